@@ -1,0 +1,117 @@
+"""The one sample type: what every reader returns and everything else consumes."""
+
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.datasets import labels as taxonomy
+from mien.errors import InputError
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that was wrong in a source, and where: `fer2013.csv:17` or a path."""
+
+    where: str
+    what: str
+
+    def __str__(self) -> str:
+        return f"{self.where}: {self.what}"
+
+
+@dataclass(frozen=True)
+class Samples:
+    """Labelled face crops as parallel arrays.
+
+    Args:
+        images: uint8 [n, h, w] grey or [n, h, w, 3] RGB, possibly memory-mapped.
+        labels: int64 [n], index into `classes`, -1 where there is none; or float32 [n, k], a distribution over `classes` per row
+            (FER+ votes).
+        ids: str [n], unique: the row or file each sample came from.
+        classes: the names the labels stand for, in canonical spelling.
+        problems: what could not be read, in the order met.
+
+    Raises:
+        InputError: the arrays do not fit each other; says expected and got.
+    """
+
+    images: NDArray[np.uint8]
+    labels: NDArray[Any]
+    ids: NDArray[np.str_]
+    classes: tuple[str, ...]
+    problems: tuple[Problem, ...] = field(default=(), repr=False)
+
+    def __post_init__(self) -> None:
+        n, k = len(self.images), len(self.classes)
+        if self.images.dtype != np.uint8 or not (self.images.ndim == 3 or (self.images.ndim == 4 and self.images.shape[3] == 3)):
+            raise InputError(f"images: expected uint8 [n, h, w] or [n, h, w, 3], got {self.images.dtype} {list(self.images.shape)}")
+        if self.labels.shape not in ((n,), (n, k)):
+            raise InputError(f"labels: expected [{n}] or [{n}, {k}], got {list(self.labels.shape)}")
+        if self.ids.shape != (n,):
+            raise InputError(f"ids: expected [{n}], got {list(self.ids.shape)}")
+        if self.labels.ndim == 1:
+            if not np.issubdtype(self.labels.dtype, np.integer):
+                raise InputError(f"labels: expected integers, got {self.labels.dtype}")
+            if n and (self.labels.min() < -1 or self.labels.max() >= k):
+                raise InputError(f"labels: expected -1..{k - 1}, got {self.labels.min()}..{self.labels.max()}")
+        elif n and not np.allclose(self.labels.sum(axis=1), 1, atol=1e-3):
+            raise InputError("labels: expected rows that sum to 1")
+
+    def __len__(self) -> int:
+        return len(self.images)
+
+    def __getitem__(self, index: slice | NDArray[Any]) -> "Samples":
+        """Return the samples at a slice, a boolean mask or an index array."""
+        return replace(self, images=self.images[index], labels=self.labels[index], ids=self.ids[index])
+
+    def __iter__(self) -> Iterator[Any]:
+        raise TypeError("Samples is not iterable; index its arrays")
+
+    @property
+    def hard(self) -> NDArray[np.int64]:
+        """int64 [n]: the label, or the most voted class (the first of a tie)."""
+        return np.asarray(self.labels if self.labels.ndim == 1 else self.labels.argmax(axis=1), dtype=np.int64)
+
+    @property
+    def counts(self) -> dict[str, int]:
+        """How many samples each class has, by `hard`."""
+        found = np.bincount(self.hard[self.hard >= 0], minlength=len(self.classes))
+        return dict(zip(self.classes, found.tolist(), strict=True))
+
+    @property
+    def fingerprint(self) -> str:
+        """The first 16 hex digits of a SHA-256 over images, labels and classes: equal data, equal fingerprint."""
+        digest = hashlib.sha256(repr((self.images.shape, self.labels.shape, self.classes)).encode())
+        for block in range(0, len(self), 4096):
+            digest.update(np.ascontiguousarray(self.images[block : block + 4096]).tobytes())
+        digest.update(np.ascontiguousarray(self.labels.astype(np.float32)).tobytes())
+        return digest.hexdigest()[:16]
+
+    def relabel(self, classes: tuple[str, ...], *, merge: str = "drop") -> "Samples":
+        """Return the samples with labels of the taxonomy `classes`; what maps nowhere is left out.
+
+        Distributions are summed per target class and scaled to 1 again; a row with nothing left is dropped.
+        """
+        if classes == self.classes:
+            return self
+        if merge not in taxonomy.MERGES:
+            raise InputError(f"unknown merge {merge!r}; known: {', '.join(taxonomy.MERGES)}")
+        rules = {old: new for old, new in taxonomy.MERGES[merge].items() if old in self.classes}
+        target = taxonomy.mapping(self.classes, classes, rules=rules)
+        if self.labels.ndim == 1:
+            mapped = np.where(self.labels >= 0, target[self.labels], self.labels)
+            keep = (mapped >= 0) | (self.labels < 0)
+        else:
+            matrix = np.zeros((len(self.classes), len(classes)), dtype=np.float32)
+            matrix[np.flatnonzero(target >= 0), target[target >= 0]] = 1
+            mapped = self.labels @ matrix
+            total = mapped.sum(axis=1, keepdims=True)
+            keep = total[:, 0] > 0
+            mapped = mapped / np.where(total > 0, total, 1)
+        if keep.all():  # images stay as they are, memory-mapped where they were
+            return replace(self, labels=mapped, classes=classes)
+        return replace(self, images=self.images[keep], labels=mapped[keep], ids=self.ids[keep], classes=classes)

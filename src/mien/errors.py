@@ -1,0 +1,15 @@
+"""The two errors a user may meet, in the lowest row so that every module can raise them.
+
+The command line prints them as one line and ends with exit code 2.
+"""
+
+
+class InputError(ValueError):
+    """What the user handed us cannot be used. The message says what is wrong, where (file, row) and what to do."""
+
+
+class MissingExtra(ImportError):  # noqa: N818 - reads as what it is
+    """An optional part is not installed. The message is the install command."""
+
+    def __init__(self, extra: str, purpose: str) -> None:
+        super().__init__(f"{purpose} needs an optional part of mien: pip install 'mien[{extra}]'")

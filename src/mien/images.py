@@ -1,0 +1,147 @@
+"""From a file, bytes or an array to an upright uint8 picture and on to what a network reads.
+
+The only preprocessing there is: the readers of training data and the recognition of photos both call it, so that a network
+meets the same pixels in both. Pictures are uint8 arrays, [h, w] grey or [h, w, 3] RGB; boxes are (x, y, width, height) in
+pixels of the upright picture.
+"""
+
+import io
+import warnings
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from mien.errors import InputError
+
+Pixels = NDArray[np.uint8]
+
+MAX_PIXELS = 100_000_000  # 10,000 x 10,000; a larger header is a mistake or an attack, and would take gigabytes
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".pgm", ".ppm"})
+
+
+def load(source: Any, *, bgr: bool = False) -> Pixels:
+    """Return `source` as an upright uint8 picture, [h, w] grey or [h, w, 3] RGB.
+
+    Args:
+        source: a path, the bytes of an image file, a PIL image, or an array: [h, w], [h, w, 1], [h, w, 3] or [h, w, 4], uint8 or
+            floats in 0..1 (an alpha channel is laid over white).
+        bgr: the array's channels stand as OpenCV has them: blue, green, red. Anything else is RGB.
+
+    Raises:
+        InputError: not a picture, damaged, empty, or larger than `MAX_PIXELS`.
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source, bgr=bgr)
+    if isinstance(source, Image.Image):
+        return _from_pil(source, "the PIL image")
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _decode(io.BytesIO(source), "the bytes given")
+    path = Path(source)
+    if path.is_dir():
+        raise InputError(f"{path}: a folder, not a picture")
+    try:
+        with path.open("rb") as file:
+            return _decode(file, str(path))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from None
+
+
+def _decode(file: Any, name: str) -> Pixels:
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Pillow warns of large pictures and odd metadata; we check the size ourselves
+            with Image.open(file) as image:
+                if image.width * image.height > MAX_PIXELS:
+                    raise InputError(f"{name}: {image.width} x {image.height} pixels; at most {MAX_PIXELS:,} are read")
+                image.load()
+                return _from_pil(image, name)
+    except InputError:
+        raise
+    except UnidentifiedImageError:
+        empty = file.seek(0, io.SEEK_END) == 0
+        raise InputError(f"{name}: {'empty' if empty else 'not an image that Pillow can read'}") from None
+    except Image.DecompressionBombError:
+        raise InputError(f"{name}: too large; at most {MAX_PIXELS:,} pixels are read") from None
+    except (OSError, ValueError, SyntaxError, EOFError, TypeError, IndexError, KeyError, OverflowError) as error:
+        raise InputError(f"{name}: damaged image ({str(error).splitlines()[0] if str(error) else type(error).__name__})") from None
+
+
+def _from_pil(image: Image.Image, name: str) -> Pixels:
+    image = ImageOps.exif_transpose(image)
+    if image.width == 0 or image.height == 0:
+        raise InputError(f"{name}: no pixels")
+    if image.mode.startswith("I") or image.mode == "F":  # 16 bit and more: scale to the full range of 8
+        deep = np.asarray(image, dtype=np.float64)
+        top = 65535.0 if deep.max() > 255 else 255.0
+        return np.clip(np.rint(deep * (255.0 / top)), 0, 255).astype(np.uint8)
+    if image.mode in ("L", "1"):
+        return np.asarray(image.convert("L"))
+    if "A" in image.getbands() or "transparency" in image.info:
+        image = image.convert("RGBA")
+        ground = Image.new("RGBA", image.size, "white")
+        ground.alpha_composite(image)
+        image = ground
+    return np.asarray(image.convert("RGB"))
+
+
+def _from_array(array: NDArray[Any], *, bgr: bool) -> Pixels:
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)) or array.size == 0:
+        raise InputError(f"expected an array [h, w], [h, w, 1], [h, w, 3] or [h, w, 4], got shape {list(array.shape)}")
+    if array.dtype != np.uint8:
+        if not np.issubdtype(array.dtype, np.floating) or not np.isfinite(array).all() or array.min() < 0 or array.max() > 1:
+            raise InputError(f"expected uint8 in 0..255 or floats in 0..1, got {array.dtype} with other values")
+        array = np.rint(array * 255).astype(np.uint8)
+    if array.ndim == 3 and array.shape[2] == 4:
+        return _from_pil(Image.fromarray(array[:, :, [2, 1, 0, 3]] if bgr else array), "the array")
+    return np.ascontiguousarray(array[:, :, ::-1]) if bgr and array.ndim == 3 else array
+
+
+def to_channels(image: Pixels, channels: int) -> Pixels:
+    """Return the picture with 1 channel ([h, w], ITU-R 601 luma) or 3 ([h, w, 3])."""
+    if channels == 1 and image.ndim == 3:
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    if channels == 3 and image.ndim == 2:
+        return np.repeat(image[:, :, None], 3, axis=2)
+    return image
+
+
+def resize(image: Pixels, size: int) -> Pixels:
+    """Return the picture as `size` x `size`: area averages when it shrinks, bilinear when it grows."""
+    if image.shape[:2] == (size, size):
+        return image
+    shrinks = image.shape[0] * image.shape[1] > size * size
+    return np.asarray(cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR), dtype=np.uint8)
+
+
+def crop(image: Pixels, box: Sequence[float], *, margin: float = 0.0) -> Pixels:
+    """Return the square around `box` (x, y, width, height), widened by `margin` of its longer side on every side.
+
+    What lies outside the picture repeats the picture's edge, so that a face at the border keeps its proportions.
+    """
+    x, y, width, height = (float(value) for value in box)
+    side = max(1, round(max(width, height) * (1 + 2 * margin)))
+    left, top = round(x + width / 2 - side / 2), round(y + height / 2 - side / 2)
+    rows = np.clip(np.arange(top, top + side), 0, image.shape[0] - 1)
+    columns = np.clip(np.arange(left, left + side), 0, image.shape[1] - 1)
+    return image[rows[:, None], columns[None, :]]
+
+
+def scale(images: Pixels, mean: Sequence[float], std: Sequence[float]) -> NDArray[np.float32]:
+    """Return uint8 [n, h, w] or [n, h, w, 3] as float32 [n, channels, h, w], (x / 255 - mean) / std, what a network reads.
+
+    Grey pictures are repeated when `mean` names three channels, colour ones turned grey when it names one.
+    """
+    channels = len(mean)
+    if images.ndim == 4 and channels == 1:
+        images = np.stack([to_channels(image, 1) for image in images]) if len(images) else images[..., 0]
+    planes = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
+    shape = (1, channels, 1, 1)
+    centre, spread = np.asarray(mean, np.float32).reshape(shape), np.asarray(std, np.float32).reshape(shape)
+    return np.ascontiguousarray((planes.astype(np.float32) / np.float32(255) - centre) / spread)

@@ -1,0 +1,143 @@
+"""A model.onnx that explains itself, opened for scoring batches of face crops.
+
+`mien.export` writes the facts (`ModelInfo`) into the file's metadata; nothing else is needed to use it.
+"""
+
+import json
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien import images
+from mien.errors import InputError
+
+ASSETS = Path(__file__).parent.parent / "assets"
+METADATA_KEY = "mien"
+
+Tta = Literal["none", "flip"]
+
+
+@dataclass(frozen=True)
+class ModelInfo:
+    """The facts that travel inside a model.onnx, as JSON under the metadata key `mien`."""
+
+    labels: tuple[str, ...]
+    """What the outputs stand for, in order."""
+    size: int
+    """The input is size x size pixels."""
+    mean: tuple[float, ...]
+    """Per channel, for pixels divided by 255; its length is the number of channels, 1 (grey) or 3 (RGB)."""
+    std: tuple[float, ...]
+    """Per channel, likewise."""
+    temperature: float = 1.0
+    """The logits are divided by it before the softmax."""
+    margin: float = 0.0
+    """How much of a detected box's longer side is added on every side before the crop."""
+    recipe: str = ""
+    """The recipe that trained it."""
+
+    def __post_init__(self) -> None:
+        if len(self.mean) != len(self.std) or len(self.mean) not in (1, 3):
+            raise InputError(f"mean and std: expected 1 or 3 numbers each, got {len(self.mean)} and {len(self.std)}")
+        if len(self.labels) < 2 or self.size < 1 or not self.temperature > 0 or min(self.std) <= 0:
+            raise InputError(f"model facts make no sense: {self}")
+
+    def to_json(self) -> str:
+        return json.dumps(asdict(self))
+
+    @classmethod
+    def from_json(cls, text: str) -> "ModelInfo":
+        """Raises InputError where a fact is missing or not of its kind."""
+        try:
+            facts = json.loads(text)
+            return cls(
+                labels=tuple(str(label) for label in facts["labels"]),
+                size=int(facts["size"]),
+                mean=tuple(float(value) for value in facts["mean"]),
+                std=tuple(float(value) for value in facts["std"]),
+                temperature=float(facts.get("temperature", 1.0)),
+                margin=float(facts.get("margin", 0.0)),
+                recipe=str(facts.get("recipe", "")),
+            )
+        except (KeyError, TypeError, ValueError) as error:
+            raise InputError(f"model facts are incomplete: {error!r}") from None
+
+
+def resolve(model: str | Path) -> Path:
+    """Return the .onnx file that `model` names: `default` (the bundled one), a run folder, or an .onnx file.
+
+    Raises:
+        InputError: no such file, or a run that has not been exported.
+    """
+    if str(model) == "default":
+        return ASSETS / "default.onnx"
+    path = Path(model)
+    if path.is_dir():
+        if not (path / "model.onnx").is_file():
+            raise InputError(f"{path}: no model.onnx in it; make one with: mien export {path}")
+        return path / "model.onnx"
+    if not path.is_file():
+        raise InputError(f"{path}: no such model; expected 'default', a run folder or an .onnx file")
+    return path
+
+
+class Session:
+    """An open model: uint8 face crops in, probabilities out. Safe to share between threads.
+
+    Args:
+        model: `default`, a run folder, or an .onnx file that mien exported.
+        threads: how many cores one batch may use; None leaves it to onnxruntime (all of them).
+
+    Raises:
+        InputError: no such model, not an ONNX file, or one without mien's metadata.
+    """
+
+    def __init__(self, model: str | Path = "default", *, threads: int | None = None) -> None:
+        import onnxruntime
+
+        self.path = resolve(model)
+        options = onnxruntime.SessionOptions()
+        options.log_severity_level = 3
+        if threads is not None:
+            options.intra_op_num_threads = threads
+        try:
+            self._session: Any = onnxruntime.InferenceSession(self.path, options, providers=["CPUExecutionProvider"])
+        except Exception as error:  # onnxruntime raises bare pybind exceptions of its own
+            raise InputError(f"{self.path}: not an ONNX model that onnxruntime can open ({str(error).splitlines()[0]})") from None
+        facts = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+        if facts is None:
+            raise InputError(f"{self.path}: no mien metadata in it; export it with: mien export RUN")
+        self.info = ModelInfo.from_json(facts)
+        self._input = self._session.get_inputs()[0].name
+
+    def logits(self, crops: images.Pixels) -> NDArray[np.float32]:
+        """Return float32 [n, k] for uint8 crops [n, h, w] or [n, h, w, 3], resized where they are not of the model's size."""
+        size = self.info.size
+        if crops.shape[1:3] != (size, size):
+            crops = np.stack([images.resize(crop, size) for crop in crops])
+        outputs = self._session.run(None, {self._input: images.scale(crops, self.info.mean, self.info.std)})
+        return np.asarray(outputs[0], dtype=np.float32)
+
+    def batches(self, crops: images.Pixels, *, tta: Tta = "none", batch: int = 128) -> Iterator[NDArray[np.float32]]:
+        """Yield the probabilities of `crops`, float32 [<= batch, k] at a time, each row summing to 1.
+
+        With `tta="flip"` a row is the mean of the probabilities of the crop and of its mirror image.
+        """
+        for start in range(0, len(crops), batch):
+            block = np.asarray(crops[start : start + batch])
+            views = [block] if tta == "none" else [block, block[:, :, ::-1]]
+            yield np.mean([softmax(self.logits(view) / self.info.temperature) for view in views], axis=0, dtype=np.float32)
+
+    def probabilities(self, crops: images.Pixels, *, tta: Tta = "none", batch: int = 128) -> NDArray[np.float32]:
+        """Return float32 [n, k]: `batches` in one array."""
+        return np.concatenate([np.zeros((0, len(self.info.labels)), np.float32), *self.batches(crops, tta=tta, batch=batch)])
+
+
+def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the softmax of [n, k] over the last axis."""
+    powers = np.exp(logits - logits.max(axis=1, keepdims=True))
+    return np.asarray(powers / powers.sum(axis=1, keepdims=True), dtype=np.float32)
