@@ -1,0 +1,126 @@
+"""The table over runs: only figures measured on the same test data stand side by side."""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mien.errors import InputError
+from mien.evaluate.evaluation import VIEWS
+from mien.predict.session import Tta
+
+
+@dataclass(frozen=True)
+class Row:
+    """One run's figures, as its evaluation file has them."""
+
+    name: str
+    """The run folder or evaluation file, as given."""
+    n: int
+    accuracy: float
+    interval: tuple[float, float]
+    macro_f1: float
+    balanced_accuracy: float
+    log_loss: float
+    ece: float
+    tta: str
+    recipe: str
+    parameters: int | None
+    """Of the network, where the run's recipe.json tells."""
+    bytes: int
+    """Size of the .onnx file."""
+
+
+def filename(split: str, tta: str) -> str:
+    """Return the name of the file in a run folder that holds the evaluation of a split and view."""
+    return f"evaluation-{split}-{tta}.json"
+
+
+def compare(runs: Sequence[str | Path], *, split: str = "validation", tta: Tta = "none") -> list[Row]:
+    """Return one row for each run, the most accurate first.
+
+    Args:
+        runs: run folders, of which the evaluation of `split` and `tta` is read, or the paths of evaluation files.
+        split: train, validation or test.
+        tta: none or flip.
+
+    Raises:
+        InputError: a run without that evaluation, one whose model has changed since, or evaluations of different test data.
+    """
+    if not runs:
+        raise InputError("nothing to compare; name the run folders")
+    found = {str(run): _load(Path(run), split, tta) for run in runs}
+    (first, reference), *others = [(run, _conditions(evaluation)) for run, evaluation in found.items()]
+    for run, conditions in others:
+        if wrong := [
+            f"{what} ({reference[what]} and {conditions[what]})"
+            for what in reference
+            if reference[what] != conditions[what]
+        ]:
+            raise InputError(
+                f"{first} and {run} were not measured on the same test data; they differ in: {'; '.join(wrong)}"
+            )
+    return sorted((_row(run, evaluation) for run, evaluation in found.items()), key=lambda row: -row.accuracy)
+
+
+def _load(path: Path, split: str, tta: Tta) -> dict[str, Any]:
+    file = path / filename(split, tta) if path.is_dir() else path
+    if path.is_dir() and not file.is_file():
+        command = f"mien evaluate {path} --data PATH --split {split}" + ("" if tta == "none" else f" --tta {tta}")
+        raise InputError(f"{path}: no evaluation of {split}, {VIEWS[tta]}; make one with: {command}")
+    try:
+        evaluation = json.loads(file.read_text(encoding="utf-8"))
+        _conditions(evaluation), _row("", evaluation)
+    except OSError as error:
+        raise InputError(f"{file}: {error.strerror}; expected a run folder or an evaluation file") from None
+    except (ValueError, KeyError, TypeError, AttributeError):
+        raise InputError(f"{file}: not an evaluation that mien evaluate wrote") from None
+    model = path / "model.onnx"
+    if (
+        path.is_dir()
+        and model.is_file()
+        and hashlib.sha256(model.read_bytes()).hexdigest() != evaluation["model"]["sha256"]
+    ):
+        raise InputError(f"{path}: model.onnx has changed since {file.name} was written; run mien evaluate again")
+    return {**evaluation, "parameters": _parameters(path)}
+
+
+def _conditions(evaluation: dict[str, Any]) -> dict[str, Any]:
+    """Return what must be equal for two evaluations to be comparable."""
+    data = evaluation["data"]
+    return {
+        "data fingerprint": data["fingerprint"],
+        "split": data["split"],
+        "targets": data["targets"],
+        "tta": evaluation["tta"],
+        "classes": ", ".join(sorted(evaluation["classes"])),
+        "merge": evaluation["merge"],
+        "n": evaluation["n"],
+    }
+
+
+def _parameters(run: Path) -> int | None:
+    try:
+        return int(json.loads((run / "recipe.json").read_text(encoding="utf-8"))["parameters"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def _row(name: str, evaluation: dict[str, Any]) -> Row:
+    low, high = evaluation["interval"]
+    return Row(
+        name=name,
+        n=int(evaluation["n"]),
+        accuracy=float(evaluation["accuracy"]),
+        interval=(float(low), float(high)),
+        macro_f1=float(evaluation["macro_f1"]),
+        balanced_accuracy=float(evaluation["balanced_accuracy"]),
+        log_loss=float(evaluation["log_loss"]),
+        ece=float(evaluation["ece"]),
+        tta=str(evaluation["tta"]),
+        recipe=str(evaluation["model"]["recipe"]),
+        parameters=evaluation.get("parameters"),
+        bytes=int(evaluation["model"]["bytes"]),
+    )

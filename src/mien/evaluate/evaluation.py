@@ -1,0 +1,241 @@
+"""Score an exported model on a split of a dataset: what is shipped is what is measured."""
+
+import hashlib
+import platform
+import sys
+from collections.abc import Iterable, Sequence
+from dataclasses import asdict, dataclass
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien import datasets
+from mien.datasets import Samples
+from mien.datasets import labels as taxonomy
+from mien.errors import InputError
+from mien.evaluate.scores import Scores, score
+from mien.predict import Session
+from mien.predict.session import ASSETS, Tta
+
+PRINT = (48, 1)  # the size and channels data is fingerprinted at, so that the model's own do not enter
+VIEWS: dict[Tta, str] = {"none": "single view", "flip": "mean with the mirror image"}
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """Which model was scored."""
+
+    file: str
+    """`default`, or the path of the .onnx file."""
+    sha256: str
+    bytes: int
+    recipe: str
+    labels: tuple[str, ...]
+    size: int
+    """The input is size x size pixels."""
+    channels: int
+
+
+@dataclass(frozen=True)
+class Data:
+    """Which data it was scored on."""
+
+    path: str
+    split: str
+    kind: str | None
+    """The reader, where it was named; None: recognised from what lies at the path."""
+    targets: str
+    fingerprint: str
+    """`Samples.fingerprint` of the split as read, at 48 x 48 grey."""
+    problems: int
+    """What the reader could not use."""
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """How the classes of the data and of the model meet: every class of either goes to a scored class or to None, left out."""
+
+    classes: tuple[str, ...]
+    """What is scored, in the model's order."""
+    samples: dict[str, str | None]
+    outputs: dict[str, str | None]
+
+    def fold(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return the model's [n, outputs] as [n, classes]: merged outputs summed, dropped ones left out, rows scaled to 1."""
+        matrix = np.array([[new == name for name in self.classes] for new in self.outputs.values()], dtype=np.float32)
+        folded = probabilities @ matrix
+        total = folded.sum(axis=1, keepdims=True)
+        return np.divide(folded, total, out=np.full_like(folded, 1 / len(self.classes)), where=total > 0)
+
+
+@dataclass(frozen=True)
+class Evaluation:
+    """The scores of one model on one split, with all that is needed to repeat or to doubt them."""
+
+    scores: Scores
+    model: ModelFile
+    data: Data
+    tta: Tta
+    merge: str
+    alignment: Alignment
+    dropped: dict[str, int]
+    """Samples left out, by class; `unlabelled` where they had no label."""
+    samples: Samples
+    """The n scored samples, labelled by `alignment.classes`."""
+    probabilities: NDArray[np.float32]
+    """[n, k], row for row with `samples`."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the scores and their circumstances as plain objects."""
+        return {
+            **self.scores.to_json(),
+            "split": self.data.split,
+            "tta": self.tta,
+            "model": asdict(self.model),
+            "data": asdict(self.data),
+            "merge": self.merge,
+            "mapping": {"samples": self.alignment.samples, "outputs": self.alignment.outputs},
+            "dropped": {
+                "samples": self.dropped,
+                "outputs": [name for name, new in self.alignment.outputs.items() if new is None],
+            },
+            "versions": {name: version(name) for name in ("mien", "numpy", "onnxruntime")}
+            | {"python": platform.python_version()},
+        }
+
+
+def evaluate(
+    model: str | Path,
+    data: str | Path,
+    split: str = "validation",
+    *,
+    tta: Tta = "none",
+    kind: str | None = None,
+    targets: str = "label",
+    merge: str = "drop",
+) -> Evaluation:
+    """Score the exported ONNX of `model` on one split of the dataset at `data`.
+
+    Args:
+        model: `default`, a run folder, or an .onnx file.
+        data: what `mien.datasets.read` reads.
+        split: train, validation or test.
+        tta: `flip` averages the probabilities of each crop and its mirror image.
+        kind: the reader; None recognises it.
+        targets: which labels a dataset with votes gives.
+        merge: a name of `labels.MERGES`: how classes are folded that names alone do not match.
+
+    Raises:
+        InputError: no such model or data, fewer than two classes in common, or nothing left to score.
+    """
+    session = Session(model)
+    size, channels = session.info.size, len(session.info.mean)
+
+    def read(size: int, channels: int) -> Samples:
+        return datasets.read(data, split, kind=kind, size=size, channels=channels, targets=targets)
+
+    found = read(size, channels)
+    prints = found if (size, channels) == PRINT else read(*PRINT)
+    facts = Data(
+        path=str(data),
+        split=split,
+        kind=kind,
+        targets=targets,
+        fingerprint=prints.fingerprint,
+        problems=len(found.problems),
+    )
+    return measure(session, found, facts, tta=tta, merge=merge)
+
+
+def measure(session: Session, samples: Samples, data: Data, *, tta: Tta = "none", merge: str = "drop") -> Evaluation:
+    """Score an open model on samples already read; `data` says what they are."""
+    alignment = align(samples.classes, session.info.labels, merge=merge)
+    scored, dropped = _select(samples, alignment, merge)
+    if not len(scored):
+        raise InputError(
+            f"{data.path}: nothing to score in {data.split}: none of its {len(samples)} samples has a label the model knows"
+        )
+    probabilities = alignment.fold(_answers(session, scored, tta))
+    return Evaluation(
+        scores=score(probabilities, scored.labels, scored.classes),
+        model=_identify(session),
+        data=data,
+        tta=tta,
+        merge=merge,
+        alignment=alignment,
+        dropped=dropped,
+        samples=scored,
+        probabilities=probabilities,
+    )
+
+
+def align(data: Sequence[str], model: Sequence[str], *, merge: str = "drop") -> Alignment:
+    """Return how the classes of `data` and the outputs of `model` meet; a merge folds both sides alike.
+
+    Raises:
+        InputError: an unknown class or merge, or fewer than two classes in common.
+    """
+    if merge not in taxonomy.MERGES:
+        raise InputError(f"unknown merge {merge!r}; known: {', '.join(taxonomy.MERGES)}")
+    rules = taxonomy.MERGES[merge]
+
+    def folded(names: Iterable[str]) -> dict[str, str]:
+        return {name: rules.get(taxonomy.canonical(name), taxonomy.canonical(name)) for name in names}
+
+    samples, outputs = folded(data), folded(model)
+    classes = tuple(dict.fromkeys(name for name in outputs.values() if name in samples.values()))
+    if len(classes) < 2:
+        raise InputError(f"fewer than two classes in common between the data {list(data)} and the model {list(model)}")
+    return Alignment(
+        classes=classes,
+        samples={name: new if new in classes else None for name, new in samples.items()},
+        outputs={name: new if new in classes else None for name, new in outputs.items()},
+    )
+
+
+def _select(samples: Samples, alignment: Alignment, merge: str) -> tuple[Samples, dict[str, int]]:
+    """Return the samples to score, relabelled, and how many of each class were left out."""
+    kept = samples.relabel(alignment.classes, merge=merge)
+    if (unlabelled := kept.hard < 0).any():
+        kept = kept[~unlabelled]
+    if len(kept) == len(samples):
+        return kept, {}
+    names = np.array([*samples.classes, "unlabelled"])  # a label of -1 finds the last
+    left, counts = np.unique(names[samples.hard[~np.isin(samples.ids, kept.ids)]], return_counts=True)
+    return kept, dict(zip(left.tolist(), counts.tolist(), strict=True))
+
+
+def _answers(session: Session, samples: Samples, tta: Tta) -> NDArray[np.float32]:
+    from rich.console import Console
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    outputs = len(session.info.labels)
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+    blocks = []
+    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+        task = progress.add_task(f"scoring, {VIEWS[tta]}", total=len(samples))
+        for block in session.batches(samples.images, tta=tta):
+            if block.shape[1] != outputs:
+                raise InputError(f"{session.path}: {block.shape[1]} outputs, but its metadata names {outputs} labels")
+            blocks.append(block)
+            progress.advance(task, len(block))
+    answers = np.concatenate(blocks)
+    if wrong := int((~np.isfinite(answers).all(axis=1)).sum()):
+        raise InputError(f"{session.path}: answers {wrong} of {len(answers)} samples with NaN; the model is damaged")
+    return answers
+
+
+def _identify(session: Session) -> ModelFile:
+    info, content = session.info, session.path.read_bytes()
+    return ModelFile(
+        file="default" if session.path.parent == ASSETS else str(session.path),
+        sha256=hashlib.sha256(content).hexdigest(),
+        bytes=len(content),
+        recipe=info.recipe,
+        labels=info.labels,
+        size=info.size,
+        channels=len(info.mean),
+    )

@@ -1,0 +1,281 @@
+"""The evaluation as one page: report.html holds its own style, charts and pictures and asks the network for nothing.
+
+A charting library would bring scripts or links to elsewhere; the page is a document to keep, print and send.
+"""
+
+import base64
+import io
+import json
+import os
+import tempfile
+from collections.abc import Sequence
+from html import escape
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from PIL import Image
+
+from mien import images
+from mien.errors import InputError
+from mien.evaluate import charts
+from mien.evaluate.comparison import filename
+from mien.evaluate.evaluation import VIEWS, Evaluation
+from mien.evaluate.scores import Scores
+from mien.evaluate.terminal import notes
+
+MISTAKES = 24
+PICTURE = 96  # pictures are at most this many pixels wide in the page
+STRONG = 0.55  # from this rate on a cell of the confusion matrix is so dark that its text turns light
+
+LIMITS = """
+<p>The labels say how a face <em>looks</em> to people who saw a single cropped picture. They do not say what the person felt: people
+often feel without showing it and show what they do not feel, and who labelled, where and when enters the labels.
+A confidence is the model's, about such a label; it is not a degree of emotion.</p>
+<p>The figures hold for faces like these, of this dataset and split. Other cameras, light, ages, origins, head poses or ways of
+cropping give other figures, as a rule lower ones, and not equally so for all people. The interval covers the chance of
+drawing these samples, not that difference. Nothing here justifies deciding about a person by the answer.</p>
+"""
+
+
+def save(evaluations: Sequence[Evaluation], folder: Path, *, metrics: Path | None = None) -> list[Path]:
+    """Write evaluation-SPLIT-TTA.json for each evaluation and one report.html into `folder`; return the paths.
+
+    Args:
+        evaluations: of one model on one split, one a view; the report shows the first in detail.
+        folder: made where it is missing; files of the same names are replaced, each whole or not at all.
+        metrics: the run's metrics.jsonl, for the learning curve.
+
+    Raises:
+        InputError: the folder cannot be written to.
+    """
+    texts = {filename(found.data.split, found.tta): json.dumps(found.to_json(), indent=1) for found in evaluations}
+    texts["report.html"] = page(evaluations, epochs=read_epochs(metrics) if metrics else ())
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            _replace(folder / name, text)
+    except OSError as error:
+        raise InputError(f"{folder}: cannot write the report: {error.strerror}") from None
+    return [folder / name for name in texts]
+
+
+def _replace(path: Path, text: str) -> None:
+    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            file.write(text)
+        Path(name).chmod(0o644)
+        Path(name).replace(path)
+    except BaseException:
+        Path(name).unlink(missing_ok=True)
+        raise
+
+
+def read_epochs(metrics: Path) -> list[dict[str, Any]]:
+    """Return the lines of a run's metrics.jsonl that name an epoch; none where there is no file.
+
+    A line cut short, as a killed run leaves it, is passed over.
+    """
+    epochs = []
+    for line in metrics.read_text(encoding="utf-8").splitlines() if metrics.is_file() else ():
+        try:
+            entry = json.loads(line)
+        except ValueError:
+            continue
+        if isinstance(entry, dict) and isinstance(entry.get("epoch"), int | float):
+            epochs.append(entry)
+    return epochs
+
+
+def page(evaluations: Sequence[Evaluation], *, epochs: Sequence[dict[str, Any]] = ()) -> str:
+    """Return the report as HTML."""
+    first = evaluations[0]
+    scores = first.scores
+    title = f"{first.model.recipe or Path(first.model.file).stem} on {Path(first.data.path).name}, {first.data.split}"
+    low, high = (f"{100 * value:.1f}" for value in scores.interval)
+    style = files("mien.evaluate").joinpath("report.css").read_text(encoding="utf-8")
+    return f"""<!doctype html>
+<html lang="en">
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<title>{escape(title)}: evaluation</title>
+<style>
+{style}</style>
+</head>
+<body>
+<header>
+<h1>{escape(title)}</h1>
+<p class="headline">{100 * scores.accuracy:.1f} % <small>accuracy, {low} to {high} %</small></p>
+<p class="soft">{scores.n:,} face crops, {VIEWS[first.tta]}; the range is the 95 % interval.</p>
+</header>
+<main>
+{_figures(evaluations)}
+{_circumstances(first)}
+<h2>Confusion matrix</h2>
+{_confusion(scores)}
+<h2>Classes</h2>
+{_per_class(scores)}
+<h2>Calibration</h2>
+{_calibration(scores)}
+{_curves(epochs)}
+<h2>Surest mistakes</h2>
+{_mistakes(first)}
+<h2>What these figures do not say</h2>
+{LIMITS.strip()}
+</main>
+<footer>Written by mien evaluate. Definitions: docs/evaluation.md of mien.</footer>
+</body>
+</html>
+"""
+
+
+def _figures(evaluations: Sequence[Evaluation]) -> str:
+    names = ["accuracy", "95 % interval", "macro-F1", "balanced accuracy", "log loss", "ECE"]
+    votes = evaluations[0].scores.kl is not None
+    rows = []
+    for evaluation in evaluations:
+        scores = evaluation.scores
+        values = [scores.accuracy, scores.macro_f1, scores.balanced_accuracy, scores.log_loss, scores.ece]
+        texts = [f"{value:.4f}" for value in values] + ([f"{scores.kl:.4f}"] if votes else [])
+        texts.insert(1, f"{scores.interval[0]:.4f}–{scores.interval[1]:.4f}")
+        rows.append(_row(VIEWS[evaluation.tta], texts))
+    head = "".join(f'<th scope="col">{name}</th>' for name in ["view", *names, *(["KL to the votes"] if votes else [])])
+    return f'<div class="scroll"><table class="figures"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+
+
+def _circumstances(evaluation: Evaluation) -> str:
+    model, data, facts = evaluation.model, evaluation.data, evaluation.to_json()
+    kind = f", read as {data.kind}" if data.kind else ""
+    entries = [
+        ("Model", f"{model.file}{f', recipe {model.recipe}' if model.recipe else ''}"),
+        (
+            "File",
+            f"{model.bytes / 1e6:.2f} MB, input {model.size} x {model.size} x {model.channels}, SHA-256 {model.sha256}",
+        ),
+        ("Data", f"{data.path}, {data.split}{kind}, targets: {data.targets}, fingerprint {data.fingerprint}"),
+        ("Classes", ", ".join(evaluation.alignment.classes)),
+        *(("Note", note) for note in notes(evaluation)),
+        ("Versions", ", ".join(f"{name} {number}" for name, number in facts["versions"].items())),
+    ]
+    return f"<dl>{''.join(f'<dt>{name}</dt><dd>{escape(text)}</dd>' for name, text in entries)}</dl>"
+
+
+def _confusion(scores: Scores) -> str:
+    names = [escape(name) for name in scores.classes]
+    head = "".join(f'<th scope="col">{name}</th>' for name in names)
+    rows = []
+    for name, counts, rates in zip(names, scores.confusion.tolist(), scores.rates.tolist(), strict=True):
+        cells = "".join(_cell(count, rate) for count, rate in zip(counts, rates, strict=True))
+        rows.append(f'<tr><th scope="row">{name}</th>{cells}</tr>')
+    return f"""<div class="scroll"><table class="confusion">
+<caption>Rows: the truth. Columns: the model's answer. Each cell: share of its row, and number of samples.</caption>
+<thead><tr><td class="corner"></td>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>
+{_confused(scores)}"""
+
+
+def _cell(count: int, rate: float) -> str:
+    if np.isnan(rate):
+        return '<td class="none">–</td>'
+    strong = ' class="strong"' if rate >= STRONG else ""
+    return f'<td{strong} style="--rate:{rate:.3f}"><b>{100 * rate:.0f} %</b><span>{count:,}</span></td>'
+
+
+def _confused(scores: Scores) -> str:
+    """Return the three most frequent confusions as a sentence."""
+    rates = np.nan_to_num(scores.rates)
+    np.fill_diagonal(rates, 0)
+    worst = [np.unravel_index(place, rates.shape) for place in np.argsort(rates, axis=None)[::-1][:3]]
+    told = [
+        f"{escape(scores.classes[truth])} for {escape(scores.classes[answer])} ({100 * rates[truth, answer]:.0f} %)"
+        for truth, answer in worst
+        if rates[truth, answer] > 0
+    ]
+    return f'<p class="soft">Most often mistaken: {", ".join(told)}.</p>' if told else ""
+
+
+def _per_class(scores: Scores) -> str:
+    rows = []
+    for name, found in scores.per_class.items():
+        ratios = ("–" if value is None else f"{value:.3f}" for value in (found.precision, found.recall, found.f1))
+        rows.append(_row(escape(name), [*ratios, f"{found.support:,}", f"{found.predicted:,}"]))
+    head = "".join(
+        f'<th scope="col">{name}</th>' for name in ("class", "precision", "recall", "F1", "samples", "answers")
+    )
+    return f"""<div class="scroll"><table><caption>–: undefined, as no sample has or no answer names the class; the means leave it out.</caption>
+<thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>"""
+
+
+def _calibration(scores: Scores) -> str:
+    sure = float(
+        np.average([found.confidence or 0 for found in scores.bins], weights=[found.count for found in scores.bins])
+    )
+    drift = "surer than it is right" if sure > scores.accuracy else "less sure than it is right"
+    rows = "".join(
+        _row(
+            f"{100 * found.lower:.0f}–{100 * found.upper:.0f} %",
+            [f"{found.count:,}", f"{found.confidence:.3f}", f"{found.accuracy:.3f}"],
+        )
+        for found in scores.bins
+        if found.count
+    )
+    head = "".join(f'<th scope="col">{name}</th>' for name in ("confidence", "samples", "mean confidence", "accuracy"))
+    return f"""<p>Mean confidence {100 * sure:.1f} % at {100 * scores.accuracy:.1f} % accuracy: the model is {drift}.
+ECE {scores.ece:.4f}, over {len(scores.bins)} bins of equal width.</p>
+<figure>{charts.reliability(scores.bins)}
+<figcaption>Bars: accuracy. Outlined: the gap to the mean confidence. Dashed: as sure as right.</figcaption></figure>
+<details><summary>The bins as a table</summary>
+<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></details>"""
+
+
+def _curves(epochs: Sequence[dict[str, Any]]) -> str:
+    def curve(style: str, name: str, key: str) -> charts.Curve:
+        points = [
+            (float(entry["epoch"]), float(entry[key])) for entry in epochs if isinstance(entry.get(key), int | float)
+        ]
+        return charts.Curve(style, name, points)
+
+    drawn = [
+        charts.lines("loss", [curve("train", "training", "train_loss"), curve("val", "validation", "val_loss")]),
+        charts.lines(
+            "accuracy",
+            [curve("train", "training", "train_accuracy"), curve("val", "validation", "val_accuracy")],
+            percent=True,
+        ),
+    ]
+    figures = "".join(f"<figure>{drawing}</figure>" for drawing in drawn if drawing)
+    return f'<h2>Learning curve</h2>\n<div class="charts">{figures}</div>' if figures else ""
+
+
+def _mistakes(evaluation: Evaluation) -> str:
+    samples, probabilities = evaluation.samples, evaluation.probabilities
+    answers, truth = probabilities.argmax(axis=1), samples.hard
+    wrong = np.flatnonzero(answers != truth)
+    if not len(wrong):
+        return "<p>None: every answer was right.</p>"
+    surest = wrong[np.argsort(-probabilities[wrong].max(axis=1), kind="stable")][:MISTAKES]
+    items = []
+    for row in surest.tolist():
+        true, answer = escape(samples.classes[truth[row]]), escape(samples.classes[answers[row]])
+        confidence = f"{100 * probabilities[row, answers[row]]:.0f} %"
+        items.append(
+            f'<li><img src="{_picture(samples.images[row])}" alt="labelled {true}, answered {answer}">'
+            f'<span class="answer">{answer}</span> {confidence}<br>labelled {true}<span class="id">{escape(str(samples.ids[row]))}</span></li>'
+        )
+    return f"""<p>The {len(items)} wrong answers of the highest confidence, out of {len(wrong):,}. Many show a doubtful label rather than a
+doubtful answer.</p>
+<ol class="mistakes">{"".join(items)}</ol>"""
+
+
+def _picture(pixels: images.Pixels) -> str:
+    """Return a square picture as a data: URI."""
+    file = io.BytesIO()
+    Image.fromarray(images.resize(pixels, min(PICTURE, len(pixels)))).save(file, "PNG")
+    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
+
+
+def _row(name: str, texts: Sequence[str]) -> str:
+    return f'<tr><th scope="row">{name}</th>{"".join(f"<td>{text}</td>" for text in texts)}</tr>'

@@ -1,0 +1,97 @@
+"""Evaluations and comparisons as tables for the terminal."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Column, Table
+from rich.text import Text
+
+from mien.datasets.labels import canonical
+from mien.evaluate.comparison import Row
+from mien.evaluate.evaluation import VIEWS, Evaluation
+
+
+def tables(evaluations: Sequence[Evaluation]) -> RenderableType:
+    """Return the evaluations of one model on one split, one a view: the figures of all, the classes of the first."""
+    first = evaluations[0]
+    lines = [
+        Text(f"{first.model.file} on {first.data.path}, {first.data.split}, n = {first.scores.n:,}"),
+        *map(Text, notes(first)),
+    ]
+    classes = f"{VIEWS[first.tta]}: " if len(evaluations) > 1 else ""
+    return Group(*lines, _figures(evaluations), _per_class(first, classes), _confusion(first, classes))
+
+
+def notes(evaluation: Evaluation) -> list[str]:
+    """Return in words what was left out or folded; empty where nothing was."""
+    alignment, found = evaluation.alignment, []
+    for whose, names in (("the data's", alignment.samples), ("the model's", alignment.outputs)):
+        if merged := [f"{old} as {new}" for old, new in names.items() if new not in (None, canonical(old))]:
+            found.append(f"merged: {whose} {', '.join(merged)}")
+    for name, count in evaluation.dropped.items():
+        found.append(f"left out: {count:,} samples " + ("without a label" if name == "unlabelled" else f"of {name}"))
+    if extra := [name for name, new in alignment.outputs.items() if new is None]:
+        found.append(
+            f"left out: the model's {', '.join(extra)}; the data has no such class, the other probabilities are scaled to 1"
+        )
+    if evaluation.data.problems:
+        found.append(f"not read: {evaluation.data.problems:,} rows or files (mien data inspect lists them)")
+    return found
+
+
+def comparison(rows: Sequence[Row]) -> Table:
+    """Return the table of `mien compare`."""
+    table = Table(
+        "run",
+        *_right("accuracy", "95 % interval", "macro-F1", "balanced", "log loss", "ECE", "params", "MB"),
+        box=box.SIMPLE,
+    )
+    for row in rows:
+        table.add_row(
+            Text(row.name, overflow="fold"),
+            f"{row.accuracy:.4f}",
+            f"{row.interval[0]:.4f}-{row.interval[1]:.4f}",
+            *(f"{value:.4f}" for value in (row.macro_f1, row.balanced_accuracy, row.log_loss, row.ece)),
+            "" if row.parameters is None else f"{row.parameters:,}",
+            f"{row.bytes / 1e6:.2f}",
+        )
+    return table
+
+
+def _figures(evaluations: Sequence[Evaluation]) -> Table:
+    table = Table("", *_right(*(VIEWS[found.tta] for found in evaluations)), box=box.SIMPLE)
+    scores = [found.scores for found in evaluations]
+    table.add_row("accuracy", *(f"{found.accuracy:.4f}" for found in scores))
+    table.add_row("  95 % interval", *(f"{found.interval[0]:.4f}-{found.interval[1]:.4f}" for found in scores))
+    for name, key in (
+        ("macro-F1", "macro_f1"),
+        ("balanced accuracy", "balanced_accuracy"),
+        ("log loss", "log_loss"),
+        ("ECE", "ece"),
+    ):
+        table.add_row(name, *(f"{getattr(found, key):.4f}" for found in scores))
+    if scores[0].kl is not None:
+        table.add_row("KL to the votes", *(f"{found.kl:.4f}" for found in scores))
+    return table
+
+
+def _per_class(evaluation: Evaluation, title: str) -> Table:
+    table = Table(f"{title}class", *_right("precision", "recall", "F1", "n"), box=box.SIMPLE)
+    for name, found in evaluation.scores.per_class.items():
+        ratios = ("-" if value is None else f"{value:.4f}" for value in (found.precision, found.recall, found.f1))
+        table.add_row(name, *ratios, f"{found.support:,}")
+    return table
+
+
+def _confusion(evaluation: Evaluation, title: str) -> Table:
+    scores = evaluation.scores
+    table = Table(f"{title}% of truth", *_right(*scores.classes), box=box.SIMPLE)
+    for name, row in zip(scores.classes, scores.rates, strict=True):
+        table.add_row(name, *("-" if np.isnan(rate) else f"{100 * rate:.0f}" for rate in row))
+    return table
+
+
+def _right(*names: str) -> list[Column]:
+    return [Column(name, justify="right", no_wrap=True) for name in names]

@@ -1,0 +1,105 @@
+"""Run folder -> model.onnx, which explains itself and is checked against torch before it stands."""
+
+import contextlib
+import io
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from mien import images, recipes
+from mien.errors import InputError
+from mien.models import create
+from mien.predict.session import METADATA_KEY, ModelInfo, Session
+
+TOLERANCE = 1e-3  # between the logits of torch and onnxruntime, which sum in other orders
+
+
+def export(run: Path, *, out: Path | None = None, temperature: float = 1.0, margin: float = 0.0) -> Path:
+    """Write the best weights of a run as an ONNX file with everything that `mien.predict` needs; return its path.
+
+    Args:
+        run: a folder that `mien.train` made.
+        out: where to; run/model.onnx by default.
+        temperature: the logits are divided by it before the softmax.
+        margin: how much of a detected box's longer side is added on every side before the crop.
+
+    Raises:
+        InputError: no run, no weights yet, or the file does not compute what torch does.
+    """
+    recipe = recipes.from_json(run / "recipe.json")
+    facts = json.loads((run / "recipe.json").read_text(encoding="utf-8"))
+    weights = run / "best.safetensors"
+    if not weights.is_file():
+        raise InputError(f"{run}: no best.safetensors; the run has not finished an epoch (mien resume {run})")
+    model = create(recipe.model, classes=len(recipe.classes), channels=recipe.channels, size=recipe.size)
+    model.load_state_dict(load_file(weights))
+    info = ModelInfo(
+        labels=recipe.classes,
+        size=recipe.size,
+        mean=tuple(facts["mean"]),
+        std=tuple(facts["std"]),
+        temperature=temperature,
+        margin=margin,
+        recipe=recipe.name,
+    )
+    out = out or run / "model.onnx"
+    part = out.with_name(f".{out.stem}.part.onnx")
+    try:
+        to_onnx(model.eval(), info, part)
+        check(model, part)
+        part.replace(out)
+    finally:
+        part.unlink(missing_ok=True)
+    return out
+
+
+def to_onnx(model: nn.Module, info: ModelInfo, path: Path) -> None:
+    """Write a network that maps float [n, channels, size, size] to logits [n, classes], with any n."""
+    example = torch.zeros(2, len(info.mean), info.size, info.size)
+    with quiet():
+        program = torch.onnx.export(
+            model, (example,), input_names=["faces"], output_names=["logits"], dynamo=True, dynamic_shapes=({0: torch.export.Dim("n")},)
+        )
+    assert program is not None
+    proto = program.model_proto
+    for node in proto.graph.node:  # the exporter notes for each node where in our sources it came from; nobody reads them
+        del node.metadata_props[:]
+        node.doc_string = ""
+    onnx.helper.set_model_props(proto, {METADATA_KEY: info.to_json()})
+    onnx.checker.check_model(proto)
+    path.write_bytes(proto.SerializeToString())
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Hold back the exporter's chatter; what it has to say of a failure it raises."""
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
+        try:
+            yield
+        finally:
+            logging.disable(logging.NOTSET)
+
+
+def check(model: nn.Module, path: Path) -> None:
+    """Compare the file's logits with the network's on noise, at two batch sizes. InputError where they differ."""
+    session = Session(path)
+    size, channels = session.info.size, len(session.info.mean)
+    pixels = np.random.default_rng(0).integers(0, 256, (5, size, size, channels), dtype=np.uint8)
+    for crops in (pixels[:1], pixels):
+        crops = crops[..., 0] if channels == 1 else crops
+        scaled = torch.from_numpy(images.scale(crops, session.info.mean, session.info.std))
+        with torch.inference_mode():
+            expected = model(scaled).numpy()
+        worst = float(np.abs(session.logits(crops) - expected).max())
+        if not worst < TOLERANCE * max(1.0, float(np.abs(expected).max())):
+            raise InputError(f"{path}: the exported network differs from torch by {worst:g} in its logits")

@@ -1,0 +1,56 @@
+"""Networks, one family a file, found by name. All take float [n, channels, size, size] and return logits [n, classes]."""
+
+from collections.abc import Callable
+from difflib import get_close_matches
+
+from torch import nn
+
+from mien.errors import InputError, MissingExtra
+from mien.models.mien import mien
+from mien.models.resnet9 import resnet9
+from mien.models.three_class import three_class
+from mien.models.three_conv import three_conv
+from mien.models.vgg_5x5 import vgg_5x5
+
+MODELS: dict[str, Callable[[int, int, int], nn.Module]] = {
+    "mien": mien,
+    "resnet9": resnet9,
+    "three-class": three_class,
+    "three-conv": three_conv,
+    "vgg-5x5": vgg_5x5,
+}
+
+
+def create(name: str, *, classes: int, channels: int = 1, size: int = 48, pretrained: bool = False) -> nn.Module:
+    """Return a new network for `classes` outputs over [n, channels, size, size]; `timm/NAME` passes through to timm.
+
+    Raises:
+        InputError: no such network, or its pretrained weights cannot be had.
+    """
+    if name.startswith("timm/"):
+        return _from_timm(name.removeprefix("timm/"), classes=classes, channels=channels, pretrained=pretrained)
+    if name not in MODELS:
+        near = get_close_matches(name, MODELS, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise InputError(f"no network {name!r}{hint} (known: {', '.join(MODELS)}, timm/NAME)")
+    return MODELS[name](classes, channels, size)
+
+
+def _from_timm(name: str, *, classes: int, channels: int, pretrained: bool) -> nn.Module:
+    try:
+        import timm
+    except ImportError:
+        raise MissingExtra("train", f"timm/{name}") from None
+    if not timm.is_model(name):
+        near = timm.list_models(f"*{name[:6]}*")[:3]
+        raise InputError(f"timm has no network {name!r}" + (f"; did you mean {', '.join(near)}?" if near else ""))
+    try:
+        model: nn.Module = timm.create_model(name, pretrained=pretrained, num_classes=classes, in_chans=channels)
+    except Exception as error:  # the hub's client raises a dozen kinds, from httpx, requests and its own
+        if not pretrained:
+            raise
+        reason = str(error).splitlines()[0][:120]
+        raise InputError(
+            f"the ImageNet weights of {name} cannot be had ({type(error).__name__}: {reason}); connect, or train without: --no-pretrained"
+        ) from None
+    return model

@@ -1,0 +1,159 @@
+"""An annotated copy of a picture: boxes, the likeliest expression with its confidence, and bars of all the probabilities."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from mien import images
+from mien.predict.result import Faces
+
+Colour = tuple[int, ...]
+
+COLOURS: dict[str, Colour] = {
+    "angry": (235, 77, 75),
+    "contempt": (196, 148, 84),
+    "disgust": (122, 181, 82),
+    "fear": (170, 128, 240),
+    "happy": (255, 196, 37),
+    "neutral": (182, 190, 202),
+    "sad": (84, 154, 255),
+    "surprise": (36, 205, 196),
+}
+OTHER: Colour = (233, 134, 206)
+PANEL: Colour = (15, 18, 26, 215)
+TRACK: Colour = (255, 255, 255, 40)
+WHITE: Colour = (255, 255, 255, 255)
+INK: Colour = (15, 18, 26, 255)
+
+SHORTEST, LONGEST = 640, 1600  # a small picture is enlarged to the one, a crowded one up to the other: text needs pixels
+FACE = 110  # the width in pixels that the median face should have
+CROWDED = 0.1  # a panel may cover this much of itself in other faces and panels
+
+
+class Rect(NamedTuple):
+    """A rectangle in pixels, right and bottom outside it."""
+
+    left: float
+    top: float
+    right: float
+    bottom: float
+
+    @property
+    def width(self) -> float:
+        return self.right - self.left
+
+    @property
+    def height(self) -> float:
+        return self.bottom - self.top
+
+    def shared(self, other: "Rect") -> float:
+        """Area in common, in pixels."""
+        wide = min(self.right, other.right) - max(self.left, other.left)
+        high = min(self.bottom, other.bottom) - max(self.top, other.top)
+        return max(wide, 0) * max(high, 0)
+
+
+def draw(image: images.Pixels, faces: Faces) -> images.Pixels:
+    """Return an annotated copy of the picture, uint8 [h, w, 3]; a small picture is enlarged so that the text can be read."""
+    canvas = images.to_channels(image, 3)
+    growth = _growth(image, faces)
+    if growth > 1:
+        canvas = np.asarray(cv2.resize(canvas, None, fx=growth, fy=growth, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
+    picture = Image.fromarray(canvas).convert("RGBA")
+    layer = Image.new("RGBA", picture.size)
+    _Layer(layer, faces, growth).fill()
+    return np.asarray(Image.alpha_composite(picture, layer).convert("RGB"))
+
+
+def _growth(image: images.Pixels, faces: Faces) -> float:
+    shorter, longer = sorted(image.shape[:2])
+    wanted = max(SHORTEST / shorter, FACE / float(np.median(faces.boxes[:, 2])) if len(faces) else 0)
+    return max(1.0, min(wanted, LONGEST / longer))
+
+
+class _Layer:
+    """The transparent layer that is laid over the picture, and which parts of it are taken already."""
+
+    def __init__(self, layer: Image.Image, faces: Faces, growth: float) -> None:
+        self.width, self.height = layer.size
+        self.shorter = min(layer.size)
+        self.pen = ImageDraw.Draw(layer)
+        self.faces = faces
+        corners = np.concatenate([faces.boxes[:, :2], faces.boxes[:, :2] + faces.boxes[:, 2:]], axis=1) * growth
+        self.boxes = [Rect(*box) for box in np.clip(corners, 0, (self.width, self.height) * 2).tolist()]
+        self.taken: list[Rect] = list(self.boxes)
+
+    def fill(self) -> None:
+        colours = [COLOURS.get(label, OTHER) for label in self.faces.labels]
+        for box, colour in zip(self.boxes, colours, strict=True):
+            self.frame(box, colour)
+        for box, colour, label, score in zip(self.boxes, colours, self.faces.labels, self.faces.scores.tolist(), strict=True):
+            self.plate(box, colour, f"{label} {score:.0%}")
+        for box, row in zip(self.boxes, self.faces.probabilities.tolist(), strict=True):
+            self.bars(box, row)
+
+    def text_size(self, box: Rect) -> float:
+        """Height of the text at a face, in pixels: it grows with the face, within what suits the picture."""
+        return min(max(0.12 * box.width, 0.012 * self.shorter, 11), max(0.034 * self.shorter, 8))
+
+    def frame(self, box: Rect, colour: Colour) -> None:
+        line = max(2, round(self.shorter / 300))
+        self.pen.rectangle((*box[:2], box.right - 1, box.bottom - 1), outline=INK, width=line + 2)
+        self.pen.rectangle((box.left + 1, box.top + 1, box.right - 2, box.bottom - 2), outline=colour, width=line)
+
+    def plate(self, box: Rect, colour: Colour, text: str) -> None:
+        font = ImageFont.load_default(1.15 * self.text_size(box))
+        pad = 0.35 * font.size
+        width, height = font.getlength(text) + 2 * pad, 1.5 * font.size
+        inside = [(box.left, box.top)]
+        place = self.place(box, width, height, [(box.left, box.top - height), (box.left, box.bottom), *inside])
+        self.taken.append(place)
+        self.pen.rectangle((place.left, place.top, place.right - 1, place.bottom - 1), fill=colour)
+        self.pen.text((place.left + pad, (place.top + place.bottom) / 2), text, INK, font, anchor="lm")
+
+    def bars(self, box: Rect, row: Sequence[float]) -> None:
+        """Draw the panel of all the probabilities where it covers no other face; in a crowd only the three likeliest."""
+        order = np.argsort(row)[::-1].tolist()
+        for count in (len(row), 3):
+            shown = sorted(order[:count])
+            font = ImageFont.load_default(self.text_size(box))
+            names = max(font.getlength(name) for name in self.faces.classes)
+            pad, step = 0.5 * font.size, 1.35 * font.size
+            width, height = names + 9.0 * font.size + 2 * pad, len(shown) * step + 1.2 * pad
+            place = self.place(box, width, height, _around(box, width, height))
+            if self.cost(place) <= CROWDED * width * height:
+                break
+        else:
+            return
+        self.taken.append(place)
+        self.pen.rectangle((place.left, place.top, place.right - 1, place.bottom - 1), fill=PANEL)
+        left, right = place.left + 1.6 * pad + names, place.right - 3.0 * font.size
+        for line, index in enumerate(shown):
+            middle = place.top + 0.6 * pad + (line + 0.5) * step
+            half = 0.28 * font.size
+            self.pen.text((place.left + pad, middle), self.faces.classes[index], WHITE, font, anchor="lm")
+            self.pen.rectangle((left, middle - half, right, middle + half), fill=TRACK)
+            colour = COLOURS.get(self.faces.classes[index], OTHER)
+            if (length := (right - left) * row[index]) >= 1:
+                self.pen.rectangle((left, middle - half, left + length, middle + half), fill=colour)
+            self.pen.text((place.right - pad, middle), f"{row[index]:.0%}", WHITE, font, anchor="rm")
+
+    def place(self, box: Rect, width: float, height: float, corners: Sequence[tuple[float, float]]) -> Rect:
+        """Return the rectangle of that size at the corner, moved into the picture, that covers the least of what is taken."""
+        moved = [
+            (max(0.0, min(left, self.width - width)), max(0.0, min(top, self.height - height))) for left, top in corners
+        ]
+        return min((Rect(left, top, left + width, top + height) for left, top in moved), key=self.cost)
+
+    def cost(self, place: Rect) -> float:
+        return sum(place.shared(other) for other in self.taken)
+
+
+def _around(box: Rect, width: float, height: float) -> list[tuple[float, float]]:
+    """Corners of a panel right, left, below and above of a face, aligned to one of its ends."""
+    beside = [(left, top) for left in (box.right, box.left - width) for top in (box.top, box.bottom - height)]
+    stacked = [(left, top) for top in (box.bottom, box.top - height) for left in (box.left, box.right - width)]
+    return [*beside, *stacked]

@@ -1,0 +1,79 @@
+"""Photos in, faces with their expressions out."""
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from mien import images
+from mien.predict.detect import Detections, Detector, find
+from mien.predict.result import Faces
+from mien.predict.session import Session
+
+
+class Recognizer:
+    """Finds the faces of a picture and scores their expressions. Safe to share between threads.
+
+    Args:
+        model: `default` (the bundled one), a run folder, or an .onnx file that mien exported.
+        detector: `haar`, `none` (each picture is one face crop), or any callable that is a `Detector`.
+        threads: how many cores the network may use; None leaves it to onnxruntime (all of them).
+
+    Raises:
+        InputError: no such model or detector.
+    """
+
+    def __init__(self, model: str | Path = "default", detector: str | Detector = "haar", *, threads: int | None = None) -> None:
+        self.session = Session(model, threads=threads)
+        self.detector = find(detector)
+
+    def __call__(self, image: Any, *, bgr: bool = False) -> Faces:
+        """Return the faces of one picture, their crops scored in one call of the network.
+
+        Args:
+            image: a path, the bytes of an image file, a PIL image, or an array as `mien.images.load` takes it.
+            bgr: the array's channels stand as OpenCV has them: blue, green, red. Anything else is RGB.
+
+        Raises:
+            InputError: not a picture, damaged, empty, or far too large.
+        """
+        return next(self.batch([image], bgr=bgr))
+
+    def batch(self, pictures: Iterable[Any], *, bgr: bool = False, faces: int = 64) -> Iterator[Faces]:
+        """Yield the faces of each picture, in order, scoring the crops of several pictures in one call of the network.
+
+        Lazy: reads on only until `faces` crops (or as many pictures) wait, and holds crops, not pictures.
+
+        Raises:
+            InputError: as for one picture, when its turn comes.
+        """
+        waiting: list[tuple[Detections, images.Pixels]] = []
+        crops = 0
+        for picture in pictures:
+            waiting.append(self._look(images.load(picture, bgr=bgr)))
+            crops += len(waiting[-1][1])
+            if crops >= faces or len(waiting) >= faces:
+                yield from self._score(waiting)
+                waiting, crops = [], 0
+        yield from self._score(waiting)
+
+    def _look(self, image: images.Pixels) -> tuple[Detections, images.Pixels]:
+        """Detect and crop: the crops are uint8 [n, size, size] or [n, size, size, 3], as the network was trained on."""
+        info = self.session.info
+        channels = len(info.mean)
+        found = self.detector(image)
+        margin = info.margin
+        crops = [
+            images.resize(images.to_channels(images.crop(image, box, margin=margin), channels), info.size) for box in found.boxes
+        ]
+        empty = np.zeros((0, info.size, info.size, 3)[: 3 if channels == 1 else 4], np.uint8)
+        return found, np.stack(crops) if crops else empty
+
+    def _score(self, waiting: list[tuple[Detections, images.Pixels]]) -> Iterator[Faces]:
+        if not waiting:
+            return
+        probabilities = self.session.probabilities(np.concatenate([crops for _, crops in waiting]))
+        ends = np.cumsum([len(crops) for _, crops in waiting])[:-1]
+        for (found, _), rows in zip(waiting, np.split(probabilities, ends), strict=True):
+            yield Faces(found.boxes, rows, self.session.info.labels, found.scores)

@@ -1,0 +1,88 @@
+"""The one result type: the faces of a picture and what their expressions look like."""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.errors import InputError
+
+Index = int | slice | Sequence[int] | Sequence[bool] | NDArray[np.bool_] | NDArray[np.integer[Any]]
+
+
+@dataclass(frozen=True, eq=False)
+class Faces:
+    """The n faces of one picture as parallel arrays, in the order the detector gave them.
+
+    Args:
+        boxes: float32 [n, 4], x, y, width, height in pixels of the upright picture.
+        probabilities: float32 [n, k], each row over `classes`, summing to 1.
+        classes: the k expressions, in the model's order.
+        detection_scores: float32 [n], how sure the detector was; None where it does not say.
+
+    Raises:
+        InputError: the arrays do not fit each other; says expected and got.
+    """
+
+    boxes: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
+    classes: tuple[str, ...]
+    detection_scores: NDArray[np.float32] | None = None
+
+    def __post_init__(self) -> None:
+        n, k = len(self.boxes), len(self.classes)
+        _expect("boxes", self.boxes, (n, 4))
+        _expect("probabilities", self.probabilities, (n, k))
+        if self.detection_scores is not None:
+            _expect("detection_scores", self.detection_scores, (n,))
+        if n and (self.boxes[:, 2:].min() <= 0):
+            raise InputError("boxes: expected widths and heights above 0")
+        if n and (self.probabilities.min() < 0 or np.abs(self.probabilities.sum(axis=1) - 1).max() > 1e-3):
+            raise InputError("probabilities: expected rows of numbers from 0 that sum to 1")
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def __getitem__(self, index: Index) -> "Faces":
+        """Return the faces at a mask, a slice, a list of positions or one position (then a `Faces` of length 1)."""
+        chosen = np.arange(len(self))[index]
+        if np.ndim(chosen) == 0:
+            chosen = np.array([chosen])
+        scores = None if self.detection_scores is None else self.detection_scores[chosen]
+        return Faces(self.boxes[chosen], self.probabilities[chosen], self.classes, scores)
+
+    def __iter__(self) -> Iterator["Faces"]:
+        """Yield each face as a `Faces` of length 1."""
+        return (self[position] for position in range(len(self)))
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        """The likeliest expression of each face."""
+        return tuple(self.classes[best] for best in self.probabilities.argmax(axis=1)) if len(self) else ()
+
+    @property
+    def scores(self) -> NDArray[np.float32]:
+        """float32 [n]: the probability of each face's `labels`, its confidence."""
+        return np.asarray(self.probabilities.max(axis=1, initial=0.0), dtype=np.float32)
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """Return one plain dictionary per face, ready for JSON: box (whole pixels), expression, confidence, probabilities."""
+        rows = self.probabilities.astype(np.float64).round(6).tolist()
+        return [
+            {
+                "box": [round(float(value)) for value in box],
+                "expression": label,
+                "confidence": max(row),
+                "probabilities": dict(zip(self.classes, row, strict=True)),
+            }
+            for box, label, row in zip(self.boxes, self.labels, rows, strict=True)
+        ]
+
+
+def _expect(name: str, array: NDArray[Any], shape: tuple[int, ...]) -> None:
+    if array.dtype != np.float32 or array.shape != shape:
+        raise InputError(f"{name}: expected float32 {list(shape)}, got {array.dtype} {list(array.shape)}")
+    if not np.isfinite(array).all():
+        raise InputError(f"{name}: expected finite numbers")

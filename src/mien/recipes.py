@@ -1,0 +1,259 @@
+"""The named ways to train, as frozen dataclasses: the difference between two recipes is the difference between their fields.
+
+`Recipe()` holds the defaults; each recipe below states its source, its cost and the score it should reach, and replaces what
+differs. The command line shows every field as an option.
+"""
+
+import difflib
+import json
+from dataclasses import asdict, dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from mien.datasets.labels import ALPHABETICAL, FER2013, LEGEND, THREE
+from mien.errors import InputError
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """Everything that decides what a training run computes, apart from the data and the device."""
+
+    name: str = ""
+    """What the recipe is called."""
+    source: str = ""
+    """Where it was published."""
+    data: str = ""
+    """The kind of dataset it was written for."""
+    cost: str = ""
+    """What a run takes, on which device."""
+    expected: str = ""
+    """The score it should reach, on what."""
+
+    classes: tuple[str, ...] = FER2013
+    """What the outputs stand for, in order."""
+    targets: Literal["label", "majority", "plurality", "distribution"] = "label"
+    """FER2013's label, or what the FER+ votes say: their majority, plurality, or all of them as a distribution."""
+    model: str = "mien"
+    """The network: a name from `mien.models`, or timm/NAME."""
+    pretrained: bool = False
+    """Start from the weights that timm offers for its networks (downloads them)."""
+    size: int = 48
+    """Pictures are size x size pixels."""
+    channels: Literal[1, 3] = 1
+    """1: grey, 3: RGB (grey pictures are repeated)."""
+    scaling: Literal["unit", "measured"] = "unit"
+    """unit: pixels / 255. measured: then less the mean, divided by the standard deviation per channel of the training part."""
+
+    flip: float = 0.0
+    """Probability of a mirror image."""
+    rotate: float = 0.0
+    """Rotation, uniform within so many degrees to either side."""
+    zoom: float = 0.0
+    """Scale, uniform within 1 - zoom .. 1 + zoom."""
+    shift: float = 0.0
+    """Shift, uniform within so many pixels along each axis."""
+    crop: int = 0
+    """Train on random crops of crop x crop pixels (0: whole pictures); validation sees whole pictures."""
+    pad: int = 0
+    """Pixels mirrored on around every side before the random crop."""
+    contrast: float = 0.0
+    """Contrast and brightness, uniform within 1 - contrast .. 1 + contrast, and likewise of the full range."""
+    erase: float = 0.0
+    """Probability of a random rectangle (2 to 20 % of the area) filled with the picture's mean (Zhong et al. 2017)."""
+
+    batch: int = 64
+    """Pictures per step, over all processes together."""
+    epochs: int = 20
+    """Passes over the training part."""
+    max_steps: int = 0
+    """Stop after so many steps (0: no limit)."""
+    optimizer: Literal["adam", "adamw", "sgd"] = "adam"
+    """sgd has Nesterov momentum of 0.9."""
+    lr: float = 1e-3
+    """Learning rate; with one-cycle, its peak."""
+    weight_decay: float = 0.0
+    """L2 penalty (adam, sgd) or decoupled decay (adamw)."""
+    clip_value: float = 0.0
+    """Gradients are clipped to -clip_value .. clip_value (0: not)."""
+    schedule: Literal["constant", "one-cycle", "plateau"] = "constant"
+    """one-cycle: Smith 2018. plateau: lr / 10 after `patience` epochs without a lower validation loss."""
+    patience: int = 5
+    """Epochs that `plateau` waits."""
+    early_stop: int = 0
+    """Stop after so many epochs without a lower validation loss (0: never)."""
+    label_smoothing: float = 0.0
+    """Share of the target spread evenly over all classes (Szegedy et al. 2016)."""
+    ema: float = 0.0
+    """Decay per step of an exponential average of the weights, which is what is validated and kept (0: none)."""
+    select: Literal["loss", "accuracy", "last"] = "loss"
+    """Which epoch's weights are kept: best by validation loss or accuracy, or simply the last."""
+    seed: int = 0
+    """Decides initial weights, order and augmentation."""
+
+    def __post_init__(self) -> None:
+        def demand(holds: bool, text: str) -> None:
+            if not holds:
+                raise InputError(f"recipe {self.name or '(unnamed)'}: {text}")
+
+        demand(len(self.classes) >= 2, "needs at least 2 classes")
+        demand(self.batch >= 2 and self.epochs >= 1, f"batch {self.batch} must be at least 2 and epochs {self.epochs} at least 1")
+        demand(self.lr > 0, f"lr {self.lr} must be above 0")
+        for name in ("flip", "erase", "label_smoothing", "ema", "zoom", "contrast"):
+            demand(0 <= getattr(self, name) < (1 if name != "flip" else 1.01), f"{name} {getattr(self, name)} must lie in 0..1")
+        for name in ("rotate", "shift", "crop", "pad", "max_steps", "weight_decay", "clip_value", "patience", "early_stop"):
+            demand(getattr(self, name) >= 0, f"{name} {getattr(self, name)} must not be negative")
+        demand(self.size >= 8, f"size {self.size} must be at least 8")
+        demand(self.crop <= self.size + 2 * self.pad, f"crop {self.crop} is larger than size {self.size} with pad {self.pad}")
+        demand(not self.pad or self.crop > 0, "pad does nothing without crop")
+        demand(not self.pretrained or self.model.startswith("timm/"), "only timm/ networks have pretrained weights")
+
+
+RECIPES = {
+    recipe.name: recipe
+    for recipe in (
+        Recipe(
+            name="efficientnet-b0",
+            source="EfficientNet-B0 (Tan & Le 2019) fine-tuned on Kaggle's folders; published: train loss 0.53, validation accuracy 0.6569",
+            data="folder",
+            cost="published: 13 minutes an epoch",
+            expected="0.6569 validation accuracy, from ImageNet weights",
+            classes=ALPHABETICAL,
+            model="timm/efficientnet_b0",
+            pretrained=True,
+            channels=3,
+            flip=0.5,
+            rotate=20,
+            batch=32,
+            epochs=15,
+        ),
+        Recipe(
+            name="three-class",
+            source="a three-class CNN for a Kaggle leaderboard (angry, happy, neutral)",
+            data="arrays",
+            cost="",
+            expected="0.76696 accuracy, the leaderboard's pass mark",
+            classes=THREE,
+            model="three-class",
+            batch=64,
+            epochs=50,
+            schedule="plateau",
+            patience=5,
+            early_stop=10,
+        ),
+        Recipe(
+            name="resnet9",
+            source="ResNet9 with one-cycle learning on Kaggle's folders (after Page 2018)",
+            data="folder",
+            cost="",
+            expected="",
+            classes=ALPHABETICAL,
+            model="resnet9",
+            scaling="measured",
+            channels=3,
+            flip=0.5,
+            pad=4,
+            crop=32,
+            batch=128,
+            epochs=15,
+            lr=1e-2,
+            weight_decay=1e-4,
+            clip_value=0.1,
+            schedule="one-cycle",
+        ),
+        Recipe(
+            name="vgg-5x5",
+            source="a CNN with 5x5 filters on fer2013.csv, with a confusion matrix",
+            data="fer2013",
+            cost="",
+            expected="",
+            classes=FER2013,
+            model="vgg-5x5",
+            batch=64,
+            epochs=20,
+        ),
+        Recipe(
+            name="three-conv",
+            source="a small CNN on muxspace/facial_expressions",
+            data="legend",
+            cost="",
+            expected="",
+            classes=LEGEND,
+            model="three-conv",
+            batch=64,
+            epochs=10,
+            lr=1e-2,
+        ),
+        Recipe(
+            name="mien",
+            source="ours: a small residual network (He et al. 2016) with one-cycle learning, label smoothing and weight averaging",
+            data="fer2013",
+            cost="",
+            expected="",
+            classes=FER2013,
+            model="mien",
+            scaling="measured",
+            flip=0.5,
+            rotate=12,
+            zoom=0.1,
+            shift=4,
+            contrast=0.2,
+            erase=0.25,
+            batch=128,
+            epochs=28,
+            optimizer="sgd",
+            lr=0.1,
+            weight_decay=5e-4,
+            schedule="one-cycle",
+            label_smoothing=0.1,
+            ema=0.998,
+            select="last",
+        ),
+    )
+}
+
+
+def find(name: str | Path) -> Recipe:
+    """Return the recipe of that name, or the one in a JSON file: a run's recipe.json, or a recipe alone.
+
+    Raises:
+        InputError: no such recipe or file, or a file that is no recipe; says which name or field is meant.
+    """
+    if str(name) in RECIPES:
+        return RECIPES[str(name)]
+    path = Path(name)
+    if path.suffix == ".json" or path.exists():
+        return from_json(path)
+    near = difflib.get_close_matches(str(name), RECIPES, n=1)
+    hint = f"; did you mean {near[0]!r}?" if near else ""
+    raise InputError(f"no recipe {str(name)!r}{hint} (known: {', '.join(RECIPES)}, or a .json file)")
+
+
+def from_json(path: Path) -> Recipe:
+    """Read a recipe from a JSON file; a run's recipe.json holds it under "recipe"."""
+    try:
+        stored = json.loads(path.read_text(encoding="utf-8"))
+        stored = stored.get("recipe", stored)
+        return from_dict(stored)
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror}") from None
+    except (ValueError, AttributeError, TypeError) as error:
+        raise InputError(f"{path}: not a recipe ({error})") from None
+
+
+def from_dict(stored: dict[str, Any]) -> Recipe:
+    """Return the recipe with the fields of `stored`; unknown fields and values of another kind raise InputError."""
+    known = {field.name: type(getattr(Recipe(), field.name)) for field in fields(Recipe)}
+    for name, value in stored.items():
+        if name not in known:
+            near = difflib.get_close_matches(name, known, n=1)
+            raise InputError(f"a recipe has no field {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+        kind = known[name]
+        fits = isinstance(value, list | tuple) if kind is tuple else isinstance(value, (float, int) if kind is float else kind)
+        if not fits or (isinstance(value, bool) and kind is not bool):
+            raise InputError(f"recipe field {name!r}: expected {kind.__name__}, got {value!r}")
+    return replace(Recipe(), **{name: tuple(value) if known[name] is tuple else value for name, value in stored.items()})
+
+
+def to_dict(recipe: Recipe) -> dict[str, Any]:
+    """Return the recipe as JSON holds it."""
+    return asdict(recipe)

@@ -1,0 +1,80 @@
+"""Several processes under torchrun: torch's DistributedDataParallel, and the one thing it lacks on the CPU."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import torch
+import torch.distributed as dist
+from torch import Tensor, nn
+from torch.distributed.nn.functional import all_reduce
+from torch.nn.parallel import DistributedDataParallel
+
+RANK, LOCAL_RANK, WORLD = (int(os.environ.get(name, value)) for name, value in (("RANK", "0"), ("LOCAL_RANK", "0"), ("WORLD_SIZE", "1")))
+
+
+@contextmanager
+def process_group(device: torch.device) -> Iterator[None]:
+    """Join the group that torchrun announced, nccl on GPUs and gloo on CPUs; alone, do nothing."""
+    if WORLD == 1:
+        yield
+        return
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    try:
+        yield
+    finally:
+        dist.destroy_process_group()
+
+
+def share(model: nn.Module, device: torch.device) -> nn.Module:
+    """Return the model so that the processes' gradients and batch statistics are those of one process on the whole batch."""
+    if WORLD == 1:
+        return model
+    return DistributedDataParallel(model, device_ids=[device.index] if device.type == "cuda" else None)
+
+
+def synchronise_norms(model: nn.Module, device: torch.device) -> nn.Module:
+    """Return the model with batch norms that see the whole batch of all processes."""
+    if WORLD == 1:
+        return model
+    if device.type == "cuda":
+        converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        return converted
+    for module in model.modules():
+        if isinstance(module, nn.modules.batchnorm._BatchNorm):
+            module.__class__ = SyncBatchNorm
+    return model
+
+
+def total(values: Tensor) -> Tensor:
+    """Return the sum of `values` over the processes."""
+    if WORLD > 1:
+        dist.all_reduce(values)
+    return values
+
+
+class SyncBatchNorm(nn.modules.batchnorm._BatchNorm):
+    """Batch norm over all processes' shares (of equal size) for the CPU; torch's own knows only GPUs."""
+
+    def _check_input_dim(self, input: Tensor) -> None:
+        pass
+
+    def forward(self, input: Tensor) -> Tensor:
+        if not self.training:
+            return super().forward(input)
+        axes = [0, *range(2, input.ndim)]
+        shape = [1, -1, *[1] * (input.ndim - 2)]
+        mean = all_reduce(input.mean(axes)) / WORLD
+        centred = input - mean.view(shape)
+        variance = all_reduce(centred.square().mean(axes)) / WORLD
+        with torch.no_grad():
+            count = input.numel() / input.shape[1] * WORLD
+            assert self.running_mean is not None
+            assert self.running_var is not None
+            assert self.num_batches_tracked is not None
+            assert self.momentum is not None
+            self.running_mean.lerp_(mean, self.momentum)
+            self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
+            self.num_batches_tracked += 1
+        scale = torch.rsqrt(variance + self.eps) * self.weight
+        return centred * scale.view(shape) + self.bias.view(shape)

@@ -1,0 +1,359 @@
+"""The training loop, in place of Lightning or the like, because the pictures are tiny: the set lies on the device, nothing
+
+returns to the host inside a step, and (seed, epoch, step) decides everything random. So a run killed at any moment goes on to
+the same weights, bit for bit, on the same machine.
+"""
+
+import math
+import platform
+import shlex
+import signal
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from mien import __version__, datasets, recipes
+from mien.augment import augment
+from mien.batches import Batches
+from mien.datasets import Samples
+from mien.errors import InputError
+from mien.export import export
+from mien.models import create
+from mien.recipes import Recipe
+from mien.train import distributed, optimise
+from mien.train.curves import draw_curves
+from mien.train.progress import EpochBar
+from mien.train.run import Run
+
+SAVE_SECONDS = 60.0  # how much work a kill -9 may cost
+SYNC_SECONDS = 0.5  # how often the host looks at the device: bar, non-finite loss, Ctrl-C, checkpoint
+SYNC_STEPS = 10  # the same, between processes, which must agree on the step
+
+
+class Interrupted(Exception):  # noqa: N818 - not an error: the run is saved
+    """Ctrl-C or SIGTERM; the message says how to go on."""
+
+
+def train(recipe: Recipe, data: Path, out: Path, *, kind: str | None = None, device: str = "auto") -> Path:
+    """Train a recipe from its beginning and export it; return the run folder `out`.
+
+    Args:
+        recipe: what to train.
+        data: where the dataset lies; its training and validation splits are used.
+        out: a new folder.
+        kind: the dataset's kind, where it shall not be found automatically.
+        device: auto, cpu, cuda, cuda:N or mps.
+
+    Raises:
+        InputError: data, recipe or device cannot be used, or the loss stopped being a number.
+        Interrupted: Ctrl-C; the run is saved.
+    """
+    place = _device(device)
+    with distributed.process_group(place):
+        parts = _read(recipe, data, kind)
+        mean, std = _scaling(recipe, parts["train"])
+        description = {
+            "recipe": recipes.to_dict(recipe),
+            "data": {
+                "path": str(data.resolve()),
+                "kind": kind,
+                "splits": {split: {"n": len(part), "fingerprint": part.fingerprint, **part.counts} for split, part in parts.items()},
+            },
+            "mean": mean,
+            "std": std,
+            "device": _device_name(place),
+            "processes": distributed.WORLD,
+            "threads": torch.get_num_threads(),
+            "command": shlex.join(["mien", *sys.argv[1:]]),
+            "started": datetime.now(UTC).isoformat(timespec="seconds"),
+            "versions": {"mien": __version__, "torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()},
+        }
+        run = Run.create(out, description) if distributed.RANK == 0 else Run(out)
+        return Loop(run, recipe, parts, mean, std, place).fit()
+
+
+def resume(path: Path, *, device: str = "auto") -> Path:
+    """Go on with a run that was stopped, from its last checkpoint, to the weights it would have reached.
+
+    Raises:
+        InputError: no run, or its data has changed.
+    """
+    run = Run.open(path)
+    described = run.description
+    place = _device(device)
+    with distributed.process_group(place):
+        source = Path(described["data"]["path"])
+        parts = _read(run.recipe, source, described["data"]["kind"])
+        for split, part in parts.items():
+            if part.fingerprint != described["data"]["splits"][split]["fingerprint"]:
+                raise InputError(f"{source}: the {split} split has changed since {path} began; train anew")
+        return Loop(run, run.recipe, parts, described["mean"], described["std"], place).fit()
+
+
+def _device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(f"device {name!r} cannot be used here ({str(error).splitlines()[0]}); try --device cpu") from None
+    return torch.device("cuda", distributed.LOCAL_RANK) if name == "cuda" else device
+
+
+def _device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} ({platform.machine()})"
+
+
+def _read(recipe: Recipe, data: Path, kind: str | None) -> dict[str, Samples]:
+    def read(split: str) -> Samples:
+        return datasets.read(
+            data, split, kind=kind, size=recipe.size, channels=recipe.channels, targets=recipe.targets, classes=recipe.classes, seed=recipe.seed
+        )
+
+    return {split: read(split) for split in ("train", "validation")}
+
+
+def _scaling(recipe: Recipe, samples: Samples) -> tuple[list[float], list[float]]:
+    """Return mean and standard deviation per channel, of pixels in 0..1, in constant memory."""
+    if recipe.scaling == "unit":
+        return [0.0] * recipe.channels, [1.0] * recipe.channels
+    flat = samples.images.reshape(-1, recipe.channels)
+    counts = [np.bincount(flat[:, channel], minlength=256) for channel in range(recipe.channels)]
+    levels = np.arange(256) / 255
+    means = [float(np.average(levels, weights=count)) for count in counts]
+    spreads = [float(np.average((levels - mean) ** 2, weights=count) ** 0.5) for mean, count in zip(means, counts, strict=True)]
+    return means, [max(spread, 1e-3) for spread in spreads]
+
+
+class Loop:
+    """One run on its way: the network and everything that changes with it."""
+
+    def __init__(
+        self, run: Run, recipe: Recipe, parts: dict[str, Samples], mean: list[float], std: list[float], device: torch.device
+    ) -> None:
+        torch.manual_seed(recipe.seed)
+        self.run, self.recipe, self.device = run, recipe, device
+        self.leads = distributed.RANK == 0
+        self.training, self.validation = (
+            Batches(part, recipe.batch, device, mean=mean, std=std, seed=recipe.seed, rank=distributed.RANK, world=distributed.WORLD)
+            for part in (parts["train"], parts["validation"])
+        )
+        model = create(
+            recipe.model, classes=len(recipe.classes), channels=recipe.channels, size=recipe.size, pretrained=recipe.pretrained
+        )
+        model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.model: nn.Module = distributed.synchronise_norms(model, device)
+        self.total = recipe.epochs * self.training.steps
+        if recipe.max_steps:
+            self.total = min(self.total, recipe.max_steps)
+        self.optimizer = optimise.optimizer(recipe, self.model)
+        self.schedule = optimise.Schedule(recipe, self.optimizer, self.total)
+        self.average = optimise.average(recipe, self.model)
+        self.step = 0  # of the whole run
+        self.best, self.stale = math.inf, 0  # the lowest `select` figure, and for how many epochs the loss has not fallen
+        self.lowest_loss = math.inf
+        self.sums = torch.zeros(3, device=device)  # of the epoch so far: loss x pictures, right answers, pictures
+        self.bad_step = torch.tensor(-1, device=device)  # the first with a loss that is no number
+        self.seconds = 0.0  # the epoch's, over all its sittings
+        self.stopping = False
+        self._restore()
+        forward = distributed.share(self.model, device)
+        self.forward: Callable[[Tensor], Tensor] = torch.compile(forward) if device.type == "cuda" else forward
+
+    def fit(self) -> Path:
+        """Train to the end, export, and return the run folder."""
+        self._announce()
+        with self._signals():
+            while self.step < self.total and not self._stopped_early():
+                self._epoch(self.step // self.training.steps)
+        if self.leads:
+            export(self.run.path)
+        return self.run.path
+
+    def _announce(self) -> None:
+        if not self.leads:
+            return
+        recipe, parameters = self.recipe, sum(parameter.numel() for parameter in self.model.parameters())
+        lines = [
+            f"{recipe.name or 'recipe'}: {recipe.model}, {parameters:,} parameters, on {_device_name(self.device)}"
+            + (f", {distributed.WORLD} processes" if distributed.WORLD > 1 else f", {torch.get_num_threads()} threads"),
+            f"train {len(self.training):,}, validation {len(self.validation):,} pictures of {recipe.size} x {recipe.size} x {recipe.channels}",
+            "classes " + ", ".join(f"{index} {name}" for index, name in enumerate(recipe.classes)),
+            f"{self.training.steps} batches of {self.training.batch} per epoch, {self.total} steps" + (f", going on at {self.step}" * bool(self.step)),
+        ]
+        print("\n".join(lines), file=sys.stderr, flush=True)
+
+    def _epoch(self, epoch: int) -> None:
+        steps = self.training.steps
+        first = self.step % steps
+        last = min(steps, self.total - epoch * steps)
+        self.model.train()
+        batches = self.training.training(epoch, start=first, augment=lambda images, generator: augment(images, self.recipe, generator))
+        began = synced = saved = time.perf_counter()
+        earlier = self.seconds
+        with EpochBar(epoch, self.recipe.epochs, last, visible=self.leads) as bar:
+            for place, (images, targets) in zip(range(first, last), batches, strict=False):
+                self._step(images, targets, self.training.seed_of(epoch, place, distributed.RANK))
+                now = time.perf_counter()
+                if (place + 1) % SYNC_STEPS == 0 if distributed.WORLD > 1 else now - synced >= SYNC_SECONDS:
+                    synced = now
+                    self.seconds = earlier + now - began
+                    loss, accuracy = self._look()
+                    bar.show(place + 1, loss, accuracy, (place + 1) * self.training.batch / self.seconds)
+                    stop, save = self._agree(now - saved >= SAVE_SECONDS)
+                    if (stop or save) and place + 1 < last:
+                        saved = now
+                        self._save()
+                    if stop and place + 1 < last:
+                        raise Interrupted(f"stopped at step {self.step} of {self.total} and saved; go on with: mien resume {self.run.path}")
+            loss, accuracy = self._look()
+            self.seconds = earlier + time.perf_counter() - began
+            row = {
+                "epoch": epoch + 1,
+                "step": self.step,
+                "train_loss": loss,
+                "train_accuracy": accuracy,
+                **self._validate(),
+                "lr": self.optimizer.param_groups[0]["lr"],
+                "images_per_second": (last * self.training.batch) / self.seconds,
+                "seconds": self.seconds,
+            }
+            bar.close(row)
+        self._close(row)
+
+    def _step(self, images: Tensor, targets: Tensor, seed: int) -> None:
+        torch.manual_seed(seed)  # for dropout
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+            logits = self.forward(images)
+        loss = F.cross_entropy(logits.float(), targets, label_smoothing=self.recipe.label_smoothing)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self.recipe.clip_value:
+            nn.utils.clip_grad_value_(self.model.parameters(), self.recipe.clip_value)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.schedule.after_step()
+        if self.average:
+            self.average.update_parameters(self.model)
+        self.step += 1
+        with torch.no_grad():
+            self.sums += torch.stack([loss * len(images), _right(logits, targets), loss.new_tensor(len(images))])
+            self.bad_step = torch.where((self.bad_step < 0) & ~torch.isfinite(loss), self.step, self.bad_step)
+
+    def _look(self) -> tuple[float, float]:
+        """Return the epoch's loss and accuracy so far; the only place where the host waits for the device."""
+        loss, right, count = distributed.total(self.sums.clone()).tolist()
+        bad = int(self.bad_step)
+        if bad >= 0 or not math.isfinite(loss):
+            raise InputError(
+                f"{self.run.path}: the loss is no longer a number at step {max(bad, 0)}; train anew with a lower --lr "
+                f"(now {self.recipe.lr:g}) or with --clip-value 0.1. The last checkpoint is from before"
+            )
+        return loss / count, right / count
+
+    def _agree(self, due: bool) -> tuple[bool, bool]:
+        """Return whether to stop and whether to save; all processes decide alike."""
+        if distributed.WORLD == 1:
+            return self.stopping, due
+        flags = distributed.total(torch.tensor([self.stopping, due and self.leads], dtype=torch.float32, device=self.device)).tolist()
+        return flags[0] > 0, flags[1] > 0
+
+    @torch.inference_mode()
+    def _validate(self) -> dict[str, float]:
+        model = self.average.module if self.average else self.model
+        model.eval()
+        sums = torch.zeros(3, device=self.device)
+        for images, targets in self.validation.whole():
+            logits = model(images.contiguous(memory_format=torch.channels_last)).float()
+            sums += torch.stack([F.cross_entropy(logits, targets, reduction="sum"), _right(logits, targets), sums.new_tensor(len(images))])
+        loss, right, count = distributed.total(sums).tolist()
+        return {"val_loss": loss / count, "val_accuracy": right / count}
+
+    def _close(self, row: dict[str, Any]) -> None:
+        """Record a finished epoch, keep its weights where they are the best, save."""
+        self.schedule.after_epoch(row["val_loss"])
+        self.stale = 0 if row["val_loss"] < self.lowest_loss else self.stale + 1
+        self.lowest_loss = min(self.lowest_loss, row["val_loss"])
+        figure = {"loss": row["val_loss"], "accuracy": -row["val_accuracy"], "last": -row["epoch"]}[self.recipe.select]
+        better = figure < self.best
+        self.best = min(self.best, figure)
+        self.sums.zero_()
+        self.seconds = 0.0
+        if self.leads:
+            kept = self.average.module if self.average else self.model
+            if better:
+                self.run.save_weights("best", kept)
+            self.run.save_weights("last", kept)
+            self.run.record(row)
+            draw_curves(self.run.metrics(), self.run.path / "curves.png")
+        self._save()
+        if self._agree(False)[0] and self.step < self.total:
+            raise Interrupted(f"stopped after epoch {row['epoch']} and saved; go on with: mien resume {self.run.path}")
+
+    def _stopped_early(self) -> bool:
+        return bool(self.recipe.early_stop) and self.stale >= self.recipe.early_stop
+
+    def _save(self) -> None:
+        sums = distributed.total(self.sums.clone())
+        if self.leads:
+            self.run.save_state(
+                {
+                    "step": self.step,
+                    "best": self.best,
+                    "lowest_loss": self.lowest_loss,
+                    "stale": self.stale,
+                    "sums": sums,
+                    "seconds": self.seconds,
+                    "model": self.model.state_dict(),
+                    "average": self.average.state_dict() if self.average else None,
+                    "optimizer": self.optimizer.state_dict(),
+                    "schedule": self.schedule.state_dict(),
+                }
+            )
+
+    def _restore(self) -> None:
+        state = self.run.load_state(self.device)
+        if state is None:
+            return
+        self.step, self.best, self.stale, self.seconds = state["step"], state["best"], state["stale"], state["seconds"]
+        self.lowest_loss = state["lowest_loss"]
+        self.model.load_state_dict(state["model"])
+        if self.average:
+            self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        if self.leads:  # every process has its own sum of the epoch; together they must give what was saved
+            self.sums = state["sums"]
+
+    @contextmanager
+    def _signals(self) -> Iterator[None]:
+        """Let the first Ctrl-C or SIGTERM finish the step and save; a second one ends at once."""
+
+        def stop(number: int, _: object) -> None:
+            if self.stopping:
+                raise KeyboardInterrupt
+            self.stopping = True
+            print("\nstopping after this step (Ctrl-C again: at once, without saving)", file=sys.stderr, flush=True)
+
+        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def _right(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return how many of the answers are the label, or the most voted class, as a float."""
+    truth = targets if targets.ndim == 1 else targets.argmax(1)
+    return (logits.argmax(1) == truth).sum().float()

@@ -1,0 +1,54 @@
+"""The recipe's optimiser, schedule and average, all torch's own."""
+
+import torch
+from torch import nn
+from torch.optim import lr_scheduler
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+
+from mien.recipes import Recipe
+
+
+def optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
+    """Return the optimiser; fused kernels where the device has them."""
+    fused = next(model.parameters()).device.type in ("cpu", "cuda")
+    if recipe.optimizer == "sgd":
+        return torch.optim.SGD(
+            model.parameters(), recipe.lr, momentum=0.9, nesterov=True, weight_decay=recipe.weight_decay, fused=fused
+        )
+    kind = torch.optim.Adam if recipe.optimizer == "adam" else torch.optim.AdamW
+    return kind(model.parameters(), recipe.lr, weight_decay=recipe.weight_decay, fused=fused)
+
+
+class Schedule:
+    """The learning rate: `one-cycle` moves with every step, `plateau` with every validation, `constant` never."""
+
+    def __init__(self, recipe: Recipe, optimizer: torch.optim.Optimizer, total_steps: int) -> None:
+        self.one_cycle = self.plateau = None
+        if recipe.schedule == "one-cycle":
+            self.one_cycle = lr_scheduler.OneCycleLR(optimizer, recipe.lr, total_steps=total_steps + 1)
+        elif recipe.schedule == "plateau":
+            self.plateau = lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.1, patience=recipe.patience)
+
+    def after_step(self) -> None:
+        if self.one_cycle:
+            self.one_cycle.step()
+
+    def after_epoch(self, validation_loss: float) -> None:
+        if self.plateau:
+            self.plateau.step(validation_loss)
+
+    def state_dict(self) -> dict[str, object]:
+        active = self.one_cycle or self.plateau
+        return active.state_dict() if active else {}
+
+    def load_state_dict(self, state: dict[str, object]) -> None:
+        active = self.one_cycle or self.plateau
+        if active:
+            active.load_state_dict(state)
+
+
+def average(recipe: Recipe, model: nn.Module) -> AveragedModel | None:
+    """Return the exponential average that follows the model's weights and batch statistics, where the recipe has one."""
+    if not recipe.ema:
+        return None
+    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema), use_buffers=True)
