@@ -15,19 +15,25 @@ from mien.errors import InputError
 
 
 @dataclass(frozen=True)
+class About:
+    """What people should know of a recipe before they run it."""
+
+    source: str
+    """Where it comes from, and what was published of it."""
+    dataset: str
+    """The kind of dataset it was written for."""
+    cost: str
+    """What a run takes, on which device."""
+    expected: str
+    """The score it should reach, on what."""
+
+
+@dataclass(frozen=True)
 class Recipe:
     """Everything that decides what a training run computes, apart from the data and the device."""
 
     name: str = ""
     """What the recipe is called."""
-    source: str = ""
-    """Where it was published."""
-    data: str = ""
-    """The kind of dataset it was written for."""
-    cost: str = ""
-    """What a run takes, on which device."""
-    expected: str = ""
-    """The score it should reach, on what."""
 
     classes: tuple[str, ...] = FER2013
     """What the outputs stand for, in order."""
@@ -108,108 +114,122 @@ class Recipe:
         demand(not self.pretrained or self.model.startswith("timm/"), "only timm/ networks have pretrained weights")
 
 
-RECIPES = {
-    recipe.name: recipe
-    for recipe in (
-        Recipe(
-            name="efficientnet-b0",
-            source="EfficientNet-B0 (Tan & Le 2019) fine-tuned on Kaggle's folders; published: train loss 0.53, validation accuracy 0.6569",
-            data="folder",
-            cost="published: 13 minutes an epoch",
-            expected="0.6569 validation accuracy, from ImageNet weights",
-            classes=ALPHABETICAL,
-            model="timm/efficientnet_b0",
-            pretrained=True,
-            channels=3,
-            flip=0.5,
-            rotate=20,
-            batch=32,
-            epochs=15,
-        ),
-        Recipe(
-            name="three-class",
-            source="a three-class CNN for a Kaggle leaderboard (angry, happy, neutral)",
-            data="arrays",
-            cost="",
-            expected="0.76696 accuracy, the leaderboard's pass mark",
-            classes=THREE,
-            model="three-class",
-            batch=64,
-            epochs=50,
-            schedule="plateau",
-            patience=5,
-            early_stop=10,
-        ),
-        Recipe(
-            name="resnet9",
-            source="ResNet9 with one-cycle learning on Kaggle's folders (after Page 2018)",
-            data="folder",
-            cost="",
-            expected="",
-            classes=ALPHABETICAL,
-            model="resnet9",
-            scaling="measured",
-            channels=3,
-            flip=0.5,
-            pad=4,
-            crop=32,
-            batch=128,
-            epochs=15,
-            lr=1e-2,
-            weight_decay=1e-4,
-            clip_value=0.1,
-            schedule="one-cycle",
-        ),
-        Recipe(
-            name="vgg-5x5",
-            source="a CNN with 5x5 filters on fer2013.csv, with a confusion matrix",
-            data="fer2013",
-            cost="",
-            expected="",
-            classes=FER2013,
-            model="vgg-5x5",
-            batch=64,
-            epochs=20,
-        ),
-        Recipe(
-            name="three-conv",
-            source="a small CNN on muxspace/facial_expressions",
-            data="legend",
-            cost="",
-            expected="",
-            classes=LEGEND,
-            model="three-conv",
-            batch=64,
-            epochs=10,
-            lr=1e-2,
-        ),
-        Recipe(
-            name="mien",
-            source="ours: a small residual network (He et al. 2016) with one-cycle learning, label smoothing and weight averaging",
-            data="fer2013",
-            cost="",
-            expected="",
-            classes=FER2013,
-            model="mien",
-            scaling="measured",
-            flip=0.5,
-            rotate=12,
-            zoom=0.1,
-            shift=4,
-            contrast=0.2,
-            erase=0.25,
-            batch=128,
-            epochs=28,
-            optimizer="sgd",
-            lr=0.1,
-            weight_decay=5e-4,
-            schedule="one-cycle",
-            label_smoothing=0.1,
-            ema=0.998,
-            select="last",
-        ),
-    )
-}
+RECIPES: dict[str, Recipe] = {}
+ABOUT: dict[str, About] = {}
+
+
+def _publish(recipe: Recipe, about: About) -> None:
+    RECIPES[recipe.name], ABOUT[recipe.name] = recipe, about
+
+
+_publish(
+    Recipe(
+        name="efficientnet-b0",
+        classes=ALPHABETICAL,
+        model="timm/efficientnet_b0",
+        pretrained=True,
+        channels=3,
+        flip=0.5,
+        rotate=20,
+        batch=32,
+        epochs=15,
+    ),
+    About(
+        source="EfficientNet-B0 (Tan & Le 2019) on Kaggle's face-expression-recognition-dataset",
+        dataset="folder",
+        cost="published: 13 minutes an epoch",
+        expected="published: validation accuracy 0.6569, train loss 0.53, from ImageNet weights",
+    ),
+)
+_publish(
+    Recipe(
+        name="three-class",
+        classes=THREE,
+        model="three-class",
+        batch=64,
+        epochs=50,
+        schedule="plateau",
+        patience=5,
+        early_stop=10,
+    ),
+    About(
+        source="a three-class CNN for a Kaggle leaderboard: angry, happy, neutral",
+        dataset="arrays",
+        cost="",
+        expected="0.76696, the leaderboard's pass mark",
+    ),
+)
+_publish(
+    Recipe(
+        name="resnet9",
+        classes=ALPHABETICAL,
+        model="resnet9",
+        scaling="measured",
+        channels=3,
+        flip=0.5,
+        pad=4,
+        crop=32,
+        batch=128,
+        epochs=15,
+        lr=1e-2,
+        weight_decay=1e-4,
+        clip_value=0.1,
+        schedule="one-cycle",
+    ),
+    About(
+        source="ResNet9 with one-cycle learning (after Page 2018) on Kaggle's folders",
+        dataset="folder",
+        cost="",
+        expected="",
+    ),
+)
+_publish(
+    Recipe(name="vgg-5x5", classes=FER2013, model="vgg-5x5", batch=64, epochs=20),
+    About(
+        source="a CNN with 5x5 filters on fer2013.csv",
+        dataset="fer2013",
+        cost="",
+        expected="",
+    ),
+)
+_publish(
+    Recipe(name="three-conv", classes=LEGEND, model="three-conv", batch=64, epochs=10, lr=1e-2),
+    About(
+        source="a small CNN on muxspace/facial_expressions",
+        dataset="legend",
+        cost="",
+        expected="",
+    ),
+)
+_publish(
+    Recipe(
+        name="mien",
+        classes=FER2013,
+        model="mien",
+        scaling="measured",
+        flip=0.5,
+        rotate=12,
+        zoom=0.1,
+        shift=4,
+        contrast=0.2,
+        erase=0.25,
+        batch=128,
+        epochs=28,
+        optimizer="sgd",
+        lr=0.1,
+        weight_decay=5e-4,
+        schedule="one-cycle",
+        label_smoothing=0.1,
+        ema=0.998,
+        select="last",
+    ),
+    About(
+        source="ours: a small residual network (He et al. 2016), one-cycle learning, label smoothing, weight averaging",
+        dataset="fer2013",
+        cost="",
+        expected="",
+    ),
+)
 
 
 def find(name: str | Path) -> Recipe:

@@ -1,8 +1,21 @@
 """From an exported model and labelled data to scores, a report and a comparison, without torch."""
 
 from mien.evaluate.comparison import Row, compare
-from mien.evaluate.evaluation import Evaluation, evaluate, measure
+from mien.evaluate.evaluation import Data, Evaluation, evaluate, measure
 from mien.evaluate.report import save
 from mien.evaluate.scores import Scores, score
+from mien.evaluate.terminal import comparison_table, tables
 
-__all__ = ["Evaluation", "Row", "Scores", "compare", "evaluate", "measure", "save", "score"]
+__all__ = [
+    "Data",
+    "Evaluation",
+    "Row",
+    "Scores",
+    "compare",
+    "comparison_table",
+    "evaluate",
+    "measure",
+    "save",
+    "score",
+    "tables",
+]

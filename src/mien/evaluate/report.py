@@ -27,7 +27,7 @@ from mien.evaluate.terminal import notes
 
 MISTAKES = 24
 PICTURE = 96  # pictures are at most this many pixels wide in the page
-STRONG = 0.55  # from this rate on a cell of the confusion matrix is so dark that its text turns light
+STRONG = 0.717  # from this rate on the text of a confusion cell turns over; both contrasts are then above 4.5, in both themes
 
 LIMITS = """
 <p>The labels say how a face <em>looks</em> to people who saw a single cropped picture. They do not say what the person felt: people
@@ -117,10 +117,12 @@ def page(evaluations: Sequence[Evaluation], *, epochs: Sequence[dict[str, Any]] 
 {_circumstances(first)}
 <h2>Confusion matrix</h2>
 {_confusion(scores)}
-<h2>Classes</h2>
-{_per_class(scores)}
-<h2>Calibration</h2>
-{_calibration(scores)}
+<div class="pair">
+<section><h2>Classes</h2>
+{_per_class(scores)}</section>
+<section><h2>Calibration</h2>
+{_calibration(scores)}</section>
+</div>
 {_curves(epochs)}
 <h2>Surest mistakes</h2>
 {_mistakes(first)}
@@ -173,7 +175,7 @@ def _confusion(scores: Scores) -> str:
         rows.append(f'<tr><th scope="row">{name}</th>{cells}</tr>')
     return f"""<div class="scroll"><table class="confusion">
 <caption>Rows: the truth. Columns: the model's answer. Each cell: share of its row, and number of samples.</caption>
-<thead><tr><td class="corner"></td>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>
+<thead><tr><td></td>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>
 {_confused(scores)}"""
 
 
@@ -247,7 +249,7 @@ def _curves(epochs: Sequence[dict[str, Any]]) -> str:
         ),
     ]
     figures = "".join(f"<figure>{drawing}</figure>" for drawing in drawn if drawing)
-    return f'<h2>Learning curve</h2>\n<div class="charts">{figures}</div>' if figures else ""
+    return f'<h2>Learning curve</h2>\n<div class="pair">{figures}</div>' if figures else ""
 
 
 def _mistakes(evaluation: Evaluation) -> str:
@@ -265,8 +267,7 @@ def _mistakes(evaluation: Evaluation) -> str:
             f'<li><img src="{_picture(samples.images[row])}" alt="labelled {true}, answered {answer}">'
             f'<span class="answer">{answer}</span> {confidence}<br>labelled {true}<span class="id">{escape(str(samples.ids[row]))}</span></li>'
         )
-    return f"""<p>The {len(items)} wrong answers of the highest confidence, out of {len(wrong):,}. Many show a doubtful label rather than a
-doubtful answer.</p>
+    return f"""<p>The {len(items)} wrong answers of the highest confidence, out of {len(wrong):,}. Look for doubtful labels among them.</p>
 <ol class="mistakes">{"".join(items)}</ol>"""
 
 

@@ -41,7 +41,7 @@ def notes(evaluation: Evaluation) -> list[str]:
     return found
 
 
-def comparison(rows: Sequence[Row]) -> Table:
+def comparison_table(rows: Sequence[Row]) -> Table:
     """Return the table of `mien compare`."""
     table = Table(
         "run",

@@ -11,6 +11,7 @@ from mien import images
 from mien.predict.result import Faces
 
 Colour = tuple[int, ...]
+Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 COLOURS: dict[str, Colour] = {
     "angry": (235, 77, 75),
@@ -24,13 +25,19 @@ COLOURS: dict[str, Colour] = {
 }
 OTHER: Colour = (233, 134, 206)
 PANEL: Colour = (15, 18, 26, 215)
-TRACK: Colour = (255, 255, 255, 40)
+TRACK: Colour = (62, 68, 82, 255)
 WHITE: Colour = (255, 255, 255, 255)
 INK: Colour = (15, 18, 26, 255)
 
 SHORTEST, LONGEST = 640, 1600  # a small picture is enlarged to the one, a crowded one up to the other: text needs pixels
 FACE = 110  # the width in pixels that the median face should have
-CROWDED = 0.1  # a panel may cover this much of itself in other faces and panels
+CROWDED = 0.02  # how much of a panel may lie over other faces, plates and panels
+CHIN = 0.4  # how much of a face's height a panel within its box may hide
+_ATTEMPTS = (  # rows of bars (None: all), size of the text, within the face's box
+    *((None, 1.0, False), (None, 0.8, False), (None, 0.65, False)),
+    *((3, 1.0, False), (3, 0.8, False), (3, 0.65, False)),
+    *((None, 0.65, True), (3, 0.65, True)),
+)
 
 
 class Rect(NamedTuple):
@@ -92,8 +99,8 @@ class _Layer:
             self.frame(box, colour)
         for box, colour, label, score in zip(self.boxes, colours, self.faces.labels, self.faces.scores.tolist(), strict=True):
             self.plate(box, colour, f"{label} {score:.0%}")
-        for box, row in zip(self.boxes, self.faces.probabilities.tolist(), strict=True):
-            self.bars(box, row)
+        for box, colour, row in zip(self.boxes, colours, self.faces.probabilities.tolist(), strict=True):
+            self.panel(box, colour, row)
 
     def text_size(self, box: Rect) -> float:
         """Height of the text at a face, in pixels: it grows with the face, within what suits the picture."""
@@ -108,47 +115,50 @@ class _Layer:
         font = ImageFont.load_default(1.15 * self.text_size(box))
         pad = 0.35 * font.size
         width, height = font.getlength(text) + 2 * pad, 1.5 * font.size
-        inside = [(box.left, box.top)]
-        place = self.place(box, width, height, [(box.left, box.top - height), (box.left, box.bottom), *inside])
+        corners = [(box.left, box.top - height), (box.left, box.bottom), (box.left, box.top), (box.right - width, box.top - height)]
+        place = min(self.places(width, height, corners), key=self.covered)
         self.taken.append(place)
         self.pen.rectangle((place.left, place.top, place.right - 1, place.bottom - 1), fill=colour)
         self.pen.text((place.left + pad, (place.top + place.bottom) / 2), text, INK, font, anchor="lm")
 
-    def bars(self, box: Rect, row: Sequence[float]) -> None:
-        """Draw the panel of all the probabilities where it covers no other face; in a crowd only the three likeliest."""
-        order = np.argsort(row)[::-1].tolist()
-        for count in (len(row), 3):
-            shown = sorted(order[:count])
-            font = ImageFont.load_default(self.text_size(box))
+    def panel(self, box: Rect, colour: Colour, row: Sequence[float]) -> None:
+        """Draw the bars beside the face where they cover nothing; in a crowd smaller, fewer, and last of all over the chin."""
+        likeliest = np.argsort(row)[::-1].tolist()
+        for count, shrink, within in _ATTEMPTS:
+            shown = sorted(likeliest[:count])
+            font = ImageFont.load_default(max(shrink * self.text_size(box), 9))
             names = max(font.getlength(name) for name in self.faces.classes)
-            pad, step = 0.5 * font.size, 1.35 * font.size
-            width, height = names + 9.0 * font.size + 2 * pad, len(shown) * step + 1.2 * pad
-            place = self.place(box, width, height, _around(box, width, height))
-            if self.cost(place) <= CROWDED * width * height:
-                break
-        else:
-            return
-        self.taken.append(place)
+            width, height = names + 10.2 * font.size, (1.35 * len(shown) + 0.6) * font.size
+            own = [(box.left, box.bottom - height)]
+            place = min(self.places(width, height, own if within else _around(box, width, height)), key=self.covered)
+            covered = self.covered(place) - (place.shared(box) if within else 0)
+            if covered <= CROWDED * width * height and (not within or height <= CHIN * box.height):
+                self.taken.append(place)
+                self.bars(place, row, shown, font, names)
+                self.pen.rectangle((place.left, place.top, place.left + 0.15 * font.size, place.bottom - 1), fill=colour)
+                return
+
+    def bars(self, place: Rect, row: Sequence[float], shown: Sequence[int], font: Font, names: float) -> None:
         self.pen.rectangle((place.left, place.top, place.right - 1, place.bottom - 1), fill=PANEL)
-        left, right = place.left + 1.6 * pad + names, place.right - 3.0 * font.size
+        left, right = place.left + names + 1.2 * font.size, place.right - 3.1 * font.size
         for line, index in enumerate(shown):
-            middle = place.top + 0.6 * pad + (line + 0.5) * step
-            half = 0.28 * font.size
-            self.pen.text((place.left + pad, middle), self.faces.classes[index], WHITE, font, anchor="lm")
-            self.pen.rectangle((left, middle - half, right, middle + half), fill=TRACK)
-            colour = COLOURS.get(self.faces.classes[index], OTHER)
+            name = self.faces.classes[index]
+            top = place.top + (0.3 + 1.35 * line + 0.4) * font.size
+            bottom, middle = top + 0.55 * font.size, top + 0.275 * font.size
+            self.pen.text((place.left + 0.6 * font.size, middle), name, WHITE, font, anchor="lm")
+            self.pen.rectangle((left, top, right, bottom), fill=TRACK)
             if (length := (right - left) * row[index]) >= 1:
-                self.pen.rectangle((left, middle - half, left + length, middle + half), fill=colour)
-            self.pen.text((place.right - pad, middle), f"{row[index]:.0%}", WHITE, font, anchor="rm")
+                self.pen.rectangle((left, top, left + length, bottom), fill=COLOURS.get(name, OTHER))
+            self.pen.text((place.right - 0.6 * font.size, middle), f"{row[index]:.0%}", WHITE, font, anchor="rm")
 
-    def place(self, box: Rect, width: float, height: float, corners: Sequence[tuple[float, float]]) -> Rect:
-        """Return the rectangle of that size at the corner, moved into the picture, that covers the least of what is taken."""
-        moved = [
-            (max(0.0, min(left, self.width - width)), max(0.0, min(top, self.height - height))) for left, top in corners
-        ]
-        return min((Rect(left, top, left + width, top + height) for left, top in moved), key=self.cost)
+    def places(self, width: float, height: float, corners: Sequence[tuple[float, float]]) -> list[Rect]:
+        """Return the rectangles of that size with their upper left ends at `corners`, moved into the picture."""
+        lefts = [max(0.0, min(left, self.width - width)) for left, _ in corners]
+        tops = [max(0.0, min(top, self.height - height)) for _, top in corners]
+        return [Rect(left, top, left + width, top + height) for left, top in zip(lefts, tops, strict=True)]
 
-    def cost(self, place: Rect) -> float:
+    def covered(self, place: Rect) -> float:
+        """Area in pixels of what would be covered."""
         return sum(place.shared(other) for other in self.taken)
 
 

@@ -40,7 +40,7 @@ SYNC_SECONDS = 0.5  # how often the host looks at the device: bar, non-finite lo
 SYNC_STEPS = 10  # the same, between processes, which must agree on the step
 
 
-class Interrupted(Exception):  # noqa: N818 - not an error: the run is saved
+class Interrupted(KeyboardInterrupt):
     """Ctrl-C or SIGTERM; the message says how to go on."""
 
 

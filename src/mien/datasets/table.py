@@ -1,0 +1,151 @@
+"""What every reader makes of a path: all its samples with the facts about them, before a split is chosen."""
+
+import os
+import sys
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TypeVar
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien import images
+from mien.datasets.samples import Problem
+from mien.errors import InputError
+
+T = TypeVar("T")
+
+BLOCK = 64  # picture files that one thread decodes at a time
+
+
+@dataclass(frozen=True)
+class Form:
+    """What the pictures shall look like: `size` x `size` pixels of uint8 in 1 (grey) or 3 (RGB) channels."""
+
+    size: int = 48
+    channels: int = 1
+
+    def __post_init__(self) -> None:
+        if self.size < 1 or self.channels not in (1, 3):
+            raise InputError(f"size {self.size}, channels {self.channels}: expected a size of at least 1 and 1 or 3 channels")
+
+    def empty(self, n: int) -> images.Pixels:
+        """Return room for `n` pictures, uint8 [n, size, size] or [n, size, size, 3]."""
+        return np.empty((n, self.size, self.size) if self.channels == 1 else (n, self.size, self.size, 3), dtype=np.uint8)
+
+    def fit(self, image: images.Pixels) -> images.Pixels:
+        """Return a picture of any size in this form. One that is not square is squeezed, as the published solutions do."""
+        return images.to_channels(images.resize(image, self.size), self.channels)
+
+
+@dataclass
+class Problems:
+    """Gathers what is wrong in a source; with `strict` the first one stops the reading."""
+
+    strict: bool = False
+    found: list[Problem] = field(default_factory=list)
+
+    def report(self, where: str | Path, what: str) -> None:
+        """Raises InputError when strict."""
+        problem = Problem(str(where), what)
+        if self.strict:
+            raise InputError(str(problem))
+        self.found.append(problem)
+
+
+@dataclass(frozen=True)
+class Table:
+    """All samples of a dataset as parallel arrays.
+
+    Args:
+        images: uint8 [n, h, w] or [n, h, w, 3], possibly memory-mapped.
+        labels: int64 [n], -1 where there is none, or float32 [n, k].
+        ids: str [n], unique.
+        splits: str [n]: train, validation, test, or "" where the dataset leaves the choice to us.
+        groups: str [n]: who is in the picture; samples of one group stay in one split. Empty strings where unknown.
+        classes: what the labels stand for.
+        sizes: how many pictures had which size before they were resized, `48 x 48` (width x height).
+        dropped: reason -> samples left out by a rule of the dataset, not for being broken.
+        problems: what could not be read.
+    """
+
+    images: images.Pixels
+    labels: NDArray[Any]
+    ids: NDArray[np.str_]
+    splits: NDArray[np.str_]
+    groups: NDArray[np.str_]
+    classes: tuple[str, ...]
+    sizes: dict[str, int]
+    dropped: dict[str, int] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+
+def track(steps: Iterable[T], description: str, total: float) -> Iterable[T]:
+    """Yield from `steps` under a progress bar on stderr with the time left, on a terminal only."""
+    if not sys.stderr.isatty():
+        return steps
+    from rich.console import Console
+    from rich.progress import track as rich_track
+
+    return rich_track(steps, description, total, console=Console(file=sys.stderr), transient=True)
+
+
+def load_files(
+    root: Path, paths: Sequence[Path], form: Form, problems: Problems
+) -> tuple[images.Pixels, NDArray[np.bool_], dict[str, int]]:
+    """Read picture files on all cores.
+
+    Returns:
+        The pictures that could be read, in order; a mask [len(paths)] of which they are; and how many there were of each
+        size. The others are reported.
+    """
+    pixels, good = form.empty(len(paths)), np.zeros(len(paths), dtype=bool)
+    sizes: dict[str, int] = {}
+
+    def read(start: int) -> list[tuple[int, str]]:
+        outcome = []
+        for index in range(start, min(start + BLOCK, len(paths))):
+            try:
+                image = images.load(paths[index])
+                pixels[index] = form.fit(image)
+                good[index] = True
+                outcome.append((index, f"{image.shape[1]} x {image.shape[0]}"))
+            except InputError as error:
+                outcome.append((index, str(error).removeprefix(f"{paths[index]}: ")))
+        return outcome
+
+    starts = range(0, len(paths), BLOCK)
+    with ThreadPoolExecutor(max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)) as pool:
+        try:
+            for outcome in track(pool.map(read, starts), f"reading {root.name}", len(starts)):
+                for index, text in outcome:
+                    if good[index]:
+                        sizes[text] = sizes.get(text, 0) + 1
+                    else:
+                        problems.report(paths[index].relative_to(root), text)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    return (pixels if good.all() else pixels[good]), good, dict(sorted(sizes.items(), key=lambda item: -item[1]))
+
+
+@dataclass(frozen=True)
+class Reader:
+    """One kind of dataset.
+
+    Args:
+        expects: what lies at the path, in words for an error message.
+        recognises: whether a path holds this kind; looks at names and first lines only.
+        sources: the files whose size and time decide whether a cached copy is still good.
+        load: reads everything.
+        holdout: fractions for validation and test where the dataset has no such splits.
+        stamps: the hash of a listing, for datasets of so many files that `sources` names folders.
+    """
+
+    expects: str
+    recognises: Callable[[Path], bool]
+    sources: Callable[[Path], list[Path]]
+    load: Callable[[Path, Form, Problems], Table]
+    holdout: tuple[float, float]
