@@ -218,18 +218,19 @@ def evaluate(
     model: Positional[str],
     *,
     data: Path,
-    split: Literal["validation", "test", "train"] = "validation",
+    split: str = "validation",
     tta: Literal["none", "flip", "both"] = "none",
     kind: str | None = None,
     targets: Literal["label", "majority", "plurality", "distribution"] = "label",
+    classes: str | None = None,
     merge: Literal["drop", "contempt-as-disgust", "contempt-as-neutral"] = "drop",
     out: Path | None = None,
     json: bool = False,
 ) -> None:
     """Score an exported model on a split of a dataset, and write the report.
 
-    A run keeps its scores in its folder, as evaluation-SPLIT-TTA.json and report.html. Those of any other model are only
-    printed, unless --out names a folder.
+    A run keeps its scores in its folder, as evaluation-SPLIT-TTA.json and report.html. Those of any other model are
+    only printed, unless --out names a folder.
 
     Examples:
 
@@ -240,10 +241,11 @@ def evaluate(
     Args:
         model: A run folder, an .onnx file, or default, the bundled model.
         data: The dataset's folder or file.
-        split: Which part of it is scored (PublicTest is validation, PrivateTest test).
-        tta: None scores the crop, flip the mean of its and its mirror image's probabilities, both reports both.
+        split: Which part of it is scored: validation (PublicTest), test (PrivateTest) or train.
+        tta: none scores the crop, flip the mean of its and its mirror image's probabilities, both reports both.
         kind: The reader, where it is not to be recognised: fer2013, ferplus, folder, legend or arrays.
         targets: Which labels, where the dataset has FER+ votes.
+        classes: What the integers of arrays mean, as fer2013 or alphabetical; elsewhere, the taxonomy to score.
         merge: How contempt is folded where wanted; drop leaves out what one side lacks.
         out: Where the scores and the report are written instead.
         json: Print one JSON object instead of tables; of both views, the mirrored one is under flip.
@@ -252,10 +254,12 @@ def evaluate(
 
     from mien.evaluate import evaluate, save, tables
 
-    views = ("none", "flip") if tta == "both" else (tta,)
-    run = Path(model) if Path(model).is_dir() else None
+    views: tuple[Literal["none", "flip"], ...] = ("none", "flip") if tta == "both" else (tta,)
+    run = Path(model) if model != "default" and Path(model).is_dir() else None
     folder = out or run
-    found = [evaluate(model, data, split, tta=view, kind=kind, targets=targets, merge=merge) for view in views]
+    found = [
+        evaluate(model, data, split, tta=view, kind=kind, targets=targets, classes=classes, merge=merge) for view in views
+    ]
     written = save(found, folder, metrics=run / "metrics.jsonl" if run else None) if folder else []
     if json:
         print(dumps(found[0].to_json() | {more.tta: more.to_json() for more in found[1:]}))
@@ -271,7 +275,7 @@ def evaluate(
 def compare(
     runs: Positional[list[str]],
     *,
-    split: Literal["validation", "test", "train"] = "validation",
+    split: str = "validation",
     tta: Literal["none", "flip"] = "none",
     json: bool = False,
 ) -> None:
@@ -300,6 +304,85 @@ def compare(
         print(dumps([vars(row) for row in rows]))
     else:
         _console().print(comparison_table(rows))
+
+
+@verb
+def predict(
+    paths: Positional[tuple[Path, ...]],
+    /,
+    *,
+    model: str = "default",
+    detector: Literal["haar", "none"] = "haar",
+    json: bool = False,
+    csv: bool = False,
+    out: Path | None = None,
+    threads: int | None = None,
+) -> int:
+    """Find the faces of photos and say what their expressions look like.
+
+    Prints a table, or with --json or --csv what a program reads. Boxes are x, y, width, height in pixels of the
+    upright photo. What cannot be read, or has no face in it, is named on stderr, and the rest goes on.
+
+    Exit code: 0 a face in every photo, 1 some photo could not be read or has no face, 2 nothing could be done.
+
+    Examples:
+
+        $ mien predict photo.jpg
+        $ mien predict holiday/ party/ portrait.png --out annotated
+        $ mien predict holiday/ --json > faces.json
+        $ mien predict crops/ --detector none --model runs/first --csv > faces.csv
+
+    Args:
+        paths: Photos and folders; folders are searched to the bottom.
+        model: default (the bundled model), a run folder, or an .onnx file.
+        detector: haar finds upright frontal faces; none takes each photo as one face crop.
+        json: Print a list with one object per photo: file, faces, and error where it could not be read.
+        csv: Print one row per face; a photo without one keeps a row with empty cells.
+        out: A folder for annotated copies, as .jpg; replaces earlier copies there, never a photo that is read.
+        threads: How many cores to use; all of them unless said.
+    """
+    from mien.predict.command import predict_files
+
+    if json and csv:
+        raise InputError("--json and --csv: choose one")
+    form = "json" if json else "csv" if csv else "table"
+    return predict_files(paths, form, model=model, detector=detector, out=out, threads=threads)
+
+
+@verb
+def submit(
+    model: Positional[str],
+    /,
+    *,
+    data: Path,
+    out: Path = Path("submission.csv"),
+    sample: Path | None = None,
+    tta: Literal["none", "flip"] = "none",
+    threads: int | None = None,
+) -> None:
+    """Write a leaderboard's CSV: the class index that the model gives each test picture.
+
+    The categories count the classes in the model's own order; of a three-class model 0 is angry, 1 happy, 2 neutral.
+    Ids count from 0, or are those of the sample submission, whose column names are taken over too.
+
+    Examples:
+
+        $ mien submit runs/three --data x_test.npy --out submission.csv
+        $ mien submit runs/three --data three-class/ --sample three-class/sample_submission.csv
+
+    Args:
+        model: default (the bundled model), a run folder, or an .onnx file.
+        data: The test pictures: an .npy file, or a folder or .npz that holds x_test.
+        out: The file to write.
+        sample: The leaderboard's sample submission.
+        tta: none scores each picture, flip the mean of its and its mirror image's probabilities.
+        threads: How many cores to use; all of them unless said.
+    """
+    from mien.predict.submission import submit
+
+    counts = submit(model, data, out, sample=sample, tta=tta, threads=threads)
+    shares = ", ".join(f"{label} {count:,}" for label, count in sorted(counts.items()))
+    print(f"wrote {out}: {counts.total():,} rows ({shares})", file=sys.stderr)
 
 
 def _console() -> "Console":

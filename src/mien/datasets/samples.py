@@ -34,6 +34,7 @@ class Samples:
         ids: str [n], unique: the row or file each sample came from.
         classes: the names the labels stand for, in canonical spelling.
         problems: what could not be read, in the order met.
+        dropped: how many samples of the dataset a rule left out, by reason ("not a face"); they were not broken.
 
     Raises:
         InputError: the arrays do not fit each other; says expected and got.
@@ -44,6 +45,7 @@ class Samples:
     ids: NDArray[np.str_]
     classes: tuple[str, ...]
     problems: tuple[Problem, ...] = field(default=(), repr=False)
+    dropped: dict[str, int] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         n, k = len(self.images), len(self.classes)

@@ -63,7 +63,7 @@ class Table:
         images: uint8 [n, h, w] or [n, h, w, 3], possibly memory-mapped.
         labels: int64 [n], -1 where there is none, or float32 [n, k].
         ids: str [n], unique.
-        splits: str [n]: train, validation, test, or "" where the dataset leaves the choice to us.
+        splits: str [n]: train, validation, test, or "" where the dataset does not say.
         groups: str [n]: who is in the picture; samples of one group stay in one split. Empty strings where unknown.
         classes: what the labels stand for.
         sizes: how many pictures had which size before they were resized, `48 x 48` (width x height).
@@ -141,7 +141,6 @@ class Reader:
         sources: the files whose size and time decide whether a cached copy is still good.
         load: reads everything.
         holdout: fractions for validation and test where the dataset has no such splits.
-        stamps: the hash of a listing, for datasets of so many files that `sources` names folders.
     """
 
     expects: str

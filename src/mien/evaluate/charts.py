@@ -12,7 +12,7 @@ PLOT = WIDTH - LEFT - 16
 
 
 def reliability(bins: Sequence[Bin]) -> str:
-    """Return the reliability diagram: accuracy and gap to the mean confidence per bin, and below it the bins' counts."""
+    """Return the reliability diagram: accuracy and gap to the mean confidence per bin; below, the bins' counts."""
     side, low = 270, 64
     ground = TOP + side  # where accuracy is 0
     foot = ground + 50 + low  # where counts are 0
@@ -51,7 +51,9 @@ class Curve:
 
 def lines(title: str, curves: Sequence[Curve], *, percent: bool = False) -> str:
     """Return the curves over epochs, leaving out values that are not finite; empty where no curve has two points."""
-    curves = [Curve(curve.style, curve.name, [point for point in curve.points if isfinite(point[1])]) for curve in curves]
+    curves = [
+        Curve(curve.style, curve.name, [point for point in curve.points if isfinite(point[1])]) for curve in curves
+    ]
     curves = [curve for curve in curves if len(curve.points) > 1]
     if not curves:
         return ""
@@ -94,7 +96,8 @@ def _ticks(low: float, high: float) -> list[float]:
 
 def _grid(rows: Sequence[tuple[float, str]]) -> list[str]:
     return [
-        f'<line class="grid" x1="{LEFT}" y1="{y:.1f}" x2="{LEFT + PLOT}" y2="{y:.1f}"/>' + _text(LEFT - 6, y + 4, name, anchor="end")
+        f'<line class="grid" x1="{LEFT}" y1="{y:.1f}" x2="{LEFT + PLOT}" y2="{y:.1f}"/>'
+        + _text(LEFT - 6, y + 4, name, anchor="end")
         for y, name in rows
     ]
 

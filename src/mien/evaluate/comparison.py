@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mien.datasets import split_name
 from mien.errors import InputError
 from mien.evaluate.evaluation import VIEWS
 from mien.predict.session import Tta
@@ -43,48 +44,47 @@ def compare(runs: Sequence[str | Path], *, split: str = "validation", tta: Tta =
 
     Args:
         runs: run folders, of which the evaluation of `split` and `tta` is read, or the paths of evaluation files.
-        split: train, validation or test.
+        split: as `mien.datasets.read` has it.
         tta: none or flip.
 
     Raises:
-        InputError: a run without that evaluation, one whose model has changed since, or evaluations of different test data.
+        InputError: a run has no such evaluation or its model has changed since, or the test data differ.
     """
     if not runs:
         raise InputError("nothing to compare; name the run folders")
-    found = {str(run): _load(Path(run), split, tta) for run in runs}
+    found = {str(run): _load(Path(run), split_name(split), tta) for run in runs}
     (first, reference), *others = [(run, _conditions(evaluation)) for run, evaluation in found.items()]
     for run, conditions in others:
         if wrong := [
-            f"{what} ({reference[what]} and {conditions[what]})"
-            for what in reference
-            if reference[what] != conditions[what]
+            f"{what} ({value} and {conditions[what]})" for what, value in reference.items() if conditions[what] != value
         ]:
             raise InputError(
-                f"{first} and {run} were not measured on the same test data; they differ in: {'; '.join(wrong)}"
+                f"{first} and {run} were measured on different test data; these differ: {'; '.join(wrong)}"
             )
     return sorted((_row(run, evaluation) for run, evaluation in found.items()), key=lambda row: -row.accuracy)
 
 
 def _load(path: Path, split: str, tta: Tta) -> dict[str, Any]:
-    file = path / filename(split, tta) if path.is_dir() else path
-    if path.is_dir() and not file.is_file():
+    is_run = path.is_dir()
+    file = path / filename(split, tta) if is_run else path
+    if is_run and not file.is_file():
         command = f"mien evaluate {path} --data PATH --split {split}" + ("" if tta == "none" else f" --tta {tta}")
         raise InputError(f"{path}: no evaluation of {split}, {VIEWS[tta]}; make one with: {command}")
     try:
-        evaluation = json.loads(file.read_text(encoding="utf-8"))
-        _conditions(evaluation), _row("", evaluation)
+        evaluation: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
+        _conditions(evaluation)
+        _row("", evaluation)
     except OSError as error:
         raise InputError(f"{file}: {error.strerror}; expected a run folder or an evaluation file") from None
-    except (ValueError, KeyError, TypeError, AttributeError):
+    except (ValueError, KeyError, TypeError):
         raise InputError(f"{file}: not an evaluation that mien evaluate wrote") from None
-    model = path / "model.onnx"
-    if (
-        path.is_dir()
-        and model.is_file()
-        and hashlib.sha256(model.read_bytes()).hexdigest() != evaluation["model"]["sha256"]
-    ):
+    if is_run and _changed(path / "model.onnx", evaluation["model"]["sha256"]):
         raise InputError(f"{path}: model.onnx has changed since {file.name} was written; run mien evaluate again")
-    return {**evaluation, "parameters": _parameters(path)}
+    return evaluation | {"parameters": _parameters(path)}
+
+
+def _changed(model: Path, digest: str) -> bool:
+    return model.is_file() and hashlib.sha256(model.read_bytes()).hexdigest() != digest
 
 
 def _conditions(evaluation: dict[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import hashlib
 import platform
 import sys
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -45,18 +45,20 @@ class Data:
 
     path: str
     split: str
-    kind: str | None
-    """The reader, where it was named; None: recognised from what lies at the path."""
+    kind: str
+    """The reader: fer2013, ferplus, folder, legend or arrays."""
     targets: str
     fingerprint: str
     """`Samples.fingerprint` of the split as read, at 48 x 48 grey."""
-    problems: int
-    """What the reader could not use."""
+    dropped: dict[str, int] = field(default_factory=dict)
+    """Samples of the dataset that the reader's rules left out, by reason."""
+    problems: int = 0
+    """Rows or files of the dataset that could not be read."""
 
 
 @dataclass(frozen=True)
 class Alignment:
-    """How the classes of the data and of the model meet: every class of either goes to a scored class or to None, left out."""
+    """Where each class of the data and each output of the model goes: to a scored class, or None: left out."""
 
     classes: tuple[str, ...]
     """What is scored, in the model's order."""
@@ -64,11 +66,12 @@ class Alignment:
     outputs: dict[str, str | None]
 
     def fold(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the model's [n, outputs] as [n, classes]: merged outputs summed, dropped ones left out, rows scaled to 1."""
+        """Return [n, outputs] as [n, classes]: merged outputs summed, dropped ones left out, rows scaled to 1."""
         matrix = np.array([[new == name for name in self.classes] for new in self.outputs.values()], dtype=np.float32)
         folded = probabilities @ matrix
         total = folded.sum(axis=1, keepdims=True)
-        return np.divide(folded, total, out=np.full_like(folded, 1 / len(self.classes)), where=total > 0)
+        even = np.full_like(folded, 1 / len(self.classes))
+        return np.asarray(np.divide(folded, total, out=even, where=total > 0), dtype=np.float32)
 
 
 @dataclass(frozen=True)
@@ -115,6 +118,7 @@ def evaluate(
     tta: Tta = "none",
     kind: str | None = None,
     targets: str = "label",
+    classes: str | None = None,
     merge: str = "drop",
 ) -> Evaluation:
     """Score the exported ONNX of `model` on one split of the dataset at `data`.
@@ -122,41 +126,46 @@ def evaluate(
     Args:
         model: `default`, a run folder, or an .onnx file.
         data: what `mien.datasets.read` reads.
-        split: train, validation or test.
+        split: as `mien.datasets.read` has it.
         tta: `flip` averages the probabilities of each crop and its mirror image.
         kind: the reader; None recognises it.
         targets: which labels a dataset with votes gives.
+        classes: as `mien.datasets.read` has it: what the integers of arrays mean; elsewhere, the classes to score.
         merge: a name of `labels.MERGES`: how classes are folded that names alone do not match.
 
     Raises:
         InputError: no such model or data, fewer than two classes in common, or nothing left to score.
     """
     session = Session(model)
-    size, channels = session.info.size, len(session.info.mean)
+    kind = kind or datasets.detect(data, targets)
 
     def read(size: int, channels: int) -> Samples:
-        return datasets.read(data, split, kind=kind, size=size, channels=channels, targets=targets)
+        return datasets.read(data, split, kind=kind, size=size, channels=channels, targets=targets, classes=classes)
 
-    found = read(size, channels)
-    prints = found if (size, channels) == PRINT else read(*PRINT)
+    size, channels = session.info.size, len(session.info.mean)
+    samples = read(size, channels)
+    printed = samples if (size, channels) == PRINT else read(*PRINT)
     facts = Data(
         path=str(data),
-        split=split,
+        split=datasets.split_name(split),
         kind=kind,
         targets=targets,
-        fingerprint=prints.fingerprint,
-        problems=len(found.problems),
+        fingerprint=printed.fingerprint,
+        dropped=samples.dropped,
+        problems=len(samples.problems),
     )
-    return measure(session, found, facts, tta=tta, merge=merge)
+    return measure(session, samples, facts, tta=tta, merge=merge)
 
 
 def measure(session: Session, samples: Samples, data: Data, *, tta: Tta = "none", merge: str = "drop") -> Evaluation:
-    """Score an open model on samples already read; `data` says what they are."""
+    """Score an open model on samples already read; `data` says what they are. Errors as `evaluate` has them."""
+    if not (samples.hard >= 0).any():
+        raise InputError(f"{data.path}: no labels in its {data.split} split; there is nothing to score against")
     alignment = align(samples.classes, session.info.labels, merge=merge)
     scored, dropped = _select(samples, alignment, merge)
     if not len(scored):
         raise InputError(
-            f"{data.path}: nothing to score in {data.split}: none of its {len(samples)} samples has a label the model knows"
+            f"{data.path}: nothing to score in {data.split}: no sample of {len(samples)} has a label the model knows"
         )
     probabilities = alignment.fold(_answers(session, scored, tta))
     return Evaluation(

@@ -6,8 +6,6 @@ A charting library would bring scripts or links to elsewhere; the page is a docu
 import base64
 import io
 import json
-import os
-import tempfile
 from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
@@ -27,15 +25,15 @@ from mien.evaluate.terminal import notes
 
 MISTAKES = 24
 PICTURE = 96  # pictures are at most this many pixels wide in the page
-STRONG = 0.717  # from this rate on the text of a confusion cell turns over; both contrasts are then above 4.5, in both themes
+STRONG = 0.717  # from this rate on a confusion cell's text is inverted: the contrast stays above 4.5, in both themes
 
 LIMITS = """
-<p>The labels say how a face <em>looks</em> to people who saw a single cropped picture. They do not say what the person felt: people
-often feel without showing it and show what they do not feel, and who labelled, where and when enters the labels.
-A confidence is the model's, about such a label; it is not a degree of emotion.</p>
-<p>The figures hold for faces like these, of this dataset and split. Other cameras, light, ages, origins, head poses or ways of
-cropping give other figures, as a rule lower ones, and not equally so for all people. The interval covers the chance of
-drawing these samples, not that difference. Nothing here justifies deciding about a person by the answer.</p>
+<p>The labels say how a face <em>looks</em> to people who saw a single cropped picture. They do not say what the person
+felt: people often feel without showing it and show what they do not feel, and who labelled, where and when enters the
+labels. A confidence is the model's, about such a label; it is not a degree of emotion.</p>
+<p>The figures hold for faces like these, of this dataset and split. Other cameras, light, ages, origins, head poses or
+ways of cropping give other figures, as a rule lower ones, and not equally so for all people. The interval covers the
+chance of drawing these samples, not that difference. Nothing here justifies deciding about a person by the answer.</p>
 """
 
 
@@ -55,22 +53,20 @@ def save(evaluations: Sequence[Evaluation], folder: Path, *, metrics: Path | Non
     try:
         folder.mkdir(parents=True, exist_ok=True)
         for name, text in texts.items():
-            _replace(folder / name, text)
+            _write(folder / name, text)
     except OSError as error:
         raise InputError(f"{folder}: cannot write the report: {error.strerror}") from None
     return [folder / name for name in texts]
 
 
-def _replace(path: Path, text: str) -> None:
-    handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}-")
+def _write(path: Path, text: str) -> None:
+    """Write beside the path, then move there: the old file stands or the new one. Undecodable names are spelt out."""
+    beside = path.with_name(f".{path.name}.part")
     try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(name).chmod(0o644)
-        Path(name).replace(path)
-    except BaseException:
-        Path(name).unlink(missing_ok=True)
-        raise
+        beside.write_bytes(text.encode("utf-8", "backslashreplace"))
+        beside.replace(path)
+    finally:
+        beside.unlink(missing_ok=True)
 
 
 def read_epochs(metrics: Path) -> list[dict[str, Any]]:
@@ -136,29 +132,32 @@ def page(evaluations: Sequence[Evaluation], *, epochs: Sequence[dict[str, Any]] 
 
 
 def _figures(evaluations: Sequence[Evaluation]) -> str:
-    names = ["accuracy", "95 % interval", "macro-F1", "balanced accuracy", "log loss", "ECE"]
-    votes = evaluations[0].scores.kl is not None
+    head = ["view", "accuracy", "95 % interval", "macro-F1", "balanced accuracy", "log loss", "ECE"]
     rows = []
     for evaluation in evaluations:
         scores = evaluation.scores
-        values = [scores.accuracy, scores.macro_f1, scores.balanced_accuracy, scores.log_loss, scores.ece]
-        texts = [f"{value:.4f}" for value in values] + ([f"{scores.kl:.4f}"] if votes else [])
-        texts.insert(1, f"{scores.interval[0]:.4f}–{scores.interval[1]:.4f}")
-        rows.append(_row(VIEWS[evaluation.tta], texts))
-    head = "".join(f'<th scope="col">{name}</th>' for name in ["view", *names, *(["KL to the votes"] if votes else [])])
-    return f'<div class="scroll"><table class="figures"><thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>'
+        interval = f"{scores.interval[0]:.4f}–{scores.interval[1]:.4f}"
+        others = (scores.macro_f1, scores.balanced_accuracy, scores.log_loss, scores.ece)
+        votes = () if scores.kl is None else (scores.kl,)
+        figures = [f"{value:.4f}" for value in (*others, *votes)]
+        rows.append([VIEWS[evaluation.tta], f"{scores.accuracy:.4f}", interval, *figures])
+    if evaluations[0].scores.kl is not None:
+        head.append("KL to the votes")
+    return _table(head, rows, style="figures")
 
 
 def _circumstances(evaluation: Evaluation) -> str:
     model, data, facts = evaluation.model, evaluation.data, evaluation.to_json()
-    kind = f", read as {data.kind}" if data.kind else ""
     entries = [
         ("Model", f"{model.file}{f', recipe {model.recipe}' if model.recipe else ''}"),
         (
             "File",
             f"{model.bytes / 1e6:.2f} MB, input {model.size} x {model.size} x {model.channels}, SHA-256 {model.sha256}",
         ),
-        ("Data", f"{data.path}, {data.split}{kind}, targets: {data.targets}, fingerprint {data.fingerprint}"),
+        (
+            "Data",
+            f"{data.path}, {data.split}, read as {data.kind}, targets: {data.targets}, fingerprint {data.fingerprint}",
+        ),
         ("Classes", ", ".join(evaluation.alignment.classes)),
         *(("Note", note) for note in notes(evaluation)),
         ("Versions", ", ".join(f"{name} {number}" for name, number in facts["versions"].items())),
@@ -203,34 +202,31 @@ def _per_class(scores: Scores) -> str:
     rows = []
     for name, found in scores.per_class.items():
         ratios = ("–" if value is None else f"{value:.3f}" for value in (found.precision, found.recall, found.f1))
-        rows.append(_row(escape(name), [*ratios, f"{found.support:,}", f"{found.predicted:,}"]))
-    head = "".join(
-        f'<th scope="col">{name}</th>' for name in ("class", "precision", "recall", "F1", "samples", "answers")
-    )
-    return f"""<div class="scroll"><table><caption>–: undefined, as no sample has or no answer names the class; the means leave it out.</caption>
-<thead><tr>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>"""
+        rows.append([name, *ratios, f"{found.support:,}", f"{found.predicted:,}"])
+    note = "–: undefined, as no sample has or no answer names the class. The means leave it out."
+    undefined = any("–" in row for row in rows)
+    return _table(["class", "precision", "recall", "F1", "samples", "answers"], rows, caption=note if undefined else "")
 
 
 def _calibration(scores: Scores) -> str:
-    sure = float(
-        np.average([found.confidence or 0 for found in scores.bins], weights=[found.count for found in scores.bins])
-    )
+    filled = [found for found in scores.bins if found.count]
+    sure = sum(found.count * (found.confidence or 0) for found in filled) / scores.n
     drift = "surer than it is right" if sure > scores.accuracy else "less sure than it is right"
-    rows = "".join(
-        _row(
+    rows = [
+        [
             f"{100 * found.lower:.0f}–{100 * found.upper:.0f} %",
-            [f"{found.count:,}", f"{found.confidence:.3f}", f"{found.accuracy:.3f}"],
-        )
-        for found in scores.bins
-        if found.count
-    )
-    head = "".join(f'<th scope="col">{name}</th>' for name in ("confidence", "samples", "mean confidence", "accuracy"))
+            f"{found.count:,}",
+            f"{found.confidence:.3f}",
+            f"{found.accuracy:.3f}",
+        ]
+        for found in filled
+    ]
     return f"""<p>Mean confidence {100 * sure:.1f} % at {100 * scores.accuracy:.1f} % accuracy: the model is {drift}.
 ECE {scores.ece:.4f}, over {len(scores.bins)} bins of equal width.</p>
 <figure>{charts.reliability(scores.bins)}
 <figcaption>Bars: accuracy. Outlined: the gap to the mean confidence. Dashed: as sure as right.</figcaption></figure>
 <details><summary>The bins as a table</summary>
-<table><thead><tr>{head}</tr></thead><tbody>{rows}</tbody></table></details>"""
+{_table(["confidence", "samples", "mean confidence", "accuracy"], rows)}</details>"""
 
 
 def _curves(epochs: Sequence[dict[str, Any]]) -> str:
@@ -265,9 +261,11 @@ def _mistakes(evaluation: Evaluation) -> str:
         confidence = f"{100 * probabilities[row, answers[row]]:.0f} %"
         items.append(
             f'<li><img src="{_picture(samples.images[row])}" alt="labelled {true}, answered {answer}">'
-            f'<span class="answer">{answer}</span> {confidence}<br>labelled {true}<span class="id">{escape(str(samples.ids[row]))}</span></li>'
+            f'<span class="answer">{answer}</span> {confidence}<br>labelled {true}'
+            f'<span class="id">{escape(str(samples.ids[row]))}</span></li>'
         )
-    return f"""<p>The {len(items)} wrong answers of the highest confidence, out of {len(wrong):,}. Look for doubtful labels among them.</p>
+    return f"""<p>The {len(items)} wrong answers of the highest confidence, out of {len(wrong):,} wrong answers. Look for
+doubtful labels among them.</p>
 <ol class="mistakes">{"".join(items)}</ol>"""
 
 
@@ -278,5 +276,13 @@ def _picture(pixels: images.Pixels) -> str:
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
 
 
-def _row(name: str, texts: Sequence[str]) -> str:
-    return f'<tr><th scope="row">{name}</th>{"".join(f"<td>{text}</td>" for text in texts)}</tr>'
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]], *, style: str = "", caption: str = "") -> str:
+    """Return a table whose first column names the rows; every text is escaped."""
+    top = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
+    body = "".join(
+        f'<tr><th scope="row">{escape(name)}</th>{"".join(f"<td>{escape(text)}</td>" for text in texts)}</tr>'
+        for name, *texts in rows
+    )
+    title = f"<caption>{escape(caption)}</caption>" if caption else ""
+    return f"""<div class="scroll"><table class="{style}">{title}
+<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"""

@@ -1,7 +1,7 @@
 """From probabilities and labels to scores, in numpy alone.
 
-scikit-learn has most of these, but would triple what a user installs to recognise a face; the tests hold every figure against
-it. docs/evaluation.md says in words what each figure means and where it comes from.
+scikit-learn has most of these, but is much to install for recognising a face; the tests hold each figure against it.
+docs/evaluation.md says in words what each figure means and where it comes from.
 
 A ratio whose denominator is zero is undefined: it is None, and the means leave it out. So the recall of a class without
 samples is None, the precision of a class never answered is None, and the F1 of a class is None only where both hold.
@@ -73,7 +73,8 @@ class Scores:
     def rates(self) -> NDArray[np.float64]:
         """[k, k]: `confusion` as shares of its rows; NaN in the row of a class without samples."""
         support = self.confusion.sum(axis=1, keepdims=True)
-        return np.divide(self.confusion, support, out=np.full(self.confusion.shape, np.nan), where=support > 0)
+        empty = np.full(self.confusion.shape, np.nan)
+        return np.asarray(np.divide(self.confusion, support, out=empty, where=support > 0))
 
     def to_json(self) -> dict[str, Any]:
         """Return the scores as plain objects; what is undefined is None."""
@@ -99,8 +100,8 @@ def score(probabilities: NDArray[np.float32], labels: NDArray[Any], classes: Seq
 
     Args:
         probabilities: float [n, k], rows summing to 1; the answer is the first of the largest.
-        labels: int [n], index into `classes`; or float [n, k], the votes as a distribution per row: the truth is then the first
-            of the most voted, and `kl` compares the whole row.
+        labels: int [n], index into `classes`; or float [n, k], the votes as a distribution per row: the truth is then
+            the first of the most voted, and `kl` compares the whole row.
         classes: the k names.
 
     Raises:
@@ -150,10 +151,12 @@ def _check(predicted: NDArray[np.float64], labels: NDArray[Any], k: int) -> None
     if labels.ndim == 1 and (not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0 or labels.max() >= k):
         raise InputError(f"labels: expected integers 0..{k - 1}, got {labels.dtype} {labels.min()}..{labels.max()}")
     for name, rows in (("probabilities", predicted), ("labels", labels)):
-        if rows.ndim == 2 and not (
-            np.isfinite(rows).all() and rows.min() >= 0 and np.allclose(rows.sum(axis=1), 1, atol=1e-3)
-        ):
+        if rows.ndim == 2 and not _distributes(rows):
             raise InputError(f"{name}: expected rows of numbers in 0..1 that sum to 1")
+
+
+def _distributes(rows: NDArray[Any]) -> bool:
+    return bool(np.isfinite(rows).all() and rows.min() >= 0 and np.allclose(rows.sum(axis=1), 1, atol=1e-3))
 
 
 def _per_class(confusion: NDArray[np.int64]) -> list[ClassScores]:
@@ -179,7 +182,7 @@ def _mean(values: list[float | None]) -> float:
 
 
 def _calibration(confidence: NDArray[np.float64], correct: NDArray[np.bool_]) -> tuple[tuple[Bin, ...], float]:
-    """Return equal-width bins of the confidence and the mean gap |accuracy - confidence|, weighted by the bins' counts."""
+    """Return equal-width bins of the confidence, and their gaps |accuracy - confidence| averaged over the samples."""
     place = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
     counts = np.bincount(place, minlength=BINS)
     sums = np.bincount(place, weights=confidence, minlength=BINS)

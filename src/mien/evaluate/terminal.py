@@ -33,11 +33,13 @@ def notes(evaluation: Evaluation) -> list[str]:
     for name, count in evaluation.dropped.items():
         found.append(f"left out: {count:,} samples " + ("without a label" if name == "unlabelled" else f"of {name}"))
     if extra := [name for name, new in alignment.outputs.items() if new is None]:
-        found.append(
-            f"left out: the model's {', '.join(extra)}; the data has no such class, the other probabilities are scaled to 1"
-        )
+        found.append(f"left out: the model's {', '.join(extra)}, which the data lacks; the others are scaled to 1")
+    for reason, count in evaluation.data.dropped.items():
+        found.append(f"left out by the reader: {count:,} samples of the dataset, {reason}")
     if evaluation.data.problems:
-        found.append(f"not read: {evaluation.data.problems:,} rows or files (mien data inspect lists them)")
+        found.append(
+            f"not read: {evaluation.data.problems:,} rows or files of the dataset (mien data inspect lists them)"
+        )
     return found
 
 

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from mien import images
+from mien.errors import InputError
 from mien.predict.detect import Detections, Detector, find
 from mien.predict.result import Faces
 from mien.predict.session import Session
@@ -51,7 +52,11 @@ class Recognizer:
         waiting: list[tuple[Detections, images.Pixels]] = []
         crops = 0
         for picture in pictures:
-            waiting.append(self._look(images.load(picture, bgr=bgr)))
+            try:
+                waiting.append(self._look(images.load(picture, bgr=bgr)))
+            except InputError:
+                yield from self._score(waiting)
+                raise
             crops += len(waiting[-1][1])
             if crops >= faces or len(waiting) >= faces:
                 yield from self._score(waiting)
@@ -61,14 +66,12 @@ class Recognizer:
     def _look(self, image: images.Pixels) -> tuple[Detections, images.Pixels]:
         """Detect and crop: the crops are uint8 [n, size, size] or [n, size, size, 3], as the network was trained on."""
         info = self.session.info
-        channels = len(info.mean)
+        size, channels = info.size, len(info.mean)
         found = self.detector(image)
-        margin = info.margin
-        crops = [
-            images.resize(images.to_channels(images.crop(image, box, margin=margin), channels), info.size) for box in found.boxes
-        ]
-        empty = np.zeros((0, info.size, info.size, 3)[: 3 if channels == 1 else 4], np.uint8)
-        return found, np.stack(crops) if crops else empty
+        crops = np.empty((len(found.boxes), size, size, channels)[: 3 if channels == 1 else 4], np.uint8)
+        for place, box in enumerate(found.boxes):
+            crops[place] = images.to_channels(images.resize(images.crop(image, box, margin=info.margin), size), channels)
+        return found, crops
 
     def _score(self, waiting: list[tuple[Detections, images.Pixels]]) -> Iterator[Faces]:
         if not waiting:

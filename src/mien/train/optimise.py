@@ -1,7 +1,7 @@
 """The recipe's optimiser, schedule and average, all torch's own."""
 
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.optim import lr_scheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -48,7 +48,14 @@ class Schedule:
 
 
 def average(recipe: Recipe, model: nn.Module) -> AveragedModel | None:
-    """Return the exponential average that follows the model's weights and batch statistics, where the recipe has one."""
+    """Return the exponential average that follows the model's weights and batch statistics, where the recipe has one.
+
+    Its decay grows with the steps, (1 + n) / (10 + n) up to recipe.ema, so that a short run is not judged by its initial weights.
+    """
     if not recipe.ema:
         return None
-    return AveragedModel(model, multi_avg_fn=get_ema_multi_avg_fn(recipe.ema), use_buffers=True)
+
+    def follow(averaged: list[Tensor], current: list[Tensor], count: Tensor) -> None:
+        get_ema_multi_avg_fn(min(recipe.ema, (1 + int(count)) / (10 + int(count))))(averaged, current, count)
+
+    return AveragedModel(model, multi_avg_fn=follow, use_buffers=True)

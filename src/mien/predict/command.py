@@ -1,0 +1,112 @@
+"""What `mien predict` does: photos go in, a table, JSON or CSV comes out as they are done."""
+
+import csv
+import json
+import os
+import sys
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
+from typing import TextIO
+
+import cv2
+from rich.console import Console
+
+from mien.errors import InputError
+from mien.predict.files import Photo, gather, recognize, targets
+from mien.predict.photo import Recognizer
+
+Writer = Callable[[Iterable[Photo], Sequence[str], TextIO], None]
+
+
+def predict_files(
+    paths: Sequence[Path], form: str, *, model: str = "default", detector: str = "haar", out: Path | None = None, threads: int | None = None
+) -> int:
+    """Recognise the photos at `paths` and write them to stdout as `form` (a name of `WRITERS`).
+
+    Returns:
+        The exit code: 0 when every photo has a face, else 1.
+
+    Raises:
+        InputError: a path does not exist, there is no photo at any, the model or an annotated copy cannot be used.
+    """
+    cores = _cores() if threads is None else threads
+    if cores < 1:
+        raise InputError(f"threads {threads}: expected at least 1")
+    files = gather(paths, apart=out)
+    copies = targets(files, out) if out else None
+    workers = min(cores, len(files))  # several photos at a time; the cores that are left work on each
+    cv2.setNumThreads(cores // workers)
+    recognizer = Recognizer(model, detector, threads=cores // workers)
+    photos = recognize(recognizer, list(files), copies=copies, workers=workers)
+    misses: list[str] = []
+    # on one terminal a progress bar and rows would run into each other
+    quiet = not sys.stderr.isatty() or (form != "table" and sys.stdout.isatty())
+    WRITERS[form](_watched(photos, len(files), misses, quiet=quiet), recognizer.session.info.labels, sys.stdout)
+    return int(bool(misses))
+
+
+def _cores() -> int:
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _watched(photos: Iterator[Photo], total: int, misses: list[str], *, quiet: bool) -> Iterator[Photo]:
+    """Pass the photos through; on stderr a progress bar (unless quiet) and what went wrong, which `misses` gathers too."""
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+
+    console = Console(stderr=True)
+    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
+    with Progress(*columns, console=console, disable=quiet, transient=True, redirect_stdout=False) as progress:
+        task = progress.add_task("", total=total, rate="")
+        for photo in photos:
+            if photo.problem:
+                misses.append(photo.problem)
+                console.print(photo.problem, markup=False, emoji=False, highlight=False, soft_wrap=True)
+            speed = progress.tasks[0].speed
+            progress.update(task, advance=1, rate=f"{speed:.1f} images/s" if speed else "")
+            yield photo
+
+
+def write_table(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO) -> None:
+    """Write one row per face when all photos are done: file, face, expression, confidence, the runner-up, box."""
+    from rich import box
+    from rich.table import Column, Table
+    from rich.text import Text
+
+    left = [Column("file", overflow="fold"), Column("face", justify="right"), "expression", Column("confidence", justify="right")]
+    table = Table(*left, "runner-up", *(Column(name, justify="right") for name in ("x", "y", "width", "height")), box=box.SIMPLE)
+    for photo in photos:
+        for number, face in enumerate(photo.faces.to_dicts() if photo.faces else []):
+            first, second = sorted(face["probabilities"].items(), key=lambda pair: -pair[1])[:2]
+            runner_up = f"{second[0]} {second[1]:.0%}"
+            table.add_row(Text(photo.name), str(number), first[0], f"{first[1]:.0%}", runner_up, *map(str, face["box"]))
+    if table.row_count:
+        Console(file=stream, width=None if stream.isatty() else 10_000).print(table)
+
+
+def write_json(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO) -> None:
+    """Write a list with one object per photo, a line each: file and faces; error too where it could not be read."""
+    before = "[\n"
+    for photo in photos:
+        entry: dict[str, object] = {"file": photo.name, "faces": photo.faces.to_dicts() if photo.faces else []}
+        if photo.error:
+            entry["error"] = photo.error
+        stream.write(before + json.dumps(entry, ensure_ascii=False))
+        before = ",\n"
+    stream.write("\n]\n")
+
+
+def write_csv(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO) -> None:
+    """Write one row per face; a photo without one keeps a row with empty cells, and an unreadable one says why in the last."""
+    rows = csv.writer(stream, lineterminator="\n")
+    probabilities = [f"p_{name}" for name in classes]
+    rows.writerow(["file", "face", "x", "y", "w", "h", "expression", "confidence", *probabilities, "error"])
+    for photo in photos:
+        faces = photo.faces.to_dicts() if photo.faces else []
+        for number, face in enumerate(faces):
+            values = face["probabilities"].values()
+            rows.writerow([photo.name, number, *face["box"], face["expression"], face["confidence"], *values, ""])
+        if not faces:
+            rows.writerow([photo.name, *[""] * (7 + len(classes)), photo.error])
+
+
+WRITERS: dict[str, Writer] = {"table": write_table, "json": write_json, "csv": write_csv}

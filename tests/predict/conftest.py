@@ -1,0 +1,53 @@
+"""Tiny models that explain themselves: what they say follows from the mean brightness of the crop."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from mien.predict.session import METADATA_KEY, ModelInfo
+
+FER = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+
+
+def brightness_model(path: Path, labels: tuple[str, ...] = FER, channels: int = 1, size: int = 48, info: str | None = "") -> Path:
+    """Write a model whose label i is likeliest where the crop's mean brightness is nearest to i / (k - 1).
+
+    Logits are -200 * (brightness - centre)^2 less what all labels share, a linear function of brightness: global average pool and Gemm.
+    """
+    k = len(labels)
+    centres = np.arange(k, dtype=np.float32) / (k - 1)
+    weight = np.repeat(400 * centres[:, None] / channels, channels, axis=1).astype(np.float32)
+    graph = helper.make_graph(
+        [
+            helper.make_node("GlobalAveragePool", ["crops"], ["pooled"]),
+            helper.make_node("Flatten", ["pooled"], ["flat"]),
+            helper.make_node("Gemm", ["flat", "weight", "bias"], ["logits"], transB=1),
+        ],
+        "brightness",
+        [helper.make_tensor_value_info("crops", TensorProto.FLOAT, ["n", channels, size, size])],
+        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", k])],
+        [numpy_helper.from_array(weight, "weight"), numpy_helper.from_array(-200 * centres**2, "bias")],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
+    facts = ModelInfo(labels=labels, size=size, mean=(0.0,) * channels, std=(1.0,) * channels, margin=0.1).to_json()
+    if info is not None:
+        helper.set_model_props(model, {METADATA_KEY: info or facts})
+    onnx.save(model, path)
+    return path
+
+
+@pytest.fixture(scope="session")
+def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+    folder = tmp_path_factory.mktemp("models")
+    numbers = iter(range(1000))
+    return lambda **facts: brightness_model(folder / f"{next(numbers)}.onnx", **facts)
+
+
+@pytest.fixture(scope="session")
+def model(make_model: Callable[..., Path]) -> Path:
+    """Seven classes in the FER2013 order, grey 48 x 48."""
+    return make_model()
