@@ -1,7 +1,7 @@
 """Augmentation on the batch, on the device: pure functions of a batch and a generator.
 
-torchvision's transforms draw one set of parameters per call, so a batch would share them or be walked picture by picture; here
-every picture draws its own and the batch stays one tensor. Pictures are float [n, channels, h, w] in 0..1.
+torchvision's transforms draw one set of parameters per call: a batch would share them or be walked picture by picture;
+here every picture draws its own and the batch stays one tensor. Pictures are float [n, channels, h, w] in 0..1.
 """
 
 import math
@@ -14,7 +14,7 @@ from mien.recipes import Recipe
 
 
 def augment(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
-    """Return the batch as the recipe's fields say; float [n, channels, h, w], or recipe.crop on a side where it crops."""
+    """Return the batch as the recipe's fields say: float [n, channels, h, w], recipe.crop on a side where it crops."""
     if recipe.rotate or recipe.zoom or recipe.shift:
         images = affine(images, generator, flip=recipe.flip, rotate=recipe.rotate, zoom=recipe.zoom, shift=recipe.shift)
     elif recipe.flip:
@@ -37,41 +37,49 @@ def uniform(images: Tensor, generator: torch.Generator, low: float, high: float,
 def flip(images: Tensor, generator: torch.Generator, probability: float) -> Tensor:
     """Mirror each picture left to right with `probability`."""
     mirrored = uniform(images, generator, 0, 1)[:, :, None, None] < probability
-    return torch.where(mirrored, images.flip(3), images)
+    return torch.lerp(
+        images, images.flip(3), mirrored.float()
+    )  # exact at 0 and 1; where() takes ten times as long on the CPU
 
 
-def affine(images: Tensor, generator: torch.Generator, *, flip: float, rotate: float, zoom: float, shift: float) -> Tensor:
-    """Mirror, rotate (degrees), scale and shift (pixels) each picture in one bilinear resampling; the edge is repeated outside."""
-    height, width = images.shape[2:]
+def affine(
+    images: Tensor, generator: torch.Generator, *, flip: float, rotate: float, zoom: float, shift: float
+) -> Tensor:
+    """Mirror, rotate (degrees), scale and shift (pixels) square pictures in one bilinear resampling; edges repeat."""
+    n, _, height, width = images.shape
     sign = 1 - 2 * (uniform(images, generator, 0, 1) < flip).float()
     angle = uniform(images, generator, -rotate, rotate) * (math.pi / 180)
     stretch = 1 / uniform(images, generator, 1 - zoom, 1 + zoom)
-    moves = uniform(images, generator, -shift, shift, columns=2) * torch.tensor([2 / width, 2 / height], device=images.device)
+    moves = uniform(images, generator, -shift, shift, columns=2) * torch.tensor(
+        [2 / width, 2 / height], device=images.device
+    )
     cosine, sine = torch.cos(angle) * stretch, torch.sin(angle) * stretch
-    matrix = torch.stack([torch.cat([sign * cosine, -sine, moves[:, :1]], 1), torch.cat([sign * sine, cosine, moves[:, 1:]], 1)], 1)
-    grid = F.affine_grid(matrix, list(images.shape), align_corners=False)
+    # F.affine_grid, but as a sum over rows and columns: a twentieth of its time on the CPU
+    x, y = (torch.arange(1 - side, side, 2, device=images.device) / side for side in (width, height))
+    along = x[:, None] * torch.cat([sign * cosine, sign * sine], 1)[:, None] + moves[:, None]  # [n, width, 2]
+    down = torch.cat([-sine, cosine], 1)[:, None].expand(n, width, 2)
+    grid = torch.addcmul(along.reshape(n, 1, -1), down.reshape(n, 1, -1), y[:, None]).view(n, height, width, 2)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def crop(images: Tensor, generator: torch.Generator, size: int, pad: int) -> Tensor:
     """Cut a random size x size window from each picture after mirroring `pad` pixels around it."""
-    if pad:
-        images = F.pad(images, (pad, pad, pad, pad), mode="reflect")
-    n, _, height, width = images.shape
+    n, channels, height, width = images.shape
     draws = torch.rand(2, n, 1, generator=generator, device=images.device)
-    steps = torch.arange(size, device=images.device)
-    rows = (draws[0] * (height - size + 1)).long() + steps
-    columns = (draws[1] * (width - size + 1)).long() + steps
-    picture = torch.arange(n, device=images.device)[:, None, None]
-    # advanced indices around a slice put the channels last: the layout that convolutions on the CPU like best
-    return images[picture, :, rows[:, :, None], columns[:, None, :]].permute(0, 3, 1, 2)
+    steps = torch.arange(size, device=images.device) - pad
+    rows, columns = (
+        (side - 1) - ((side - 1) - ((draw * (side + 2 * pad - size + 1)).long() + steps).abs()).abs()
+        for draw, side in zip(draws, (height, width), strict=True)
+    )
+    places = (rows[:, :, None] * width + columns[:, None, :]).view(n, 1, -1).expand(-1, channels, -1)
+    return images.flatten(2).gather(2, places).view(n, channels, size, size)
 
 
 def contrast(images: Tensor, generator: torch.Generator, amount: float) -> Tensor:
-    """Scale each picture's differences from its mean by 1 - amount .. 1 + amount, and move the mean by -amount .. amount."""
+    """Scale what differs from a picture's mean by 1 - amount .. 1 + amount; move the mean by -amount .. amount."""
     draws = uniform(images, generator, -amount, amount, columns=2)[:, :, None, None]
     mean = images.mean(dim=(1, 2, 3), keepdim=True)
-    return ((images - mean) * (1 + draws[:, :1]) + mean + draws[:, 1:]).clamp(0, 1)
+    return torch.addcmul(draws[:, 1:] - draws[:, :1] * mean, images, 1 + draws[:, :1]).clamp_(0, 1)
 
 
 def erase(images: Tensor, generator: torch.Generator, probability: float) -> Tensor:
@@ -83,5 +91,7 @@ def erase(images: Tensor, generator: torch.Generator, probability: float) -> Ten
     tall, wide = (side * ratio.sqrt()).clamp(max=1) * height, (side / ratio.sqrt()).clamp(max=1) * width
     rows = torch.arange(height, device=images.device)[None, :, None] - top * (height - tall)
     columns = torch.arange(width, device=images.device)[None, None, :] - left * (width - wide)
-    inside = (rows >= 0) & (rows < tall) & (columns >= 0) & (columns < wide) & (chosen < probability)
-    return torch.where(inside[:, None], images.mean(dim=(1, 2, 3), keepdim=True), images)
+    inside = ((rows >= 0) & (rows < tall) & (chosen < probability)).float() * (
+        (columns >= 0) & (columns < wide)
+    ).float()
+    return torch.lerp(images, images.mean(dim=(1, 2, 3), keepdim=True), inside[:, None])

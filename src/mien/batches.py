@@ -1,8 +1,8 @@
 """The whole set on the device as uint8, cut into seeded batches of a fixed size.
 
-torch's DataLoader serves pictures one by one from worker processes; at 48 x 48 pixels that costs more than the network. A set of
-30,000 grey faces is 66 MB: it lies on the device once, and (seed, epoch, step) alone decides every batch, so that a run can go
-on at any step as if it had never stopped.
+torch's DataLoader serves pictures one by one from worker processes; at 48 x 48 pixels that costs more than the network.
+A set of 30,000 grey faces is 66 MB: it lies on the device once, and (seed, epoch, step) alone decides every batch, so
+that a run can go on at any step as if it had never stopped.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -16,9 +16,11 @@ from mien.errors import InputError
 
 
 def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """Return float [n, c, h, w] in 0..1 as (x - mean) / std per channel: what `mien.images.scale` does, on the device."""
+    """Return float [n, c, h, w] in 0..1 as (x - mean) / std, as `mien.images.scale` does; grey is repeated for many."""
     shape = (1, len(mean), 1, 1)
-    centre, spread = (torch.tensor(values, dtype=torch.float32, device=images.device).view(shape) for values in (mean, std))
+    centre, spread = (
+        torch.tensor(values, dtype=torch.float32, device=images.device).view(shape) for values in (mean, std)
+    )
     return (images - centre) / spread
 
 
@@ -32,7 +34,7 @@ class Batches:
         rank, world: this process takes every `world`-th picture of a batch, from the `rank`-th on.
 
     Raises:
-        InputError: unlabelled or too few samples, or a batch that the processes cannot share evenly.
+        InputError: unlabelled or too few samples.
     """
 
     def __init__(
@@ -47,14 +49,20 @@ class Batches:
         rank: int = 0,
         world: int = 1,
     ) -> None:
-        if len(samples) < 2 or (samples.labels.ndim == 1 and samples.labels.min() < 0):
-            raise InputError(f"training needs at least 2 samples, all labelled; got {len(samples)}")
-        pixels = torch.from_numpy(np.array(samples.images)).to(device)  # a copy: the source may be a read-only memory map
-        self.images = pixels[:, None] if pixels.ndim == 3 else pixels.permute(0, 3, 1, 2)  # a view with the channels last
+        if len(samples) < 2:
+            raise InputError(f"training needs at least 2 samples of a split; got {len(samples)}")
+        if samples.labels.ndim == 1 and (unlabelled := int((samples.labels < 0).sum())):
+            raise InputError(f"training needs a label for every sample; {unlabelled} of {len(samples)} have none")
+        images = samples.images
+        if images.ndim == 3 or ((images[..., 0] == images[..., 1]) & (images[..., 0] == images[..., 2])).all():
+            images = images.reshape(*images.shape[:3], -1)[
+                ..., :1
+            ]  # grey: `normalise` repeats it, after a third of the work
+        self.images = torch.from_numpy(np.array(images)).to(
+            device
+        )  # uint8 [n, h, w, 1 or 3]; a copy, for the source may be read-only
         self.labels = torch.from_numpy(np.asarray(samples.labels)).to(device)
         self.batch = min(batch, len(samples))
-        if self.batch % world:
-            raise InputError(f"a batch of {self.batch} cannot be shared evenly by {world} processes")
         self.mean, self.std, self.seed, self.rank, self.world, self.device = mean, std, seed, rank, world, device
         self.steps = len(samples) // self.batch
 
@@ -68,16 +76,21 @@ class Batches:
     def training(
         self, epoch: int, *, start: int = 0, augment: Callable[[Tensor, torch.Generator], Tensor]
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield this process's (images float [n, c, h, w], labels) of each step of a shuffled epoch, from step `start` on.
+        """Yield this process's (images float [n, c, h, w], labels) of each step of a shuffled epoch, from `start` on.
 
-        `augment` sees pictures in 0..1. What is left over at the end of the shuffle, less than a batch, waits for another epoch.
+        `augment` sees pictures in 0..1. What is left over at the end of the shuffle, less than a batch, waits for
+        another epoch. InputError where the processes cannot share a batch evenly.
         """
-        order = torch.randperm(len(self.images), generator=torch.Generator().manual_seed(self.seed_of(epoch))).to(self.device)
+        if self.batch % self.world:
+            raise InputError(f"a batch of {self.batch} cannot be shared evenly by {self.world} processes")
+        order = torch.randperm(len(self.images), generator=torch.Generator().manual_seed(self.seed_of(epoch))).to(
+            self.device
+        )
         generator = torch.Generator(self.device)
         for step in range(start, self.steps):
             chosen = order[step * self.batch : (step + 1) * self.batch]
-            # every process draws for the whole batch and keeps its share, so that the number of processes changes nothing
-            images = augment(self.images[chosen].float() / 255, generator.manual_seed(self.seed_of(epoch, step)))
+            # each process draws for the whole batch and keeps its share: the number of processes changes nothing
+            images = augment(self._pixels(chosen), generator.manual_seed(self.seed_of(epoch, step)))
             share = slice(self.rank, None, self.world)
             images = normalise(images[share], self.mean, self.std)
             yield images.contiguous(memory_format=torch.channels_last), self.labels[chosen][share]
@@ -87,4 +100,8 @@ class Batches:
         share = range(self.rank, len(self.images), self.world)
         for start in range(0, len(share), batch):
             chosen = torch.as_tensor(share[start : start + batch], device=self.device)
-            yield normalise(self.images[chosen].float() / 255, self.mean, self.std), self.labels[chosen]
+            yield normalise(self._pixels(chosen), self.mean, self.std), self.labels[chosen]
+
+    def _pixels(self, chosen: Tensor) -> Tensor:
+        """Return those pictures as float [n, 1 or 3, h, w] in 0..1."""
+        return self.images.index_select(0, chosen).float().div_(255).permute(0, 3, 1, 2)

@@ -41,7 +41,8 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         if verb not in VERBS:
             near = difflib.get_close_matches(verb, VERBS, n=1)
             raise InputError(f"no verb {verb!r}" + (f"; did you mean {near[0]!r}?" if near else "") + " (mien --help lists them)")
-        sys.exit(run_train(rest) if verb == "train" else run(VERBS[verb], f"mien {verb}", rest))
+        runner = {"train": run_train, "data": run_data}.get(verb)
+        sys.exit(runner(rest) if runner else run(VERBS[verb], f"mien {verb}", rest))
     except (InputError, MissingExtra) as error:
         print(f"mien: {error}", file=sys.stderr)
         sys.exit(2)
@@ -75,6 +76,18 @@ def run_train(arguments: list[str]) -> int:
     if arguments[0].startswith("-"):
         return run(VERBS["train"], "mien train RECIPE", arguments, recipe=recipes.Recipe())
     return run(VERBS["train"], f"mien train {arguments[0]}", arguments[1:], recipe=recipes.find(arguments[0]))
+
+
+def run_data(arguments: list[str]) -> int:
+    """Run `data inspect` or `data fetch`, each with options of its own."""
+    actions: dict[str, Verb] = {"inspect": inspect_data, "fetch": fetch_data}
+    action, *rest = arguments or ["--help"]
+    if action in ("-h", "--help"):
+        print(f"usage: mien data inspect PATH [options]\n       mien data fetch NAME [options]\n\n{inspect.cleandoc(data.__doc__ or '')}")
+        return 0
+    if action not in actions:
+        raise InputError(f"no action {action!r}; expected mien data inspect PATH or mien data fetch NAME")
+    return run(actions[action], f"mien data {action}", rest)
 
 
 def overview() -> str:
@@ -118,6 +131,85 @@ def recipes_verb(*, json: bool = False) -> None:
         print(name)
         for fact in dataclasses.fields(about):
             print(f"  {fact.name:<10}{getattr(about, fact.name)}")
+
+
+@verb
+def data() -> None:
+    """See what a dataset holds, or download one.
+
+    Examples:
+
+        $ mien data inspect fer2013/
+        $ mien data inspect fer2013/ --targets majority --json
+        $ mien data fetch ferplus --out fer2013/
+
+    mien data inspect --help and mien data fetch --help show their options.
+    """
+
+
+def inspect_data(
+    path: Positional[Path],
+    /,
+    *,
+    kind: Literal["fer2013", "ferplus", "folder", "legend", "arrays"] | None = None,
+    targets: Literal["label", "majority", "plurality", "distribution"] = "label",
+    classes: str | None = None,
+    strict: bool = False,
+    sheet: Path | None = None,
+    json: bool = False,
+) -> None:
+    """See what a dataset holds: its kind, counts per class and split, picture sizes, and what is broken in it.
+
+    Draws a contact sheet of examples per class as well, NAME-contact-sheet.png in the current folder.
+
+    Examples:
+
+        $ mien data inspect fer2013/
+        $ mien data inspect fer2013/ --targets majority --sheet faces.png
+        $ mien data inspect arrays/ --classes fer2013 --json
+        $ mien data inspect face-expression-recognition-dataset/ --strict
+
+    Args:
+        path: A file or folder.
+        kind: The dataset's kind, where it shall not be found automatically.
+        targets: Which labels, where FER+ votes lie beside fer2013.csv.
+        classes: What the integers of arrays mean: fer2013, alphabetical, ferplus, legend or three-class.
+        strict: Stop at the first thing that is broken.
+        sheet: The contact sheet's file.
+        json: Print one JSON object, with all problems.
+    """
+    from json import dumps
+
+    from mien.datasets.inspection import inspect, report
+
+    sheet = sheet or Path(f"{path.resolve().stem or 'dataset'}-contact-sheet.png")
+    found = inspect(path, kind=kind, targets=targets, classes=classes, strict=strict, sheet=sheet)
+    if json:
+        print(dumps(found.to_json() | {"sheet": str(sheet)}))
+    else:
+        _console().print(report(found))
+    print(f"wrote {sheet}", file=sys.stderr)
+
+
+def fetch_data(name: Positional[Literal["fer2013", "folders", "ferplus", "legend"]], /, *, out: Path | None = None) -> None:
+    """Download a dataset and print the folder it lies in.
+
+    fer2013 and folders come from Kaggle and need an account there and pip install 'mien[kaggle]'; ferplus (the votes, to lie
+    beside fer2013.csv) and legend come from GitHub. A download that was cut goes on where it stopped.
+
+    Examples:
+
+        $ mien data fetch fer2013
+        $ mien data fetch ferplus --out fer2013/
+        $ mien data fetch legend
+
+    Args:
+        name: Which dataset.
+        out: The folder; named after the dataset by default.
+    """
+    from mien.datasets.fetch import fetch
+
+    print(fetch(name, out))
 
 
 @verb
@@ -258,7 +350,8 @@ def evaluate(
     run = Path(model) if model != "default" and Path(model).is_dir() else None
     folder = out or run
     found = [
-        evaluate(model, data, split, tta=view, kind=kind, targets=targets, classes=classes, merge=merge) for view in views
+        evaluate(model, data, split, tta=view, kind=kind, targets=targets, classes=classes, merge=merge)
+        for view in views
     ]
     written = save(found, folder, metrics=run / "metrics.jsonl" if run else None) if folder else []
     if json:
@@ -308,8 +401,7 @@ def compare(
 
 @verb
 def predict(
-    paths: Positional[tuple[Path, ...]],
-    /,
+    paths: Positional[list[Path]],
     *,
     model: str = "default",
     detector: Literal["haar", "none"] = "haar",
@@ -352,7 +444,6 @@ def predict(
 @verb
 def submit(
     model: Positional[str],
-    /,
     *,
     data: Path,
     out: Path = Path("submission.csv"),

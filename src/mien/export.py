@@ -11,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
@@ -36,11 +37,16 @@ def export(run: Path, *, out: Path | None = None, temperature: float = 1.0, marg
     """
     recipe = recipes.from_json(run / "recipe.json")
     facts = json.loads((run / "recipe.json").read_text(encoding="utf-8"))
+    if not {"mean", "std"} <= facts.keys():
+        raise InputError(f"{run / 'recipe.json'}: a recipe, not that of a run; train it first")
     weights = run / "best.safetensors"
     if not weights.is_file():
         raise InputError(f"{run}: no best.safetensors; the run has not finished an epoch (mien resume {run})")
     model = create(recipe.model, classes=len(recipe.classes), channels=recipe.channels, size=recipe.size)
-    model.load_state_dict(load_file(weights))
+    try:
+        model.load_state_dict(load_file(weights))
+    except (SafetensorError, RuntimeError) as error:
+        raise InputError(f"{weights}: not the weights of {recipe.model} ({str(error).partition(chr(10))[0]})") from None
     info = ModelInfo(
         labels=recipe.classes,
         size=recipe.size,
@@ -56,6 +62,8 @@ def export(run: Path, *, out: Path | None = None, temperature: float = 1.0, marg
         to_onnx(model.eval(), info, part)
         check(model, part)
         part.replace(out)
+    except OSError as error:
+        raise InputError(f"{out}: cannot be written ({error.strerror})") from None
     finally:
         part.unlink(missing_ok=True)
     return out
@@ -66,11 +74,18 @@ def to_onnx(model: nn.Module, info: ModelInfo, path: Path) -> None:
     example = torch.zeros(2, len(info.mean), info.size, info.size)
     with quiet():
         program = torch.onnx.export(
-            model, (example,), input_names=["faces"], output_names=["logits"], dynamo=True, dynamic_shapes=({0: torch.export.Dim("n")},)
+            model,
+            (example,),
+            input_names=["faces"],
+            output_names=["logits"],
+            dynamo=True,
+            dynamic_shapes=({0: torch.export.Dim("n")},),
         )
     assert program is not None
     proto = program.model_proto
-    for node in proto.graph.node:  # the exporter notes for each node where in our sources it came from; nobody reads them
+    for (
+        node
+    ) in proto.graph.node:  # the exporter notes for each node where in our sources it came from; nobody reads them
         del node.metadata_props[:]
         node.doc_string = ""
     onnx.helper.set_model_props(proto, {METADATA_KEY: info.to_json()})

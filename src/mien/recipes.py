@@ -1,17 +1,21 @@
-"""The named ways to train, as frozen dataclasses: the difference between two recipes is the difference between their fields.
+"""The named ways to train, as frozen dataclasses: two recipes differ in their fields and in nothing else.
 
-`Recipe()` holds the defaults; each recipe below states its source, its cost and the score it should reach, and replaces what
-differs. The command line shows every field as an option.
+`Recipe()` holds the defaults; each recipe below states its source, its cost and the score it should reach, and replaces
+what differs. The command line shows every field as an option.
 """
 
 import difflib
 import json
-from dataclasses import asdict, dataclass, fields, replace
+import math
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 from mien.datasets.labels import ALPHABETICAL, FER2013, LEGEND, THREE
 from mien.errors import InputError
+
+ONE_SIZE = ("three-class", "three-conv", "vgg-5x5")  # networks whose dense layers are cut to the size of the picture
 
 
 @dataclass(frozen=True)
@@ -48,7 +52,7 @@ class Recipe:
     channels: Literal[1, 3] = 1
     """1: grey, 3: RGB (grey pictures are repeated)."""
     scaling: Literal["unit", "measured"] = "unit"
-    """unit: pixels / 255. measured: then less the mean, divided by the standard deviation per channel of the training part."""
+    """unit: pixels / 255. measured: then less the training part's mean, over its deviation, per channel."""
 
     flip: float = 0.0
     """Probability of a mirror image."""
@@ -101,16 +105,45 @@ class Recipe:
             if not holds:
                 raise InputError(f"recipe {self.name or '(unnamed)'}: {text}")
 
+        for name, kind in get_type_hints(Recipe).items():
+            value = getattr(self, name)
+            if get_origin(kind) is Literal and value not in get_args(kind):
+                known = [str(choice) for choice in get_args(kind)]
+                demand(False, f"{name} {value!r} must be one of {', '.join(known)}" + hint(str(value), known))
+            demand(kind is not float or math.isfinite(value), f"{name} {value} must be a number")
         demand(len(self.classes) >= 2, "needs at least 2 classes")
-        demand(self.batch >= 2 and self.epochs >= 1, f"batch {self.batch} must be at least 2 and epochs {self.epochs} at least 1")
+        demand(len(set(self.classes)) == len(self.classes), f"a class is named twice in {', '.join(self.classes)}")
         demand(self.lr > 0, f"lr {self.lr} must be above 0")
-        for name in ("flip", "erase", "label_smoothing", "ema", "zoom", "contrast"):
-            demand(0 <= getattr(self, name) < (1 if name != "flip" else 1.01), f"{name} {getattr(self, name)} must lie in 0..1")
-        for name in ("rotate", "shift", "crop", "pad", "max_steps", "weight_decay", "clip_value", "patience", "early_stop"):
+        for name, least in (("batch", 2), ("epochs", 1), ("size", 16)):
+            demand(getattr(self, name) >= least, f"{name} {getattr(self, name)} must be at least {least}")
+        for name in ("flip", "erase"):
+            demand(0 <= getattr(self, name) <= 1, f"{name} {getattr(self, name)} must lie in 0..1")
+        for name in ("label_smoothing", "ema", "zoom", "contrast"):
+            demand(0 <= getattr(self, name) < 1, f"{name} {getattr(self, name)} must lie in 0..1, 1 excluded")
+        for name in (
+            "rotate",
+            "shift",
+            "crop",
+            "pad",
+            "max_steps",
+            "weight_decay",
+            "clip_value",
+            "patience",
+            "early_stop",
+            "seed",
+        ):
             demand(getattr(self, name) >= 0, f"{name} {getattr(self, name)} must not be negative")
-        demand(self.size >= 8, f"size {self.size} must be at least 8")
-        demand(self.crop <= self.size + 2 * self.pad, f"crop {self.crop} is larger than size {self.size} with pad {self.pad}")
         demand(not self.pad or self.crop > 0, "pad does nothing without crop")
+        demand(self.pad < self.size, f"pad {self.pad} must be below size {self.size}, which it mirrors")
+        demand(
+            self.crop <= self.size + 2 * self.pad,
+            f"crop {self.crop} is larger than size {self.size} with pad {self.pad}",
+        )
+        cut = self.crop not in (0, self.size) and self.model in ONE_SIZE
+        demand(
+            not cut,
+            f"{self.model} takes pictures of one size only; crop {self.crop} must be 0 or the size, {self.size}",
+        )
         demand(not self.pretrained or self.model.startswith("timm/"), "only timm/ networks have pretrained weights")
 
 
@@ -243,9 +276,15 @@ def find(name: str | Path) -> Recipe:
     path = Path(name)
     if path.suffix == ".json" or path.exists():
         return from_json(path)
-    near = difflib.get_close_matches(str(name), RECIPES, n=1)
-    hint = f"; did you mean {near[0]!r}?" if near else ""
-    raise InputError(f"no recipe {str(name)!r}{hint} (known: {', '.join(RECIPES)}, or a .json file)")
+    raise InputError(
+        f"no recipe {str(name)!r}{hint(str(name), RECIPES)} (known: {', '.join(RECIPES)}, or a .json file)"
+    )
+
+
+def hint(name: str, known: Iterable[str]) -> str:
+    """Return "; did you mean ...?" where one of the known names is near, or nothing."""
+    near = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def from_json(path: Path) -> Recipe:
@@ -265,13 +304,19 @@ def from_dict(stored: dict[str, Any]) -> Recipe:
     known = {field.name: type(getattr(Recipe(), field.name)) for field in fields(Recipe)}
     for name, value in stored.items():
         if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            raise InputError(f"a recipe has no field {name!r}" + (f"; did you mean {near[0]!r}?" if near else ""))
+            raise InputError(f"a recipe has no field {name!r}{hint(name, known)}")
         kind = known[name]
-        fits = isinstance(value, list | tuple) if kind is tuple else isinstance(value, (float, int) if kind is float else kind)
-        if not fits or (isinstance(value, bool) and kind is not bool):
-            raise InputError(f"recipe field {name!r}: expected {kind.__name__}, got {value!r}")
-    return replace(Recipe(), **{name: tuple(value) if known[name] is tuple else value for name, value in stored.items()})
+        if kind is tuple:
+            fits = isinstance(value, list | tuple) and all(isinstance(part, str) for part in value)
+        else:
+            fits = isinstance(value, (float, int) if kind is float else kind) and isinstance(value, bool) == (
+                kind is bool
+            )
+        if not fits:
+            expected = "a list of names" if kind is tuple else kind.__name__
+            raise InputError(f"recipe field {name!r}: expected {expected}, got {value!r}")
+    values: dict[str, Any] = {name: tuple(value) if known[name] is tuple else value for name, value in stored.items()}
+    return Recipe(**values)
 
 
 def to_dict(recipe: Recipe) -> dict[str, Any]:

@@ -1,6 +1,7 @@
 """Tiny models that explain themselves: what they say follows from the mean brightness of the crop."""
 
 from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import numpy as np
@@ -8,15 +9,18 @@ import onnx
 import pytest
 from onnx import TensorProto, helper, numpy_helper
 
+from mien import images
 from mien.predict.session import METADATA_KEY, ModelInfo
 
 FER = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 
 
-def brightness_model(path: Path, labels: tuple[str, ...] = FER, channels: int = 1, size: int = 48, info: str | None = "") -> Path:
+def brightness_model(
+    path: Path, labels: tuple[str, ...] = FER, channels: int = 1, size: int = 48, info: str | None = ""
+) -> Path:
     """Write a model whose label i is likeliest where the crop's mean brightness is nearest to i / (k - 1).
 
-    Logits are -200 * (brightness - centre)^2 less what all labels share, a linear function of brightness: global average pool and Gemm.
+    Logits are -200 * (brightness - centre)^2 less the term that all labels share: an average pool and a Gemm.
     """
     k = len(labels)
     centres = np.arange(k, dtype=np.float32) / (k - 1)
@@ -51,3 +55,17 @@ def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
 def model(make_model: Callable[..., Path]) -> Path:
     """Seven classes in the FER2013 order, grey 48 x 48."""
     return make_model()
+
+
+@pytest.fixture(scope="session")
+def astronaut_file() -> Path:
+    """A real photo with one face, 512 x 512, that scikit-image ships."""
+    spec = find_spec("skimage")
+    assert spec is not None
+    assert spec.origin is not None
+    return Path(spec.origin).parent / "data" / "astronaut.png"
+
+
+@pytest.fixture(scope="session")
+def astronaut(astronaut_file: Path) -> images.Pixels:
+    return images.load(astronaut_file)

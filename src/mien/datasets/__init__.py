@@ -32,8 +32,8 @@ Holdout = float | tuple[float, float] | None
 def detect(root: Path_, targets: str = "label") -> str:
     """Return the kind of dataset at `root`: fer2013, ferplus, folder, legend or arrays.
 
-    fer2013.csv with fer2013new.csv beside it is `fer2013` for `targets="label"`, and `ferplus` for the targets that need votes:
-    the same pictures, whose labels are FER2013's own unless votes are asked for.
+    fer2013.csv with fer2013new.csv beside it is `fer2013` for `targets="label"`, and `ferplus` for the targets that
+    need votes: the same pictures, whose labels are FER2013's own unless votes are asked for.
 
     Raises:
         InputError: nothing there, or nothing known; says what was expected.
@@ -63,11 +63,15 @@ def read(
         kind: a name of `KINDS`; None recognises it.
         size: the pictures come out as size x size pixels.
         channels: 1 grey, 3 RGB.
-        targets: `label`, the dataset's own; `majority`, `plurality` or `distribution` of the FER+ votes (see `ferplus.target`).
-        classes: the labels wanted, as names or the name of a taxonomy of `labels.TAXONOMIES`; samples of other classes are left
-            out and counted in `dropped`. For arrays it says instead what the integers in the file mean. None: the dataset's own.
-        holdout: fractions for validation and test where the dataset has no such splits; one number changes only the first.
-            None: 0.1 each for folder and legend, 0.1 for validation alone elsewhere. Splits the dataset has stay as they are.
+        targets: `label`, the dataset's own; `majority`, `plurality` or `distribution` of the FER+ votes (see
+            `ferplus.target`).
+        classes: the labels wanted, as names or the name of a taxonomy of `labels.TAXONOMIES`; samples of other classes
+            are left out and counted in `dropped`. For arrays it says instead what the integers in the file mean. None:
+            the dataset's own.
+        holdout: fractions for validation and test where the dataset has no such splits; one number changes only the
+            first.
+            None: 0.1 each for folder and legend, 0.1 for validation alone elsewhere. Splits the dataset has stay as
+                they are.
         seed: of the splits we make; the same on every machine.
         strict: stop at the first thing that is broken instead of listing it in `problems`.
         cache: keep what was read in the cache folder (see `mien.datasets.cache`) and look there first.
@@ -90,7 +94,9 @@ def read(
         return samples
     mapped = samples.relabel(target)
     if lost := len(samples) - len(mapped):
-        mapped = replace(mapped, dropped={**samples.dropped, f"of another class than the {len(target)} asked for": lost})
+        mapped = replace(
+            mapped, dropped={**samples.dropped, f"of another class than the {len(target)} asked for": lost}
+        )
     return mapped
 
 
@@ -127,7 +133,7 @@ def open_table(
     strict: bool = False,
     use_cache: bool = True,
 ) -> Table:
-    """Return everything at `root` with its splits settled; what a rule leaves out has split "". Arguments as for `read`."""
+    """Return everything at `root` with its splits settled, "" for what a rule leaves out; arguments as for `read`."""
     if targets not in ("label", *ferplus.TARGETS):
         raise InputError(f"unknown targets {targets!r}; expected label, {', '.join(ferplus.TARGETS)}")
     kind, root = _locate(Path(root), kind, targets)
@@ -135,7 +141,9 @@ def open_table(
     try:
         if use_cache:
             store = "fer2013" if kind == "ferplus" else kind
-            table = cache.cached(cache.entry(store, root, reader.sources(root), form), lambda: reader.load(root, form, problems))
+            table = cache.cached(
+                cache.entry(store, root, reader.sources(root), form), lambda: reader.load(root, form, problems)
+            )
         else:
             table = reader.load(root, form, problems)
     except OSError as error:
@@ -146,8 +154,10 @@ def open_table(
         table = replace(table, classes=arrays.meaning(root, len(table.classes), _names(classes)))
     hard, keep = table.labels, np.ones(len(table.labels), dtype=bool)
     if kind == "ferplus":
-        table, keep = ferplus.vote(table, root, targets, problems)
-    parts = reader.holdout if holdout is None else holdout if isinstance(holdout, tuple) else (holdout, reader.holdout[1])
+        table, keep = ferplus.vote(table, root, targets, Problems(strict))
+    parts = (
+        reader.holdout if holdout is None else holdout if isinstance(holdout, tuple) else (holdout, reader.holdout[1])
+    )
     settled = assign(table.splits, hard, table.ids, table.groups, holdout=parts, seed=seed)
     return replace(table, splits=np.where(keep, settled, ""))
 
@@ -175,14 +185,19 @@ def _locate(root: Path, kind: str | None, targets: str) -> tuple[str, Path]:
     votes = targets != "label"
     kinds = [kind] if kind else ["ferplus"] if votes else [name for name in KINDS if name != "ferplus"]
     place = root
-    while True:
-        for name in kinds:
-            if KINDS[name].recognises(place):
-                return name, place
-        inside = [path for path in place.iterdir() if path.is_dir() and not path.name.startswith(".")] if place.is_dir() else []
-        if len(inside) != 1:
-            break
-        place = inside[0]
+    try:
+        while True:
+            for name in kinds:
+                if KINDS[name].recognises(place):
+                    return name, place
+            inside = (
+                [path for path in place.iterdir() if path.is_dir() and path.name[0] != "."] if place.is_dir() else []
+            )
+            if len(inside) != 1:
+                break
+            (place,) = inside
+    except OSError as error:
+        raise InputError(f"{error.filename or root}: {error.strerror or error}") from None
     expected = "; or ".join(KINDS[name].expects for name in kinds)
     empty = root.is_dir() and not any(root.iterdir())
     raise InputError(f"{root}: {'an empty folder' if empty else 'no dataset recognised'}; expected {expected}")

@@ -1,12 +1,13 @@
 """numpy arrays as leaderboards hand them out: x_train.npy, y_train.npy, x_test.npy, or the same names in one .npz.
 
-Pictures are [n, side * side], [n, h, w], [n, h, w, 1] or [n, h, w, 3], whole numbers in 0..255 or floats in 0..1 or 0..255; labels
-are integers [n] or one-hot [n, k]. What the integers mean is in no such file: three classes are the leaderboard's angry, happy and
-neutral, any other number has to be named by the caller.
+Pictures are [n, side * side], [n, h, w], [n, h, w, 1] or [n, h, w, 3], whole numbers in 0..255 or floats in 0..1 or
+0..255; labels are integers [n] or one-hot [n, k]. What the integers mean is in no such file: three classes are the
+leaderboard's angry, happy and neutral, any other number has to be named by the caller.
 """
 
 import re
 import zipfile
+import zlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,15 +40,22 @@ class _Array:
 
     def load(self) -> NDArray[Any]:
         try:
-            found = np.load(self.path, mmap_mode=None if self.key else "r", allow_pickle=False)
-            array = np.asarray(found[self.key] if self.key else found)
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, MemoryError) as error:
-            pickled = "holds Python objects, not numbers; save it with a numeric dtype"
-            what = pickled if "allow_pickle" in str(error) or "pickle" in str(error) else f"damaged ({str(error).splitlines()[0]})"
-            raise InputError(f"{self.path}{self.key and ':' + self.key}: {what}") from None
+            if self.key:
+                with self.path.open("rb") as file, np.load(file, allow_pickle=False) as bundle:
+                    array = np.asarray(bundle[self.key])
+            else:
+                array = np.load(self.path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, MemoryError) as error:
+            why = (str(error) or type(error).__name__).splitlines()[0]
+            if "pickle" in why:
+                why = "damaged, or it holds Python objects; save it as numbers"
+            raise InputError(f"{self}: no array that can be read ({why})") from None
         if array.dtype.kind not in "buif":
-            raise InputError(f"{self.path}{self.key and ':' + self.key}: dtype {array.dtype}, expected numbers")
+            raise InputError(f"{self}: dtype {array.dtype}, expected numbers")
         return array
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.key}" if self.key else str(self.path)
 
 
 def _role(name: str) -> tuple[str, str] | None:
@@ -65,7 +73,7 @@ def _role(name: str) -> tuple[str, str] | None:
 
 
 def find(root: Path) -> dict[tuple[str, str], _Array]:
-    """Return (split, x or y) -> array for what lies at `root`: a folder, a .npz file, or a single .npy file of pictures."""
+    """Return (split, x or y) -> array for what lies at `root`: a folder, an .npz file, or one .npy file of pictures."""
     if root.is_file() and root.suffix.lower() == ".npy":
         role = _role(root.stem)
         return {(role[0] if role and role[0] else "test", "x"): _Array(root)} if role is None or role[1] == "x" else {}
@@ -101,7 +109,7 @@ def load(root: Path, form: Form, problems: Problems) -> Table:
     for split in ("train", "validation", "test", ""):
         if (source := found.get((split, "x"))) is None:
             continue
-        shaped = _shaped(source.load(), source.path)
+        shaped = _shaped(source.load(), source)
         labels, good = np.full(len(shaped), DROP, dtype=np.int64), np.ones(len(shaped), dtype=bool)
         if target := found.get((split, "y")):
             labels, good, classes = _labels(target, len(shaped), source, problems)
@@ -114,7 +122,9 @@ def load(root: Path, form: Form, problems: Problems) -> Table:
         parts.append((pixels[keep[fine]], labels[keep], ids, split))
     n = sum(len(part[2]) for part in parts)
     if not n:
-        raise InputError(f"{root}: no picture that can be read" + (f"; the first: {problems.found[0]}" if problems.found else ""))
+        raise InputError(
+            f"{root}: no picture that can be read" + (f"; the first: {problems.found[0]}" if problems.found else "")
+        )
     return Table(
         images=np.concatenate([part[0] for part in parts]),
         labels=np.concatenate([part[1] for part in parts]),
@@ -127,7 +137,7 @@ def load(root: Path, form: Form, problems: Problems) -> Table:
     )
 
 
-def _shaped(array: NDArray[Any], path: Path) -> NDArray[Any]:
+def _shaped(array: NDArray[Any], source: _Array) -> NDArray[Any]:
     """Return pictures as [n, h, w] or [n, h, w, 3]."""
     if array.ndim == 2:
         side = round(array.shape[1] ** 0.5)
@@ -137,14 +147,18 @@ def _shaped(array: NDArray[Any], path: Path) -> NDArray[Any]:
         return array[..., 0]
     if (array.ndim == 3 or (array.ndim == 4 and array.shape[3] == 3)) and 0 not in array.shape[1:]:
         return array
-    raise InputError(f"{path}: shape {list(array.shape)}; expected [n, side * side], [n, h, w], [n, h, w, 1] or [n, h, w, 3]")
+    raise InputError(
+        f"{source}: shape {list(array.shape)}; expected [n, side * side], [n, h, w], [n, h, w, 1] or [n, h, w, 3]"
+    )
 
 
 def _pixels(array: NDArray[Any], source: _Array, form: Form, problems: Problems) -> tuple[Pixels, NDArray[np.bool_]]:
     """Return the pictures whose values are in range, in `form`, and a mask [n] of which they are."""
     n, around = len(array), tuple(range(1, array.ndim))
     lowest, highest = array.min(axis=around), array.max(axis=around)
-    unit = array.dtype.kind == "f" and n > 0 and float(np.nanmedian(highest)) <= 1  # the median: one row of 999 does not decide
+    unit = (
+        array.dtype.kind == "f" and n > 0 and float(np.nanmedian(highest)) <= 1
+    )  # the median: one row of 999 does not decide
     top = 1 if unit else 255
     good = (lowest >= 0) & (highest <= top)  # NaN is not
     for row in np.flatnonzero(~good).tolist():
@@ -154,19 +168,25 @@ def _pixels(array: NDArray[Any], source: _Array, form: Form, problems: Problems)
     starts = range(0, len(rows), BLOCK)
     for start in track(starts, f"reading {source.name}", len(starts)):
         block = array[rows[start : start + BLOCK]]
-        block = np.rint(block * np.float32(255 if unit else 1)).astype(np.uint8) if array.dtype.kind == "f" else block.astype(np.uint8)
+        block = (
+            np.rint(block * np.float32(255 if unit else 1)).astype(np.uint8)
+            if array.dtype.kind == "f"
+            else block.astype(np.uint8)
+        )
         for place, picture in enumerate(block, start=start):
             pixels[place] = form.fit(picture)
     return pixels, good
 
 
-def _labels(target: _Array, n: int, source: _Array, problems: Problems) -> tuple[NDArray[np.int64], NDArray[np.bool_], int]:
+def _labels(
+    target: _Array, n: int, source: _Array, problems: Problems
+) -> tuple[NDArray[np.int64], NDArray[np.bool_], int]:
     """Return labels int64 [n], a mask of the good ones, and the number of classes."""
     array = target.load()
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if len(array) != n or array.ndim not in (1, 2):
-        raise InputError(f"{target.path}: labels of shape {list(array.shape)} for {n} pictures in {source.path.name}")
+        raise InputError(f"{target}: labels of shape {list(array.shape)} for {n} pictures in {source.path.name}")
     values = np.asarray(array, dtype=np.float64)
     if values.ndim == 2:
         good = np.isin(values, (0, 1)).all(axis=1) & (values.sum(axis=1) == 1)
@@ -178,7 +198,9 @@ def _labels(target: _Array, n: int, source: _Array, problems: Problems) -> tuple
         classes = int(labels.max(initial=-1)) + 1
         expected = "a whole number from 0"
     for row in np.flatnonzero(~good).tolist():
-        problems.report(f"{target.name}:{row:05d}", f"label {np.array2string(values[row], threshold=8)}, expected {expected}")
+        problems.report(
+            f"{target.name}:{row:05d}", f"label {np.array2string(values[row], threshold=8)}, expected {expected}"
+        )
     return labels.astype(np.int64), good, classes
 
 

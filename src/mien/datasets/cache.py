@@ -1,7 +1,8 @@
 """A read dataset kept on disk, its pictures as one memory-mapped array.
 
-An entry is a folder named after what was read (path and form) and the state of its sources (names, sizes, times). It is written
-beside its place and renamed into it, so that no one meets half an entry and concurrent writers do no harm. The cache only ever
+An entry is a folder named after what was read (path and form) and the state of its sources (names, sizes, times). It is
+written beside its place and renamed into it, so that no one meets half an entry and concurrent writers do no harm. The
+cache only ever
 saves time: an entry that cannot be read is made anew, one that cannot be written is left out.
 """
 
@@ -59,7 +60,7 @@ def load(place: Path) -> Table | None:
     try:
         facts = json.loads((place / "facts.json").read_text("utf-8"))
         images = np.load(place / "images.npy", mmap_mode="r", allow_pickle=False)
-        with np.load(place / "columns.npz", allow_pickle=False) as columns:
+        with (place / "columns.npz").open("rb") as file, np.load(file, allow_pickle=False) as columns:
             arrays = {name: columns[name] for name in COLUMNS}
         if images.dtype != np.uint8 or any(len(array) != len(images) for array in arrays.values()):
             return None
@@ -76,7 +77,7 @@ def load(place: Path) -> Table | None:
 
 
 def store(place: Path, table: Table) -> None:
-    """Write the table to `place`, in place of what may lie there damaged, and remove older states of the same source."""
+    """Write the table to `place`, instead of what may lie there damaged, and remove older states of its source."""
     half: Path | None = None
     try:
         place.parent.mkdir(parents=True, exist_ok=True)

@@ -1,9 +1,9 @@
 """FER+: ten people's votes for every row of fer2013.csv (Barsoum et al. 2016, arXiv:1608.01041; microsoft/FERPlus).
 
-fer2013new.csv holds one row of votes per row of fer2013.csv, in the same order; its image names are empty where the picture is
-not a face, and run apart from the row numbers, so that the order is the only key. The rules are those of the authors' code
-(src/ferplus.py, `_process_data`), so that accuracies can be held against theirs; a class with a single vote always counts as
-an outlier and loses it.
+fer2013new.csv holds one row of votes per row of fer2013.csv, in the same order; its image names are empty where the
+picture is not a face, and run apart from the row numbers, so that the order is the only key. The rules are those of the
+authors' code (src/ferplus.py, `_process_data`), so that accuracies can be held against theirs; a class with a single
+vote always counts as an outlier and loses it.
 """
 
 import csv
@@ -28,7 +28,12 @@ REASONS = {UNKNOWN: "unknown or no agreement", NOT_A_FACE: "not a face"}
 
 @dataclass(frozen=True)
 class Votes:
-    """The votes in file order: `counts` int64 [rows, 10], negative where the row is broken; `splits` str [rows], "" where not told."""
+    """The votes in file order.
+
+    Args:
+        counts: int64 [rows, 10], negative where the row is broken.
+        splits: str [rows], "" where the file does not say.
+    """
 
     counts: NDArray[np.int64]
     splits: NDArray[np.str_]
@@ -65,7 +70,10 @@ def votes(path: Path, problems: Problems) -> Votes:
                     raise ValueError
                 splits.append(split_name(row[usage]) if usage is not None else "")
             except (ValueError, IndexError):  # InputError is a ValueError
-                problems.report(f"{path.name}:{line}", f"expected {len(names)} fields with whole numbers of votes, got {','.join(row)[:60]!r}")
+                problems.report(
+                    f"{path.name}:{line}",
+                    f"expected {len(names)} fields with whole numbers of votes, got {','.join(row)[:60]!r}",
+                )
                 found = [-1] * len(places)
                 splits.append("")
             counts.append(found)
@@ -86,10 +94,10 @@ def target(counts: NDArray[np.int64], targets: str) -> tuple[NDArray[Any], NDArr
 
     majority: the class with more than half of the votes; without one the row is unknown.
     plurality: the class with most votes; of a tie the first in FER+'s order (neutral, happy, surprise, ...).
-    distribution: float32 [n, 8], the authors' target for cross-entropy: classes are taken from the top, those of a tie together,
-    until they hold three quarters of the votes or are three, and scaled to sum to 1. It is not the plain share of the votes:
-    that would teach the network the stray votes below, and the published scores are of this one. Rows that need more than three
-    classes, or whose classes hold at most half of the votes, are unknown.
+    distribution: float32 [n, 8], the authors' target for cross-entropy: classes are taken from the top, those of a tie
+    together, until they hold three quarters of the votes or are three, and scaled to sum to 1. It is not the plain
+    share of the votes: that would teach the network the stray votes below, and the published scores are of this one.
+    Rows that need more than three classes, or whose classes hold at most half of the votes, are unknown.
 
     Labels are meaningful where the winner is an expression (below 8); the others are to be left out, as the authors do.
     """
@@ -116,7 +124,9 @@ def _from_the_top(counted: NDArray[np.int64]) -> NDArray[np.int64]:
     for _ in range(3):
         open_rows &= (4 * taken.sum(axis=1) < 3 * counted.sum(axis=1)) & ((taken > 0).sum(axis=1) < 3)
         level = (rest == rest.max(axis=1, keepdims=True)) & (rest > 0) & open_rows[:, None]
-        doubt = level[:, UNKNOWN:].any(axis=1)  # unknown or not a face: counts only where no expression stands before it
+        doubt = level[:, UNKNOWN:].any(
+            axis=1
+        )  # unknown or not a face: counts only where no expression stands before it
         level[:, NOT_A_FACE] &= ~level[:, UNKNOWN]
         taken = np.where(level, counted, taken)
         rest[level] = 0
@@ -127,7 +137,7 @@ def _from_the_top(counted: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def vote(table: Table, root: Path, targets: str, problems: Problems) -> tuple[Table, NDArray[np.bool_]]:
-    """Return the table of fer2013.csv with the votes for labels, and a mask [n] of the rows that the authors' rule keeps.
+    """Return the table of fer2013.csv with the votes for labels, and a mask [n] of the rows that the rule keeps.
 
     Where fer2013.csv has no Usage column, that of the votes counts.
 
@@ -140,7 +150,9 @@ def vote(table: Table, root: Path, targets: str, problems: Problems) -> tuple[Ta
     found = votes(path, problems)
     total = len(table.ids) + len(table.problems)  # each row of fer2013.csv is a sample or a problem
     if len(found.counts) != total:
-        raise InputError(f"{path}: {len(found.counts):,} rows of votes for {total:,} rows of pixels; they must be row for row")
+        raise InputError(
+            f"{path}: {len(found.counts):,} rows of votes for {total:,} rows of pixels; they must be row for row"
+        )
     rows = table.ids.astype(np.int64)
     counts, splits = found.counts[rows], found.splits[rows]
     if (clash := (splits != table.splits) & (splits != "") & (table.splits != "")).any():

@@ -38,7 +38,7 @@ def _is_class(folder: Path) -> bool:
 
 
 def base(root: Path) -> Path | None:
-    """Return the folder that holds the split or class folders: `root`, or an `images` in it; None where there is none."""
+    """Return the folder that holds the split or class folders: `root`, or an `images` in it."""
     if not root.is_dir():
         return None
     for place in [root, *(folder for folder in _folders(root) if folder.name.lower() == "images")]:
@@ -75,8 +75,8 @@ def sources(root: Path) -> list[Path]:
 def load(root: Path, form: Form, problems: Problems) -> Table:
     """Read class folders, with or without split folders above them.
 
-    Classes are the canonical names found, sorted; ids are paths from `root`. A folder whose name is no expression is reported, one
-    called 0 to 6 as well: FER2013's codes and the alphabetical order differ, so nothing is guessed.
+    Classes are the canonical names found, sorted; ids are paths from `root`. A folder whose name is no expression is
+    reported, one called 0 to 6 as well: FER2013's codes and the alphabetical order differ, so nothing is guessed.
 
     Raises:
         InputError: no picture can be read.
@@ -90,7 +90,9 @@ def load(root: Path, form: Form, problems: Problems) -> Table:
             try:
                 name = canonical(folder.name)
             except InputError as error:
-                hint = "; a number does not say which expression it is: rename the folder" if folder.name.isdigit() else ""
+                hint = (
+                    "; a number does not say which expression it is: rename the folder" if folder.name.isdigit() else ""
+                )
                 problems.report(folder.relative_to(root), str(error) + hint)
                 continue
             for entry in _files(folder):
@@ -101,7 +103,10 @@ def load(root: Path, form: Form, problems: Problems) -> Table:
                 else:
                     problems.report(Path(entry).relative_to(root), "not a picture by its name")
     if not paths:
-        raise InputError(f"{root}: no pictures in its class folders" + (f"; the first problem: {problems.found[0]}" if problems.found else ""))
+        raise InputError(
+            f"{root}: no pictures in its class folders"
+            + (f"; the first problem: {problems.found[0]}" if problems.found else "")
+        )
     pixels, good, sizes = load_files(root, paths, form, problems)
     if not good.any():
         raise InputError(f"{root}: none of {len(paths)} pictures can be read; the first: {problems.found[0]}")
@@ -119,7 +124,7 @@ def load(root: Path, form: Form, problems: Problems) -> Table:
 
 
 READER = Reader(
-    expects="folders named after expressions (angry, happy, ...) with pictures in them, with or without train/validation/test above",
+    expects="folders of pictures named after expressions (angry, happy, ...), below train/validation/test or not",
     recognises=lambda root: base(root) is not None,
     sources=sources,
     load=load,

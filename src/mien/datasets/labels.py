@@ -1,8 +1,8 @@
 """The taxonomies of the field, in their orders, and the total, named mappings between them.
 
-A network's outputs and a dataset's labels are integers; what they mean is decided here and nowhere else. A dataset never
-silently takes another's order: labels travel with their `classes`, and `mapping` says for every class where it goes or that
-it is dropped.
+A network's outputs and a dataset's labels are integers; what they mean is decided here and nowhere else. A dataset
+never silently takes another's order: labels travel with their `classes`, and `mapping` says for every class where it
+goes or that it is dropped.
 """
 
 import difflib
@@ -15,11 +15,19 @@ from mien.errors import InputError
 
 FER2013 = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # the codes 0..6 of fer2013.csv
 ALPHABETICAL = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")  # class folders, sorted by name
-FERPLUS = ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt")  # the columns of fer2013new.csv
-LEGEND = ("angry", "contempt", "disgust", "fear", "happy", "neutral", "sad", "surprise")  # muxspace/facial_expressions, sorted
+# the columns of fer2013new.csv
+FERPLUS = ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt")
+# muxspace/facial_expressions, sorted
+LEGEND = ("angry", "contempt", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 THREE = ("angry", "happy", "neutral")  # the leaderboard's 0, 1, 2
 
-TAXONOMIES = {"fer2013": FER2013, "alphabetical": ALPHABETICAL, "ferplus": FERPLUS, "legend": LEGEND, "three-class": THREE}
+TAXONOMIES = {
+    "fer2013": FER2013,
+    "alphabetical": ALPHABETICAL,
+    "ferplus": FERPLUS,
+    "legend": LEGEND,
+    "three-class": THREE,
+}
 
 SYNONYMS = {
     "anger": "angry",
@@ -57,8 +65,8 @@ def canonical(name: str) -> str:
 def mapping(source: Sequence[str], target: Sequence[str], *, rules: dict[str, str] | None = None) -> NDArray[np.int64]:
     """Return for each class of `source` its index in `target`, or `DROP` (-1): int64 [len(source)].
 
-    Total: every source class has an entry. Classes of the same (canonical) name map to each other; a class that `target`
-    lacks is dropped unless `rules` sends it elsewhere, as `MERGES` does by name.
+    Total: every source class has an entry. Classes of the same (canonical) name map to each other; a class that
+    `target` lacks is dropped unless `rules` sends it elsewhere, as `MERGES` does by name.
 
     Raises:
         InputError: nothing of `source` is in `target`, or a rule names a class that is in neither.

@@ -1,7 +1,7 @@
 """muxspace/facial_expressions: pictures in images/ and their labels in data/legend.csv (user.id,image,emotion).
 
-The file is kept by hand: labels in mixed case, pictures labelled twice, header lines in the middle, pictures without a row.
-The people are public figures with up to 520 pictures each, so splits are made by person.
+The file is kept by hand: labels in mixed case, pictures labelled twice, header lines in the middle, pictures without a
+row. The people are public figures with up to 520 pictures each, so splits are made by person.
 """
 
 import csv
@@ -49,7 +49,8 @@ def person(image: str) -> str:
 def load(root: Path, form: Form, problems: Problems) -> Table:
     """Read the pictures that legend.csv labels; ids are their names, groups the people.
 
-    Of several rows for one picture the first counts; the others are reported, and so are missing files and unknown labels.
+    Of several rows for one picture the first counts; the others are reported, and so are missing files and unknown
+    labels.
 
     Raises:
         InputError: no legend.csv, or no picture of it can be read.
@@ -60,7 +61,9 @@ def load(root: Path, form: Form, problems: Problems) -> Table:
     paths = [folder / image for image in rows]
     pixels, good, sizes = load_files(folder.parent, paths, form, problems)
     if not good.any():
-        raise InputError(f"{legend}: no picture of it can be read" + (f"; the first: {problems.found[0]}" if problems.found else ""))
+        raise InputError(
+            f"{legend}: no picture of it can be read" + (f"; the first: {problems.found[0]}" if problems.found else "")
+        )
     ids = np.array(list(rows))[good]
     unlabelled = len(files) - len({path.name for path in files} & rows.keys())
     return Table(

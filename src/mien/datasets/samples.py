@@ -29,8 +29,8 @@ class Samples:
 
     Args:
         images: uint8 [n, h, w] grey or [n, h, w, 3] RGB, possibly memory-mapped.
-        labels: int64 [n], index into `classes`, -1 where there is none; or float32 [n, k], a distribution over `classes` per row
-            (FER+ votes).
+        labels: int64 [n], index into `classes`, -1 where there is none; or float32 [n, k], a distribution over
+            `classes` per row (FER+ votes).
         ids: str [n], unique: the row or file each sample came from.
         classes: the names the labels stand for, in canonical spelling.
         problems: what could not be read, in the order met.
@@ -49,8 +49,12 @@ class Samples:
 
     def __post_init__(self) -> None:
         n, k = len(self.images), len(self.classes)
-        if self.images.dtype != np.uint8 or not (self.images.ndim == 3 or (self.images.ndim == 4 and self.images.shape[3] == 3)):
-            raise InputError(f"images: expected uint8 [n, h, w] or [n, h, w, 3], got {self.images.dtype} {list(self.images.shape)}")
+        if self.images.dtype != np.uint8 or not (
+            self.images.ndim == 3 or (self.images.ndim == 4 and self.images.shape[3] == 3)
+        ):
+            raise InputError(
+                f"images: expected uint8 [n, h, w] or [n, h, w, 3], got {self.images.dtype} {list(self.images.shape)}"
+            )
         if self.labels.shape not in ((n,), (n, k)):
             raise InputError(f"labels: expected [{n}] or [{n}, {k}], got {list(self.labels.shape)}")
         if self.ids.shape != (n,):

@@ -1,7 +1,7 @@
 """Train, validation and test: the names people use for them, and seeded splits where a dataset has none.
 
-A sample's place follows from the SHA-256 of the seed and its id, not from a random generator: the same on every machine and with
-every version of numpy, and independent of the order in which files are listed.
+A sample's place follows from the SHA-256 of the seed and its id, not from a random generator: the same on every machine
+and with every version of numpy, and independent of the order in which files are listed.
 """
 
 import hashlib
@@ -57,9 +57,9 @@ def assign(
 ) -> NDArray[np.str_]:
     """Return the split of each sample, str [n]: the dataset's own where it has them, else seeded parts.
 
-    What stands under no split ("") is cut into train, validation and test by `holdout`. A dataset with a train split but no
-    validation split gives the validation part of `holdout` from its train split; its test split stays as it is. Parts are
-    stratified by label; where samples belong to groups (people), whole groups are dealt instead.
+    What stands under no split ("") is cut into train, validation and test by `holdout`. A dataset with a train split
+    but no validation split gives the validation part of `holdout` from its train split; its test split stays as it is.
+    Parts are stratified by label; where samples belong to groups (people), whole groups are dealt instead.
     """
     if min(holdout) < 0 or sum(holdout) >= 1:
         raise InputError(f"holdout {holdout}: expected fractions of at least 0 whose sum is below 1")

@@ -29,14 +29,18 @@ class Form:
 
     def __post_init__(self) -> None:
         if self.size < 1 or self.channels not in (1, 3):
-            raise InputError(f"size {self.size}, channels {self.channels}: expected a size of at least 1 and 1 or 3 channels")
+            raise InputError(
+                f"size {self.size}, channels {self.channels}: expected a size of at least 1 and 1 or 3 channels"
+            )
 
     def empty(self, n: int) -> images.Pixels:
         """Return room for `n` pictures, uint8 [n, size, size] or [n, size, size, 3]."""
-        return np.empty((n, self.size, self.size) if self.channels == 1 else (n, self.size, self.size, 3), dtype=np.uint8)
+        return np.empty(
+            (n, self.size, self.size) if self.channels == 1 else (n, self.size, self.size, 3), dtype=np.uint8
+        )
 
     def fit(self, image: images.Pixels) -> images.Pixels:
-        """Return a picture of any size in this form. One that is not square is squeezed, as the published solutions do."""
+        """Return a picture of any size in this form; one that is not square is squeezed, as published solutions do."""
         return images.to_channels(images.resize(image, self.size), self.channels)
 
 
@@ -98,8 +102,8 @@ def load_files(
     """Read picture files on all cores.
 
     Returns:
-        The pictures that could be read, in order; a mask [len(paths)] of which they are; and how many there were of each
-        size. The others are reported.
+        The pictures that could be read, in order; a mask [len(paths)] of which they are; and how many there were of
+        each size. The others are reported.
     """
     pixels, good = form.empty(len(paths)), np.zeros(len(paths), dtype=bool)
     sizes: dict[str, int] = {}
@@ -117,7 +121,7 @@ def load_files(
         return outcome
 
     starts = range(0, len(paths), BLOCK)
-    with ThreadPoolExecutor(max(1, len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1)) as pool:
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         try:
             for outcome in track(pool.map(read, starts), f"reading {root.name}", len(starts)):
                 for index, text in outcome:

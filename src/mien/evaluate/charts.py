@@ -7,8 +7,8 @@ from math import ceil, floor, isfinite, log10
 
 from mien.evaluate.scores import Bin
 
-WIDTH, LEFT, TOP = 480, 44, 26  # viewBox units
-PLOT = WIDTH - LEFT - 16
+WIDTH, LEFT, RIGHT, TOP = 480, 44, 20, 26  # viewBox units
+PLOT = WIDTH - LEFT - RIGHT
 
 
 def reliability(bins: Sequence[Bin]) -> str:
@@ -32,7 +32,7 @@ def reliability(bins: Sequence[Bin]) -> str:
             _bar("bar", x, ground - side * found.accuracy, width, side * found.accuracy),
             _bar("gap", x + 1, ground - side * max(found.accuracy, found.confidence), width - 2, gap),
             _bar("bar", x, foot - height, width, height),
-            _text(x + width / 2, foot - height - 3, str(found.count), anchor="middle"),
+            _text(x + width / 2, foot - height - 3, str(found.count), anchor="middle", style="count"),
         ]
     parts.append(f'<line class="ideal" x1="{LEFT}" y1="{ground}" x2="{LEFT + PLOT}" y2="{TOP}"/>')
     parts += [_text(LEFT + PLOT * share / 5, foot + 15, f"{20 * share} %", anchor="middle") for share in range(6)]
@@ -73,7 +73,7 @@ def lines(title: str, curves: Sequence[Curve], *, percent: bool = False) -> str:
     ]
     for position, curve in enumerate(curves):
         path = " ".join(f"{across(x):.1f},{down(y):.1f}" for x, y in curve.points)
-        x = WIDTH - 16 - 95 * (len(curves) - position)
+        x = WIDTH - RIGHT - 95 * (len(curves) - position)
         parts += [
             f'<polyline class="{curve.style}" points="{path}"/>',
             f'<line class="{curve.style}" x1="{x}" y1="10" x2="{x + 22}" y2="10"/>',

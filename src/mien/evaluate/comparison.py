@@ -26,6 +26,7 @@ class Row:
     balanced_accuracy: float
     log_loss: float
     ece: float
+    split: str
     tta: str
     recipe: str
     parameters: int | None
@@ -119,6 +120,7 @@ def _row(name: str, evaluation: dict[str, Any]) -> Row:
         balanced_accuracy=float(evaluation["balanced_accuracy"]),
         log_loss=float(evaluation["log_loss"]),
         ece=float(evaluation["ece"]),
+        split=str(evaluation["data"]["split"]),
         tta=str(evaluation["tta"]),
         recipe=str(evaluation["model"]["recipe"]),
         parameters=evaluation.get("parameters"),

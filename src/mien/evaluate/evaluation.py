@@ -21,7 +21,7 @@ from mien.predict import Session
 from mien.predict.session import ASSETS, Tta
 
 PRINT = (48, 1)  # the size and channels data is fingerprinted at, so that the model's own do not enter
-VIEWS: dict[Tta, str] = {"none": "single view", "flip": "mean with the mirror image"}
+VIEWS: dict[str, str] = {"none": "single view", "flip": "mean with the mirror image"}
 
 
 @dataclass(frozen=True)
@@ -221,14 +221,11 @@ def _answers(session: Session, samples: Samples, tta: Tta) -> NDArray[np.float32
     from rich.console import Console
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
-    outputs = len(session.info.labels)
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     blocks = []
     with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
         task = progress.add_task(f"scoring, {VIEWS[tta]}", total=len(samples))
         for block in session.batches(samples.images, tta=tta):
-            if block.shape[1] != outputs:
-                raise InputError(f"{session.path}: {block.shape[1]} outputs, but its metadata names {outputs} labels")
             blocks.append(block)
             progress.advance(task, len(block))
     answers = np.concatenate(blocks)

@@ -264,8 +264,8 @@ def _mistakes(evaluation: Evaluation) -> str:
             f'<span class="answer">{answer}</span> {confidence}<br>labelled {true}'
             f'<span class="id">{escape(str(samples.ids[row]))}</span></li>'
         )
-    return f"""<p>The {len(items)} wrong answers of the highest confidence, out of {len(wrong):,} wrong answers. Look for
-doubtful labels among them.</p>
+    return f"""<p>The {len(items)} wrong answers of the highest confidence, out of {len(wrong):,}. Some of the labels
+may be doubtful.</p>
 <ol class="mistakes">{"".join(items)}</ol>"""
 
 

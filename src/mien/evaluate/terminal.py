@@ -44,19 +44,28 @@ def notes(evaluation: Evaluation) -> list[str]:
 
 
 def comparison_table(rows: Sequence[Row]) -> Table:
-    """Return the table of `mien compare`."""
-    table = Table(
-        "run",
-        *_right("accuracy", "95 % interval", "macro-F1", "balanced", "log loss", "ECE", "params", "MB"),
-        box=box.SIMPLE,
-    )
+    """Return the table of `mien compare`; rows as `compare` returns them, so of one split, view and n."""
+    first, counted = rows[0], any(row.parameters is not None for row in rows)
+    names = [
+        "accuracy",
+        "95 % interval",
+        "macro-F1",
+        "balanced",
+        "log loss",
+        "ECE",
+        *(["parameters"] if counted else []),
+    ]
+    title = f"{first.split}, {VIEWS.get(first.tta, first.tta)}, n = {first.n:,}"
+    table = Table("run", *_right(*names, "MB"), box=box.SIMPLE, title=title, title_justify="left", title_style="")
     for row in rows:
+        figures = (row.macro_f1, row.balanced_accuracy, row.log_loss, row.ece)
+        parameters = "" if row.parameters is None else f"{row.parameters:,}"
         table.add_row(
             Text(row.name, overflow="fold"),
             f"{row.accuracy:.4f}",
             f"{row.interval[0]:.4f}-{row.interval[1]:.4f}",
-            *(f"{value:.4f}" for value in (row.macro_f1, row.balanced_accuracy, row.log_loss, row.ece)),
-            "" if row.parameters is None else f"{row.parameters:,}",
+            *(f"{value:.4f}" for value in figures),
+            *([parameters] if counted else []),
             f"{row.bytes / 1e6:.2f}",
         )
     return table

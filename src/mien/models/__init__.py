@@ -1,6 +1,7 @@
-"""Networks, one family a file, found by name. All take float [n, channels, size, size] and return logits [n, classes]."""
+"""Networks, one family a file, found by name: float [n, channels, size, size] in, logits [n, classes] out."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
 from difflib import get_close_matches
 
 from torch import nn
@@ -42,15 +43,33 @@ def _from_timm(name: str, *, classes: int, channels: int, pretrained: bool) -> n
     except ImportError:
         raise MissingExtra("train", f"timm/{name}") from None
     if not timm.is_model(name):
-        near = timm.list_models(f"*{name[:6]}*")[:3]
+        near = get_close_matches(name, timm.list_models(), n=3)
         raise InputError(f"timm has no network {name!r}" + (f"; did you mean {', '.join(near)}?" if near else ""))
     try:
-        model: nn.Module = timm.create_model(name, pretrained=pretrained, num_classes=classes, in_chans=channels)
+        with _impatient_hub() if pretrained else nullcontext():
+            model: nn.Module = timm.create_model(name, pretrained=pretrained, num_classes=classes, in_chans=channels)
     except Exception as error:  # the hub's client raises a dozen kinds, from httpx, requests and its own
         if not pretrained:
             raise
-        reason = str(error).splitlines()[0][:120]
+        reason = str(error).partition("\n")[0][:120]
         raise InputError(
-            f"the ImageNet weights of {name} cannot be had ({type(error).__name__}: {reason}); connect, or train without: --no-pretrained"
+            f"the ImageNet weights of {name} cannot be had ({type(error).__name__}: {reason}); "
+            "connect, or train without: --no-pretrained"
         ) from None
     return model
+
+
+@contextmanager
+def _impatient_hub() -> Iterator[None]:
+    """Take the hub for offline where it does not answer now: its client would retry each file for half a minute."""
+    from huggingface_hub import constants, get_session
+
+    before = constants.HF_HUB_OFFLINE
+    try:
+        get_session().head(constants.ENDPOINT, timeout=5)
+    except Exception:  # whatever the HTTP client of its version raises; weights in its cache are found all the same
+        constants.HF_HUB_OFFLINE = True
+    try:
+        yield
+    finally:
+        constants.HF_HUB_OFFLINE = before

@@ -28,9 +28,9 @@ class Block(nn.Module):
 
 
 def mien(classes: int, channels: int, size: int) -> nn.Module:
-    """Return the network: a 5x5 stem that halves the picture, blocks of 32, 64, 64, 128, 128, mean over the picture, linear.
+    """Return a 5x5 stem that halves the picture, blocks of 32, 64, 64, 128, 128, mean over the picture, linear.
 
-    0.68 M parameters. Halving in the stem keeps the costly full-size maps out: half the time per step of a 3x3 stem at 48 pixels.
+    0.68 M parameters. Halving in the stem keeps the costly full-size maps out: half the time per step of a 3x3 stem.
     """
     return nn.Sequential(
         nn.Conv2d(channels, 32, 5, 2, padding=2, bias=False),

@@ -1,5 +1,7 @@
 """The three-class system: convolution blocks each with pooling, batch norm and dropout, then dense layers."""
 
+import itertools
+
 from torch import nn
 
 
@@ -8,9 +10,15 @@ def three_class(classes: int, channels: int, size: int) -> nn.Module:
     widths = (channels, 32, 64, 128, 256)
     blocks = [
         nn.Sequential(
-            nn.Conv2d(inputs, outputs, 3, padding=1), nn.ReLU(), nn.MaxPool2d(2), nn.BatchNorm2d(outputs), nn.Dropout(0.25)
+            nn.Conv2d(inputs, outputs, 3, padding=1),
+            nn.ReLU(),
+            nn.MaxPool2d(2),
+            nn.BatchNorm2d(outputs),
+            nn.Dropout(0.25),
         )
-        for inputs, outputs in zip(widths, widths[1:], strict=False)
+        for inputs, outputs in itertools.pairwise(widths)
     ]
     dense = nn.Linear(widths[-1] * (size // 16) ** 2, 256)
-    return nn.Sequential(*blocks, nn.Flatten(), dense, nn.ReLU(), nn.BatchNorm1d(256), nn.Dropout(0.5), nn.Linear(256, classes))
+    return nn.Sequential(
+        *blocks, nn.Flatten(), dense, nn.ReLU(), nn.BatchNorm1d(256), nn.Dropout(0.5), nn.Linear(256, classes)
+    )

@@ -4,6 +4,7 @@ import csv
 import json
 import os
 import sys
+import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TextIO
@@ -19,7 +20,13 @@ Writer = Callable[[Iterable[Photo], Sequence[str], TextIO], None]
 
 
 def predict_files(
-    paths: Sequence[Path], form: str, *, model: str = "default", detector: str = "haar", out: Path | None = None, threads: int | None = None
+    paths: Sequence[Path],
+    form: str,
+    *,
+    model: str = "default",
+    detector: str = "haar",
+    out: Path | None = None,
+    threads: int | None = None,
 ) -> int:
     """Recognise the photos at `paths` and write them to stdout as `form` (a name of `WRITERS`).
 
@@ -32,6 +39,7 @@ def predict_files(
     cores = _cores() if threads is None else threads
     if cores < 1:
         raise InputError(f"threads {threads}: expected at least 1")
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # odd metadata; what cannot be read we say ourselves
     files = gather(paths, apart=out)
     copies = targets(files, out) if out else None
     workers = min(cores, len(files))  # several photos at a time; the cores that are left work on each
@@ -50,7 +58,7 @@ def _cores() -> int:
 
 
 def _watched(photos: Iterator[Photo], total: int, misses: list[str], *, quiet: bool) -> Iterator[Photo]:
-    """Pass the photos through; on stderr a progress bar (unless quiet) and what went wrong, which `misses` gathers too."""
+    """Pass the photos on; on stderr a progress bar (unless quiet) and what went wrong, which `misses` gathers too."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
     console = Console(stderr=True)
@@ -72,8 +80,15 @@ def write_table(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO)
     from rich.table import Column, Table
     from rich.text import Text
 
-    left = [Column("file", overflow="fold"), Column("face", justify="right"), "expression", Column("confidence", justify="right")]
-    table = Table(*left, "runner-up", *(Column(name, justify="right") for name in ("x", "y", "width", "height")), box=box.SIMPLE)
+    table = Table(
+        Column("file", overflow="fold"),
+        Column("face", justify="right"),
+        "expression",
+        Column("confidence", justify="right"),
+        "runner-up",
+        *(Column(name, justify="right") for name in ("x", "y", "width", "height")),
+        box=box.SIMPLE,
+    )
     for photo in photos:
         for number, face in enumerate(photo.faces.to_dicts() if photo.faces else []):
             first, second = sorted(face["probabilities"].items(), key=lambda pair: -pair[1])[:2]
@@ -96,7 +111,7 @@ def write_json(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO) 
 
 
 def write_csv(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO) -> None:
-    """Write one row per face; a photo without one keeps a row with empty cells, and an unreadable one says why in the last."""
+    """Write one row per face; a photo without one keeps an empty row, an unreadable one says why in the last cell."""
     rows = csv.writer(stream, lineterminator="\n")
     probabilities = [f"p_{name}" for name in classes]
     rows.writerow(["file", "face", "x", "y", "w", "h", "expression", "confidence", *probabilities, "error"])

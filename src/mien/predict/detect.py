@@ -1,11 +1,12 @@
 """Where the faces are: a detector takes an upright picture and returns boxes.
 
-`haar` ships inside OpenCV, so that recognition works offline from the first minute. It finds upright, frontal faces; the figures
-that its settings were chosen by are in LOG.md.
+`haar` ships inside OpenCV, so that recognition works offline from the first minute. It finds upright, frontal faces;
+the figures that its settings were chosen by are in LOG.md.
 """
 
 import threading
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NamedTuple, Protocol
 
 import cv2
@@ -26,7 +27,7 @@ class Detections(NamedTuple):
 
 
 class Detector(Protocol):
-    """Anything that finds faces in an upright uint8 picture, [h, w] or [h, w, 3] RGB. Must be safe to share between threads."""
+    """Anything that finds faces in an upright uint8 picture, [h, w] or [h, w, 3] RGB; safe to share between threads."""
 
     def __call__(self, image: images.Pixels, /) -> Detections: ...
 
@@ -34,8 +35,8 @@ class Detector(Protocol):
 class Haar:
     """OpenCV's frontal-face cascade, larger faces first.
 
-    Large pictures are searched at a smaller size and the boxes mapped back. Where nothing is found, a second look is for one face
-    that fills the picture: the cascade wants surroundings, so the picture's edge is repeated around it.
+    Large pictures are searched at a smaller size and the boxes mapped back. Where nothing is found, a second look is
+    for one face that fills the picture: the cascade wants surroundings, so the picture's edge is repeated around it.
     """
 
     CASCADE = "haarcascade_frontalface_alt2.xml"
@@ -46,7 +47,7 @@ class Haar:
     CLOSE_STEP, CLOSE_FACE, SURROUNDINGS = 1.05, 0.63, 0.4  # the second look; the last two of the shorter side
 
     def __init__(self) -> None:
-        self._threads = threading.local()  # a CascadeClassifier keeps the picture it searches, so each thread has its own
+        self._threads = threading.local()  # a CascadeClassifier keeps the picture it searches: one for each thread
 
     def __call__(self, image: images.Pixels, /) -> Detections:
         grey = images.to_channels(image, 1)
@@ -64,12 +65,14 @@ class Haar:
 
     def _search(self, grey: images.Pixels, step: float, smallest: float) -> NDArray[np.float32]:
         side = max(self.SMALLEST, round(smallest))
-        found = self._cascade().detectMultiScale(grey, scaleFactor=step, minNeighbors=self.NEIGHBOURS, minSize=(side, side))
+        found = self._cascade().detectMultiScale(
+            grey, scaleFactor=step, minNeighbors=self.NEIGHBOURS, minSize=(side, side)
+        )
         return np.asarray(found, dtype=np.float32).reshape(-1, 4)
 
     def _cascade(self) -> Any:
         if not hasattr(self._threads, "cascade"):
-            self._threads.cascade = cv2.CascadeClassifier(f"{cv2.data.haarcascades}{self.CASCADE}")
+            self._threads.cascade = cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / self.CASCADE))
         return self._threads.cascade
 
 

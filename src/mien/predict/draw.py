@@ -1,7 +1,7 @@
-"""An annotated copy of a picture: boxes, the likeliest expression with its confidence, and bars of all the probabilities."""
+"""An annotated copy of a picture: boxes, the likeliest expression and its confidence, bars of all the probabilities."""
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -11,7 +11,6 @@ from mien import images
 from mien.predict.result import Faces
 
 Colour = tuple[int, ...]
-Font = ImageFont.FreeTypeFont | ImageFont.ImageFont
 
 COLOURS: dict[str, Colour] = {
     "angry": (235, 77, 75),
@@ -29,7 +28,7 @@ TRACK: Colour = (62, 68, 82, 255)
 WHITE: Colour = (255, 255, 255, 255)
 INK: Colour = (15, 18, 26, 255)
 
-SHORTEST, LONGEST = 640, 1600  # a small picture is enlarged to the one, a crowded one up to the other: text needs pixels
+SHORTEST, LONGEST = 640, 1600  # small pictures are enlarged to the one, crowded ones up to the other: text needs pixels
 FACE = 110  # the width in pixels that the median face should have
 CROWDED = 0.02  # how much of a panel may lie over other faces, plates and panels
 CHIN = 0.4  # how much of a face's height a panel within its box may hide
@@ -64,11 +63,13 @@ class Rect(NamedTuple):
 
 
 def draw(image: images.Pixels, faces: Faces) -> images.Pixels:
-    """Return an annotated copy of the picture, uint8 [h, w, 3]; a small picture is enlarged so that the text can be read."""
+    """Return an annotated copy of the picture, uint8 [h, w, 3], enlarged where the text would be too small to read."""
     canvas = images.to_channels(image, 3)
     growth = _growth(image, faces)
     if growth > 1:
-        canvas = np.asarray(cv2.resize(canvas, None, fx=growth, fy=growth, interpolation=cv2.INTER_CUBIC), dtype=np.uint8)
+        canvas = np.asarray(
+            cv2.resize(canvas, None, fx=growth, fy=growth, interpolation=cv2.INTER_CUBIC), dtype=np.uint8
+        )
     picture = Image.fromarray(canvas).convert("RGBA")
     layer = Image.new("RGBA", picture.size)
     _Layer(layer, faces, growth).fill()
@@ -78,7 +79,7 @@ def draw(image: images.Pixels, faces: Faces) -> images.Pixels:
 def _growth(image: images.Pixels, faces: Faces) -> float:
     shorter, longer = sorted(image.shape[:2])
     wanted = max(SHORTEST / shorter, FACE / float(np.median(faces.boxes[:, 2])) if len(faces) else 0)
-    return max(1.0, min(wanted, LONGEST / longer))
+    return float(max(1.0, min(wanted, LONGEST / longer)))
 
 
 class _Layer:
@@ -97,7 +98,9 @@ class _Layer:
         colours = [COLOURS.get(label, OTHER) for label in self.faces.labels]
         for box, colour in zip(self.boxes, colours, strict=True):
             self.frame(box, colour)
-        for box, colour, label, score in zip(self.boxes, colours, self.faces.labels, self.faces.scores.tolist(), strict=True):
+        for box, colour, label, score in zip(
+            self.boxes, colours, self.faces.labels, self.faces.scores.tolist(), strict=True
+        ):
             self.plate(box, colour, f"{label} {score:.0%}")
         for box, colour, row in zip(self.boxes, colours, self.faces.probabilities.tolist(), strict=True):
             self.panel(box, colour, row)
@@ -108,25 +111,33 @@ class _Layer:
 
     def frame(self, box: Rect, colour: Colour) -> None:
         line = max(2, round(self.shorter / 300))
-        self.pen.rectangle((*box[:2], box.right - 1, box.bottom - 1), outline=INK, width=line + 2)
-        self.pen.rectangle((box.left + 1, box.top + 1, box.right - 2, box.bottom - 2), outline=colour, width=line)
+        left, top = min(box.left, self.width - 1), min(box.top, self.height - 1)  # a box may lie outside the picture
+        right, bottom = max(left, box.right - 1), max(top, box.bottom - 1)
+        self.pen.rectangle((left, top, right, bottom), outline=INK, width=line + 2)
+        if right - left > 2 and bottom - top > 2:
+            self.pen.rectangle((left + 1, top + 1, right - 1, bottom - 1), outline=colour, width=line)
 
     def plate(self, box: Rect, colour: Colour, text: str) -> None:
-        font = ImageFont.load_default(1.15 * self.text_size(box))
+        font = _font(1.15 * self.text_size(box))
         pad = 0.35 * font.size
         width, height = font.getlength(text) + 2 * pad, 1.5 * font.size
-        corners = [(box.left, box.top - height), (box.left, box.bottom), (box.left, box.top), (box.right - width, box.top - height)]
+        corners = [
+            (box.left, box.top - height),
+            (box.left, box.bottom),
+            (box.left, box.top),
+            (box.right - width, box.top - height),
+        ]
         place = min(self.places(width, height, corners), key=self.covered)
         self.taken.append(place)
         self.pen.rectangle((place.left, place.top, place.right - 1, place.bottom - 1), fill=colour)
         self.pen.text((place.left + pad, (place.top + place.bottom) / 2), text, INK, font, anchor="lm")
 
     def panel(self, box: Rect, colour: Colour, row: Sequence[float]) -> None:
-        """Draw the bars beside the face where they cover nothing; in a crowd smaller, fewer, and last of all over the chin."""
+        """Draw the bars beside the face where they cover nothing; in a crowd smaller, fewer, at last over the chin."""
         likeliest = np.argsort(row)[::-1].tolist()
         for count, shrink, within in _ATTEMPTS:
             shown = sorted(likeliest[:count])
-            font = ImageFont.load_default(max(shrink * self.text_size(box), 9))
+            font = _font(max(shrink * self.text_size(box), 9))
             names = max(font.getlength(name) for name in self.faces.classes)
             width, height = names + 10.2 * font.size, (1.35 * len(shown) + 0.6) * font.size
             own = [(box.left, box.bottom - height)]
@@ -135,10 +146,14 @@ class _Layer:
             if covered <= CROWDED * width * height and (not within or height <= CHIN * box.height):
                 self.taken.append(place)
                 self.bars(place, row, shown, font, names)
-                self.pen.rectangle((place.left, place.top, place.left + 0.15 * font.size, place.bottom - 1), fill=colour)
+                self.pen.rectangle(
+                    (place.left, place.top, place.left + 0.15 * font.size, place.bottom - 1), fill=colour
+                )
                 return
 
-    def bars(self, place: Rect, row: Sequence[float], shown: Sequence[int], font: Font, names: float) -> None:
+    def bars(
+        self, place: Rect, row: Sequence[float], shown: Sequence[int], font: ImageFont.FreeTypeFont, names: float
+    ) -> None:
         self.pen.rectangle((place.left, place.top, place.right - 1, place.bottom - 1), fill=PANEL)
         left, right = place.left + names + 1.2 * font.size, place.right - 3.1 * font.size
         for line, index in enumerate(shown):
@@ -160,6 +175,11 @@ class _Layer:
     def covered(self, place: Rect) -> float:
         """Area in pixels of what would be covered."""
         return sum(place.shared(other) for other in self.taken)
+
+
+def _font(size: float) -> ImageFont.FreeTypeFont:
+    """Return the font that Pillow ships, `size` pixels high."""
+    return cast(ImageFont.FreeTypeFont, ImageFont.load_default(size))
 
 
 def _around(box: Rect, width: float, height: float) -> list[tuple[float, float]]:

@@ -37,14 +37,17 @@ class Photo:
 
 
 def gather(paths: Sequence[Path], *, apart: Path | None = None) -> dict[Path, Path]:
-    """Return every picture file at `paths`, each with its place below the folder it was found in: folders are searched to the bottom.
+    """Return every picture file at `paths`, each with its place below the folder it was found in.
 
-    A file named outright is taken whatever its suffix; in folders only `mien.images.SUFFIXES` count, what begins with a dot or
-    lies in the folder `apart` (where annotated copies go) is passed over. Folders in the order given, each sorted; nothing twice.
+    A file named outright is taken whatever its suffix. Folders are searched to the bottom for `mien.images.SUFFIXES`;
+    what begins with a dot, or lies in the folder `apart` (where annotated copies go), is passed over. In the order
+    given, each folder sorted, nothing twice.
 
     Raises:
         InputError: no such path, or no picture in any of them.
     """
+    if not paths:
+        raise InputError("no photo; name at least one photo or folder")
     found: dict[Path, Path] = {}
     for path in paths:
         if not path.exists():
@@ -55,7 +58,12 @@ def gather(paths: Sequence[Path], *, apart: Path | None = None) -> dict[Path, Pa
         for file in sorted(path.rglob("*")):
             place = file.relative_to(path)
             hidden = any(part.startswith(".") for part in place.parts)
-            if file.suffix.lower() in images.SUFFIXES and file.is_file() and not hidden and not (apart and _below(file, apart)):
+            if (
+                file.suffix.lower() in images.SUFFIXES
+                and file.is_file()
+                and not hidden
+                and not (apart and _below(file, apart))
+            ):
                 found.setdefault(file, place)
     if not found:
         raise InputError(f"{', '.join(map(str, paths))}: no pictures; looked for {' '.join(sorted(images.SUFFIXES))}")
@@ -81,7 +89,9 @@ def targets(files: dict[Path, Path], folder: Path) -> dict[Path, Path]:
             number += 1
             target = folder / place.with_name(f"{place.stem}-{number}.jpg")
         if target.resolve() in sources:
-            raise InputError(f"{target}: an annotated copy would overwrite this picture; choose another folder for --out")
+            raise InputError(
+                f"{target}: an annotated copy would overwrite this picture; choose another folder for --out"
+            )
         taken.add(str(target).casefold())
         chosen[file] = target
     return chosen
@@ -90,7 +100,7 @@ def targets(files: dict[Path, Path], folder: Path) -> dict[Path, Path]:
 def recognize(
     recognizer: Recognizer, files: Sequence[Path], *, copies: dict[Path, Path] | None = None, workers: int = 1
 ) -> Iterator[Photo]:
-    """Yield each file's faces, in order; `workers` files are worked on at a time, and no more are held in memory.
+    """Yield each file's faces, in order; `workers` files are worked on, and held in memory, at a time.
 
     Args:
         copies: where to write the annotated copy of a file; None writes none.
@@ -131,7 +141,7 @@ def save(path: Path, image: images.Pixels) -> None:
 
 @contextmanager
 def replacing(path: Path) -> Iterator[Path]:
-    """Give a path beside `path` to write to, and move it there at the end: what stood there stays until the new file is whole.
+    """Give a path beside `path` to write to, and move it there at the end: the old file stands, or the new one.
 
     Raises:
         InputError: it cannot be written there.

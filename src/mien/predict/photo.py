@@ -25,7 +25,9 @@ class Recognizer:
         InputError: no such model or detector.
     """
 
-    def __init__(self, model: str | Path = "default", detector: str | Detector = "haar", *, threads: int | None = None) -> None:
+    def __init__(
+        self, model: str | Path = "default", detector: str | Detector = "haar", *, threads: int | None = None
+    ) -> None:
         self.session = Session(model, threads=threads)
         self.detector = find(detector)
 
@@ -70,7 +72,9 @@ class Recognizer:
         found = self.detector(image)
         crops = np.empty((len(found.boxes), size, size, channels)[: 3 if channels == 1 else 4], np.uint8)
         for place, box in enumerate(found.boxes):
-            crops[place] = images.to_channels(images.resize(images.crop(image, box, margin=info.margin), size), channels)
+            crops[place] = images.to_channels(
+                images.resize(images.crop(image, box, margin=info.margin), size), channels
+            )
         return found, crops
 
     def _score(self, waiting: list[tuple[Detections, images.Pixels]]) -> Iterator[Faces]:

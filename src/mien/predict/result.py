@@ -68,7 +68,7 @@ class Faces:
         return np.asarray(self.probabilities.max(axis=1, initial=0.0), dtype=np.float32)
 
     def to_dicts(self) -> list[dict[str, Any]]:
-        """Return one plain dictionary per face, ready for JSON: box (whole pixels), expression, confidence, probabilities."""
+        """Return a dictionary per face, ready for JSON: box (whole pixels), expression, confidence, probabilities."""
         rows = self.probabilities.astype(np.float64).round(6).tolist()
         return [
             {

@@ -73,9 +73,7 @@ def resolve(model: str | Path) -> Path:
     Raises:
         InputError: no such file, or a run that has not been exported.
     """
-    if str(model) == "default":
-        return ASSETS / "default.onnx"
-    path = Path(model)
+    path = ASSETS / "default.onnx" if str(model) == "default" else Path(model)
     if path.is_dir():
         if not (path / "model.onnx").is_file():
             raise InputError(f"{path}: no model.onnx in it; make one with: mien export {path}")
@@ -107,15 +105,25 @@ class Session:
         try:
             self._session: Any = onnxruntime.InferenceSession(self.path, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises bare pybind exceptions of its own
-            raise InputError(f"{self.path}: not an ONNX model that onnxruntime can open ({str(error).splitlines()[0]})") from None
+            raise InputError(
+                f"{self.path}: not an ONNX model that onnxruntime can open ({str(error).splitlines()[0]})"
+            ) from None
         facts = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
         if facts is None:
             raise InputError(f"{self.path}: no mien metadata in it; export it with: mien export RUN")
         self.info = ModelInfo.from_json(facts)
         self._input = self._session.get_inputs()[0].name
+        self._agree(self._session.get_inputs()[0], [len(self.info.mean), self.info.size, self.info.size])
+        self._agree(self._session.get_outputs()[0], [len(self.info.labels)])
+
+    def _agree(self, node: Any, wanted: list[int]) -> None:
+        """Raise InputError where an input or output is not [n, *wanted]; dimensions without a number pass."""
+        got = [known if isinstance(known, int) else want for known, want in zip(node.shape[1:], wanted, strict=False)]
+        if len(node.shape) != 1 + len(wanted) or got != wanted:
+            raise InputError(f"{self.path}: {node.name} is {node.shape}, its metadata says {['n', *wanted]}")
 
     def logits(self, crops: images.Pixels) -> NDArray[np.float32]:
-        """Return float32 [n, k] for uint8 crops [n, h, w] or [n, h, w, 3], resized where they are not of the model's size."""
+        """Return float32 [n, k] for uint8 crops [n, h, w] or [n, h, w, 3], resized to the model's size if need be."""
         size = self.info.size
         if crops.shape[1:3] != (size, size):
             crops = np.stack([images.resize(crop, size) for crop in crops])
@@ -130,11 +138,15 @@ class Session:
         for start in range(0, len(crops), batch):
             block = np.asarray(crops[start : start + batch])
             views = [block] if tta == "none" else [block, block[:, :, ::-1]]
-            yield np.mean([softmax(self.logits(view) / self.info.temperature) for view in views], axis=0, dtype=np.float32)
+            yield np.mean(
+                [softmax(self.logits(view) / self.info.temperature) for view in views], axis=0, dtype=np.float32
+            )
 
     def probabilities(self, crops: images.Pixels, *, tta: Tta = "none", batch: int = 128) -> NDArray[np.float32]:
         """Return float32 [n, k]: `batches` in one array."""
-        return np.concatenate([np.zeros((0, len(self.info.labels)), np.float32), *self.batches(crops, tta=tta, batch=batch)])
+        return np.concatenate(
+            [np.zeros((0, len(self.info.labels)), np.float32), *self.batches(crops, tta=tta, batch=batch)]
+        )
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -51,7 +51,13 @@ def write(path: Path, categories: NDArray[np.int64], sample: Path | None = None)
 
 
 def submit(
-    model: str | Path, data: Path, out: Path, *, sample: Path | None = None, threads: int | None = None, tta: Tta = "none"
+    model: str | Path,
+    data: Path,
+    out: Path,
+    *,
+    sample: Path | None = None,
+    threads: int | None = None,
+    tta: Tta = "none",
 ) -> Counter[str]:
     """Score the test pictures of `data` and write the leaderboard's CSV to `out`.
 

@@ -1,5 +1,6 @@
 """The learning curve of a run as a picture."""
 
+import io
 from pathlib import Path
 from typing import Any
 
@@ -13,8 +14,15 @@ def draw_curves(rows: list[dict[str, Any]], path: Path) -> None:
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         for part, label in (("train", "training"), ("val", "validation")):
-            axes.plot([row["epoch"] for row in rows], [row[f"{part}_{name}"] for row in rows], label=label, marker="." * (len(rows) < 40))
+            axes.plot(
+                [row["epoch"] for row in rows],
+                [row[f"{part}_{name}"] for row in rows],
+                label=label,
+                marker="." * (len(rows) < 40),
+            )
         axes.set(xlabel="epoch", ylabel=name)
         axes.grid(alpha=0.3)
         axes.legend()
-    write(path, lambda part: figure.savefig(part, format="png", dpi=120))
+    buffer = io.BytesIO()
+    figure.savefig(buffer, format="png", dpi=120)
+    write(path, buffer.getvalue())

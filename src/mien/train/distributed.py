@@ -10,7 +10,9 @@ from torch import Tensor, nn
 from torch.distributed.nn.functional import all_reduce
 from torch.nn.parallel import DistributedDataParallel
 
-RANK, LOCAL_RANK, WORLD = (int(os.environ.get(name, value)) for name, value in (("RANK", "0"), ("LOCAL_RANK", "0"), ("WORLD_SIZE", "1")))
+RANK, LOCAL_RANK, WORLD = (
+    int(os.environ.get(name, value)) for name, value in (("RANK", "0"), ("LOCAL_RANK", "0"), ("WORLD_SIZE", "1"))
+)
 
 
 @contextmanager
@@ -27,7 +29,7 @@ def process_group(device: torch.device) -> Iterator[None]:
 
 
 def share(model: nn.Module, device: torch.device) -> nn.Module:
-    """Return the model so that the processes' gradients and batch statistics are those of one process on the whole batch."""
+    """Return the model so that the processes' gradients are those of one process on the whole batch."""
     if WORLD == 1:
         return model
     return DistributedDataParallel(model, device_ids=[device.index] if device.type == "cuda" else None)
@@ -38,11 +40,13 @@ def synchronise_norms(model: nn.Module, device: torch.device) -> nn.Module:
     if WORLD == 1:
         return model
     if device.type == "cuda":
-        converted: nn.Module = nn.SyncBatchNorm.convert_sync_batchnorm(model)
+        from timm.layers.norm_act import convert_sync_batchnorm  # torch's own drops the activations of timm's batch norms
+
+        converted: nn.Module = convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
         return converted
     for module in model.modules():
         if isinstance(module, nn.modules.batchnorm._BatchNorm):
-            module.__class__ = SyncBatchNorm
+            module.__class__ = type("SyncBatchNorm", (SyncBatchNorm, type(module)), {})
     return model
 
 
@@ -64,9 +68,9 @@ class SyncBatchNorm(nn.modules.batchnorm._BatchNorm):
             return super().forward(input)
         axes = [0, *range(2, input.ndim)]
         shape = [1, -1, *[1] * (input.ndim - 2)]
-        mean = all_reduce(input.mean(axes)) / WORLD
+        mean = all_reduce(input.mean(axes)) / WORLD  # type: ignore[no-untyped-call]
         centred = input - mean.view(shape)
-        variance = all_reduce(centred.square().mean(axes)) / WORLD
+        variance = all_reduce(centred.square().mean(axes)) / WORLD  # type: ignore[no-untyped-call]
         with torch.no_grad():
             count = input.numel() / input.shape[1] * WORLD
             assert self.running_mean is not None
@@ -77,4 +81,7 @@ class SyncBatchNorm(nn.modules.batchnorm._BatchNorm):
             self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
             self.num_batches_tracked += 1
         scale = torch.rsqrt(variance + self.eps) * self.weight
-        return centred * scale.view(shape) + self.bias.view(shape)
+        result: Tensor = centred * scale.view(shape) + self.bias.view(shape)
+        for name in ("drop", "act"):  # timm's BatchNormAct2d brings its activation along
+            result = getattr(self, name, nn.Identity())(result)
+        return result

@@ -1,7 +1,7 @@
-"""The training loop, in place of Lightning or the like, because the pictures are tiny: the set lies on the device, nothing
+"""The training loop, in place of Lightning or the like.
 
-returns to the host inside a step, and (seed, epoch, step) decides everything random. So a run killed at any moment goes on to
-the same weights, bit for bit, on the same machine.
+The pictures are tiny, so the set lies on the device and nothing returns to the host inside a step; (seed, epoch, step)
+decides everything random, so a run killed at any moment goes on to the same weights, bit for bit, on the same machine.
 """
 
 import math
@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -22,7 +21,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mien import __version__, datasets, recipes
+from mien import __version__, recipes
 from mien.augment import augment
 from mien.batches import Batches
 from mien.datasets import Samples
@@ -30,7 +29,7 @@ from mien.errors import InputError
 from mien.export import export
 from mien.models import create
 from mien.recipes import Recipe
-from mien.train import distributed, optimise
+from mien.train import distributed, optimise, prepare
 from mien.train.curves import draw_curves
 from mien.train.progress import EpochBar
 from mien.train.run import Run
@@ -58,25 +57,33 @@ def train(recipe: Recipe, data: Path, out: Path, *, kind: str | None = None, dev
         InputError: data, recipe or device cannot be used, or the loss stopped being a number.
         Interrupted: Ctrl-C; the run is saved.
     """
-    place = _device(device)
+    place = prepare.device(device)
     with distributed.process_group(place):
-        parts = _read(recipe, data, kind)
-        mean, std = _scaling(recipe, parts["train"])
+        parts = prepare.read(recipe, data, kind)
+        mean, std = prepare.scaling(recipe, parts["train"])
         description = {
             "recipe": recipes.to_dict(recipe),
             "data": {
                 "path": str(data.resolve()),
                 "kind": kind,
-                "splits": {split: {"n": len(part), "fingerprint": part.fingerprint, **part.counts} for split, part in parts.items()},
+                "splits": {
+                    split: {"n": len(part), "fingerprint": part.fingerprint, **part.counts}
+                    for split, part in parts.items()
+                },
             },
             "mean": mean,
             "std": std,
-            "device": _device_name(place),
+            "device": prepare.device_name(place),
             "processes": distributed.WORLD,
             "threads": torch.get_num_threads(),
             "command": shlex.join(["mien", *sys.argv[1:]]),
             "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            "versions": {"mien": __version__, "torch": torch.__version__, "numpy": np.__version__, "python": platform.python_version()},
+            "versions": {
+                "mien": __version__,
+                "torch": torch.__version__,
+                "numpy": np.__version__,
+                "python": platform.python_version(),
+            },
         }
         run = Run.create(out, description) if distributed.RANK == 0 else Run(out)
         return Loop(run, recipe, parts, mean, std, place).fit()
@@ -90,67 +97,50 @@ def resume(path: Path, *, device: str = "auto") -> Path:
     """
     run = Run.open(path)
     described = run.description
-    place = _device(device)
+    place = prepare.device(device)
     with distributed.process_group(place):
         source = Path(described["data"]["path"])
-        parts = _read(run.recipe, source, described["data"]["kind"])
+        parts = prepare.read(run.recipe, source, described["data"]["kind"])
         for split, part in parts.items():
             if part.fingerprint != described["data"]["splits"][split]["fingerprint"]:
                 raise InputError(f"{source}: the {split} split has changed since {path} began; train anew")
         return Loop(run, run.recipe, parts, described["mean"], described["std"], place).fit()
 
 
-def _device(name: str) -> torch.device:
-    if name == "auto":
-        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-    try:
-        device = torch.device(name)
-        torch.empty(0, device=device)
-    except (RuntimeError, AssertionError) as error:
-        raise InputError(f"device {name!r} cannot be used here ({str(error).splitlines()[0]}); try --device cpu") from None
-    return torch.device("cuda", distributed.LOCAL_RANK) if name == "cuda" else device
-
-
-def _device_name(device: torch.device) -> str:
-    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} ({platform.machine()})"
-
-
-def _read(recipe: Recipe, data: Path, kind: str | None) -> dict[str, Samples]:
-    def read(split: str) -> Samples:
-        return datasets.read(
-            data, split, kind=kind, size=recipe.size, channels=recipe.channels, targets=recipe.targets, classes=recipe.classes, seed=recipe.seed
-        )
-
-    return {split: read(split) for split in ("train", "validation")}
-
-
-def _scaling(recipe: Recipe, samples: Samples) -> tuple[list[float], list[float]]:
-    """Return mean and standard deviation per channel, of pixels in 0..1, in constant memory."""
-    if recipe.scaling == "unit":
-        return [0.0] * recipe.channels, [1.0] * recipe.channels
-    flat = samples.images.reshape(-1, recipe.channels)
-    counts = [np.bincount(flat[:, channel], minlength=256) for channel in range(recipe.channels)]
-    levels = np.arange(256) / 255
-    means = [float(np.average(levels, weights=count)) for count in counts]
-    spreads = [float(np.average((levels - mean) ** 2, weights=count) ** 0.5) for mean, count in zip(means, counts, strict=True)]
-    return means, [max(spread, 1e-3) for spread in spreads]
-
-
 class Loop:
     """One run on its way: the network and everything that changes with it."""
 
     def __init__(
-        self, run: Run, recipe: Recipe, parts: dict[str, Samples], mean: list[float], std: list[float], device: torch.device
+        self,
+        run: Run,
+        recipe: Recipe,
+        parts: dict[str, Samples],
+        mean: list[float],
+        std: list[float],
+        device: torch.device,
     ) -> None:
         torch.manual_seed(recipe.seed)
         self.run, self.recipe, self.device = run, recipe, device
         self.leads = distributed.RANK == 0
         self.training, self.validation = (
-            Batches(part, recipe.batch, device, mean=mean, std=std, seed=recipe.seed, rank=distributed.RANK, world=distributed.WORLD)
+            Batches(
+                part,
+                recipe.batch,
+                device,
+                mean=mean,
+                std=std,
+                seed=recipe.seed,
+                rank=distributed.RANK,
+                world=distributed.WORLD,
+            )
             for part in (parts["train"], parts["validation"])
         )
         model = create(
-            recipe.model, classes=len(recipe.classes), channels=recipe.channels, size=recipe.size, pretrained=recipe.pretrained
+            recipe.model,
+            classes=len(recipe.classes),
+            channels=recipe.channels,
+            size=recipe.size,
+            pretrained=recipe.pretrained,
         )
         model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.model: nn.Module = distributed.synchronise_norms(model, device)
@@ -161,7 +151,10 @@ class Loop:
         self.schedule = optimise.Schedule(recipe, self.optimizer, self.total)
         self.average = optimise.average(recipe, self.model)
         self.step = 0  # of the whole run
-        self.best, self.stale = math.inf, 0  # the lowest `select` figure, and for how many epochs the loss has not fallen
+        self.best, self.stale = (
+            math.inf,
+            0,
+        )  # the lowest `select` figure, and for how many epochs the loss has not fallen
         self.lowest_loss = math.inf
         self.sums = torch.zeros(3, device=device)  # of the epoch so far: loss x pictures, right answers, pictures
         self.bad_step = torch.tensor(-1, device=device)  # the first with a loss that is no number
@@ -186,11 +179,13 @@ class Loop:
             return
         recipe, parameters = self.recipe, sum(parameter.numel() for parameter in self.model.parameters())
         lines = [
-            f"{recipe.name or 'recipe'}: {recipe.model}, {parameters:,} parameters, on {_device_name(self.device)}"
+            f"{recipe.name or 'recipe'}: {recipe.model}, {parameters:,} parameters, {prepare.device_name(self.device)}"
             + (f", {distributed.WORLD} processes" if distributed.WORLD > 1 else f", {torch.get_num_threads()} threads"),
-            f"train {len(self.training):,}, validation {len(self.validation):,} pictures of {recipe.size} x {recipe.size} x {recipe.channels}",
+            f"train {len(self.training):,}, validation {len(self.validation):,} pictures "
+            f"of {recipe.size} x {recipe.size} x {recipe.channels}",
             "classes " + ", ".join(f"{index} {name}" for index, name in enumerate(recipe.classes)),
-            f"{self.training.steps} batches of {self.training.batch} per epoch, {self.total} steps" + (f", going on at {self.step}" * bool(self.step)),
+            f"{self.training.steps} batches of {self.training.batch} per epoch, {self.total} steps"
+            + (f", going on at {self.step}" * bool(self.step)),
         ]
         print("\n".join(lines), file=sys.stderr, flush=True)
 
@@ -199,12 +194,14 @@ class Loop:
         first = self.step % steps
         last = min(steps, self.total - epoch * steps)
         self.model.train()
-        batches = self.training.training(epoch, start=first, augment=lambda images, generator: augment(images, self.recipe, generator))
+        batches = self.training.training(
+            epoch, start=first, augment=lambda images, generator: augment(images, self.recipe, generator)
+        )
         began = synced = saved = time.perf_counter()
         earlier = self.seconds
         with EpochBar(epoch, self.recipe.epochs, last, visible=self.leads) as bar:
             for place, (images, targets) in zip(range(first, last), batches, strict=False):
-                self._step(images, targets, self.training.seed_of(epoch, place, distributed.RANK))
+                self._step(images, targets, self.training.seed_of(epoch, place, 1 + distributed.RANK))
                 now = time.perf_counter()
                 if (place + 1) % SYNC_STEPS == 0 if distributed.WORLD > 1 else now - synced >= SYNC_SECONDS:
                     synced = now
@@ -216,7 +213,10 @@ class Loop:
                         saved = now
                         self._save()
                     if stop and place + 1 < last:
-                        raise Interrupted(f"stopped at step {self.step} of {self.total} and saved; go on with: mien resume {self.run.path}")
+                        raise Interrupted(
+                            f"stopped at step {self.step} of {self.total} and saved; "
+                            f"go on with: mien resume {self.run.path}"
+                        )
             loss, accuracy = self._look()
             self.seconds = earlier + time.perf_counter() - began
             row = {
@@ -253,19 +253,26 @@ class Loop:
     def _look(self) -> tuple[float, float]:
         """Return the epoch's loss and accuracy so far; the only place where the host waits for the device."""
         loss, right, count = distributed.total(self.sums.clone()).tolist()
-        bad = int(self.bad_step)
-        if bad >= 0 or not math.isfinite(loss):
-            raise InputError(
-                f"{self.run.path}: the loss is no longer a number at step {max(bad, 0)}; train anew with a lower --lr "
-                f"(now {self.recipe.lr:g}) or with --clip-value 0.1. The last checkpoint is from before"
-            )
+        weights = float(
+            nn.utils.get_total_norm(self.model.parameters(), math.inf)
+        )  # the step after a finite loss may break them
+        if not (math.isfinite(loss) and math.isfinite(weights)):
+            raise self._diverged("loss", max(int(self.bad_step), 0) or self.step)
         return loss / count, right / count
+
+    def _diverged(self, what: str, step: int) -> InputError:
+        return InputError(
+            f"{self.run.path}: the {what} is no longer a number at step {step}; train anew with a lower --lr "
+            f"(now {self.recipe.lr:g}) or with --clip-value 0.1. The last checkpoint is from before"
+        )
 
     def _agree(self, due: bool) -> tuple[bool, bool]:
         """Return whether to stop and whether to save; all processes decide alike."""
         if distributed.WORLD == 1:
             return self.stopping, due
-        flags = distributed.total(torch.tensor([self.stopping, due and self.leads], dtype=torch.float32, device=self.device)).tolist()
+        flags = distributed.total(
+            torch.tensor([self.stopping, due and self.leads], dtype=torch.float32, device=self.device)
+        ).tolist()
         return flags[0] > 0, flags[1] > 0
 
     @torch.inference_mode()
@@ -275,8 +282,16 @@ class Loop:
         sums = torch.zeros(3, device=self.device)
         for images, targets in self.validation.whole():
             logits = model(images.contiguous(memory_format=torch.channels_last)).float()
-            sums += torch.stack([F.cross_entropy(logits, targets, reduction="sum"), _right(logits, targets), sums.new_tensor(len(images))])
+            sums += torch.stack(
+                [
+                    F.cross_entropy(logits, targets, reduction="sum"),
+                    _right(logits, targets),
+                    sums.new_tensor(len(images)),
+                ]
+            )
         loss, right, count = distributed.total(sums).tolist()
+        if not math.isfinite(loss):
+            raise self._diverged("validation loss", self.step)
         return {"val_loss": loss / count, "val_accuracy": right / count}
 
     def _close(self, row: dict[str, Any]) -> None:
@@ -339,10 +354,15 @@ class Loop:
     def _signals(self) -> Iterator[None]:
         """Let the first Ctrl-C or SIGTERM finish the step and save; a second one ends at once."""
 
+        first = math.inf
+
         def stop(number: int, _: object) -> None:
+            nonlocal first
             if self.stopping:
-                raise KeyboardInterrupt
-            self.stopping = True
+                if time.monotonic() > first + 1:  # torchrun passes a Ctrl-C on that we have had from the terminal
+                    raise KeyboardInterrupt
+                return
+            self.stopping, first = True, time.monotonic()
             print("\nstopping after this step (Ctrl-C again: at once, without saving)", file=sys.stderr, flush=True)
 
         before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}

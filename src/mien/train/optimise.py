@@ -1,7 +1,9 @@
 """The recipe's optimiser, schedule and average, all torch's own."""
 
+from typing import Any
+
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim import lr_scheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
@@ -50,12 +52,15 @@ class Schedule:
 def average(recipe: Recipe, model: nn.Module) -> AveragedModel | None:
     """Return the exponential average that follows the model's weights and batch statistics, where the recipe has one.
 
-    Its decay grows with the steps, (1 + n) / (10 + n) up to recipe.ema, so that a short run is not judged by its initial weights.
+    Its decay grows with the steps, (1 + n) / (10 + n) up to `ema`: a short run is not judged by its initial weights.
     """
     if not recipe.ema:
         return None
 
-    def follow(averaged: list[Tensor], current: list[Tensor], count: Tensor) -> None:
-        get_ema_multi_avg_fn(min(recipe.ema, (1 + int(count)) / (10 + int(count))))(averaged, current, count)
+    def follow(averaged: Any, current: Any, count: Any) -> None:
+        n = int(result.n_averaged)  # on the CPU; `count` is its copy on the device, which we would wait for
+        decay = min(recipe.ema, (1 + n) / (10 + n))
+        get_ema_multi_avg_fn(decay)(averaged, current, count)  # type: ignore[no-untyped-call]
 
-    return AveragedModel(model, multi_avg_fn=follow, use_buffers=True)
+    result = AveragedModel(model, multi_avg_fn=follow, use_buffers=True)
+    return result

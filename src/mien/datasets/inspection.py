@@ -1,0 +1,150 @@
+"""What a dataset holds, before anyone trains on it: counts, sizes, what is broken, and a look at its faces."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from mien import images
+from mien.datasets import detect, open_table
+from mien.datasets.samples import Problem
+from mien.datasets.split import SPLITS
+from mien.datasets.table import Table
+from mien.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.console import Group
+
+SHOWN = 20  # problems printed; --json has them all
+ACROSS = 12  # examples per class on the contact sheet
+TILE = 72  # their width and height, in pixels
+NAMES = 110  # the width of the column of class names, in pixels
+UNLABELLED = "no label"
+
+
+@dataclass(frozen=True)
+class Inspection:
+    """What was found at `path`.
+
+    Args:
+        path: as given.
+        kind: a name of `KINDS`.
+        classes: the labels' names.
+        counts: split -> class -> samples, with `no label` where there are some.
+        sizes: `width x height` before any resizing -> pictures, the commonest first.
+        dropped: reason -> samples that a rule of the dataset leaves out.
+        problems: what is broken, and where.
+    """
+
+    path: str
+    kind: str
+    classes: tuple[str, ...]
+    counts: dict[str, dict[str, int]]
+    sizes: dict[str, int]
+    dropped: dict[str, int]
+    problems: tuple[Problem, ...]
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain lists, dicts, strings and numbers."""
+        return vars(self) | {"classes": list(self.classes), "problems": [vars(problem) for problem in self.problems]}
+
+
+def inspect(
+    path: str | Path,
+    *,
+    kind: str | None = None,
+    targets: str = "label",
+    classes: Sequence[str] | str | None = None,
+    strict: bool = False,
+    sheet: Path | None = None,
+) -> Inspection:
+    """Read the dataset at `path` and return what it holds; options as for `mien.datasets.read`.
+
+    Args:
+        sheet: where to write the contact sheet, a picture file; None writes none.
+
+    Raises:
+        InputError: no dataset there, nothing in it can be read, or the sheet cannot be written.
+    """
+    table = open_table(path, kind=kind, targets=targets, classes=classes, strict=strict)
+    hard = _hard(table)
+    names = [*table.classes, UNLABELLED]
+    counts = {}
+    for split in SPLITS:
+        if (rows := table.splits == split).any():
+            found = np.bincount(np.where(hard[rows] < 0, len(table.classes), hard[rows]), minlength=len(names))
+            counts[split] = {
+                name: count for name, count in zip(names, found.tolist(), strict=True) if count or name != UNLABELLED
+            }
+    if sheet is not None:
+        try:
+            contact_sheet(table).save(sheet)
+        except (OSError, ValueError) as error:
+            raise InputError(f"{sheet}: the contact sheet cannot be written ({error})") from None
+    return Inspection(
+        path=str(path),
+        kind=kind or detect(path, targets),
+        classes=table.classes,
+        counts=counts,
+        sizes=table.sizes,
+        dropped=table.dropped,
+        problems=table.problems,
+    )
+
+
+def _hard(table: Table) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    return np.asarray(table.labels if table.labels.ndim == 1 else table.labels.argmax(axis=1), dtype=np.int64)
+
+
+def contact_sheet(table: Table) -> Image.Image:
+    """Return a picture with a row of examples per class, taken at even distances through the dataset."""
+    hard, used = _hard(table), table.splits != ""
+    rows = [
+        (name, np.flatnonzero(used & (hard == code))) for code, name in [*enumerate(table.classes), (-1, UNLABELLED)]
+    ]
+    rows = [(name, places) for name, places in rows if len(places)]
+    sheet = Image.new("RGB", (NAMES + ACROSS * TILE, len(rows) * TILE), "white")
+    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
+    for down, (name, places) in enumerate(rows):
+        draw.multiline_text(
+            (8, down * TILE + TILE // 2), f"{name}\n{len(places):,}", fill="black", font=font, anchor="lm"
+        )
+        picked = places[np.unique(np.linspace(0, len(places) - 1, ACROSS).astype(int))]
+        for right, place in enumerate(picked):
+            tile = Image.fromarray(images.resize(table.images[place], TILE - 2))
+            sheet.paste(tile, (NAMES + right * TILE, down * TILE))
+    return sheet
+
+
+def report(found: Inspection) -> "Group":
+    """Return the inspection for a terminal."""
+    from rich.console import Group
+    from rich.markup import escape
+    from rich.table import Table as Grid
+
+    grid = Grid("class", *found.counts, "all")
+    for column in grid.columns[1:]:
+        column.justify = "right"
+    for name in [*found.classes, UNLABELLED]:
+        row = [part.get(name, 0) for part in found.counts.values()]
+        if name != UNLABELLED or any(row):
+            grid.add_row(name, *[f"{count:,}" for count in [*row, sum(row)]])
+    totals = [sum(part.values()) for part in found.counts.values()]
+    grid.add_section()
+    grid.add_row("all", *[f"{count:,}" for count in [*totals, sum(totals)]])
+    lines = [f"picture sizes: {_listed(found.sizes)}"]
+    if found.dropped:
+        lines.append(f"left out by rule: {_listed(found.dropped)}")
+    lines.append(f"problems: {len(found.problems):,}")
+    lines += [f"  {problem}" for problem in found.problems[:SHOWN]]
+    if len(found.problems) > SHOWN:
+        lines.append(f"  and {len(found.problems) - SHOWN:,} more (--json lists them all)")
+    return Group(escape(f"{found.path}: {found.kind}"), grid, escape("\n".join(lines)))
+
+
+def _listed(counts: dict[str, int], most: int = 6) -> str:
+    parts = [f"{name} ({count:,})" for name, count in list(counts.items())[:most]]
+    return ", ".join(parts) + (f" and {len(counts) - most:,} more" if len(counts) > most else "")

@@ -1,0 +1,60 @@
+"""What a run needs before its first step: a device, the two parts of the data, how their pixels are scaled."""
+
+import platform
+from pathlib import Path
+
+import numpy as np
+import torch
+
+from mien import datasets
+from mien.datasets import Samples
+from mien.errors import InputError
+from mien.recipes import Recipe
+from mien.train import distributed
+
+
+def device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        raise InputError(
+            f"device {name!r} cannot be used here ({str(error).splitlines()[0]}); try --device cpu"
+        ) from None
+    return torch.device("cuda", distributed.LOCAL_RANK) if name == "cuda" else device
+
+
+def device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} ({platform.machine()})"
+
+
+def read(recipe: Recipe, data: Path, kind: str | None) -> dict[str, Samples]:
+    def read(split: str) -> Samples:
+        return datasets.read(
+            data,
+            split,
+            kind=kind,
+            size=recipe.size,
+            channels=recipe.channels,
+            targets=recipe.targets,
+            classes=recipe.classes,
+            seed=recipe.seed,
+        )
+
+    return {split: read(split) for split in ("train", "validation")}
+
+
+def scaling(recipe: Recipe, samples: Samples) -> tuple[list[float], list[float]]:
+    """Return mean and standard deviation per channel, of pixels in 0..1, in constant memory."""
+    if recipe.scaling == "unit":
+        return [0.0] * recipe.channels, [1.0] * recipe.channels
+    flat = samples.images.reshape(-1, recipe.channels)
+    counts = [np.bincount(flat[:, channel], minlength=256) for channel in range(recipe.channels)]
+    levels = np.arange(256) / 255
+    means = [float(np.average(levels, weights=count)) for count in counts]
+    spreads = [
+        float(np.average((levels - mean) ** 2, weights=count) ** 0.5) for mean, count in zip(means, counts, strict=True)
+    ]
+    return means, [max(spread, 1e-3) for spread in spreads]

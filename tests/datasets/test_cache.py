@@ -1,0 +1,149 @@
+import os
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien import datasets
+from mien.datasets import Samples, cache
+from mien.errors import InputError
+from tests import drawn
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MIEN_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def source(tmp_path: Path) -> Path:
+    return drawn.write_fer2013(tmp_path / "fer2013.csv", drawn.faces(21), ["Training"] * 21)
+
+
+def entries(place: Path) -> list[Path]:
+    return sorted(place.iterdir())
+
+
+def check(samples: Samples, n: int = 21) -> None:
+    assert np.array_equal(samples.images, drawn.faces(21).images[:n])
+
+
+def test_second_reading_is_memory_mapped_from_one_entry(
+    place: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    check(datasets.read(source))
+    (entry,) = entries(place)
+    monkeypatch.setattr("mien.datasets.fer2013._Decoder", None)  # it cannot be read from the source any more
+    found = datasets.read(source)
+    check(found)
+    assert isinstance(found.images, np.memmap)
+    assert not found.images.flags.writeable
+    assert entry.name.startswith("fer2013-")
+
+
+def test_another_state_replaces_the_entry_and_another_form_gets_its_own(place: Path, source: Path) -> None:
+    datasets.read(source)
+    datasets.read(source, size=24)
+    assert len(entries(place)) == 2
+    drawn.write_fer2013(source, drawn.faces(14), ["Training"] * 14)
+    check(datasets.read(source), 14)
+    assert len(entries(place)) == 2
+    stamp = source.stat()
+    os.utime(source, ns=(stamp.st_atime_ns, stamp.st_mtime_ns + 1))
+    before = {entry.name for entry in entries(place)}
+    datasets.read(source)
+    assert {entry.name for entry in entries(place)} != before
+
+
+def test_a_changed_picture_in_a_folder_is_seen(place: Path, tmp_path: Path) -> None:
+    root = drawn.write_folders(tmp_path / "faces", drawn.faces(14))
+    before = datasets.read(root, "all")
+    (root / "happy" / "00003.png").write_bytes((root / "happy" / "00010.png").read_bytes())
+    after = datasets.read(root, "all")
+    assert before.fingerprint != after.fingerprint
+    (root / "happy" / "00003.png").unlink()
+    assert len(datasets.read(root, "all")) == 13
+    assert len(entries(place)) == 1
+
+
+@pytest.mark.parametrize("name", ["images.npy", "columns.npz", "facts.json"])
+@pytest.mark.parametrize("damage", ["cut", "junk", "gone", "empty"])
+def test_a_damaged_entry_is_made_anew(place: Path, source: Path, name: str, damage: str) -> None:
+    datasets.read(source)
+    path = entries(place)[0] / name
+    data = path.read_bytes()
+    if damage == "gone":
+        path.unlink()
+    else:
+        path.write_bytes({"cut": data[: len(data) // 2], "junk": b"\x93" * len(data), "empty": b""}[damage])
+    check(datasets.read(source))
+    assert path.read_bytes() == data
+    assert len(entries(place)) == 1
+
+
+def test_problems_are_kept_and_strict_meets_them(place: Path, source: Path) -> None:
+    source.write_text(source.read_text() + "9,1 2,Training\n")
+    problems = datasets.read(source).problems
+    assert datasets.read(source).problems == problems
+    with pytest.raises(InputError, match=r"fer2013\.csv:23"):
+        datasets.read(source, strict=True)
+
+
+def test_a_cache_that_cannot_be_written_is_left_out(
+    tmp_path: Path, source: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("no folder")
+    monkeypatch.setenv("MIEN_CACHE", str(tmp_path / "file"))
+    check(datasets.read(source))
+
+
+def test_a_full_disk_leaves_nothing_behind(place: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr("numpy.savez", full)
+    check(datasets.read(source))
+    assert entries(place) == []
+
+
+def test_concurrent_readers_agree(place: Path, source: Path) -> None:
+    found: list[Samples] = []
+    threads = [threading.Thread(target=lambda: found.append(datasets.read(source))) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len({samples.fingerprint for samples in found}) == 1
+    assert len(found) == 8
+    assert len(entries(place)) == 1
+
+
+def test_what_a_crashed_writer_left_is_removed_after_a_day(place: Path, source: Path) -> None:
+    datasets.read(source)
+    name = entries(place)[0].name
+    old, young = place / f"{name}.half-old", place / f"{name}.half-young"
+    old.mkdir()
+    young.mkdir()
+    os.utime(old, (0, time.time() - cache.STALE - 60))
+    drawn.write_fer2013(source, drawn.faces(14), ["Training"] * 14)
+    datasets.read(source)
+    assert not old.exists()
+    assert young.exists()
+
+
+def test_cache_can_be_left_out(place: Path, source: Path) -> None:
+    check(datasets.read(source, cache=False))
+    assert not place.exists()
+
+
+def test_where_entries_lie(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIEN_CACHE", "somewhere")
+    assert cache.folder() == Path("somewhere")
+    monkeypatch.delenv("MIEN_CACHE")
+    monkeypatch.setenv("XDG_CACHE_HOME", "else")
+    assert cache.folder() == Path("else/mien")
+    monkeypatch.delenv("XDG_CACHE_HOME")
+    assert cache.folder() == Path("~/.cache/mien").expanduser()

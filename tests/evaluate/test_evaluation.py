@@ -1,0 +1,190 @@
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien.datasets.labels import FER2013, FERPLUS, LEGEND, THREE
+from mien.errors import InputError
+from mien.evaluate import Data, evaluate, measure
+from mien.evaluate.evaluation import align
+from mien.predict import Session
+
+from .conftest import MakeModel, MakeSamples, draw
+
+
+@pytest.mark.parametrize(
+    ("samples", "model", "merge", "classes", "samples_out", "outputs_out"),
+    [
+        (FER2013, FER2013, "drop", FER2013, set(), set()),
+        (LEGEND, FER2013, "drop", FER2013, {"contempt"}, set()),
+        (FER2013, FERPLUS, "drop", FERPLUS[:-1], set(), {"contempt"}),
+        (THREE, FER2013, "drop", ("angry", "happy", "neutral"), set(), {"disgust", "fear", "sad", "surprise"}),
+        (FER2013, THREE, "drop", THREE, {"disgust", "fear", "sad", "surprise"}, set()),
+        (LEGEND, FER2013, "contempt-as-disgust", FER2013, set(), set()),
+        (FER2013, FERPLUS, "contempt-as-disgust", FERPLUS[:-1], set(), set()),
+        (LEGEND, FERPLUS, "contempt-as-neutral", FERPLUS[:-1], set(), set()),
+        (
+            ("Happiness", "ANGER"),
+            FER2013,
+            "drop",
+            ("angry", "happy"),
+            set(),
+            {"disgust", "fear", "sad", "surprise", "neutral"},
+        ),
+    ],
+)
+def test_classes_meet_in_the_models_order_and_every_one_is_accounted_for(
+    samples: Sequence[str],
+    model: Sequence[str],
+    merge: str,
+    classes: Sequence[str],
+    samples_out: set[str],
+    outputs_out: set[str],
+) -> None:
+    found = align(samples, model, merge=merge)
+    assert found.classes == tuple(classes)
+    assert list(found.samples) == list(samples)
+    assert list(found.outputs) == list(model)
+    assert {name for name, new in found.samples.items() if new is None} == samples_out
+    assert {name for name, new in found.outputs.items() if new is None} == outputs_out
+
+
+def test_a_merge_sends_both_sides_the_same_way() -> None:
+    found = align(LEGEND, FERPLUS, merge="contempt-as-disgust")
+    assert found.samples["contempt"] == found.outputs["contempt"] == "disgust"
+    folded = found.fold(np.array([[0.1, 0.1, 0.1, 0.1, 0.1, 0.2, 0.1, 0.2]], dtype=np.float32))
+    assert folded[0, found.classes.index("disgust")] == pytest.approx(0.4)
+
+
+def test_dropped_outputs_leave_their_share_to_the_others() -> None:
+    found = align(THREE, FER2013)
+    folded = found.fold(np.array([[0.1, 0.5, 0, 0.2, 0, 0, 0.2], [0, 1, 0, 0, 0, 0, 0]], dtype=np.float32))
+    assert folded == pytest.approx(np.array([[0.2, 0.4, 0.4], [1 / 3, 1 / 3, 1 / 3]]))
+
+
+@pytest.mark.parametrize(
+    ("samples", "model", "merge", "message"),
+    [
+        (FER2013, ("happy", "contempt"), "drop", "fewer than two classes in common"),
+        (FER2013, ("cat", "dog"), "drop", "unknown label 'cat'"),
+        (FER2013, FER2013, "fold", "unknown merge 'fold'; known: drop, contempt-as-disgust"),
+    ],
+)
+def test_classes_that_cannot_meet_are_refused(
+    samples: Sequence[str], model: Sequence[str], merge: str, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        align(samples, model, merge=merge)
+
+
+def test_samples_the_model_does_not_know_are_left_out_and_counted(
+    make_model: MakeModel, make_samples: MakeSamples, data: Data
+) -> None:
+    places = [FER2013.index(name) if name in FER2013 else -1 for name in LEGEND]
+    samples = make_samples([*places, 0, 0], [*range(len(LEGEND)), -1, LEGEND.index("contempt")], classes=LEGEND)
+    found = measure(Session(make_model()), samples, data)
+    assert found.scores.n == 7
+    assert found.scores.accuracy == 1
+    assert found.dropped == {"contempt": 2, "unlabelled": 1}
+    assert found.samples.ids.tolist() == [f"row {row}" for row in (0, 2, 3, 4, 5, 6, 7)]
+    assert found.to_json()["mapping"]["samples"]["contempt"] is None
+
+
+def test_votes_are_compared_with_the_answers(make_model: MakeModel, make_samples: MakeSamples, data: Data) -> None:
+    votes = np.zeros((3, 8), dtype=np.float32)
+    votes[0, 1] = votes[1, 2] = votes[2, 7] = 1  # happy, surprise, contempt
+    samples = make_samples([FER2013.index("happy"), FER2013.index("sad"), 0], votes, classes=FERPLUS)
+    found = measure(Session(make_model(gain=20)), samples, replace(data, targets="distribution"))
+    assert found.dropped == {"contempt": 1}
+    assert found.scores.accuracy == 0.5
+    assert found.scores.kl == pytest.approx(-np.log(np.finfo(np.float32).eps) / 2, rel=0.1)  # one right, one floored
+
+
+def test_flip_is_the_mean_with_the_mirror_image(make_model: MakeModel, make_samples: MakeSamples, data: Data) -> None:
+    session, samples = Session(make_model(labels=FERPLUS)), make_samples([0, 1], classes=FERPLUS)
+    flipped = measure(session, samples, data, tta="flip")
+    assert flipped.tta == "flip"
+    assert flipped.probabilities[0, 0] == pytest.approx(flipped.probabilities[0, 3])  # block 0 mirrored is block 3
+    assert flipped.probabilities[1, 1] == pytest.approx(flipped.probabilities[1, 2])
+    assert measure(session, samples, data).probabilities[0, 0] > flipped.probabilities[0, 0]
+
+
+def test_a_model_that_answers_nan_says_so(make_model: MakeModel, make_samples: MakeSamples, data: Data) -> None:
+    with pytest.raises(InputError, match="answers 2 of 2 samples with NaN"):
+        measure(Session(make_model(gain=float("nan"))), make_samples([0, 1]), data)
+
+
+def test_without_labels_there_is_nothing_to_score(make_model: MakeModel, make_samples: MakeSamples, data: Data) -> None:
+    with pytest.raises(InputError, match="no labels in its validation split"):
+        measure(Session(make_model()), make_samples([0, 1], [-1, -1]), data)
+    with pytest.raises(InputError, match="nothing to score in validation"):
+        measure(Session(make_model()), make_samples([0, 1], [1, 1], classes=("angry", "contempt", "sad")), data)
+
+
+def test_evaluate_reads_the_split_and_says_what_it_scored(make_model: MakeModel, fer2013_csv: Path) -> None:
+    model = make_model()
+    found = evaluate(model, fer2013_csv, "PublicTest")
+    assert found.scores.n == 21
+    assert found.scores.accuracy == pytest.approx(14 / 21)
+    facts = json.loads(json.dumps(found.to_json()))
+    assert {
+        "accuracy",
+        "interval",
+        "macro_f1",
+        "balanced_accuracy",
+        "per_class",
+        "confusion",
+        "log_loss",
+        "ece",
+        "n",
+    } <= set(facts)
+    assert facts["split"] == "validation"
+    assert facts["data"]["kind"] == "fer2013"
+    assert facts["model"]["file"] == str(model)
+    assert facts["model"]["bytes"] == model.stat().st_size
+    assert len(facts["model"]["sha256"]) == 64
+    assert facts["versions"]["mien"]
+    assert facts["confusion"][0] == [2, 1, 0, 0, 0, 0, 0]
+
+
+def test_the_fingerprint_is_the_datas_whatever_the_model_reads(
+    make_model: MakeModel, fer2013_csv: Path, tmp_path: Path
+) -> None:
+    grey = evaluate(make_model(), fer2013_csv)
+    colour = evaluate(make_model(tmp_path / "small.onnx", size=24, channels=3), fer2013_csv)
+    assert colour.samples.images.shape == (21, 24, 24, 3)
+    assert colour.data.fingerprint == grey.data.fingerprint == grey.samples.fingerprint
+    assert colour.scores.accuracy == grey.scores.accuracy
+
+
+def test_arrays_are_scored_in_the_order_that_classes_names(make_model: MakeModel, tmp_path: Path) -> None:
+    folder = tmp_path / "arrays"
+    folder.mkdir()
+    places = np.arange(70) % 7
+    np.save(folder / "x_train.npy", draw(places.tolist()).reshape(70, -1))
+    np.save(folder / "y_train.npy", places)
+    assert evaluate(make_model(), folder, classes="fer2013").scores.accuracy == 1
+    assert evaluate(make_model(), folder, classes="alphabetical").scores.accuracy < 1
+
+
+def test_real_data_of_every_kind_is_scored(make_model: MakeModel, real_data: Path) -> None:
+    model = make_model()
+    own = evaluate(model, real_data / "fer2013")
+    assert own.scores.n == 3589
+    assert own.scores.confusion.sum(axis=1).tolist() == [467, 56, 496, 895, 653, 415, 607]
+    votes = evaluate(model, real_data / "fer2013", targets="distribution")
+    assert votes.data.fingerprint != own.data.fingerprint
+    assert votes.scores.kl is not None
+    assert set(votes.dropped) == {"contempt"}
+    legend = evaluate(model, real_data / "facial_expressions", "train")
+    assert legend.dropped["contempt"] > 0
+    arrays = evaluate(model, real_data / "three-class")
+    assert [name for name, new in arrays.alignment.outputs.items() if new is None] == [
+        "disgust",
+        "fear",
+        "sad",
+        "surprise",
+    ]

@@ -1,0 +1,111 @@
+"""`mien evaluate` and `mien compare` from the outside: exit code, stdout, stderr, files."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mien import cli
+
+from .conftest import MakeModel
+
+Mien = Callable[..., tuple[int, str, str]]
+
+
+@pytest.fixture
+def mien(capsys: pytest.CaptureFixture[str]) -> Mien:
+    def run(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stop:
+            cli.main([str(argument) for argument in arguments])
+        return int(stop.value.code or 0), *capsys.readouterr()
+
+    return run
+
+
+def test_a_run_keeps_its_evaluation_and_report(
+    mien: Mien, make_model: MakeModel, fer2013_csv: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    make_model(run / "model.onnx")
+    code, out, err = mien("evaluate", run, "--data", fer2013_csv, "--tta", "both")
+    assert code == 0
+    assert "accuracy" in out
+    assert "0.6667" in out
+    assert "wrote" not in out
+    assert err.count("wrote") == 3
+    names = {"model.onnx", "evaluation-validation-none.json", "evaluation-validation-flip.json", "report.html"}
+    assert {path.name for path in run.iterdir()} == names
+
+
+def test_another_model_only_prints(mien: Mien, make_model: MakeModel, fer2013_csv: Path, tmp_path: Path) -> None:
+    model = make_model()
+    before = set(tmp_path.iterdir())
+    code, out, err = mien("evaluate", model, "--data", fer2013_csv, "--json")
+    assert code == 0
+    facts = json.loads(out)
+    assert facts["accuracy"] == pytest.approx(14 / 21)
+    assert "--out DIR writes report.html" in err
+    assert set(tmp_path.iterdir()) == before
+    mien("evaluate", model, "--data", fer2013_csv, "--out", tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "evaluation-validation-none.json").read_text()) == facts
+
+
+def test_json_of_both_views_is_one_object(mien: Mien, make_model: MakeModel, fer2013_csv: Path) -> None:
+    _, out, _ = mien("evaluate", make_model(), "--data", fer2013_csv, "--json", "--tta", "both")
+    facts = json.loads(out)
+    assert facts["tta"] == "none"
+    assert facts["flip"]["tta"] == "flip"
+    assert facts["flip"]["n"] == facts["n"] == 21
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["evaluate", "absent", "--data", "."], "absent: no such model"),
+        (["evaluate", "MODEL", "--data", "absent"], "absent: no such file or folder"),
+        (["evaluate", "MODEL", "--data", "DATA", "--split", "test"], "no split 'test' in it"),
+        (["evaluate", "MODEL", "--data", "DATA", "--split", "exam"], "unknown split 'exam'"),
+        (["evaluate", "MODEL", "--data", "DATA", "--kind", "fer"], "unknown kind of dataset 'fer'"),
+        (["compare"], "nothing to compare"),
+        (["compare", "absent"], "absent: No such file"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(
+    mien: Mien, make_model: MakeModel, fer2013_csv: Path, arguments: list[str], message: str
+) -> None:
+    places = {"MODEL": str(make_model()), "DATA": str(fer2013_csv)}
+    code, out, err = mien(*(places.get(argument, argument) for argument in arguments))
+    assert code == 2
+    assert out == ""
+    assert err.startswith("mien: ")
+    assert err.count("\n") == 1
+    assert message in err
+
+
+def test_compare_shows_runs_side_by_side(mien: Mien, make_model: MakeModel, fer2013_csv: Path, tmp_path: Path) -> None:
+    runs = [tmp_path / "good", tmp_path / "bad"]
+    for run, gain in zip(runs, (4.0, -4.0), strict=True):
+        make_model(run / "model.onnx", gain=gain)
+        mien("evaluate", run, "--data", fer2013_csv)
+    code, out, _ = mien("compare", *runs[::-1])
+    assert code == 0
+    assert "validation, single view, n = 21" in out
+    assert out.index("0.6667") < out.index("0.0")
+    assert "parameters" not in out
+    (runs[0] / "recipe.json").write_text('{"parameters": 98765}')
+    assert "98,765" in mien("compare", *runs)[1]
+    _, out, _ = mien("compare", *runs, "--json")
+    rows = json.loads(out)
+    assert [row["name"] for row in rows] == [str(run) for run in runs]
+    assert rows[0]["accuracy"] == pytest.approx(14 / 21)
+    code, _, err = mien("compare", *runs, "--split", "test")
+    assert code == 2
+    assert "make one with: mien evaluate" in err
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "compare"])
+def test_help_has_examples_on_lines_of_their_own(mien: Mien, verb: str) -> None:
+    code, out, _ = mien(verb, "--help")
+    assert code == 0
+    assert len([line for line in out.splitlines() if line.strip().startswith(f"$ mien {verb}")]) == 3

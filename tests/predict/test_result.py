@@ -1,0 +1,108 @@
+"""Faces checks itself, is indexed like an array, and becomes plain dictionaries."""
+
+import json
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mien import Faces
+from mien.errors import InputError
+
+CLASSES = ("angry", "happy", "neutral")
+
+
+def faces(n: int = 4) -> Faces:
+    """Face i is at x = i and likeliest class i % 3, with confidence 0.5 + i / 100."""
+    boxes = np.array([[i, 2, 3, 4] for i in range(n)], np.float32).reshape(n, 4)
+    scores = np.array([0.5 + i / 100 for i in range(n)], np.float32)
+    probabilities = np.repeat((1 - scores)[:, None] / 2, 3, axis=1).astype(np.float32)
+    probabilities[np.arange(n), np.arange(n) % 3] = scores
+    return Faces(boxes, probabilities, CLASSES, scores)
+
+
+def test_labels_and_scores_follow_the_probabilities() -> None:
+    found = faces()
+    assert found.labels == ("angry", "happy", "neutral", "angry")
+    assert np.allclose(found.scores, [0.5, 0.51, 0.52, 0.53])
+    assert found.scores.dtype == np.float32
+
+
+def test_no_face_is_a_result_too() -> None:
+    found = faces(0)
+    assert (len(found), found.labels, found.scores.shape, found.to_dicts(), list(found)) == (0, (), (0,), [], [])
+    assert not found
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("boxes", np.zeros((4, 5), np.float32), r"boxes: expected float32 \[4, 4\], got float32 \[4, 5\]"),
+        ("boxes", np.ones((4, 4), np.int64), r"boxes: expected float32 \[4, 4\], got int64 \[4, 4\]"),
+        ("boxes", np.ones((3, 4), np.float32), r"probabilities: expected float32 \[3, 3\], got float32 \[4, 3\]"),
+        ("boxes", np.zeros((4, 4), np.float32), "widths and heights above 0"),
+        ("boxes", np.full((4, 4), np.nan, np.float32), "boxes: expected finite numbers"),
+        ("classes", ("happy",), r"probabilities: expected float32 \[4, 1\], got float32 \[4, 3\]"),
+        ("probabilities", np.full((4, 3), 0.5, np.float32), "sum to 1"),
+        ("probabilities", np.tile(np.array([-0.5, 0.5, 1], np.float32), (4, 1)), "from 0"),
+        ("detection_scores", np.zeros(3, np.float32), r"detection_scores: expected float32 \[4\], got float32 \[3\]"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(field: str, value: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        replace(faces(), **{field: value})
+
+
+@pytest.mark.parametrize(
+    ("index", "xs"),
+    [
+        (np.array([True, False, True, False]), [0, 2]),
+        ([False, True, False, True], [1, 3]),
+        (np.array([3, 1]), [3, 1]),
+        ([2], [2]),
+        (slice(1, 3), [1, 2]),
+        (-1, [3]),
+        (np.array([], np.int64), []),
+    ],
+)
+def test_indexing_keeps_the_arrays_parallel(index: Any, xs: list[int]) -> None:
+    found = faces()[index]
+    whole = faces()
+    assert found.boxes[:, 0].tolist() == xs
+    assert np.array_equal(found.probabilities, whole.probabilities[xs])
+    assert found.detection_scores is not None
+    assert np.array_equal(found.detection_scores, np.asarray(whole.detection_scores)[xs])
+
+
+def test_a_mask_of_the_result_itself() -> None:
+    found = faces()
+    assert found[found.scores > 0.515].labels == ("neutral", "angry")
+    assert replace(found, detection_scores=None)[0].detection_scores is None
+    with pytest.raises(IndexError):
+        found[4]
+
+
+def test_iteration_gives_single_faces() -> None:
+    assert [(len(face), face.labels[0]) for face in faces()] == [
+        (1, "angry"),
+        (1, "happy"),
+        (1, "neutral"),
+        (1, "angry"),
+    ]
+
+
+@given(st.integers(1, 9))
+def test_dictionaries_survive_json(n: int) -> None:
+    found = faces(n)
+    rows = json.loads(json.dumps(found.to_dicts()))
+    assert [row["expression"] for row in rows] == list(found.labels)
+    for row, box, probabilities in zip(rows, found.boxes, found.probabilities, strict=True):
+        assert list(row) == ["box", "expression", "confidence", "probabilities"]
+        assert row["box"] == box.tolist()
+        assert all(isinstance(value, int) for value in row["box"])
+        assert list(row["probabilities"]) == list(CLASSES)
+        assert np.allclose(list(row["probabilities"].values()), probabilities, atol=1e-6)
+        assert row["confidence"] == row["probabilities"][row["expression"]]

@@ -1,0 +1,100 @@
+"""A model explains itself, or is refused in one line that names it."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien.errors import InputError
+from mien.predict import ModelInfo, Session, resolve
+from mien.predict.session import softmax
+
+
+def test_the_facts_survive_the_file() -> None:
+    info = ModelInfo(
+        ("angry", "happy"), 40, (0.1, 0.2, 0.3), (1.0, 1.0, 2.0), temperature=1.5, margin=0.2, recipe="mien"
+    )
+    assert ModelInfo.from_json(info.to_json()) == info
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"labels": ["a", "b"], "size": "x", "mean": [0], "std": [1]}',
+        '{"labels": ["a"], "size": 9, "mean": [0], "std": [1]}',
+    ],
+)
+def test_incomplete_facts_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match="model facts"):
+        ModelInfo.from_json(text)
+
+
+def test_resolve(model: Path, tmp_path: Path) -> None:
+    assert resolve(model) == model
+    with pytest.raises(InputError, match=r"no model\.onnx in it; make one with: mien export"):
+        resolve(tmp_path)
+    (tmp_path / "model.onnx").write_bytes(model.read_bytes())
+    assert resolve(tmp_path) == tmp_path / "model.onnx"
+    with pytest.raises(InputError, match="no such model"):
+        resolve(tmp_path / "gone.onnx")
+
+
+def test_what_is_no_model_of_ours_is_refused(tmp_path: Path, make_model: Callable[..., Path]) -> None:
+    (tmp_path / "text.onnx").write_text("no model")
+    with pytest.raises(InputError, match=r"text\.onnx: not an ONNX model"):
+        Session(tmp_path / "text.onnx")
+    with pytest.raises(InputError, match="no mien metadata"):
+        Session(make_model(info=None))
+    with pytest.raises(InputError, match="model facts are incomplete"):
+        Session(make_model(info="{}"))
+
+
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [
+        (ModelInfo(("angry", "happy"), 48, (0.0,), (1.0,)), r"logits is \['n', 7\], its metadata says \['n', 2\]"),
+        (
+            ModelInfo(tuple("abcdefg"), 40, (0.0,), (1.0,)),
+            r"crops is \['n', 1, 48, 48\], its metadata says \['n', 1, 40, 40\]",
+        ),
+        (ModelInfo(tuple("abcdefg"), 48, (0.0,) * 3, (1.0,) * 3), r"its metadata says \['n', 3, 48, 48\]"),
+    ],
+)
+def test_facts_that_contradict_the_network_are_refused(
+    make_model: Callable[..., Path], facts: ModelInfo, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        Session(make_model(info=facts.to_json()))
+
+
+def test_probabilities(model: Path) -> None:
+    session = Session(model, threads=1)
+    crops = np.random.default_rng(0).integers(0, 256, (10, 48, 48), dtype=np.uint8)
+    whole = session.probabilities(crops)
+    assert whole.shape == (10, 7)
+    assert whole.dtype == np.float32
+    assert np.allclose(whole.sum(axis=1), 1, atol=1e-6)
+    assert np.allclose(session.probabilities(crops, batch=3), whole, atol=1e-6)
+    assert np.allclose(session.probabilities(crops, tta="flip"), whole, atol=1e-5)  # an average does not see the mirror
+    assert session.probabilities(crops[:0]).shape == (0, 7)
+    assert np.allclose(
+        session.logits(np.repeat(np.repeat(crops, 2, 1), 2, 2)), session.logits(crops), atol=1e-3
+    )  # resized
+
+
+def test_temperature_softens(make_model: Callable[..., Path]) -> None:
+    crops = np.full((1, 48, 48), 100, np.uint8)
+    facts = ModelInfo(tuple("abcdefg"), 48, (0.0,), (1.0,))
+    sharp = Session(make_model(info=facts.to_json()))
+    soft = Session(make_model(info=replace(facts, temperature=4.0).to_json()))
+    assert np.allclose(soft.probabilities(crops), softmax(sharp.logits(crops) / np.float32(4)), atol=1e-6)
+    assert soft.probabilities(crops).max() < sharp.probabilities(crops).max()
+
+
+def test_softmax_of_large_numbers() -> None:
+    assert np.allclose(softmax(np.array([[1e4, 1e4], [-1e4, 0]], np.float32)), [[0.5, 0.5], [0, 1]])

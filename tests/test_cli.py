@@ -1,0 +1,71 @@
+"""The command line as a whole: help, hints, exit codes. What a verb does is tested with its module."""
+
+import subprocess
+import sys
+
+import pytest
+
+from mien.cli import VERBS, main, overview
+
+EXPECTED = ["recipes", "data", "train", "resume", "evaluate", "compare", "predict", "submit", "export"]
+
+
+def outcome(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as caught:
+        main(list(arguments))
+    captured = capsys.readouterr()
+    code = caught.value.code
+    return code if isinstance(code, int) else 1 if code else 0, captured.out, captured.err
+
+
+def test_the_verbs_are_those_of_the_readme() -> None:
+    assert sorted(VERBS) == sorted(EXPECTED)
+    assert all(f"  {name} " in overview() for name in EXPECTED)
+
+
+@pytest.mark.parametrize("arguments", [[], ["--help"], ["-h"]])
+def test_help_lists_the_verbs(capsys: pytest.CaptureFixture[str], arguments: list[str]) -> None:
+    code, out, err = outcome(capsys, *arguments)
+    assert (code, err) == (0, "")
+    assert out.strip() == overview()
+
+
+@pytest.mark.parametrize("name", EXPECTED)
+def test_every_verb_has_examples_in_its_help(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    code, out, _ = outcome(capsys, name, "--help")
+    assert code == 0
+    examples = [line.strip() for line in out.splitlines() if line.strip().startswith("$ ")]
+    assert examples, out
+    assert any(f"mien {name}" in line for line in examples)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "hint"),
+    [
+        (["trian"], "did you mean 'train'"),
+        (["train", "mein", "--data", "x"], "did you mean 'mien'"),
+        (["train", "mien", "--data", "x", "--epoch", "3"], "--epochs"),
+        (["train"], "expected a recipe first"),
+        (["train", "mien", "--data", "x", "--epochs", "0"], "epochs 0"),
+        (["evaluate", "no-such-model", "--data", "x"], "no-such-model"),
+        (["resume", "no-such-run"], "no-such-run"),
+        (["export", "no-such-run"], "no-such-run"),
+    ],
+)
+def test_bad_input_says_what_to_do_and_ends_with_2(capsys: pytest.CaptureFixture[str], arguments: list[str], hint: str) -> None:
+    code, out, err = outcome(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert hint in " ".join(err.split())
+    assert "Traceback" not in err
+
+
+def test_version(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = outcome(capsys, "--version")
+    assert code == 0
+    assert out.count(".") == 2
+
+
+def test_a_reader_that_goes_away_is_no_error() -> None:
+    command = f"{sys.executable} -m mien recipes --json | head -c 10"
+    done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
+    assert done.stderr == ""

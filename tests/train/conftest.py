@@ -1,0 +1,47 @@
+"""A tiny FER2013 of drawn faces, recipes cut down to seconds, and one thread, as bit-for-bit comparisons need."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from mien.datasets.labels import FER2013
+from mien.recipes import RECIPES, Recipe
+from tests import drawn
+
+
+@pytest.fixture(autouse=True)
+def _one_thread() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="session")
+def fer2013(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """56 faces for training and 21 for validation."""
+    folder = tmp_path_factory.mktemp("drawn")
+    drawn.write_fer2013(folder / "fer2013.csv", drawn.faces(77), ["Training"] * 56 + ["PublicTest"] * 21)
+    return folder
+
+
+@pytest.fixture
+def tiny() -> Callable[..., Recipe]:
+    """`tiny(name, **fields)`: that recipe on 16 x 16 grey pictures, 3 epochs of 7 steps of 8."""
+
+    def cut(name: str, **fields: Any) -> Recipe:
+        small = {"classes": FER2013, "size": 16, "channels": 1, "crop": 0, "pad": 0, "batch": 8, "epochs": 3}
+        return replace(RECIPES[name], **small | {"pretrained": False} | fields)
+
+    return cut
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out the export and the curves, which take longer than a tiny run."""
+    monkeypatch.setattr("mien.train.loop.export", lambda run: run / "model.onnx")
+    monkeypatch.setattr("mien.train.loop.draw_curves", lambda rows, path: None)
