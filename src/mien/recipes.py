@@ -184,6 +184,7 @@ _publish(
         schedule="plateau",
         patience=5,
         early_stop=10,
+        select="accuracy",
     ),
     About(
         source="a three-class CNN for a Kaggle leaderboard: angry, happy, neutral",

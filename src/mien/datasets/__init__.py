@@ -15,7 +15,7 @@ from mien.datasets.split import SPLITS, assign, split_name
 from mien.datasets.table import Form, Problems, Reader, Table
 from mien.errors import InputError
 
-__all__ = ["KINDS", "Problem", "Samples", "detect", "read", "split_name", "splits"]
+__all__ = ["KINDS", "Problem", "Samples", "detect", "read", "split_name"]
 
 KINDS: dict[str, Reader] = {
     "ferplus": ferplus.READER,
@@ -25,11 +25,10 @@ KINDS: dict[str, Reader] = {
     "folder": folder.READER,
 }
 
-Path_ = str | Path
 Holdout = float | tuple[float, float] | None
 
 
-def detect(root: Path_, targets: str = "label") -> str:
+def detect(root: str | Path, targets: str = "label") -> str:
     """Return the kind of dataset at `root`: fer2013, ferplus, folder, legend or arrays.
 
     fer2013.csv with fer2013new.csv beside it is `fer2013` for `targets="label"`, and `ferplus` for the targets that
@@ -42,7 +41,7 @@ def detect(root: Path_, targets: str = "label") -> str:
 
 
 def read(
-    root: Path_,
+    root: str | Path,
     split: str = "train",
     *,
     kind: str | None = None,
@@ -100,12 +99,6 @@ def read(
     return mapped
 
 
-def splits(root: Path_, *, kind: str | None = None, targets: str = "label", holdout: Holdout = None) -> tuple[str, ...]:
-    """Return which splits `read` finds at `root`, in the order train, validation, test."""
-    table = open_table(root, kind=kind, targets=targets, holdout=holdout)
-    return tuple(name for name in SPLITS if (table.splits == name).any())
-
-
 def take(table: Table, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Samples:
     """Return the samples at ascending row numbers; pictures stay memory-mapped where the rows lie side by side."""
     together = len(rows) and rows[-1] - rows[0] + 1 == len(rows)
@@ -121,7 +114,7 @@ def take(table: Table, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Samp
 
 
 def open_table(
-    root: Path_,
+    root: str | Path,
     *,
     kind: str | None = None,
     size: int = 48,
