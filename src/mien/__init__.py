@@ -1,7 +1,7 @@
 """mien: facial expression recognition, from pixels to a table you can trust.
 
-    from mien import Recognizer
-    faces = Recognizer()("photo.jpg")
+from mien import Recognizer
+faces = Recognizer()("photo.jpg")
 """
 
 from importlib import import_module
@@ -16,7 +16,12 @@ if TYPE_CHECKING:
 __version__ = version("mien")
 __all__ = ["Faces", "InputError", "Recognizer", "Samples", "__version__"]
 
-_HOMES = {"Faces": "mien.predict", "Recognizer": "mien.predict", "Samples": "mien.datasets", "InputError": "mien.errors"}
+_HOMES = {
+    "Faces": "mien.predict",
+    "Recognizer": "mien.predict",
+    "Samples": "mien.datasets",
+    "InputError": "mien.errors",
+}
 
 
 def __getattr__(name: str) -> Any:

@@ -40,7 +40,9 @@ def synchronise_norms(model: nn.Module, device: torch.device) -> nn.Module:
     if WORLD == 1:
         return model
     if device.type == "cuda":
-        from timm.layers.norm_act import convert_sync_batchnorm  # torch's own drops the activations of timm's batch norms
+        from timm.layers.norm_act import (
+            convert_sync_batchnorm,
+        )  # torch's own drops the activations of timm's batch norms
 
         converted: nn.Module = convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
         return converted

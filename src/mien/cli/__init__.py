@@ -1,0 +1,69 @@
+"""The command `mien`: one function per verb, heavy imports inside the functions.
+
+stdout carries results, stderr everything else.
+"""
+
+import difflib
+import sys
+from typing import NoReturn
+
+from mien.cli import data, recognition, scoring, training
+from mien.cli.parse import Verb, run
+from mien.errors import InputError, MissingExtra
+
+VERBS: dict[str, Verb] = {
+    "recipes": training.recipes,
+    "data": data.data,
+    "train": training.train,
+    "resume": training.resume,
+    "evaluate": scoring.evaluate,
+    "compare": scoring.compare,
+    "predict": recognition.predict,
+    "submit": recognition.submit,
+    "export": training.export,
+}
+
+
+def main(arguments: list[str] | None = None) -> NoReturn:
+    """Run one verb and exit: 0 done, 1 done with misses (the verb's help says which), 2 bad input, 130 interrupted."""
+    verb, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    try:
+        if verb in ("-h", "--help"):
+            print(overview())
+            sys.exit(0)
+        if verb == "--version":
+            from mien import __version__
+
+            print(__version__)
+            sys.exit(0)
+        if verb not in VERBS:
+            near = difflib.get_close_matches(verb, VERBS, n=1)
+            hint = f"; did you mean {near[0]!r}?" if near else ""
+            raise InputError(f"no verb {verb!r}{hint} (mien --help lists them)")
+        runner = {"train": training.run_train, "data": data.run_data}.get(verb)
+        sys.exit(runner(rest) if runner else run(VERBS[verb], f"mien {verb}", rest))
+    except (InputError, MissingExtra) as error:
+        print(f"mien: {error}", file=sys.stderr)
+        sys.exit(2)
+    except KeyboardInterrupt as interrupt:
+        print(f"mien: {interrupt or 'interrupted'}", file=sys.stderr)
+        sys.exit(130)
+    except BrokenPipeError:  # the reader of our output has gone, as `| head` does
+        sys.stderr.close()
+        sys.exit(0)
+
+
+def overview() -> str:
+    """Return the text of `mien --help`: every verb with the first line of its docstring."""
+    lines = [f"  {name:<10}{(function.__doc__ or '').splitlines()[0]}" for name, function in VERBS.items()]
+    return "\n".join(
+        [
+            "usage: mien VERB [options]",
+            "",
+            "Facial expression recognition, from pixels to a table you can trust.",
+            "",
+            *lines,
+            "",
+            "mien VERB --help shows a verb's options and examples.",
+        ]
+    )

@@ -1,0 +1,104 @@
+"""The verb `data`."""
+
+import inspect
+import sys
+from pathlib import Path
+from typing import Literal
+
+from tyro.conf import Positional
+
+from mien.cli.parse import Verb, console, run
+from mien.errors import InputError
+
+
+def data() -> None:
+    """See what a dataset holds, or download one.
+
+    Examples:
+
+        $ mien data inspect fer2013/
+        $ mien data inspect fer2013/ --targets majority --json
+        $ mien data fetch ferplus --out fer2013/
+
+    mien data inspect --help and mien data fetch --help show their options.
+    """
+
+
+def inspect_data(
+    path: Positional[Path],
+    /,
+    *,
+    kind: Literal["fer2013", "ferplus", "folder", "legend", "arrays"] | None = None,
+    targets: Literal["label", "majority", "plurality", "distribution"] = "label",
+    classes: str | None = None,
+    strict: bool = False,
+    sheet: Path | None = None,
+    json: bool = False,
+) -> None:
+    """See what a dataset holds: its kind, counts per class and split, picture sizes, and what is broken in it.
+
+    Draws a contact sheet of examples per class as well, NAME-contact-sheet.png in the current folder.
+
+    Examples:
+
+        $ mien data inspect fer2013/
+        $ mien data inspect fer2013/ --targets majority --sheet faces.png
+        $ mien data inspect arrays/ --classes fer2013 --json
+        $ mien data inspect face-expression-recognition-dataset/ --strict
+
+    Args:
+        path: A file or folder.
+        kind: The dataset's kind, where it shall not be found automatically.
+        targets: Which labels, where FER+ votes lie beside fer2013.csv.
+        classes: What the integers of arrays mean: fer2013, alphabetical, ferplus, legend or three-class.
+        strict: Stop at the first thing that is broken.
+        sheet: The contact sheet's file.
+        json: Print one JSON object, with all problems.
+    """
+    from json import dumps
+
+    from mien.datasets.inspection import inspect, report
+
+    sheet = sheet or Path(f"{path.resolve().stem or 'dataset'}-contact-sheet.png")
+    found = inspect(path, kind=kind, targets=targets, classes=classes, strict=strict, sheet=sheet)
+    if json:
+        print(dumps(found.to_json() | {"sheet": str(sheet)}))
+    else:
+        console().print(report(found))
+    print(f"wrote {sheet}", file=sys.stderr)
+
+
+def fetch_data(
+    name: Positional[Literal["fer2013", "folders", "ferplus", "legend"]], /, *, out: Path | None = None
+) -> None:
+    """Download a dataset and print the folder it lies in.
+
+    fer2013 and folders come from Kaggle and need an account there and pip install 'mien[kaggle]'; ferplus (the votes,
+    to lie beside fer2013.csv) and legend come from GitHub. A download that was cut goes on where it stopped.
+
+    Examples:
+
+        $ mien data fetch fer2013
+        $ mien data fetch ferplus --out fer2013/
+        $ mien data fetch legend
+
+    Args:
+        name: Which dataset.
+        out: The folder; named after the dataset by default.
+    """
+    from mien.datasets.fetch import fetch
+
+    print(fetch(name, out))
+
+
+def run_data(arguments: list[str]) -> int:
+    """Run `data inspect` or `data fetch`, each with options of its own."""
+    actions: dict[str, Verb] = {"inspect": inspect_data, "fetch": fetch_data}
+    action, *rest = arguments or ["--help"]
+    if action in ("-h", "--help"):
+        print("usage: mien data inspect PATH [options]\n       mien data fetch NAME [options]\n")
+        print(inspect.cleandoc(data.__doc__ or ""))
+        return 0
+    if action not in actions:
+        raise InputError(f"no action {action!r}; expected mien data inspect PATH or mien data fetch NAME")
+    return run(actions[action], f"mien data {action}", rest)

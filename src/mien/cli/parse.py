@@ -1,0 +1,31 @@
+"""A verb is a plain function: tyro turns its signature into options, the text above `Args:` is its help."""
+
+import functools
+import inspect
+import sys
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+import tyro
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+Verb = Callable[..., int | None]
+
+
+def run(function: Verb, program: str, arguments: list[str], **defaults: object) -> int:
+    """Parse the arguments by the function's signature and call it; what it returns is the exit code (None is 0)."""
+    description = inspect.cleandoc(function.__doc__ or "").split("\nArgs:")[0]
+    called = functools.partial(function, **defaults)
+    return (
+        tyro.cli(called, prog=program, description=description, args=arguments, config=(tyro.conf.OmitArgPrefixes,))
+        or 0
+    )
+
+
+def console() -> "Console":
+    """Return a console for results on stdout: as wide as the terminal, or as tables need where they go to a file."""
+    from rich.console import Console
+
+    return Console(width=None if sys.stdout.isatty() else 120)

@@ -1,0 +1,101 @@
+"""The verbs that measure models: `evaluate` and `compare`."""
+
+import sys
+from pathlib import Path
+from typing import Literal
+
+from tyro.conf import Positional
+
+from mien.cli.parse import console
+
+
+def evaluate(
+    model: Positional[str],
+    *,
+    data: Path,
+    split: str = "validation",
+    tta: Literal["none", "flip", "both"] = "none",
+    kind: str | None = None,
+    targets: Literal["label", "majority", "plurality", "distribution"] = "label",
+    classes: str | None = None,
+    merge: Literal["drop", "contempt-as-disgust", "contempt-as-neutral"] = "drop",
+    out: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Score an exported model on a split of a dataset, and write the report.
+
+    A run keeps its scores in its folder, as evaluation-SPLIT-TTA.json and report.html. Those of any other model are
+    only printed, unless --out names a folder.
+
+    Examples:
+
+        $ mien evaluate runs/first --data fer2013
+        $ mien evaluate default --data fer2013 --tta both --out results/default
+        $ mien evaluate model.onnx --data faces/ --split test --json > scores.json
+
+    Args:
+        model: A run folder, an .onnx file, or default, the bundled model.
+        data: The dataset's folder or file.
+        split: Which part of it is scored: validation (PublicTest), test (PrivateTest) or train.
+        tta: none scores the crop, flip the mean of its and its mirror image's probabilities, both reports both.
+        kind: The reader, where it is not to be recognised: fer2013, ferplus, folder, legend or arrays.
+        targets: Which labels, where the dataset has FER+ votes.
+        classes: What the integers of arrays mean, as fer2013 or alphabetical; elsewhere, the taxonomy to score.
+        merge: How contempt is folded where wanted; drop leaves out what one side lacks.
+        out: Where the scores and the report are written instead.
+        json: Print one JSON object instead of tables; of both views, the mirrored one is under flip.
+    """
+    from json import dumps
+
+    from mien.evaluate import evaluate, save, tables
+
+    views: tuple[Literal["none", "flip"], ...] = ("none", "flip") if tta == "both" else (tta,)
+    run = Path(model) if model != "default" and Path(model).is_dir() else None
+    folder = out or run
+    found = [
+        evaluate(model, data, split, tta=view, kind=kind, targets=targets, classes=classes, merge=merge)
+        for view in views
+    ]
+    written = save(found, folder, metrics=run / "metrics.jsonl" if run else None) if folder else []
+    if json:
+        print(dumps(found[0].to_json() | {more.tta: more.to_json() for more in found[1:]}))
+    else:
+        console().print(tables(found))
+    for path in written:
+        print(f"wrote {path}", file=sys.stderr)
+    if not folder:
+        print("nothing written; --out DIR writes report.html there", file=sys.stderr)
+
+
+def compare(
+    runs: Positional[list[str]],
+    *,
+    split: str = "validation",
+    tta: Literal["none", "flip"] = "none",
+    json: bool = False,
+) -> None:
+    """Show the evaluations of several runs in one table, the most accurate first.
+
+    Refuses to set figures side by side that were measured on different test data, targets or views.
+
+    Examples:
+
+        $ mien compare runs/*
+        $ mien compare runs/first runs/second --split test --tta flip
+        $ mien compare results/a/evaluation-test-none.json runs/b/evaluation-test-none.json --json
+
+    Args:
+        runs: Run folders, or evaluation files.
+        split: Which evaluation of a run folder is read.
+        tta: Likewise, which view.
+        json: Print a JSON list instead of a table.
+    """
+    from json import dumps
+
+    from mien.evaluate import compare, comparison_table
+
+    rows = compare(runs, split=split, tta=tta)
+    if json:
+        print(dumps([vars(row) for row in rows]))
+    else:
+        console().print(comparison_table(rows))

@@ -1,0 +1,143 @@
+"""The verbs that make models: `recipes`, `train`, `resume`, `export`."""
+
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from tyro.conf import Positional
+
+from mien.cli.parse import run
+from mien.errors import InputError, MissingExtra
+
+if TYPE_CHECKING:
+    from mien.recipes import Recipe
+
+
+def recipes(*, json: bool = False) -> None:
+    """List the recipes: source, data, cost, expected score.
+
+    Examples:
+
+        $ mien recipes
+        $ mien recipes --json
+
+    Args:
+        json: One JSON object on stdout, every field of every recipe.
+    """
+    import dataclasses
+    from json import dumps
+
+    from mien.recipes import ABOUT, RECIPES
+
+    if json:
+        facts = {name: dataclasses.asdict(about) for name, about in ABOUT.items()}
+        print(dumps({name: facts[name] | {"recipe": dataclasses.asdict(RECIPES[name])} for name in RECIPES}, indent=2))
+        return
+    for name, about in ABOUT.items():
+        print(name)
+        for fact in dataclasses.fields(about):
+            print(f"  {fact.name:<10}{getattr(about, fact.name)}")
+
+
+def train(
+    *,
+    data: Path,
+    out: Path | None = None,
+    kind: str | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    recipe: "Recipe",
+) -> None:
+    """Train a recipe: mien train RECIPE --data PATH.
+
+    RECIPE is a name that `mien recipes` lists, or a JSON file: the recipe.json of a run, or your own. Every field of the
+    recipe is an option. The run folder, printed at the end, holds the weights, the metrics and model.onnx.
+
+    Examples:
+
+        $ mien train mien --data fer2013/
+        $ mien train three-class --data three-class/ --epochs 12 --out runs/three
+        $ mien train efficientnet-b0 --data face-expression-recognition-dataset/ --no-pretrained
+        $ mien train runs/three/recipe.json --data three-class/ --seed 1
+        $ torchrun --nproc-per-node 2 -m mien train mien --data fer2013/ --out runs/two
+
+    Args:
+        data: Where the dataset lies.
+        out: A new folder for the run; runs/RECIPE-TIME by default.
+        kind: The dataset's kind, where it shall not be found automatically.
+        device: auto, cpu, cuda, cuda:N or mps.
+        threads: How many cores to use on the CPU; all by default.
+        recipe: What to train.
+    """
+    training = _training(threads)
+    print(training.train(recipe, data, out or Path("runs") / f"{recipe.name}-{_now()}", kind=kind, device=device))
+
+
+def run_train(arguments: list[str]) -> int:
+    """Run `train`: its options and their defaults are the fields of the recipe that the first argument names."""
+    from mien.recipes import RECIPES, Recipe, find
+
+    first, *rest = arguments or [""]
+    train.__annotations__["recipe"] = Recipe  # for tyro; at the top of the file every verb would wait for its import
+    if first in ("-h", "--help"):
+        return run(train, "mien train RECIPE", arguments, recipe=Recipe())
+    if not first or first.startswith("-"):
+        known = ", ".join(RECIPES)
+        raise InputError(f"expected a recipe first: mien train RECIPE --data PATH (recipes: {known}, or a .json file)")
+    return run(train, f"mien train {first}", rest, recipe=find(first))
+
+
+def resume(run: Positional[Path], *, device: str = "auto", threads: int | None = None) -> None:
+    """Go on with a run that was stopped, to the same weights it would have reached.
+
+    Examples:
+
+        $ mien resume runs/mien-20260131-120000
+
+    Args:
+        run: The run's folder.
+        device: auto, cpu, cuda, cuda:N or mps.
+        threads: How many cores to use on the CPU; all by default.
+    """
+    print(_training(threads).resume(run, device=device))
+
+
+def export(run: Positional[Path], *, out: Path | None = None) -> None:
+    """Write a run's best weights as a model.onnx that explains itself.
+
+    Examples:
+
+        $ mien export runs/mien-20260131-120000
+        $ mien export runs/mien-20260131-120000 --out faces.onnx
+
+    Args:
+        run: The run's folder.
+        out: Where to; model.onnx in the run's folder by default.
+    """
+    _training(None)
+    from mien.export import export as export_run
+
+    print(export_run(run, out=out))
+
+
+def _now() -> str:
+    from datetime import datetime
+
+    return datetime.now().strftime("%Y%m%d-%H%M%S")
+
+
+def _training(threads: int | None) -> ModuleType:
+    """Import what needs torch, or say how to get it."""
+    try:
+        import torch
+
+        import mien.train
+    except ImportError as error:
+        if (error.name or "").startswith("mien"):
+            raise
+        raise MissingExtra("train", "training") from None
+    if threads is not None:
+        if threads < 1:
+            raise InputError(f"--threads {threads}: at least 1")
+        torch.set_num_threads(threads)
+    return mien.train

@@ -1,0 +1,139 @@
+"""A model.onnx equals the network it came from, explains itself, and stands only if it does."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from torch import nn
+
+from mien import images, recipes
+from mien.errors import InputError
+from mien.export import check, export, to_onnx
+from mien.models import create
+from mien.predict.session import ModelInfo, Session
+from mien.recipes import RECIPES, Recipe
+from mien.train.run import Run
+from tests import drawn
+
+SIZES = {  # of the file, in MB, at most
+    "efficientnet-b0": 16.5,
+    "three-class": 4.0,
+    "resnet9": 26.5,
+    "vgg-5x5": 11.3,
+    "three-conv": 38.0,
+    "mien": 2.8,
+}
+
+
+def finished(path: Path, recipe: Recipe) -> nn.Module:
+    """Write a run with random weights, batch statistics included, and return its network."""
+    torch.manual_seed(1)
+    model = create(recipe.model, classes=len(recipe.classes), channels=recipe.channels, size=recipe.size).train()
+    with torch.no_grad():
+        model(torch.rand(4, recipe.channels, recipe.size, recipe.size))
+    mean, std = [0.5, 0.4, 0.3][: recipe.channels], [0.25, 0.2, 0.3][: recipe.channels]
+    run = Run.create(path, {"recipe": recipes.to_dict(recipe), "data": {}, "mean": mean, "std": std})
+    run.save_weights("best", model)
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("runs") / "mien"
+    finished(path, RECIPES["mien"])
+    export(path)
+    return path
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_exports_to_what_torch_computes(tmp_path: Path, name: str) -> None:
+    recipe = RECIPES[name]
+    model = finished(tmp_path / "run", recipe)
+    path = export(tmp_path / "run")
+    assert path == tmp_path / "run" / "model.onnx"
+    session = Session(tmp_path / "run")
+    assert session.info == ModelInfo(
+        labels=recipe.classes,
+        size=recipe.size,
+        mean=(0.5, 0.4, 0.3)[: recipe.channels],
+        std=(0.25, 0.2, 0.3)[: recipe.channels],
+        temperature=1.0,
+        margin=0.0,
+        recipe=name,
+    )
+    crops = drawn.faces(7, recipe.classes[:3], size=recipe.size, channels=recipe.channels).images
+    with torch.inference_mode():
+        expected = model(torch.from_numpy(images.scale(crops, session.info.mean, session.info.std))).numpy()
+    assert expected.std() > 1e-3
+    for n in (0, 1, 2, 7):  # any batch size
+        assert np.allclose(session.logits(crops[:n]), expected[:n], atol=1e-3, rtol=1e-3)
+    assert path.stat().st_size < SIZES[name] * 1e6
+    assert {file.name for file in (tmp_path / "run").iterdir()} == {"recipe.json", "best.safetensors", "model.onnx"}
+
+
+def test_the_file_explains_itself(run: Path) -> None:
+    model = onnx.load(run / "model.onnx")
+    facts = json.loads({entry.key: entry.value for entry in model.metadata_props}["mien"])
+    assert facts == {
+        "labels": list(RECIPES["mien"].classes),
+        "size": 48,
+        "mean": [0.5],
+        "std": [0.25],
+        "temperature": 1.0,
+        "margin": 0.0,
+        "recipe": "mien",
+    }
+    assert [entry.name for entry in model.graph.input] == ["faces"]
+    assert [entry.name for entry in model.graph.output] == ["logits"]
+    shape = [dimension.dim_value or dimension.dim_param for dimension in model.graph.input[0].type.tensor_type.shape.dim]
+    assert isinstance(shape[0], str)
+    assert shape[1:] == [1, 48, 48]
+    assert str(Path(__file__).parents[1]) not in (run / "model.onnx").read_bytes().decode("latin-1")  # no place of ours
+
+
+def test_calibration_and_margin_travel_along(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "faces.onnx"
+    assert export(run, out=out, temperature=1.5, margin=0.2) == out
+    session = Session(out)
+    assert (session.info.temperature, session.info.margin) == (1.5, 0.2)
+    crops = drawn.faces(4).images
+    assert np.allclose(session.logits(crops), Session(run).logits(crops), atol=1e-5)
+
+
+def test_a_file_that_computes_something_else_is_not_let_through(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    one, other = (create("mien", classes=7).eval() for _ in range(2))
+    info = ModelInfo(labels=RECIPES["mien"].classes, size=48, mean=(0.0,), std=(1.0,))
+    to_onnx(one, info, tmp_path / "one.onnx")
+    check(one, tmp_path / "one.onnx")
+    with pytest.raises(InputError, match="differs from torch by"):
+        check(other, tmp_path / "one.onnx")
+    broken = create("mien", classes=7).eval()
+    with torch.no_grad():
+        broken[-1].bias.fill_(float("nan"))  # type: ignore[index, union-attr, operator]
+    with pytest.raises(InputError, match="differs from torch by nan"):
+        check(broken, tmp_path / "one.onnx")
+
+
+def test_a_run_that_cannot_be_exported_is_told(tmp_path: Path, run: Path) -> None:
+    with pytest.raises(InputError, match="No such file"):
+        export(tmp_path)
+    (tmp_path / "recipe.json").write_text('{"model": "mien"}')
+    with pytest.raises(InputError, match="a recipe, not that of a run"):
+        export(tmp_path)
+    (tmp_path / "recipe.json").write_text((run / "recipe.json").read_text())
+    with pytest.raises(InputError, match=r"no best\.safetensors; the run has not finished an epoch"):
+        export(tmp_path)
+    for content in (b"", b"not weights at all", (run / "best.safetensors").read_bytes()[:-100]):
+        (tmp_path / "best.safetensors").write_bytes(content)
+        with pytest.raises(InputError, match=r"best\.safetensors: not the weights of mien") as caught:
+            export(tmp_path)
+        assert "\n" not in str(caught.value)
+    Run(tmp_path).save_weights("best", nn.Linear(2, 2))
+    with pytest.raises(InputError, match=r"best\.safetensors: not the weights of mien"):
+        export(tmp_path)
+    with pytest.raises(InputError, match="cannot be written"):
+        export(run, out=tmp_path / "no" / "such" / "folder.onnx")

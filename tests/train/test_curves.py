@@ -1,0 +1,25 @@
+"""The learning curve is a picture of every epoch."""
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mien import images
+from mien.train.curves import draw_curves
+
+
+def row(epoch: int) -> dict[str, Any]:
+    return {
+        "epoch": epoch,
+        **{f"{part}_{name}": 1 / epoch for part in ("train", "val") for name in ("loss", "accuracy")},
+    }
+
+
+@pytest.mark.parametrize("epochs", [1, 50])
+def test_it_is_a_picture(tmp_path: Path, epochs: int) -> None:
+    draw_curves([row(epoch + 1) for epoch in range(epochs)], tmp_path / "curves.png")
+    picture = images.load(tmp_path / "curves.png")
+    assert picture.shape == (432, 1080, 3)
+    assert picture.min() < 100 < picture.max()
+    assert [path.name for path in tmp_path.iterdir()] == ["curves.png"]

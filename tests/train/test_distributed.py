@@ -1,0 +1,97 @@
+"""Two processes compute what one does on the same global batch."""
+
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from mien import recipes
+from mien.models import create
+from mien.recipes import Recipe
+from mien.train import distributed, train
+from mien.train.run import Run
+
+
+def test_two_processes_under_torchrun_equal_one(tiny: Callable[..., Recipe], fer2013: Path, tmp_path: Path) -> None:
+    """After 14 steps: float sums in another order, nothing else. Losses agree to 1e-4, weights to 1e-4 of their size."""
+    recipe = tiny("mien", epochs=2, lr=0.01)
+    own = tmp_path / "own.json"
+    own.write_text(json.dumps(recipes.to_dict(recipe)))
+    train(recipe, fer2013, tmp_path / "one", device="cpu")
+    program = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "mien"]
+    arguments = ["train", str(own), "--data", str(fer2013), "--out", str(tmp_path / "two"), "--device", "cpu"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.run([*program, *arguments], capture_output=True, text=True, env=environment)
+    assert process.returncode == 0, process.stderr
+    assert process.stdout.splitlines() == [str(tmp_path / "two")] * process.stdout.count("\n")
+    assert process.stderr.count("2 processes") == 1  # one of them speaks
+    one, two = (Run(tmp_path / name) for name in ("one", "two"))
+    assert two.description["processes"] == 2
+    for row, other in zip(one.metrics(), two.metrics(), strict=True):
+        assert row["step"] == other["step"]
+        for name in ("train_loss", "val_loss", "lr"):
+            assert math.isclose(row[name], other[name], rel_tol=1e-4), name
+        for name, count in (("train_accuracy", 56), ("val_accuracy", 21)):
+            assert abs(row[name] - other[name]) * count < 1.01, name  # a tie may fall otherwise
+    weights = [load_file(run.path / "last.safetensors") for run in (one, two)]
+    for name, value in weights[0].items():
+        worst = float((value.float() - weights[1][name].float()).abs().max())
+        assert worst <= 1e-4 * max(1.0, float(value.abs().max())), name
+    assert (tmp_path / "two" / "model.onnx").is_file()
+
+
+@pytest.fixture
+def twins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pretend to be one of two processes that hold the same pictures."""
+
+    def doubled(values: Tensor) -> Tensor:
+        return values * 2
+
+    monkeypatch.setattr(distributed, "WORLD", 2)
+    monkeypatch.setattr(distributed, "all_reduce", doubled)
+
+
+@pytest.mark.usefixtures("twins")
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: nn.Sequential(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4)),
+        lambda: nn.Sequential(nn.Flatten(), nn.Linear(72, 5), nn.BatchNorm1d(5)),
+        lambda: create("timm/test_efficientnet", classes=3, channels=2),  # its norms bring their activations along
+    ],
+    ids=["2d", "1d", "timm"],
+)
+def test_synchronised_norms_are_norms_over_everything(make: Callable[[], nn.Module]) -> None:
+    torch.manual_seed(0)
+    whole = make().train()
+    share = make().train()
+    share.load_state_dict(whole.state_dict())
+    share = distributed.synchronise_norms(share, torch.device("cpu"))
+    assert any(isinstance(module, distributed.SyncBatchNorm) for module in share.modules())
+    pictures = torch.rand(6, 2, 6, 6) if not hasattr(whole, "num_classes") else torch.rand(6, 2, 48, 48)
+    expected = whole(torch.cat([pictures, pictures]))[:6]
+    found = share(pictures)
+    assert torch.allclose(found, expected, atol=1e-4)
+    for one, other in zip(share.buffers(), whole.buffers(), strict=True):  # running mean, variance, count
+        assert torch.allclose(one.float(), other.float(), atol=1e-5)
+    with torch.no_grad():
+        assert torch.allclose(share.eval()(pictures), whole.eval()(pictures), atol=1e-4)
+
+
+def test_alone_nothing_is_changed_or_announced() -> None:
+    model = nn.Sequential(nn.BatchNorm2d(3))
+    device = torch.device("cpu")
+    with distributed.process_group(device):
+        assert distributed.synchronise_norms(model, device) is model
+        assert distributed.share(model, device) is model
+        assert type(model[0]) is nn.BatchNorm2d
+        assert distributed.total(torch.tensor([1.0, 2.0])).tolist() == [1, 2]
+        assert not torch.distributed.is_initialized()
