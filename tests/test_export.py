@@ -136,4 +136,4 @@ def test_a_run_that_cannot_be_exported_is_told(tmp_path: Path, run: Path) -> Non
     with pytest.raises(InputError, match=r"best\.safetensors: not the weights of mien"):
         export(tmp_path)
     with pytest.raises(InputError, match="cannot be written"):
-        export(run, out=tmp_path / "no" / "such" / "folder.onnx")
+        export(run, out=tmp_path / "best.safetensors" / "below.onnx")

@@ -16,6 +16,7 @@ from safetensors.torch import load_file
 from torch import nn
 
 from mien import images, recipes
+from mien.atomic import replacing
 from mien.errors import InputError
 from mien.models import create
 from mien.predict.session import METADATA_KEY, ModelInfo, Session
@@ -57,15 +58,9 @@ def export(run: Path, *, out: Path | None = None, temperature: float = 1.0, marg
         recipe=recipe.name,
     )
     out = out or run / "model.onnx"
-    part = out.with_name(f".{out.stem}.part.onnx")
-    try:
+    with replacing(out) as part:
         to_onnx(model.eval(), info, part)
         check(model, part)
-        part.replace(out)
-    except OSError as error:
-        raise InputError(f"{out}: cannot be written ({error.strerror})") from None
-    finally:
-        part.unlink(missing_ok=True)
     return out
 
 

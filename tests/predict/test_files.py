@@ -7,8 +7,9 @@ import pytest
 from PIL import Image
 
 from mien import Recognizer
+from mien.atomic import replacing
 from mien.errors import InputError
-from mien.predict.files import Photo, gather, recognize, replacing, targets
+from mien.predict.files import Photo, gather, recognize, targets
 
 
 def paint(path: Path, level: int = 100) -> Path:

@@ -1,5 +1,6 @@
 """Files appear whole or not at all, and what stands in a run folder is told apart from what does not."""
 
+import json
 import os
 import resource
 import signal
@@ -86,7 +87,7 @@ def test_weights_keep_their_values_in_any_layout(tmp_path: Path) -> None:
 def test_a_run_is_created_opened_and_described(tmp_path: Path) -> None:
     run = Run.create(tmp_path / "deep" / "run", DESCRIPTION)
     assert Run.open(tmp_path / "deep" / "run") == run
-    assert run.description == DESCRIPTION
+    assert run.description == json.loads(json.dumps(DESCRIPTION))
     assert run.recipe == RECIPES["mien"]
     assert run.metrics() == []
     assert run.load_state(torch.device("cpu")) is None
@@ -101,7 +102,7 @@ def test_a_run_is_created_opened_and_described(tmp_path: Path) -> None:
     [
         ("{", "damaged"),
         ("[]", "not of a run"),
-        ('{"model": "mien"}', "says nothing of data, mean, recipe, std"),
+        ('{"model": "mien"}', "lacks data, mean, recipe, std"),
     ],
 )
 def test_a_folder_that_is_no_run_is_told(tmp_path: Path, text: str, words: str) -> None:

@@ -15,7 +15,6 @@ def data() -> None:
     """See what a dataset holds, or download one.
 
     Examples:
-
         $ mien data inspect fer2013/
         $ mien data inspect fer2013/ --targets majority --json
         $ mien data fetch ferplus --out fer2013/
@@ -40,7 +39,6 @@ def inspect_data(
     Draws a contact sheet of examples per class as well, NAME-contact-sheet.png in the current folder.
 
     Examples:
-
         $ mien data inspect fer2013/
         $ mien data inspect fer2013/ --targets majority --sheet faces.png
         $ mien data inspect arrays/ --classes fer2013 --json
@@ -77,7 +75,6 @@ def fetch_data(
     to lie beside fer2013.csv) and legend come from GitHub. A download that was cut goes on where it stopped.
 
     Examples:
-
         $ mien data fetch fer2013
         $ mien data fetch ferplus --out fer2013/
         $ mien data fetch legend

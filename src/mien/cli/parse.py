@@ -15,13 +15,14 @@ Verb = Callable[..., int | None]
 
 
 def run(function: Verb, program: str, arguments: list[str], **defaults: object) -> int:
-    """Parse the arguments by the function's signature and call it; what it returns is the exit code (None is 0)."""
+    """Parse the arguments by the function's signature and call it; what it returns is the exit code (None is 0).
+
+    An argument named in `defaults` is a dataclass whose fields become options, switches among them with a --no- twin.
+    """
+    config = (tyro.conf.OmitArgPrefixes,) if defaults else (tyro.conf.FlagCreatePairsOff,)
     description = inspect.cleandoc(function.__doc__ or "").split("\nArgs:")[0]
     called = functools.partial(function, **defaults)
-    return (
-        tyro.cli(called, prog=program, description=description, args=arguments, config=(tyro.conf.OmitArgPrefixes,))
-        or 0
-    )
+    return tyro.cli(called, prog=program, description=description, args=arguments, config=config) or 0
 
 
 def console() -> "Console":

@@ -27,7 +27,6 @@ def predict(
     Exit code: 0 a face in every photo, 1 some photo could not be read or has no face, 2 nothing could be done.
 
     Examples:
-
         $ mien predict photo.jpg
         $ mien predict holiday/ party/ portrait.png --out annotated
         $ mien predict holiday/ --json > faces.json
@@ -65,7 +64,6 @@ def submit(
     Ids count from 0, or are those of the sample submission, whose column names are taken over too.
 
     Examples:
-
         $ mien submit runs/three --data x_test.npy --out submission.csv
         $ mien submit runs/three --data three-class/ --sample three-class/sample_submission.csv
 

@@ -28,7 +28,6 @@ def evaluate(
     only printed, unless --out names a folder.
 
     Examples:
-
         $ mien evaluate runs/first --data fer2013
         $ mien evaluate default --data fer2013 --tta both --out results/default
         $ mien evaluate model.onnx --data faces/ --split test --json > scores.json
@@ -79,7 +78,6 @@ def compare(
     Refuses to set figures side by side that were measured on different test data, targets or views.
 
     Examples:
-
         $ mien compare runs/*
         $ mien compare runs/first runs/second --split test --tta flip
         $ mien compare results/a/evaluation-test-none.json runs/b/evaluation-test-none.json --json

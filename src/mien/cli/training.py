@@ -17,7 +17,6 @@ def recipes(*, json: bool = False) -> None:
     """List the recipes: source, data, cost, expected score.
 
     Examples:
-
         $ mien recipes
         $ mien recipes --json
 
@@ -50,11 +49,10 @@ def train(
 ) -> None:
     """Train a recipe: mien train RECIPE --data PATH.
 
-    RECIPE is a name that `mien recipes` lists, or a JSON file: the recipe.json of a run, or your own. Every field of the
-    recipe is an option. The run folder, printed at the end, holds the weights, the metrics and model.onnx.
+    RECIPE is a name that `mien recipes` lists, or a JSON file: the recipe.json of a run, or your own. Every field of
+    the recipe is an option. The run folder, printed at the end, holds the weights, the metrics and model.onnx.
 
     Examples:
-
         $ mien train mien --data fer2013/
         $ mien train three-class --data three-class/ --epochs 12 --out runs/three
         $ mien train efficientnet-b0 --data face-expression-recognition-dataset/ --no-pretrained
@@ -91,7 +89,6 @@ def resume(run: Positional[Path], *, device: str = "auto", threads: int | None =
     """Go on with a run that was stopped, to the same weights it would have reached.
 
     Examples:
-
         $ mien resume runs/mien-20260131-120000
 
     Args:
@@ -106,7 +103,6 @@ def export(run: Positional[Path], *, out: Path | None = None) -> None:
     """Write a run's best weights as a model.onnx that explains itself.
 
     Examples:
-
         $ mien export runs/mien-20260131-120000
         $ mien export runs/mien-20260131-120000 --out faces.onnx
 

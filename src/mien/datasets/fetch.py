@@ -20,6 +20,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from mien.atomic import replacing
 from mien.datasets.table import track
 from mien.errors import InputError, MissingExtra
 
@@ -119,9 +120,8 @@ def _archive(source: Archive, folder: Path) -> Path:
     download(source.url, part)
     found = unpack(part, folder, source.wanted, expected=source.sha256 | record)
     manifest[source.url] = found
-    half = folder / f"{MANIFEST}.half"
-    half.write_text(json.dumps(manifest, indent=1), "utf-8")
-    half.replace(folder / MANIFEST)
+    with replacing(folder / MANIFEST) as half:
+        half.write_text(json.dumps(manifest, indent=1), "utf-8")
     part.unlink()
     return folder
 

@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image
 
 from mien import images
-from mien.errors import InputError
+from mien.atomic import replacing
 from mien.evaluate import charts
 from mien.evaluate.comparison import filename
 from mien.evaluate.evaluation import VIEWS, Evaluation
@@ -50,23 +50,10 @@ def save(evaluations: Sequence[Evaluation], folder: Path, *, metrics: Path | Non
     """
     texts = {filename(found.data.split, found.tta): json.dumps(found.to_json(), indent=1) for found in evaluations}
     texts["report.html"] = page(evaluations, epochs=read_epochs(metrics) if metrics else ())
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for name, text in texts.items():
-            _write(folder / name, text)
-    except OSError as error:
-        raise InputError(f"{folder}: cannot write the report: {error.strerror}") from None
+    for name, text in texts.items():
+        with replacing(folder / name) as part:
+            part.write_bytes(text.encode("utf-8", "backslashreplace"))  # ids may be paths that are not UTF-8
     return [folder / name for name in texts]
-
-
-def _write(path: Path, text: str) -> None:
-    """Write beside the path, then move there: the old file stands or the new one. Undecodable names are spelt out."""
-    beside = path.with_name(f".{path.name}.part")
-    try:
-        beside.write_bytes(text.encode("utf-8", "backslashreplace"))
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
 
 
 def read_epochs(metrics: Path) -> list[dict[str, Any]]:

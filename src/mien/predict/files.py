@@ -3,13 +3,13 @@
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 from PIL import Image
 
 from mien import images
+from mien.atomic import replacing
 from mien.errors import InputError
 from mien.predict.draw import draw
 from mien.predict.photo import Recognizer
@@ -137,22 +137,3 @@ def save(path: Path, image: images.Pixels) -> None:
     """
     with replacing(path) as part:
         Image.fromarray(image).save(part, "JPEG", quality=92, subsampling=0)
-
-
-@contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a path beside `path` to write to, and move it there at the end: the old file stands, or the new one.
-
-    Raises:
-        InputError: it cannot be written there.
-    """
-    part = path.with_name(f".{path.name}.part")
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            yield part
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None

@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.atomic import replacing
 from mien.datasets import read
 from mien.errors import InputError
-from mien.predict.files import replacing
 from mien.predict.session import Session, Tta
 
 COLUMNS = ("Id", "Category")

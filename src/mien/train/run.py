@@ -68,10 +68,9 @@ class Run:
             content: dict[str, Any] = json.loads((self.path / "recipe.json").read_text(encoding="utf-8"))
         except ValueError as error:
             raise InputError(f"{self.path / 'recipe.json'}: damaged ({error})") from None
-        if not isinstance(content, dict) or (missing := {"recipe", "data", "mean", "std"} - content.keys()):
-            raise InputError(
-                f"{self.path / 'recipe.json'}: not of a run; it says nothing of {', '.join(sorted(missing))}"
-            )
+        missing = {"recipe", "data", "mean", "std"} - set(content)
+        if missing:
+            raise InputError(f"{self.path / 'recipe.json'}: not of a run; it lacks {', '.join(sorted(missing))}")
         return content
 
     @property

@@ -1,0 +1,123 @@
+"""Input pipeline at 48 x 48 on one core: read a batch, augment, normalise; ours beside PIL + torchvision in a DataLoader.
+
+    OMP_NUM_THREADS=1 taskset -c 0 .venv/bin/python benchmarks/input_pipeline.py
+
+RESULT
+"""
+
+import argparse
+import statistics
+import time
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import torch
+from PIL import Image
+from torch.utils.data import DataLoader, Dataset
+from torchvision import transforms as T
+from torchvision.transforms import InterpolationMode
+
+from mien.augment import augment
+from mien.batches import Batches
+from mien.datasets import Samples
+from mien.recipes import RECIPES, Recipe
+
+
+def blobs(n: int, recipe: Recipe, *, grey: bool) -> Samples:
+    """Return `n` smooth random pictures; three channels of colour, or of grey repeated, where the recipe wants three."""
+    dice = np.random.default_rng(0)
+    small = dice.integers(0, 256, (n, 8, 8, 1 if grey or recipe.channels == 1 else 3), dtype=np.uint8)
+    images = np.repeat(np.repeat(small, 6, axis=1), 6, axis=2)
+    images = images[..., 0] if recipe.channels == 1 else np.broadcast_to(images, (n, 48, 48, 3)).copy()
+    k = len(recipe.classes)
+    return Samples(images=images, labels=np.arange(n) % k, ids=np.arange(n).astype(str), classes=recipe.classes)
+
+
+def transforms(recipe: Recipe) -> Any:
+    """Return what torchvision has for the recipe's augmentation, on a PIL image, to a normalised tensor."""
+    steps: list[Any] = []
+    if recipe.flip:
+        steps.append(T.RandomHorizontalFlip(recipe.flip))
+    if recipe.zoom or recipe.shift:
+        share = recipe.shift / recipe.size
+        zooms = (1 - recipe.zoom, 1 + recipe.zoom)
+        steps.append(T.RandomAffine(recipe.rotate, (share, share), zooms, interpolation=InterpolationMode.BILINEAR))
+    elif recipe.rotate:
+        steps.append(T.RandomRotation(recipe.rotate, interpolation=InterpolationMode.BILINEAR))
+    if recipe.crop:
+        steps.append(T.RandomCrop(recipe.crop, recipe.pad, padding_mode="reflect"))
+    if recipe.contrast:
+        steps.append(T.ColorJitter(brightness=recipe.contrast, contrast=recipe.contrast))
+    steps.append(T.ToTensor())
+    if recipe.erase:
+        steps.append(T.RandomErasing(recipe.erase, (0.02, 0.2), (1 / 3, 3), value=0.5))
+    steps.append(T.Normalize([0.5] * recipe.channels, [0.25] * recipe.channels))
+    return T.Compose(steps)
+
+
+class Pictures(Dataset[tuple[torch.Tensor, int]]):
+    """PIL images that are already decoded, so that only the pipeline is measured."""
+
+    def __init__(self, samples: Samples, recipe: Recipe) -> None:
+        self.pictures = [Image.fromarray(image) for image in samples.images]
+        self.labels = samples.labels.tolist()
+        self.transform = transforms(recipe)
+
+    def __len__(self) -> int:
+        return len(self.pictures)
+
+    def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
+        return self.transform(self.pictures[index]), self.labels[index]
+
+
+def ours(samples: Samples, recipe: Recipe) -> Callable[[int], Iterator[Any]]:
+    channels = recipe.channels
+    batches = Batches(samples, recipe.batch, torch.device("cpu"), mean=[0.5] * channels, std=[0.25] * channels)
+    return lambda epoch: batches.training(epoch, augment=lambda images, generator: augment(images, recipe, generator))
+
+
+def theirs(samples: Samples, recipe: Recipe, *, workers: int) -> Callable[[int], Iterator[Any]]:
+    loader = DataLoader(
+        Pictures(samples, recipe), recipe.batch, shuffle=True, drop_last=True, num_workers=workers,
+        persistent_workers=workers > 0,
+    )  # fmt: skip
+    return lambda _: iter(loader)
+
+
+def rates(epochs: Callable[[int], Iterator[Any]], repeats: int) -> list[float]:
+    """Return images/s of each of `repeats` epochs, after one that is not counted."""
+    found = []
+    for epoch in range(repeats + 1):
+        began = time.perf_counter()
+        count = sum(len(images) for images, _ in epochs(epoch))
+        found.append(count / (time.perf_counter() - began))
+    return found[1:]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--images", type=int, default=2560)
+    parser.add_argument("--repeats", type=int, default=7)
+    options = parser.parse_args()
+    torch.set_num_threads(1)
+    print(f"{options.images} pictures, {options.repeats} epochs each, one core; images/s as mean +- standard deviation")
+    for name, grey in (("efficientnet-b0", False), ("efficientnet-b0", True), ("mien", True)):
+        recipe = RECIPES[name]
+        samples = blobs(options.images, recipe, grey=grey)
+        label = f"{name}, {'grey' if grey else 'colour'} pictures"
+        baseline = 0.0
+        for kind, epochs in (
+            ("DataLoader, 0 workers", theirs(samples, recipe, workers=0)),
+            ("DataLoader, 1 worker", theirs(samples, recipe, workers=1)),
+            ("mien", ours(samples, recipe)),
+        ):
+            found = rates(epochs, options.repeats)
+            mean = statistics.mean(found)
+            baseline = max(baseline, mean) if kind != "mien" else baseline
+            times = f", {mean / baseline:.1f} x" if kind == "mien" else ""
+            print(f"{label:34}{kind:24}{mean:9,.0f} +- {statistics.stdev(found):6,.0f}{times}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
