@@ -142,7 +142,7 @@ def test_affine_is_torchs_own_grid() -> None:
 def test_rotation_keeps_the_centre_and_the_distance_from_it(degrees: float, seed: int) -> None:
     side = 33
     y, x = torch.meshgrid(torch.arange(side) - 16.0, torch.arange(side) - 16.0, indexing="ij")
-    rings = torch.exp(-((x**2 + y**2).sqrt() - 8) ** 2 / 8)[None, None]
+    rings = torch.exp(-(((x**2 + y**2).sqrt() - 8) ** 2) / 8)[None, None]
     result = affine(rings, seeded(seed), flip=0, rotate=degrees, zoom=0, shift=0)
     inside = (x**2 + y**2).sqrt() < 13
     assert (result - rings)[0, 0][inside].abs().max() < 0.05

@@ -64,7 +64,8 @@ def test_an_epoch_shows_every_picture_at_most_once_in_full_batches(n: int, batch
 def test_the_left_over_pictures_change_with_the_epoch() -> None:
     part = batches(marked(10), 8)
     unseen = {
-        epoch: set(range(10)) - {value for pictures, _ in part.training(epoch, augment=plain) for value in values(pictures)}
+        epoch: set(range(10))
+        - {value for pictures, _ in part.training(epoch, augment=plain) for value in values(pictures)}
         for epoch in range(10)
     }
     assert len(set().union(*unseen.values())) > 4
@@ -121,7 +122,9 @@ def test_processes_share_the_validation_out_without_a_rest(n: int, world: int, b
 
 
 def test_the_validation_comes_in_order() -> None:
-    assert [value for pictures, _ in batches(marked(20), 8).whole(batch=6) for value in values(pictures)] == list(range(20))
+    assert [value for pictures, _ in batches(marked(20), 8).whole(batch=6) for value in values(pictures)] == list(
+        range(20)
+    )
 
 
 @pytest.mark.parametrize("channels", [1, 3])

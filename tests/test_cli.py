@@ -52,7 +52,9 @@ def test_every_verb_has_examples_in_its_help(capsys: pytest.CaptureFixture[str],
         (["export", "no-such-run"], "no-such-run"),
     ],
 )
-def test_bad_input_says_what_to_do_and_ends_with_2(capsys: pytest.CaptureFixture[str], arguments: list[str], hint: str) -> None:
+def test_bad_input_says_what_to_do_and_ends_with_2(
+    capsys: pytest.CaptureFixture[str], arguments: list[str], hint: str
+) -> None:
     code, out, err = outcome(capsys, *arguments)
     assert (code, out) == (2, "")
     assert hint in " ".join(err.split())

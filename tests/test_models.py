@@ -132,7 +132,17 @@ def test_every_block_of_three_class_pools_normalises_and_drops() -> None:
 def test_resnet9_has_nine_layers_with_weights_and_two_shortcuts() -> None:
     layers = kinds(built("resnet9"))
     widths = [layer[:2] for layer in layers if isinstance(layer, tuple)]
-    assert widths == [(3, 64), (64, 128), (128, 128), (128, 128), (128, 256), (256, 512), (512, 512), (512, 512), (512, 7)]
+    assert widths == [
+        (3, 64),
+        (64, 128),
+        (128, 128),
+        (128, 128),
+        (128, 256),
+        (256, 512),
+        (512, 512),
+        (512, 512),
+        (512, 7),
+    ]
     assert layers.count("norm") == 8
     residual = built("resnet9")[2]
     for parameter in residual.parameters():

@@ -24,14 +24,13 @@ from mien.predict.session import METADATA_KEY, ModelInfo, Session
 TOLERANCE = 1e-3  # between the logits of torch and onnxruntime, which sum in other orders
 
 
-def export(run: Path, *, out: Path | None = None, temperature: float = 1.0, margin: float = 0.0) -> Path:
+def export(run: Path, *, out: Path | None = None, temperature: float = 1.0) -> Path:
     """Write the best weights of a run as an ONNX file with everything that `mien.predict` needs; return its path.
 
     Args:
         run: a folder that `mien.train` made.
         out: where to; run/model.onnx by default.
         temperature: the logits are divided by it before the softmax.
-        margin: how much of a detected box's longer side is added on every side before the crop.
 
     Raises:
         InputError: no run, no weights yet, or the file does not compute what torch does.
@@ -54,7 +53,7 @@ def export(run: Path, *, out: Path | None = None, temperature: float = 1.0, marg
         mean=tuple(facts["mean"]),
         std=tuple(facts["std"]),
         temperature=temperature,
-        margin=margin,
+        margin=recipe.margin,
         recipe=recipe.name,
     )
     out = out or run / "model.onnx"

@@ -54,6 +54,9 @@ class Recipe:
     scaling: Literal["unit", "measured"] = "unit"
     """unit: pixels / 255. measured: then less the training part's mean, over its deviation, per channel."""
 
+    margin: float = 0.1
+    """What recognition adds to a detected box on every side, in parts of its side, to meet the crops trained on."""
+
     flip: float = 0.0
     """Probability of a mirror image."""
     rotate: float = 0.0
@@ -118,7 +121,7 @@ class Recipe:
             demand(getattr(self, name) >= least, f"{name} {getattr(self, name)} must be at least {least}")
         for name in ("flip", "erase"):
             demand(0 <= getattr(self, name) <= 1, f"{name} {getattr(self, name)} must lie in 0..1")
-        for name in ("label_smoothing", "ema", "zoom", "contrast"):
+        for name in ("label_smoothing", "ema", "zoom", "contrast", "margin"):
             demand(0 <= getattr(self, name) < 1, f"{name} {getattr(self, name)} must lie in 0..1, 1 excluded")
         for name in (
             "rotate",

@@ -160,7 +160,7 @@ def test_a_full_disk_leaves_the_old_report(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     monkeypatch.setattr(Path, "write_bytes", full)
-    with pytest.raises(InputError, match="cannot be written \(No space left on device\)"):
+    with pytest.raises(InputError, match=r"cannot be written \(No space left on device\)"):
         save([evaluation], tmp_path)
     assert (tmp_path / "report.html").read_text() == "old"
     assert not list(tmp_path.glob(".*"))

@@ -32,7 +32,9 @@ def shown(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch, *, visible: bool
 
 
 def test_a_log_gets_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    expected = "epoch 2/9 train_loss 0.5000 train_accuracy 0.7500 val_loss 0.6000 val_accuracy 0.7000 1,234 images/s 2.5 s"
+    expected = (
+        "epoch 2/9 train_loss 0.5000 train_accuracy 0.7500 val_loss 0.6000 val_accuracy 0.7000 1,234 images/s 2.5 s"
+    )
     assert shown(io.StringIO(), monkeypatch) == expected + "\n"
 
 

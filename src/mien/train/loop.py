@@ -73,6 +73,7 @@ def train(recipe: Recipe, data: Path, out: Path, *, kind: str | None = None, dev
             },
             "mean": mean,
             "std": std,
+            "parameters": prepare.parameters(recipe),
             "device": prepare.device_name(place),
             "processes": distributed.WORLD,
             "threads": torch.get_num_threads(),

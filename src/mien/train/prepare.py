@@ -9,6 +9,7 @@ import torch
 from mien import datasets
 from mien.datasets import Samples
 from mien.errors import InputError
+from mien.models import create
 from mien.recipes import Recipe
 from mien.train import distributed
 
@@ -40,8 +41,7 @@ def read(recipe: Recipe, data: Path, kind: str | None) -> dict[str, Samples]:
             channels=recipe.channels,
             targets=recipe.targets,
             classes=recipe.classes,
-            seed=recipe.seed,
-        )
+        )  # not with recipe.seed: splits that we make stay the same whatever the seed, for `mien evaluate` makes them again
 
     return {split: read(split) for split in ("train", "validation")}
 
@@ -58,3 +58,10 @@ def scaling(recipe: Recipe, samples: Samples) -> tuple[list[float], list[float]]
         float(np.average((levels - mean) ** 2, weights=count) ** 0.5) for mean, count in zip(means, counts, strict=True)
     ]
     return means, [max(spread, 1e-3) for spread in spreads]
+
+
+def parameters(recipe: Recipe) -> int:
+    """Return how many weights the recipe's network learns, without making them."""
+    with torch.device("meta"):
+        model = create(recipe.model, classes=len(recipe.classes), channels=recipe.channels, size=recipe.size)
+    return sum(weights.numel() for weights in model.parameters())
