@@ -1,8 +1,24 @@
-"""Input pipeline at 48 x 48 on one core: read a batch, augment, normalise; ours beside PIL + torchvision in a DataLoader.
+"""Input pipeline at 48 x 48 on one core: batch, augment, normalise; ours beside PIL + torchvision in a DataLoader.
 
     OMP_NUM_THREADS=1 taskset -c 0 .venv/bin/python benchmarks/input_pipeline.py
 
-RESULT
+Last result (AMD EPYC, 1 of 2 cores, shared with three other jobs; torch 2; 2,560 pictures, 7 epochs each in turns,
+images/s as mean +- standard deviation, times against 0 workers; 1 worker shares the one core):
+
+    efficientnet-b0, colour DataLoader, 0 workers    1,468 +-    136    1.0 x
+    efficientnet-b0, colour DataLoader, 1 worker     1,172 +-     76    0.8 x
+    efficientnet-b0, colour mien                    10,378 +-  1,270    7.1 x
+    efficientnet-b0, grey   DataLoader, 0 workers    1,459 +-     61    1.0 x
+    efficientnet-b0, grey   DataLoader, 1 worker     1,072 +-     61    0.7 x
+    efficientnet-b0, grey   mien                    14,762 +-  1,282   10.1 x
+    mien, grey              DataLoader, 0 workers      872 +-     69    1.0 x
+    mien, grey              DataLoader, 1 worker       807 +-     86    0.9 x
+    mien, grey              mien                    17,035 +-  2,627   19.5 x
+    resnet9, grey           DataLoader, 0 workers    1,103 +-     80    1.0 x
+    resnet9, grey           DataLoader, 1 worker     1,008 +-     65    0.9 x
+    resnet9, grey           mien                    40,777 +-  6,534   37.0 x
+
+Grey: three equal channels, as the folders of FER2013 are; ours keeps one of them until it normalises.
 """
 
 import argparse
@@ -25,7 +41,7 @@ from mien.recipes import RECIPES, Recipe
 
 
 def blobs(n: int, recipe: Recipe, *, grey: bool) -> Samples:
-    """Return `n` smooth random pictures; three channels of colour, or of grey repeated, where the recipe wants three."""
+    """Return `n` random pictures; with three channels, of colour or of grey repeated, where the recipe wants three."""
     dice = np.random.default_rng(0)
     small = dice.integers(0, 256, (n, 8, 8, 1 if grey or recipe.channels == 1 else 3), dtype=np.uint8)
     images = np.repeat(np.repeat(small, 6, axis=1), 6, axis=2)
@@ -85,14 +101,11 @@ def theirs(samples: Samples, recipe: Recipe, *, workers: int) -> Callable[[int],
     return lambda _: iter(loader)
 
 
-def rates(epochs: Callable[[int], Iterator[Any]], repeats: int) -> list[float]:
-    """Return images/s of each of `repeats` epochs, after one that is not counted."""
-    found = []
-    for epoch in range(repeats + 1):
-        began = time.perf_counter()
-        count = sum(len(images) for images, _ in epochs(epoch))
-        found.append(count / (time.perf_counter() - began))
-    return found[1:]
+def rate(batches: Iterator[Any]) -> float:
+    """Return images/s of one epoch."""
+    began = time.perf_counter()
+    count = sum(len(images) for images, _ in batches)
+    return count / (time.perf_counter() - began)
 
 
 def main() -> None:
@@ -101,22 +114,25 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    print(f"{options.images} pictures, {options.repeats} epochs each, one core; images/s as mean +- standard deviation")
-    for name, grey in (("efficientnet-b0", False), ("efficientnet-b0", True), ("mien", True)):
+    print(f"{options.images} pictures, {options.repeats} epochs each in turns, images/s as mean +- standard deviation")
+    for name, grey in (("efficientnet-b0", False), ("efficientnet-b0", True), ("mien", True), ("resnet9", True)):
         recipe = RECIPES[name]
         samples = blobs(options.images, recipe, grey=grey)
-        label = f"{name}, {'grey' if grey else 'colour'} pictures"
-        baseline = 0.0
-        for kind, epochs in (
-            ("DataLoader, 0 workers", theirs(samples, recipe, workers=0)),
-            ("DataLoader, 1 worker", theirs(samples, recipe, workers=1)),
-            ("mien", ours(samples, recipe)),
-        ):
-            found = rates(epochs, options.repeats)
-            mean = statistics.mean(found)
-            baseline = max(baseline, mean) if kind != "mien" else baseline
-            times = f", {mean / baseline:.1f} x" if kind == "mien" else ""
-            print(f"{label:34}{kind:24}{mean:9,.0f} +- {statistics.stdev(found):6,.0f}{times}", flush=True)
+        kinds = {
+            "DataLoader, 0 workers": theirs(samples, recipe, workers=0),
+            "DataLoader, 1 worker": theirs(samples, recipe, workers=1),
+            "mien": ours(samples, recipe),
+        }
+        for epochs in kinds.values():
+            rate(epochs(0))  # not counted
+        found: dict[str, list[float]] = {kind: [] for kind in kinds}
+        for epoch in range(options.repeats):
+            for kind, epochs in kinds.items():
+                found[kind].append(rate(epochs(epoch + 1)))
+        for kind, rates in found.items():
+            times = statistics.mean(rates) / statistics.mean(found["DataLoader, 0 workers"])
+            spread = f"{statistics.mean(rates):8,.0f} +- {statistics.stdev(rates):6,.0f}"
+            print(f"{name + (', grey' if grey else ', colour'):24}{kind:22}{spread}  {times:5.1f} x", flush=True)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 import math
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 import torch
@@ -14,6 +15,11 @@ from mien import recipes
 from mien.augment import affine, augment, contrast, crop, erase, flip
 from mien.recipes import RECIPES, Recipe
 
+
+def by_recipe(recipe: Recipe, images: Tensor, dice: torch.Generator) -> Tensor:
+    return augment(images, recipe, dice)
+
+
 KINDS: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {
     "flip": lambda images, dice: flip(images, dice, 0.5),
     "affine": lambda images, dice: affine(images, dice, flip=0.5, rotate=30, zoom=0.2, shift=4),
@@ -21,7 +27,7 @@ KINDS: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {
     "pad and crop": lambda images, dice: crop(images, dice, 20, 4),
     "contrast": lambda images, dice: contrast(images, dice, 0.4),
     "erase": lambda images, dice: erase(images, dice, 0.7),
-    **{name: lambda images, dice, recipe=recipe: augment(images, recipe, dice) for name, recipe in RECIPES.items()},
+    **{name: partial(by_recipe, recipe) for name, recipe in RECIPES.items()},
 }
 
 

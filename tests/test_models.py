@@ -144,7 +144,7 @@ def test_resnet9_has_nine_layers_with_weights_and_two_shortcuts() -> None:
         (512, 7),
     ]
     assert layers.count("norm") == 8
-    residual = built("resnet9")[2]
+    residual = built("resnet9").get_submodule("2")
     for parameter in residual.parameters():
         nn.init.zeros_(parameter)
     picture = torch.rand(1, 128, 4, 4)
@@ -162,7 +162,7 @@ def test_names_are_found_or_hinted_at() -> None:
         create("something else", classes=7)
     with pytest.raises(InputError, match="timm has no network 'efficientnet_bo'; did you mean efficientnet_b"):
         create("timm/efficientnet_bo", classes=7)
-    with pytest.raises(InputError, match="timm has no network 'qqqqqq'$"):
+    with pytest.raises(InputError, match=r"timm has no network 'qqqqqq'$"):
         create("timm/qqqqqq", classes=7)
 
 
@@ -179,7 +179,7 @@ def test_an_unreachable_hub_is_one_line(monkeypatch: pytest.MonkeyPatch, error: 
         raise error
 
     monkeypatch.setattr(timm, "create_model", fail)
-    with pytest.raises(InputError, match="weights of efficientnet_b0 cannot be had.*--no-pretrained") as caught:
+    with pytest.raises(InputError, match=r"weights of efficientnet_b0 cannot be had.*--no-pretrained") as caught:
         create("timm/efficientnet_b0", classes=7, pretrained=True)
     assert "\n" not in str(caught.value)
     with pytest.raises(type(error)):  # without the hub it is no matter of the hub
@@ -192,7 +192,7 @@ def test_a_hub_that_does_not_answer_is_given_up_at_once(monkeypatch: pytest.Monk
     for name, value in {"ENDPOINT": "http://127.0.0.1:9", "HF_HUB_CACHE": str(tmp_path)}.items():
         monkeypatch.setattr(constants, name, value)
     began = time.monotonic()
-    with pytest.raises(InputError, match="cannot be had.*--no-pretrained") as caught:
+    with pytest.raises(InputError, match=r"cannot be had.*--no-pretrained") as caught:
         create("timm/test_resnet", classes=7, pretrained=True)
     assert time.monotonic() - began < 10
     assert "\n" not in str(caught.value)

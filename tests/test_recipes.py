@@ -112,7 +112,7 @@ def test_every_recipe_tells_where_it_comes_from() -> None:
     ],
 )
 def test_a_contradiction_is_one_line_that_names_the_field(fields: dict[str, Any], words: str) -> None:
-    with pytest.raises(InputError, match="^recipe odd: ") as caught:
+    with pytest.raises(InputError, match=r"^recipe odd: ") as caught:
         Recipe(name="odd", **fields)
     assert words in str(caught.value)
     assert "\n" not in str(caught.value)

@@ -21,7 +21,7 @@ def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Te
     centre, spread = (
         torch.tensor(values, dtype=torch.float32, device=images.device).view(shape) for values in (mean, std)
     )
-    return (images - centre) / spread
+    return (images - centre).div_(spread)
 
 
 class Batches:

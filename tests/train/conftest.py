@@ -34,7 +34,15 @@ def tiny() -> Callable[..., Recipe]:
     """`tiny(name, **fields)`: that recipe on 16 x 16 grey pictures, 3 epochs of 7 steps of 8."""
 
     def cut(name: str, **fields: Any) -> Recipe:
-        small = {"classes": FER2013, "size": 16, "channels": 1, "crop": 0, "pad": 0, "batch": 8, "epochs": 3}
+        small: dict[str, Any] = {
+            "classes": FER2013,
+            "size": 16,
+            "channels": 1,
+            "crop": 0,
+            "pad": 0,
+            "batch": 8,
+            "epochs": 3,
+        }
         return replace(RECIPES[name], **small | {"pretrained": False} | fields)
 
     return cut

@@ -13,11 +13,11 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from mien import batches, recipes
+from mien.batches import normalise
 from mien.models import create
 from mien.recipes import Recipe
 from mien.train import distributed, loop, train
 from mien.train.run import Run
-
 
 DOUBLE = """
 import runpy
@@ -34,16 +34,16 @@ def test_two_processes_under_torchrun_equal_one(
 ) -> None:
     """After 14 steps in double precision, weights agree to 1e-12 of their size, losses (float32 sums) to 1e-5.
 
-    In single precision they agree to 1e-5 until a ReLU's input comes so near to 0 that the order of a sum decides its sign.
+    In single precision they agree to 1e-5 until a ReLU's input is so near 0 that the order of a sum decides its sign.
     """
     recipe = tiny("mien", epochs=2)
     own, driver = tmp_path / "own.json", tmp_path / "driver.py"
     own.write_text(json.dumps(recipes.to_dict(recipe)))
     driver.write_text(DOUBLE + 'runpy.run_module("mien", run_name="__main__")')
-    monkeypatch.setattr(loop, "create", loop.create)  # so that what DOUBLE does here is undone
-    monkeypatch.setattr(batches, "normalise", batches.normalise)
-    exec(DOUBLE, {})
-    train(recipe, fer2013, tmp_path / "one", device="cpu")
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "create", lambda *names, **facts: create(*names, **facts).double())
+        patch.setattr(batches, "normalise", lambda *arguments: normalise(*arguments).double())
+        train(recipe, fer2013, tmp_path / "one", device="cpu")
     program = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(driver)]
     arguments = ["train", str(own), "--data", str(fer2013), "--out", str(tmp_path / "two"), "--device", "cpu"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}

@@ -4,7 +4,7 @@ import json
 import os
 import resource
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -50,11 +50,12 @@ def test_a_disk_that_refuses_leaves_the_old_file(tmp_path: Path) -> None:
     small, large = nn.Linear(3, 3), nn.Linear(100, 100)
     run.save_weights("last", small)
     write(tmp_path / "resume.pt", b"old")
-    for save in (
+    saves: list[Callable[[], None]] = [
         lambda: run.save_weights("last", large),
         lambda: run.save_state({"model": large.state_dict()}),
         lambda: run.record({"epoch": 1, "text": "x" * 2000}),
-    ):
+    ]
+    for save in saves:
         with pytest.raises(InputError, match=f"File too large; what was saved before is whole.*mien resume {tmp_path}"):
             save()
     assert {path.name for path in tmp_path.iterdir()} == {"last.safetensors", "resume.pt"}
@@ -77,7 +78,7 @@ def test_whatever_the_disk_says_is_passed_on_in_one_line(
 
 
 def test_weights_keep_their_values_in_any_layout(tmp_path: Path) -> None:
-    model = nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    model = nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
     Run(tmp_path).save_weights("best", model)
     found = load_file(tmp_path / "best.safetensors")
     assert found.keys() == {"weight", "bias"}
@@ -106,7 +107,7 @@ def test_a_run_is_created_opened_and_described(tmp_path: Path) -> None:
     ],
 )
 def test_a_folder_that_is_no_run_is_told(tmp_path: Path, text: str, words: str) -> None:
-    with pytest.raises(InputError, match="no run; expected a folder with a recipe.json"):
+    with pytest.raises(InputError, match=r"no run; expected a folder with a recipe\.json"):
         Run.open(tmp_path)
     (tmp_path / "recipe.json").write_text(text)
     with pytest.raises(InputError, match=words):

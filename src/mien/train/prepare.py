@@ -41,7 +41,7 @@ def read(recipe: Recipe, data: Path, kind: str | None) -> dict[str, Samples]:
             channels=recipe.channels,
             targets=recipe.targets,
             classes=recipe.classes,
-        )  # not with recipe.seed: splits that we make stay the same whatever the seed, for `mien evaluate` makes them again
+        )  # not with recipe.seed: splits that we make stay as they are, for `mien evaluate` makes them again
 
     return {split: read(split) for split in ("train", "validation")}
 

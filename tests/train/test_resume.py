@@ -1,0 +1,243 @@
+"""Stopped in every way there is, a run goes on to the same bits; what it cannot go on from is told."""
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from mien import recipes
+from mien.cli import main
+from mien.errors import InputError
+from mien.recipes import Recipe
+from mien.train import Interrupted, loop, resume, train
+from mien.train.loop import Loop
+from mien.train.run import Run
+from tests import drawn
+from tests.train.runs import assert_same, figures
+
+Tiny = Callable[..., Recipe]
+
+CASES: dict[str, dict[str, Any]] = {  # what has state of its own to lose
+    "mien": {"label_smoothing": 0.1},  # SGD with momentum, one-cycle, an average, every augmentation
+    "three-class": {"patience": 0, "lr": 1e-2},  # dropout, Adam, plateau falling at once
+    "resnet9": {"crop": 12, "pad": 2, "epochs": 2},  # crops, clipping, Adam with decay and one-cycle
+}
+
+
+KILLED = """
+import os, signal, sys
+from mien.cli import main
+from mien.train import loop, run
+where, at = sys.argv[1], int(sys.argv[2])
+loop.SAVE_SECONDS = loop.SYNC_SECONDS = 0.0
+owner, name = {"step": (loop.Loop, "_step"), "fsync": (run.os, "fsync")}[where]
+original, calls = getattr(owner, name), 0
+def die(*arguments):
+    global calls
+    calls += 1
+    if calls == at:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return original(*arguments)
+setattr(owner, name, die)
+main(sys.argv[3:])
+"""
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("name", "where", "at"),
+    [
+        ("mien", "fsync", 13),  # while a checkpoint is being written, in the second epoch
+        ("three-class", "step", 11),  # between two checkpoints, in the second epoch
+        ("resnet9", "fsync", 10),  # at the end of the first, between its weights and its line in the metrics
+    ],
+)
+def test_killed_at_any_moment_it_goes_on_to_the_same_bits(
+    tiny: Tiny, fer2013: Path, tmp_path: Path, name: str, where: str, at: int
+) -> None:
+    recipe = tiny(name, **CASES[name])
+    train(recipe, fer2013, tmp_path / "whole", device="cpu")
+    own = tmp_path / "own.json"
+    own.write_text(json.dumps(recipes.to_dict(recipe)))
+    killed = tmp_path / "killed"
+    arguments = ["train", str(own), "--data", str(fer2013), "--out", str(killed), "--device", "cpu", "--threads", "1"]
+    process = subprocess.run([sys.executable, "-c", KILLED, where, str(at), *arguments], capture_output=True, text=True)
+    assert process.returncode == -signal.SIGKILL, process.stderr
+    state = Run(killed).load_state(torch.device("cpu"))
+    assert state is not None
+    assert state["step"] == {"mien": 7, "three-class": 10, "resnet9": 6}[name]
+    resume(killed, device="cpu")
+    assert_same(killed, tmp_path / "whole")
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("name", "step"), [("mien", 3), ("mien", 7), ("three-class", 11)])
+def test_ctrl_c_saves_and_says_how_to_go_on(
+    tiny: Tiny,
+    fer2013: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    number: signal.Signals,
+    name: str,
+    step: int,
+) -> None:
+    recipe = tiny(name, **CASES[name])
+    own = tmp_path / "own.json"
+    own.write_text(json.dumps(recipes.to_dict(recipe)))
+    train(recipe, fer2013, tmp_path / "whole", device="cpu")
+    handlers = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+    run = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(loop, "SYNC_SECONDS", 0.0)
+        take = Loop._step
+
+        def interrupted(self: Loop, *arguments: Any) -> None:
+            take(self, *arguments)
+            if self.step == step:
+                os.kill(os.getpid(), number)
+
+        patch.setattr(Loop, "_step", interrupted)
+        with pytest.raises(SystemExit) as caught:
+            main(["train", str(own), "--data", str(fer2013), "--out", str(run), "--device", "cpu"])
+    assert caught.value.code == 130
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines()[-1].startswith("mien: stopped ")
+    assert captured.err.endswith(f"go on with: mien resume {run}\n")
+    assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == handlers
+    state = Run(run).load_state(torch.device("cpu"))
+    assert state is not None
+    assert state["step"] == step
+    with pytest.raises(SystemExit) as caught:
+        main(["resume", str(run), "--device", "cpu"])
+    assert caught.value.code == 0
+    captured = capsys.readouterr()
+    assert captured.out == f"{run}\n"
+    assert f"going on at {step}" in captured.err
+    assert_same(run, tmp_path / "whole")
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_second_ctrl_c_ends_at_once_but_an_echo_of_the_first_does_not(
+    tiny: Tiny, fer2013: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0.0, 0.5, 2.0])
+    take = Loop._step
+    monkeypatch.setattr("mien.train.loop.time.monotonic", lambda: next(clock))
+
+    def interrupted(self: Loop, *arguments: Any) -> None:
+        take(self, *arguments)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(Loop, "_step", interrupted)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        train(tiny("mien"), fer2013, tmp_path / "run", device="cpu")
+    assert not isinstance(caught.value, Interrupted)
+    assert next(clock, None) is None  # all three were seen
+    resume_state = Run(tmp_path / "run").load_state(torch.device("cpu"))
+    assert resume_state is None  # nothing was saved yet, and nothing is torn
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("file", ["best.safetensors", "metrics.jsonl", "resume.pt"])
+def test_a_full_disk_is_one_line_and_the_last_checkpoint_goes_on(
+    tiny: Tiny, fer2013: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    recipe = tiny("mien")
+    train(recipe, fer2013, tmp_path / "whole", device="cpu")
+    out, sync, filled = tmp_path / "run", os.fsync, False
+
+    def full(descriptor: int) -> None:
+        nonlocal filled
+        if Path(f"/proc/self/fd/{descriptor}").readlink().name == f".{file}.part" and (out / file).exists():
+            filled = True
+            raise OSError(28, "No space left on device")
+        sync(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(InputError, match=r"No space left on device.*mien resume") as caught:
+            train(recipe, fer2013, out, device="cpu")
+    assert filled
+    assert "\n" not in str(caught.value)
+    assert not list(out.glob(".*"))  # nothing half written takes up the room
+    resume(out, device="cpu")
+    assert_same(out, tmp_path / "whole")
+
+
+@pytest.fixture
+def stopped(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: None
+) -> Path:  # beside data of its own, which tests may change
+    """A run stopped after its first epoch, in tmp_path/run; its data lies in tmp_path/data."""
+    drawn.write_fer2013(tmp_path / "data" / "fer2013.csv", drawn.faces(77), ["Training"] * 56 + ["PublicTest"] * 21)
+    with monkeypatch.context() as patch:
+        patch.setattr(Loop, "_stopped_early", lambda self: self.step >= 7)
+        train(tiny("mien", epochs=2), tmp_path / "data", tmp_path / "run", device="cpu")
+    return tmp_path / "run"
+
+
+def test_changed_data_is_refused(stopped: Path, tmp_path: Path) -> None:
+    usage = ["Training"] * 56 + ["PublicTest"] * 21
+    samples = drawn.faces(77)
+    images = samples.images.copy()
+    images[76, :3, :3] ^= 128  # a corner of one validation picture
+    drawn.write_fer2013(tmp_path / "data" / "fer2013.csv", replace(samples, images=images), usage)
+    with pytest.raises(InputError, match=r"the validation split has changed since .* began; train anew"):
+        resume(stopped, device="cpu")
+    (tmp_path / "data" / "fer2013.csv").unlink()
+    with pytest.raises(InputError, match="data"):
+        resume(stopped, device="cpu")
+
+
+def test_a_torn_line_of_metrics_is_written_anew(stopped: Path) -> None:
+    path = stopped / "metrics.jsonl"
+    line = path.read_text()
+    path.write_text(line + line.replace('"epoch": 1', '"epoch": 2')[:50])
+    assert [row["epoch"] for row in Run(stopped).metrics()] == [1]
+    resume(stopped, device="cpu")
+    assert [json.loads(row)["epoch"] for row in path.read_text().splitlines()] == [1, 2]
+
+
+class Bomb:
+    """A pickle that makes a file when it is loaded."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.target,)
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_a_pickle_bomb_does_not_go_off(stopped: Path, tmp_path: Path, wrapped: bool) -> None:
+    bomb, target = Bomb(tmp_path / "gone off"), stopped / "resume.pt"
+    if wrapped:
+        torch.save({"step": bomb}, target)
+    else:
+        target.write_bytes(pickle.dumps(bomb))
+    with pytest.raises(InputError, match=r"resume\.pt: cannot be read") as caught:
+        resume(stopped, device="cpu")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "gone off").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 torn"])
+def test_a_damaged_checkpoint_is_told(stopped: Path, content: bytes) -> None:
+    (stopped / "resume.pt").write_bytes(content)
+    with pytest.raises(InputError, match=r"resume\.pt: cannot be read.*delete it to start the run from its beginning"):
+        resume(stopped, device="cpu")
+    (stopped / "resume.pt").unlink()
+    resume(stopped, device="cpu")
+    assert [row["epoch"] for row in figures(stopped)] == [1, 2]
