@@ -35,7 +35,8 @@ def finished(path: Path, recipe: Recipe) -> nn.Module:
     with torch.no_grad():
         model(torch.rand(4, recipe.channels, recipe.size, recipe.size))
     mean, std = [0.5, 0.4, 0.3][: recipe.channels], [0.25, 0.2, 0.3][: recipe.channels]
-    run = Run.create(path, {"recipe": recipes.to_dict(recipe), "data": {}, "mean": mean, "std": std})
+    run = Run.reserve(path)
+    run.describe({"recipe": recipes.to_dict(recipe), "data": {}, "mean": mean, "std": std})
     run.save_weights("best", model)
     return model.eval()
 

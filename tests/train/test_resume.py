@@ -201,6 +201,29 @@ def test_changed_data_is_refused(stopped: Path, tmp_path: Path) -> None:
         resume(stopped, device="cpu")
 
 
+@pytest.mark.usefixtures("quick")
+def test_a_hub_is_asked_once_and_leaves_no_run_behind_where_it_fails(
+    tiny: Tiny, fer2013: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    def create(name: str, *, pretrained: bool = False, **facts: Any) -> torch.nn.Module:
+        asked.append(pretrained)
+        if len(asked) == 1:
+            raise InputError("the ImageNet weights cannot be had")
+        return original("mien", **facts)
+
+    recipe = tiny("efficientnet-b0", pretrained=True, epochs=1)
+    original = loop.create  # type: ignore[attr-defined]
+    monkeypatch.setattr("mien.train.loop.create", create)
+    monkeypatch.setattr("mien.train.prepare.parameters", lambda _: 0)
+    with pytest.raises(InputError, match="cannot be had"):
+        train(recipe, fer2013, tmp_path / "run", device="cpu")
+    train(recipe, fer2013, tmp_path / "run", device="cpu")  # the same folder is free for the next try
+    resume(tmp_path / "run", device="cpu")
+    assert asked == [True, True, False]
+
+
 def test_a_torn_line_of_metrics_is_written_anew(stopped: Path) -> None:
     path = stopped / "metrics.jsonl"
     line = path.read_text()

@@ -86,16 +86,16 @@ def test_weights_keep_their_values_in_any_layout(tmp_path: Path) -> None:
 
 
 def test_a_run_is_created_opened_and_described(tmp_path: Path) -> None:
-    run = Run.create(tmp_path / "deep" / "run", DESCRIPTION)
+    run = Run.reserve(tmp_path / "deep" / "run")
+    assert Run.reserve(tmp_path / "deep" / "run") == run  # an empty folder is as good as none
+    run.describe(DESCRIPTION)
     assert Run.open(tmp_path / "deep" / "run") == run
     assert run.description == json.loads(json.dumps(DESCRIPTION))
     assert run.recipe == RECIPES["mien"]
     assert run.metrics() == []
     assert run.load_state(torch.device("cpu")) is None
     with pytest.raises(InputError, match="exists and is not empty"):
-        Run.create(tmp_path / "deep" / "run", DESCRIPTION)
-    (tmp_path / "empty").mkdir()
-    Run.create(tmp_path / "empty", DESCRIPTION)  # an empty folder is as good as none
+        Run.reserve(tmp_path / "deep" / "run")
 
 
 @pytest.mark.parametrize(

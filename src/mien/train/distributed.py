@@ -3,11 +3,11 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import torch
 import torch.distributed as dist
 from torch import Tensor, nn
-from torch.distributed.nn.functional import all_reduce
 from torch.nn.parallel import DistributedDataParallel
 
 RANK, LOCAL_RANK, WORLD = (
@@ -59,6 +59,18 @@ def total(values: Tensor) -> Tensor:
     return values
 
 
+class Sum(torch.autograd.Function):
+    """`total` that passes gradients on: each process's loss depends on every process's values."""
+
+    @staticmethod
+    def forward(_: Any, values: Tensor) -> Tensor:
+        return total(values.clone())
+
+    @staticmethod
+    def backward(_: Any, *gradients: Tensor) -> Tensor:
+        return total(gradients[0].clone())
+
+
 class SyncBatchNorm(nn.modules.batchnorm._BatchNorm):
     """Batch norm over all processes' shares (of equal size) for the CPU; torch's own knows only GPUs."""
 
@@ -70,9 +82,9 @@ class SyncBatchNorm(nn.modules.batchnorm._BatchNorm):
             return super().forward(input)
         axes = [0, *range(2, input.ndim)]
         shape = [1, -1, *[1] * (input.ndim - 2)]
-        mean = all_reduce(input.mean(axes)) / WORLD  # type: ignore[no-untyped-call]
+        mean = Sum.apply(input.mean(axes)) / WORLD
         centred = input - mean.view(shape)
-        variance = all_reduce(centred.square().mean(axes)) / WORLD  # type: ignore[no-untyped-call]
+        variance = Sum.apply(centred.square().mean(axes)) / WORLD
         with torch.no_grad():
             count = input.numel() / input.shape[1] * WORLD
             assert self.running_mean is not None

@@ -59,6 +59,7 @@ def train(recipe: Recipe, data: Path, out: Path, *, kind: str | None = None, dev
     """
     place = prepare.device(device)
     with distributed.process_group(place):
+        run = Run.reserve(out) if distributed.RANK == 0 else Run(out)
         parts = prepare.read(recipe, data, kind)
         mean, std = prepare.scaling(recipe, parts["train"])
         description = {
@@ -86,8 +87,10 @@ def train(recipe: Recipe, data: Path, out: Path, *, kind: str | None = None, dev
                 "python": platform.python_version(),
             },
         }
-        run = Run.create(out, description) if distributed.RANK == 0 else Run(out)
-        return Loop(run, recipe, parts, mean, std, place).fit()
+        loop = Loop(run, recipe, parts, mean, std, place)
+        if loop.leads:
+            run.describe(description)
+        return loop.fit()
 
 
 def resume(path: Path, *, device: str = "auto") -> Path:
@@ -136,12 +139,13 @@ class Loop:
             )
             for part in (parts["train"], parts["validation"])
         )
+        state = run.load_state(device)
         model = create(
             recipe.model,
             classes=len(recipe.classes),
             channels=recipe.channels,
             size=recipe.size,
-            pretrained=recipe.pretrained,
+            pretrained=recipe.pretrained and state is None,
         )
         model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.model: nn.Module = distributed.synchronise_norms(model, device)
@@ -161,7 +165,8 @@ class Loop:
         self.bad_step = torch.tensor(-1, device=device)  # the first with a loss that is no number
         self.seconds = 0.0  # the epoch's, over all its sittings
         self.stopping = False
-        self._restore()
+        if state:
+            self._restore(state)
         forward = distributed.share(self.model, device)
         self.forward: Callable[[Tensor], Tensor] = torch.compile(forward) if device.type == "cuda" else forward
 
@@ -337,10 +342,7 @@ class Loop:
                 }
             )
 
-    def _restore(self) -> None:
-        state = self.run.load_state(self.device)
-        if state is None:
-            return
+    def _restore(self, state: dict[str, Any]) -> None:
         self.step, self.best, self.stale, self.seconds = state["step"], state["best"], state["stale"], state["seconds"]
         self.lowest_loss = state["lowest_loss"]
         self.model.load_state_dict(state["model"])
@@ -364,7 +366,8 @@ class Loop:
                     raise KeyboardInterrupt
                 return
             self.stopping, first = True, time.monotonic()
-            print("\nstopping after this step (Ctrl-C again: at once, without saving)", file=sys.stderr, flush=True)
+            if self.leads:
+                print("\nstopping after this step (Ctrl-C again: at once, without saving)", file=sys.stderr, flush=True)
 
         before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
         try:

@@ -41,8 +41,8 @@ class Run:
     path: Path
 
     @classmethod
-    def create(cls, path: Path, description: dict[str, Any]) -> "Run":
-        """Make a new folder with its recipe.json. InputError where a run stands already."""
+    def reserve(cls, path: Path) -> "Run":
+        """Make a new folder. InputError where a run, or anything else, stands already."""
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise InputError(
                 f"{path}: exists and is not empty; go on with: mien resume {path}, or choose another --out"
@@ -51,15 +51,18 @@ class Run:
             path.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise InputError(f"{path}: cannot be made ({error.strerror}); choose another --out") from None
-        write(path / "recipe.json", (json.dumps(description, indent=2) + "\n").encode())
         return cls(path)
 
     @classmethod
     def open(cls, path: Path) -> "Run":
-        """Open a folder that `create` made."""
+        """Open a folder that `describe` has been called on."""
         if not (path / "recipe.json").is_file():
             raise InputError(f"{path}: no run; expected a folder with a recipe.json, as mien train makes")
         return cls(path)
+
+    def describe(self, description: dict[str, Any]) -> None:
+        """Write recipe.json, which makes the folder a run."""
+        write(self.path / "recipe.json", (json.dumps(description, indent=2) + "\n").encode())
 
     @property
     def description(self) -> dict[str, Any]:
