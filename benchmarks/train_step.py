@@ -6,11 +6,11 @@ Both: timm's efficientnet_b0 without pretrained weights, 48 x 48 x 3, batch 32, 
 degrees. Plain: PIL + torchvision transforms, DataLoader without workers, contiguous format, Adam as it comes. Ours:
 `mien.train.loop.Loop`: channels last, fused Adam, the bookkeeping of a run included.
 
-Last result (AMD EPYC, 1 of 2 cores, shared with three other jobs; 7 x 3 steps in turns, ms per step as mean +- standard
-deviation):
+Last result (AMD EPYC, 1 of 2 cores, beside three other jobs; --steps 3, so 7 x 3 steps in turns; ms a step as mean +-
+standard deviation; 830 +- 44 against 765 +- 72, 1.09 x, on an hour less busy):
 
-    DataLoader loop       830 +-   44  1.00 x
-    mien                  765 +-   72  1.09 x
+    DataLoader loop      1427 +-   45  1.00 x
+    mien                 1207 +-   31  1.18 x
 """
 
 import argparse

@@ -26,9 +26,11 @@ from mien.train import loop
 create, normalise = loop.create, batches.normalise
 loop.create = lambda *names, **facts: create(*names, **facts).double()
 batches.normalise = lambda *arguments: normalise(*arguments).double()
+loop.export = loop.draw_curves = lambda *_: None
 """
 
 
+@pytest.mark.usefixtures("quick")
 def test_two_processes_under_torchrun_equal_one(
     tiny: Callable[..., Recipe], fer2013: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -59,7 +61,6 @@ def test_two_processes_under_torchrun_equal_one(
     weights = [load_file(run.path / "last.safetensors") for run in (one, two)]
     for name, value in weights[0].items():
         assert float((value - weights[1][name]).abs().max()) <= 1e-12 * max(1, float(value.abs().max())), name
-    assert (tmp_path / "two" / "model.onnx").is_file()
 
 
 @pytest.fixture
