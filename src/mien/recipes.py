@@ -54,6 +54,8 @@ class Recipe:
     scaling: Literal["unit", "measured"] = "unit"
     """unit: pixels / 255. measured: then less the training part's mean, over its deviation, per channel."""
 
+    holdout: float = 0.1
+    """Share that becomes the validation part where the dataset has none."""
     margin: float = 0.1
     """What recognition adds to a detected box on every side, in parts of its side, to meet the crops trained on."""
 
@@ -121,7 +123,7 @@ class Recipe:
             demand(getattr(self, name) >= least, f"{name} {getattr(self, name)} must be at least {least}")
         for name in ("flip", "erase"):
             demand(0 <= getattr(self, name) <= 1, f"{name} {getattr(self, name)} must lie in 0..1")
-        for name in ("label_smoothing", "ema", "zoom", "contrast", "margin"):
+        for name in ("label_smoothing", "ema", "zoom", "contrast", "margin", "holdout"):
             demand(0 <= getattr(self, name) < 1, f"{name} {getattr(self, name)} must lie in 0..1, 1 excluded")
         for name in (
             "rotate",
@@ -173,7 +175,7 @@ _publish(
     About(
         source="EfficientNet-B0 (Tan & Le 2019) on Kaggle's face-expression-recognition-dataset",
         dataset="folder",
-        cost="published: 13 minutes an epoch",
+        cost="published: 13 minutes an epoch; here: 5 minutes an epoch on one CPU core",
         expected="published: validation accuracy 0.6569, train loss 0.53, from ImageNet weights",
     ),
 )
@@ -192,8 +194,8 @@ _publish(
     About(
         source="a three-class CNN for a Kaggle leaderboard: angry, happy, neutral",
         dataset="arrays",
-        cost="",
-        expected="0.76696, the leaderboard's pass mark",
+        cost="18 epochs of 2 minutes on one CPU core, shared",
+        expected="0.76696, the leaderboard's pass mark; 0.7765 on the PublicTest part, n = 1,969, 1 seed",
     ),
 )
 _publish(
@@ -216,8 +218,8 @@ _publish(
     About(
         source="ResNet9 with one-cycle learning (after Page 2018) on Kaggle's folders",
         dataset="folder",
-        cost="",
-        expected="",
+        cost="half an hour an epoch on one CPU core, shared",
+        expected="@PENDING@",
     ),
 )
 _publish(
@@ -225,8 +227,8 @@ _publish(
     About(
         source="a CNN with 5x5 filters on fer2013.csv",
         dataset="fer2013",
-        cost="",
-        expected="",
+        cost="half an hour an epoch on one CPU core: 20 epochs want a GPU",
+        expected="none published; 0.4051 on PublicTest after 250 steps, n = 3,589, 1 seed",
     ),
 )
 _publish(
@@ -234,8 +236,8 @@ _publish(
     About(
         source="a small CNN on muxspace/facial_expressions",
         dataset="legend",
-        cost="",
-        expected="",
+        cost="10 epochs of 44 seconds on one CPU core, shared",
+        expected="none published; 0.6548 on persons not trained on, n = 1,402, 1 seed (always neutral: 0.4579)",
     ),
 )
 _publish(
@@ -263,8 +265,8 @@ _publish(
     About(
         source="ours: a small residual network (He et al. 2016), one-cycle learning, label smoothing, weight averaging",
         dataset="fer2013",
-        cost="",
-        expected="",
+        cost="28 epochs of 136 seconds on one CPU core",
+        expected="0.6715 on PublicTest, single view, n = 3,589, 1 seed",
     ),
 )
 

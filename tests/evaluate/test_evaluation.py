@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from mien import datasets
 from mien.datasets.labels import FER2013, FERPLUS, LEGEND, THREE
 from mien.errors import InputError
 from mien.evaluate import Data, evaluate, measure
 from mien.evaluate.evaluation import align
 from mien.predict import Session
 
+from ..drawn import faces, write_fer2013
 from .conftest import MakeModel, MakeSamples, draw
 
 
@@ -188,3 +190,15 @@ def test_real_data_of_every_kind_is_scored(make_model: MakeModel, real_data: Pat
         "sad",
         "surprise",
     ]
+
+
+def test_a_runs_own_holdout_decides_what_is_scored_as_validation(make_model: MakeModel, tmp_path: Path) -> None:
+    data = write_fer2013(tmp_path / "data" / "fer2013.csv", faces(70)).parent
+    run = tmp_path / "run"
+    make_model(run / "model.onnx")
+    assert evaluate(run, data).scores.n == 7
+    (run / "recipe.json").write_text(json.dumps({"recipe": {"holdout": 0.3}}))
+    assert evaluate(run, data).scores.n == 21
+    assert evaluate(run, data, holdout=0.2).scores.n == 14
+    trained = datasets.read(data, "train", holdout=0.3)
+    assert not set(evaluate(run, data).samples.ids) & set(trained.ids)

@@ -19,6 +19,7 @@ def evaluate(
     targets: Literal["label", "majority", "plurality", "distribution"] = "label",
     classes: str | None = None,
     merge: Literal["drop", "contempt-as-disgust", "contempt-as-neutral"] = "drop",
+    holdout: float | None = None,
     out: Path | None = None,
     json: bool = False,
 ) -> None:
@@ -41,6 +42,7 @@ def evaluate(
         targets: Which labels, where the dataset has FER+ votes.
         classes: What the integers of arrays mean, as fer2013 or alphabetical; elsewhere, the taxonomy to score.
         merge: How contempt is folded where wanted; drop leaves out what one side lacks.
+        holdout: The validation share where the dataset has no such split; that of the model's run by default.
         out: Where the scores and the report are written instead.
         json: Print one JSON object instead of tables; of both views, the mirrored one is under flip.
     """
@@ -52,7 +54,9 @@ def evaluate(
     run = Path(model) if model != "default" and Path(model).is_dir() else None
     folder = out or run
     found = [
-        evaluate(model, data, split, tta=view, kind=kind, targets=targets, classes=classes, merge=merge)
+        evaluate(
+            model, data, split, tta=view, kind=kind, targets=targets, classes=classes, merge=merge, holdout=holdout
+        )
         for view in views
     ]
     written = save(found, folder, metrics=run / "metrics.jsonl" if run else None) if folder else []

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien import datasets
+from mien import datasets, recipes
 from mien.datasets import Samples
 from mien.datasets import labels as taxonomy
 from mien.errors import InputError
@@ -120,6 +120,7 @@ def evaluate(
     targets: str = "label",
     classes: str | None = None,
     merge: str = "drop",
+    holdout: float | None = None,
 ) -> Evaluation:
     """Score the exported ONNX of `model` on one split of the dataset at `data`.
 
@@ -132,6 +133,8 @@ def evaluate(
         targets: which labels a dataset with votes gives.
         classes: as `mien.datasets.read` has it: what the integers of arrays mean; elsewhere, the classes to score.
         merge: a name of `labels.MERGES`: how classes are folded that names alone do not match.
+        holdout: the validation share where the dataset has no such split; None takes that of the model's run, so that
+            nothing it was trained on is scored as validation.
 
     Raises:
         InputError: no such model or data, fewer than two classes in common, or nothing left to score.
@@ -139,8 +142,14 @@ def evaluate(
     session = Session(model)
     kind = kind or datasets.detect(data, targets)
 
+    beside = session.path.with_name("recipe.json")
+    if holdout is None and beside.is_file():
+        holdout = recipes.from_json(beside).holdout
+
     def read(size: int, channels: int) -> Samples:
-        return datasets.read(data, split, kind=kind, size=size, channels=channels, targets=targets, classes=classes)
+        return datasets.read(
+            data, split, kind=kind, size=size, channels=channels, targets=targets, classes=classes, holdout=holdout
+        )
 
     size, channels = session.info.size, len(session.info.mean)
     samples = read(size, channels)

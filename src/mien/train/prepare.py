@@ -41,6 +41,7 @@ def read(recipe: Recipe, data: Path, kind: str | None) -> dict[str, Samples]:
             channels=recipe.channels,
             targets=recipe.targets,
             classes=recipe.classes,
+            holdout=recipe.holdout,
         )  # not with recipe.seed: splits that we make stay as they are, for `mien evaluate` makes them again
 
     return {split: read(split) for split in ("train", "validation")}
