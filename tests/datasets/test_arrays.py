@@ -92,7 +92,7 @@ def test_a_single_file_of_pictures_has_no_labels(tmp_path: Path) -> None:
 def test_an_order_of_labels_is_never_assumed(tmp_path: Path) -> None:
     save(tmp_path, x=FLAT[:14], y=np.arange(14) % 7)
     with pytest.raises(
-        InputError, match=r"labels 0\.\.6 without names; say which order.*: classes fer2013 or alphabetical"
+        InputError, match=r"labels 0\.\.6 without names; say which order.*: --classes fer2013 or --classes alphabetical"
     ):
         datasets.read(tmp_path)
     assert datasets.read(tmp_path, "all", classes="alphabetical").classes == ALPHABETICAL

@@ -41,6 +41,16 @@ def test_nothing_to_read_is_said(tmp_path: Path) -> None:
         gather([tmp_path / "gone.jpg"])
     with pytest.raises(InputError, match="name at least one"):
         gather([])
+    with pytest.raises(InputError, match="choose another folder for --out"):
+        gather([tmp_path / "in" / ".." / "in", paint(tmp_path / "in" / "x.png")], apart=tmp_path / "in")
+
+
+def test_a_missing_path_does_not_stop_the_others(tmp_path: Path) -> None:
+    gone, there = tmp_path / "gone.jpg", paint(tmp_path / "x.png")
+    photos = list(recognize(Recognizer(detector="none"), list(gather([gone, there]))))
+    assert [photo.path for photo in photos] == [gone, there]
+    assert "gone.jpg: No such file" in photos[0].error
+    assert photos[1].faces
 
 
 def test_copies_of_one_name_are_numbered(tmp_path: Path) -> None:

@@ -216,8 +216,8 @@ def meaning(root: Path, k: int, classes: Sequence[str] | None) -> tuple[str, ...
         return tuple(canonical(name) for name in classes)
     if k in (0, len(THREE)):
         return THREE[:k]
-    known = " or ".join(name for name, names in TAXONOMIES.items() if len(names) == k)
-    hint = f"say which order they are in: classes {known}" if known else "name them in their order as classes"
+    known = " or ".join(f"--classes {name}" for name, names in TAXONOMIES.items() if len(names) == k)
+    hint = f"say which order they are in: {known}" if known else "name them in their order as classes"
     raise InputError(f"{root}: labels 0..{k - 1} without names; {hint}")
 
 

@@ -41,20 +41,24 @@ def gather(paths: Sequence[Path], *, apart: Path | None = None) -> dict[Path, Pa
 
     A file named outright is taken whatever its suffix. Folders are searched to the bottom for `mien.images.SUFFIXES`;
     what begins with a dot, or lies in the folder `apart` (where annotated copies go), is passed over. In the order
-    given, each folder sorted, nothing twice.
+    given, each folder sorted, nothing twice. A path where nothing lies is kept, to be named when its turn comes.
 
     Raises:
-        InputError: no such path, or no picture in any of them.
+        InputError: nothing lies at any path, there is no picture in any, or a folder to be searched lies in `apart`.
     """
     if not paths:
         raise InputError("no photo; name at least one photo or folder")
+    if not any(path.exists() for path in paths):
+        raise InputError(f"{paths[0]}: no such file or folder")
     found: dict[Path, Path] = {}
     for path in paths:
-        if not path.exists():
-            raise InputError(f"{path}: no such file or folder")
         if not path.is_dir():
             found.setdefault(path, Path(path.name))
             continue
+        if apart and _below(path, apart):
+            raise InputError(
+                f"{path}: its pictures would mix with the annotated copies; choose another folder for --out"
+            )
         for file in sorted(path.rglob("*")):
             place = file.relative_to(path)
             hidden = any(part.startswith(".") for part in place.parts)
