@@ -28,6 +28,36 @@ def augment(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tenso
     return images
 
 
+def mix(images: Tensor, targets: Tensor, recipe: Recipe, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Return pictures and float targets [n, k], each blended with those of another picture of the batch.
+
+    The partner is the batch in reverse. A batch is cut (`recipe.cutmix`) or else blended (`recipe.mixup`).
+    """
+    chance = torch.rand(2, generator=generator, device=images.device)
+    if recipe.cutmix and chance[0] < recipe.cutmix:
+        height, width = images.shape[2:]
+        side = torch.sqrt(uniform(images, generator, 0, 1))  # of the rectangle: its area is uniform, Beta(1, 1)
+        left, top = uniform(images, generator, 0, 1, columns=2)[:, :, None].unbind(1)
+        rows, columns = (
+            (torch.arange(length, device=images.device)[None] - start * (1 - side) * length).div(side * length).floor()
+            == 0
+            for length, start in ((height, top), (width, left))
+        )
+        foreign = (rows[:, :, None] & columns[:, None, :]).to(images.dtype)[:, None]
+        share = foreign.mean(dim=(1, 2, 3))[:, None]
+        return torch.lerp(images, images.flip(0), foreign), torch.lerp(targets, targets.flip(0), share)
+    if recipe.mixup:
+        concentration = torch.full((len(images), 2), recipe.mixup, device=images.device)
+        share = torch._sample_dirichlet(concentration, generator)[:, :1]  # Beta(a, a), from this generator
+        return torch.lerp(images, images.flip(0), share[:, :, None, None]), torch.lerp(targets, targets.flip(0), share)
+    return images, targets
+
+
+def shrink(images: Tensor, size: int) -> Tensor:
+    """Return the pictures at size x size, each pixel the mean of what it covers."""
+    return F.interpolate(images, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
+
+
 def uniform(images: Tensor, generator: torch.Generator, low: float, high: float, *, columns: int = 1) -> Tensor:
     """Return [n, columns] drawn from low..high on the batch's device."""
     draws = torch.rand(len(images), columns, generator=generator, device=images.device)

@@ -6,12 +6,13 @@ that a run can go on at any step as if it had never stopped.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 
-from mien.datasets import Samples
 from mien.errors import InputError
 
 
@@ -28,7 +29,8 @@ class Batches:
     """Batches of one split.
 
     Args:
-        samples: all labelled; images [n, h, w] or [n, h, w, 3].
+        images: uint8 [n, h, w] or [n, h, w, 3].
+        targets: int64 [n], all of them classes; or float32 [n, k], shares of each output's classes side by side.
         batch: pictures a step over all processes; a smaller set makes one batch of its own size.
         mean, std: per channel, for pixels in 0..1; every batch is normalised by them.
         rank, world: this process takes every `world`-th picture of a batch, from the `rank`-th on.
@@ -39,7 +41,8 @@ class Batches:
 
     def __init__(
         self,
-        samples: Samples,
+        images: NDArray[np.uint8],
+        targets: NDArray[Any],
         batch: int,
         device: torch.device,
         *,
@@ -49,11 +52,10 @@ class Batches:
         rank: int = 0,
         world: int = 1,
     ) -> None:
-        if len(samples) < 2:
-            raise InputError(f"training needs at least 2 samples of a split; got {len(samples)}")
-        if samples.labels.ndim == 1 and (unlabelled := int((samples.labels < 0).sum())):
-            raise InputError(f"training needs a label for every sample; {unlabelled} of {len(samples)} have none")
-        images = samples.images
+        if len(images) < 2:
+            raise InputError(f"training needs at least 2 samples of a split; got {len(images)}")
+        if targets.ndim == 1 and (unlabelled := int((targets < 0).sum())):
+            raise InputError(f"training needs a label for every sample; {unlabelled} of {len(images)} have none")
         if images.ndim == 3 or ((images[..., 0] == images[..., 1]) & (images[..., 0] == images[..., 2])).all():
             images = images.reshape(*images.shape[:3], -1)[
                 ..., :1
@@ -61,10 +63,10 @@ class Batches:
         self.images = torch.from_numpy(np.array(images)).to(
             device
         )  # uint8 [n, h, w, 1 or 3]; a copy, for the source may be read-only
-        self.labels = torch.from_numpy(np.asarray(samples.labels)).to(device)
-        self.batch = min(batch, len(samples))
+        self.targets = torch.from_numpy(np.asarray(targets)).to(device)
+        self.batch = min(batch, len(images))
         self.mean, self.std, self.seed, self.rank, self.world, self.device = mean, std, seed, rank, world, device
-        self.steps = len(samples) // self.batch
+        self.steps = len(images) // self.batch
 
     def __len__(self) -> int:
         return len(self.images)
@@ -74,11 +76,16 @@ class Batches:
         return int(np.random.SeedSequence((self.seed, *place)).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
     def training(
-        self, epoch: int, *, start: int = 0, augment: Callable[[Tensor, torch.Generator], Tensor]
+        self,
+        epoch: int,
+        *,
+        start: int = 0,
+        augment: Callable[[Tensor, torch.Generator], Tensor],
+        mix: Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]] | None = None,
     ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield this process's (images float [n, c, h, w], labels) of each step of a shuffled epoch, from `start` on.
+        """Yield this process's (images float [n, c, h, w], targets) of each step of a shuffled epoch, from `start` on.
 
-        `augment` sees pictures in 0..1. What is left over at the end of the shuffle, less than a batch, waits for
+        `augment` sees pictures in 0..1, `mix` what it made of them, and their targets. What is left over at the end of the shuffle, less than a batch, waits for
         another epoch. InputError where the processes cannot share a batch evenly.
         """
         if self.batch % self.world:
@@ -91,16 +98,19 @@ class Batches:
             chosen = order[step * self.batch : (step + 1) * self.batch]
             # each process draws for the whole batch and keeps its share: the number of processes changes nothing
             images = augment(self._pixels(chosen), generator.manual_seed(self.seed_of(epoch, step)))
+            targets = self.targets[chosen]
+            if mix:
+                images, targets = mix(images, targets, generator)
             share = slice(self.rank, None, self.world)
             images = normalise(images[share], self.mean, self.std)
-            yield images.contiguous(memory_format=torch.channels_last), self.labels[chosen][share]
+            yield images.contiguous(memory_format=torch.channels_last), targets[share]
 
     def whole(self, *, batch: int = 512) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield this process's share of all pictures once, in order, unaugmented."""
         share = range(self.rank, len(self.images), self.world)
         for start in range(0, len(share), batch):
             chosen = torch.as_tensor(share[start : start + batch], device=self.device)
-            yield normalise(self._pixels(chosen), self.mean, self.std), self.labels[chosen]
+            yield normalise(self._pixels(chosen), self.mean, self.std), self.targets[chosen]
 
     def _pixels(self, chosen: Tensor) -> Tensor:
         """Return those pictures as float [n, 1 or 3, h, w] in 0..1."""

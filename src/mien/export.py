@@ -19,18 +19,20 @@ from mien import images, recipes
 from mien.atomic import replacing
 from mien.errors import InputError
 from mien.models import create
-from mien.predict.session import METADATA_KEY, ModelInfo, Session
+from mien.predict.session import METADATA_KEY, Head, ModelInfo, Session
 
 TOLERANCE = 1e-3  # between the logits of torch and onnxruntime, which sum in other orders
 
 
-def export(run: Path, *, out: Path | None = None, temperature: float = 1.0) -> Path:
+CALIBRATION = "calibration.json"  # in a run: the temperature of each output
+
+
+def export(run: Path, *, out: Path | None = None) -> Path:
     """Write the best weights of a run as an ONNX file with everything that `mien.predict` needs; return its path.
 
     Args:
         run: a folder that `mien.train` made.
         out: where to; run/model.onnx by default.
-        temperature: the logits are divided by it before the softmax.
 
     Raises:
         InputError: no run, no weights yet, or the file does not compute what torch does.
@@ -42,19 +44,23 @@ def export(run: Path, *, out: Path | None = None, temperature: float = 1.0) -> P
     weights = run / "best.safetensors"
     if not weights.is_file():
         raise InputError(f"{run}: no best.safetensors; the run has not finished an epoch (mien resume {run})")
-    model = create(recipe.model, classes=len(recipe.classes), channels=recipe.channels, size=recipe.size)
+    model = create(recipe.model, classes=recipe.width, channels=recipe.channels, size=recipe.size)
     try:
         model.load_state_dict(load_file(weights))
     except (SafetensorError, RuntimeError) as error:
         raise InputError(f"{weights}: not the weights of {recipe.model} ({str(error).partition(chr(10))[0]})") from None
+    fitted = run / CALIBRATION
+    temperatures = json.loads(fitted.read_text(encoding="utf-8")) if fitted.is_file() else {}
     info = ModelInfo(
         labels=recipe.classes,
         size=recipe.size,
         mean=tuple(facts["mean"]),
         std=tuple(facts["std"]),
-        temperature=temperature,
+        temperature=temperatures.get(recipe.targets, 1.0),
         margin=recipe.margin,
         recipe=recipe.name,
+        answers=recipe.targets,
+        heads={head: Head(recipe.outputs[head], temperatures.get(head, 1.0)) for head in recipe.heads},
     )
     out = out or run / "model.onnx"
     with replacing(out) as part:
@@ -64,14 +70,21 @@ def export(run: Path, *, out: Path | None = None, temperature: float = 1.0) -> P
 
 
 def to_onnx(model: nn.Module, info: ModelInfo, path: Path) -> None:
-    """Write a network that maps float [n, channels, size, size] to logits [n, classes], with any n."""
+    """Write a network that maps float [n, channels, size, size] to logits [n, classes], with any n.
+
+    Further outputs follow the answer's, each named after its labelling.
+    """
+    if info.heads:
+        model = Outputs(
+            model, [len(labels) for labels in (info.labels, *(head.labels for head in info.heads.values()))]
+        )
     example = torch.zeros(2, len(info.mean), info.size, info.size)
     with quiet():
         program = torch.onnx.export(
             model,
             (example,),
             input_names=["faces"],
-            output_names=["logits"],
+            output_names=["logits", *info.heads],
             dynamo=True,
             dynamic_shapes=({0: torch.export.Dim("n")},),
         )
@@ -99,9 +112,21 @@ def quiet() -> Iterator[None]:
             logging.disable(logging.NOTSET)
 
 
+class Outputs(nn.Module):
+    """A network whose logits [n, k] come out cut into those of each output."""
+
+    def __init__(self, model: nn.Module, widths: list[int]) -> None:
+        super().__init__()
+        self.model, self.widths = model, widths
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return self.model(images).split(self.widths, 1)  # type: ignore[no-any-return]
+
+
 def check(model: nn.Module, path: Path) -> None:
     """Compare the file's logits with the network's on noise, at two batch sizes. InputError where they differ."""
     session = Session(path)
+    heads = [Session(path, head=head) for head in session.info.heads]
     size, channels = session.info.size, len(session.info.mean)
     pixels = np.random.default_rng(0).integers(0, 256, (5, size, size, channels), dtype=np.uint8)
     for crops in (pixels[:1], pixels):
@@ -109,6 +134,7 @@ def check(model: nn.Module, path: Path) -> None:
         scaled = torch.from_numpy(images.scale(crops, session.info.mean, session.info.std))
         with torch.inference_mode():
             expected = model(scaled).numpy()
-        worst = float(np.abs(session.logits(crops) - expected).max())
+        got = np.concatenate([one.logits(crops) for one in (session, *heads)], axis=1)
+        worst = float(np.abs(got - expected).max())
         if not worst < TOLERANCE * max(1.0, float(np.abs(expected).max())):
             raise InputError(f"{path}: the exported network differs from torch by {worst:g} in its logits")

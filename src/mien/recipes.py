@@ -8,13 +8,14 @@ import difflib
 import json
 import math
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass, fields
+from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from mien.datasets.labels import ALPHABETICAL, FER2013, LEGEND, THREE
+from mien.datasets.labels import ALPHABETICAL, FER2013, FERPLUS, LEGEND, THREE
 from mien.errors import InputError
 
+HEADS = {"label": FER2013, "majority": FERPLUS, "plurality": FERPLUS, "distribution": FERPLUS}  # and their classes
 ONE_SIZE = ("three-class", "three-conv", "vgg-5x5")  # networks whose dense layers are cut to the size of the picture
 
 
@@ -43,6 +44,10 @@ class Recipe:
     """What the outputs stand for, in order."""
     targets: Literal["label", "majority", "plurality", "distribution"] = "label"
     """FER2013's label, or what the FER+ votes say: their majority, plurality, or all of them as a distribution."""
+    heads: tuple[str, ...] = ()
+    """Further labellings of the same faces, learnt beside the answer, each an output of its own: as `targets`."""
+    distinct: bool = False
+    """Leave out training pictures that stand, pixel for pixel, in the validation part as well."""
     model: str = "mien"
     """The network: a name from `mien.models`, or timm/NAME."""
     pretrained: bool = False
@@ -76,6 +81,22 @@ class Recipe:
     erase: float = 0.0
     """Probability of a random rectangle (2 to 20 % of the area) filled with the picture's mean (Zhong et al. 2017)."""
 
+    mixup: float = 0.0
+    """Blend each picture and its target with another's, by a share from Beta(mixup, mixup) (Zhang et al. 2018)."""
+    cutmix: float = 0.0
+    """Probability per batch that a rectangle of each picture, and its share of the target, come from another
+    (Yun et al. 2019)."""
+    early: float = 0.0
+    """Share of the steps, from the first, that see pictures shrunk to `early_size`: cheap steps first."""
+    early_size: int = 32
+    """Pixels on a side while `early`."""
+
+    distill: float = 0.0
+    """Share of the loss that is the divergence from the teachers' answers to the same augmented pictures (Hinton et al.
+    2015; Beyer et al. 2022)."""
+    distill_temperature: float = 2.0
+    """Teachers' and network's logits are divided by it for that."""
+
     batch: int = 64
     """Pictures per step, over all processes together."""
     epochs: int = 20
@@ -102,6 +123,8 @@ class Recipe:
     """Decay per step of an exponential average of the weights, which is what is validated and kept (0: none)."""
     select: Literal["loss", "accuracy", "last"] = "loss"
     """Which epoch's weights are kept: best by validation loss or accuracy, or simply the last."""
+    calibrate: bool = False
+    """Fit the temperature of each output on the validation part when done."""
     seed: int = 0
     """Decides initial weights, order and augmentation."""
 
@@ -118,10 +141,14 @@ class Recipe:
             demand(kind is not float or math.isfinite(value), f"{name} {value} must be a number")
         demand(len(self.classes) >= 2, "needs at least 2 classes")
         demand(len(set(self.classes)) == len(self.classes), f"a class is named twice in {', '.join(self.classes)}")
-        demand(self.lr > 0, f"lr {self.lr} must be above 0")
-        for name, least in (("batch", 2), ("epochs", 1), ("size", 16)):
+        for head in set(self.heads) - set(HEADS):
+            demand(False, f"heads {head!r} must be one of {', '.join(HEADS)}" + hint(head, HEADS))
+        demand(len({self.targets, *self.heads}) == 1 + len(self.heads), "heads repeats a labelling, or targets")
+        for name in ("lr", "distill_temperature"):
+            demand(getattr(self, name) > 0, f"{name} {getattr(self, name)} must be above 0")
+        for name, least in (("batch", 2), ("epochs", 1), ("size", 16), ("early_size", 16)):
             demand(getattr(self, name) >= least, f"{name} {getattr(self, name)} must be at least {least}")
-        for name in ("flip", "erase"):
+        for name in ("flip", "erase", "cutmix", "distill", "early"):
             demand(0 <= getattr(self, name) <= 1, f"{name} {getattr(self, name)} must lie in 0..1")
         for name in ("label_smoothing", "ema", "zoom", "contrast", "margin", "holdout"):
             demand(0 <= getattr(self, name) < 1, f"{name} {getattr(self, name)} must lie in 0..1, 1 excluded")
@@ -133,6 +160,7 @@ class Recipe:
             "max_steps",
             "weight_decay",
             "clip_value",
+            "mixup",
             "patience",
             "early_stop",
             "seed",
@@ -144,12 +172,31 @@ class Recipe:
             self.crop <= self.size + 2 * self.pad,
             f"crop {self.crop} is larger than size {self.size} with pad {self.pad}",
         )
+        demand(
+            not self.early or self.model not in ONE_SIZE,
+            f"{self.model} takes pictures of one size only; early must be 0",
+        )
         cut = self.crop not in (0, self.size) and self.model in ONE_SIZE
         demand(
             not cut,
             f"{self.model} takes pictures of one size only; crop {self.crop} must be 0 or the size, {self.size}",
         )
         demand(not self.pretrained or self.model.startswith("timm/"), "only timm/ networks have pretrained weights")
+
+    @property
+    def outputs(self) -> dict[str, tuple[str, ...]]:
+        """The labellings the network learns, each with its classes; the first is its answer."""
+        return {self.targets: self.classes} | {head: HEADS[head] for head in self.heads}
+
+    @property
+    def width(self) -> int:
+        """Classes of all outputs together."""
+        return sum(map(len, self.outputs.values()))
+
+    @property
+    def soft(self) -> bool:
+        """Whether targets are shares over all outputs' classes rather than one class per picture."""
+        return bool(self.heads or self.mixup or self.cutmix or self.distill)
 
 
 RECIPES: dict[str, Recipe] = {}
@@ -267,6 +314,27 @@ _publish(
         dataset="fer2013",
         cost="28 epochs of 136 seconds on one CPU core",
         expected="0.6715 on PublicTest, single view, n = 3,589, 1 seed",
+    ),
+)
+
+_publish(
+    replace(
+        RECIPES["mien"],
+        name="mien-votes",
+        classes=FERPLUS,
+        targets="distribution",
+        heads=("label",),
+        distinct=True,
+        early=0.6,
+        epochs=50,
+        ema=0.999,
+        calibrate=True,
+    ),
+    About(
+        source="ours: the network of `mien` with two outputs, the FER+ votes (its answer) and FER2013's labels",
+        dataset="ferplus, and --photos of legend",
+        cost="@COST@",
+        expected="@EXPECTED@",
     ),
 )
 

@@ -43,6 +43,8 @@ def train(
     data: Path,
     out: Path | None = None,
     kind: str | None = None,
+    photos: tuple[Path, ...] = (),
+    teachers: tuple[Path, ...] = (),
     device: str = "auto",
     threads: int | None = None,
     recipe: "Recipe",
@@ -56,6 +58,7 @@ def train(
         $ mien train mien --data fer2013/
         $ mien train three-class --data three-class/ --epochs 12 --out runs/three
         $ mien train efficientnet-b0 --data face-expression-recognition-dataset/ --no-pretrained
+        $ mien train mien-votes --data fer2013/ --photos facial_expressions/
         $ mien train runs/three/recipe.json --data three-class/ --seed 1
         $ torchrun --nproc-per-node 2 -m mien train mien --data fer2013/ --out runs/two
 
@@ -63,12 +66,15 @@ def train(
         data: Where the dataset lies.
         out: A new folder for the run; runs/RECIPE-TIME by default.
         kind: The dataset's kind, where it shall not be found automatically.
+        photos: Further datasets, of whole photos (legend, folder), whose faces are found and joined to the data.
+        teachers: Finished runs with the same outputs, for a recipe that distils.
         device: auto, cpu, cuda, cuda:N or mps.
         threads: How many cores to use on the CPU; all by default.
         recipe: What to train.
     """
     training = _training(threads)
-    print(training.train(recipe, data, out or Path("runs") / f"{recipe.name}-{_now()}", kind=kind, device=device))
+    out = out or Path("runs") / f"{recipe.name}-{_now()}"
+    print(training.train(recipe, data, out, kind=kind, photos=photos, teachers=teachers, device=device))
 
 
 def run_train(arguments: list[str]) -> int:

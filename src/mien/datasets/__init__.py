@@ -10,12 +10,12 @@ from pathlib import Path
 import numpy as np
 
 from mien.datasets import arrays, cache, fer2013, ferplus, folder, labels, legend
-from mien.datasets.samples import Problem, Samples
+from mien.datasets.samples import Problem, Samples, fingerprint
 from mien.datasets.split import SPLITS, assign, split_name
-from mien.datasets.table import Form, Problems, Reader, Table
+from mien.datasets.table import Finder, Form, Problems, Reader, Table
 from mien.errors import InputError
 
-__all__ = ["KINDS", "Problem", "Samples", "detect", "read", "split_name"]
+__all__ = ["KINDS", "Problem", "Samples", "detect", "fingerprint", "read", "split_name"]
 
 KINDS: dict[str, Reader] = {
     "ferplus": ferplus.READER,
@@ -25,6 +25,7 @@ KINDS: dict[str, Reader] = {
     "folder": folder.READER,
 }
 
+PHOTOS = ("legend", "folder")  # the kinds that hold files of whole photos
 Holdout = float | tuple[float, float] | None
 
 
@@ -47,6 +48,7 @@ def read(
     kind: str | None = None,
     size: int = 48,
     channels: int = 1,
+    face: Finder | None = None,
     targets: str = "label",
     classes: Sequence[str] | str | None = None,
     holdout: Holdout = None,
@@ -62,6 +64,8 @@ def read(
         kind: a name of `KINDS`; None recognises it.
         size: the pictures come out as size x size pixels.
         channels: 1 grey, 3 RGB.
+        face: cuts the face out of each picture first (see `mien.predict.LargestFace`), in datasets of photos: legend
+            and folder. A photo without one is kept whole, and False in `Samples.found`.
         targets: `label`, the dataset's own; `majority`, `plurality` or `distribution` of the FER+ votes (see
             `ferplus.target`).
         classes: the labels wanted, as names or the name of a taxonomy of `labels.TAXONOMIES`; samples of other classes
@@ -80,7 +84,7 @@ def read(
     """
     wanted = split_name(split)
     table = open_table(
-        root, kind=kind, size=size, channels=channels, targets=targets, classes=classes,
+        root, kind=kind, size=size, channels=channels, face=face, targets=targets, classes=classes,
         holdout=holdout, seed=seed, strict=strict, use_cache=cache,
     )  # fmt: skip
     chosen = table.splits != "" if wanted == "all" else table.splits == wanted
@@ -107,6 +111,7 @@ def take(table: Table, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Samp
         images=table.images[index],
         labels=table.labels[index],
         ids=table.ids[index],
+        found=table.found[index],
         classes=table.classes,
         problems=table.problems,
         dropped=table.dropped,
@@ -119,6 +124,7 @@ def open_table(
     kind: str | None = None,
     size: int = 48,
     channels: int = 1,
+    face: Finder | None = None,
     targets: str = "label",
     classes: Sequence[str] | str | None = None,
     holdout: Holdout = None,
@@ -130,7 +136,11 @@ def open_table(
     if targets not in ("label", *ferplus.TARGETS):
         raise InputError(f"unknown targets {targets!r}; expected label, {', '.join(ferplus.TARGETS)}")
     kind, root = _locate(Path(root), kind, targets)
-    reader, form, problems = KINDS[kind], Form(size, channels), Problems(strict)
+    if face and kind not in PHOTOS:
+        raise InputError(
+            f"{root}: a dataset of kind {kind} holds face crops; faces are looked for in {' and '.join(PHOTOS)}"
+        )
+    reader, form, problems = KINDS[kind], Form(size, channels, face), Problems(strict)
     try:
         if use_cache:
             store = "fer2013" if kind == "ferplus" else kind

@@ -133,6 +133,7 @@ def load(root: Path, form: Form, problems: Problems) -> Table:
         groups=np.full(n, "", dtype="<U1"),
         classes=tuple(str(code) for code in range(width)),
         sizes=sizes,
+        found=np.ones(n, dtype=bool),
         problems=tuple(problems.found),
     )
 

@@ -23,8 +23,8 @@ import numpy as np
 from mien.datasets.samples import Problem
 from mien.datasets.table import Form, Table
 
-VERSION = 1  # raise it whenever a reader gives other arrays for the same files
-COLUMNS = ("labels", "ids", "splits", "groups")
+VERSION = 2  # raise it whenever a reader gives other arrays for the same files
+COLUMNS = ("labels", "ids", "splits", "groups", "found")
 STALE = 24 * 3600  # seconds after which a half-written entry is the remains of a crash
 
 

@@ -75,6 +75,7 @@ def load(root: Path, form: Form, problems: Problems) -> Table:
         groups=np.full(n, "", dtype="<U1"),
         classes=FER2013,
         sizes={f"{SIDE} x {SIDE}": n},
+        found=np.ones(n, dtype=bool),
         problems=tuple(problems.found),
     )
 

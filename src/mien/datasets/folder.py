@@ -107,7 +107,7 @@ def load(root: Path, form: Form, problems: Problems) -> Table:
             f"{root}: no pictures in its class folders"
             + (f"; the first problem: {problems.found[0]}" if problems.found else "")
         )
-    pixels, good, sizes = load_files(root, paths, form, problems)
+    pixels, good, found, sizes = load_files(root, paths, form, problems)
     if not good.any():
         raise InputError(f"{root}: none of {len(paths)} pictures can be read; the first: {problems.found[0]}")
     classes = tuple(sorted(set(names)))
@@ -119,6 +119,7 @@ def load(root: Path, form: Form, problems: Problems) -> Table:
         groups=np.full(int(good.sum()), "", dtype="<U1"),
         classes=classes,
         sizes=sizes,
+        found=found,
         problems=tuple(problems.found),
     )
 

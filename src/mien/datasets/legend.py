@@ -59,7 +59,7 @@ def load(root: Path, form: Form, problems: Problems) -> Table:
     folder = _pictures(legend)
     rows = _rows(legend, {path.name for path in files}, problems)
     paths = [folder / image for image in rows]
-    pixels, good, sizes = load_files(folder.parent, paths, form, problems)
+    pixels, good, found, sizes = load_files(folder.parent, paths, form, problems)
     if not good.any():
         raise InputError(
             f"{legend}: no picture of it can be read" + (f"; the first: {problems.found[0]}" if problems.found else "")
@@ -74,6 +74,7 @@ def load(root: Path, form: Form, problems: Problems) -> Table:
         groups=np.array([person(image) for image in ids.tolist()]),
         classes=LEGEND,
         sizes=sizes,
+        found=found,
         dropped={"no row in legend.csv": unlabelled} if unlabelled else {},
         problems=tuple(problems.found),
     )

@@ -23,6 +23,15 @@ class Problem:
         return f"{self.where}: {self.what}"
 
 
+def fingerprint(images: NDArray[np.uint8], labels: NDArray[Any], classes: tuple[str, ...]) -> str:
+    """Return what `Samples.fingerprint` says of these arrays."""
+    digest = hashlib.sha256(repr((images.shape, labels.shape, classes)).encode())
+    for block in range(0, len(images), 4096):
+        digest.update(np.ascontiguousarray(images[block : block + 4096]).tobytes())
+    digest.update(np.ascontiguousarray(labels.astype(np.float32)).tobytes())
+    return digest.hexdigest()[:16]
+
+
 @dataclass(frozen=True)
 class Samples:
     """Labelled face crops as parallel arrays.
@@ -32,6 +41,7 @@ class Samples:
         labels: int64 [n], index into `classes`, -1 where there is none; or float32 [n, k], a distribution over
             `classes` per row (FER+ votes).
         ids: str [n], unique: the row or file each sample came from.
+        found: bool [n], whether a face was found in the photo; all True, or None, where nobody looked.
         classes: the names the labels stand for, in canonical spelling.
         problems: what could not be read, in the order met.
         dropped: how many samples of the dataset a rule left out, by reason ("not a face"); they were not broken.
@@ -44,6 +54,7 @@ class Samples:
     labels: NDArray[Any]
     ids: NDArray[np.str_]
     classes: tuple[str, ...]
+    found: NDArray[np.bool_] | None = None
     problems: tuple[Problem, ...] = field(default=(), repr=False)
     dropped: dict[str, int] = field(default_factory=dict)
 
@@ -57,8 +68,9 @@ class Samples:
             )
         if self.labels.shape not in ((n,), (n, k)):
             raise InputError(f"labels: expected [{n}] or [{n}, {k}], got {list(self.labels.shape)}")
-        if self.ids.shape != (n,):
-            raise InputError(f"ids: expected [{n}], got {list(self.ids.shape)}")
+        for name, column in (("ids", self.ids), ("found", self.found)):
+            if column is not None and column.shape != (n,):
+                raise InputError(f"{name}: expected [{n}], got {list(column.shape)}")
         if self.labels.ndim == 1:
             if not np.issubdtype(self.labels.dtype, np.integer):
                 raise InputError(f"labels: expected integers, got {self.labels.dtype}")
@@ -72,7 +84,8 @@ class Samples:
 
     def __getitem__(self, index: slice | NDArray[Any]) -> "Samples":
         """Return the samples at a slice, a boolean mask or an index array."""
-        return replace(self, images=self.images[index], labels=self.labels[index], ids=self.ids[index])
+        found = None if self.found is None else self.found[index]
+        return replace(self, images=self.images[index], labels=self.labels[index], ids=self.ids[index], found=found)
 
     def __iter__(self) -> Iterator[Any]:
         raise TypeError("Samples is not iterable; index its arrays")
@@ -91,11 +104,7 @@ class Samples:
     @property
     def fingerprint(self) -> str:
         """The first 16 hex digits of a SHA-256 over images, labels and classes: equal data, equal fingerprint."""
-        digest = hashlib.sha256(repr((self.images.shape, self.labels.shape, self.classes)).encode())
-        for block in range(0, len(self), 4096):
-            digest.update(np.ascontiguousarray(self.images[block : block + 4096]).tobytes())
-        digest.update(np.ascontiguousarray(self.labels.astype(np.float32)).tobytes())
-        return digest.hexdigest()[:16]
+        return fingerprint(self.images, self.labels, self.classes)
 
     def relabel(self, classes: tuple[str, ...], *, merge: str = "drop") -> "Samples":
         """Return the samples with labels of the taxonomy `classes`; what maps nowhere is left out.
@@ -118,6 +127,5 @@ class Samples:
             total = mapped.sum(axis=1, keepdims=True)
             keep = total[:, 0] > 0
             mapped = mapped / np.where(total > 0, total, 1)
-        if keep.all():  # images stay as they are, memory-mapped where they were
-            return replace(self, labels=mapped, classes=classes)
-        return replace(self, images=self.images[keep], labels=mapped[keep], ids=self.ids[keep], classes=classes)
+        kept = self if keep.all() else self[keep]  # images stay memory-mapped where they can
+        return replace(kept, labels=mapped[keep], classes=classes)

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,12 +20,23 @@ T = TypeVar("T")
 BLOCK = 64  # picture files that one thread decodes at a time
 
 
+class Finder(Protocol):
+    """Cuts the face out of a picture; its repr says how, for the cache."""
+
+    def __call__(self, image: images.Pixels, /) -> images.Pixels | None:
+        """Return the crop, of any size; None where no face is found."""
+
+
 @dataclass(frozen=True)
 class Form:
-    """What the pictures shall look like: `size` x `size` pixels of uint8 in 1 (grey) or 3 (RGB) channels."""
+    """What the pictures shall look like: `size` x `size` pixels of uint8 in 1 (grey) or 3 (RGB) channels.
+
+    `face` cuts the face out first; a picture without one stays whole and is marked.
+    """
 
     size: int = 48
     channels: int = 1
+    face: Finder | None = None
 
     def __post_init__(self) -> None:
         if self.size < 1 or self.channels not in (1, 3):
@@ -42,6 +53,10 @@ class Form:
     def fit(self, image: images.Pixels) -> images.Pixels:
         """Return a picture of any size in this form; one that is not square is squeezed, as published solutions do."""
         return images.to_channels(images.resize(image, self.size), self.channels)
+
+    def find(self, image: images.Pixels) -> images.Pixels | None:
+        """Return what is to be fitted: the picture, or its face; None where it has none."""
+        return self.face(image) if self.face else image
 
 
 @dataclass
@@ -70,6 +85,7 @@ class Table:
         splits: str [n]: train, validation, test, or "" where the dataset does not say.
         groups: str [n]: who is in the picture; samples of one group stay in one split. Empty strings where unknown.
         classes: what the labels stand for.
+        found: bool [n]: whether there was a face, where faces were looked for; all True elsewhere.
         sizes: how many pictures had which size before they were resized, `48 x 48` (width x height).
         dropped: reason -> samples left out by a rule of the dataset, not for being broken.
         problems: what could not be read.
@@ -82,6 +98,7 @@ class Table:
     groups: NDArray[np.str_]
     classes: tuple[str, ...]
     sizes: dict[str, int]
+    found: NDArray[np.bool_]
     dropped: dict[str, int] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
 
@@ -96,16 +113,22 @@ def track(steps: Iterable[T], description: str, total: float) -> Iterable[T]:
     return rich_track(steps, description, total, console=Console(file=sys.stderr), transient=True)
 
 
-def load_files(
-    root: Path, paths: Sequence[Path], form: Form, problems: Problems
-) -> tuple[images.Pixels, NDArray[np.bool_], dict[str, int]]:
-    """Read picture files on all cores.
+class Pictures(NamedTuple):
+    """What `load_files` could read."""
 
-    Returns:
-        The pictures that could be read, in order; a mask [len(paths)] of which they are; and how many there were of
-        each size. The others are reported.
-    """
-    pixels, good = form.empty(len(paths)), np.zeros(len(paths), dtype=bool)
+    pixels: images.Pixels
+    """The pictures that could be read, in order."""
+    good: NDArray[np.bool_]
+    """[number of files]: which they are."""
+    found: NDArray[np.bool_]
+    """One for each picture: whether it has a face, where the form asks for one."""
+    sizes: dict[str, int]
+    """How many there were of each size."""
+
+
+def load_files(root: Path, paths: Sequence[Path], form: Form, problems: Problems) -> Pictures:
+    """Read picture files on all cores; those that cannot be read are reported."""
+    pixels, good, found = form.empty(len(paths)), np.zeros(len(paths), dtype=bool), np.ones(len(paths), dtype=bool)
     sizes: dict[str, int] = {}
 
     def read(start: int) -> list[tuple[int, str]]:
@@ -113,7 +136,9 @@ def load_files(
         for index in range(start, min(start + BLOCK, len(paths))):
             try:
                 image = images.load(paths[index])
-                pixels[index] = form.fit(image)
+                face = form.find(image)
+                found[index] = face is not None
+                pixels[index] = form.fit(image if face is None else face)
                 good[index] = True
                 outcome.append((index, f"{image.shape[1]} x {image.shape[0]}"))
             except InputError as error:
@@ -132,7 +157,8 @@ def load_files(
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    return (pixels if good.all() else pixels[good]), good, dict(sorted(sizes.items(), key=lambda item: -item[1]))
+    sizes = dict(sorted(sizes.items(), key=lambda item: -item[1]))
+    return Pictures(pixels if good.all() else pixels[good], good, found[good], sizes)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@
 
 import json
 from collections.abc import Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -19,6 +19,14 @@ ASSETS = Path(__file__).parent.parent / "assets"
 METADATA_KEY = "mien"
 
 Tta = Literal["none", "flip"]
+
+
+@dataclass(frozen=True)
+class Head:
+    """An output beside the answer."""
+
+    labels: tuple[str, ...]
+    temperature: float = 1.0
 
 
 @dataclass(frozen=True)
@@ -39,6 +47,10 @@ class ModelInfo:
     """How much of a detected box's longer side is added on every side before the crop."""
     recipe: str = ""
     """The recipe that trained it."""
+    answers: str = "label"
+    """The labelling its answer follows: label (the dataset's own), or the FER+ majority, plurality, distribution."""
+    heads: dict[str, Head] = field(default_factory=dict)
+    """Its further outputs, by the labelling that each follows."""
 
     def __post_init__(self) -> None:
         if len(self.mean) != len(self.std) or len(self.mean) not in (1, 3):
@@ -62,9 +74,23 @@ class ModelInfo:
                 temperature=float(facts.get("temperature", 1.0)),
                 margin=float(facts.get("margin", 0.0)),
                 recipe=str(facts.get("recipe", "")),
+                answers=str(facts.get("answers", "label")),
+                heads={
+                    name: Head(tuple(head["labels"]), float(head["temperature"]))
+                    for name, head in facts.get("heads", {}).items()
+                },
             )
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"model facts are incomplete: {error!r}") from None
+
+    def of(self, head: str) -> "ModelInfo":
+        """Return the facts as they are for another output; `answers` says which. InputError where it has no such."""
+        if head == self.answers:
+            return self
+        if head not in self.heads:
+            raise InputError(f"the model has no output {head!r}; it has {', '.join([self.answers, *self.heads])}")
+        chosen = self.heads[head]
+        return replace(self, labels=chosen.labels, temperature=chosen.temperature, answers=head)
 
 
 def resolve(model: str | Path) -> Path:
@@ -88,13 +114,14 @@ class Session:
 
     Args:
         model: `default`, a run folder, or an .onnx file that mien exported.
+        head: which output to score, by the labelling it follows (`ModelInfo.answers`, `.heads`); None: the answer.
         threads: how many cores one batch may use; None leaves it to onnxruntime (all of them).
 
     Raises:
-        InputError: no such model, not an ONNX file, or one without mien's metadata.
+        InputError: no such model or output, not an ONNX file, or one without mien's metadata.
     """
 
-    def __init__(self, model: str | Path = "default", *, threads: int | None = None) -> None:
+    def __init__(self, model: str | Path = "default", *, head: str | None = None, threads: int | None = None) -> None:
         import onnxruntime
 
         self.path = resolve(model)
@@ -111,10 +138,14 @@ class Session:
         facts = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
         if facts is None:
             raise InputError(f"{self.path}: no mien metadata in it; export it with: mien export RUN")
-        self.info = ModelInfo.from_json(facts)
+        whole = ModelInfo.from_json(facts)
+        self.info = whole.of(head or whole.answers)
+        outputs = self._session.get_outputs()
+        output = outputs[0 if self.info is whole else 1 + list(whole.heads).index(self.info.answers)]
+        self._output = output.name
         self._input = self._session.get_inputs()[0].name
         self._agree(self._session.get_inputs()[0], [len(self.info.mean), self.info.size, self.info.size])
-        self._agree(self._session.get_outputs()[0], [len(self.info.labels)])
+        self._agree(output, [len(self.info.labels)])
 
     def _agree(self, node: Any, wanted: list[int]) -> None:
         """Raise InputError where an input or output is not [n, *wanted]; dimensions without a number pass."""
@@ -127,7 +158,7 @@ class Session:
         size = self.info.size
         if crops.shape[1:3] != (size, size):
             crops = np.stack([images.resize(crop, size) for crop in crops])
-        outputs = self._session.run(None, {self._input: images.scale(crops, self.info.mean, self.info.std)})
+        outputs = self._session.run([self._output], {self._input: images.scale(crops, self.info.mean, self.info.std)})
         return np.asarray(outputs[0], dtype=np.float32)
 
     def batches(self, crops: images.Pixels, *, tta: Tta = "none", batch: int = 128) -> Iterator[NDArray[np.float32]]:

@@ -10,7 +10,7 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -19,18 +19,19 @@ from typing import Any
 import numpy as np
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from mien import __version__, recipes
-from mien.augment import augment
+from mien.augment import augment, mix, shrink
 from mien.batches import Batches
-from mien.datasets import Samples
 from mien.errors import InputError
 from mien.export import export
 from mien.models import create
 from mien.recipes import Recipe
-from mien.train import distributed, optimise, prepare
+from mien.train import distributed, optimise, prepare, teachers
+from mien.train.calibration import calibrate
 from mien.train.curves import draw_curves
+from mien.train.gather import Part, gather
+from mien.train.objective import Objective
 from mien.train.progress import EpochBar
 from mien.train.run import Run
 
@@ -43,7 +44,16 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C or SIGTERM; the message says how to go on."""
 
 
-def train(recipe: Recipe, data: Path, out: Path, *, kind: str | None = None, device: str = "auto") -> Path:
+def train(
+    recipe: Recipe,
+    data: Path,
+    out: Path,
+    *,
+    kind: str | None = None,
+    photos: Sequence[Path] = (),
+    teachers: Sequence[Path] = (),
+    device: str = "auto",
+) -> Path:
     """Train a recipe from its beginning and export it; return the run folder `out`.
 
     Args:
@@ -51,6 +61,8 @@ def train(recipe: Recipe, data: Path, out: Path, *, kind: str | None = None, dev
         data: where the dataset lies; its training and validation splits are used.
         out: a new folder.
         kind: the dataset's kind, where it shall not be found automatically.
+        photos: further datasets, of whole photos, whose faces are found and joined to both parts.
+        teachers: finished runs with the same outputs, for a recipe with `distill`.
         device: auto, cpu, cuda, cuda:N or mps.
 
     Raises:
@@ -60,18 +72,20 @@ def train(recipe: Recipe, data: Path, out: Path, *, kind: str | None = None, dev
     place = prepare.device(device)
     with distributed.process_group(place):
         run = Run.reserve(out) if distributed.RANK == 0 else Run(out)
-        parts = prepare.read(recipe, data, kind)
+        parts = gather(recipe, data, kind, photos)
         mean, std = prepare.scaling(recipe, parts["train"])
         description = {
             "recipe": recipes.to_dict(recipe),
             "data": {
                 "path": str(data.resolve()),
                 "kind": kind,
+                "photos": [str(path.resolve()) for path in photos],
                 "splits": {
                     split: {"n": len(part), "fingerprint": part.fingerprint, **part.counts}
                     for split, part in parts.items()
                 },
             },
+            "teachers": [str(path.resolve()) for path in teachers],
             "mean": mean,
             "std": std,
             "parameters": prepare.parameters(recipe),
@@ -87,7 +101,7 @@ def train(recipe: Recipe, data: Path, out: Path, *, kind: str | None = None, dev
                 "python": platform.python_version(),
             },
         }
-        loop = Loop(run, recipe, parts, mean, std, place)
+        loop = Loop(run, recipe, parts, mean, std, place, teachers)
         if loop.leads:
             run.describe(description)
         return loop.fit()
@@ -103,12 +117,14 @@ def resume(path: Path, *, device: str = "auto") -> Path:
     described = run.description
     place = prepare.device(device)
     with distributed.process_group(place):
-        source = Path(described["data"]["path"])
-        parts = prepare.read(run.recipe, source, described["data"]["kind"])
+        data = described["data"]
+        source = Path(data["path"])
+        parts = gather(run.recipe, source, data["kind"], [Path(path) for path in data.get("photos", ())])
         for split, part in parts.items():
-            if part.fingerprint != described["data"]["splits"][split]["fingerprint"]:
+            if part.fingerprint != data["splits"][split]["fingerprint"]:
                 raise InputError(f"{source}: the {split} split has changed since {path} began; train anew")
-        return Loop(run, run.recipe, parts, described["mean"], described["std"], place).fit()
+        taught = [Path(path) for path in described.get("teachers", ())]
+        return Loop(run, run.recipe, parts, described["mean"], described["std"], place, taught).fit()
 
 
 class Loop:
@@ -118,17 +134,19 @@ class Loop:
         self,
         run: Run,
         recipe: Recipe,
-        parts: dict[str, Samples],
+        parts: dict[str, Part],
         mean: list[float],
         std: list[float],
         device: torch.device,
+        taught: Sequence[Path] = (),
     ) -> None:
         torch.manual_seed(recipe.seed)
-        self.run, self.recipe, self.device = run, recipe, device
+        self.run, self.recipe, self.device, self.parts, self.scaling = run, recipe, device, parts, (mean, std)
         self.leads = distributed.RANK == 0
         self.training, self.validation = (
             Batches(
-                part,
+                part.images,
+                part.targets,
                 recipe.batch,
                 device,
                 mean=mean,
@@ -142,7 +160,7 @@ class Loop:
         state = run.load_state(device)
         model = create(
             recipe.model,
-            classes=len(recipe.classes),
+            classes=recipe.width,
             channels=recipe.channels,
             size=recipe.size,
             pretrained=recipe.pretrained and state is None,
@@ -161,7 +179,9 @@ class Loop:
             0,
         )  # the lowest `select` figure, and for how many epochs the loss has not fallen
         self.lowest_loss = math.inf
-        self.sums = torch.zeros(3, device=device)  # of the epoch so far: loss x pictures, right answers, pictures
+        self.objective = Objective(recipe)
+        self.teachers = teachers.load(taught, recipe, device)
+        self.sums = self._zeros()  # of the epoch so far, as `_count` has them
         self.bad_step = torch.tensor(-1, device=device)  # the first with a loss that is no number
         self.seconds = 0.0  # the epoch's, over all its sittings
         self.stopping = False
@@ -178,6 +198,9 @@ class Loop:
                 self._epoch(self.step // self.training.steps)
         if self.leads:
             export(self.run.path)
+            if self.recipe.calibrate:
+                calibrate(self.run.path, self.recipe, self.parts["validation"])
+                export(self.run.path)
         return self.run.path
 
     def _announce(self) -> None:
@@ -201,7 +224,10 @@ class Loop:
         last = min(steps, self.total - epoch * steps)
         self.model.train()
         batches = self.training.training(
-            epoch, start=first, augment=lambda images, generator: augment(images, self.recipe, generator)
+            epoch,
+            start=first,
+            augment=self._augment,
+            mix=self._mix if self.recipe.mixup or self.recipe.cutmix else None,
         )
         began = synced = saved = time.perf_counter()
         earlier = self.seconds
@@ -242,7 +268,12 @@ class Loop:
         torch.manual_seed(seed)  # for dropout
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
             logits = self.forward(images)
-        loss = F.cross_entropy(logits.float(), targets, label_smoothing=self.recipe.label_smoothing)
+        logits = logits.float()
+        loss = self.objective.loss(logits, targets, smoothing=True)
+        if self.teachers:
+            plain = self._plain(images)
+            answers = [teacher(plain) for teacher in self.teachers]
+            loss = torch.lerp(loss, self.objective.divergence(logits, answers), self.recipe.distill)
         loss.backward()  # type: ignore[no-untyped-call]
         if self.recipe.clip_value:
             nn.utils.clip_grad_value_(self.model.parameters(), self.recipe.clip_value)
@@ -253,18 +284,39 @@ class Loop:
             self.average.update_parameters(self.model)
         self.step += 1
         with torch.no_grad():
-            self.sums += torch.stack([loss * len(images), _right(logits, targets), loss.new_tensor(len(images))])
+            self.sums += self._count(loss, logits, targets)
             self.bad_step = torch.where((self.bad_step < 0) & ~torch.isfinite(loss), self.step, self.bad_step)
+
+    def _augment(self, images: Tensor, generator: torch.Generator) -> Tensor:
+        images = augment(images, self.recipe, generator)
+        early = self.step < self.recipe.early * self.total
+        return shrink(images, self.recipe.early_size) if early else images
+
+    def _mix(self, images: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        return mix(images, targets, self.recipe, generator)
+
+    def _plain(self, images: Tensor) -> Tensor:
+        """Undo `mien.batches.normalise`."""
+        mean, std = (torch.tensor(values, device=self.device).view(1, -1, 1, 1) for values in self.scaling)
+        return images * std + mean
+
+    def _zeros(self) -> Tensor:
+        return torch.zeros(2 + 2 * len(self.recipe.outputs), device=self.device)
+
+    def _count(self, loss: Tensor, logits: Tensor, targets: Tensor) -> Tensor:
+        """Return loss x pictures, pictures, and for each output its right answers and the pictures it knows."""
+        n = loss.new_tensor(len(logits))
+        return torch.cat([torch.stack([loss * n, n]), self.objective.hits(logits, targets).flatten()])
 
     def _look(self) -> tuple[float, float]:
         """Return the epoch's loss and accuracy so far; the only place where the host waits for the device."""
-        loss, right, count = distributed.total(self.sums.clone()).tolist()
+        loss, n, right, count = distributed.total(self.sums.clone())[:4].tolist()
         weights = float(
             nn.utils.get_total_norm(self.model.parameters(), math.inf)
         )  # the step after a finite loss may break them
         if not (math.isfinite(loss) and math.isfinite(weights)):
             raise self._diverged("loss", max(int(self.bad_step), 0) or self.step)
-        return loss / count, right / count
+        return loss / n, right / max(count, 1)
 
     def _diverged(self, what: str, step: int) -> InputError:
         return InputError(
@@ -285,20 +337,18 @@ class Loop:
     def _validate(self) -> dict[str, float]:
         model = self.average.module if self.average else self.model
         model.eval()
-        sums = torch.zeros(3, device=self.device)
+        sums = self._zeros()
         for images, targets in self.validation.whole():
             logits = model(images.contiguous(memory_format=torch.channels_last)).float()
-            sums += torch.stack(
-                [
-                    F.cross_entropy(logits, targets, reduction="sum"),
-                    _right(logits, targets),
-                    sums.new_tensor(len(images)),
-                ]
-            )
-        loss, right, count = distributed.total(sums).tolist()
+            sums += self._count(self.objective.loss(logits, targets, smoothing=False), logits, targets)
+        loss, n, *hits = distributed.total(sums).tolist()
         if not math.isfinite(loss):
             raise self._diverged("validation loss", self.step)
-        return {"val_loss": loss / count, "val_accuracy": right / count}
+        accuracies = [right / max(count, 1) for right, count in zip(hits[::2], hits[1::2], strict=True)]
+        further = zip(self.recipe.heads, accuracies[1:], strict=True)
+        return {"val_loss": loss / n, "val_accuracy": accuracies[0]} | {
+            f"val_accuracy_{head}": accuracy for head, accuracy in further
+        }
 
     def _close(self, row: dict[str, Any]) -> None:
         """Record a finished epoch, keep its weights where they are the best, save."""
@@ -375,9 +425,3 @@ class Loop:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
-
-
-def _right(logits: Tensor, targets: Tensor) -> Tensor:
-    """Return how many of the answers are the label, or the most voted class, as a float."""
-    truth = targets if targets.ndim == 1 else targets.argmax(1)
-    return (logits.argmax(1) == truth).sum().float()

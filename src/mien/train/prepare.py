@@ -1,17 +1,15 @@
-"""What a run needs before its first step: a device, the two parts of the data, how their pixels are scaled."""
+"""What a run needs before its first step beside its data: a device, and how pixels are scaled."""
 
 import platform
-from pathlib import Path
 
 import numpy as np
 import torch
 
-from mien import datasets
-from mien.datasets import Samples
 from mien.errors import InputError
 from mien.models import create
 from mien.recipes import Recipe
 from mien.train import distributed
+from mien.train.gather import Part
 
 
 def device(name: str) -> torch.device:
@@ -31,27 +29,11 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} ({platform.machine()})"
 
 
-def read(recipe: Recipe, data: Path, kind: str | None) -> dict[str, Samples]:
-    def read(split: str) -> Samples:
-        return datasets.read(
-            data,
-            split,
-            kind=kind,
-            size=recipe.size,
-            channels=recipe.channels,
-            targets=recipe.targets,
-            classes=recipe.classes,
-            holdout=recipe.holdout,
-        )  # not with recipe.seed: splits that we make stay as they are, for `mien evaluate` makes them again
-
-    return {split: read(split) for split in ("train", "validation")}
-
-
-def scaling(recipe: Recipe, samples: Samples) -> tuple[list[float], list[float]]:
+def scaling(recipe: Recipe, part: Part) -> tuple[list[float], list[float]]:
     """Return mean and standard deviation per channel, of pixels in 0..1, in constant memory."""
     if recipe.scaling == "unit":
         return [0.0] * recipe.channels, [1.0] * recipe.channels
-    flat = samples.images.reshape(-1, recipe.channels)
+    flat = part.images.reshape(-1, recipe.channels)
     counts = [np.bincount(flat[:, channel], minlength=256) for channel in range(recipe.channels)]
     levels = np.arange(256) / 255
     means = [float(np.average(levels, weights=count)) for count in counts]
@@ -64,5 +46,5 @@ def scaling(recipe: Recipe, samples: Samples) -> tuple[list[float], list[float]]
 def parameters(recipe: Recipe) -> int:
     """Return how many weights the recipe's network learns, without making them."""
     with torch.device("meta"):
-        model = create(recipe.model, classes=len(recipe.classes), channels=recipe.channels, size=recipe.size)
+        model = create(recipe.model, classes=recipe.width, channels=recipe.channels, size=recipe.size)
     return sum(weights.numel() for weights in model.parameters())

@@ -1,0 +1,62 @@
+"""Finished runs whose answers another network learns."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from safetensors.torch import load_file
+from torch import Tensor, nn
+
+from mien import recipes
+from mien.augment import shrink
+from mien.batches import normalise
+from mien.errors import InputError
+from mien.models import create
+from mien.recipes import Recipe
+from mien.train.run import Run
+
+
+class Teacher:
+    """The best weights of a run, with its own picture size and scaling.
+
+    Raises:
+        InputError: no run, no weights, or other outputs than the student's.
+    """
+
+    def __init__(self, path: Path, student: Recipe, device: torch.device) -> None:
+        self.recipe = recipes.from_json(path / "recipe.json")
+        facts = Run.open(path).description
+        self.mean, self.std = facts["mean"], facts["std"]
+        if self.recipe.outputs != student.outputs:
+            raise InputError(
+                f"{path}: answers {json.dumps(self.recipe.outputs)}, not {json.dumps(student.outputs)}; "
+                "a teacher needs its student's outputs"
+            )
+        weights = path / "best.safetensors"
+        if not weights.is_file():
+            raise InputError(f"{path}: no best.safetensors; a teacher has to be trained first")
+        recipe = self.recipe
+        model = create(recipe.model, classes=recipe.width, channels=recipe.channels, size=recipe.size)
+        model.load_state_dict(load_file(weights))
+        self.model: nn.Module = model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> Tensor:
+        """Return logits [n, k] for float [n, channels, h, w] in 0..1, the student's augmented pictures."""
+        if images.shape[-1] != self.recipe.size:
+            images = shrink(images, self.recipe.size)
+        images = normalise(images.mean(1, keepdim=True) if self.recipe.channels == 1 else images, self.mean, self.std)
+        logits: Tensor = self.model(images.contiguous(memory_format=torch.channels_last))
+        return logits.float()
+
+
+def load(paths: Sequence[Path], student: Recipe, device: torch.device) -> list[Teacher]:
+    """Return the teachers a recipe needs. InputError where it needs some and there are none, or the other way round."""
+    if bool(paths) != bool(student.distill):
+        raise InputError(
+            f"recipe {student.name}: learns from teachers; name finished runs with --teachers"
+            if student.distill
+            else f"recipe {student.name}: learns nothing from teachers; set --distill above 0, or leave out --teachers"
+        )
+    return [Teacher(path, student, device) for path in paths]
