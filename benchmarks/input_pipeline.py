@@ -89,7 +89,9 @@ class Pictures(Dataset[tuple[torch.Tensor, int]]):
 
 def ours(samples: Samples, recipe: Recipe) -> Callable[[int], Iterator[Any]]:
     channels = recipe.channels
-    batches = Batches(samples, recipe.batch, torch.device("cpu"), mean=[0.5] * channels, std=[0.25] * channels)
+    batches = Batches(
+        samples.images, samples.labels, recipe.batch, torch.device("cpu"), mean=[0.5] * channels, std=[0.25] * channels
+    )
     return lambda epoch: batches.training(epoch, augment=lambda images, generator: augment(images, recipe, generator))
 
 

@@ -36,7 +36,9 @@ def marked(n: int) -> Samples:
 
 def batches(samples: Samples, batch: int, **more: Any) -> Batches:
     channels = 1 if samples.images.ndim == 3 else 3
-    return Batches(samples, batch, CPU, **{"mean": [0.0] * channels, "std": [1.0] * channels, **more})
+    return Batches(
+        samples.images, samples.labels, batch, CPU, **{"mean": [0.0] * channels, "std": [1.0] * channels, **more}
+    )
 
 
 def plain(pictures: Tensor, _: torch.Generator) -> Tensor:

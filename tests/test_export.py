@@ -11,9 +11,9 @@ from torch import nn
 
 from mien import images, recipes
 from mien.errors import InputError
-from mien.export import check, export, to_onnx
+from mien.export import CALIBRATION, check, export, to_onnx
 from mien.models import create
-from mien.predict.session import ModelInfo, Session
+from mien.predict.session import Head, ModelInfo, Session
 from mien.recipes import RECIPES, Recipe
 from mien.train.run import Run
 from tests import drawn
@@ -25,13 +25,14 @@ SIZES = {  # of the file, in MB, at most
     "vgg-5x5": 11.3,
     "three-conv": 38.0,
     "mien": 2.8,
+    "mien-votes": 2.8,
 }
 
 
 def finished(path: Path, recipe: Recipe) -> nn.Module:
     """Write a run with random weights, batch statistics included, and return its network."""
     torch.manual_seed(1)
-    model = create(recipe.model, classes=len(recipe.classes), channels=recipe.channels, size=recipe.size).train()
+    model = create(recipe.model, classes=recipe.width, channels=recipe.channels, size=recipe.size).train()
     with torch.no_grad():
         model(torch.rand(4, recipe.channels, recipe.size, recipe.size))
     mean, std = [0.5, 0.4, 0.3][: recipe.channels], [0.25, 0.2, 0.3][: recipe.channels]
@@ -64,13 +65,16 @@ def test_every_recipe_exports_to_what_torch_computes(tmp_path: Path, name: str) 
         temperature=1.0,
         margin=0.1,
         recipe=name,
+        answers=recipe.targets,
+        heads={head: Head(recipe.outputs[head]) for head in recipe.heads},
     )
     crops = drawn.faces(7, recipe.classes[:3], size=recipe.size, channels=recipe.channels).images
     with torch.inference_mode():
         expected = model(torch.from_numpy(images.scale(crops, session.info.mean, session.info.std))).numpy()
     assert expected.std() > 1e-3
     for n in (0, 1, 2, 7):  # any batch size
-        assert np.allclose(session.logits(crops[:n]), expected[:n], atol=1e-3, rtol=1e-3)
+        outputs = [one.logits(crops[:n]) for one in (session, *(Session(path, head=head) for head in recipe.heads))]
+        assert np.allclose(np.concatenate(outputs, axis=1), expected[:n], atol=1e-3, rtol=1e-3)
     assert path.stat().st_size < SIZES[name] * 1e6
     assert {file.name for file in (tmp_path / "run").iterdir()} == {"recipe.json", "best.safetensors", "model.onnx"}
 
@@ -86,6 +90,8 @@ def test_the_file_explains_itself(run: Path) -> None:
         "temperature": 1.0,
         "margin": 0.1,
         "recipe": "mien",
+        "answers": "label",
+        "heads": {},
     }
     assert [entry.name for entry in model.graph.input] == ["faces"]
     assert [entry.name for entry in model.graph.output] == ["logits"]
@@ -99,7 +105,9 @@ def test_the_file_explains_itself(run: Path) -> None:
 
 def test_calibration_travels_along(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "faces.onnx"
-    assert export(run, out=out, temperature=1.5) == out
+    (run / CALIBRATION).write_text('{"label": 1.5}')
+    assert export(run, out=out) == out
+    (run / CALIBRATION).unlink()
     session = Session(out)
     assert session.info.temperature == 1.5
     crops = drawn.faces(4).images

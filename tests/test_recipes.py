@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mien import recipes
-from mien.datasets.labels import ALPHABETICAL, FER2013, LEGEND, THREE
+from mien.datasets.labels import ALPHABETICAL, FER2013, FERPLUS, LEGEND, THREE
 from mien.errors import InputError
 from mien.recipes import ABOUT, RECIPES, Recipe
 
@@ -48,6 +48,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "vgg-5x5": {"classes": FER2013, "scaling": "unit", "optimizer": "adam", "lr": 1e-3, "batch": 64, "epochs": 20},
     "three-conv": {"classes": LEGEND, "model": "three-conv", "optimizer": "adam", "lr": 0.01},
     "mien": {"classes": FER2013, "model": "mien", "schedule": "one-cycle"},
+    "mien-votes": {"classes": FERPLUS, "model": "mien", "targets": "distribution", "heads": ("label",)},
 }
 
 

@@ -85,8 +85,9 @@ class Batches:
     ) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield this process's (images float [n, c, h, w], targets) of each step of a shuffled epoch, from `start` on.
 
-        `augment` sees pictures in 0..1, `mix` what it made of them, and their targets. What is left over at the end of the shuffle, less than a batch, waits for
-        another epoch. InputError where the processes cannot share a batch evenly.
+        `augment` sees pictures in 0..1, `mix` what it made of them, and their targets. What is left over at the end of
+        the shuffle, less than a batch, waits for another epoch. InputError where the processes cannot share a batch
+        evenly.
         """
         if self.batch % self.world:
             raise InputError(f"a batch of {self.batch} cannot be shared evenly by {self.world} processes")

@@ -108,4 +108,4 @@ def test_compare_shows_runs_side_by_side(mien: Mien, make_model: MakeModel, fer2
 def test_help_has_examples_on_lines_of_their_own(mien: Mien, verb: str) -> None:
     code, out, _ = mien(verb, "--help")
     assert code == 0
-    assert len([line for line in out.splitlines() if line.strip().startswith(f"$ mien {verb}")]) == 3
+    assert len([line for line in out.splitlines() if line.strip().startswith(f"$ mien {verb}")]) >= 3

@@ -20,6 +20,8 @@ def evaluate(
     classes: str | None = None,
     merge: Literal["drop", "contempt-as-disgust", "contempt-as-neutral"] = "drop",
     holdout: float | None = None,
+    head: Literal["label", "majority", "plurality", "distribution"] | None = None,
+    detector: Literal["haar"] | None = None,
     out: Path | None = None,
     json: bool = False,
 ) -> None:
@@ -31,6 +33,8 @@ def evaluate(
     Examples:
         $ mien evaluate runs/first --data fer2013
         $ mien evaluate default --data fer2013 --tta both --out results/default
+        $ mien evaluate default --data fer2013 --targets majority
+        $ mien evaluate default --data facial_expressions --detector haar
         $ mien evaluate model.onnx --data faces/ --split test --json > scores.json
 
     Args:
@@ -43,6 +47,8 @@ def evaluate(
         classes: What the integers of arrays mean, as fer2013 or alphabetical; elsewhere, the taxonomy to score.
         merge: How contempt is folded where wanted; drop leaves out what one side lacks.
         holdout: The validation share where the dataset has no such split; that of the model's run by default.
+        head: Which output of the model is scored, where it has several; the one that follows the targets by default.
+        detector: The data are photos: find the face in each first; a face not found counts as a wrong answer.
         out: Where the scores and the report are written instead.
         json: Print one JSON object instead of tables; of both views, the mirrored one is under flip.
     """
@@ -55,7 +61,17 @@ def evaluate(
     folder = out or run
     found = [
         evaluate(
-            model, data, split, tta=view, kind=kind, targets=targets, classes=classes, merge=merge, holdout=holdout
+            model,
+            data,
+            split,
+            tta=view,
+            kind=kind,
+            targets=targets,
+            classes=classes,
+            merge=merge,
+            holdout=holdout,
+            head=head,
+            detector=detector,
         )
         for view in views
     ]

@@ -16,8 +16,8 @@ from mien import datasets, recipes
 from mien.datasets import Samples
 from mien.datasets import labels as taxonomy
 from mien.errors import InputError
-from mien.evaluate.scores import Scores, score
-from mien.predict import Session
+from mien.evaluate.scores import EndToEnd, Scores, end_to_end, score
+from mien.predict import LargestFace, ModelInfo, Session
 from mien.predict.session import ASSETS, Tta
 
 PRINT = (48, 1)  # the size and channels data is fingerprinted at, so that the model's own do not enter
@@ -37,6 +37,8 @@ class ModelFile:
     size: int
     """The input is size x size pixels."""
     channels: int
+    head: str
+    """The output that was scored, by the labelling it follows."""
 
 
 @dataclass(frozen=True)
@@ -90,11 +92,14 @@ class Evaluation:
     """The n scored samples, labelled by `alignment.classes`."""
     probabilities: NDArray[np.float32]
     """[n, k], row for row with `samples`."""
+    end_to_end: EndToEnd | None = None
+    """The scores over all photos, where faces were looked for; `scores` are of those found."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the scores and their circumstances as plain objects."""
         return {
             **self.scores.to_json(),
+            "end_to_end": asdict(self.end_to_end) if self.end_to_end else None,
             "split": self.data.split,
             "tta": self.tta,
             "model": asdict(self.model),
@@ -121,6 +126,8 @@ def evaluate(
     classes: str | None = None,
     merge: str = "drop",
     holdout: float | None = None,
+    head: str | None = None,
+    detector: str | None = None,
 ) -> Evaluation:
     """Score the exported ONNX of `model` on one split of the dataset at `data`.
 
@@ -135,12 +142,17 @@ def evaluate(
         merge: a name of `labels.MERGES`: how classes are folded that names alone do not match.
         holdout: the validation share where the dataset has no such split; None takes that of the model's run, so that
             nothing it was trained on is scored as validation.
+        head: which output of the model, by the labelling it follows; None takes the one that follows `targets`.
+        detector: the data are photos: find the face in each with it first; one that is not found is a wrong answer.
 
     Raises:
         InputError: no such model or data, fewer than two classes in common, or nothing left to score.
     """
-    session = Session(model)
+    session = Session(model, head=head)
     kind = kind or datasets.detect(data, targets)
+    if head is None:
+        session = Session(model, head=following(session.info, kind, targets))
+    face = LargestFace(detector, session.info.margin) if detector else None
 
     beside = session.path.with_name("recipe.json")
     if holdout is None and beside.is_file():
@@ -148,7 +160,15 @@ def evaluate(
 
     def read(size: int, channels: int) -> Samples:
         return datasets.read(
-            data, split, kind=kind, size=size, channels=channels, targets=targets, classes=classes, holdout=holdout
+            data,
+            split,
+            kind=kind,
+            size=size,
+            channels=channels,
+            face=face,
+            targets=targets,
+            classes=classes,
+            holdout=holdout,
         )
 
     size, channels = session.info.size, len(session.info.mean)
@@ -163,10 +183,29 @@ def evaluate(
         dropped=samples.dropped,
         problems=len(samples.problems),
     )
-    return measure(session, samples, facts, tta=tta, merge=merge)
+    return measure(session, samples, facts, tta=tta, merge=merge, detector=detector)
 
 
-def measure(session: Session, samples: Samples, data: Data, *, tta: Tta = "none", merge: str = "drop") -> Evaluation:
+def following(info: ModelInfo, kind: str, targets: str) -> str:
+    """Return the output of a model that follows the labelling asked for: its answer, unless another one fits better.
+
+    FER2013's own labels are answered by an output that learnt them, votes by one that learnt votes, where there is one.
+    """
+    votes = targets != "label"
+    if votes or kind == "fer2013":
+        return next((name for name in (info.answers, *info.heads) if (name != "label") == votes), info.answers)
+    return info.answers
+
+
+def measure(
+    session: Session,
+    samples: Samples,
+    data: Data,
+    *,
+    tta: Tta = "none",
+    merge: str = "drop",
+    detector: str | None = None,
+) -> Evaluation:
     """Score an open model on samples already read; `data` says what they are. Errors as `evaluate` has them."""
     if not (samples.hard >= 0).any():
         raise InputError(f"{data.path}: no labels in its {data.split} split; there is nothing to score against")
@@ -176,9 +215,16 @@ def measure(session: Session, samples: Samples, data: Data, *, tta: Tta = "none"
         raise InputError(
             f"{data.path}: nothing to score in {data.split}: no sample of {len(samples)} has a label the model knows"
         )
+    photos = scored
+    if detector and scored.found is not None:
+        scored = scored[scored.found]
+        if not len(scored):
+            raise InputError(f"{data.path}: {detector} finds no face in any of {len(photos)} photos")
     probabilities = alignment.fold(_answers(session, scored, tta))
+    scores = score(probabilities, scored.labels, scored.classes)
     return Evaluation(
-        scores=score(probabilities, scored.labels, scored.classes),
+        scores=scores,
+        end_to_end=end_to_end(scores, list(photos.counts.values()), detector) if detector else None,
         model=_identify(session),
         data=data,
         tta=tta,
@@ -253,4 +299,5 @@ def _identify(session: Session) -> ModelFile:
         labels=info.labels,
         size=info.size,
         channels=len(info.mean),
+        head=info.answers,
     )

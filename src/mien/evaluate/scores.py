@@ -68,6 +68,10 @@ class Scores:
     bins: tuple[Bin, ...]
     kl: float | None
     """Mean Kullback-Leibler divergence, in nats, from the answer to the votes; None for hard labels."""
+    annotator_kl: float | None
+    """The same of a single annotator, see `annotator`; None for hard labels."""
+    annotator_accuracy: float | None
+    """How often one annotator names the most voted class; None for hard labels."""
 
     @property
     def rates(self) -> NDArray[np.float64]:
@@ -87,6 +91,8 @@ class Scores:
             "log_loss": self.log_loss,
             "ece": self.ece,
             "kl": self.kl,
+            "annotator_kl": self.annotator_kl,
+            "annotator_accuracy": self.annotator_accuracy,
             "classes": list(self.classes),
             "per_class": {name: vars(found) for name, found in self.per_class.items()},
             "confusion": self.confusion.tolist(),
@@ -116,6 +122,7 @@ def score(probabilities: NDArray[np.float32], labels: NDArray[Any], classes: Seq
     per_class = dict(zip(classes, _per_class(confusion), strict=True))
     correct = answer == truth
     bins, ece = _calibration(predicted.max(axis=1), correct)
+    alone = annotator(labels) if labels.ndim == 2 else (None, None)
     return Scores(
         classes=tuple(classes),
         n=n,
@@ -129,7 +136,51 @@ def score(probabilities: NDArray[np.float32], labels: NDArray[Any], classes: Seq
         ece=ece,
         bins=bins,
         kl=None if labels.ndim == 1 else _divergence(labels.astype(np.float64), predicted),
+        annotator_kl=alone[0],
+        annotator_accuracy=alone[1],
     )
+
+
+@dataclass(frozen=True)
+class EndToEnd:
+    """Scores over whole photos, where a face that was not found counts as a wrong answer."""
+
+    detector: str
+    n: int
+    coverage: float
+    """Share of the photos in which a face was found; the other scores are of these."""
+    accuracy: float
+    interval: tuple[float, float]
+    """95 % Wilson score interval of the accuracy."""
+    balanced_accuracy: float
+
+
+def end_to_end(scores: Scores, support: Sequence[int], detector: str) -> EndToEnd:
+    """Return `scores`, of the faces found, over all photos: `support` counts these, by class of `scores.classes`."""
+    hits, n = np.diag(scores.confusion), sum(support)
+    return EndToEnd(
+        detector=detector,
+        n=n,
+        coverage=scores.n / n,
+        accuracy=float(hits.sum() / n),
+        interval=wilson(int(hits.sum()), n),
+        balanced_accuracy=_mean([_ratio(int(hit), whole) for hit, whole in zip(hits, support, strict=True)]),
+    )
+
+
+def annotator(votes: NDArray[Any]) -> tuple[float, float]:
+    """Return the mean KL divergence to the votes [n, k] of one annotator, and how often they name the most voted class.
+
+    One annotator names a class, not a distribution. The fairest reading of it is the mean of the votes of all faces
+    that an annotator would name so; what they voted themselves is among the votes, which flatters them a little.
+    """
+    votes = votes.astype(np.float64)
+    together = votes.T @ votes
+    reading = together / np.maximum(together.sum(axis=1, keepdims=True), FLOOR)
+    logs = np.log(np.maximum(reading, FLOOR))
+    own = (votes * np.log(np.where(votes > 0, votes, 1))).sum(axis=1)
+    expected = (votes * (votes @ logs.T)).sum(axis=1)  # of sum(votes ln(reading)), over which class is named
+    return float((own - expected).mean()), float(votes.max(axis=1).mean())
 
 
 def wilson(successes: int, n: int) -> tuple[float, float]:

@@ -27,6 +27,19 @@ def tables(evaluations: Sequence[Evaluation]) -> RenderableType:
 def notes(evaluation: Evaluation) -> list[str]:
     """Return in words what was left out or folded; empty where nothing was."""
     alignment, found = evaluation.alignment, []
+    if evaluation.model.head != evaluation.data.targets:
+        found.append(f"scored: the model's output that follows {evaluation.model.head}")
+    if photos := evaluation.end_to_end:
+        found.append(
+            f"{photos.detector} finds a face in {100 * photos.coverage:.1f} % of {photos.n:,} photos, which are scored "
+            f"here; with the others counted as wrong: accuracy {photos.accuracy:.4f} "
+            f"({photos.interval[0]:.4f}-{photos.interval[1]:.4f}), balanced accuracy {photos.balanced_accuracy:.4f}"
+        )
+    if evaluation.scores.annotator_kl is not None:
+        found.append(
+            f"a single annotator: KL to the votes {evaluation.scores.annotator_kl:.4f}, names the most voted class in "
+            f"{100 * (evaluation.scores.annotator_accuracy or 0):.1f} %"
+        )
     for whose, names in (("the data's", alignment.samples), ("the model's", alignment.outputs)):
         if merged := [f"{old} as {new}" for old, new in names.items() if new not in (None, canonical(old))]:
             found.append(f"merged: {whose} {', '.join(merged)}")

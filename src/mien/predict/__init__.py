@@ -1,8 +1,8 @@
 """From a model.onnx to faces and expressions, without torch."""
 
-from mien.predict.detect import Detections, Detector
+from mien.predict.detect import Detections, Detector, LargestFace
 from mien.predict.photo import Recognizer
 from mien.predict.result import Faces
 from mien.predict.session import ModelInfo, Session, resolve
 
-__all__ = ["Detections", "Detector", "Faces", "ModelInfo", "Recognizer", "Session", "resolve"]
+__all__ = ["Detections", "Detector", "Faces", "LargestFace", "ModelInfo", "Recognizer", "Session", "resolve"]

@@ -1,4 +1,4 @@
-"""The two parts of the data that a run learns from and is validated on: of one dataset or several, by one labelling or more."""
+"""The two parts of the data, to learn from and to validate on: of one or more datasets and labellings."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
