@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tyro.conf import Positional
 
-from mien.cli.parse import run
+from mien.cli.parse import first_process, run
 from mien.errors import InputError, MissingExtra
 
 if TYPE_CHECKING:
@@ -68,7 +68,9 @@ def train(
         recipe: What to train.
     """
     training = _training(threads)
-    print(training.train(recipe, data, out or Path("runs") / f"{recipe.name}-{_now()}", kind=kind, device=device))
+    path = training.train(recipe, data, out or Path("runs") / f"{recipe.name}-{_now()}", kind=kind, device=device)
+    if first_process():
+        print(path)
 
 
 def run_train(arguments: list[str]) -> int:
@@ -96,7 +98,9 @@ def resume(run: Positional[Path], *, device: str = "auto", threads: int | None =
         device: auto, cpu, cuda, cuda:N or mps.
         threads: How many cores to use on the CPU; all by default.
     """
-    print(_training(threads).resume(run, device=device))
+    path = _training(threads).resume(run, device=device)
+    if first_process():
+        print(path)
 
 
 def export(run: Positional[Path], *, out: Path | None = None) -> None:

@@ -341,6 +341,7 @@ class Loop:
                     "schedule": self.schedule.state_dict(),
                 }
             )
+        distributed.wait()  # so that saved means saved, whoever stops next
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.step, self.best, self.stale, self.seconds = state["step"], state["best"], state["stale"], state["seconds"]
