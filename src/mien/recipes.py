@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from mien.datasets.labels import ALPHABETICAL, FER2013, LEGEND, THREE
+from mien.datasets.labels import ALPHABETICAL, FER2013, LEGEND, TAXONOMIES, THREE
 from mien.errors import InputError
 
 ONE_SIZE = ("three-class", "three-conv", "vgg-5x5")  # networks whose dense layers are cut to the size of the picture
@@ -40,7 +40,8 @@ class Recipe:
     """What the recipe is called."""
 
     classes: tuple[str, ...] = FER2013
-    """What the outputs stand for, in order."""
+    """What the outputs stand for, in order: names, or one of a taxonomy (fer2013, alphabetical, ferplus, legend,
+    three-class)."""
     targets: Literal["label", "majority", "plurality", "distribution"] = "label"
     """FER2013's label, or what the FER+ votes say: their majority, plurality, or all of them as a distribution."""
     model: str = "mien"
@@ -116,6 +117,8 @@ class Recipe:
                 known = [str(choice) for choice in get_args(kind)]
                 demand(False, f"{name} {value!r} must be one of {', '.join(known)}" + hint(str(value), known))
             demand(kind is not float or math.isfinite(value), f"{name} {value} must be a number")
+        if len(self.classes) == 1 and self.classes[0] in TAXONOMIES:
+            object.__setattr__(self, "classes", TAXONOMIES[self.classes[0]])
         demand(len(self.classes) >= 2, "needs at least 2 classes")
         demand(len(set(self.classes)) == len(self.classes), f"a class is named twice in {', '.join(self.classes)}")
         demand(self.lr > 0, f"lr {self.lr} must be above 0")

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from mien import recipes
 from mien.cli import main
+from mien.datasets.labels import ALPHABETICAL
 from mien.errors import InputError
 from mien.predict.session import Session
 from mien.recipes import Recipe
@@ -196,3 +197,20 @@ def test_votes_are_learnt_as_a_distribution(
     monkeypatch.setattr("mien.datasets.read", lambda *_, **__: replace(samples, labels=soft))
     train(tiny("mien", size=48, epochs=1), tmp_path, tmp_path / "run", device="cpu")
     assert 0 <= figures(tmp_path / "run")[0]["val_accuracy"] <= 1
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_the_integers_of_arrays_mean_is_said_once_and_repeated(
+    tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own, data, out = tmp_path / "own.json", drawn.write_arrays(tmp_path / "data", drawn.faces(70)), tmp_path / "run"
+    own.write_text(json.dumps(recipes.to_dict(tiny("three-conv", epochs=1))))
+    arguments = ["train", str(own), "--data", str(data), "--out", str(out), "--device", "cpu"]
+    for more, code, words in (([], 2, "--classes alphabetical"), (["--classes", "alphabetical"], None, "4 neutral")):
+        with pytest.raises(SystemExit) as caught:
+            main([*arguments, *more])
+        assert caught.value.code in (code, code or 0)
+        assert words in capsys.readouterr().err
+    assert Run(out).recipe.classes == ALPHABETICAL
+    assert Run(out).description["data"]["order"] == list(ALPHABETICAL)
+    resume(out, device="cpu")

@@ -1,11 +1,13 @@
 """Mean and standard deviation are those of the training part; a device is checked before anything is written."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from mien.datasets.labels import ALPHABETICAL, FER2013
 from mien.errors import InputError
 from mien.recipes import Recipe
 from mien.train import prepare
@@ -33,3 +35,15 @@ def test_devices() -> None:
     assert prepare.device("auto").type in ("cpu", "cuda", "mps")
     with pytest.raises(InputError, match="device 'quantum'"):
         prepare.device("quantum")
+
+
+def test_an_order_of_labels_is_never_assumed(tmp_path: Path) -> None:
+    data = drawn.write_arrays(tmp_path, drawn.faces(70))
+    with pytest.raises(
+        InputError, match=r"labels 0\.\.6 without names; say which .*--classes fer2013 or --classes alph"
+    ):
+        prepare.read(Recipe(), data, None, None)
+    found = prepare.read(Recipe(), data, None, ALPHABETICAL)["train"]
+    assert found.classes == FER2013  # by name: 4 is neutral in the file
+    neutral = found.ids[found.labels == FER2013.index("neutral")].tolist()
+    assert {int(name.partition(":")[2]) % 7 for name in neutral} == {4}

@@ -58,7 +58,7 @@ def inspect_data(
     from mien.datasets.inspection import inspect, report
 
     sheet = sheet or Path(f"{path.resolve().stem or 'dataset'}-contact-sheet.png")
-    found = inspect(path, kind=kind, targets=targets, classes=classes, strict=strict, sheet=sheet)
+    found = inspect(path, kind=kind, targets=targets, order=classes, strict=strict, sheet=sheet)
     if json:
         print(dumps(found.to_json() | {"sheet": str(sheet)}))
     else:

@@ -4,7 +4,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from tyro.conf import Positional
+from tyro.conf import Positional, Suppress
 
 from mien.cli.parse import first_process, run
 from mien.errors import InputError, MissingExtra
@@ -45,18 +45,21 @@ def train(
     kind: str | None = None,
     device: str = "auto",
     threads: int | None = None,
+    named: Suppress[bool] = False,
     recipe: "Recipe",
 ) -> None:
     """Train a recipe: mien train RECIPE --data PATH.
 
     RECIPE is a name that `mien recipes` lists, or a JSON file: the recipe.json of a run, or your own. Every field of
-    the recipe is an option. The run folder, printed at the end, holds the weights, the metrics and model.onnx.
+    the recipe is an option; --classes, where given, also says what the integers of arrays mean. The run folder, printed
+    at the end, holds the weights, the metrics and model.onnx.
 
     Examples:
         $ mien train mien --data fer2013/
         $ mien train three-class --data three-class/ --epochs 12 --out runs/three
         $ mien train efficientnet-b0 --data face-expression-recognition-dataset/ --no-pretrained
         $ mien train runs/three/recipe.json --data three-class/ --seed 1
+        $ mien train mien --data arrays/ --classes alphabetical
         $ torchrun --nproc-per-node 2 -m mien train mien --data fer2013/ --out runs/two
 
     Args:
@@ -65,10 +68,12 @@ def train(
         kind: The dataset's kind, where it shall not be found automatically.
         device: auto, cpu, cuda, cuda:N or mps.
         threads: How many cores to use on the CPU; all by default.
+        named: Whether --classes was given.
         recipe: What to train.
     """
     training = _training(threads)
-    path = training.train(recipe, data, out or Path("runs") / f"{recipe.name}-{_now()}", kind=kind, device=device)
+    out, order = out or Path("runs") / f"{recipe.name}-{_now()}", recipe.classes if named else None
+    path = training.train(recipe, data, out, kind=kind, order=order, device=device)
     if first_process():
         print(path)
 
@@ -84,7 +89,8 @@ def run_train(arguments: list[str]) -> int:
     if not first or first.startswith("-"):
         known = ", ".join(RECIPES)
         raise InputError(f"expected a recipe first: mien train RECIPE --data PATH (recipes: {known}, or a .json file)")
-    return run(train, f"mien train {first}", rest, recipe=find(first))
+    named = any(argument.partition("=")[0] == "--classes" for argument in rest)
+    return run(train, f"mien train {first}", rest, named=named, recipe=find(first))
 
 
 def resume(run: Positional[Path], *, device: str = "auto", threads: int | None = None) -> None:

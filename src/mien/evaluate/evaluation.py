@@ -1,6 +1,7 @@
 """Score an exported model on a split of a dataset: what is shipped is what is measured."""
 
 import hashlib
+import json
 import platform
 import sys
 from collections.abc import Iterable, Sequence
@@ -131,7 +132,8 @@ def evaluate(
         tta: `flip` averages the probabilities of each crop and its mirror image.
         kind: the reader; None recognises it.
         targets: which labels a dataset with votes gives.
-        classes: as `mien.datasets.read` has it: what the integers of arrays mean; elsewhere, the classes to score.
+        classes: what the integers of arrays mean, None for what the model's run on the same arrays was told; elsewhere,
+            the classes to score.
         merge: a name of `labels.MERGES`: how classes are folded that names alone do not match.
         holdout: the validation share where the dataset has no such split; None takes that of the model's run, so that
             nothing it was trained on is scored as validation.
@@ -142,14 +144,18 @@ def evaluate(
     session = Session(model)
     kind = kind or datasets.detect(data, targets)
 
-    beside = session.path.with_name("recipe.json")
+    beside, order = session.path.with_name("recipe.json"), classes
     if holdout is None and beside.is_file():
         holdout = recipes.from_json(beside).holdout
+    learnt = _learnt(session)
+    if order is None and learnt.get("path") == str(Path(data).resolve()):
+        order = learnt.get("order")
 
     def read(size: int, channels: int) -> Samples:
         return datasets.read(
-            data, split, kind=kind, size=size, channels=channels, targets=targets, classes=classes, holdout=holdout
-        )
+            data, split, kind=kind, size=size, channels=channels, targets=targets,
+            classes=classes, order=order, holdout=holdout,
+        )  # fmt: skip
 
     size, channels = session.info.size, len(session.info.mean)
     samples = read(size, channels)
@@ -164,6 +170,16 @@ def evaluate(
         problems=len(samples.problems),
     )
     return measure(session, samples, facts, tta=tta, merge=merge)
+
+
+def _learnt(session: Session) -> dict[str, Any]:
+    """Return which data the model was trained on, as its run or card recorded it; {} where neither is at hand."""
+    run, card = session.path.with_name("recipe.json"), session.path.with_suffix(".json")
+    try:
+        facts = json.loads((run if run.is_file() else card).read_text(encoding="utf-8"))
+        return dict(facts.get("training", facts).get("data", {}))
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
 
 
 def measure(session: Session, samples: Samples, data: Data, *, tta: Tta = "none", merge: str = "drop") -> Evaluation:

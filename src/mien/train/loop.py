@@ -10,7 +10,7 @@ import shlex
 import signal
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,7 +43,15 @@ class Interrupted(KeyboardInterrupt):
     """Ctrl-C or SIGTERM; the message says how to go on."""
 
 
-def train(recipe: Recipe, data: Path, out: Path, *, kind: str | None = None, device: str = "auto") -> Path:
+def train(
+    recipe: Recipe,
+    data: Path,
+    out: Path,
+    *,
+    kind: str | None = None,
+    order: Sequence[str] | None = None,
+    device: str = "auto",
+) -> Path:
     """Train a recipe from its beginning and export it; return the run folder `out`.
 
     Args:
@@ -51,6 +59,7 @@ def train(recipe: Recipe, data: Path, out: Path, *, kind: str | None = None, dev
         data: where the dataset lies; its training and validation splits are used.
         out: a new folder.
         kind: the dataset's kind, where it shall not be found automatically.
+        order: what the integers of arrays mean (see `mien.datasets.read`).
         device: auto, cpu, cuda, cuda:N or mps.
 
     Raises:
@@ -60,13 +69,14 @@ def train(recipe: Recipe, data: Path, out: Path, *, kind: str | None = None, dev
     place = prepare.device(device)
     with distributed.process_group(place):
         run = Run.reserve(out) if distributed.RANK == 0 else Run(out)
-        parts = prepare.read(recipe, data, kind)
+        parts = prepare.read(recipe, data, kind, order)
         mean, std = prepare.scaling(recipe, parts["train"])
         description = {
             "recipe": recipes.to_dict(recipe),
             "data": {
                 "path": str(data.resolve()),
                 "kind": kind,
+                "order": order,
                 "splits": {
                     split: {"n": len(part), "fingerprint": part.fingerprint, **part.counts}
                     for split, part in parts.items()
@@ -104,7 +114,7 @@ def resume(path: Path, *, device: str = "auto") -> Path:
     place = prepare.device(device)
     with distributed.process_group(place):
         source = Path(described["data"]["path"])
-        parts = prepare.read(run.recipe, source, described["data"]["kind"])
+        parts = prepare.read(run.recipe, source, described["data"]["kind"], described["data"].get("order"))
         for split, part in parts.items():
             if part.fingerprint != described["data"]["splits"][split]["fingerprint"]:
                 raise InputError(f"{source}: the {split} split has changed since {path} began; train anew")

@@ -1,6 +1,7 @@
 """What a run needs before its first step: a device, the two parts of the data, how their pixels are scaled."""
 
 import platform
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} ({platform.machine()})"
 
 
-def read(recipe: Recipe, data: Path, kind: str | None) -> dict[str, Samples]:
+def read(recipe: Recipe, data: Path, kind: str | None, order: Sequence[str] | None) -> dict[str, Samples]:
     def read(split: str) -> Samples:
         return datasets.read(
             data,
@@ -41,6 +42,7 @@ def read(recipe: Recipe, data: Path, kind: str | None) -> dict[str, Samples]:
             channels=recipe.channels,
             targets=recipe.targets,
             classes=recipe.classes,
+            order=order,
             holdout=recipe.holdout,
         )  # not with recipe.seed: splits that we make stay as they are, for `mien evaluate` makes them again
 
