@@ -102,6 +102,11 @@ def test_compare_shows_runs_side_by_side(mien: Mien, make_model: MakeModel, fer2
     code, _, err = mien("compare", *runs, "--split", "test")
     assert code == 2
     assert "make one with: mien evaluate" in err
+    (tmp_path / "new").mkdir()
+    code, out, err = mien("compare", *runs, tmp_path / "new", "--json")
+    assert (code, json.loads(out)) == (0, rows)
+    command = f"mien evaluate {tmp_path / 'new'} --data PATH --split validation"
+    assert err == f"{tmp_path / 'new'}: no evaluation of validation, single view; make one with: {command}\n"
 
 
 @pytest.mark.parametrize("verb", ["evaluate", "compare"])

@@ -79,7 +79,8 @@ def compare(
 ) -> None:
     """Show the evaluations of several runs in one table, the most accurate first.
 
-    Refuses to set figures side by side that were measured on different test data, targets or views.
+    Refuses to set figures side by side that were measured on different test data, targets or views. Runs without such
+    an evaluation are named on stderr.
 
     Examples:
         $ mien compare runs/*
@@ -94,9 +95,12 @@ def compare(
     """
     from json import dumps
 
-    from mien.evaluate import compare, comparison_table
+    from mien.evaluate import compare, comparison_table, lacks
 
-    rows = compare(runs, split=split, tta=tta)
+    reasons = {run: lacks(run, split=split, tta=tta) for run in runs}
+    rows = compare([run for run in runs if not reasons[run]] or runs, split=split, tta=tta)
+    for reason in filter(None, reasons.values()):
+        print(reason, file=sys.stderr)
     if json:
         print(dumps([vars(row) for row in rows]))
     else:

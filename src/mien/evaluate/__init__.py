@@ -1,6 +1,6 @@
 """From an exported model and labelled data to scores, a report and a comparison, without torch."""
 
-from mien.evaluate.comparison import Row, compare
+from mien.evaluate.comparison import Row, compare, lacks
 from mien.evaluate.evaluation import Data, Evaluation, evaluate, measure
 from mien.evaluate.report import save
 from mien.evaluate.scores import Scores, score
@@ -14,6 +14,7 @@ __all__ = [
     "compare",
     "comparison_table",
     "evaluate",
+    "lacks",
     "measure",
     "save",
     "score",
