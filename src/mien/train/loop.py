@@ -196,11 +196,16 @@ class Loop:
         recipe, parameters = self.recipe, sum(parameter.numel() for parameter in self.model.parameters())
         lines = [
             f"{recipe.name or 'recipe'}: {recipe.model}, {parameters:,} parameters, {prepare.device_name(self.device)}"
-            + (f", {distributed.WORLD} processes" if distributed.WORLD > 1 else f", {torch.get_num_threads()} threads"),
+            + (
+                f", {distributed.WORLD} processes"
+                if distributed.WORLD > 1
+                else f", {_many(torch.get_num_threads(), 'thread')}"
+            ),
             f"train {len(self.training):,}, validation {len(self.validation):,} pictures "
             f"of {recipe.size} x {recipe.size} x {recipe.channels}",
             "classes " + ", ".join(f"{index} {name}" for index, name in enumerate(recipe.classes)),
-            f"{self.training.steps} batches of {self.training.batch} per epoch, {self.total} steps"
+            f"{_many(self.training.steps, 'batch', 'es')} of {self.training.batch} per epoch, "
+            + _many(self.total, "step")
             + (f", going on at {self.step}" * bool(self.step)),
         ]
         print("\n".join(lines), file=sys.stderr, flush=True)
@@ -279,7 +284,9 @@ class Loop:
     def _diverged(self, what: str, step: int) -> InputError:
         return InputError(
             f"{self.run.path}: the {what} is no longer a number at step {step}; train anew with a lower --lr "
-            f"(now {self.recipe.lr:g}) or with --clip-value 0.1. The last checkpoint is from before"
+            f"(now {self.recipe.lr:g}) or with --clip-value 0.1"
+            + ". The last checkpoint is from before"
+            * (self.run.path / "resume.pt").exists()
         )
 
     def _agree(self, due: bool) -> tuple[bool, bool]:
@@ -386,6 +393,10 @@ class Loop:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _many(n: int, noun: str, ending: str = "s") -> str:
+    return f"{n:,} {noun}{ending * (n != 1)}"
 
 
 def _right(logits: Tensor, targets: Tensor) -> Tensor:
