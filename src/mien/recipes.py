@@ -222,7 +222,7 @@ _publish(
         source="ResNet9 with one-cycle learning (after Page 2018) on Kaggle's folders",
         dataset="folder",
         cost="half an hour an epoch on one CPU core, shared",
-        expected="@PENDING@",
+        expected="none published; 0.2558 on the validation part after 1 epoch of 202 steps, n = 6,346, 1 seed",
     ),
 )
 _publish(
