@@ -48,7 +48,7 @@ def evaluate(
     """
     from json import dumps
 
-    from mien.evaluate import evaluate, save, tables
+    from mien.evaluate import TRAINED_ON, evaluate, save, tables
 
     views: tuple[Literal["none", "flip"], ...] = ("none", "flip") if tta == "both" else (tta,)
     run = Path(model) if model != "default" and Path(model).is_dir() else None
@@ -59,6 +59,8 @@ def evaluate(
         )
         for view in views
     ]
+    if found[0].data.trained_on:
+        print(f"warning: {data}, {found[0].data.split}: {TRAINED_ON}", file=sys.stderr)
     written = save(found, folder, metrics=run / "metrics.jsonl" if run else None) if folder else []
     if json:
         print(dumps(found[0].to_json() | {more.tta: more.to_json() for more in found[1:]}))

@@ -22,6 +22,7 @@ from mien.predict import Session
 from mien.predict.session import ASSETS, Tta
 
 PRINT = (48, 1)  # the size and channels data is fingerprinted at, so that the model's own do not enter
+TRAINED_ON = "the model was trained on these very pictures; the figures say nothing about others"
 VIEWS: dict[str, str] = {"none": "single view", "flip": "mean with the mirror image"}
 
 
@@ -55,6 +56,8 @@ class Data:
     """Samples of the dataset that the reader's rules left out, by reason."""
     problems: int = 0
     """Rows or files of the dataset that could not be read."""
+    trained_on: bool = False
+    """Whether the split is, picture for picture, what the model was trained on."""
 
 
 @dataclass(frozen=True)
@@ -168,6 +171,7 @@ def evaluate(
         fingerprint=printed.fingerprint,
         dropped=samples.dropped,
         problems=len(samples.problems),
+        trained_on=_is_training(learnt, samples, session.info.labels),
     )
     return measure(session, samples, facts, tta=tta, merge=merge)
 
@@ -180,6 +184,12 @@ def _learnt(session: Session) -> dict[str, Any]:
         return dict(facts.get("training", facts).get("data", {}))
     except (OSError, ValueError, AttributeError, TypeError):
         return {}
+
+
+def _is_training(learnt: dict[str, Any], samples: Samples, labels: tuple[str, ...]) -> bool:
+    """Return whether `samples`, read as the model reads, have the fingerprint of its training part."""
+    known = learnt.get("splits", {}).get("train", {}).get("fingerprint")
+    return bool(known) and set(samples.classes) <= set(labels) and samples.relabel(labels).fingerprint == known
 
 
 def measure(session: Session, samples: Samples, data: Data, *, tta: Tta = "none", merge: str = "drop") -> Evaluation:
