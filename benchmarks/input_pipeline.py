@@ -2,21 +2,23 @@
 
     OMP_NUM_THREADS=1 taskset -c 0 .venv/bin/python benchmarks/input_pipeline.py
 
-Last result (AMD EPYC, 1 of 2 cores, shared with three other jobs; torch 2; 2,560 pictures, 7 epochs each in turns,
-images/s as mean +- standard deviation, times against 0 workers; 1 worker shares the one core):
+Last result (a quiet core of an AMD EPYC; torch 2; 2,560 pictures, 7 epochs each in turns, images/s as mean +- standard
+deviation, times against 0 workers; 1 worker shares the one core):
 
-    efficientnet-b0, colour DataLoader, 0 workers    1,468 +-    136    1.0 x
-    efficientnet-b0, colour DataLoader, 1 worker     1,172 +-     76    0.8 x
-    efficientnet-b0, colour mien                    10,378 +-  1,270    7.1 x
+    efficientnet-b0, colour DataLoader, 0 workers    3,173 +-    136    1.0 x
+    efficientnet-b0, colour DataLoader, 1 worker     2,468 +-     34    0.8 x
+    efficientnet-b0, colour mien                    23,248 +-    685    7.3 x
+    resnet9, grey           DataLoader               2,574 +-     18    1.0 x
+    resnet9, grey           mien                   102,339 +-  3,131   39.8 x
+
+And on a core shared with three other jobs:
+
     efficientnet-b0, grey   DataLoader, 0 workers    1,459 +-     61    1.0 x
     efficientnet-b0, grey   DataLoader, 1 worker     1,072 +-     61    0.7 x
     efficientnet-b0, grey   mien                    14,762 +-  1,282   10.1 x
     mien, grey              DataLoader, 0 workers      872 +-     69    1.0 x
     mien, grey              DataLoader, 1 worker       807 +-     86    0.9 x
     mien, grey              mien                    17,035 +-  2,627   19.5 x
-    resnet9, grey           DataLoader, 0 workers    1,103 +-     80    1.0 x
-    resnet9, grey           DataLoader, 1 worker     1,008 +-     65    0.9 x
-    resnet9, grey           mien                    40,777 +-  6,534   37.0 x
 
 Grey: three equal channels, as the folders of FER2013 are; ours keeps one of them until it normalises.
 """

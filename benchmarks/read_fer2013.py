@@ -2,16 +2,10 @@
 
     OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/read_fer2013.py [fer2013.csv]
 
-Last result, on a core of an AMD EPYC that other processes used at the same time, during the first file more than during
-the second; the processor time is what an idle core would take, besides waiting for the disk. The real file:
+Last result, on a quiet core of an AMD EPYC:
 
-    empty cache: 32,298 rows, n = 5, 4.361 s (std 0.540), processor time 1.527 s (std 0.108), peak 136 MB
-    from the cache: 32,298 rows, n = 5, 0.022 s (std 0.005), processor time 0.008 s (std 0.001), peak 64 MB
-
-A drawn one:
-
-    empty cache: 32,298 rows, n = 5, 2.319 s (std 0.879), processor time 1.554 s (std 0.152), peak 137 MB
-    from the cache: 32,298 rows, n = 5, 0.010 s (std 0.003), processor time 0.007 s (std 0.000), peak 64 MB
+    empty cache: 32,298 rows, n = 5, 1.349 s (std 0.050), peak 135 MB
+    from the cache: 32,298 rows, n = 5, 0.007 s, peak 63 MB
 
 Without a path it draws a file of the same length. Every reading is a fresh process; the imports are not counted.
 """

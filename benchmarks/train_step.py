@@ -6,11 +6,10 @@ Both: timm's efficientnet_b0 without pretrained weights, 48 x 48 x 3, batch 32, 
 degrees. Plain: PIL + torchvision transforms, DataLoader without workers, contiguous format, Adam as it comes. Ours:
 `mien.train.loop.Loop`: channels last, fused Adam, the bookkeeping of a run included.
 
-Last result (AMD EPYC, 1 of 2 cores, beside three other jobs; --steps 3, so 7 x 3 steps in turns; ms a step as mean +-
-standard deviation; 830 +- 44 against 765 +- 72, 1.09 x, on an hour less busy):
+Last result (a quiet core of an AMD EPYC; 7 x 5 steps in turns; ms a step as mean +- standard deviation):
 
-    DataLoader loop      1427 +-   45  1.00 x
-    mien                 1207 +-   31  1.18 x
+    DataLoader loop       420 +-    9  1.00 x
+    mien                  343 +-    3  1.23 x
 """
 
 import argparse

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from mien import Recognizer
-from mien.evaluate import evaluate
+from mien.evaluate import Data, evaluate
 from mien.predict import Session
 from mien.predict.session import ASSETS
 from mien.recipes import RECIPES, from_json
@@ -37,6 +37,14 @@ def test_it_sees_a_real_smile() -> None:
     faces = Recognizer()(Path(home.submodule_search_locations[0]) / "data" / "astronaut.png")
     assert faces.labels == ("happy",)
     assert faces.scores[0] > 0.5
+
+
+def test_it_knows_what_it_was_trained_on(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[Data] = []
+    monkeypatch.setattr("mien.evaluate.evaluation.measure", lambda _session, _samples, data, **_: found.append(data))
+    for split in ("train", "validation"):
+        evaluate("default", real_data / "fer2013", split)
+    assert [data.trained_on for data in found] == [True, False]
 
 
 def test_it_is_as_good_as_its_card_says(real_data: Path) -> None:

@@ -61,6 +61,15 @@ def test_bad_input_says_what_to_do_and_ends_with_2(
     assert "Traceback" not in err
 
 
+def test_of_several_processes_on_a_machine_one_speaks(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOCAL_RANK", "1")
+    assert outcome(capsys, "resume", "no-such-run") == (2, "", "")
+    monkeypatch.setenv("LOCAL_RANK", "0")
+    assert outcome(capsys, "resume", "no-such-run")[2].startswith("mien: no-such-run")
+
+
 def test_version(capsys: pytest.CaptureFixture[str]) -> None:
     code, out, _ = outcome(capsys, "--version")
     assert code == 0

@@ -212,3 +212,9 @@ def test_a_mistyped_field_is_never_taken(name: str, place: int, letter: str) -> 
     typo = name[:place] + letter + name[place:]
     with pytest.raises(InputError, match="no field"):
         recipes.from_dict({typo: getattr(Recipe(), name)})
+
+
+def test_a_taxonomy_stands_for_its_classes() -> None:
+    assert Recipe(classes=("alphabetical",)).classes == ALPHABETICAL
+    with pytest.raises(InputError, match="at least 2 classes"):
+        Recipe(classes=("alphabet",))

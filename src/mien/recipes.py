@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from mien.datasets.labels import ALPHABETICAL, FER2013, FERPLUS, LEGEND, THREE
+from mien.datasets.labels import ALPHABETICAL, FER2013, FERPLUS, LEGEND, TAXONOMIES, THREE
 from mien.errors import InputError
 
 HEADS = {"label": FER2013, "majority": FERPLUS, "plurality": FERPLUS, "distribution": FERPLUS}  # and their classes
@@ -41,7 +41,8 @@ class Recipe:
     """What the recipe is called."""
 
     classes: tuple[str, ...] = FER2013
-    """What the outputs stand for, in order."""
+    """What the outputs stand for, in order: names, or one of a taxonomy (fer2013, alphabetical, ferplus, legend,
+    three-class)."""
     targets: Literal["label", "majority", "plurality", "distribution"] = "label"
     """FER2013's label, or what the FER+ votes say: their majority, plurality, or all of them as a distribution."""
     heads: tuple[str, ...] = ()
@@ -139,6 +140,8 @@ class Recipe:
                 known = [str(choice) for choice in get_args(kind)]
                 demand(False, f"{name} {value!r} must be one of {', '.join(known)}" + hint(str(value), known))
             demand(kind is not float or math.isfinite(value), f"{name} {value} must be a number")
+        if len(self.classes) == 1 and self.classes[0] in TAXONOMIES:
+            object.__setattr__(self, "classes", TAXONOMIES[self.classes[0]])
         demand(len(self.classes) >= 2, "needs at least 2 classes")
         demand(len(set(self.classes)) == len(self.classes), f"a class is named twice in {', '.join(self.classes)}")
         for head in set(self.heads) - set(HEADS):
@@ -266,7 +269,7 @@ _publish(
         source="ResNet9 with one-cycle learning (after Page 2018) on Kaggle's folders",
         dataset="folder",
         cost="half an hour an epoch on one CPU core, shared",
-        expected="@PENDING@",
+        expected="none published; 0.2558 on the validation part after 1 epoch of 202 steps, n = 6,346, 1 seed",
     ),
 )
 _publish(
@@ -333,8 +336,8 @@ _publish(
     About(
         source="ours: the network of `mien` with two outputs, the FER+ votes (its answer) and FER2013's labels",
         dataset="ferplus, and --photos of legend",
-        cost="@COST@",
-        expected="@EXPECTED@",
+        cost="30 epochs of 49 and 20 of 125 seconds on one CPU core",
+        expected="not measured yet",
     ),
 )
 

@@ -86,7 +86,7 @@ def test_a_single_file_of_pictures_has_no_labels(tmp_path: Path) -> None:
     samples = datasets.read(tmp_path / "x_test.npy", "test")
     assert (samples.labels == -1).all()
     assert samples.classes == ()
-    assert datasets.read(tmp_path / "x_test.npy", "test", classes=THREE).classes == THREE
+    assert datasets.read(tmp_path / "x_test.npy", "test", order=THREE).classes == THREE
 
 
 def test_an_order_of_labels_is_never_assumed(tmp_path: Path) -> None:
@@ -95,9 +95,9 @@ def test_an_order_of_labels_is_never_assumed(tmp_path: Path) -> None:
         InputError, match=r"labels 0\.\.6 without names; say which order.*: --classes fer2013 or --classes alphabetical"
     ):
         datasets.read(tmp_path)
-    assert datasets.read(tmp_path, "all", classes="alphabetical").classes == ALPHABETICAL
+    assert datasets.read(tmp_path, "all", order="alphabetical").classes == ALPHABETICAL
     with pytest.raises(InputError, match=r"labels 0\.\.6, but 3 classes are named"):
-        datasets.read(tmp_path, classes=THREE)
+        datasets.read(tmp_path, order=THREE)
     save(tmp_path, y=np.arange(14) % 5)
     with pytest.raises(InputError, match="name them in their order"):
         datasets.read(tmp_path)
@@ -113,6 +113,24 @@ def test_broken_rows_are_reported_and_the_rest_is_read(tmp_path: Path) -> None:
     assert np.array_equal(samples.labels, np.delete(FACES.labels, [3, 4, 5, 6]))
     with pytest.raises(InputError, match="y:00005"):
         datasets.read(tmp_path, strict=True)
+
+
+def test_a_label_beyond_the_named_classes_is_reported_and_many_are_refused(tmp_path: Path) -> None:
+    labels = (np.arange(60) % 7).astype(float)
+    labels[[3, 4, 5]] = 12, -1, np.nan
+    samples = datasets.read(save(tmp_path, x=FLAT, y=labels), "all", order="fer2013")
+    assert [str(problem) for problem in samples.problems] == [
+        "y:00004: label -1., expected a whole number from 0",
+        "y:00005: label nan, expected a whole number from 0",
+        "x:00003: label 12, expected 0..6",
+    ]
+    assert samples.labels.tolist() == np.delete(labels, [3, 4, 5]).tolist()
+    assert np.array_equal(samples.images, np.delete(FACES.images, [3, 4, 5], axis=0))
+    labels[[4, 5]] = 0
+    with pytest.raises(InputError, match="x:00003: label 12"):
+        datasets.read(save(tmp_path, y=labels), order="fer2013", strict=True)
+    with pytest.raises(InputError, match=r"labels 0\.\.7, but 7 classes are named"):  # all are one too high
+        datasets.read(save(tmp_path, y=1 + np.arange(60) % 7), order="fer2013")
 
 
 def test_arrays_that_cannot_be_used(tmp_path: Path) -> None:

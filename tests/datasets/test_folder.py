@@ -80,15 +80,17 @@ def test_broken_files_are_reported_and_the_rest_is_read(tmp_path: Path) -> None:
     (happy / "huge.jpg").write_bytes(huge)
     (tmp_path / "hapy").mkdir()
     (tmp_path / "0").mkdir()
-    (happy / ".DS_Store").write_text("")
+    for name in (".DS_Store", "Thumbs.db", "desktop.ini"):
+        (happy / name).write_text("")
     samples = datasets.read(tmp_path, "all")
     assert len(samples) == 137
     problems = {problem.where: problem.what for problem in samples.problems}
     assert set(problems) == {
         "0",
         "hapy",
-        *(f"happy/{name}" for name in ("00003.jpg", "00010.jpg", "00017.jpg", "notes.txt", "huge.jpg")),
+        *(f"happy/{name}" for name in ("00003.jpg", "00010.jpg", "00017.jpg", "huge.jpg")),
     }
+    assert samples.dropped == {"not a picture by its name": 3}  # what begins with a dot is passed over
     assert "damaged" in problems["happy/00003.jpg"]
     assert problems["happy/00010.jpg"] == "empty"
     assert "pixels are read" in problems["happy/huge.jpg"]

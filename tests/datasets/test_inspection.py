@@ -91,5 +91,8 @@ def test_help_and_mistakes(capsys: pytest.CaptureFixture[str]) -> None:
     for action in ("inspect", "fetch"):
         assert run(action, "--help") == 0
         assert f"    $ mien data {action} " in capsys.readouterr().out
+    assert run("inspect", ".", "--kind", "bogus") == 2
+    kinds = "arrays, fer2013, ferplus, folder, legend"
+    assert capsys.readouterr().err == f"mien: unknown kind of dataset 'bogus'; expected {kinds}\n"
     assert run("show") == 2
     assert "no action 'show'; expected mien data inspect PATH or mien data fetch NAME" in capsys.readouterr().err

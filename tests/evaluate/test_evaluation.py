@@ -7,13 +7,13 @@ import numpy as np
 import pytest
 
 from mien import datasets
-from mien.datasets.labels import FER2013, FERPLUS, LEGEND, THREE
+from mien.datasets.labels import ALPHABETICAL, FER2013, FERPLUS, LEGEND, THREE
 from mien.errors import InputError
 from mien.evaluate import Data, evaluate, measure
 from mien.evaluate.evaluation import align
 from mien.predict import Session
 
-from ..drawn import faces, write_fer2013
+from ..drawn import faces, write_arrays, write_fer2013
 from .conftest import MakeModel, MakeSamples, draw
 
 
@@ -202,3 +202,17 @@ def test_a_runs_own_holdout_decides_what_is_scored_as_validation(make_model: Mak
     assert evaluate(run, data, holdout=0.2).scores.n == 14
     trained = datasets.read(data, "train", holdout=0.3)
     assert not set(evaluate(run, data).samples.ids) & set(trained.ids)
+
+
+def test_a_run_repeats_what_it_was_told_of_the_same_arrays(make_model: MakeModel, tmp_path: Path) -> None:
+    data, other = (write_arrays(tmp_path / name, faces(70)) for name in ("data", "other"))
+    run = tmp_path / "run"
+    make_model(run / "model.onnx")
+    (run / "recipe.json").write_text(
+        json.dumps({"recipe": {}, "data": {"path": str(data), "order": list(ALPHABETICAL)}})
+    )
+    assert evaluate(run, data).alignment.samples == evaluate(run, data, classes="alphabetical").alignment.samples
+    assert list(evaluate(run, data).alignment.samples) == list(ALPHABETICAL)
+    assert list(evaluate(run, data, classes="fer2013").alignment.samples) == list(FER2013)
+    with pytest.raises(InputError, match="without names"):
+        evaluate(run, other)

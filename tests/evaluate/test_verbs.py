@@ -3,10 +3,12 @@
 import json
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mien import cli
+from mien.datasets import read
 
 from .conftest import MakeModel
 
@@ -49,6 +51,23 @@ def test_another_model_only_prints(mien: Mien, make_model: MakeModel, fer2013_cs
     assert set(tmp_path.iterdir()) == before
     mien("evaluate", model, "--data", fer2013_csv, "--out", tmp_path / "out")
     assert json.loads((tmp_path / "out" / "evaluation-validation-none.json").read_text()) == facts
+
+
+def test_a_models_own_training_part_is_warned_of(
+    mien: Mien, make_model: MakeModel, fer2013_csv: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    make_model(run / "model.onnx")
+    part = read(fer2013_csv, "validation")  # as if it had been
+    recipe: dict[str, Any] = {"recipe": {}, "data": {"splits": {"train": {"fingerprint": part.fingerprint}}}}
+    (run / "recipe.json").write_text(json.dumps(recipe))
+    _, out, err = mien("evaluate", run, "--data", fer2013_csv, "--json")
+    assert err.startswith(f"warning: {fer2013_csv}, validation: the model was trained on these very pictures")
+    assert json.loads(out)["data"]["trained_on"]
+    assert "trained on these very pictures" in (run / "report.html").read_text()
+    recipe["data"]["splits"]["train"]["fingerprint"] = "0" * 16
+    (run / "recipe.json").write_text(json.dumps(recipe))
+    assert "warning" not in mien("evaluate", run, "--data", fer2013_csv)[2]
 
 
 def test_json_of_both_views_is_one_object(mien: Mien, make_model: MakeModel, fer2013_csv: Path) -> None:
@@ -102,6 +121,11 @@ def test_compare_shows_runs_side_by_side(mien: Mien, make_model: MakeModel, fer2
     code, _, err = mien("compare", *runs, "--split", "test")
     assert code == 2
     assert "make one with: mien evaluate" in err
+    (tmp_path / "new").mkdir()
+    code, out, err = mien("compare", *runs, tmp_path / "new", "--json")
+    assert (code, json.loads(out)) == (0, rows)
+    command = f"mien evaluate {tmp_path / 'new'} --data PATH --split validation"
+    assert err == f"{tmp_path / 'new'}: no evaluation of validation, single view; make one with: {command}\n"
 
 
 @pytest.mark.parametrize("verb", ["evaluate", "compare"])

@@ -116,6 +116,16 @@ def test_bad_usage_is_two_and_one_line(
     assert len(err.splitlines()) == 1
 
 
+def test_photos_of_which_none_can_be_read_are_two(capsys: Capture, tmp_path: Path, model: Path) -> None:
+    (tmp_path / "notes.txt").write_text("not a picture")
+    Image.new("L", (48, 48)).save(tmp_path / "black.png")
+    code, out, err = predict(capsys, tmp_path / "notes.txt", "--model", model)
+    assert (code, out) == (2, "")
+    assert err.startswith(str(tmp_path / "notes.txt"))
+    assert predict(capsys, tmp_path / "black.png", "--model", model)[0] == 1
+    assert predict(capsys, tmp_path / "notes.txt", tmp_path / "black.png", "--model", model)[0] == 1
+
+
 def test_help_shows_examples(capsys: Capture) -> None:
     code, out, _ = predict(capsys, "--help")
     assert code == 0

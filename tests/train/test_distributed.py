@@ -14,19 +14,21 @@ from torch import nn
 
 from mien import batches, recipes
 from mien.batches import normalise
+from mien.errors import InputError
 from mien.models import create
 from mien.recipes import Recipe
 from mien.train import distributed, loop, train
 from mien.train.run import Run
 
 DOUBLE = """
-import runpy
+import runpy, time
 from mien import batches
 from mien.train import loop
 create, normalise = loop.create, batches.normalise
 loop.create = lambda *names, **facts: create(*names, **facts).double()
 batches.normalise = lambda *arguments: normalise(*arguments).double()
-loop.export = loop.draw_curves = lambda *_: None
+loop.draw_curves = lambda *_: None
+loop.export = lambda run: (time.sleep(2), (run / "model.onnx").touch())  # the others are done long before
 """
 
 
@@ -52,7 +54,8 @@ def test_two_processes_under_torchrun_equal_one(
     process = subprocess.run([*program, *arguments], capture_output=True, text=True, env=environment)
     assert process.returncode == 0, process.stderr
     assert process.stderr.count("2 processes") == 1  # one of them speaks
-    assert set(process.stdout.splitlines()) == {str(tmp_path / "two")}
+    assert process.stdout.splitlines() == [str(tmp_path / "two")]
+    assert (tmp_path / "two" / "model.onnx").exists()
     one, two = (Run(tmp_path / name) for name in ("one", "two"))
     assert (one.description["processes"], two.description["processes"]) == (1, 2)
     for row, other in zip(one.metrics(), two.metrics(), strict=True):
@@ -61,6 +64,26 @@ def test_two_processes_under_torchrun_equal_one(
     weights = [load_file(run.path / "last.safetensors") for run in (one, two)]
     for name, value in weights[0].items():
         assert float((value - weights[1][name]).abs().max()) <= 1e-12 * max(1, float(value.abs().max())), name
+
+
+def test_nobody_leaves_the_group_before_the_others_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    monkeypatch.setattr(distributed, "WORLD", 2)
+    for name in ("init_process_group", "barrier", "destroy_process_group"):
+        monkeypatch.setattr(torch.distributed, name, lambda *_, name=name, **__: calls.append(name))
+    device = torch.device("cpu")
+    with distributed.process_group(device):
+        pass
+    assert calls == ["init_process_group", "barrier", "destroy_process_group"]
+    calls.clear()
+    with (
+        pytest.raises(InputError, match="another process of this run has ended"),
+        distributed.process_group(device),
+    ):
+        raise RuntimeError("[../third_party/gloo/gloo/transport/tcp/pair.cc:547] Connection closed by peer")
+    assert calls == ["init_process_group", "destroy_process_group"]
+    with pytest.raises(RuntimeError, match="own"), distributed.process_group(device):
+        raise RuntimeError("our own")
 
 
 @pytest.fixture

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from mien import recipes
 from mien.cli import main
+from mien.datasets.labels import ALPHABETICAL
 from mien.errors import InputError
 from mien.predict.session import Session
 from mien.recipes import Recipe
@@ -143,6 +144,7 @@ def test_a_loss_that_is_no_number_stops_with_the_step_and_the_advice(
     assert "is no longer a number at step " in line
     assert "--lr (now 1e+30)" in line
     assert "--clip-value" in line
+    assert ("The last checkpoint is from before" in line) == (out / "resume.pt").exists()
     for path in out.glob("*.safetensors"):
         assert all(torch.isfinite(value).all() for value in load_file(path).values())
     state = Run(out).load_state(torch.device("cpu"))
@@ -180,9 +182,27 @@ def test_a_folder_that_is_taken_is_refused(tiny: Tiny, fer2013: Path, tmp_path: 
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.tex"]
 
 
+def test_a_start_that_fails_leaves_no_folder(tiny: Tiny, fer2013: Path, tmp_path: Path) -> None:
+    for recipe, data in ((tiny("mien"), tmp_path / "nowhere"), (tiny("mien", model="no-such"), fer2013)):
+        with pytest.raises(InputError):
+            train(recipe, data, tmp_path / "runs" / "run", device="cpu")
+    assert not (tmp_path / "runs").exists()
+
+
+def test_one_is_singular(
+    tiny: Tiny, fer2013: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], quick: None
+) -> None:
+    train(tiny("mien", epochs=1, batch=56), fer2013, tmp_path / "run", device="cpu")
+    err = capsys.readouterr().err
+    assert "1 batch of 56 per epoch, 1 step\n" in err
+    assert ", 1 thread\n" in err
+
+
 @pytest.mark.parametrize("name", ["warp", "cuda:99", "meta:x"])
 def test_a_device_that_is_not_there_is_told(tiny: Tiny, fer2013: Path, tmp_path: Path, name: str) -> None:
-    with pytest.raises(InputError, match=f"device '{name}' cannot be used here.*--device cpu"):
+    with pytest.raises(
+        InputError, match=f"device '{name}' cannot be used here.*; expected auto, cpu, cuda, cuda:N or mps$"
+    ):
         train(tiny("mien"), fer2013, tmp_path / "run", device=name)
     assert not (tmp_path / "run").exists()
 
@@ -196,3 +216,20 @@ def test_votes_are_learnt_as_a_distribution(
     monkeypatch.setattr("mien.datasets.read", lambda *_, **__: replace(samples, labels=soft))
     train(tiny("mien", size=48, epochs=1), tmp_path, tmp_path / "run", device="cpu")
     assert 0 <= figures(tmp_path / "run")[0]["val_accuracy"] <= 1
+
+
+@pytest.mark.usefixtures("quick")
+def test_what_the_integers_of_arrays_mean_is_said_once_and_repeated(
+    tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own, data, out = tmp_path / "own.json", drawn.write_arrays(tmp_path / "data", drawn.faces(70)), tmp_path / "run"
+    own.write_text(json.dumps(recipes.to_dict(tiny("three-conv", epochs=1))))
+    arguments = ["train", str(own), "--data", str(data), "--out", str(out), "--device", "cpu"]
+    for more, code, words in (([], 2, "--classes alphabetical"), (["--classes", "alphabetical"], None, "4 neutral")):
+        with pytest.raises(SystemExit) as caught:
+            main([*arguments, *more])
+        assert caught.value.code in (code, code or 0)
+        assert words in capsys.readouterr().err
+    assert Run(out).recipe.classes == ALPHABETICAL
+    assert Run(out).description["data"]["order"] == list(ALPHABETICAL)
+    resume(out, device="cpu")

@@ -1,16 +1,18 @@
 """Mean and standard deviation are those of the training part; a device is checked before anything is written."""
 
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
 from mien.datasets import Samples
+from mien.datasets.labels import ALPHABETICAL, FER2013
 from mien.errors import InputError
 from mien.recipes import Recipe
 from mien.train import prepare
-from mien.train.gather import Part
+from mien.train.gather import Part, gather
 from tests import drawn
 
 
@@ -37,5 +39,21 @@ def test_a_set_of_one_colour_is_not_divided_by_zero() -> None:
 def test_devices() -> None:
     assert prepare.device("cpu") == torch.device("cpu")
     assert prepare.device("auto").type in ("cpu", "cuda", "mps")
-    with pytest.raises(InputError, match="device 'quantum'"):
+    with pytest.raises(
+        InputError, match=r"device 'quantum' cannot be used here; expected auto, cpu, cuda, cuda:N or mps$"
+    ):
         prepare.device("quantum")
+
+
+def test_an_order_of_labels_is_never_assumed(tmp_path: Path) -> None:
+    faces = drawn.faces(70)
+    data = drawn.write_arrays(tmp_path, faces)
+    with pytest.raises(
+        InputError, match=r"labels 0\.\.6 without names; say which .*--classes fer2013 or --classes alph"
+    ):
+        gather(Recipe(), data, None)
+    found = gather(Recipe(), data, None, order=ALPHABETICAL)["train"]
+    assert found.classes == FER2013  # by name: 4 is neutral in the file
+    written = {image.tobytes(): label for image, label in zip(faces.images, faces.labels.tolist(), strict=True)}
+    neutral = found.images[found.targets == FER2013.index("neutral")]
+    assert {written[image.tobytes()] for image in neutral} == {4}

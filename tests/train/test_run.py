@@ -87,7 +87,10 @@ def test_weights_keep_their_values_in_any_layout(tmp_path: Path) -> None:
 
 def test_a_run_is_created_opened_and_described(tmp_path: Path) -> None:
     run = Run.reserve(tmp_path / "deep" / "run")
+    assert not (tmp_path / "deep").exists()  # a start that fails leaves nothing
+    (tmp_path / "deep" / "run").mkdir(parents=True)
     assert Run.reserve(tmp_path / "deep" / "run") == run  # an empty folder is as good as none
+    (tmp_path / "deep" / "run").rmdir()
     run.describe(DESCRIPTION)
     assert Run.open(tmp_path / "deep" / "run") == run
     assert run.description == json.loads(json.dumps(DESCRIPTION))

@@ -8,7 +8,7 @@ import sys
 from typing import NoReturn
 
 from mien.cli import data, recognition, scoring, training
-from mien.cli.parse import Verb, run
+from mien.cli.parse import Verb, first_process, run
 from mien.errors import InputError, MissingExtra
 
 VERBS: dict[str, Verb] = {
@@ -43,10 +43,12 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         runner = {"train": training.run_train, "data": data.run_data}.get(verb)
         sys.exit(runner(rest) if runner else run(VERBS[verb], f"mien {verb}", rest))
     except (InputError, MissingExtra) as error:
-        print(f"mien: {error}", file=sys.stderr)
+        if first_process():
+            print(f"mien: {error}", file=sys.stderr)
         sys.exit(2)
     except KeyboardInterrupt as interrupt:
-        print(f"mien: {interrupt or 'interrupted'}", file=sys.stderr)
+        if first_process():
+            print(f"mien: {interrupt or 'interrupted'}", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # the reader of our output has gone, as `| head` does
         sys.stderr.close()

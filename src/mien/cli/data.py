@@ -27,7 +27,7 @@ def inspect_data(
     path: Positional[Path],
     /,
     *,
-    kind: Literal["fer2013", "ferplus", "folder", "legend", "arrays"] | None = None,
+    kind: str | None = None,
     targets: Literal["label", "majority", "plurality", "distribution"] = "label",
     classes: str | None = None,
     strict: bool = False,
@@ -46,7 +46,7 @@ def inspect_data(
 
     Args:
         path: A file or folder.
-        kind: The dataset's kind, where it shall not be found automatically.
+        kind: The reader, where it is not to be recognised: fer2013, ferplus, folder, legend or arrays.
         targets: Which labels, where FER+ votes lie beside fer2013.csv.
         classes: What the integers of arrays mean: fer2013, alphabetical, ferplus, legend or three-class.
         strict: Stop at the first thing that is broken.
@@ -58,7 +58,7 @@ def inspect_data(
     from mien.datasets.inspection import inspect, report
 
     sheet = sheet or Path(f"{path.resolve().stem or 'dataset'}-contact-sheet.png")
-    found = inspect(path, kind=kind, targets=targets, classes=classes, strict=strict, sheet=sheet)
+    found = inspect(path, kind=kind, targets=targets, order=classes, strict=strict, sheet=sheet)
     if json:
         print(dumps(found.to_json() | {"sheet": str(sheet)}))
     else:

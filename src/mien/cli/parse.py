@@ -2,6 +2,7 @@
 
 import functools
 import inspect
+import os
 import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING
@@ -23,6 +24,11 @@ def run(function: Verb, program: str, arguments: list[str], **defaults: object) 
     description = inspect.cleandoc(function.__doc__ or "").split("\nArgs:")[0]
     called = functools.partial(function, **defaults)
     return tyro.cli(called, prog=program, description=description, args=arguments, config=config) or 0
+
+
+def first_process() -> bool:
+    """Return whether this process speaks for all that torchrun has started on this machine."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 def console() -> "Console":

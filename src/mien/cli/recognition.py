@@ -24,7 +24,7 @@ def predict(
     Prints a table, or with --json or --csv what a program reads. Boxes are x, y, width, height in pixels of the
     upright photo. What cannot be read, or has no face in it, is named on stderr, and the rest goes on.
 
-    Exit code: 0 a face in every photo, 1 some photo could not be read or has no face, 2 nothing could be done.
+    Exit code: 0 a face in every photo, 1 some photo could not be read or has no face, 2 none could be read.
 
     Examples:
         $ mien predict photo.jpg

@@ -54,7 +54,7 @@ def evaluate(
     """
     from json import dumps
 
-    from mien.evaluate import evaluate, save, tables
+    from mien.evaluate import TRAINED_ON, evaluate, save, tables
 
     views: tuple[Literal["none", "flip"], ...] = ("none", "flip") if tta == "both" else (tta,)
     run = Path(model) if model != "default" and Path(model).is_dir() else None
@@ -75,6 +75,8 @@ def evaluate(
         )
         for view in views
     ]
+    if found[0].data.trained_on:
+        print(f"warning: {data}, {found[0].data.split}: {TRAINED_ON}", file=sys.stderr)
     written = save(found, folder, metrics=run / "metrics.jsonl" if run else None) if folder else []
     if json:
         print(dumps(found[0].to_json() | {more.tta: more.to_json() for more in found[1:]}))
@@ -95,7 +97,8 @@ def compare(
 ) -> None:
     """Show the evaluations of several runs in one table, the most accurate first.
 
-    Refuses to set figures side by side that were measured on different test data, targets or views.
+    Refuses to set figures side by side that were measured on different test data, targets or views. Runs without such
+    an evaluation are named on stderr.
 
     Examples:
         $ mien compare runs/*
@@ -110,9 +113,12 @@ def compare(
     """
     from json import dumps
 
-    from mien.evaluate import compare, comparison_table
+    from mien.evaluate import compare, comparison_table, lacks
 
-    rows = compare(runs, split=split, tta=tta)
+    reasons = {run: lacks(run, split=split, tta=tta) for run in runs}
+    rows = compare([run for run in runs if not reasons[run]] or runs, split=split, tta=tta)
+    for reason in filter(None, reasons.values()):
+        print(reason, file=sys.stderr)
     if json:
         print(dumps([vars(row) for row in rows]))
     else:

@@ -4,9 +4,9 @@ from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
 
-from tyro.conf import Positional
+from tyro.conf import Positional, Suppress
 
-from mien.cli.parse import run
+from mien.cli.parse import first_process, run
 from mien.errors import InputError, MissingExtra
 
 if TYPE_CHECKING:
@@ -47,12 +47,14 @@ def train(
     teachers: tuple[Path, ...] = (),
     device: str = "auto",
     threads: int | None = None,
+    named: Suppress[bool] = False,
     recipe: "Recipe",
 ) -> None:
     """Train a recipe: mien train RECIPE --data PATH.
 
     RECIPE is a name that `mien recipes` lists, or a JSON file: the recipe.json of a run, or your own. Every field of
-    the recipe is an option. The run folder, printed at the end, holds the weights, the metrics and model.onnx.
+    the recipe is an option; --classes, where given, also says what the integers of arrays mean. The run folder, printed
+    at the end, holds the weights, the metrics and model.onnx.
 
     Examples:
         $ mien train mien --data fer2013/
@@ -60,6 +62,7 @@ def train(
         $ mien train efficientnet-b0 --data face-expression-recognition-dataset/ --no-pretrained
         $ mien train mien-votes --data fer2013/ --photos facial_expressions/
         $ mien train runs/three/recipe.json --data three-class/ --seed 1
+        $ mien train mien --data arrays/ --classes alphabetical
         $ torchrun --nproc-per-node 2 -m mien train mien --data fer2013/ --out runs/two
 
     Args:
@@ -70,11 +73,14 @@ def train(
         teachers: Finished runs with the same outputs, for a recipe that distils.
         device: auto, cpu, cuda, cuda:N or mps.
         threads: How many cores to use on the CPU; all by default.
+        named: Whether --classes was given.
         recipe: What to train.
     """
     training = _training(threads)
-    out = out or Path("runs") / f"{recipe.name}-{_now()}"
-    print(training.train(recipe, data, out, kind=kind, photos=photos, teachers=teachers, device=device))
+    out, order = out or Path("runs") / f"{recipe.name}-{_now()}", recipe.classes if named else None
+    path = training.train(recipe, data, out, kind=kind, order=order, photos=photos, teachers=teachers, device=device)
+    if first_process():
+        print(path)
 
 
 def run_train(arguments: list[str]) -> int:
@@ -88,7 +94,8 @@ def run_train(arguments: list[str]) -> int:
     if not first or first.startswith("-"):
         known = ", ".join(RECIPES)
         raise InputError(f"expected a recipe first: mien train RECIPE --data PATH (recipes: {known}, or a .json file)")
-    return run(train, f"mien train {first}", rest, recipe=find(first))
+    named = any(argument.partition("=")[0] == "--classes" for argument in rest)
+    return run(train, f"mien train {first}", rest, named=named, recipe=find(first))
 
 
 def resume(run: Positional[Path], *, device: str = "auto", threads: int | None = None) -> None:
@@ -102,7 +109,9 @@ def resume(run: Positional[Path], *, device: str = "auto", threads: int | None =
         device: auto, cpu, cuda, cuda:N or mps.
         threads: How many cores to use on the CPU; all by default.
     """
-    print(_training(threads).resume(run, device=device))
+    path = _training(threads).resume(run, device=device)
+    if first_process():
+        print(path)
 
 
 def export(run: Positional[Path], *, out: Path | None = None) -> None:

@@ -51,6 +51,7 @@ def read(
     face: Finder | None = None,
     targets: str = "label",
     classes: Sequence[str] | str | None = None,
+    order: Sequence[str] | str | None = None,
     holdout: Holdout = None,
     seed: int = 0,
     strict: bool = False,
@@ -69,8 +70,9 @@ def read(
         targets: `label`, the dataset's own; `majority`, `plurality` or `distribution` of the FER+ votes (see
             `ferplus.target`).
         classes: the labels wanted, as names or the name of a taxonomy of `labels.TAXONOMIES`; samples of other classes
-            are left out and counted in `dropped`. For arrays it says instead what the integers in the file mean. None:
-            the dataset's own.
+            are left out and counted in `dropped`. None: the dataset's own.
+        order: what the integers of arrays mean, likewise; other datasets say it themselves. None: three are the
+            leaderboard's, other numbers are refused.
         holdout: fractions for validation and test where the dataset has no such splits; one number changes only the
             first.
             None: 0.1 each for folder and legend, 0.1 for validation alone elsewhere. Splits the dataset has stay as
@@ -84,7 +86,7 @@ def read(
     """
     wanted = split_name(split)
     table = open_table(
-        root, kind=kind, size=size, channels=channels, face=face, targets=targets, classes=classes,
+        root, kind=kind, size=size, channels=channels, face=face, targets=targets, order=order,
         holdout=holdout, seed=seed, strict=strict, use_cache=cache,
     )  # fmt: skip
     chosen = table.splits != "" if wanted == "all" else table.splits == wanted
@@ -126,7 +128,7 @@ def open_table(
     channels: int = 1,
     face: Finder | None = None,
     targets: str = "label",
-    classes: Sequence[str] | str | None = None,
+    order: Sequence[str] | str | None = None,
     holdout: Holdout = None,
     seed: int = 0,
     strict: bool = False,
@@ -153,10 +155,10 @@ def open_table(
         raise InputError(f"{error.filename or root}: {error.strerror or error}") from None
     if strict and table.problems:
         raise InputError(str(table.problems[0]))
-    if kind == "arrays":
-        table = replace(table, classes=arrays.meaning(root, len(table.classes), _names(classes)))
     hard, keep = table.labels, np.ones(len(table.labels), dtype=bool)
-    if kind == "ferplus":
+    if kind == "arrays":
+        table, keep = arrays.name(table, root, _names(order), Problems(strict))
+    elif kind == "ferplus":
         table, keep = ferplus.vote(table, root, targets, Problems(strict))
     parts = (
         reader.holdout if holdout is None else holdout if isinstance(holdout, tuple) else (holdout, reader.holdout[1])

@@ -9,14 +9,14 @@ import re
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.datasets.labels import DROP, TAXONOMIES, THREE, canonical
+from mien.datasets.labels import DROP, TAXONOMIES, THREE
 from mien.datasets.split import split_name
 from mien.datasets.table import Form, Problems, Reader, Table, track
 from mien.errors import InputError
@@ -97,7 +97,7 @@ def sources(root: Path) -> list[Path]:
 
 
 def load(root: Path, form: Form, problems: Problems) -> Table:
-    """Read arrays; ids are `x_train:00017`, classes the integers as text ("0", "1", ...) until `meaning` names them.
+    """Read arrays; ids are `x_train:00017`, classes the integers as text ("0", "1", ...) until `name` is called.
 
     Raises:
         InputError: an array is not of a form named above, or pictures and labels differ in number.
@@ -205,18 +205,28 @@ def _labels(
     return labels.astype(np.int64), good, classes
 
 
-def meaning(root: Path, k: int, classes: Sequence[str] | None) -> tuple[str, ...]:
-    """Return the names of the labels 0..k-1: `classes`, or the leaderboard's three; () where nothing is labelled.
+def name(table: Table, root: Path, order: Sequence[str] | None, problems: Problems) -> tuple[Table, NDArray[np.bool_]]:
+    """Return the table with `order`, or the leaderboard's three, for its classes, and a mask [n] of its labels.
+
+    A few labels beyond `order` are reported.
 
     Raises:
-        InputError: `classes` has another number of names, or is needed and not given.
+        InputError: `order` has another number of names, or is needed and not given.
     """
-    if classes is not None:
-        if k not in (0, len(classes)):
-            raise InputError(f"{root}: labels 0..{k - 1}, but {len(classes)} classes are named ({', '.join(classes)})")
-        return tuple(canonical(name) for name in classes)
+    k = len(table.classes)
+    keep = np.ones(len(table.labels), dtype=bool)
+    if order is not None:
+        if k > len(order):
+            keep = table.labels < len(order)
+        wrong = table.ids[~keep].tolist()
+        if k not in (0, len(order)) and not 0 < len(wrong) <= max(1, len(keep) // 100):
+            raise InputError(f"{root}: labels 0..{k - 1}, but {len(order)} classes are named ({', '.join(order)})")
+        for where, label in zip(wrong, table.labels[~keep].tolist(), strict=True):
+            problems.report(where, f"label {label}, expected 0..{len(order) - 1}")
+        found = (*table.problems, *problems.found)
+        return replace(table, classes=tuple(order), labels=np.where(keep, table.labels, DROP), problems=found), keep
     if k in (0, len(THREE)):
-        return THREE[:k]
+        return replace(table, classes=THREE[:k]), keep
     known = " or ".join(f"--classes {name}" for name, names in TAXONOMIES.items() if len(names) == k)
     hint = f"say which order they are in: {known}" if known else "name them in their order as classes"
     raise InputError(f"{root}: labels 0..{k - 1} without names; {hint}")

@@ -73,7 +73,7 @@ def sources(root: Path) -> list[Path]:
 
 
 def load(root: Path, form: Form, problems: Problems) -> Table:
-    """Read class folders, with or without split folders above them.
+    """Read class folders, with or without split folders above them; files without a picture's suffix are left out.
 
     Classes are the canonical names found, sorted; ids are paths from `root`. A folder whose name is no expression is
     reported, one called 0 to 6 as well: FER2013's codes and the alphabetical order differ, so nothing is guessed.
@@ -85,6 +85,7 @@ def load(root: Path, form: Form, problems: Problems) -> Table:
     paths: list[Path] = []
     names: list[str] = []
     splits: list[str] = []
+    others = 0
     for split, part in _parts(place):
         for folder in _folders(part):
             try:
@@ -101,7 +102,7 @@ def load(root: Path, form: Form, problems: Problems) -> Table:
                     names.append(name)
                     splits.append(split)
                 else:
-                    problems.report(Path(entry).relative_to(root), "not a picture by its name")
+                    others += 1
     if not paths:
         raise InputError(
             f"{root}: no pictures in its class folders"
@@ -120,6 +121,7 @@ def load(root: Path, form: Form, problems: Problems) -> Table:
         classes=classes,
         sizes=sizes,
         found=found,
+        dropped={"not a picture by its name": others} if others else {},
         problems=tuple(problems.found),
     )
 

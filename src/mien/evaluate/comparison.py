@@ -65,12 +65,20 @@ def compare(runs: Sequence[str | Path], *, split: str = "validation", tta: Tta =
     return sorted((_row(run, evaluation) for run, evaluation in found.items()), key=lambda row: -row.accuracy)
 
 
+def lacks(run: str | Path, *, split: str = "validation", tta: Tta = "none") -> str:
+    """Return that a run folder has no such evaluation and how to make it; "" where it has, or `run` is no folder."""
+    path, split = Path(run), split_name(split)
+    if not path.is_dir() or (path / filename(split, tta)).is_file():
+        return ""
+    command = f"mien evaluate {path} --data PATH --split {split}" + ("" if tta == "none" else f" --tta {tta}")
+    return f"{path}: no evaluation of {split}, {VIEWS[tta]}; make one with: {command}"
+
+
 def _load(path: Path, split: str, tta: Tta) -> dict[str, Any]:
+    if why := lacks(path, split=split, tta=tta):
+        raise InputError(why)
     is_run = path.is_dir()
     file = path / filename(split, tta) if is_run else path
-    if is_run and not file.is_file():
-        command = f"mien evaluate {path} --data PATH --split {split}" + ("" if tta == "none" else f" --tta {tta}")
-        raise InputError(f"{path}: no evaluation of {split}, {VIEWS[tta]}; make one with: {command}")
     try:
         evaluation: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         _conditions(evaluation)

@@ -1,6 +1,7 @@
 """Score an exported model on a split of a dataset: what is shipped is what is measured."""
 
 import hashlib
+import json
 import platform
 import sys
 from collections.abc import Iterable, Sequence
@@ -21,6 +22,7 @@ from mien.predict import LargestFace, ModelInfo, Session
 from mien.predict.session import ASSETS, Tta
 
 PRINT = (48, 1)  # the size and channels data is fingerprinted at, so that the model's own do not enter
+TRAINED_ON = "the model was trained on these very pictures; the figures say nothing about others"
 VIEWS: dict[str, str] = {"none": "single view", "flip": "mean with the mirror image"}
 
 
@@ -56,6 +58,8 @@ class Data:
     """Samples of the dataset that the reader's rules left out, by reason."""
     problems: int = 0
     """Rows or files of the dataset that could not be read."""
+    trained_on: bool = False
+    """Whether the split is, picture for picture, what the model was trained on."""
 
 
 @dataclass(frozen=True)
@@ -138,7 +142,8 @@ def evaluate(
         tta: `flip` averages the probabilities of each crop and its mirror image.
         kind: the reader; None recognises it.
         targets: which labels a dataset with votes gives.
-        classes: as `mien.datasets.read` has it: what the integers of arrays mean; elsewhere, the classes to score.
+        classes: what the integers of arrays mean, None for what the model's run on the same arrays was told; elsewhere,
+            the classes to score.
         merge: a name of `labels.MERGES`: how classes are folded that names alone do not match.
         holdout: the validation share where the dataset has no such split; None takes that of the model's run, so that
             nothing it was trained on is scored as validation.
@@ -154,22 +159,18 @@ def evaluate(
         session = Session(model, head=following(session.info, kind, targets))
     face = LargestFace(detector, session.info.margin) if detector else None
 
-    beside = session.path.with_name("recipe.json")
+    beside, order = session.path.with_name("recipe.json"), classes
     if holdout is None and beside.is_file():
         holdout = recipes.from_json(beside).holdout
+    learnt = _learnt(session)
+    if order is None and learnt.get("path") == str(Path(data).resolve()):
+        order = learnt.get("order")
 
     def read(size: int, channels: int) -> Samples:
         return datasets.read(
-            data,
-            split,
-            kind=kind,
-            size=size,
-            channels=channels,
-            face=face,
-            targets=targets,
-            classes=classes,
-            holdout=holdout,
-        )
+            data, split, kind=kind, size=size, channels=channels, face=face, targets=targets,
+            classes=classes, order=order, holdout=holdout,
+        )  # fmt: skip
 
     size, channels = session.info.size, len(session.info.mean)
     samples = read(size, channels)
@@ -182,6 +183,7 @@ def evaluate(
         fingerprint=printed.fingerprint,
         dropped=samples.dropped,
         problems=len(samples.problems),
+        trained_on=_is_training(learnt, samples, session.info.labels),
     )
     return measure(session, samples, facts, tta=tta, merge=merge, detector=detector)
 
@@ -195,6 +197,23 @@ def following(info: ModelInfo, kind: str, targets: str) -> str:
     if votes or kind == "fer2013":
         return next((name for name in (info.answers, *info.heads) if (name != "label") == votes), info.answers)
     return info.answers
+
+
+def _learnt(session: Session) -> dict[str, Any]:
+    """Return which data the model was trained on, as its run or card recorded it; {} where neither is at hand."""
+    run, card = session.path.with_name("recipe.json"), session.path.with_suffix(".json")
+    try:
+        facts = json.loads((run if run.is_file() else card).read_text(encoding="utf-8"))
+        return dict(facts.get("training", facts).get("data", {}))
+    except (OSError, ValueError, AttributeError, TypeError):
+        return {}
+
+
+def _is_training(learnt: dict[str, Any], samples: Samples, labels: tuple[str, ...]) -> bool:
+    """Return whether `samples`, read as the model reads, have the fingerprint of something it was trained on."""
+    known = learnt.get("splits", {}).get("train", {})
+    read = {known.get("fingerprint"), *known.get("sources", ())}
+    return set(samples.classes) <= set(labels) and samples.relabel(labels).fingerprint in read
 
 
 def measure(

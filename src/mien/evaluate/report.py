@@ -19,7 +19,7 @@ from mien import images
 from mien.atomic import replacing
 from mien.evaluate import charts
 from mien.evaluate.comparison import filename
-from mien.evaluate.evaluation import VIEWS, Evaluation
+from mien.evaluate.evaluation import TRAINED_ON, VIEWS, Evaluation
 from mien.evaluate.scores import Scores
 from mien.evaluate.terminal import notes
 
@@ -145,6 +145,7 @@ def _circumstances(evaluation: Evaluation) -> str:
             "Data",
             f"{data.path}, {data.split}, read as {data.kind}, targets: {data.targets}, fingerprint {data.fingerprint}",
         ),
+        *([("Warning", TRAINED_ON)] if data.trained_on else []),
         ("Classes", ", ".join(evaluation.alignment.classes)),
         *(("Note", note) for note in notes(evaluation)),
         ("Versions", ", ".join(f"{name} {number}" for name, number in facts["versions"].items())),

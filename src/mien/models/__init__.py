@@ -45,23 +45,23 @@ def _from_timm(name: str, *, classes: int, channels: int, pretrained: bool) -> n
     if not timm.is_model(name):
         near = get_close_matches(name, timm.list_models(), n=3)
         raise InputError(f"timm has no network {name!r}" + (f"; did you mean {', '.join(near)}?" if near else ""))
+    answers = True
     try:
-        with _impatient_hub() if pretrained else nullcontext():
+        with _impatient_hub() if pretrained else nullcontext(True) as answers:
             model: nn.Module = timm.create_model(name, pretrained=pretrained, num_classes=classes, in_chans=channels)
     except Exception as error:  # the hub's client raises a dozen kinds, from httpx, requests and its own
         if not pretrained:
             raise
-        reason = str(error).partition("\n")[0][:120]
+        reason = str(error).partition("\n")[0][:80] if answers else "the hub does not answer, and no copy is kept here"
         raise InputError(
-            f"the ImageNet weights of {name} cannot be had ({type(error).__name__}: {reason}); "
-            "connect, or train without: --no-pretrained"
+            f"the ImageNet weights of {name} cannot be had ({reason}); connect, or train without: --no-pretrained"
         ) from None
     return model
 
 
 @contextmanager
-def _impatient_hub() -> Iterator[None]:
-    """Take the hub for offline where it does not answer now: its client would retry each file for half a minute."""
+def _impatient_hub() -> Iterator[bool]:
+    """Say whether the hub answers now; where not, take it for offline: its client retries for half a minute a file."""
     from huggingface_hub import constants, get_session
 
     before = constants.HF_HUB_OFFLINE
@@ -70,6 +70,6 @@ def _impatient_hub() -> Iterator[None]:
     except Exception:  # whatever the HTTP client of its version raises; weights in its cache are found all the same
         constants.HF_HUB_OFFLINE = True
     try:
-        yield
+        yield not constants.HF_HUB_OFFLINE
     finally:
         constants.HF_HUB_OFFLINE = before

@@ -31,7 +31,7 @@ def predict_files(
     """Recognise the photos at `paths` and write them to stdout as `form` (a name of `WRITERS`).
 
     Returns:
-        The exit code: 0 when every photo has a face, else 1.
+        The exit code: 0 when every photo has a face, 2 when none could be read, else 1.
 
     Raises:
         InputError: a path does not exist, there is no photo at any, the model or an annotated copy cannot be used.
@@ -46,18 +46,18 @@ def predict_files(
     cv2.setNumThreads(cores // workers)
     recognizer = Recognizer(model, detector, threads=cores // workers)
     photos = recognize(recognizer, list(files), copies=copies, workers=workers)
-    misses: list[str] = []
+    misses: list[Photo] = []
     # on one terminal a progress bar and rows would run into each other
     quiet = not sys.stderr.isatty() or (form != "table" and sys.stdout.isatty())
     WRITERS[form](_watched(photos, len(files), misses, quiet=quiet), recognizer.session.info.labels, sys.stdout)
-    return int(bool(misses))
+    return 2 if sum(bool(photo.error) for photo in misses) == len(files) else int(bool(misses))
 
 
 def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _watched(photos: Iterator[Photo], total: int, misses: list[str], *, quiet: bool) -> Iterator[Photo]:
+def _watched(photos: Iterator[Photo], total: int, misses: list[Photo], *, quiet: bool) -> Iterator[Photo]:
     """Pass the photos on; on stderr a progress bar (unless quiet) and what went wrong, which `misses` gathers too."""
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
@@ -67,7 +67,7 @@ def _watched(photos: Iterator[Photo], total: int, misses: list[str], *, quiet: b
         task = progress.add_task("", total=total, rate="")
         for photo in photos:
             if photo.problem:
-                misses.append(photo.problem)
+                misses.append(photo)
                 console.print(photo.problem, markup=False, emoji=False, highlight=False, soft_wrap=True)
             speed = progress.tasks[0].speed
             progress.update(task, advance=1, rate=f"{speed:.1f} images/s" if speed else "")

@@ -10,6 +10,7 @@ from mien.train.run import write
 def draw_curves(rows: list[dict[str, Any]], path: Path) -> None:
     """Write a PNG of loss and accuracy per epoch, training and validation side by side."""
     from matplotlib.figure import Figure  # not pyplot: no window, no global state
+    from matplotlib.ticker import MaxNLocator
 
     figure = Figure(figsize=(9, 3.6), layout="constrained")
     for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
@@ -21,6 +22,7 @@ def draw_curves(rows: list[dict[str, Any]], path: Path) -> None:
                 marker="." * (len(rows) < 40),
             )
         axes.set(xlabel="epoch", ylabel=name)
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
         axes.grid(alpha=0.3)
         axes.legend()
     buffer = io.BytesIO()

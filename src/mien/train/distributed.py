@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from typing import Any
 
 import torch
@@ -10,22 +11,42 @@ import torch.distributed as dist
 from torch import Tensor, nn
 from torch.nn.parallel import DistributedDataParallel
 
+from mien.errors import InputError
+
 RANK, LOCAL_RANK, WORLD = (
     int(os.environ.get(name, value)) for name, value in (("RANK", "0"), ("LOCAL_RANK", "0"), ("WORLD_SIZE", "1"))
 )
+PATIENCE = timedelta(minutes=30)  # how long a process waits for the others: one reads, saves or exports alone
 
 
 @contextmanager
 def process_group(device: torch.device) -> Iterator[None]:
-    """Join the group that torchrun announced, nccl on GPUs and gloo on CPUs; alone, do nothing."""
+    """Join the group that torchrun announced, nccl on GPUs and gloo on CPUs; alone, do nothing.
+
+    Nobody leaves before the others have done their part, for torchrun would end those that still work.
+
+    Raises:
+        InputError: another process has ended.
+    """
     if WORLD == 1:
         yield
         return
-    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo", timeout=PATIENCE)
     try:
         yield
+        wait()
+    except RuntimeError as error:  # gloo raises torch's bare one
+        if "gloo" in str(error) or isinstance(error, dist.DistError):
+            raise InputError("another process of this run has ended; what it said tells why") from None
+        raise
     finally:
         dist.destroy_process_group()
+
+
+def wait() -> None:
+    """Return when all processes have come here."""
+    if WORLD > 1:
+        dist.barrier()
 
 
 def share(model: nn.Module, device: torch.device) -> nn.Module:

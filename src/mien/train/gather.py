@@ -1,7 +1,7 @@
 """The two parts of the data, to learn from and to validate on: of one or more datasets and labellings."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -25,11 +25,13 @@ class Part:
         targets: int64 [n]; or float32 [n, k], the classes of `Recipe.outputs` side by side, where each output's shares
             sum to 1, or to 0 if that labelling does not know the picture.
         classes: those of the answer, the first output.
+        sources: the fingerprints of what was joined: each labelling, then each dataset of photos, whole.
     """
 
     images: NDArray[np.uint8]
     targets: NDArray[Any]
     classes: tuple[str, ...]
+    sources: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.images)
@@ -50,38 +52,46 @@ class Part:
         return datasets.fingerprint(self.images, self.targets, self.classes)
 
 
-def gather(recipe: Recipe, data: Path, kind: str | None, photos: Sequence[Path] = ()) -> dict[str, Part]:
+def gather(
+    recipe: Recipe, data: Path, kind: str | None, *, order: Sequence[str] | None = None, photos: Sequence[Path] = ()
+) -> dict[str, Part]:
     """Return the train and validation parts of the dataset at `data`, joined by the faces found in `photos`.
 
-    `photos` are datasets of whole photos (legend, folder); the answer learns their labels.
+    `order` is what the integers of arrays mean; `photos` are datasets of whole photos (legend, folder), whose labels
+    the answer learns.
     """
-    if recipe.soft or photos:
-        parts = {split: _joined(recipe, split, data, kind, photos) for split in SPLITS}
-    else:
-        read = {split: _read(recipe, split, data, kind, recipe.targets) for split in SPLITS}
-        parts = {split: Part(samples.images, samples.labels, recipe.classes) for split, samples in read.items()}
+
+    def read(split: str, targets: str) -> Samples:
+        return datasets.read(
+            data,
+            split,
+            kind=kind,
+            size=recipe.size,
+            channels=recipe.channels,
+            targets=targets,
+            classes=recipe.outputs[targets],
+            order=order,
+            holdout=recipe.holdout,
+        )  # not with recipe.seed: splits that we make stay as they are, for `mien evaluate` makes them again
+
+    parts = {}
+    for split in SPLITS:
+        labellings = {targets: read(split, targets) for targets in recipe.outputs}
+        if recipe.soft or photos:
+            parts[split] = _joined(recipe, split, labellings, photos)
+        else:
+            (samples,) = labellings.values()
+            parts[split] = Part(samples.images, samples.labels, recipe.classes)
     if recipe.distinct:
         seen = {image.tobytes() for image in parts["validation"].images}
         new = np.array([image.tobytes() not in seen for image in parts["train"].images])
-        parts["train"] = Part(parts["train"].images[new], parts["train"].targets[new], recipe.classes)
+        parts["train"] = replace(parts["train"], images=parts["train"].images[new], targets=parts["train"].targets[new])
     return parts
 
 
-def _read(recipe: Recipe, split: str, data: Path, kind: str | None, targets: str) -> Samples:
-    return datasets.read(
-        data,
-        split,
-        kind=kind,
-        size=recipe.size,
-        channels=recipe.channels,
-        targets=targets,
-        classes=recipe.outputs[targets],
-        holdout=recipe.holdout,
-    )  # not with recipe.seed: splits that we make stay as they are, for `mien evaluate` makes them again
-
-
-def _joined(recipe: Recipe, split: str, data: Path, kind: str | None, photos: Sequence[Path]) -> Part:
-    blocks = [_side_by_side(recipe, {targets: _read(recipe, split, data, kind, targets) for targets in recipe.outputs})]
+def _joined(recipe: Recipe, split: str, labellings: Mapping[str, Samples], photos: Sequence[Path]) -> Part:
+    blocks = [_side_by_side(recipe, labellings)]
+    sources = [samples.fingerprint for samples in labellings.values()]
     for path in photos:
         faces = datasets.read(
             path,
@@ -92,9 +102,10 @@ def _joined(recipe: Recipe, split: str, data: Path, kind: str | None, photos: Se
             classes=recipe.classes,
             holdout=recipe.holdout,
         )
+        sources.append(faces.fingerprint)
         blocks.append(_side_by_side(recipe, {recipe.targets: faces[np.asarray(faces.found)]}))
     images, targets = (np.concatenate(column) for column in zip(*blocks, strict=True))
-    return Part(images, targets, recipe.classes)
+    return Part(images, targets, recipe.classes, tuple(sources))
 
 
 def _side_by_side(recipe: Recipe, labellings: Mapping[str, Samples]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:

@@ -50,6 +50,7 @@ def train(
     out: Path,
     *,
     kind: str | None = None,
+    order: Sequence[str] | None = None,
     photos: Sequence[Path] = (),
     teachers: Sequence[Path] = (),
     device: str = "auto",
@@ -61,6 +62,7 @@ def train(
         data: where the dataset lies; its training and validation splits are used.
         out: a new folder.
         kind: the dataset's kind, where it shall not be found automatically.
+        order: what the integers of arrays mean (see `mien.datasets.read`).
         photos: further datasets, of whole photos, whose faces are found and joined to both parts.
         teachers: finished runs with the same outputs, for a recipe with `distill`.
         device: auto, cpu, cuda, cuda:N or mps.
@@ -72,16 +74,17 @@ def train(
     place = prepare.device(device)
     with distributed.process_group(place):
         run = Run.reserve(out) if distributed.RANK == 0 else Run(out)
-        parts = gather(recipe, data, kind, photos)
+        parts = gather(recipe, data, kind, order=order, photos=photos)
         mean, std = prepare.scaling(recipe, parts["train"])
         description = {
             "recipe": recipes.to_dict(recipe),
             "data": {
                 "path": str(data.resolve()),
                 "kind": kind,
+                "order": order,
                 "photos": [str(path.resolve()) for path in photos],
                 "splits": {
-                    split: {"n": len(part), "fingerprint": part.fingerprint, **part.counts}
+                    split: {"n": len(part), "fingerprint": part.fingerprint, "sources": part.sources, **part.counts}
                     for split, part in parts.items()
                 },
             },
@@ -119,7 +122,8 @@ def resume(path: Path, *, device: str = "auto") -> Path:
     with distributed.process_group(place):
         data = described["data"]
         source = Path(data["path"])
-        parts = gather(run.recipe, source, data["kind"], [Path(path) for path in data.get("photos", ())])
+        photos = [Path(path) for path in data.get("photos", ())]
+        parts = gather(run.recipe, source, data["kind"], order=data.get("order"), photos=photos)
         for split, part in parts.items():
             if part.fingerprint != data["splits"][split]["fingerprint"]:
                 raise InputError(f"{source}: the {split} split has changed since {path} began; train anew")
@@ -209,11 +213,16 @@ class Loop:
         recipe, parameters = self.recipe, sum(parameter.numel() for parameter in self.model.parameters())
         lines = [
             f"{recipe.name or 'recipe'}: {recipe.model}, {parameters:,} parameters, {prepare.device_name(self.device)}"
-            + (f", {distributed.WORLD} processes" if distributed.WORLD > 1 else f", {torch.get_num_threads()} threads"),
+            + (
+                f", {distributed.WORLD} processes"
+                if distributed.WORLD > 1
+                else f", {_many(torch.get_num_threads(), 'thread')}"
+            ),
             f"train {len(self.training):,}, validation {len(self.validation):,} pictures "
             f"of {recipe.size} x {recipe.size} x {recipe.channels}",
             "classes " + ", ".join(f"{index} {name}" for index, name in enumerate(recipe.classes)),
-            f"{self.training.steps} batches of {self.training.batch} per epoch, {self.total} steps"
+            f"{_many(self.training.steps, 'batch', 'es')} of {self.training.batch} per epoch, "
+            + _many(self.total, "step")
             + (f", going on at {self.step}" * bool(self.step)),
         ]
         print("\n".join(lines), file=sys.stderr, flush=True)
@@ -321,7 +330,9 @@ class Loop:
     def _diverged(self, what: str, step: int) -> InputError:
         return InputError(
             f"{self.run.path}: the {what} is no longer a number at step {step}; train anew with a lower --lr "
-            f"(now {self.recipe.lr:g}) or with --clip-value 0.1. The last checkpoint is from before"
+            f"(now {self.recipe.lr:g}) or with --clip-value 0.1"
+            + ". The last checkpoint is from before"
+            * (self.run.path / "resume.pt").exists()
         )
 
     def _agree(self, due: bool) -> tuple[bool, bool]:
@@ -391,6 +402,7 @@ class Loop:
                     "schedule": self.schedule.state_dict(),
                 }
             )
+        distributed.wait()  # so that saved means saved, whoever stops next
 
     def _restore(self, state: dict[str, Any]) -> None:
         self.step, self.best, self.stale, self.seconds = state["step"], state["best"], state["stale"], state["seconds"]
@@ -425,3 +437,7 @@ class Loop:
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+
+
+def _many(n: int, noun: str, ending: str = "s") -> str:
+    return f"{n:,} {noun}{ending * (n != 1)}"

@@ -19,8 +19,10 @@ def device(name: str) -> torch.device:
         device = torch.device(name)
         torch.empty(0, device=device)
     except (RuntimeError, AssertionError) as error:
+        known = name.partition(":")[0] in ("cpu", "cuda", "mps")  # of others torch's reason is a list of thirty
+        reason = f" ({str(error).splitlines()[0]})" if known else ""
         raise InputError(
-            f"device {name!r} cannot be used here ({str(error).splitlines()[0]}); try --device cpu"
+            f"device {name!r} cannot be used here{reason}; expected auto, cpu, cuda, cuda:N or mps"
         ) from None
     return torch.device("cuda", distributed.LOCAL_RANK) if name == "cuda" else device
 

@@ -42,15 +42,11 @@ class Run:
 
     @classmethod
     def reserve(cls, path: Path) -> "Run":
-        """Make a new folder. InputError where a run, or anything else, stands already."""
+        """Return the run that `describe` will make. InputError where a run, or anything else, stands already."""
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise InputError(
                 f"{path}: exists and is not empty; go on with: mien resume {path}, or choose another --out"
             )
-        try:
-            path.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise InputError(f"{path}: cannot be made ({error.strerror}); choose another --out") from None
         return cls(path)
 
     @classmethod
@@ -61,7 +57,11 @@ class Run:
         return cls(path)
 
     def describe(self, description: dict[str, Any]) -> None:
-        """Write recipe.json, which makes the folder a run."""
+        """Make the folder, and the recipe.json that makes it a run."""
+        try:
+            self.path.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be made ({error.strerror}); choose another --out") from None
         write(self.path / "recipe.json", (json.dumps(description, indent=2) + "\n").encode())
 
     @property
