@@ -7,7 +7,7 @@ import pytest
 
 from mien.cli import VERBS, main, overview
 
-EXPECTED = ["recipes", "data", "train", "resume", "evaluate", "compare", "predict", "submit", "export"]
+EXPECTED = ["recipes", "data", "train", "resume", "evaluate", "compare", "models", "predict", "submit", "export"]
 
 
 def outcome(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:

@@ -22,12 +22,17 @@ PARAMETERS = {  # golden numbers: a change here changes every published score
     "vgg-5x5": 2_785_863,
     "three-conv": 9_469_704,
     "mien": 677_607,
+    "mien-votes": 678_639,
+    "mien-distilled": 678_639,
+    "mien-small": 213_727,
+    "mien-large": 11_175_375,
+    "mien-sprint": 677_607,
 }
 
 
 def built(name: str) -> nn.Module:
     recipe = RECIPES[name]
-    return create(recipe.model, classes=len(recipe.classes), channels=recipe.channels, size=recipe.size)
+    return create(recipe.model, classes=recipe.width, channels=recipe.channels, size=recipe.size)
 
 
 def count(model: nn.Module) -> int:
@@ -39,13 +44,13 @@ def test_the_network_of_a_recipe_has_its_size_and_scores_every_class(name: str) 
     recipe, model = RECIPES[name], built(name).eval()
     with torch.inference_mode():
         logits = model(torch.rand(3, recipe.channels, recipe.size, recipe.size))
-    assert logits.shape == (3, len(recipe.classes))
+    assert logits.shape == (3, recipe.width)
     assert torch.isfinite(logits).all()
     assert count(model) == PARAMETERS[name]
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-@pytest.mark.parametrize("size", [16, 40, 64])
+@pytest.mark.parametrize("size", [16, 37, 40, 64])
 @pytest.mark.parametrize("name", MODELS)
 def test_a_network_takes_other_sizes_and_channels(name: str, size: int, channels: int) -> None:
     model = create(name, classes=8, channels=channels, size=size).eval()

@@ -335,8 +335,45 @@ _publish(
     ),
     About(
         source="ours: the network of `mien` with two outputs, the FER+ votes (its answer) and FER2013's labels",
-        dataset="ferplus, and --photos of legend",
+        dataset="ferplus, with --photos of legend",
         cost="30 epochs of 49 and 20 of 125 seconds on one CPU core",
+        expected="not measured yet",
+    ),
+)
+
+_publish(
+    replace(RECIPES["mien-votes"], name="mien-distilled", distill=0.5),
+    About(
+        source="ours: `mien-votes` that learns from --teachers as well (Hinton et al. 2015), best `mien-large`",
+        dataset="ferplus, with --photos of legend",
+        cost="that of mien-votes and of the teachers' answers to every picture",
+        expected="not measured: its teachers want a GPU",
+    ),
+)
+_publish(
+    replace(RECIPES["mien-distilled"], name="mien-small", model="mien-small", epochs=30),
+    About(
+        source="ours: the bundled variant `small`, taught by the default model's run",
+        dataset="ferplus, with --photos of legend",
+        cost="not measured yet",
+        expected="not measured yet",
+    ),
+)
+_publish(
+    replace(RECIPES["mien-votes"], name="mien-large", model="mien-large", early=0.0, cutmix=0.5, epochs=60),
+    About(
+        source="ours: the variant `large`, a ResNet-18 (He et al. 2016) at the full size of the faces; a teacher",
+        dataset="ferplus, with --photos of legend",
+        cost="wants a GPU: 1.2 GMAC a picture, 25 times `mien`",
+        expected="not measured: it wants a GPU",
+    ),
+)
+_publish(
+    replace(RECIPES["mien"], name="mien-sprint", distinct=True, early=0.75, epochs=8, ema=0.99),
+    About(
+        source="ours: `mien` on a schedule of minutes; benchmarks/speedrun.py times it",
+        dataset="fer2013",
+        cost="not measured yet",
         expected="not measured yet",
     ),
 )

@@ -216,7 +216,7 @@ def test_a_hub_is_asked_once_and_leaves_no_run_behind_where_it_fails(
     recipe = tiny("efficientnet-b0", pretrained=True, epochs=1)
     original = loop.create  # type: ignore[attr-defined]
     monkeypatch.setattr("mien.train.loop.create", create)
-    monkeypatch.setattr("mien.train.prepare.parameters", lambda _: 0)
+    monkeypatch.setattr("mien.train.prepare.cost", lambda _: {"parameters": 0, "macs": 0})
     with pytest.raises(InputError, match="cannot be had"):
         train(recipe, fer2013, tmp_path / "run", device="cpu")
     train(recipe, fer2013, tmp_path / "run", device="cpu")  # the same folder is free for the next try

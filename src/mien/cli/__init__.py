@@ -7,7 +7,7 @@ import difflib
 import sys
 from typing import NoReturn
 
-from mien.cli import data, recognition, scoring, training
+from mien.cli import data, models, recognition, scoring, training
 from mien.cli.parse import Verb, first_process, run
 from mien.errors import InputError, MissingExtra
 
@@ -18,6 +18,7 @@ VERBS: dict[str, Verb] = {
     "resume": training.resume,
     "evaluate": scoring.evaluate,
     "compare": scoring.compare,
+    "models": models.models,
     "predict": recognition.predict,
     "submit": recognition.submit,
     "export": training.export,
@@ -40,7 +41,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             near = difflib.get_close_matches(verb, VERBS, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise InputError(f"no verb {verb!r}{hint} (mien --help lists them)")
-        runner = {"train": training.run_train, "data": data.run_data}.get(verb)
+        runner = {"train": training.run_train, "data": data.run_data, "models": models.run_models}.get(verb)
         sys.exit(runner(rest) if runner else run(VERBS[verb], f"mien {verb}", rest))
     except (InputError, MissingExtra) as error:
         if first_process():

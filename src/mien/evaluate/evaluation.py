@@ -311,7 +311,7 @@ def _answers(session: Session, samples: Samples, tta: Tta) -> NDArray[np.float32
 def _identify(session: Session) -> ModelFile:
     info, content = session.info, session.path.read_bytes()
     return ModelFile(
-        file="default" if session.path.parent == ASSETS else str(session.path),
+        file=session.path.stem if session.path.parent == ASSETS else str(session.path),
         sha256=hashlib.sha256(content).hexdigest(),
         bytes=len(content),
         recipe=info.recipe,

@@ -7,7 +7,7 @@ from difflib import get_close_matches
 from torch import nn
 
 from mien.errors import InputError, MissingExtra
-from mien.models.mien import mien
+from mien.models.mien import mien, mien_large, mien_small
 from mien.models.resnet9 import resnet9
 from mien.models.three_class import three_class
 from mien.models.three_conv import three_conv
@@ -15,6 +15,8 @@ from mien.models.vgg_5x5 import vgg_5x5
 
 MODELS: dict[str, Callable[[int, int, int], nn.Module]] = {
     "mien": mien,
+    "mien-large": mien_large,
+    "mien-small": mien_small,
     "resnet9": resnet9,
     "three-class": three_class,
     "three-conv": three_conv,

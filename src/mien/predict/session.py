@@ -93,19 +93,30 @@ class ModelInfo:
         return replace(self, labels=chosen.labels, temperature=chosen.temperature, answers=head)
 
 
+def bundled() -> dict[str, Path]:
+    """Return the models in the package: name -> .onnx file, `default` first."""
+    return {path.stem: path for path in sorted(ASSETS.glob("*.onnx"))}
+
+
+def card(name: str) -> dict[str, Any]:
+    """Return what was recorded of a bundled model: its training, its figures, its speed."""
+    facts: dict[str, Any] = json.loads((ASSETS / f"{name}.json").read_text(encoding="utf-8"))
+    return facts
+
+
 def resolve(model: str | Path) -> Path:
-    """Return the .onnx file that `model` names: `default` (the bundled one), a run folder, or an .onnx file.
+    """Return the .onnx file that `model` names: a bundled one (`default`), a run folder, or an .onnx file.
 
     Raises:
         InputError: no such file, or a run that has not been exported.
     """
-    path = ASSETS / "default.onnx" if str(model) == "default" else Path(model)
+    path = bundled().get(str(model), Path(model))
     if path.is_dir():
         if not (path / "model.onnx").is_file():
             raise InputError(f"{path}: no model.onnx in it; make one with: mien export {path}")
         return path / "model.onnx"
     if not path.is_file():
-        raise InputError(f"{path}: no such model; expected 'default', a run folder or an .onnx file")
+        raise InputError(f"{path}: no such model; expected {', '.join(bundled())}, a run folder or an .onnx file")
     return path
 
 
@@ -113,7 +124,7 @@ class Session:
     """An open model: uint8 face crops in, probabilities out. Safe to share between threads.
 
     Args:
-        model: `default`, a run folder, or an .onnx file that mien exported.
+        model: a name of `bundled`, a run folder, or an .onnx file that mien exported.
         head: which output to score, by the labelling it follows (`ModelInfo.answers`, `.heads`); None: the answer.
         threads: how many cores one batch may use; None leaves it to onnxruntime (all of them).
 

@@ -91,7 +91,7 @@ def train(
             "teachers": [str(path.resolve()) for path in teachers],
             "mean": mean,
             "std": std,
-            "parameters": prepare.parameters(recipe),
+            **prepare.cost(recipe),
             "device": prepare.device_name(place),
             "processes": distributed.WORLD,
             "threads": torch.get_num_threads(),
@@ -210,9 +210,10 @@ class Loop:
     def _announce(self) -> None:
         if not self.leads:
             return
-        recipe, parameters = self.recipe, sum(parameter.numel() for parameter in self.model.parameters())
+        recipe, cost = self.recipe, prepare.cost(self.recipe)
         lines = [
-            f"{recipe.name or 'recipe'}: {recipe.model}, {parameters:,} parameters, {prepare.device_name(self.device)}"
+            f"{recipe.name or 'recipe'}: {recipe.model}, {cost['parameters']:,} parameters, "
+            f"{cost['macs'] / 1e6:,.1f} million multiply-adds a picture, {prepare.device_name(self.device)}"
             + (
                 f", {distributed.WORLD} processes"
                 if distributed.WORLD > 1

@@ -4,6 +4,7 @@ import platform
 
 import numpy as np
 import torch
+from torch.utils.flop_counter import FlopCounterMode
 
 from mien.errors import InputError
 from mien.models import create
@@ -45,8 +46,12 @@ def scaling(recipe: Recipe, part: Part) -> tuple[list[float], list[float]]:
     return means, [max(spread, 1e-3) for spread in spreads]
 
 
-def parameters(recipe: Recipe) -> int:
-    """Return how many weights the recipe's network learns, without making them."""
-    with torch.device("meta"):
-        model = create(recipe.model, classes=recipe.width, channels=recipe.channels, size=recipe.size)
-    return sum(weights.numel() for weights in model.parameters())
+def cost(recipe: Recipe) -> dict[str, int]:
+    """Return the network's learnt `parameters`, and the `macs` (multiply-adds) of one picture, without making it."""
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        model = create(recipe.model, classes=recipe.width, channels=recipe.channels, size=recipe.size).eval()
+        model(torch.zeros(1, recipe.channels, recipe.size, recipe.size))
+    return {
+        "parameters": sum(weights.numel() for weights in model.parameters()),
+        "macs": counter.get_total_flops() // 2,
+    }

@@ -1,0 +1,107 @@
+"""The verb `models`: the variants in the package, and how fast a model is here."""
+
+import inspect
+from typing import TYPE_CHECKING, Any
+
+from tyro.conf import Positional
+
+from mien.cli.parse import Verb, console, run
+from mien.errors import InputError
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+
+def models() -> None:
+    """List the models in the package, or measure how fast one is here.
+
+    Examples:
+        $ mien models list
+        $ mien models time default
+        $ mien models time runs/first --batch 32 --threads 2
+
+    mien models list --help and mien models time --help show their options.
+    """
+
+
+def list_models(*, json: bool = False) -> None:
+    """List the models in the package: size, speed and accuracy as their cards say.
+
+    The name is what --model of predict, and evaluate and submit, take.
+
+    Examples:
+        $ mien models list
+        $ mien models list --json
+
+    Args:
+        json: One JSON object on stdout, every card whole.
+    """
+    from json import dumps
+
+    from mien.predict.session import bundled, card
+
+    cards = {name: card(name) for name in bundled()}
+    if json:
+        print(dumps(cards, indent=1))
+    else:
+        console().print(_table(cards))
+
+
+def time_model(model: Positional[str] = "default", *, batch: int = 1, threads: int = 1, json: bool = False) -> None:
+    """Measure a model's milliseconds per face on this machine: crops in, probabilities out.
+
+    Examples:
+        $ mien models time
+        $ mien models time small --batch 32
+
+    Args:
+        model: A name of mien models list, a run folder, or an .onnx file.
+        batch: Faces per call.
+        threads: How many cores to use.
+        json: One JSON object on stdout.
+    """
+    from json import dumps
+
+    from mien.predict.latency import latency
+
+    if batch < 1 or threads < 1:
+        raise InputError(f"--batch {batch} --threads {threads}: at least 1 each")
+    found = latency(model, batch=batch, threads=threads)
+    if json:
+        print(dumps(vars(found)))
+    else:
+        print(
+            f"{found.mean:.3f} ms per face (standard deviation {found.deviation:.3f}, n = {found.repeats} calls), "
+            f"batch {batch}, {threads} thread{'s' * (threads > 1)}"
+        )
+
+
+def run_models(arguments: list[str]) -> int:
+    """Run `models list` or `models time`, each with options of its own."""
+    actions: dict[str, Verb] = {"list": list_models, "time": time_model}
+    action, *rest = arguments or ["--help"]
+    if action in ("-h", "--help"):
+        print("usage: mien models list [options]\n       mien models time [MODEL] [options]\n")
+        print(inspect.cleandoc(models.__doc__ or ""))
+        return 0
+    if action not in actions:
+        raise InputError(f"no action {action!r}; expected mien models list or mien models time MODEL")
+    return run(actions[action], f"mien models {action}", rest)
+
+
+def _table(cards: dict[str, dict[str, Any]]) -> "Table":
+    from rich import box
+    from rich.table import Column, Table
+
+    names = dict.fromkeys(name for facts in cards.values() for name in facts["figures"])
+    speeds = dict.fromkeys(name for facts in cards.values() for name in facts["ms"])
+    heads = ["MB", *(f"ms, {name}" for name in speeds), *names]
+    table = Table("model", *(Column(head, justify="right") for head in heads), box=box.SIMPLE)
+    for model, facts in cards.items():
+        table.add_row(
+            model,
+            f"{facts['bytes'] / 1e6:.2f}",
+            *(f"{facts['ms'][name]['mean']:.2f}" if name in facts["ms"] else "" for name in speeds),
+            *(f"{facts['figures'][name]['accuracy']:.4f}" if name in facts["figures"] else "" for name in names),
+        )
+    return table

@@ -1,0 +1,38 @@
+"""How long a model takes for a face, measured as it is used: crops in, probabilities out."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mien.predict.session import Session
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Milliseconds per face over `repeats` calls with `batch` faces each, on `threads` cores."""
+
+    batch: int
+    threads: int
+    repeats: int
+    mean: float
+    deviation: float
+
+
+def latency(model: str | Path = "default", *, batch: int = 1, threads: int = 1, repeats: int = 100) -> Latency:
+    """Time a model on `batch` random crops of its own size, after ten calls that do not count.
+
+    Raises:
+        InputError: no such model.
+    """
+    session = Session(model, threads=threads)
+    size = session.info.size
+    shape = (batch, size, size, 3)[: 3 if len(session.info.mean) == 1 else 4]
+    crops = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    took = []
+    for _ in range(10 + repeats):
+        began = time.perf_counter()
+        session.probabilities(crops, batch=batch)
+        took.append((time.perf_counter() - began) * 1000 / batch)
+    return Latency(batch, threads, repeats, float(np.mean(took[10:])), float(np.std(took[10:])))
