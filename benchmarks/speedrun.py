@@ -3,8 +3,8 @@
     OMP_NUM_THREADS=1 python benchmarks/speedrun.py --data fer2013/ --recipe mien-sprint --target 0.62 --runs 5
 
 Each run is a process of its own with its own seed; the clock starts before Python does and stops when the first epoch
-whose validation accuracy (PublicTest, single view) reaches the target has been reported. Duplicates of PublicTest are not
-trained on (`distinct`). Further options go to `mien train`.
+whose validation accuracy (PublicTest, single view) reaches the target has been reported. Duplicates of PublicTest are
+not trained on (`distinct`). Further options go to `mien train`.
 """
 
 import argparse
