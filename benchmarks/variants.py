@@ -1,0 +1,81 @@
+"""The models in the package beside each other: accuracy on faces they did not learn, milliseconds, size.
+
+    OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/variants.py --fer2013 fer2013/ --legend facial_expressions/
+
+With --install NAME=RUN a run's model.onnx becomes the bundled model NAME first. The figures go into the cards,
+src/mien/assets/NAME.json, which `mien models list` shows; the table of README comes out on stdout.
+"""
+
+import argparse
+import hashlib
+import json
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from mien.evaluate import Evaluation, evaluate
+from mien.predict.latency import latency
+from mien.predict.session import ASSETS, bundled, card
+
+PLACES = ("path", "photos", "teachers", "command")  # of this machine
+
+
+def install(name: str, run: Path) -> None:
+    """Copy a run's model and its circumstances, less the paths, into the package."""
+    shutil.copy(run / "model.onnx", ASSETS / f"{name}.onnx")
+    training = json.loads((run / "recipe.json").read_text())
+    training["data"] = {key: value for key, value in training["data"].items() if key not in PLACES}
+    training = {key: value for key, value in training.items() if key not in PLACES}
+    cost = {key: training.pop(key) for key in ("parameters", "macs") if key in training}
+    (ASSETS / f"{name}.json").write_text(json.dumps({**cost, "training": training}, indent=1) + "\n")
+
+
+def figures(found: Evaluation) -> dict[str, Any]:
+    """Return the scores that a card keeps; over all photos where faces were looked for."""
+    scores, photos = found.scores, found.end_to_end
+    whole = vars(photos) if photos else vars(scores)
+    kept = {key: whole[key] for key in ("n", "accuracy", "interval", "balanced_accuracy")}
+    more = {"coverage": photos.coverage, "detector": photos.detector} if photos else {"macro_f1": scores.macro_f1}
+    votes = {key: getattr(scores, key) for key in ("kl", "annotator_kl", "annotator_accuracy") if scores.kl is not None}
+    recall = {name: one.recall for name, one in scores.per_class.items()}
+    facts = {"split": found.data.split, "targets": found.data.targets, "head": found.model.head, "tta": found.tta}
+    return {**kept, **more, "ece": scores.ece, "log_loss": scores.log_loss, **votes, "recall": recall, **facts}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    root = os.environ.get("MIEN_REAL_DATA", ".data")
+    parser.add_argument("--fer2013", type=Path, default=Path(root, "fer2013"))
+    parser.add_argument("--legend", type=Path, default=Path(root, "facial_expressions"))
+    parser.add_argument("--install", nargs="*", default=[], metavar="NAME=RUN")
+    arguments = parser.parse_args()
+    if missing := [place for place in (arguments.fer2013, arguments.legend) if not place.exists()]:
+        print(f"{missing[0]}: no such data; name it with --fer2013 or --legend. Left out.")
+        return
+    for pair in arguments.install:
+        name, _, run = pair.partition("=")
+        install(name, Path(run))
+    for name, path in bundled().items():
+        content = path.read_bytes()
+        facts = {**card(name), "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}
+        measured = {
+            "FER2013 PublicTest": evaluate(name, arguments.fer2013),
+            "the same, mirrored too": evaluate(name, arguments.fer2013, tta="flip"),
+            "FER+ majority, 8 classes": evaluate(name, arguments.fer2013, targets="majority"),
+            "FER+ distribution": evaluate(name, arguments.fer2013, targets="distribution"),
+            "photos, persons held out": evaluate(name, arguments.legend, "test", classes="fer2013", detector="haar"),
+        }
+        facts["figures"] = {title: figures(found) for title, found in measured.items()}
+        facts["ms"] = {f"batch {batch}": vars(latency(name, batch=batch)) for batch in (1, 32)}
+        (ASSETS / f"{name}.json").write_text(json.dumps(facts, indent=1) + "\n")
+        row = [
+            name,
+            f"{facts['bytes'] / 1e6:.2f}",
+            *(f"{ms['mean']:.2f} ± {ms['deviation']:.2f}" for ms in facts["ms"].values()),
+        ]
+        print("| " + " | ".join([*row, *(f"{one['accuracy']:.4f}" for one in facts["figures"].values())]) + " |")
+
+
+if __name__ == "__main__":
+    main()
