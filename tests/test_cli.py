@@ -1,11 +1,13 @@
 """The command line as a whole: help, hints, exit codes. What a verb does is tested with its module."""
 
+import json
 import subprocess
 import sys
 
 import pytest
 
 from mien.cli import VERBS, main, overview
+from mien.predict.session import bundled, card
 
 EXPECTED = ["recipes", "data", "train", "resume", "evaluate", "compare", "models", "predict", "submit", "export"]
 
@@ -80,3 +82,36 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     command = f"{sys.executable} -m mien recipes --json | head -c 10"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
     assert done.stderr == ""
+
+
+def test_models_lists_what_is_in_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = outcome(capsys, "models", "list")
+    assert code == 0
+    for name in bundled():
+        facts = card(name)
+        (line,) = [line for line in out.splitlines() if line.split()[:1] == [name]]
+        assert f"{facts['bytes'] / 1e6:.2f}" in line
+        assert all(f"{figure['accuracy']:.4f}" in line for figure in facts["figures"].values())
+    code, out, _ = outcome(capsys, "models", "list", "--json")
+    assert json.loads(out) == {name: card(name) for name in bundled()}
+
+
+def test_models_times_one(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = outcome(capsys, "models", "time", "default", "--batch", "2", "--json")
+    assert code == 0
+    assert json.loads(out)["mean"] > 0
+    assert "ms per face" in outcome(capsys, "models", "time")[1]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (["models", "lsit"], "no action 'lsit'"),
+        (["models", "time", "absent"], "no such model; expected default, "),
+        (["models", "time", "--batch", "0"], "at least 1"),
+    ],
+)
+def test_models_says_what_is_wrong(capsys: pytest.CaptureFixture[str], arguments: list[str], words: str) -> None:
+    code, out, err = outcome(capsys, *arguments)
+    assert (code, out) == (2, "")
+    assert words in err
