@@ -1,6 +1,7 @@
 """The verb `models`: the variants in the package, and how fast a model is here."""
 
 import inspect
+import sys
 from typing import TYPE_CHECKING, Any
 
 from tyro.conf import Positional
@@ -45,6 +46,7 @@ def list_models(*, json: bool = False) -> None:
         print(dumps(cards, indent=1))
     else:
         console().print(_table(cards))
+        print("large is a recipe so far: mien train mien-large (it wants a GPU)", file=sys.stderr)
 
 
 def time_model(model: Positional[str] = "default", *, batch: int = 1, threads: int = 1, json: bool = False) -> None:

@@ -192,7 +192,9 @@ class Loop:
         if state:
             self._restore(state)
         forward = distributed.share(self.model, device)
-        self.forward: Callable[[Tensor], Tensor] = torch.compile(forward) if device.type == "cuda" else forward
+        self.forward: Callable[[Tensor], Tensor] = (
+            torch.compile(forward, dynamic=False) if device.type == "cuda" else forward
+        )
 
     def fit(self) -> Path:
         """Train to the end, export, and return the run folder."""
@@ -277,12 +279,10 @@ class Loop:
     def _step(self, images: Tensor, targets: Tensor, seed: int) -> None:
         torch.manual_seed(seed)  # for dropout
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
-            logits = self.forward(images)
-        logits = logits.float()
+            logits = self.forward(images).float()
+            answers = [teacher(self._plain(images)) for teacher in self.teachers]
         loss = self.objective.loss(logits, targets, smoothing=True)
-        if self.teachers:
-            plain = self._plain(images)
-            answers = [teacher(plain) for teacher in self.teachers]
+        if answers:
             loss = torch.lerp(loss, self.objective.divergence(logits, answers), self.recipe.distill)
         loss.backward()  # type: ignore[no-untyped-call]
         if self.recipe.clip_value:
