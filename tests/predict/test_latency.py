@@ -18,7 +18,7 @@ def test_milliseconds_are_per_face(model: Path, monkeypatch: pytest.MonkeyPatch)
 
     clock = [0.0]
     monkeypatch.setattr(Session, "probabilities", slow)
-    monkeypatch.setattr(latency.time, "perf_counter", lambda: clock[0])
+    monkeypatch.setattr("mien.predict.latency.time.perf_counter", lambda: clock[0])
     found = latency.latency(model, batch=4, repeats=5)
     assert (found.batch, found.repeats, found.threads) == (4, 5, 1)
     assert found.mean == pytest.approx(2.0)
