@@ -68,6 +68,8 @@ def gather(recipe: Recipe, data: Path, kind: str | None, photos: Sequence[Path] 
 
 
 def _read(recipe: Recipe, split: str, data: Path, kind: str | None, targets: str) -> Samples:
+    if recipe.heads and kind in ("fer2013", "ferplus"):  # two names of the same files: one for labels, one for votes
+        kind = "fer2013" if targets == "label" else "ferplus"
     return datasets.read(
         data,
         split,
