@@ -16,9 +16,13 @@ import torch
 
 from mien import recipes
 from mien.cli import main
+from mien.datasets.labels import FERPLUS
 from mien.errors import InputError
+from mien.export import CALIBRATION
+from mien.predict import Session
 from mien.recipes import Recipe
 from mien.train import Interrupted, loop, resume, train
+from mien.train.gather import gather
 from mien.train.loop import Loop
 from mien.train.run import Run
 from tests import drawn
@@ -126,6 +130,49 @@ def test_ctrl_c_saves_and_says_how_to_go_on(
     assert captured.out == f"{run}\n"
     assert f"going on at {step}" in captured.err
     assert_same(run, tmp_path / "whole")
+
+
+def test_everything_at_once_goes_on_to_the_same_bits(
+    tiny: Tiny, ferplus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = 11  # among the small pictures of the first 13, within an epoch
+    recipe = tiny(
+        "mien-votes", classes=FERPLUS, size=24, early=0.6, early_size=16, mixup=0.4, cutmix=0.5, ema=0.9, calibrate=True
+    )
+    sizes: dict[int, int] = {}
+    take = Loop._step
+
+    def noting(self: Loop, images: torch.Tensor, *rest: Any) -> None:
+        sizes[self.step] = images.shape[-1]
+        take(self, images, *rest)
+        self.stopping = self.run.path.name == "run" and self.step == step
+
+    monkeypatch.setattr(loop, "draw_curves", lambda rows, path: None)
+    monkeypatch.setattr(loop, "SYNC_SECONDS", 0.0)
+    monkeypatch.setattr(Loop, "_step", noting)
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    train(recipe, ferplus, whole, device="cpu")
+    assert sizes == {place: 16 if place < 0.6 * 21 else 24 for place in range(21)}
+    with pytest.raises(Interrupted, match=f"stopped at step 11 of 21 .*mien resume {run}"):
+        train(recipe, ferplus, run, device="cpu")
+    sizes.clear()
+    resume(run, device="cpu")
+    assert sizes == {place: 16 if place < 0.6 * 21 else 24 for place in range(step, 21)}
+    assert_same(run, whole)
+    for name in (CALIBRATION, "model.onnx"):
+        assert (run / name).read_bytes() == (whole / name).read_bytes(), name
+    last = figures(run)[-1]
+    assert {"val_accuracy", "val_accuracy_label"} <= last.keys()
+    session = Session(run)
+    temperatures = json.loads((run / CALIBRATION).read_text())
+    assert temperatures == {"distribution": session.info.temperature, "label": session.info.heads["label"].temperature}
+    assert session.probabilities(drawn.faces(5).images).shape == (5, 8)
+    part = gather(recipe, ferplus, None)["validation"]
+    for head, block in (("distribution", part.targets[:, :8]), ("label", part.targets[:, 8:])):
+        known = block.any(axis=1)
+        right = Session(run, head=head).logits(part.images[known]).argmax(1) == block[known].argmax(1)
+        figure = last["val_accuracy" if head == "distribution" else "val_accuracy_label"]
+        assert right.mean() == pytest.approx(figure)  # what was selected is what is shipped, and each head is itself
 
 
 @pytest.mark.usefixtures("quick")
