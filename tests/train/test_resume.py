@@ -16,10 +16,12 @@ import torch
 
 from mien import recipes
 from mien.cli import main
-from mien.datasets.labels import FERPLUS
+from mien.datasets.labels import FERPLUS, LEGEND
 from mien.errors import InputError
 from mien.export import CALIBRATION
 from mien.predict import Session
+from mien.predict.detect import DETECTORS
+from mien.predict.detect import whole as whole_picture
 from mien.recipes import Recipe
 from mien.train import Interrupted, loop, resume, train
 from mien.train.gather import gather
@@ -246,6 +248,29 @@ def test_changed_data_is_refused(stopped: Path, tmp_path: Path) -> None:
     (tmp_path / "data" / "fer2013.csv").unlink()
     with pytest.raises(InputError, match="data"):
         resume(stopped, device="cpu")
+
+
+@pytest.mark.usefixtures("quick")
+def test_photos_are_found_again_and_a_changed_one_is_refused(
+    tiny: Tiny, ferplus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(DETECTORS, "haar", lambda: whole_picture)
+    photos = drawn.write_legend(tmp_path / "photos", drawn.faces(64, LEGEND), each=1)
+    recipe = tiny("mien-votes", classes=FERPLUS, early=0, epochs=2, margin=0.0, calibrate=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(Loop, "_stopped_early", lambda self: self.step >= self.training.steps)
+        train(recipe, ferplus, tmp_path / "run", photos=[photos], device="cpu")
+    assert Run(tmp_path / "run").description["data"]["photos"] == [str(photos)]
+    train(recipe, ferplus, tmp_path / "whole", photos=[photos], device="cpu")
+    assert Run(tmp_path / "whole").description["data"]["splits"]["train"]["n"] > 56 + 40
+    taken = sorted((photos / "images").glob("*.jpg"))
+    kept = taken[0].read_bytes()
+    taken[0].write_bytes(taken[1].read_bytes())
+    with pytest.raises(InputError, match=r"the (train|validation) split has changed since .* began; train anew"):
+        resume(tmp_path / "run", device="cpu")
+    taken[0].write_bytes(kept)
+    resume(tmp_path / "run", device="cpu")
+    assert_same(tmp_path / "run", tmp_path / "whole")
 
 
 @pytest.mark.usefixtures("quick")
