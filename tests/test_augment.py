@@ -12,7 +12,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mien import recipes
-from mien.augment import affine, augment, contrast, crop, erase, flip
+from mien.augment import affine, augment, contrast, crop, erase, flip, mix, shrink
 from mien.recipes import RECIPES, Recipe
 
 
@@ -249,3 +249,110 @@ def test_a_recipe_uses_exactly_its_own_fields() -> None:
         amounts = {"flip": 0.0, "rotate": 0.0, "zoom": 0.0, "shift": 0.0, field: 0.25}
         alone = recipes.from_dict({field: 0.25})
         assert torch.equal(augment(images, alone, seeded(4)), affine(images, seeded(4), **amounts))
+
+
+def blended(n: int, recipe: Recipe, seed: int, *, size: int = 24, k: int = 5) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+    """Pictures of 0 and 1 so that what comes from whom is seen, targets that sum to 1 or 0, and `mix` of both."""
+    images = (torch.arange(n) < n / 2).float().view(n, 1, 1, 1).expand(n, 1, size, size).contiguous()
+    targets = noise(n, 1, size, seed=seed)[:, 0, 0, :k].softmax(1) * (torch.arange(n) % 3 > 0)[:, None]
+    return images, targets, *mix(images, targets, recipe, seeded(seed))
+
+
+MIXES = st.sampled_from([Recipe(mixup=0.2), Recipe(mixup=1.0), Recipe(cutmix=1.0), Recipe(mixup=0.4, cutmix=0.5)])
+
+
+@given(recipe=MIXES, n=st.integers(2, 9), seed=st.integers(0, 10**6))
+@settings(max_examples=60, deadline=None)
+def test_mixing_blends_with_the_picture_at_the_other_end(recipe: Recipe, n: int, seed: int) -> None:
+    images, targets, mixed, shares = blended(n, recipe, seed)
+    assert mixed.shape == images.shape
+    assert shares.shape == targets.shape
+    for new, old in ((mixed, images), (shares, targets)):
+        low, high = torch.minimum(old, old.flip(0)), torch.maximum(old, old.flip(0))
+        assert (new >= low - 1e-6).all()
+        assert (new <= high + 1e-6).all()
+    # one share for a picture and its target: what is seen of the partner is what its target weighs
+    foreign = (mixed - images).abs().mean((1, 2, 3))
+    both = images[:, 0, 0, 0] != images.flip(0)[:, 0, 0, 0]
+    expected = torch.lerp(targets, targets.flip(0), foreign[:, None])
+    assert torch.allclose(shares[both], expected[both], atol=1e-5)
+    sums = torch.lerp(targets.sum(1), targets.sum(1).flip(0), foreign)
+    assert torch.allclose(shares.sum(1)[both], sums[both], atol=1e-5)
+
+
+@given(recipe=MIXES, n=st.integers(2, 9), seed=st.integers(0, 10**6))
+@settings(max_examples=30, deadline=None)
+def test_mixing_keeps_the_sums_of_targets_and_is_pure(recipe: Recipe, n: int, seed: int) -> None:
+    images, targets = noise(n, 3, seed=seed), noise(n, 1, seed=seed + 1)[:, 0, 0, :7].softmax(1)
+    before, state = (images.clone(), targets.clone()), torch.get_rng_state()
+    generator = seeded(seed)
+    first, again = mix(images, targets, recipe, generator), mix(images, targets, recipe, seeded(seed))
+    assert torch.allclose(first[1].sum(1), torch.ones(n), atol=1e-5)
+    assert all(torch.equal(one, other) for one, other in zip(first, again, strict=True))
+    assert not torch.equal(first[0], mix(images, targets, recipe, generator)[0])
+    assert torch.equal(images, before[0])
+    assert torch.equal(targets, before[1])
+    assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_cutmix_puts_one_rectangle_of_any_area_anywhere() -> None:
+    images, targets, mixed, shares = blended(600, Recipe(cutmix=1.0), 0)
+    foreign = (mixed != images)[:, 0]
+    areas = foreign.float().mean((1, 2))
+    assert torch.allclose(shares, torch.lerp(targets, targets.flip(0), areas[:, None]), atol=1e-6)
+    for picture in foreign:
+        rows, columns = picture.any(1), picture.any(0)
+        assert int(picture.sum()) == int(rows.sum()) * int(columns.sum())  # full
+        for line in (rows, columns):
+            places = line.nonzero()[:, 0]
+            assert len(places) == 0 or int(places[-1] - places[0]) + 1 == len(places)  # and in one piece
+    assert areas.min() < 0.02
+    assert areas.max() == 1
+    for least in (0.2, 0.5, 0.8):
+        assert (areas < least).float().mean() == pytest.approx(least, abs=0.06)
+    corners = [foreign[:, row, column].float().mean() for row in (0, -1) for column in (0, -1)]
+    assert max(corners) - min(corners) < 0.06
+    assert min(corners) > 0.05
+
+
+@pytest.mark.parametrize("amount", [0.01, 0.2, 1.0, 8.0])
+def test_mixup_takes_its_share_from_beta(amount: float) -> None:
+    images, _, mixed, _ = blended(4000, Recipe(mixup=amount), 0, size=5)
+    shares = (mixed - images).abs()[:, 0]
+    assert torch.isfinite(mixed).all()
+    assert torch.equal(shares.amax((1, 2)), shares.amin((1, 2)))  # one share for the whole picture
+    assert shares.mean() == pytest.approx(0.5, abs=0.03)
+    assert shares[:, 0, 0].var() == pytest.approx(1 / (4 * (2 * amount + 1)), rel=0.1)
+
+
+def test_cutmix_is_drawn_for_each_batch_and_mixup_takes_the_rest() -> None:
+    cut = 0
+    for seed in range(300):
+        images, _, mixed, _ = blended(8, Recipe(cutmix=0.3, mixup=1.0), seed)
+        whole = (mixed - images).abs().flatten(1)
+        cut += bool(((whole == 0) | (whole == 1)).all())
+    assert 60 < cut < 120
+    images, targets, mixed, shares = blended(8, Recipe(), 0)
+    assert mixed is images
+    assert shares is targets
+
+
+@given(n=st.integers(1, 4), channels=st.sampled_from([1, 3]), size=st.integers(4, 24), seed=st.integers(0, 1000))
+@settings(max_examples=40, deadline=None)
+def test_shrinking_keeps_the_mean(n: int, channels: int, size: int, seed: int) -> None:
+    images = noise(n, channels, 48, seed=seed)
+    result = shrink(images, size)
+    assert result.shape == (n, channels, size, size)
+    assert result.min() >= 0
+    assert result.max() <= 1
+    assert torch.allclose(result.mean((2, 3)), images.mean((2, 3)), atol=0.02)
+    even = torch.full((1, 1, 48, 48), 0.3)
+    assert torch.allclose(shrink(even, size), torch.full((1, 1, size, size), 0.3), atol=1e-6)
+
+
+def test_shrinking_loses_no_pixel() -> None:
+    """A bright dot weighs the same wherever it lies: plain bilinear sampling would miss most of them."""
+    for row in range(20, 28):
+        dot = torch.zeros(1, 1, 48, 48)
+        dot[:, :, row, 24] = 1
+        assert shrink(dot, 16).sum() * 9 == pytest.approx(1, abs=0.05)

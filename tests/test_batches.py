@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 
 from mien import images
-from mien.augment import augment
+from mien.augment import augment, mix
 from mien.batches import Batches, normalise
 from mien.datasets import Samples
 from mien.errors import InputError
@@ -165,6 +165,49 @@ def test_a_distribution_of_votes_is_a_label_too() -> None:
     _, labels = next(batches(samples, 7).training(0, augment=plain))
     assert labels.shape == (7, 7)
     assert labels.dtype == torch.float32
+
+
+@pytest.mark.parametrize("start", [0, 3])
+def test_mixing_sees_augmented_pictures_before_they_are_scaled_and_their_targets(start: int) -> None:
+    samples = replace(marked(30), labels=np.eye(7, dtype=np.float32)[np.arange(30) % 7])
+    seen: list[tuple[Tensor, Tensor]] = []
+
+    def spy(pictures: Tensor, targets: Tensor, _: torch.Generator) -> tuple[Tensor, Tensor]:
+        seen.append((pictures.clone(), targets.clone()))
+        return pictures * 0 + 0.25, targets * 0.5
+
+    part = batches(samples, 8, mean=[0.5], std=[0.125])
+    found = list(part.training(1, start=start, augment=lambda pictures, _: pictures + 2, mix=spy))
+    assert len(found) == len(seen) == 3 - start
+    for (pictures, targets), (before, whole) in zip(found, seen, strict=True):
+        assert [value % 7 for value in values(before - 2)] == whole.argmax(1).tolist()
+        assert torch.equal(pictures, torch.full((8, 1, 1, 1), -2.0))  # (0.25 - 0.5) / 0.125
+        assert torch.equal(targets, whole * 0.5)
+    assert seen or start == 3
+
+
+@pytest.mark.parametrize("fields", [{"mixup": 0.4}, {"cutmix": 1.0}, {"mixup": 0.4, "cutmix": 0.5}])
+def test_mixed_batches_are_the_same_for_any_start_and_any_number_of_processes(fields: dict[str, float]) -> None:
+    recipe = replace(RECIPES["mien"], **fields)  # type: ignore[arg-type]
+    samples = replace(drawn.faces(50), labels=np.eye(7, dtype=np.float32)[np.arange(50) % 7])
+
+    def epoch(rank: int, world: int, start: int = 0) -> list[tuple[Tensor, Tensor]]:
+        part = batches(samples, 8, seed=3, rank=rank, world=world)
+        return list(
+            part.training(
+                1,
+                start=start,
+                augment=lambda pictures, dice: augment(pictures, recipe, dice),
+                mix=lambda pictures, targets, dice: mix(pictures, targets, recipe, dice),
+            )
+        )
+
+    whole, shares, late = epoch(0, 1), [epoch(rank, 2) for rank in range(2)], epoch(0, 1, start=4)
+    assert any(0 < value < 1 for _, targets in whole for value in targets.flatten().tolist())
+    for step, pair in enumerate(whole):
+        for place, tensor in enumerate(pair):
+            assert all(torch.equal(shares[rank][step][place], tensor[rank::2]) for rank in range(2))
+            assert step < 4 or torch.equal(late[step - 4][place], tensor)
 
 
 def test_the_source_may_be_read_only_and_is_left_alone() -> None:

@@ -1,6 +1,7 @@
 """A model.onnx equals the network it came from, explains itself, and stands only if it does."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,10 +11,11 @@ import torch
 from torch import nn
 
 from mien import images, recipes
+from mien.datasets.labels import FER2013, FERPLUS
 from mien.errors import InputError
-from mien.export import CALIBRATION, check, export, to_onnx
+from mien.export import CALIBRATION, check, export, network, to_onnx
 from mien.models import create
-from mien.predict.session import Head, ModelInfo, Session
+from mien.predict.session import Head, ModelInfo, Session, softmax
 from mien.recipes import RECIPES, Recipe
 from mien.train.run import Run
 from tests import drawn
@@ -116,6 +118,44 @@ def test_calibration_travels_along(run: Path, tmp_path: Path) -> None:
     assert session.info.temperature == 1.5
     crops = drawn.faces(4).images
     assert np.allclose(session.logits(crops), Session(run).logits(crops), atol=1e-5)
+
+
+@pytest.fixture(scope="module")
+def votes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with two outputs, on small pictures."""
+    path = tmp_path_factory.mktemp("runs") / "votes"
+    finished(path, replace(RECIPES["mien-votes"], size=16))
+    export(path)
+    return path
+
+
+def test_each_output_stands_in_the_file_by_name_with_its_own_temperature(votes: Path, tmp_path: Path) -> None:
+    (votes / CALIBRATION).write_text('{"distribution": 1.5, "label": 0.5}')
+    path = export(votes, out=tmp_path / "faces.onnx")
+    (votes / CALIBRATION).unlink()
+    model = onnx.load(path)
+    facts = json.loads({entry.key: entry.value for entry in model.metadata_props}["mien"])
+    assert [entry.name for entry in model.graph.output] == ["logits", "label"]
+    assert (facts["answers"], facts["labels"], facts["temperature"]) == ("distribution", list(FERPLUS), 1.5)
+    assert facts["heads"] == {"label": {"labels": list(FER2013), "temperature": 0.5}}
+    crops = drawn.faces(4, size=16).images
+    for head, temperature, labels in (("distribution", 1.5, FERPLUS), ("label", 0.5, FER2013)):
+        session, plain = Session(path, head=head), Session(votes, head=head)
+        assert session.info.labels == labels
+        assert (session.info.temperature, plain.info.temperature) == (temperature, 1.0)
+        assert np.allclose(session.logits(crops), plain.logits(crops), atol=1e-5)
+        scaled = softmax(plain.logits(crops) / np.float32(temperature))
+        assert np.allclose(session.probabilities(crops), scaled, atol=1e-5)
+        assert not np.allclose(session.probabilities(crops), plain.probabilities(crops), atol=1e-3)
+
+
+def test_a_further_output_that_computes_something_else_is_not_let_through(votes: Path) -> None:
+    model = network(votes, Run(votes).recipe).eval()
+    check(model, votes / "model.onnx")
+    with torch.no_grad():
+        model[-1].bias[8:] += 0.5  # type: ignore[index]
+    with pytest.raises(InputError, match=r"differs from torch by 0\.5"):
+        check(model, votes / "model.onnx")
 
 
 def test_a_file_that_computes_something_else_is_not_let_through(tmp_path: Path) -> None:

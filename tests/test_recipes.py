@@ -114,6 +114,18 @@ def test_every_recipe_tells_where_it_comes_from() -> None:
         ({"pad": 4}, "pad does nothing without crop"),
         ({"pad": 48, "crop": 32}, "pad 48 must be below size 48"),
         ({"model": "vgg-5x5", "crop": 32}, "one size only"),
+        ({"model": "three-conv", "early": 0.5}, "one size only; early must be 0"),
+        ({"early": 1.1}, "early 1.1"),
+        ({"early_size": 15}, "early_size 15 must be at least 16"),
+        ({"heads": ("votes",)}, "heads 'votes' must be one of label, majority"),
+        ({"heads": ("majorty",)}, "did you mean 'majority'"),
+        ({"heads": ("label",)}, "heads repeats a labelling, or targets"),
+        ({"heads": ("majority", "majority")}, "heads repeats a labelling, or targets"),
+        ({"mixup": -0.1}, "mixup -0.1"),
+        ({"mixup": float("inf")}, "mixup inf"),
+        ({"cutmix": 1.5}, "cutmix 1.5"),
+        ({"distill": -0.1}, "distill -0.1"),
+        ({"distill_temperature": 0.0}, "distill_temperature 0.0 must be above 0"),
     ],
 )
 def test_a_contradiction_is_one_line_that_names_the_field(fields: dict[str, Any], words: str) -> None:
@@ -129,6 +141,34 @@ def test_a_contradiction_is_one_line_that_names_the_field(fields: dict[str, Any]
 )
 def test_the_limits_themselves_are_allowed(fields: dict[str, Any]) -> None:
     Recipe(**fields)
+
+
+def test_outputs_are_the_answer_then_the_heads_and_their_widths_add_up() -> None:
+    votes = RECIPES["mien-votes"]
+    assert list(votes.outputs.items()) == [("distribution", FERPLUS), ("label", FER2013)]
+    assert votes.width == 15
+    assert list(Recipe(heads=("plurality", "majority")).outputs) == ["label", "plurality", "majority"]
+    assert Recipe(heads=("plurality", "majority")).width == 23
+    assert Recipe(classes=THREE).outputs == {"label": THREE}
+    assert Recipe(classes=THREE).width == 3
+    # a head for FER2013's labels has their classes, whatever the answer's are
+    assert Recipe(classes=THREE, targets="majority", heads=("label",)).outputs["label"] == FER2013
+
+
+@pytest.mark.parametrize(
+    ("fields", "soft"),
+    [
+        ({}, False),
+        ({"targets": "distribution", "classes": FERPLUS}, False),  # its reader gives shares by itself
+        ({"early": 0.5, "calibrate": True, "distinct": True, "label_smoothing": 0.1}, False),
+        ({"heads": ("majority",)}, True),
+        ({"mixup": 0.1}, True),
+        ({"cutmix": 0.1}, True),
+        ({"distill": 0.1}, True),
+    ],
+)
+def test_only_what_blends_or_joins_labels_needs_them_as_shares(fields: dict[str, Any], soft: bool) -> None:
+    assert Recipe(**fields).soft is soft
 
 
 @pytest.mark.parametrize(
@@ -193,7 +233,8 @@ def test_a_file_may_name_only_what_differs(tmp_path: Path) -> None:
         Recipe,
         name=st.text(),
         classes=st.sampled_from([FER2013, LEGEND, THREE]),
-        targets=st.sampled_from(["label", "majority", "plurality", "distribution"]),
+        targets=st.sampled_from(["label", "majority"]),
+        heads=st.sampled_from([(), ("plurality",), ("distribution", "plurality")]),
         size=st.integers(16, 512),
         channels=st.sampled_from([1, 3]),
         flip=st.floats(0, 1),
@@ -202,6 +243,9 @@ def test_a_file_may_name_only_what_differs(tmp_path: Path) -> None:
         erase=st.floats(0, 1),
         lr=st.floats(1e-9, 1e9),
         optimizer=st.sampled_from(["adam", "adamw", "sgd"]),
+        mixup=st.floats(0, 10),
+        distill=st.floats(0, 1),
+        calibrate=st.booleans(),
         seed=st.integers(0, 2**63),
     )
 )

@@ -39,7 +39,9 @@ def mix(images: Tensor, targets: Tensor, recipe: Recipe, generator: torch.Genera
         side = torch.sqrt(uniform(images, generator, 0, 1))  # of the rectangle: its area is uniform, Beta(1, 1)
         left, top = uniform(images, generator, 0, 1, columns=2)[:, :, None].unbind(1)
         rows, columns = (
-            (torch.arange(length, device=images.device)[None] - start * (1 - side) * length).div(side * length).floor()
+            (torch.arange(0.5, length, device=images.device)[None] - start * (1 - side) * length)
+            .div(side * length)
+            .floor()
             == 0
             for length, start in ((height, top), (width, left))
         )

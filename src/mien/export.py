@@ -20,6 +20,7 @@ from mien.atomic import replacing
 from mien.errors import InputError
 from mien.models import create
 from mien.predict.session import METADATA_KEY, Head, ModelInfo, Session
+from mien.recipes import Recipe
 
 TOLERANCE = 1e-3  # between the logits of torch and onnxruntime, which sum in other orders
 
@@ -41,14 +42,7 @@ def export(run: Path, *, out: Path | None = None) -> Path:
     facts = json.loads((run / "recipe.json").read_text(encoding="utf-8"))
     if not {"mean", "std"} <= facts.keys():
         raise InputError(f"{run / 'recipe.json'}: a recipe, not that of a run; train it first")
-    weights = run / "best.safetensors"
-    if not weights.is_file():
-        raise InputError(f"{run}: no best.safetensors; the run has not finished an epoch (mien resume {run})")
-    model = create(recipe.model, classes=recipe.width, channels=recipe.channels, size=recipe.size)
-    try:
-        model.load_state_dict(load_file(weights))
-    except (SafetensorError, RuntimeError) as error:
-        raise InputError(f"{weights}: not the weights of {recipe.model} ({str(error).partition(chr(10))[0]})") from None
+    model = network(run, recipe)
     fitted = run / CALIBRATION
     temperatures = json.loads(fitted.read_text(encoding="utf-8")) if fitted.is_file() else {}
     info = ModelInfo(
@@ -67,6 +61,19 @@ def export(run: Path, *, out: Path | None = None) -> Path:
         to_onnx(model.eval(), info, part)
         check(model, part)
     return out
+
+
+def network(run: Path, recipe: Recipe) -> nn.Module:
+    """Return a run's network with its best weights. InputError where it has none yet, or damaged ones."""
+    weights = run / "best.safetensors"
+    if not weights.is_file():
+        raise InputError(f"{run}: no best.safetensors; the run has not finished an epoch (mien resume {run})")
+    model = create(recipe.model, classes=recipe.width, channels=recipe.channels, size=recipe.size)
+    try:
+        model.load_state_dict(load_file(weights))
+    except (SafetensorError, RuntimeError) as error:
+        raise InputError(f"{weights}: not the weights of {recipe.model} ({str(error).partition(chr(10))[0]})") from None
+    return model
 
 
 def to_onnx(model: nn.Module, info: ModelInfo, path: Path) -> None:

@@ -176,6 +176,10 @@ class Recipe:
             f"crop {self.crop} is larger than size {self.size} with pad {self.pad}",
         )
         demand(
+            not self.early or self.early_size < self.size,
+            f"early_size {self.early_size} must be below size {self.size}",
+        )
+        demand(
             not self.early or self.model not in ONE_SIZE,
             f"{self.model} takes pictures of one size only; early must be 0",
         )

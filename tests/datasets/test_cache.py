@@ -9,6 +9,7 @@ import pytest
 from mien import datasets
 from mien.datasets import Samples, cache
 from mien.errors import InputError
+from mien.predict.detect import DETECTORS, Detections, LargestFace, whole
 from tests import drawn
 
 
@@ -56,6 +57,30 @@ def test_another_state_replaces_the_entry_and_another_form_gets_its_own(place: P
     before = {entry.name for entry in entries(place)}
     datasets.read(source)
     assert {entry.name for entry in entries(place)} != before
+
+
+def test_faces_and_whole_pictures_lie_apart_and_so_do_faces_found_otherwise(
+    place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    corner = np.array([[0, 0, 20, 20]], np.float32)
+    monkeypatch.setitem(
+        DETECTORS, "corner", lambda: lambda image: Detections(corner if image.mean() > 140 else corner[:0])
+    )
+    monkeypatch.setitem(DETECTORS, "whole", lambda: whole)
+    root = drawn.write_folders(tmp_path / "faces", drawn.faces(21))
+    finders = [None, *(LargestFace(name, margin) for name in ("corner", "whole") for margin in (0.0, 0.5))]
+    first = [datasets.read(root, "all", face=face) for face in finders]
+    assert len(entries(place)) == 5
+    assert len({samples.fingerprint for samples in first}) == 4  # all of a picture, without a margin, is the picture
+    found = first[1].found
+    assert found is not None
+    assert 0 < found.sum() < 21
+    monkeypatch.setattr("mien.datasets.folder.load_files", None)  # they cannot be read from the pictures any more
+    for face, before in zip(finders, first, strict=True):
+        again = datasets.read(root, "all", face=LargestFace(face.detector, face.margin) if face else None)
+        assert again.fingerprint == before.fingerprint
+        assert isinstance(again.images, np.memmap)
+        assert np.array_equal(again.found, before.found)  # type: ignore[arg-type]
 
 
 def test_a_changed_picture_in_a_folder_is_seen(place: Path, tmp_path: Path) -> None:

@@ -1,8 +1,10 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from mien.datasets import Samples
-from mien.datasets.labels import FER2013, FERPLUS
+from mien.datasets.labels import FER2013, FERPLUS, THREE
 from mien.errors import InputError
 from tests import drawn
 
@@ -19,6 +21,7 @@ FACES = drawn.faces(14)
         ("labels", np.full(14, 7), r"expected -1\.\.6, got 7\.\.7"),
         ("labels", np.ones((14, 7), np.float32), "rows that sum to 1"),
         ("ids", np.array(["a"]), r"ids: expected \[14\], got \[1\]"),
+        ("found", np.ones(13, bool), r"found: expected \[14\], got \[13\]"),
     ],
 )
 def test_it_checks_itself(field: str, value: object, message: str) -> None:
@@ -33,6 +36,17 @@ def test_indexing_and_counts() -> None:
     assert FACES[:3].ids.tolist() == ["00000", "00001", "00002"]
     with pytest.raises(TypeError, match="not iterable"):
         iter(FACES)
+
+
+def test_what_was_found_goes_along_with_its_sample() -> None:
+    assert FACES[:3].found is None
+    found = np.arange(14) % 3 > 0
+    samples = replace(FACES, found=found)
+    for index in (slice(2, 9), found, np.array([5, 1])):
+        assert np.array_equal(samples[index].found, found[index])  # type: ignore[arg-type]
+    three = samples.relabel(THREE)
+    assert np.array_equal(three.found, found[np.isin(FACES.ids, three.ids)])  # type: ignore[arg-type]
+    assert 0 < len(three) < 14
 
 
 def test_the_fingerprint_follows_pixels_labels_and_classes() -> None:

@@ -4,16 +4,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
+from PIL import Image
 
 from mien import datasets
 from mien.datasets.labels import ALPHABETICAL, FER2013, FERPLUS, LEGEND, THREE
 from mien.errors import InputError
 from mien.evaluate import Data, evaluate, measure
-from mien.evaluate.evaluation import align
-from mien.predict import Session
+from mien.evaluate.evaluation import align, following
+from mien.evaluate.scores import wilson
+from mien.evaluate.terminal import notes
+from mien.predict import ModelInfo, Session
+from mien.predict.session import Head
 
-from ..drawn import faces, write_arrays, write_fer2013
+from ..drawn import faces, write_arrays, write_fer2013, write_votes
 from .conftest import MakeModel, MakeSamples, draw
 
 
@@ -216,3 +221,135 @@ def test_a_run_repeats_what_it_was_told_of_the_same_arrays(make_model: MakeModel
     assert list(evaluate(run, data, classes="fer2013").alignment.samples) == list(FER2013)
     with pytest.raises(InputError, match="without names"):
         evaluate(run, other)
+
+
+def outputs(answers: str, *heads: str) -> ModelInfo:
+    """A model that follows those labellings."""
+    two = ("angry", "happy")
+    return ModelInfo(two, 48, (0.0,), (1.0,), answers=answers, heads={head: Head(two) for head in heads})
+
+
+@pytest.mark.parametrize("kind", ["fer2013", "ferplus", "folder", "legend", "arrays"])
+@pytest.mark.parametrize("targets", ["label", "majority", "plurality", "distribution"])
+def test_a_model_with_one_output_has_no_choice(kind: str, targets: str) -> None:
+    for answers in ("label", "distribution"):
+        assert following(outputs(answers), kind, targets) == answers
+
+
+@pytest.mark.parametrize(
+    ("answers", "heads", "kind", "targets", "expected"),
+    [
+        ("distribution", ["label"], "fer2013", "label", "label"),  # FER2013's own labels by who learnt them
+        ("distribution", ["majority", "label"], "fer2013", "label", "label"),
+        ("label", ["distribution"], "fer2013", "label", "label"),
+        ("distribution", ["majority"], "fer2013", "label", "distribution"),  # nobody did: the answer
+        ("label", ["distribution"], "ferplus", "majority", "distribution"),  # votes by who learnt votes
+        ("label", ["distribution"], "ferplus", "plurality", "distribution"),
+        ("label", ["distribution"], "ferplus", "distribution", "distribution"),
+        ("distribution", ["label"], "ferplus", "majority", "distribution"),
+        ("distribution", ["label"], "folder", "label", "distribution"),  # other people's labels: the answer
+        ("distribution", ["label"], "legend", "label", "distribution"),
+        ("distribution", ["label"], "arrays", "label", "distribution"),
+        ("label", ["distribution"], "legend", "label", "label"),
+    ],
+)
+def test_the_output_that_follows_the_targets_is_scored(
+    answers: str, heads: list[str], kind: str, targets: str, expected: str
+) -> None:
+    assert following(outputs(answers, *heads), kind, targets) == expected
+
+
+def test_evaluate_picks_the_output_and_says_which(make_model: MakeModel, tmp_path: Path) -> None:
+    """The blocks are bright in FER2013's order; the answer reads them in FER+'s."""
+    places = [row % 7 for row in range(21)]
+    samples = replace(faces(21), images=draw(places))
+    path = write_fer2013(tmp_path / "data" / "fer2013.csv", samples, ["PublicTest"] * 21).parent
+    votes = [[10 * (FERPLUS[column] == FER2013[place]) for column in range(8)] + [0, 0] for place in places]
+    write_votes(path / "fer2013new.csv", votes, ["PublicTest"] * 21)
+    model = make_model(labels=FERPLUS, answers="distribution", heads={"label": FER2013})
+    own = evaluate(model, path)
+    assert (own.model.head, own.model.labels, own.scores.accuracy) == ("label", FER2013, 1)
+    assert notes(own) == []
+    voted = evaluate(model, path, targets="majority")
+    assert (voted.model.head, voted.model.labels) == ("distribution", FERPLUS)
+    assert voted.scores.accuracy < 0.5
+    assert notes(voted)[0] == "scored: the model's output that follows distribution"
+    forced = evaluate(model, path, head="distribution")
+    assert forced.scores.accuracy == voted.scores.accuracy
+    assert forced.to_json()["model"]["head"] == "distribution"
+    assert evaluate(model, path, targets="majority", head="label").scores.accuracy == 1
+    with pytest.raises(InputError, match="no output 'plurality'; it has distribution, label"):
+        evaluate(model, path, head="plurality")
+
+
+def test_one_annotators_figures_stand_beside_the_votes(
+    make_model: MakeModel, make_samples: MakeSamples, data: Data
+) -> None:
+    votes = np.zeros((3, 8), dtype=np.float32)
+    votes[0, 1], votes[1, 2], votes[2, [0, 3]] = 1, 1, 0.5
+    found = measure(
+        Session(make_model(labels=FERPLUS, answers="distribution")),
+        make_samples([1, 2, 0], votes, classes=FERPLUS),
+        replace(data, targets="distribution"),
+    )
+    assert found.scores.annotator_accuracy == pytest.approx(5 / 6)
+    assert found.scores.annotator_kl == pytest.approx(0, abs=1e-6)
+    assert notes(found)[0] == "a single annotator: KL to the votes 0.0000, names the most voted class in 83.3 %"
+    assert json.loads(json.dumps(found.to_json()))["annotator_accuracy"] == pytest.approx(5 / 6)
+
+
+def test_a_face_that_is_not_found_is_a_wrong_answer(make_model: MakeModel, photos: Path) -> None:
+    found = evaluate(make_model(), photos, "all", detector="haar")
+    assert found.scores.n == 5  # of those found
+    assert found.scores.accuracy == pytest.approx(4 / 5)
+    assert found.scores.balanced_accuracy == pytest.approx((2 / 3 + 1) / 2)
+    whole = found.end_to_end
+    assert whole is not None
+    assert (whole.detector, whole.n) == ("haar", 9)
+    assert whole.coverage == pytest.approx(5 / 9)
+    assert whole.accuracy == pytest.approx(4 / 9)
+    assert whole.interval == pytest.approx(wilson(4, 9))
+    assert whole.balanced_accuracy == pytest.approx((2 / 5 + 2 / 3 + 0 / 1) / 3)
+    assert json.loads(json.dumps(found.to_json()))["end_to_end"]["accuracy"] == pytest.approx(4 / 9)
+    assert notes(found)[0] == (
+        "haar finds a face in 55.6 % of 9 photos, which are scored here; with the others counted as wrong: accuracy "
+        f"0.4444 ({wilson(4, 9)[0]:.4f}-{wilson(4, 9)[1]:.4f}), balanced accuracy 0.3556"
+    )
+
+
+def test_without_a_detector_pictures_are_crops(make_model: MakeModel, photos: Path) -> None:
+    found = evaluate(make_model(), photos, "all")
+    assert found.scores.n == 9
+    assert found.end_to_end is None
+    assert found.to_json()["end_to_end"] is None
+
+
+def test_the_models_own_margin_is_cut(make_model: MakeModel, photos: Path, tmp_path: Path) -> None:
+    model = onnx.load(make_model())
+    facts = json.loads(model.metadata_props[0].value) | {"margin": 0.5}
+    model.metadata_props[0].value = json.dumps(facts)
+    onnx.save(model, tmp_path / "wide.onnx")
+    wide = evaluate(tmp_path / "wide.onnx", photos, "all", detector="haar")
+    assert wide.samples.images[:, 0].mean() == pytest.approx(128, abs=1)  # the frame
+    assert not (evaluate(make_model(), photos, "all", detector="haar").samples.images[:, 0] == 128).any()
+
+
+def test_classes_that_the_model_lacks_do_not_count_as_photos(make_model: MakeModel, photos: Path) -> None:
+    found = evaluate(make_model(labels=("angry", "disgust", "sad")), photos, "all", detector="haar")
+    assert found.dropped == {"happy": 3}
+    assert found.end_to_end is not None
+    assert found.end_to_end.n == 6
+    assert found.end_to_end.coverage == 3 / 6
+
+
+def test_where_no_face_is_found_or_looked_for_that_is_said(
+    make_model: MakeModel, photos: Path, fer2013_csv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with pytest.raises(InputError, match="of kind fer2013 holds face crops"):
+        evaluate(make_model(), fer2013_csv, detector="haar")
+    with pytest.raises(InputError, match="no detector 'yolo'"):
+        evaluate(make_model(), photos, detector="yolo")
+    for path in photos.rglob("*.png"):
+        Image.new("L", (96, 96), 128).save(path)
+    with pytest.raises(InputError, match="photos: haar finds no face in any of 9 photos"):
+        evaluate(make_model(), photos, "all", detector="haar")

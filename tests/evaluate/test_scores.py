@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn import metrics
 
 from mien.errors import InputError
-from mien.evaluate.scores import BINS, score, wilson
+from mien.evaluate.scores import BINS, annotator, end_to_end, score, wilson
 
 Predictions = tuple[NDArray[np.float32], NDArray[np.int64]]
 
@@ -161,3 +161,55 @@ def test_what_cannot_be_scored_is_refused(
 ) -> None:
     with pytest.raises(InputError, match=message):
         score(probabilities, labels, names(2))
+
+
+@st.composite
+def ballots(draw: st.DrawFn) -> NDArray[np.float64]:
+    """Votes [n, k] of ten people as shares, with zeros, unanimous rows and ties."""
+    k, n = draw(st.integers(2, 8)), draw(st.integers(1, 12))
+    generator = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    leaning = generator.dirichlet(np.full(k, draw(st.sampled_from([0.1, 1, 10]))), size=n)
+    return np.array([generator.multinomial(10, row) for row in leaning]) / 10
+
+
+@given(ballots())
+def test_a_single_annotator_by_a_slow_loop(votes: NDArray[np.float64]) -> None:
+    n, k = votes.shape
+    divergence = named = 0.0
+    for face in range(n):
+        for word in range(k):  # what one annotator of this face says, as often as people said it
+            if votes[face, word] == 0:
+                continue
+            weights = [votes[other, word] for other in range(n)]
+            reading = sum(weight * votes[other] for other, weight in enumerate(weights)) / sum(weights)
+            kl = sum(votes[face, c] * np.log(votes[face, c] / reading[c]) for c in range(k) if votes[face, c] > 0)
+            divergence += votes[face, word] * kl / n
+        named += max(votes[face]) / n
+    assert annotator(votes) == pytest.approx((divergence, named), abs=1e-6)
+    scores = score(np.full((n, k), 1 / k, np.float32), votes.astype(np.float32), names(k))
+    assert (scores.annotator_kl, scores.annotator_accuracy) == pytest.approx((divergence, named), abs=1e-5)
+
+
+def test_one_annotator_is_perfect_where_all_agree_and_unknown_for_hard_labels() -> None:
+    assert annotator(np.eye(3)) == pytest.approx((0, 1))
+    assert annotator(np.array([[0.5, 0.5], [0.5, 0.5]])) == pytest.approx((0, 0.5))
+    hard = score(EVEN, np.array([0, 1]), names(2))
+    assert (hard.annotator_kl, hard.annotator_accuracy) == (None, None)
+
+
+@given(predictions(), st.integers(0, 2**32 - 1))
+def test_end_to_end_is_the_score_with_wrong_answers_for_what_was_missed(drawn: Predictions, seed: int) -> None:
+    probabilities, labels = drawn
+    k = probabilities.shape[1]
+    missed = np.random.default_rng(seed).integers(0, k, size=seed % 20)  # their truths
+    support = np.bincount(np.concatenate([labels, missed]), minlength=k)
+    found = end_to_end(score(probabilities, labels, names(k)), support.tolist(), "haar")
+    # a class more, that nobody is of, is what a face that was missed is answered with
+    answers = np.eye(k + 1, dtype=np.float32)[[*probabilities.argmax(axis=1), *([k] * len(missed))]]
+    whole = score(answers, np.concatenate([labels, missed]), names(k + 1))
+    assert found.detector == "haar"
+    assert found.n == whole.n == len(labels) + len(missed)
+    assert found.coverage == pytest.approx(len(labels) / whole.n)
+    assert found.accuracy == pytest.approx(whole.accuracy)
+    assert found.interval == pytest.approx(whole.interval)
+    assert found.balanced_accuracy == pytest.approx(whole.balanced_accuracy)

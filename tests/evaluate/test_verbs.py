@@ -9,6 +9,7 @@ import pytest
 
 from mien import cli
 from mien.datasets import read
+from mien.datasets.labels import FER2013, FERPLUS
 
 from .conftest import MakeModel
 
@@ -86,6 +87,8 @@ def test_json_of_both_views_is_one_object(mien: Mien, make_model: MakeModel, fer
         (["evaluate", "MODEL", "--data", "DATA", "--split", "test"], "no split 'test' in it"),
         (["evaluate", "MODEL", "--data", "DATA", "--split", "exam"], "unknown split 'exam'"),
         (["evaluate", "MODEL", "--data", "DATA", "--kind", "fer"], "unknown kind of dataset 'fer'"),
+        (["evaluate", "MODEL", "--data", "DATA", "--head", "majority"], "no output 'majority'; it has label"),
+        (["evaluate", "MODEL", "--data", "DATA", "--detector", "haar"], "of kind fer2013 holds face crops"),
         (["compare"], "nothing to compare"),
         (["compare", "absent"], "absent: No such file"),
     ],
@@ -126,6 +129,42 @@ def test_compare_shows_runs_side_by_side(mien: Mien, make_model: MakeModel, fer2
     assert (code, json.loads(out)) == (0, rows)
     command = f"mien evaluate {tmp_path / 'new'} --data PATH --split validation"
     assert err == f"{tmp_path / 'new'}: no evaluation of validation, single view; make one with: {command}\n"
+
+
+def test_photos_are_scored_end_to_end(mien: Mien, make_model: MakeModel, photos: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    make_model(run / "model.onnx")
+    code, out, err = mien("evaluate", run, "--data", photos, "--split", "all", "--detector", "haar")
+    assert code == 0
+    assert "haar finds a face in 55.6 % of 9 photos" in " ".join(out.split())
+    assert "accuracy 0.4444" in " ".join(out.split())
+    assert err.count("wrote") == 2
+    report = (run / "report.html").read_text()
+    assert "haar finds a face in 55.6 % of 9 photos" in report
+    facts = json.loads((run / "evaluation-all-none.json").read_text())
+    assert facts["end_to_end"]["n"] == 9
+    assert facts["n"] == 5
+    _, out, _ = mien("evaluate", run, "--data", photos, "--split", "all", "--detector", "haar", "--json")
+    assert json.loads(out) == facts
+
+
+def test_an_output_is_chosen_by_name(mien: Mien, make_model: MakeModel, fer2013_csv: Path) -> None:
+    model = make_model(labels=FERPLUS, answers="distribution", heads={"label": FER2013})
+    accuracies = {}
+    for arguments, head in (
+        ([], "label"),
+        (["--head", "label"], "label"),
+        (["--head", "distribution"], "distribution"),
+    ):
+        code, out, _ = mien("evaluate", model, "--data", fer2013_csv, "--json", *arguments)
+        assert code == 0
+        facts = json.loads(out)
+        assert facts["model"]["head"] == head
+        accuracies[head] = facts["accuracy"]
+    assert accuracies["label"] == pytest.approx(14 / 21)
+    assert accuracies["distribution"] < 0.5
+    _, out, _ = mien("evaluate", model, "--data", fer2013_csv, "--head", "distribution")
+    assert "scored: the model's output that follows distribution" in out
 
 
 @pytest.mark.parametrize("verb", ["evaluate", "compare"])

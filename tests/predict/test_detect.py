@@ -9,7 +9,7 @@ import pytest
 
 from mien import images
 from mien.errors import InputError
-from mien.predict.detect import DETECTORS, Haar, find, merge, whole
+from mien.predict.detect import DETECTORS, Detections, Haar, LargestFace, find, merge, whole
 
 FACE = (177, 65, 90, 95)  # of the astronaut, by eye: x, y, width, height
 
@@ -84,6 +84,33 @@ def test_find() -> None:
     assert find(whole) is whole
     with pytest.raises(InputError, match="no detector 'yolo'; known: haar, none"):
         find("yolo")
+
+
+def test_the_largest_face_is_cut_out_with_its_margin(monkeypatch: pytest.MonkeyPatch) -> None:
+    boxes = np.array([[1, 1, 9, 9], [10, 20, 20, 10], [0, 0, 12, 12]], np.float32)
+    monkeypatch.setitem(DETECTORS, "fixed", lambda: lambda _: Detections(boxes))
+    picture = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
+    for margin, side in ((0.0, 20), (0.1, 24), (0.5, 40)):
+        crop = LargestFace("fixed", margin)(picture)
+        assert crop is not None
+        assert crop.shape == (side, side, 3)
+        assert np.array_equal(crop, images.crop(picture, [10, 20, 20, 10], margin=margin))
+    monkeypatch.setitem(DETECTORS, "fixed", lambda: lambda _: Detections(boxes[:0]))
+    assert LargestFace("fixed", 0.1)(picture) is None
+
+
+def test_a_finder_says_how_it_finds_for_the_cache() -> None:
+    assert repr(LargestFace("haar", 0.1)) == "LargestFace(detector='haar', margin=0.1)"
+    assert LargestFace("haar", 0.1) == LargestFace("haar", 0.1) != LargestFace("haar", 0.2)
+    with pytest.raises(InputError, match="no detector 'yolo'"):
+        LargestFace("yolo", 0.1)
+
+
+def test_haar_cuts_the_astronaut_out(astronaut: images.Pixels) -> None:
+    crop = LargestFace("haar", 0.0)(astronaut)
+    assert crop is not None
+    assert 0.7 < crop.shape[0] / FACE[2] < 1.6
+    assert LargestFace("haar", 0.0)(np.full((200, 200), 127, np.uint8)) is None
 
 
 def test_real_portraits(real_data: Path) -> None:

@@ -5,10 +5,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 
-from mien.datasets.labels import FER2013
+from mien.datasets.labels import FER2013, FERPLUS
 from mien.recipes import RECIPES, Recipe
 from tests import drawn
 
@@ -26,6 +27,21 @@ def fer2013(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """56 faces for training and 21 for validation."""
     folder = tmp_path_factory.mktemp("drawn")
     drawn.write_fer2013(folder / "fer2013.csv", drawn.faces(77), ["Training"] * 56 + ["PublicTest"] * 21)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def ferplus(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same faces with votes: three quarters for the label, but every fifth picture without votes that count."""
+    folder, usage = tmp_path_factory.mktemp("voted"), ["Training"] * 56 + ["PublicTest"] * 21
+    samples = drawn.faces(77)
+    drawn.write_fer2013(folder / "fer2013.csv", samples, usage)
+    votes = np.zeros((77, 10), dtype=np.int64)
+    codes = np.array([FERPLUS.index(name) for name in FER2013])[samples.labels]
+    votes[np.arange(77), codes] = 7
+    votes[np.arange(77), (codes + 1) % 8] += 3
+    votes[::5] = [0] * 8 + [10, 0]
+    drawn.write_votes(folder / "fer2013new.csv", votes.tolist(), usage)
     return folder
 
 

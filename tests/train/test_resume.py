@@ -16,9 +16,15 @@ import torch
 
 from mien import recipes
 from mien.cli import main
+from mien.datasets.labels import FERPLUS, LEGEND
 from mien.errors import InputError
+from mien.export import CALIBRATION
+from mien.predict import Session
+from mien.predict.detect import DETECTORS
+from mien.predict.detect import whole as whole_picture
 from mien.recipes import Recipe
 from mien.train import Interrupted, loop, resume, train
+from mien.train.gather import gather
 from mien.train.loop import Loop
 from mien.train.run import Run
 from tests import drawn
@@ -128,6 +134,49 @@ def test_ctrl_c_saves_and_says_how_to_go_on(
     assert_same(run, tmp_path / "whole")
 
 
+def test_everything_at_once_goes_on_to_the_same_bits(
+    tiny: Tiny, ferplus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = 11  # among the small pictures of the first 13, within an epoch
+    recipe = tiny(
+        "mien-votes", classes=FERPLUS, size=24, early=0.6, early_size=16, mixup=0.4, cutmix=0.5, ema=0.9, calibrate=True
+    )
+    sizes: dict[int, int] = {}
+    take = Loop._step
+
+    def noting(self: Loop, images: torch.Tensor, *rest: Any) -> None:
+        sizes[self.step] = images.shape[-1]
+        take(self, images, *rest)
+        self.stopping = self.run.path.name == "run" and self.step == step
+
+    monkeypatch.setattr(loop, "draw_curves", lambda rows, path: None)
+    monkeypatch.setattr(loop, "SYNC_SECONDS", 0.0)
+    monkeypatch.setattr(Loop, "_step", noting)
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    train(recipe, ferplus, whole, device="cpu")
+    assert sizes == {place: 16 if place < 0.6 * 21 else 24 for place in range(21)}
+    with pytest.raises(Interrupted, match=f"stopped at step 11 of 21 .*mien resume {run}"):
+        train(recipe, ferplus, run, device="cpu")
+    sizes.clear()
+    resume(run, device="cpu")
+    assert sizes == {place: 16 if place < 0.6 * 21 else 24 for place in range(step, 21)}
+    assert_same(run, whole)
+    for name in (CALIBRATION, "model.onnx"):
+        assert (run / name).read_bytes() == (whole / name).read_bytes(), name
+    last = figures(run)[-1]
+    assert {"val_accuracy", "val_accuracy_label"} <= last.keys()
+    session = Session(run)
+    temperatures = json.loads((run / CALIBRATION).read_text())
+    assert temperatures == {"distribution": session.info.temperature, "label": session.info.heads["label"].temperature}
+    assert session.probabilities(drawn.faces(5).images).shape == (5, 8)
+    part = gather(recipe, ferplus, None)["validation"]
+    for head, block in (("distribution", part.targets[:, :8]), ("label", part.targets[:, 8:])):
+        known = block.any(axis=1)
+        right = Session(run, head=head).logits(part.images[known]).argmax(1) == block[known].argmax(1)
+        figure = last["val_accuracy" if head == "distribution" else "val_accuracy_label"]
+        assert right.mean() == pytest.approx(figure)  # what was selected is what is shipped, and each head is itself
+
+
 @pytest.mark.usefixtures("quick")
 def test_a_second_ctrl_c_ends_at_once_but_an_echo_of_the_first_does_not(
     tiny: Tiny, fer2013: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -199,6 +248,29 @@ def test_changed_data_is_refused(stopped: Path, tmp_path: Path) -> None:
     (tmp_path / "data" / "fer2013.csv").unlink()
     with pytest.raises(InputError, match="data"):
         resume(stopped, device="cpu")
+
+
+@pytest.mark.usefixtures("quick")
+def test_photos_are_found_again_and_a_changed_one_is_refused(
+    tiny: Tiny, ferplus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(DETECTORS, "haar", lambda: whole_picture)
+    photos = drawn.write_legend(tmp_path / "photos", drawn.faces(64, LEGEND), each=1)
+    recipe = tiny("mien-votes", classes=FERPLUS, early=0, epochs=2, margin=0.0, calibrate=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(Loop, "_stopped_early", lambda self: self.step >= self.training.steps)
+        train(recipe, ferplus, tmp_path / "run", photos=[photos], device="cpu")
+    assert Run(tmp_path / "run").description["data"]["photos"] == [str(photos)]
+    train(recipe, ferplus, tmp_path / "whole", photos=[photos], device="cpu")
+    assert Run(tmp_path / "whole").description["data"]["splits"]["train"]["n"] > 56 + 40
+    taken = sorted((photos / "images").glob("*.jpg"))
+    kept = taken[0].read_bytes()
+    taken[0].write_bytes(taken[1].read_bytes())
+    with pytest.raises(InputError, match=r"the (train|validation) split has changed since .* began; train anew"):
+        resume(tmp_path / "run", device="cpu")
+    taken[0].write_bytes(kept)
+    resume(tmp_path / "run", device="cpu")
+    assert_same(tmp_path / "run", tmp_path / "whole")
 
 
 @pytest.mark.usefixtures("quick")

@@ -152,6 +152,8 @@ class Session:
         whole = ModelInfo.from_json(facts)
         self.info = whole.of(head or whole.answers)
         outputs = self._session.get_outputs()
+        if len(outputs) < 1 + len(whole.heads):
+            raise InputError(f"{self.path}: has {len(outputs)} outputs, its metadata names {1 + len(whole.heads)}")
         output = outputs[0 if self.info is whole else 1 + list(whole.heads).index(self.info.answers)]
         self._output = output.name
         self._input = self._session.get_inputs()[0].name

@@ -32,7 +32,9 @@ def calibrate(run: Path, recipe: Recipe, validation: Part) -> None:
 
 
 def temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> float:
-    """Return what logits [n, k] are to be divided by, 0.25 to 4, for the least log loss on labels [n]."""
+    """Return what logits [n, k] are to be divided by, 0.25 to 4, for the least log loss on labels [n]; 1 for none."""
+    if not len(labels):
+        return 1.0
     logits = logits.astype(np.float64) - logits.max(axis=1, keepdims=True)
     chosen = logits[np.arange(len(labels)), labels]
     losses = [(np.log(np.exp(logits / t).sum(axis=1)) - chosen / t).mean() for t in TEMPERATURES]

@@ -62,10 +62,13 @@ def gather(
     """
 
     def read(split: str, targets: str) -> Samples:
+        named = kind
+        if recipe.heads and kind in ("fer2013", "ferplus"):  # two names of the same files: for labels, and for votes
+            named = "fer2013" if targets == "label" else "ferplus"
         return datasets.read(
             data,
             split,
-            kind=kind,
+            kind=named,
             size=recipe.size,
             channels=recipe.channels,
             targets=targets,

@@ -5,14 +5,13 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import torch
-from safetensors.torch import load_file
 from torch import Tensor, nn
 
 from mien import recipes
 from mien.augment import shrink
 from mien.batches import normalise
 from mien.errors import InputError
-from mien.models import create
+from mien.export import network
 from mien.recipes import Recipe
 from mien.train.run import Run
 
@@ -33,12 +32,7 @@ class Teacher:
                 f"{path}: answers {json.dumps(self.recipe.outputs)}, not {json.dumps(student.outputs)}; "
                 "a teacher needs its student's outputs"
             )
-        weights = path / "best.safetensors"
-        if not weights.is_file():
-            raise InputError(f"{path}: no best.safetensors; a teacher has to be trained first")
-        recipe = self.recipe
-        model = create(recipe.model, classes=recipe.width, channels=recipe.channels, size=recipe.size)
-        model.load_state_dict(load_file(weights))
+        model = network(path, self.recipe)
         self.model: nn.Module = model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
 
     @torch.no_grad()
