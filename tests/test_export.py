@@ -28,6 +28,7 @@ SIZES = {  # of the file, in MB, at most
     "three-conv": 38.0,
     "mien": 2.8,
     "mien-votes": 2.8,
+    "mien-polish": 2.8,
     "mien-distilled": 2.8,
     "mien-small": 1.0,
     "mien-large": 45.0,

@@ -23,6 +23,7 @@ PARAMETERS = {  # golden numbers: a change here changes every published score
     "three-conv": 9_469_704,
     "mien": 677_607,
     "mien-votes": 678_639,
+    "mien-polish": 678_639,
     "mien-distilled": 678_639,
     "mien-small": 213_727,
     "mien-large": 11_175_375,

@@ -49,6 +49,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "three-conv": {"classes": LEGEND, "model": "three-conv", "optimizer": "adam", "lr": 0.01},
     "mien": {"classes": FER2013, "model": "mien", "schedule": "one-cycle"},
     "mien-votes": {"classes": FERPLUS, "model": "mien", "targets": "distribution", "heads": ("label",)},
+    "mien-polish": {"model": "mien", "targets": "distribution", "heads": ("label",), "early": 0},
     "mien-distilled": {"model": "mien", "targets": "distribution", "heads": ("label",), "distill": 0.5},
     "mien-small": {"model": "mien-small", "targets": "distribution", "heads": ("label",), "distill": 0.5},
     "mien-large": {"model": "mien-large", "targets": "distribution", "heads": ("label",)},

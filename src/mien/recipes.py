@@ -346,6 +346,15 @@ _publish(
 )
 
 _publish(
+    replace(RECIPES["mien-votes"], name="mien-polish", early=0.0, epochs=34, lr=0.04),
+    About(
+        source="ours: a second cycle for a finished run of mien-votes, named with --start; the bundled `default`",
+        dataset="ferplus, with --photos of legend",
+        cost="34 epochs of 2 minutes on one CPU core",
+        expected="not measured yet",
+    ),
+)
+_publish(
     replace(RECIPES["mien-votes"], name="mien-distilled", distill=0.5),
     About(
         source="ours: `mien-votes` that learns from --teachers as well (Hinton et al. 2015), best `mien-large`",

@@ -6,12 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
 from mien.datasets import Samples
-from mien.datasets.labels import ALPHABETICAL, FER2013
+from mien.datasets.labels import ALPHABETICAL, FER2013, THREE
 from mien.errors import InputError
+from mien.models import create
 from mien.recipes import Recipe
-from mien.train import prepare
+from mien.train import prepare, train
 from mien.train.gather import Part, gather
 from tests import drawn
 
@@ -57,3 +59,18 @@ def test_an_order_of_labels_is_never_assumed(tmp_path: Path) -> None:
     written = {image.tobytes(): label for image, label in zip(faces.images, faces.labels.tolist(), strict=True)}
     neutral = found.images[found.targets == FER2013.index("neutral")]
     assert {written[image.tobytes()] for image in neutral} == {4}
+
+
+def test_a_run_sets_out_from_anothers_weights(tmp_path: Path) -> None:
+    data, few = drawn.write_fer2013(tmp_path / "fer2013.csv", drawn.faces(70)), Recipe(max_steps=1, lr=1e-9)
+    first = train(few, data, tmp_path / "first", device="cpu")
+    second = train(replace(few, seed=1), data, tmp_path / "second", start=first, device="cpu")
+    before, after = load_file(first / "best.safetensors"), load_file(second / "best.safetensors")
+    assert all(torch.allclose(after[key], before[key], atol=1e-6) for key in before if key.endswith(("weight", "bias")))
+    other = create("mien", classes=3)
+    fresh = other.state_dict()[list(before)[-2]].clone()
+    prepare.set_out(other, first, replace(few, classes=THREE))
+    assert torch.equal(other.state_dict()[next(iter(before))], before[next(iter(before))])
+    assert torch.equal(other.state_dict()[list(before)[-2]], fresh)  # the outputs begin anew
+    with pytest.raises(InputError, match="first: has weights of mien with channels 1, not of resnet9 with 3"):
+        prepare.set_out(other, first, Recipe(model="resnet9", channels=3))

@@ -45,6 +45,7 @@ def train(
     kind: str | None = None,
     photos: tuple[Path, ...] = (),
     teachers: tuple[Path, ...] = (),
+    start: Path | None = None,
     device: str = "auto",
     threads: int | None = None,
     named: Suppress[bool] = False,
@@ -62,6 +63,7 @@ def train(
         $ mien train efficientnet-b0 --data face-expression-recognition-dataset/ --no-pretrained
         $ mien train mien-votes --data fer2013/ --photos facial_expressions/
         $ mien train runs/three/recipe.json --data three-class/ --seed 1
+        $ mien train mien --data mine/ --start runs/mien --lr 0.01 --epochs 10
         $ mien train mien --data arrays/ --classes alphabetical
         $ torchrun --nproc-per-node 2 -m mien train mien --data fer2013/ --out runs/two
 
@@ -71,6 +73,7 @@ def train(
         kind: The dataset's kind, where it shall not be found automatically.
         photos: Further datasets, of whole photos (legend, folder), whose faces are found and joined to the data.
         teachers: Finished runs with the same outputs, for a recipe that distils.
+        start: A finished run of the same network, to set out from its weights.
         device: auto, cpu, cuda, cuda:N or mps.
         threads: How many cores to use on the CPU; all by default.
         named: Whether --classes was given.
@@ -78,7 +81,9 @@ def train(
     """
     training = _training(threads)
     out, order = out or Path("runs") / f"{recipe.name}-{_now()}", recipe.classes if named else None
-    path = training.train(recipe, data, out, kind=kind, order=order, photos=photos, teachers=teachers, device=device)
+    path = training.train(
+        recipe, data, out, kind=kind, order=order, photos=photos, teachers=teachers, start=start, device=device
+    )
     if first_process():
         print(path)
 

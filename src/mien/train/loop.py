@@ -53,6 +53,7 @@ def train(
     order: Sequence[str] | None = None,
     photos: Sequence[Path] = (),
     teachers: Sequence[Path] = (),
+    start: Path | None = None,
     device: str = "auto",
 ) -> Path:
     """Train a recipe from its beginning and export it; return the run folder `out`.
@@ -65,6 +66,8 @@ def train(
         order: what the integers of arrays mean (see `mien.datasets.read`).
         photos: further datasets, of whole photos, whose faces are found and joined to both parts.
         teachers: finished runs with the same outputs, for a recipe with `distill`.
+        start: a finished run of the same network, from whose best weights this one sets out; an output of another size
+            begins anew.
         device: auto, cpu, cuda, cuda:N or mps.
 
     Raises:
@@ -89,6 +92,7 @@ def train(
                 },
             },
             "teachers": [str(path.resolve()) for path in teachers],
+            "start": str(start.resolve()) if start else None,
             "mean": mean,
             "std": std,
             **prepare.cost(recipe),
@@ -104,7 +108,7 @@ def train(
                 "python": platform.python_version(),
             },
         }
-        loop = Loop(run, recipe, parts, mean, std, place, teachers)
+        loop = Loop(run, recipe, parts, mean, std, place, teachers, start)
         if loop.leads:
             run.describe(description)
         return loop.fit()
@@ -128,7 +132,8 @@ def resume(path: Path, *, device: str = "auto") -> Path:
             if part.fingerprint != data["splits"][split]["fingerprint"]:
                 raise InputError(f"{source}: the {split} split has changed since {path} began; train anew")
         taught = [Path(path) for path in described.get("teachers", ())]
-        return Loop(run, run.recipe, parts, described["mean"], described["std"], place, taught).fit()
+        start = Path(described["start"]) if described.get("start") else None
+        return Loop(run, run.recipe, parts, described["mean"], described["std"], place, taught, start).fit()
 
 
 class Loop:
@@ -143,6 +148,7 @@ class Loop:
         std: list[float],
         device: torch.device,
         taught: Sequence[Path] = (),
+        start: Path | None = None,
     ) -> None:
         torch.manual_seed(recipe.seed)
         self.run, self.recipe, self.device, self.parts, self.scaling = run, recipe, device, parts, (mean, std)
@@ -169,6 +175,8 @@ class Loop:
             size=recipe.size,
             pretrained=recipe.pretrained and state is None,
         )
+        if start and state is None:
+            prepare.set_out(model, start, recipe)
         model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
         self.model: nn.Module = distributed.synchronise_norms(model, device)
         self.total = recipe.epochs * self.training.steps

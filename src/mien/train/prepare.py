@@ -1,12 +1,16 @@
 """What a run needs before its first step beside its data: a device, and how pixels are scaled."""
 
 import platform
+from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from mien import recipes
 from mien.errors import InputError
+from mien.export import network
 from mien.models import create
 from mien.recipes import Recipe
 from mien.train import distributed
@@ -55,3 +59,22 @@ def cost(recipe: Recipe) -> dict[str, int]:
         "parameters": sum(weights.numel() for weights in model.parameters()),
         "macs": counter.get_total_flops() // 2,
     }
+
+
+def set_out(model: nn.Module, start: Path, recipe: Recipe) -> None:
+    """Give the model the best weights of a finished run, but for those of another shape: outputs of other sizes.
+
+    Raises:
+        InputError: no run, no weights, or those of another network.
+    """
+    source = recipes.from_json(start / "recipe.json")
+    if (source.model, source.channels) != (recipe.model, recipe.channels):
+        raise InputError(
+            f"{start}: has weights of {source.model} with channels {source.channels}, not of {recipe.model} with "
+            f"{recipe.channels}; start from a run of the same network"
+        )
+    wanted = model.state_dict()
+    found = {
+        key: value for key, value in network(start, source).state_dict().items() if value.shape == wanted[key].shape
+    }
+    model.load_state_dict({**wanted, **found})
