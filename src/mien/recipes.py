@@ -364,7 +364,7 @@ _publish(
     ),
 )
 _publish(
-    replace(RECIPES["mien-distilled"], name="mien-small", model="mien-small", epochs=30),
+    replace(RECIPES["mien-distilled"], name="mien-small", model="mien-small", epochs=20),
     About(
         source="ours: the bundled variant `small`, taught by the default model's run",
         dataset="ferplus, with --photos of legend",

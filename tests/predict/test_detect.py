@@ -121,3 +121,30 @@ def test_real_portraits(real_data: Path) -> None:
     counts = np.array([len(haar(images.load(files[index])).boxes) for index in chosen.tolist()])
     assert (counts == 0).sum() <= 6
     assert (counts > 1).sum() == 0
+
+
+@pytest.mark.parametrize("angle", [-32, 32])
+def test_a_tilted_face_that_fills_the_picture_is_found(astronaut: images.Pixels, angle: float) -> None:
+    x, y, width, height = FACE
+    middle = (x + width / 2, y + height / 2)
+    turned = cv2.warpAffine(astronaut, cv2.getRotationMatrix2D(middle, angle, 1), astronaut.shape[1::-1])
+    close = np.asarray(turned[y - 10 : y + height + 10, x - 10 : x + width + 10], np.uint8)
+    haar = Haar()
+    (box,) = haar(close).boxes
+    assert hits(box, (10, 10, width, height))
+    haar._tilted = lambda *_: np.zeros((0, 4), np.float32)  # type: ignore[method-assign]
+    assert not len(haar(close).boxes)
+
+
+def test_a_face_that_looks_to_the_other_side_is_mapped_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked = []
+
+    def search(_self: Haar, cascade: str, grey: images.Pixels, *_: float) -> object:
+        asked.append((cascade, grey[0, 0]))
+        return np.array([[5, 6, 20, 20]] * int(grey[0, 0] == 9), np.float32).reshape(-1, 4)
+
+    monkeypatch.setattr(Haar, "_search", search)
+    grey = np.zeros((50, 60), np.uint8)
+    grey[0, -1] = 9
+    assert Haar()._aside(grey, 20).tolist() == [[35, 6, 20, 20]]
+    assert asked == [(Haar.PROFILE, 0), (Haar.PROFILE, 9)]

@@ -36,19 +36,21 @@ class Detector(Protocol):
 class Haar:
     """OpenCV's frontal-face cascade, larger faces first.
 
-    Large pictures are searched at a smaller size and the boxes mapped back. Where nothing is found, a second look is
-    for one face that fills the picture: the cascade wants surroundings, so the picture's edge is repeated around it.
+    Large pictures are searched at a smaller size and the boxes mapped back. Where nothing is found, closer looks are
+    for one face that fills the picture: the cascade wants surroundings, so the picture's edge is repeated around it;
+    frontal first, then from either side, then tilted to either side.
     """
 
-    CASCADE = "haarcascade_frontalface_alt2.xml"
+    FRONTAL, PROFILE = "haarcascade_frontalface_alt2.xml", "haarcascade_profileface.xml"
     LONGEST = 1000  # pixels of the longer side while searching
     NEIGHBOURS = 3  # how many windows must agree
     SMALLEST = 20  # the cascade's own window, in pixels
     STEP, MIN_FACE = 1.1, 0.03  # of the window's growth; of the shorter side
-    CLOSE_STEP, CLOSE_FACE, SURROUNDINGS = 1.05, 0.63, 0.4  # the second look; the last two of the shorter side
+    CLOSE_STEP, CLOSE_FACE, SURROUNDINGS = 1.05, 0.63, 0.4  # the closer looks; the last two of the shorter side
+    TILT = 20  # degrees
 
     def __init__(self) -> None:
-        self._threads = threading.local()  # a CascadeClassifier keeps the picture it searches: one for each thread
+        self._threads = threading.local()  # a CascadeClassifier keeps the picture it searches: its own in each thread
 
     def __call__(self, image: images.Pixels, /) -> Detections:
         grey = images.to_channels(image, 1)
@@ -56,25 +58,51 @@ class Haar:
         if shrink < 1:
             size = (max(1, round(grey.shape[1] * shrink)), max(1, round(grey.shape[0] * shrink)))
             grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
-        boxes = self._search(grey, self.STEP, self.MIN_FACE * min(grey.shape))
+        boxes = self._search(self.FRONTAL, grey, self.STEP, self.MIN_FACE * min(grey.shape))
         if not len(boxes):
             edge = round(self.SURROUNDINGS * min(grey.shape))
             wider = np.asarray(cv2.copyMakeBorder(grey, edge, edge, edge, edge, cv2.BORDER_REPLICATE), dtype=np.uint8)
-            boxes = self._search(wider, self.CLOSE_STEP, self.CLOSE_FACE * min(grey.shape))
+            looks = (
+                look(wider, self.CLOSE_FACE * min(grey.shape)) for look in (self._straight, self._aside, self._tilted)
+            )
+            boxes = next((found for found in looks if len(found)), boxes)
             boxes[:, :2] -= edge
         return Detections(merge(_within(boxes / np.float32(shrink), image.shape[1], image.shape[0])))
 
-    def _search(self, grey: images.Pixels, step: float, smallest: float) -> NDArray[np.float32]:
+    def _straight(self, grey: images.Pixels, smallest: float) -> NDArray[np.float32]:
+        return self._search(self.FRONTAL, grey, self.CLOSE_STEP, smallest)
+
+    def _aside(self, grey: images.Pixels, smallest: float) -> NDArray[np.float32]:
+        mirrored = np.ascontiguousarray(grey[:, ::-1])  # the cascade knows faces that look to one side only
+        one, other = (self._search(self.PROFILE, view, self.CLOSE_STEP, smallest) for view in (grey, mirrored))
+        other[:, 0] = grey.shape[1] - other[:, 0] - other[:, 2]
+        return np.concatenate([one, other])
+
+    def _tilted(self, grey: images.Pixels, smallest: float) -> NDArray[np.float32]:
+        """Turn the picture and keep each box's centre and size."""
+        height, width = grey.shape
+        found = []
+        for angle in (self.TILT, -self.TILT):
+            turn = cv2.getRotationMatrix2D((width / 2, height / 2), angle, 1)
+            turned = np.asarray(cv2.warpAffine(grey, turn, (width, height), borderMode=cv2.BORDER_REPLICATE), np.uint8)
+            boxes = self._straight(turned, smallest)
+            back = cv2.invertAffineTransform(turn)
+            boxes[:, :2] = (boxes[:, :2] + boxes[:, 2:] / 2) @ back[:, :2].T + back[:, 2] - boxes[:, 2:] / 2
+            found.append(boxes)
+        return np.concatenate(found)
+
+    def _search(self, cascade: str, grey: images.Pixels, step: float, smallest: float) -> NDArray[np.float32]:
         side = max(self.SMALLEST, round(smallest))
-        found = self._cascade().detectMultiScale(
+        found = self._cascade(cascade).detectMultiScale(
             grey, scaleFactor=step, minNeighbors=self.NEIGHBOURS, minSize=(side, side)
         )
         return np.asarray(found, dtype=np.float32).reshape(-1, 4)
 
-    def _cascade(self) -> Any:
-        if not hasattr(self._threads, "cascade"):
-            self._threads.cascade = cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / self.CASCADE))
-        return self._threads.cascade
+    def _cascade(self, name: str) -> Any:
+        known = vars(self._threads)
+        if name not in known:
+            known[name] = cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / name))
+        return known[name]
 
 
 def _within(boxes: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
