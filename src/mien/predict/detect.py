@@ -61,7 +61,7 @@ class YuNet:
 
     name = "yunet"
     LONGEST = 640  # pixels of the longer side while searching
-    SCORE = 0.7  # from 0 to 1; false boxes begin at about 0.6
+    SCORE = 0.7  # from 0 to 1; below it false boxes begin
     OVERLAP = 0.3  # of two boxes that share more of their union, the surer one stays
     MOST = 5000  # boxes before that choice
 
@@ -101,7 +101,7 @@ class YuNet:
         found = self._threads.net.detect(cv2.cvtColor(smaller, code))[1]
         if found is None:
             return np.zeros((0, 15), np.float32)
-        found = found[np.isfinite(found).all(axis=1)]  # a picture of a few pixels gives boxes without end
+        found = found[(np.abs(found) < 10 * max(size)).all(axis=1)]  # a picture of a few pixels gives boxes without end
         return np.asarray(found * [*(width / size[0], height / size[1]) * 7, 1], dtype=np.float32)
 
 
