@@ -82,7 +82,7 @@ def pull(name: str) -> Path:
         raise InputError(
             f"{path}: cannot be written ({error.strerror or error}); MIEN_MODELS names another folder"
         ) from None
-    raise InputError("; ".join(failures))
+    raise InputError(f"{'; '.join(failures)}; or put the file there by hand: {path}")
 
 
 def _sha256(path: Path) -> str:
