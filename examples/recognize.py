@@ -4,11 +4,10 @@ import sys
 from pathlib import Path
 
 from mien import Recognizer, images
-from mien.predict.draw import draw
 from mien.predict.files import save
 
 photo = images.load(sys.argv[1])
 faces = Recognizer()(photo)
 for face in faces[faces.scores > 0.5]:  # a mask, as with any array
     print(face.boxes[0].astype(int), face.labels[0], f"{face.scores[0]:.0%}")
-save(Path(sys.argv[2]), draw(photo, faces))
+save(Path(sys.argv[2]), faces.draw(photo))

@@ -9,7 +9,8 @@ import pytest
 from mien import datasets
 from mien.datasets import Samples, cache
 from mien.errors import InputError
-from mien.predict.detect import DETECTORS, Detections, LargestFace, whole
+from mien.images import Crop
+from mien.predict.detect import DETECTORS, Detections, LargestFace, Whole
 from tests import drawn
 
 
@@ -66,9 +67,9 @@ def test_faces_and_whole_pictures_lie_apart_and_so_do_faces_found_otherwise(
     monkeypatch.setitem(
         DETECTORS, "corner", lambda: lambda image: Detections(corner if image.mean() > 140 else corner[:0])
     )
-    monkeypatch.setitem(DETECTORS, "whole", lambda: whole)
+    monkeypatch.setitem(DETECTORS, "whole", Whole)
     root = drawn.write_folders(tmp_path / "faces", drawn.faces(21))
-    finders = [None, *(LargestFace(name, margin) for name in ("corner", "whole") for margin in (0.0, 0.5))]
+    finders = [None, *(LargestFace(name, Crop(margin)) for name in ("corner", "whole") for margin in (0.0, 0.5))]
     first = [datasets.read(root, "all", face=face) for face in finders]
     assert len(entries(place)) == 5
     assert len({samples.fingerprint for samples in first}) == 4  # all of a picture, without a margin, is the picture
@@ -77,7 +78,7 @@ def test_faces_and_whole_pictures_lie_apart_and_so_do_faces_found_otherwise(
     assert 0 < found.sum() < 21
     monkeypatch.setattr("mien.datasets.folder.load_files", None)  # they cannot be read from the pictures any more
     for face, before in zip(finders, first, strict=True):
-        again = datasets.read(root, "all", face=LargestFace(face.detector, face.margin) if face else None)
+        again = datasets.read(root, "all", face=LargestFace(face.detector, face.crop) if face else None)
         assert again.fingerprint == before.fingerprint
         assert isinstance(again.images, np.memmap)
         assert np.array_equal(again.found, before.found)  # type: ignore[arg-type]

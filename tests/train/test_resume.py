@@ -20,8 +20,7 @@ from mien.datasets.labels import FERPLUS, LEGEND
 from mien.errors import InputError
 from mien.export import CALIBRATION
 from mien.predict import Session
-from mien.predict.detect import DETECTORS
-from mien.predict.detect import whole as whole_picture
+from mien.predict.detect import DETECTORS, Whole
 from mien.recipes import Recipe
 from mien.train import Interrupted, loop, resume, train
 from mien.train.gather import gather
@@ -254,7 +253,7 @@ def test_changed_data_is_refused(stopped: Path, tmp_path: Path) -> None:
 def test_photos_are_found_again_and_a_changed_one_is_refused(
     tiny: Tiny, ferplus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(DETECTORS, "haar", lambda: whole_picture)
+    monkeypatch.setitem(DETECTORS, "haar", Whole)
     photos = drawn.write_legend(tmp_path / "photos", drawn.faces(64, LEGEND), each=1)
     recipe = tiny("mien-votes", classes=FERPLUS, early=0, epochs=2, margin=0.0, calibrate=False)
     with monkeypatch.context() as patch:
