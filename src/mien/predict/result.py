@@ -1,7 +1,7 @@
 """The one result type: the faces of a picture and what their expressions look like."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from typing import Any
 
 import numpy as np
@@ -86,3 +86,41 @@ def _expect(name: str, array: NDArray[Any], shape: tuple[int, ...]) -> None:
         raise InputError(f"{name}: expected float32 {list(shape)}, got {array.dtype} {list(array.shape)}")
     if not np.isfinite(array).all():
         raise InputError(f"{name}: expected finite numbers")
+
+
+@dataclass(frozen=True, eq=False)
+class VideoFaces(Faces):
+    """The faces of one picture of a video.
+
+    Args:
+        frame: the number of the frame in the video, from 0.
+        time: seconds after the start at which a player shows it.
+        tracks: int64 [n], which face of the video each is, from 1 (`mien.predict.track`).
+        smoothed: float32 [n, k], the probabilities smoothed along the track (`mien.predict.smooth`).
+    """
+
+    frame: int = 0
+    time: float = 0.0
+    tracks: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    smoothed: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.tracks.shape != (len(self),):
+            raise InputError(f"tracks: expected {[len(self)]}, got {list(self.tracks.shape)}")
+        _expect("smoothed", self.smoothed, self.probabilities.shape)
+
+    def __getitem__(self, index: Index) -> "VideoFaces":
+        chosen = np.atleast_1d(np.arange(len(self))[index])
+        faces = Faces(*(getattr(self, entry.name) for entry in fields(Faces)))[index]
+        return VideoFaces(
+            **vars(faces), frame=self.frame, time=self.time, tracks=self.tracks[chosen], smoothed=self.smoothed[chosen]
+        )
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """As for a photo, and frame, time, track and smoothed probabilities."""
+        rows = self.smoothed.astype(np.float64).round(6).tolist()
+        return [
+            {"frame": self.frame, "time": self.time, "track": track, **face, "smoothed": dict(zip(self.classes, row, strict=True))}
+            for track, face, row in zip(self.tracks.tolist(), super().to_dicts(), rows, strict=True)
+        ]
