@@ -9,7 +9,7 @@ import numpy as np
 from mien import images
 from mien.errors import InputError
 from mien.predict.detect import Detections, Detector, find
-from mien.predict.result import Faces
+from mien.predict.result import Faces, VideoFaces
 from mien.predict.session import Session
 
 
@@ -64,6 +64,26 @@ class Recognizer:
                 yield from self._score(waiting)
                 waiting, crops = [], 0
         yield from self._score(waiting)
+
+    def video(self, path: str | Path, *, every: float = 0.0) -> Iterator[VideoFaces]:
+        """Yield the faces of picture after picture of a video, with time, tracks and smoothed probabilities.
+
+        Lazy and in constant memory; pictures without a face come too. Damage is passed over as far as it can be.
+
+        Args:
+            path: the file.
+            every: seconds from one picture to the next; 0 takes all.
+
+        Raises:
+            InputError: it cannot be read; or, at the end, a part of it could not.
+        """
+        from mien.predict.clip import follow
+        from mien.predict.video import Video
+
+        with Video(path, every=every) as opened:
+            yield from follow(self, opened)
+        if opened.damage:
+            raise InputError(opened.damage)
 
     def _look(self, image: images.Pixels) -> tuple[Detections, images.Pixels]:
         """Detect and crop: the crops are uint8 [n, size, size] or [n, size, size, 3], as the network was trained on."""

@@ -101,6 +101,14 @@ class Writer:
         else:
             self._append("".join(_line({name: row.get(name) for name in self.columns}) for row in rows))
 
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows that the table has so far, in order; empty cells are None."""
+        if self.form == ".csv":
+            for row in csv.DictReader(self._lines()):
+                yield {name: _value(name, cell) for name, cell in row.items()}
+        else:
+            yield from map(json.loads, self._lines())
+
     def close(self) -> None:
         """End the table; what was written so far is whole, also after an error."""
         if self._file.closed:
@@ -181,6 +189,16 @@ def _unlike(path: Path) -> InputError:
     return InputError(f"{path}: has other columns than this job; choose another file")
 
 
+def _value(name: str, cell: str) -> Any:
+    if not cell:
+        return None
+    return cell if _is_text(name) else int(cell) if name in _WHOLE else float(cell)
+
+
+def _is_text(name: str) -> bool:
+    return not name.startswith("p_") and name.rpartition("_")[2] in _TEXT
+
+
 def _csv(rows: Sequence[Sequence[Any]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
@@ -206,8 +224,7 @@ def _schema(columns: Sequence[str]) -> Any:
     def kind(name: str) -> Any:
         if name in _WHOLE:
             return arrow.int64()
-        text = not name.startswith("p_") and name.rpartition("_")[2] in _TEXT
-        return arrow.string() if text else arrow.float64()
+        return arrow.string() if _is_text(name) else arrow.float64()
 
     return arrow.schema([(name, kind(name)) for name in columns])
 
