@@ -43,7 +43,7 @@ def follow(recognizer: "Recognizer", video: Video, *, earlier: Iterable[VideoFac
 
     for faces in recognizer.batch(pictures(), faces=BATCH):
         frame, time = taken.popleft()
-        boxes = np.maximum(_round(faces.boxes, 1), np.float32([-np.inf, -np.inf, 0.1, 0.1]))
+        boxes = np.maximum(_round(faces.boxes, 1), np.array([-np.inf, -np.inf, 0.1, 0.1], np.float32))
         rows = _round(faces.probabilities, 6)
         known = vars(faces) | {"boxes": boxes, "probabilities": rows, "smoothed": rows}
         found = VideoFaces(**known, frame=frame, time=time, tracks=tracker(time, boxes))

@@ -1,7 +1,7 @@
 """What `mien predict` does with videos: a table each, and what is made of it."""
 
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -63,30 +63,31 @@ def recognize_videos(recognizer: Recognizer, targets: Mapping[Path, Path], job: 
         targets: video -> what the names of its files begin with (`stems`).
 
     Returns:
-        How many videos were damaged or could not be read, and how many of those gave nothing at all.
+        How many videos were damaged, could not be read or have no face, and of how many of those no picture was read.
 
     Raises:
         InputError: a table is there already, or a file cannot be written.
         KeyboardInterrupt: by the user; says how to go on.
     """
-    damaged = unread = 0
+    missed = unread = 0
     for path, stem in targets.items():
         try:
             video = Video(path, every=job.every, threads=job.threads)
         except InputError as error:
             print(error, file=sys.stderr)
-            damaged, unread = damaged + 1, unread + 1
+            missed, unread = missed + 1, unread + 1
             continue
         with video:
-            pictures = _recognize(recognizer, video, stem, job)
-        if video.damage:
-            print(video.damage, file=sys.stderr)
-            damaged, unread = damaged + 1, unread + (not pictures)
-    return damaged, unread
+            found = _recognize(recognizer, video, stem, job)
+        problem = video.damage or ("" if found.seen else f"{path}: no face found")
+        if problem:
+            print(problem, file=sys.stderr)
+            missed, unread = missed + 1, unread + (not found.pictures)
+    return missed, unread
 
 
-def _recognize(recognizer: Recognizer, video: Video, stem: Path, job: Job) -> int:
-    """Write all the files of one video; return of how many pictures the table tells."""
+def _recognize(recognizer: Recognizer, video: Video, stem: Path, job: Job) -> episodes.Found:
+    """Write all the files of one video; return what was found."""
     labels = recognizer.session.info.labels
     names = [*columns(labels, FRAME), *(f"s_{label}" for label in labels)]
     table = _beside(stem, f".{job.form}")
@@ -100,7 +101,7 @@ def _recognize(recognizer: Recognizer, video: Video, stem: Path, job: Job) -> in
             raise KeyboardInterrupt(f"interrupted; {table} is whole so far, go on with --resume") from None
         summary = episodes.gather(from_rows(rows.rows(), labels))
         if not summary.pictures:
-            return 0
+            return summary
         for suffix, write in episodes.WRITERS.items():
             write(summary.episodes, _beside(stem, suffix))
         bands = timeline.collect(from_rows(rows.rows(), labels), summary, labels)
@@ -118,7 +119,7 @@ def _recognize(recognizer: Recognizer, video: Video, stem: Path, job: Job) -> in
         f"{count:,} episode{'s' * (count != 1)}",
         file=sys.stderr,
     )
-    return summary.pictures
+    return summary
 
 
 def _beside(stem: Path, suffix: str) -> Path:

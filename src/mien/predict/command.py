@@ -1,4 +1,4 @@
-"""What `mien predict` does: photos go in, a table, JSON or CSV comes out as they are done."""
+"""What `mien predict` does: photos go in, a table, JSON or CSV comes out as they are done; videos go to `clips`."""
 
 import csv
 import json
@@ -6,6 +6,7 @@ import os
 import sys
 import warnings
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TextIO
 
@@ -13,6 +14,7 @@ import cv2
 from rich.console import Console
 
 from mien.errors import InputError
+from mien.predict.clips import Job, is_video, recognize_videos, stems
 from mien.predict.files import Photo, gather, recognize, targets
 from mien.predict.photo import Recognizer
 
@@ -27,20 +29,47 @@ def predict_files(
     detector: str = "haar",
     out: Path | None = None,
     threads: int | None = None,
+    job: Job | None = None,
 ) -> int:
-    """Recognise the photos at `paths` and write them to stdout as `form` (a name of `WRITERS`).
+    """Recognise the photos and videos at `paths`: photos to stdout as `form` (a name of `WRITERS`), videos below `out`.
+
+    Args:
+        job: how videos are worked on; None where nothing was asked.
 
     Returns:
-        The exit code: 0 when every photo has a face, 2 when none could be read, else 1.
+        The exit code: 0 when every photo and video has a face, 2 when none could be read, else 1.
 
     Raises:
-        InputError: a path does not exist, there is no photo at any, the model or an annotated copy cannot be used.
+        InputError: a path does not exist, there is no photo or video at any, a video and no `out`, videos are asked
+            for and there is none, the model cannot be used, or a file cannot be written.
     """
     cores = _cores() if threads is None else threads
     if cores < 1:
         raise InputError(f"threads {threads}: expected at least 1")
     warnings.filterwarnings("ignore", module=r"PIL\.")  # odd metadata; what cannot be read we say ourselves
     files = gather(paths, apart=out)
+    videos = {file: place for file, place in files.items() if is_video(file)}
+    if job and not videos:
+        raise InputError("--every, --fps, --format, --video and --resume are for videos; there is none")
+    if videos and not out:
+        if named := next((path for path in paths if path in videos), None):
+            raise InputError(f"{named}: the table of a video needs a place; add --out FOLDER")
+        print(f"{len(videos)} videos passed over; --out FOLDER makes their tables", file=sys.stderr)
+        videos = {}
+    photos = {file: place for file, place in files.items() if not is_video(file)}
+    missed, unread = _photos(photos, form, model=model, detector=detector, out=out, cores=cores) if photos else (0, 0)
+    if videos and out:
+        cv2.setNumThreads(cores)
+        recognizer = Recognizer(model, detector, threads=cores)
+        more = recognize_videos(recognizer, stems(videos, out), replace(job or Job(), threads=cores))
+        missed, unread = missed + more[0], unread + more[1]
+    return 2 if unread == len(photos) + len(videos) > 0 else int(bool(missed))
+
+
+def _photos(
+    files: dict[Path, Path], form: str, *, model: str, detector: str, out: Path | None, cores: int
+) -> tuple[int, int]:
+    """Recognise photos; return how many have no face, and how many of those could not be read."""
     copies = targets(files, out) if out else None
     workers = min(cores, len(files))  # several photos at a time; the cores that are left work on each
     cv2.setNumThreads(cores // workers)
@@ -50,7 +79,7 @@ def predict_files(
     # on one terminal a progress bar and rows would run into each other
     quiet = not sys.stderr.isatty() or (form != "table" and sys.stdout.isatty())
     WRITERS[form](_watched(photos, len(files), misses, quiet=quiet), recognizer.session.info.labels, sys.stdout)
-    return 2 if sum(bool(photo.error) for photo in misses) == len(files) else int(bool(misses))
+    return len(misses), sum(bool(photo.error) for photo in misses)
 
 
 def _cores() -> int:

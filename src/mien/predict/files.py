@@ -11,6 +11,7 @@ from PIL import Image
 from mien import images
 from mien.atomic import replacing
 from mien.errors import InputError
+from mien.predict import video
 from mien.predict.draw import draw
 from mien.predict.photo import Recognizer
 from mien.predict.result import Faces
@@ -37,11 +38,12 @@ class Photo:
 
 
 def gather(paths: Sequence[Path], *, apart: Path | None = None) -> dict[Path, Path]:
-    """Return every picture file at `paths`, each with its place below the folder it was found in.
+    """Return every picture and video at `paths`, each with its place below the folder it was found in.
 
-    A file named outright is taken whatever its suffix. Folders are searched to the bottom for `mien.images.SUFFIXES`;
-    what begins with a dot, or lies in the folder `apart` (where annotated copies go), is passed over. In the order
-    given, each folder sorted, nothing twice. A path where nothing lies is kept, to be named when its turn comes.
+    A file named outright is taken whatever its suffix. Folders are searched to the bottom for the suffixes of
+    `mien.images` and `mien.predict.video`; what begins with a dot, or lies in the folder `apart` (where annotated
+    copies go), is passed over. In the order given, each folder sorted, nothing twice. A path where nothing lies is
+    kept, to be named when its turn comes.
 
     Raises:
         InputError: nothing lies at any path, there is no picture in any, or a folder to be searched lies in `apart`.
@@ -63,7 +65,7 @@ def gather(paths: Sequence[Path], *, apart: Path | None = None) -> dict[Path, Pa
             place = file.relative_to(path)
             hidden = any(part.startswith(".") for part in place.parts)
             if (
-                file.suffix.lower() in images.SUFFIXES
+                file.suffix.lower() in images.SUFFIXES | video.SUFFIXES
                 and file.is_file()
                 and not hidden
                 and not (apart and _below(file, apart))

@@ -121,6 +121,12 @@ class VideoFaces(Faces):
         """As for a photo, and frame, time, track and smoothed probabilities."""
         rows = self.smoothed.astype(np.float64).round(6).tolist()
         return [
-            {"frame": self.frame, "time": self.time, "track": track, **face, "smoothed": dict(zip(self.classes, row, strict=True))}
+            {
+                "frame": self.frame,
+                "time": self.time,
+                "track": track,
+                **face,
+                "smoothed": dict(zip(self.classes, row, strict=True)),
+            }
             for track, face, row in zip(self.tracks.tolist(), super().to_dicts(), rows, strict=True)
         ]

@@ -113,7 +113,8 @@ class _Svg:
     def text(self, at: Point, text: str, *, size: int = 13, anchor: str = "start", bold: bool = False) -> None:
         weight = ' font-weight="600"' if bold else ""
         self.parts.append(
-            f'<text x="{at[0]:.1f}" y="{at[1]:.1f}" font-size="{size}" text-anchor="{anchor}"{weight}>{escape(text)}</text>'
+            f'<text x="{at[0]:.1f}" y="{at[1]:.1f}" font-size="{size}" text-anchor="{anchor}"{weight}>'
+            f"{escape(text)}</text>"
         )
 
     def save(self, path: Path) -> None:

@@ -15,7 +15,7 @@ MISSES = 2  # pictures that it may be away, however far apart they are
 OVERLAP = 0.3  # the least intersection over union of a face's boxes in two pictures, as SORT has it
 
 
-def overlaps(one: NDArray[np.float64], other: NDArray[np.float64]) -> NDArray[np.float64]:
+def overlaps(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the intersection over union [n, m] of boxes [n, 4] and [m, 4] (x, y, width, height)."""
     ends = np.minimum((one[:, :2] + one[:, 2:])[:, None], (other[:, :2] + other[:, 2:])[None])
     sides = np.maximum(ends - np.maximum(one[:, None, :2], other[None, :, :2]), 0)
@@ -29,9 +29,9 @@ class Tracker:
     def __init__(self) -> None:
         self.latest = 0
         """The highest id given."""
-        self._places: dict[int, tuple[NDArray[np.float64], float, int]] = {}  # id -> box, when, pictures missed since
+        self._places: dict[int, tuple[NDArray[np.float32], float, int]] = {}  # id -> box, when, pictures missed since
 
-    def restore(self, time: float, boxes: NDArray[np.float64], ids: NDArray[np.int64]) -> None:
+    def restore(self, time: float, boxes: NDArray[np.float32], ids: NDArray[np.int64]) -> None:
         """Take over what an earlier run gave to a picture's boxes [n, 4]: pictures in order, as for `__call__`."""
         seen = set(ids.tolist())
         self._places = {
@@ -43,19 +43,16 @@ class Tracker:
             self._places[i] = (box, time, 0)
             self.latest = max(self.latest, i)
 
-    def __call__(self, time: float, boxes: NDArray[np.float64]) -> NDArray[np.int64]:
+    def __call__(self, time: float, boxes: NDArray[np.float32]) -> NDArray[np.int64]:
         """Return the ids [n] of the boxes [n, 4] seen at `time`, in seconds; the largest overlaps go first."""
-        old = [
-            (i, box) for i, (box, when, missed) in self._places.items() if time - when <= GAP or missed < MISSES
-        ]
+        old = [(i, box) for i, (box, when, missed) in self._places.items() if time - when <= GAP or missed < MISSES]
         ids = np.zeros(len(boxes), np.int64)
         if old and len(boxes):
             found = overlaps(boxes, np.stack([box for _, box in old]))
-            while (best := found.max()) >= OVERLAP:
+            while found.max() >= OVERLAP:
                 new, known = np.unravel_index(found.argmax(), found.shape)
                 ids[new] = old[int(known)][0]
                 found[new], found[:, known] = -1.0, -1.0
-                del best
         fresh = ids == 0
         ids[fresh] = self.latest + 1 + np.arange(fresh.sum())
         self.restore(time, boxes, ids)

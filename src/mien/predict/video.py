@@ -9,7 +9,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import floor
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -48,10 +48,12 @@ class Frame:
 
 def _upright(pixels: images.Pixels, raw: "VideoFrame") -> images.Pixels:
     """Turn and mirror as the display matrix of the frame says, in quarter turns (libavutil/display.h)."""
-    if "DISPLAYMATRIX" not in {data.type.name for data in raw.side_data}:
+    told: Any = raw.side_data
+    matrix = next((data for data in told if data.type.name == "DISPLAYMATRIX"), None)
+    if matrix is None:
         return pixels
     # a point (x, y) is shown at (a x + c y, b x + d y)
-    a, b, _, c, d = np.frombuffer(memoryview(raw.side_data["DISPLAYMATRIX"]), np.int32)[:5].tolist()  # type: ignore[arg-type]
+    a, b, _, c, d = np.frombuffer(memoryview(matrix), np.int32)[:5].tolist()
     if abs(b) + abs(c) > abs(a) + abs(d):
         pixels, a, d = pixels.transpose(1, 0, 2), c, b
     return np.ascontiguousarray(pixels[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
@@ -94,7 +96,7 @@ class Video(AbstractContextManager["Video"]):
             raise InputError(f"{path}: not a video that can be read ({reason}); is it damaged or cut off?") from None
         self.stream = self._stream()
         self.stream.thread_count = threads or 0
-        self.stream.thread_type = "AUTO"  # type: ignore[assignment]  # several frames at a time, not slices only
+        self.stream.thread_type = "AUTO"  # several frames at a time, not slices only
         self.start = (self.container.start_time or 0) / av.time_base
         self.duration = self.container.duration / av.time_base if self.container.duration else None
 
@@ -123,17 +125,22 @@ class Video(AbstractContextManager["Video"]):
             if due > slot:
                 slot = due
                 yield Frame(number, time, raw, pixel)
-        length, base = self.stream.duration, self.stream.time_base
-        if not self.damage and length and base and float(length * base) - time > SHORT + 2 / float(rate):
-            self.damage = f"{self.path}: cut off: {time:.2f} of {float(length * base):.2f} s could be read"
-        elif number < 0 and not self.damage:
-            self.damage = f"{self.path}: no frame in it"
+        if number < 0:
+            self.damage = self.damage or f"{self.path}: no frame in it that can be decoded"
+        elif (length := self._length(float(rate))) - time > SHORT + 2 / float(rate):
+            self.damage = f"{self.path}: ends at {time:.2f} s, but should at {length:.2f} s; it is cut off or damaged"
+
+    def _length(self, rate: float) -> float:
+        """Return the seconds that the file promises; 0 where it does not."""
+        if self.stream.duration and self.stream.time_base:
+            return float(self.stream.duration * self.stream.time_base)
+        return self.stream.frames / rate or self.duration or 0.0
 
     def _decoded(self) -> Iterator["VideoFrame"]:
-        """Yield every frame that can be decoded."""
+        """Yield every frame that can be decoded, those with blemishes too."""
         import av
 
-        time, broken = 0.0, 0
+        time, broken, first = 0.0, 0, ""
         packets = self.container.demux(self.stream)
         while True:
             try:
@@ -144,13 +151,13 @@ class Video(AbstractContextManager["Video"]):
                 self.damage = f"{self.path}: cannot be read beyond {time:.2f} s ({error.strerror})"
                 return
             try:
-                decoded = packet.decode()
-            except av.FFmpegError as error:
-                broken += 1
-                first = f"near {time:.2f} s" if broken == 1 else first
-                self.damage = f"{self.path}: {broken} damaged packet{'s' * (broken > 1)} passed over, the first {first}"
-                self.damage += f" ({error.strerror})"
-                continue
+                decoded, flawed = packet.decode(), False
+            except av.FFmpegError:
+                decoded, flawed = [], True
             for raw in decoded:
                 time = time if raw.time is None else raw.time - self.start
-                yield raw  # type: ignore[misc]
+                flawed = flawed or raw.is_corrupt
+                yield raw
+            if flawed:
+                broken, first = broken + 1, first or f"{time:.2f} s"
+                self.damage = f"{self.path}: damaged in {broken} place{'s' * (broken > 1)}, the first near {first}"
