@@ -8,7 +8,7 @@ import pytest
 
 from mien.errors import InputError
 from mien.predict.video import Video
-from tests.predict.clips import bright, scene, write
+from tests.predict.drawn_video import bright, scene, write
 
 PICTURES = [scene(level) for level in range(0, 250, 25)]
 

@@ -83,16 +83,16 @@ def from_rows(rows: Iterable[dict[str, Any]], classes: Sequence[str]) -> Iterato
         faces = [row for row in group if row["track"] is not None]
         scores = [row["detection"] for row in faces]
 
-        def table(names: Iterable[str], faces: list[dict[str, Any]] = faces) -> Any:
-            return np.array([[row[name] for name in names] for row in faces], np.float32).reshape(len(faces), -1)
+        def table(names: Sequence[str], faces: list[dict[str, Any]] = faces) -> Any:
+            return np.array([[row[name] for name in names] for row in faces], np.float32).reshape(-1, len(names))
 
         yield VideoFaces(
-            table("xywh").reshape(-1, 4),
-            table(f"p_{name}" for name in classes) if faces else np.zeros((0, len(classes)), np.float32),
+            table("xywh"),
+            table([f"p_{name}" for name in classes]),
             tuple(classes),
             None if None in scores else np.array(scores, np.float32),
             frame=frame,
             time=time,
             tracks=np.array([row["track"] for row in faces], np.int64),
-            smoothed=table([f"s_{name}" for name in classes]) if faces else np.zeros((0, len(classes)), np.float32),
+            smoothed=table([f"s_{name}" for name in classes]),
         )

@@ -25,13 +25,14 @@ if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
 
 SHORTEST = 480  # pixels of the shorter side; smaller videos are enlarged, for the text needs pixels
+COPIED = frozenset({"aac", "mp3", "mp3float", "ac3", "eac3", "opus", "libopus"})  # what players know inside an MP4
 QUALITY = {"preset": "veryfast", "crf": "20"}  # x264: about what a phone's picture is worth
 
 
 def write(video: Video, found: Iterable[VideoFaces], path: Path, *, threads: int | None = None) -> Iterator[float]:
     """Write the annotated copy of `video` as MP4 (H.264, the source's times), whole or not at all.
 
-    Sound that MP4 can hold is copied packet by packet, other sound becomes AAC.
+    Sound that players know inside an MP4 is copied packet by packet, other sound becomes AAC.
 
     Args:
         video: opened with every frame; it is read to its end.
@@ -108,9 +109,9 @@ class _Sound:
         if not source.streams.audio or source.streams.audio[0].codec_context is None:
             return
         stream = source.streams.audio[0]
-        try:
+        if stream.codec_context.name in COPIED:
             self._stream: Any = target.add_stream_from_template(stream)
-        except ValueError:  # MP4 does not hold this codec
+        else:
             self._stream = self._encoder = target.add_stream("aac", rate=stream.rate)
             self._encoder.layout = stream.layout
         self._packets = source.demux(stream)
