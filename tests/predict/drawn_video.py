@@ -15,7 +15,7 @@ FACE = 24  # pixels of a drawn face's side
 
 
 def scene(level: int | None, left: int = 30, top: int = 20) -> images.Pixels:
-    """Return a picture with a flat square of that brightness, the expression in the model of the tests; None: without."""
+    """Return a picture with a flat square of that brightness, which is its expression in the model of the tests."""
     picture = np.zeros((*SIZE, 3), np.uint8)
     picture[:, :, 2] = 90  # blue ground, red and green are the face's
     if level is not None:

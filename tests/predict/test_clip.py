@@ -43,7 +43,7 @@ def test_every_picture_comes_with_its_faces(found: list[VideoFaces]) -> None:
     assert ids == [[1]] * 10 + [[]] * 5 + [[1]] * 20 + [[]] * 30 + [[2]] * 10
     assert [float(one.boxes[0, 0]) for one in found[:10]] == [n // 2 for n in range(10)]
     assert found[0].labels == ("angry",)
-    assert found[74].labels == ("neutral",)
+    assert found[74].labels == ("sad",)
     assert found[0][0].tracks.tolist() == [1]
     assert found[0][[]].smoothed.shape == (0, 7)
     assert found[30].to_dicts()[0]["track"] == 1

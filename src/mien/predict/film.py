@@ -113,7 +113,7 @@ class _Sound:
             self._stream: Any = target.add_stream_from_template(stream)
         else:
             self._stream = self._encoder = target.add_stream("aac", rate=stream.rate)
-            self._encoder.layout = stream.layout
+            self._encoder.layout = "mono" if stream.channels == 1 else "stereo"
         self._packets = source.demux(stream)
 
     def up_to(self, time: float) -> None:
