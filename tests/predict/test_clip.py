@@ -15,7 +15,7 @@ from mien.predict.video import Video
 from tests.predict.conftest import FER
 from tests.predict.drawn_video import bright, scene, write
 
-NAMES = [*columns(FER, FRAME), *(f"s_{name}" for name in FER)]
+NAMES = columns(FER, FRAME)
 
 
 @pytest.fixture(scope="module")

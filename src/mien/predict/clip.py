@@ -22,7 +22,7 @@ BATCH = 32  # crops scored in one call: more gains nothing on a CPU, and is lost
 def follow(recognizer: "Recognizer", video: Video, *, earlier: Iterable[VideoFaces] = ()) -> Iterator[VideoFaces]:
     """Yield what is in each picture that `video` takes, in order; pictures without a face too.
 
-    Numbers are rounded to what a table holds (boxes to 0.1 pixels, probabilities to 1e-6), so that a job that goes on
+    Numbers are rounded to what a table holds (boxes to whole pixels, probabilities to 1e-6), so that a job that goes on
     with a table computes what it would have computed without the interruption.
 
     Args:
@@ -43,7 +43,7 @@ def follow(recognizer: "Recognizer", video: Video, *, earlier: Iterable[VideoFac
 
     for faces in recognizer.batch(pictures(), faces=BATCH):
         frame, time = taken.popleft()
-        boxes = np.maximum(_round(faces.boxes, 1), np.array([-np.inf, -np.inf, 0.1, 0.1], np.float32))
+        boxes = np.maximum(_round(faces.boxes, 0), np.array([-np.inf, -np.inf, 1, 1], np.float32))
         rows = _round(faces.probabilities, 6)
         known = vars(faces) | {"boxes": boxes, "probabilities": rows, "smoothed": rows}
         found = VideoFaces(**known, frame=frame, time=time, tracks=tracker(time, boxes))
@@ -57,24 +57,7 @@ def _round(array: Any, digits: int) -> Any:
 
 def to_rows(found: VideoFaces) -> list[dict[str, Any]]:
     """Return the table rows of a picture, one per face; a picture without one has a row with frame and time only."""
-    place = {"frame": found.frame, "time": found.time}
-    scores = found.detection_scores if found.detection_scores is not None else [None] * len(found)
-    rows = [
-        {
-            **place,
-            "track": int(track),
-            **dict(zip("xywh", (round(float(value), 1) for value in box), strict=True)),
-            "detection": None if score is None else round(float(score), 6),
-            "expression": label,
-            "confidence": round(float(raw.max()), 6),
-            **{f"p_{name}": round(float(value), 6) for name, value in zip(found.classes, raw, strict=True)},
-            **{f"s_{name}": round(float(value), 6) for name, value in zip(found.classes, smoothed, strict=True)},
-        }
-        for track, box, score, label, raw, smoothed in zip(
-            found.tracks, found.boxes, scores, found.labels, found.probabilities, found.smoothed, strict=True
-        )
-    ]
-    return rows or [place]
+    return found.to_rows() or [{"frame": found.frame, "time": found.time}]
 
 
 def from_rows(rows: Iterable[dict[str, Any]], classes: Sequence[str]) -> Iterator[VideoFaces]:
@@ -91,6 +74,8 @@ def from_rows(rows: Iterable[dict[str, Any]], classes: Sequence[str]) -> Iterato
             table([f"p_{name}" for name in classes]),
             tuple(classes),
             None if None in scores else np.array(scores, np.float32),
+            low=np.array([row["quality"] == "low" for row in faces], bool),
+            detector=faces[0]["detector"] if faces else "",
             frame=frame,
             time=time,
             tracks=np.array([row["track"] for row in faces], np.int64),

@@ -89,9 +89,8 @@ def recognize_videos(recognizer: Recognizer, targets: Mapping[Path, Path], job: 
 def _recognize(recognizer: Recognizer, video: Video, stem: Path, job: Job) -> episodes.Found:
     """Write all the files of one video; return what was found."""
     labels = recognizer.session.info.labels
-    names = [*columns(labels, FRAME), *(f"s_{label}" for label in labels)]
     table = _beside(stem, f".{job.form}")
-    with Writer(table, names, resume=job.resume) as rows, _progress() as progress:
+    with Writer(table, columns(labels, FRAME), resume=job.resume) as rows, _progress() as progress:
         task = progress.add_task(video.path.name, total=video.duration)
         try:
             for found in follow(recognizer, video, earlier=from_rows(rows.rows(), labels)):

@@ -31,12 +31,14 @@ Row = Mapping[str, Any]
 def columns(labels: Sequence[str], key: Sequence[str]) -> list[str]:
     """Return the names of the columns, for faces scored over `labels`; `key` is `PHOTO` or `FRAME`.
 
-    Boxes are in pixels of the upright picture, `time` in seconds; `detection`, `confidence` and `p_...` go from 0 to 1.
+    Boxes are in pixels of the upright picture, `time` in seconds; `detection`, `confidence`, `p_...` and, of videos,
+    the smoothed `s_...` go from 0 to 1.
     """
-    box = ("x", "y", "w", "h")
+    kinds = ("p", "s") if key == FRAME else ("p",)
     return [
-        *(*key, *box, "detection", "expression", "confidence", "quality"),
-        *(*(f"p_{label}" for label in labels), "detector"),
+        *(*key, "x", "y", "w", "h", "detection", "expression", "confidence", "quality"),
+        *(f"{kind}_{label}" for kind in kinds for label in labels),
+        "detector",
     ]
 
 
@@ -196,7 +198,7 @@ def _value(name: str, cell: str) -> Any:
 
 
 def _is_text(name: str) -> bool:
-    return not name.startswith("p_") and name.rpartition("_")[2] in _TEXT
+    return not name.startswith(("p_", "s_")) and name.rpartition("_")[2] in _TEXT
 
 
 def _csv(rows: Sequence[Sequence[Any]]) -> str:
