@@ -36,27 +36,29 @@ class Frame:
     time: float
     """Seconds after the start of the file at which a player shows it, to the microsecond."""
     raw: "VideoFrame"
-    shape: float = 1.0
+    matrix: tuple[int, int, int, int] = (1, 0, 0, 1)
+    """a, b, c, d: a point (x, y) is shown at (a x + c y, b x + d y), as in libavutil/display.h; quarter turns."""
+    pixel: float = 1.0
     """Width of a pixel by its height."""
 
     @property
     def image(self) -> images.Pixels:
         """The picture as players show it: uint8 [h, w, 3] RGB, upright, with square pixels."""
-        width = max(1, round(self.raw.width * self.shape))
-        return _upright(np.asarray(self.raw.to_ndarray(format="rgb24", width=width), np.uint8), self.raw)
+        width = max(1, round(self.raw.width * self.pixel))
+        pixels = np.asarray(self.raw.to_ndarray(format="rgb24", width=width), np.uint8)
+        a, b, c, d = self.matrix
+        if abs(b) + abs(c) > abs(a) + abs(d):
+            pixels, a, d = pixels.transpose(1, 0, 2), c, b
+        return np.ascontiguousarray(pixels[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
 
 
-def _upright(pixels: images.Pixels, raw: "VideoFrame") -> images.Pixels:
-    """Turn and mirror as the display matrix of the frame says, in quarter turns (libavutil/display.h)."""
+def _matrix(raw: "VideoFrame") -> tuple[int, int, int, int]:
     told: Any = raw.side_data
-    matrix = next((data for data in told if data.type.name == "DISPLAYMATRIX"), None)
-    if matrix is None:
-        return pixels
-    # a point (x, y) is shown at (a x + c y, b x + d y)
-    a, b, _, c, d = np.frombuffer(memoryview(matrix), np.int32)[:5].tolist()
-    if abs(b) + abs(c) > abs(a) + abs(d):
-        pixels, a, d = pixels.transpose(1, 0, 2), c, b
-    return np.ascontiguousarray(pixels[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
+    for data in told:
+        if data.type.name == "DISPLAYMATRIX":
+            a, b, _, c, d = np.frombuffer(memoryview(data), np.int32)[:5].tolist()
+            return a, b, c, d
+    return 1, 0, 0, 1
 
 
 class Video(AbstractContextManager["Video"]):
@@ -118,13 +120,15 @@ class Video(AbstractContextManager["Video"]):
         """Yield the frames that `every` takes. What is damaged is passed over and told in `damage`; raises nothing."""
         rate = self.stream.average_rate or self.stream.guessed_rate or 25
         pixel = float(self.stream.sample_aspect_ratio or 1)
-        slot, number, time = -1, -1, 0.0
+        slot, number, time, rotation = -1, -1, 0.0, None
         for number, raw in enumerate(self._decoded()):
+            if raw.rotation != rotation:  # PyAV's side data and its frame hold each other: asked of all, memory grows
+                rotation, matrix = raw.rotation, _matrix(raw)
             time = round(number / float(rate) if raw.time is None else raw.time - self.start, 6)
             due = floor(time / self.every + 1e-6) if self.every else number
             if due > slot:
                 slot = due
-                yield Frame(number, time, raw, pixel)
+                yield Frame(number, time, raw, matrix, pixel)
         if number < 0:
             self.damage = self.damage or f"{self.path}: no frame in it that can be decoded"
         elif (length := self._length(float(rate))) - time > SHORT + 2 / float(rate):
