@@ -51,6 +51,7 @@ def write(
     with av.open(str(path), "w") as target:
         lossless = {"crf": "0", "g": "5"} if codec.startswith("libx264") else {}
         stream = target.add_stream(codec, rate=rate, options=lossless)
+        assert isinstance(stream, av.VideoStream)
         height, width = pictures[0].shape[:2]
         stream.width, stream.height = width, height
         stream.pix_fmt = "rgb24" if codec == "libx264rgb" else "yuv420p"

@@ -81,5 +81,5 @@ def test_where_none_can_be_written_none_is_left(tmp_path: Path) -> None:
     with Video(source) as video:
         job = film.write(video, FOUND, tmp_path / "b.mp4")
         next(job)
-        job.close()  # as Ctrl-C does
+        job.close()  # type: ignore[attr-defined]  # as Ctrl-C does
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "file"]

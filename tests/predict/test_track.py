@@ -1,5 +1,7 @@
 """Tracks: ids stay with their faces, through short gaps and no longer."""
 
+from collections.abc import Sequence
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -7,7 +9,7 @@ from numpy.typing import NDArray
 from mien.predict.track import GAP, Tracker, overlaps
 
 
-def boxes(*rows: list[float]) -> NDArray[np.float32]:
+def boxes(*rows: Sequence[float]) -> NDArray[np.float32]:
     return np.array(rows, np.float32).reshape(-1, 4)
 
 
@@ -62,7 +64,7 @@ def test_a_restored_tracker_goes_on_as_the_first() -> None:
     pictures = []
     for step in range(60):
         here = [place for place in range(4) if dice.random() < 0.6]
-        pictures.append((step / 5, boxes(*([60 * place + dice.integers(0, 9), 5, 30, 30] for place in here))))
+        pictures.append((step / 5, boxes(*([60.0 * place + int(dice.integers(0, 9)), 5, 30, 30] for place in here))))
     whole = Tracker()
     ids = [whole(time, found) for time, found in pictures]
     for cut in (1, 17, 40):

@@ -13,15 +13,18 @@ def predict(
     paths: Positional[list[Path]],
     *,
     model: str = "default",
-    detector: Literal["haar", "none"] = "haar",
+    detector: str = "auto",
     json: bool = False,
     csv: bool = False,
+    table: Path | None = None,
+    resume: bool = False,
     out: Path | None = None,
+    gallery: Path | None = None,
+    sheet: Path | None = None,
     every: str | None = None,
     fps: float | None = None,
     format: Literal["csv", "jsonl", "parquet"] | None = None,
     video: bool = False,
-    resume: bool = False,
     threads: int | None = None,
 ) -> int:
     """Find the faces of photos and videos and say what their expressions look like.
@@ -39,27 +42,35 @@ def predict(
     Examples:
         $ mien predict photo.jpg
         $ mien predict holiday/ party/ portrait.png --out annotated
-        $ mien predict holiday/ --json > faces.json
+        $ mien predict archive/ --table faces.csv --resume
+        $ mien predict holiday/ --gallery faces.html --sheet faces.jpg
         $ mien predict interview.mp4 --out results --every 0.2s --video
+        $ find . -name '*.jpg' | mien predict - --json > faces.json
         $ mien predict crops/ --detector none --model runs/first --csv > faces.csv
 
     Args:
-        paths: Photos, videos and folders; folders are searched to the bottom.
+        paths: Photos, videos, folders and patterns ('holiday/*.jpg'); folders are searched to the bottom. - reads a
+            list of paths from stdin.
         model: default (the bundled model), a run folder, or an .onnx file.
-        detector: haar finds upright frontal faces; none takes each photo as one face crop.
-        json: Print a list with one object per photo: file, faces, and error where it could not be read.
+        detector: auto is yunet where mien models pull yunet has fetched it, else haar, which finds upright frontal
+            faces; none takes each photo as one face crop; or name yunet, haar, or the .onnx file of a YuNet.
+        json: Print a list with one object per photo: file, detector, faces, and error where it could not be read.
         csv: Print one row per face; a photo without one keeps a row with empty cells.
+        table: Write the rows of photos to a .csv, .jsonl or .parquet file instead, photo by photo.
+        resume: Go on with that table, or the tables of videos, where it was interrupted; what is there is not
+            recognised again. Say the rest as it was said before.
         out: A folder for what videos give, and for annotated copies of photos, as .jpg; replaces earlier copies there,
             never a photo that is read.
+        gallery: Write a web page of all faces by expression, the surest first: one .html file.
+        sheet: Write the same as a picture: .png, .jpg or .webp.
         every: Take a picture of a video every so often: 0.2s, 200ms. All of them unless said.
         fps: The same as pictures per second.
         format: The table of a video: csv unless said; parquet needs mien[table].
         video: Write an annotated copy of each video too, with its sound (clip.annotated.mp4).
-        resume: Go on with the tables of videos that were interrupted; say the rest as it was said before.
         threads: How many cores to use; all of them unless said.
     """
     from mien.predict.clips import Job
-    from mien.predict.command import predict_files
+    from mien.predict.command import Outputs, predict_files
 
     if json and csv:
         raise InputError("--json and --csv: choose one")
@@ -67,10 +78,13 @@ def predict(
         raise InputError("--every and --fps: choose one")
     if fps is not None and not 0 < fps < float("inf"):
         raise InputError(f"--fps {fps:g}: expected a number above 0")
-    asked = Job(form=format or "csv", every=1 / fps if fps else _seconds(every or "0"), annotate=video, resume=resume)
-    job = asked if every or fps or format or video or resume else None
+    job = Job(form=format or "csv", every=1 / fps if fps else _seconds(every or "0"), annotate=video)
     form = "json" if json else "csv" if csv else "table"
-    return predict_files(paths, form, model=model, detector=detector, out=out, threads=threads, job=job)
+    pages = tuple(path for path in (gallery, sheet) if path)
+    outputs = Outputs(
+        form=form, table=table, resume=resume, out=out, gallery=pages, videos=job if job != Job() else None
+    )
+    return predict_files(paths, outputs, model=model, detector=detector, threads=threads)
 
 
 def _seconds(text: str) -> float:

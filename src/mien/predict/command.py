@@ -1,85 +1,158 @@
-"""What `mien predict` does: photos go in, a table, JSON or CSV comes out as they are done; videos go to `clips`."""
+"""What `mien predict` does: photos go in, a table, JSON or CSV comes out as they are done. Videos go to `clips`."""
 
 import csv
 import json
 import os
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from dataclasses import replace
+from contextlib import ExitStack
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import cv2
 from rich.console import Console
 
 from mien.errors import InputError
 from mien.predict.clips import Job, is_video, recognize_videos, stems
-from mien.predict.files import Photo, gather, recognize, targets
+from mien.predict.files import Photo, gather, printable, recognize, targets
+from mien.predict.gallery import Gallery
 from mien.predict.photo import Recognizer
+from mien.predict.rows import PHOTO, Writer, columns
 
-Writer = Callable[[Iterable[Photo], Sequence[str], TextIO], None]
+Printer = Callable[[Iterable[Photo], Sequence[str], TextIO], None]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What is made of photos and videos."""
+
+    form: str = "table"
+    """What is printed: a name of `PRINTERS`."""
+    table: Path | None = None
+    """A table of the faces, .csv, .jsonl or .parquet; nothing but what `form` names otherwise is printed then."""
+    resume: bool = False
+    """Go on with that table, and those of videos: what they hold is not recognised again."""
+    out: Path | None = None
+    """A folder for annotated copies, and for all that videos give."""
+    gallery: tuple[Path, ...] = ()
+    """Pages and contact sheets of the faces."""
+    videos: Job | None = None
+    """How videos are worked on; None where nothing was said of them."""
 
 
 def predict_files(
     paths: Sequence[Path],
-    form: str,
+    outputs: Outputs,
     *,
     model: str = "default",
-    detector: str = "haar",
-    out: Path | None = None,
+    detector: str = "auto",
     threads: int | None = None,
-    job: Job | None = None,
 ) -> int:
-    """Recognise the photos and videos at `paths`: photos to stdout as `form` (a name of `WRITERS`), videos below `out`.
-
-    Args:
-        job: how videos are worked on; None where nothing was asked.
+    """Recognise the photos and videos at `paths` and write what `outputs` asks for.
 
     Returns:
         The exit code: 0 when every photo and video has a face, 2 when none could be read, else 1.
 
     Raises:
-        InputError: a path does not exist, there is no photo or video at any, a video and no `out`, videos are asked
-            for and there is none, the model cannot be used, or a file cannot be written.
+        InputError: a path does not exist, there is no photo or video at any, an output fits none of them, the model or
+            detector cannot be used, an output cannot be written.
     """
     cores = _cores() if threads is None else threads
     if cores < 1:
         raise InputError(f"threads {threads}: expected at least 1")
     warnings.filterwarnings("ignore", module=r"PIL\.")  # odd metadata; what cannot be read we say ourselves
-    files = gather(paths, apart=out)
+    files = gather(paths, apart=outputs.out)
+    photos = {file: place for file, place in files.items() if not is_video(file)}
     videos = {file: place for file, place in files.items() if is_video(file)}
-    if job and not videos:
-        raise InputError("--every, --fps, --format, --video and --resume are for videos; there is none")
-    if videos and not out:
+    _fits(outputs, bool(photos), bool(videos))
+    if videos and not outputs.out:
         if named := next((path for path in paths if path in videos), None):
             raise InputError(f"{named}: the table of a video needs a place; add --out FOLDER")
         print(f"{len(videos)} videos passed over; --out FOLDER makes their tables", file=sys.stderr)
         videos = {}
-    photos = {file: place for file, place in files.items() if not is_video(file)}
-    missed, unread = _photos(photos, form, model=model, detector=detector, out=out, cores=cores) if photos else (0, 0)
-    if videos and out:
+    missed, unread, read = _photos(photos, outputs, model, detector, cores) if photos else (0, 0, 0)
+    if videos and outputs.out:
         cv2.setNumThreads(cores)
+        job = replace(outputs.videos or Job(), resume=outputs.resume, threads=cores)
         recognizer = Recognizer(model, detector, threads=cores)
-        more = recognize_videos(recognizer, stems(videos, out), replace(job or Job(), threads=cores))
-        missed, unread = missed + more[0], unread + more[1]
-    return 2 if unread == len(photos) + len(videos) > 0 else int(bool(missed))
+        found = recognize_videos(recognizer, stems(videos, outputs.out), job)
+        missed, unread, read = missed + found[0], unread + found[1], read + len(videos)
+    return 2 if read and unread == read else int(bool(missed))
 
 
-def _photos(
-    files: dict[Path, Path], form: str, *, model: str, detector: str, out: Path | None, cores: int
-) -> tuple[int, int]:
-    """Recognise photos; return how many have no face, and how many of those could not be read."""
-    copies = targets(files, out) if out else None
+def _fits(outputs: Outputs, photos: bool, videos: bool) -> None:
+    """InputError where something is asked for that neither the photos nor the videos can give."""
+    if outputs.resume and (outputs.gallery or not (outputs.table or videos)):
+        raise InputError("--resume goes on with a table: add --table, and leave --gallery and --sheet away")
+    if outputs.videos and not videos:
+        raise InputError("--every, --fps, --format and --video are for videos; there is none")
+    if (outputs.table or outputs.gallery) and not photos:
+        raise InputError("--table, --gallery and --sheet are for photos; there is none (a video's table goes to --out)")
+
+
+def _photos(files: dict[Path, Path], outputs: Outputs, model: str, detector: str, cores: int) -> tuple[int, int, int]:
+    """Recognise photos; return how many have no face, how many of those could not be read, and how many there were."""
+    copies = targets(files, outputs.out) if outputs.out else None
     workers = min(cores, len(files))  # several photos at a time; the cores that are left work on each
     cv2.setNumThreads(cores // workers)
     recognizer = Recognizer(model, detector, threads=cores // workers)
-    photos = recognize(recognizer, list(files), copies=copies, workers=workers)
+    labels = recognizer.session.info.labels
     misses: list[Photo] = []
-    # on one terminal a progress bar and rows would run into each other
-    quiet = not sys.stderr.isatty() or (form != "table" and sys.stdout.isatty())
-    WRITERS[form](_watched(photos, len(files), misses, quiet=quiet), recognizer.session.info.labels, sys.stdout)
-    return len(misses), sum(bool(photo.error) for photo in misses)
+    with ExitStack() as stack:
+        gallery = stack.enter_context(Gallery(outputs.gallery)) if outputs.gallery else None
+        table = None
+        if outputs.table:
+            table = stack.enter_context(Writer(outputs.table, _columns(labels), resume=outputs.resume))
+            files = {file: place for file, place in files.items() if printable(file) not in table.done}
+            if table.done:
+                print(f"{outputs.table}: {len(table.done):,} photos are there, {len(files):,} to go", file=sys.stderr)
+        photos = recognize(recognizer, list(files), copies=copies, workers=workers, portraits=gallery is not None)
+        # on one terminal a progress bar and rows would run into each other
+        quiet = not sys.stderr.isatty() or (outputs.form in ("csv", "json") and sys.stdout.isatty())
+        watched = _kept(_watched(photos, len(files), misses, quiet=quiet), table, gallery)
+        printer = _count if table and outputs.form == "table" else PRINTERS[outputs.form]
+        printer(watched, labels, sys.stdout)
+        if gallery:
+            gallery.save()
+    unread = sum(bool(photo.error) for photo in misses)
+    return len(misses), unread, len(files)
+
+
+def _kept(photos: Iterable[Photo], table: Writer | None, gallery: Gallery | None) -> Iterator[Photo]:
+    """Pass the photos on once they stand in the table and the gallery."""
+    for photo in photos:
+        if table:
+            table.write(_rows(photo))
+        if gallery:
+            gallery.add(photo)
+        yield photo
+
+
+def _columns(labels: Sequence[str]) -> list[str]:
+    return [*columns(labels, PHOTO), "error"]
+
+
+def _rows(photo: Photo) -> list[dict[str, Any]]:
+    """Return a row per face; one with empty cells for a photo without a face, and why where it could not be read."""
+    faces = photo.faces.to_rows() if photo.faces else []
+    rows = [{"file": photo.name, "face": place, **face} for place, face in enumerate(faces)]
+    detector = photo.faces.detector if photo.faces is not None else None
+    return rows or [{"file": photo.name, "detector": detector, "error": photo.error or None}]
+
+
+def _count(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO) -> None:
+    """Say on stderr, when all is done, how many faces there were of which expression."""
+    counts: Counter[str] = Counter()
+    number = 0
+    for number, photo in enumerate(photos, 1):  # noqa: B007 - counted
+        counts.update(photo.faces.labels if photo.faces else ())
+    kinds = ", ".join(f"{label} {count:,}" for label, count in counts.most_common())
+    total = counts.total()
+    said = f"{number:,} photo{'s' * (number != 1)}, {total:,} face{'s' * (total != 1)}"
+    print(said + (f": {kinds}" if kinds else ""), file=sys.stderr)
 
 
 def _cores() -> int:
@@ -103,7 +176,7 @@ def _watched(photos: Iterator[Photo], total: int, misses: list[Photo], *, quiet:
             yield photo
 
 
-def write_table(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO) -> None:
+def print_table(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO) -> None:
     """Write one row per face when all photos are done: file, face, expression, confidence, the runner-up, box."""
     from rich import box
     from rich.table import Column, Table
@@ -127,30 +200,28 @@ def write_table(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO)
         Console(file=stream, width=None if stream.isatty() else 10_000).print(table)
 
 
-def write_json(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO) -> None:
-    """Write a list with one object per photo, a line each: file and faces; error too where it could not be read."""
+def print_json(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO) -> None:
+    """Write a list with one object per photo, a line each: file, detector, faces; or file, faces, error."""
     before = "[\n"
     for photo in photos:
-        entry: dict[str, object] = {"file": photo.name, "faces": photo.faces.to_dicts() if photo.faces else []}
+        entry: dict[str, object] = {"file": photo.name}
+        if photo.faces is not None:
+            entry["detector"] = photo.faces.detector
+        entry["faces"] = photo.faces.to_dicts() if photo.faces else []
         if photo.error:
             entry["error"] = photo.error
         stream.write(before + json.dumps(entry, ensure_ascii=False))
         before = ",\n"
-    stream.write("\n]\n")
+    stream.write("[\n]\n" if before == "[\n" else "\n]\n")
 
 
-def write_csv(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO) -> None:
+def print_csv(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO) -> None:
     """Write one row per face; a photo without one keeps an empty row, an unreadable one says why in the last cell."""
-    rows = csv.writer(stream, lineterminator="\n")
-    probabilities = [f"p_{name}" for name in classes]
-    rows.writerow(["file", "face", "x", "y", "w", "h", "expression", "confidence", *probabilities, "error"])
+    names = _columns(classes)
+    rows = csv.DictWriter(stream, names, restval="", lineterminator="\n")
+    rows.writeheader()
     for photo in photos:
-        faces = photo.faces.to_dicts() if photo.faces else []
-        for number, face in enumerate(faces):
-            values = face["probabilities"].values()
-            rows.writerow([photo.name, number, *face["box"], face["expression"], face["confidence"], *values, ""])
-        if not faces:
-            rows.writerow([photo.name, *[""] * (7 + len(classes)), photo.error])
+        rows.writerows(_rows(photo))
 
 
-WRITERS: dict[str, Writer] = {"table": write_table, "json": write_json, "csv": write_csv}
+PRINTERS: dict[str, Printer] = {"table": print_table, "json": print_json, "csv": print_csv}
