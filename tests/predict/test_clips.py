@@ -153,9 +153,9 @@ def test_a_table_that_is_there_is_not_lost(capsys: Capture, clip: Path, model: P
 
 @pytest.fixture(scope="module")
 def long(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder with a video of 800 pictures and, in `whole`, what an undisturbed job gives."""
+    """A folder with a video of 400 pictures and, in `whole`, what an undisturbed job gives."""
     folder = tmp_path_factory.mktemp("long")
-    write(folder / "clip.mp4", [np.full((64, 96, 3), n % 256, np.uint8) for n in range(800)])
+    write(folder / "clip.mp4", [np.full((64, 96, 3), n % 256, np.uint8) for n in range(400)])
     subprocess.run(job(folder, model, "whole"), check=True, capture_output=True)
     return folder
 
@@ -177,7 +177,7 @@ def test_interrupted_and_resumed_it_is_the_same(model: Path, long: Path, how: si
     assert running.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
     if how == signal.SIGINT:
         assert err.splitlines()[-1] == f"mien: interrupted; {table} is whole so far, go on with --resume"
-        assert 30 < len(rows(table)) < 800
+        assert 30 < len(rows(table)) < 400
     subprocess.run(job(long, model, how.name, "--resume"), check=True, capture_output=True)
     assert sorted(path.name for path in table.parent.iterdir()) == sorted(f"clip.{name}" for name in FILES)
     for name in FILES:
