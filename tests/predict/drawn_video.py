@@ -42,6 +42,7 @@ def write(
     mirror: bool = False,
     pixel: int = 1,
     sound: str = "",
+    hertz: int = 48_000,
     codec: str = "libx264rgb",
 ) -> Path:
     """Write a lossless video whose frames stand at `times` in seconds, or `rate` a second; `sound` names a codec.
@@ -60,7 +61,7 @@ def write(
         if rotate or mirror:
             stream.set_display_rotation(rotate, hflip=mirror)
         if sound:
-            _hum(target, sound, len(pictures) / rate)
+            _hum(target, sound, len(pictures) / rate, hertz)
         for number, picture in enumerate(pictures):
             frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
             frame.pts = round(1000 * (times[number] if times else number / rate))
@@ -70,13 +71,13 @@ def write(
     return path
 
 
-def _hum(target: av.container.OutputContainer, codec: str, seconds: float) -> None:
-    stream = target.add_stream(codec, rate=48_000)
+def _hum(target: av.container.OutputContainer, codec: str, seconds: float, hertz: int) -> None:
+    stream = target.add_stream(codec, rate=hertz)
     assert isinstance(stream, av.AudioStream)
     stream.layout = "mono"
-    wave = np.sin(np.arange(round(48_000 * seconds)) * (2 * np.pi * 440 / 48_000)).astype(np.float32)
+    wave = np.sin(np.arange(round(hertz * seconds)) * (2 * np.pi * 440 / hertz)).astype(np.float32)
     frame = av.AudioFrame.from_ndarray(wave[None], format="fltp", layout="mono")
-    frame.sample_rate = 48_000
+    frame.sample_rate = hertz
     frame.pts = 0
     target.mux(stream.encode(frame))
     target.mux(stream.encode(None))

@@ -47,8 +47,9 @@ def test_sound_is_copied_packet_by_packet(tmp_path: Path) -> None:
     assert sound(tmp_path / "b.mp4") == sound(source)
 
 
-def test_sound_that_mp4_does_not_hold_becomes_aac(tmp_path: Path) -> None:
-    source = write(tmp_path / "a.avi", PICTURES, sound="pcm_s16le", codec="mpeg4")
+@pytest.mark.parametrize("hertz", [11_025, 44_100, 192_000])
+def test_sound_that_mp4_does_not_hold_becomes_aac(tmp_path: Path, hertz: int) -> None:
+    source = write(tmp_path / "a.avi", PICTURES, sound="pcm_s16le", hertz=hertz, codec="mpeg4")
     annotate(source, tmp_path / "b.mp4")
     with av.open(str(tmp_path / "b.mp4")) as file:
         assert file.streams.audio[0].codec_context.name == "aac"

@@ -77,8 +77,12 @@ def recognize_videos(recognizer: Recognizer, targets: Mapping[Path, Path], job: 
             print(error, file=sys.stderr)
             missed, unread = missed + 1, unread + 1
             continue
-        with video:
-            found = _recognize(recognizer, video, stem, job)
+        table = _beside(stem, f".{job.form}")
+        try:
+            with video:
+                found = _recognize(recognizer, video, stem, job)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"interrupted; {table} is whole so far, go on with --resume") from None
         problem = video.damage or ("" if found.seen else f"{path}: no face found")
         if problem:
             print(problem, file=sys.stderr)
@@ -92,12 +96,9 @@ def _recognize(recognizer: Recognizer, video: Video, stem: Path, job: Job) -> ep
     table = _beside(stem, f".{job.form}")
     with Writer(table, columns(labels, FRAME), resume=job.resume) as rows, _progress() as progress:
         task = progress.add_task(video.path.name, total=video.duration)
-        try:
-            for found in follow(recognizer, video, earlier=from_rows(rows.rows(), labels)):
-                rows.write(to_rows(found))
-                progress.update(task, completed=found.time)
-        except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"interrupted; {table} is whole so far, go on with --resume") from None
+        for found in follow(recognizer, video, earlier=from_rows(rows.rows(), labels)):
+            rows.write(to_rows(found))
+            progress.update(task, completed=found.time)
         summary = episodes.gather(from_rows(rows.rows(), labels))
         if not summary.pictures:
             return summary

@@ -112,7 +112,7 @@ class _Sound:
         if stream.codec_context.name in COPIED:
             self._stream: Any = target.add_stream_from_template(stream)
         else:
-            self._stream = self._encoder = target.add_stream("aac", rate=stream.rate)
+            self._stream = self._encoder = target.add_stream("aac", rate=48_000)
             self._encoder.layout = "mono" if stream.channels == 1 else "stereo"
         self._packets = source.demux(stream)
 
