@@ -1,7 +1,7 @@
 """What `mien predict` does with videos: a table each, and what is made of it."""
 
 import sys
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -10,7 +10,6 @@ from mien.errors import InputError
 from mien.predict import episodes, film, timeline
 from mien.predict.clip import follow, from_rows, to_rows
 from mien.predict.photo import Recognizer
-from mien.predict.result import VideoFaces
 from mien.predict.rows import FRAME, Writer, columns
 from mien.predict.video import SUFFIXES, Video
 
@@ -110,8 +109,8 @@ def _recognize(recognizer: Recognizer, video: Video, stem: Path, job: Job) -> ep
         if job.annotate:
             progress.reset(task, description=f"{video.path.name}, annotated", total=summary.end)
             with Video(video.path, threads=job.threads) as source:
-                found_again: Iterable[VideoFaces] = from_rows(rows.rows(), labels)
-                for time in film.write(source, found_again, _beside(stem, ".annotated.mp4"), threads=job.threads):
+                again = from_rows(rows.rows(), labels)
+                for time in film.write(source, again, _beside(stem, ".annotated.mp4"), threads=job.threads):
                     progress.update(task, completed=time)
     seen, count = len(summary.seen), len(summary.episodes)
     print(

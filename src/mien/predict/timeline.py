@@ -219,10 +219,10 @@ def _episode(canvas: Canvas, episode: Episode, top: float, scale: float) -> None
     apex = LEFT + episode.apex * scale
     _rectangle(canvas, start, top, end, top + LANE - 3, COLOURS.get(episode.expression, OTHER))
     canvas.polygon([(apex - 4, top), (apex + 4, top), (apex, top + 6)], INK)
-    if end - start > 7.5 * len(episode.expression) + 20:
-        right = apex - start > end - apex  # the name keeps away from the mark
-        at = (start + 6, top + LANE - 7) if right else (end - 6, top + LANE - 7)
-        canvas.text(at, episode.expression, size=12, anchor="start" if right else "end")
+    if max(apex - start, end - apex) > 7.5 * len(episode.expression) + 10:  # the name keeps away from the mark
+        early = apex - start > end - apex
+        at = (start + 6 if early else end - 6, top + LANE - 7)
+        canvas.text(at, episode.expression, size=12, anchor="start" if early else "end")
 
 
 def _rectangle(canvas: Canvas, left: float, top: float, right: float, bottom: float, colour: Colour) -> None:
