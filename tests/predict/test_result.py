@@ -129,7 +129,7 @@ def test_parts_beside_the_boxes_are_checked_and_chosen() -> None:
     with pytest.raises(InputError, match=r"landmarks: expected float32 \[3, 5, 2\], got float32 \[3, 2, 5\]"):
         replace(seen(), landmarks=np.zeros((3, 2, 5), np.float32))
     with pytest.raises(InputError, match=r"low: expected bool \[3\], got float64 \[3\]"):
-        replace(seen(), low=np.zeros(3))
+        replace(seen(), low=np.zeros(3))  # type: ignore[arg-type]
 
 
 def test_rows_have_the_columns_of_tables() -> None:
