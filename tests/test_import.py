@@ -11,7 +11,7 @@ import pytest
 
 from tests.predict.conftest import brightness_model
 
-HEAVY = ("torch", "torchvision", "timm", "sklearn", "matplotlib", "skimage", "scipy", "onnx", "pandas", "pyarrow")
+HEAVY = ("av", "torch", "torchvision", "timm", "sklearn", "matplotlib", "skimage", "scipy", "onnx", "pandas", "pyarrow")
 GUARD = f"""
 import atexit, sys
 @atexit.register

@@ -53,7 +53,7 @@ def whole(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def test_columns() -> None:
     box = ["x", "y", "w", "h", "detection", "expression", "confidence", "quality", "p_happy", "p_sad", "detector"]
     assert ["file", "face", *box] == NAMES
-    assert columns(LABELS, FRAME) == ["frame", "time", "track", *box]
+    assert columns(LABELS, FRAME) == ["frame", "time", "track", *box[:-1], "s_happy", "s_sad", "detector"]
 
 
 @pytest.mark.parametrize("form", FORMS)

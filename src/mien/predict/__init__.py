@@ -2,7 +2,17 @@
 
 from mien.predict.detect import Detections, Detector, LargestFace
 from mien.predict.photo import Recognizer
-from mien.predict.result import Faces
+from mien.predict.result import Faces, VideoFaces
 from mien.predict.session import ModelInfo, Session, resolve
 
-__all__ = ["Detections", "Detector", "Faces", "LargestFace", "ModelInfo", "Recognizer", "Session", "resolve"]
+__all__ = [
+    "Detections",
+    "Detector",
+    "Faces",
+    "LargestFace",
+    "ModelInfo",
+    "Recognizer",
+    "Session",
+    "VideoFaces",
+    "resolve",
+]

@@ -1,4 +1,4 @@
-"""What `mien predict` does: photos go in, a table, JSON or CSV comes out as they are done."""
+"""What `mien predict` does: photos go in, a table, JSON or CSV comes out as they are done. Videos go to `clips`."""
 
 import csv
 import json
@@ -8,7 +8,7 @@ import warnings
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -16,6 +16,7 @@ import cv2
 from rich.console import Console
 
 from mien.errors import InputError
+from mien.predict.clips import Job, is_video, recognize_videos, stems
 from mien.predict.files import Photo, gather, printable, recognize, targets
 from mien.predict.gallery import Gallery
 from mien.predict.photo import Recognizer
@@ -26,18 +27,20 @@ Printer = Callable[[Iterable[Photo], Sequence[str], TextIO], None]
 
 @dataclass(frozen=True)
 class Outputs:
-    """What is made of photos."""
+    """What is made of photos and videos."""
 
     form: str = "table"
     """What is printed: a name of `PRINTERS`."""
     table: Path | None = None
     """A table of the faces, .csv, .jsonl or .parquet; nothing but what `form` names otherwise is printed then."""
     resume: bool = False
-    """Go on with that table: its photos are not recognised again."""
+    """Go on with that table, and those of videos: what they hold is not recognised again."""
     out: Path | None = None
-    """A folder for annotated copies."""
+    """A folder for annotated copies, and for all that videos give."""
     gallery: tuple[Path, ...] = ()
     """Pages and contact sheets of the faces."""
+    videos: Job | None = None
+    """How videos are worked on; None where nothing was said of them."""
 
 
 def predict_files(
@@ -48,22 +51,50 @@ def predict_files(
     detector: str = "auto",
     threads: int | None = None,
 ) -> int:
-    """Recognise the photos at `paths` and write what `outputs` asks for.
+    """Recognise the photos and videos at `paths` and write what `outputs` asks for.
 
     Returns:
-        The exit code: 0 when every photo has a face, 2 when none could be read, else 1.
+        The exit code: 0 when every photo and video has a face, 2 when none could be read, else 1.
 
     Raises:
-        InputError: a path does not exist, there is no photo at any, the model or detector cannot be used, an output
-            cannot be written.
+        InputError: a path does not exist, there is no photo or video at any, an output fits none of them, the model or
+            detector cannot be used, an output cannot be written.
     """
     cores = _cores() if threads is None else threads
     if cores < 1:
         raise InputError(f"threads {threads}: expected at least 1")
-    if outputs.resume and (not outputs.table or outputs.gallery):
-        raise InputError("--resume goes on with a table: add --table, and leave --gallery and --sheet away")
     warnings.filterwarnings("ignore", module=r"PIL\.")  # odd metadata; what cannot be read we say ourselves
     files = gather(paths, apart=outputs.out)
+    photos = {file: place for file, place in files.items() if not is_video(file)}
+    videos = {file: place for file, place in files.items() if is_video(file)}
+    _fits(outputs, bool(photos), bool(videos))
+    if videos and not outputs.out:
+        if named := next((path for path in paths if path in videos), None):
+            raise InputError(f"{named}: the table of a video needs a place; add --out FOLDER")
+        print(f"{len(videos)} videos passed over; --out FOLDER makes their tables", file=sys.stderr)
+        videos = {}
+    missed, unread, read = _photos(photos, outputs, model, detector, cores) if photos else (0, 0, 0)
+    if videos and outputs.out:
+        cv2.setNumThreads(cores)
+        job = replace(outputs.videos or Job(), resume=outputs.resume, threads=cores)
+        recognizer = Recognizer(model, detector, threads=cores)
+        found = recognize_videos(recognizer, stems(videos, outputs.out), job)
+        missed, unread, read = missed + found[0], unread + found[1], read + len(videos)
+    return 2 if read and unread == read else int(bool(missed))
+
+
+def _fits(outputs: Outputs, photos: bool, videos: bool) -> None:
+    """InputError where something is asked for that neither the photos nor the videos can give."""
+    if outputs.resume and (outputs.gallery or not (outputs.table or videos)):
+        raise InputError("--resume goes on with a table: add --table, and leave --gallery and --sheet away")
+    if outputs.videos and not videos:
+        raise InputError("--every, --fps, --format and --video are for videos; there is none")
+    if (outputs.table or outputs.gallery) and not photos:
+        raise InputError("--table, --gallery and --sheet are for photos; there is none (a video's table goes to --out)")
+
+
+def _photos(files: dict[Path, Path], outputs: Outputs, model: str, detector: str, cores: int) -> tuple[int, int, int]:
+    """Recognise photos; return how many have no face, how many of those could not be read, and how many there were."""
     copies = targets(files, outputs.out) if outputs.out else None
     workers = min(cores, len(files))  # several photos at a time; the cores that are left work on each
     cv2.setNumThreads(cores // workers)
@@ -87,7 +118,7 @@ def predict_files(
         if gallery:
             gallery.save()
     unread = sum(bool(photo.error) for photo in misses)
-    return 2 if files and unread == len(files) else int(bool(misses))
+    return len(misses), unread, len(files)
 
 
 def _kept(photos: Iterable[Photo], table: Writer | None, gallery: Gallery | None) -> Iterator[Photo]:

@@ -13,6 +13,7 @@ from PIL import Image
 from mien import images
 from mien.atomic import replacing
 from mien.errors import InputError
+from mien.predict import video
 from mien.predict.detect import Detections
 from mien.predict.draw import draw
 from mien.predict.photo import Recognizer
@@ -52,13 +53,13 @@ def printable(path: Path) -> str:
 
 
 def gather(paths: Sequence[Path], *, apart: Path | None = None) -> dict[Path, Path]:
-    """Return every picture file at `paths`, each with its place below the folder it was found in.
+    """Return every picture and video at `paths`, each with its place below the folder it was found in.
 
     A path that is no file may be a pattern (`photos/*.jpg`, `**` for any depth); `-` stands for a list of paths on
-    stdin, one a line. A file named outright is taken whatever its suffix. Folders are searched to the bottom for
-    `mien.images.SUFFIXES`; what begins with a dot, or lies in the folder `apart` (where annotated copies go), is passed
-    over. In the order given, each folder sorted, nothing twice. A path where nothing lies is kept, to be named when its
-    turn comes.
+    stdin, one a line. A file named outright is taken whatever its suffix. Folders are searched to the bottom for the
+    suffixes of `mien.images` and `mien.predict.video`; what begins with a dot, or lies in the folder `apart` (where
+    annotated copies go), is passed over. In the order given, each folder sorted, nothing twice. A path where nothing
+    lies is kept, to be named when its turn comes.
 
     Raises:
         InputError: nothing lies at any path, there is no picture in any, or a folder to be searched lies in `apart`.
@@ -81,14 +82,15 @@ def gather(paths: Sequence[Path], *, apart: Path | None = None) -> dict[Path, Pa
             place = file.relative_to(path)
             hidden = any(part.startswith(".") for part in place.parts)
             if (
-                file.suffix.lower() in images.SUFFIXES
+                file.suffix.lower() in images.SUFFIXES | video.SUFFIXES
                 and file.is_file()
                 and not hidden
                 and not (apart and _below(file, apart))
             ):
                 found.setdefault(file, place)
     if not found:
-        raise InputError(f"{', '.join(map(str, paths))}: no pictures; looked for {' '.join(sorted(images.SUFFIXES))}")
+        looked = " ".join(sorted(images.SUFFIXES | video.SUFFIXES))
+        raise InputError(f"{', '.join(map(str, paths))}: no pictures or videos; looked for {looked}")
     return found
 
 

@@ -10,7 +10,7 @@ from mien import images
 from mien.errors import InputError
 from mien.predict import quality
 from mien.predict.detect import Detections, Detector, find, name
-from mien.predict.result import Faces
+from mien.predict.result import Faces, VideoFaces
 from mien.predict.session import Session
 
 
@@ -66,6 +66,26 @@ class Recognizer:
                 yield from self.score(waiting)
                 waiting, crops = [], 0
         yield from self.score(waiting)
+
+    def video(self, path: str | Path, *, every: float = 0.0) -> Iterator[VideoFaces]:
+        """Yield the faces of picture after picture of a video, with time, tracks and smoothed probabilities.
+
+        Lazy and in constant memory; pictures without a face come too. Damage is passed over as far as it can be.
+
+        Args:
+            path: the file.
+            every: seconds from one picture to the next; 0 takes all.
+
+        Raises:
+            InputError: it cannot be read; or, at the end, a part of it could not.
+        """
+        from mien.predict.clip import follow
+        from mien.predict.video import Video
+
+        with Video(path, every=every) as opened:
+            yield from follow(self, opened)
+        if opened.damage:
+            raise InputError(opened.damage)
 
     def look(self, image: images.Pixels) -> tuple[Detections, images.Pixels]:
         """Return the faces found in a picture that `mien.images.load` gave, and their crops as the network reads them.

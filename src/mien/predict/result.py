@@ -1,8 +1,8 @@
 """The one result type: the faces of a picture and what their expressions look like."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -41,6 +41,8 @@ class Faces:
     landmarks: NDArray[np.float32] | None = None
     low: NDArray[np.bool_] | None = None
     detector: str = ""
+    KEY: ClassVar[tuple[str, ...]] = ()
+    """What tells the rows of a table apart (`mien.predict.rows.columns`)."""
 
     def __post_init__(self) -> None:
         n, k = len(self.boxes), len(self.classes)
@@ -140,7 +142,7 @@ class Faces:
             raise MissingExtra("table", "a DataFrame") from None
         from mien.predict.rows import columns
 
-        return pandas.DataFrame(self.to_rows(), columns=columns(self.classes, ()))
+        return pandas.DataFrame(self.to_rows(), columns=columns(self.classes, self.KEY))
 
     def draw(self, image: Any, *, bgr: bool = False) -> images.Pixels:
         """Return an annotated copy of the picture they were found in, uint8 [h, w, 3] RGB; see `mien.predict.draw`.
@@ -161,3 +163,57 @@ def _expect(name: str, array: NDArray[Any], shape: tuple[int, ...]) -> None:
         raise InputError(f"{name}: expected float32 {list(shape)}, got {array.dtype} {list(array.shape)}")
     if not np.isfinite(array).all():
         raise InputError(f"{name}: expected finite numbers")
+
+
+@dataclass(frozen=True, eq=False)
+class VideoFaces(Faces):
+    """The faces of one picture of a video.
+
+    Args:
+        frame: the number of the frame in the video, from 0.
+        time: seconds after the start at which a player shows it.
+        tracks: int64 [n], which face of the video each is, from 1 (`mien.predict.track`).
+        smoothed: float32 [n, k], the probabilities smoothed along the track (`mien.predict.smooth`).
+    """
+
+    frame: int = 0
+    time: float = 0.0
+    tracks: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
+    smoothed: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    KEY = ("frame", "time", "track")
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.tracks.shape != (len(self),):
+            raise InputError(f"tracks: expected {[len(self)]}, got {list(self.tracks.shape)}")
+        _expect("smoothed", self.smoothed, self.probabilities.shape)
+
+    def __getitem__(self, index: Index) -> "VideoFaces":
+        chosen = np.atleast_1d(np.arange(len(self))[index])
+        faces = Faces(*(getattr(self, entry.name) for entry in fields(Faces)))[index]
+        return VideoFaces(
+            **vars(faces), frame=self.frame, time=self.time, tracks=self.tracks[chosen], smoothed=self.smoothed[chosen]
+        )
+
+    def to_dicts(self) -> list[dict[str, Any]]:
+        """As for a photo, and frame, time, track and smoothed probabilities."""
+        return [
+            {
+                **{name: row[name] for name in self.KEY},
+                **face,
+                "smoothed": {label: row[f"s_{label}"] for label in self.classes},
+            }
+            for row, face in zip(self.to_rows(), super().to_dicts(), strict=True)
+        ]
+
+    def to_rows(self) -> list[dict[str, Any]]:
+        """As for a photo, and frame, time, track and smoothed probabilities."""
+        rows = self.smoothed.astype(np.float64).round(6).tolist()
+        return [
+            {
+                **dict(zip(self.KEY, (self.frame, self.time, track), strict=True)),
+                **face,
+                **{f"s_{name}": value for name, value in zip(self.classes, row, strict=True)},
+            }
+            for track, face, row in zip(self.tracks.tolist(), super().to_rows(), rows, strict=True)
+        ]

@@ -31,12 +31,14 @@ Row = Mapping[str, Any]
 def columns(labels: Sequence[str], key: Sequence[str]) -> list[str]:
     """Return the names of the columns, for faces scored over `labels`; `key` is `PHOTO` or `FRAME`.
 
-    Boxes are in pixels of the upright picture, `time` in seconds; `detection`, `confidence` and `p_...` go from 0 to 1.
+    Boxes are in pixels of the upright picture, `time` in seconds; `detection`, `confidence`, `p_...` and, of videos,
+    the smoothed `s_...` go from 0 to 1.
     """
-    box = ("x", "y", "w", "h")
+    kinds = ("p", "s") if key == FRAME else ("p",)
     return [
-        *(*key, *box, "detection", "expression", "confidence", "quality"),
-        *(*(f"p_{label}" for label in labels), "detector"),
+        *(*key, "x", "y", "w", "h", "detection", "expression", "confidence", "quality"),
+        *(f"{kind}_{label}" for kind in kinds for label in labels),
+        "detector",
     ]
 
 
@@ -100,6 +102,14 @@ class Writer:
             self._append(_csv([[row.get(name) for name in self.columns] for row in rows]))
         else:
             self._append("".join(_line({name: row.get(name) for name in self.columns}) for row in rows))
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows that the table has so far, in order; empty cells are None."""
+        if self.form == ".csv":
+            for row in csv.DictReader(self._lines()):
+                yield {name: _value(name, cell) for name, cell in row.items()}
+        else:
+            yield from map(json.loads, self._lines())
 
     def close(self) -> None:
         """End the table; what was written so far is whole, also after an error."""
@@ -181,6 +191,16 @@ def _unlike(path: Path) -> InputError:
     return InputError(f"{path}: has other columns than this job; choose another file")
 
 
+def _value(name: str, cell: str) -> Any:
+    if not cell:
+        return None
+    return cell if _is_text(name) else int(cell) if name in _WHOLE else float(cell)
+
+
+def _is_text(name: str) -> bool:
+    return not name.startswith(("p_", "s_")) and name.rpartition("_")[2] in _TEXT
+
+
 def _csv(rows: Sequence[Sequence[Any]]) -> str:
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
@@ -206,8 +226,7 @@ def _schema(columns: Sequence[str]) -> Any:
     def kind(name: str) -> Any:
         if name in _WHOLE:
             return arrow.int64()
-        text = not name.startswith("p_") and name.rpartition("_")[2] in _TEXT
-        return arrow.string() if text else arrow.float64()
+        return arrow.string() if _is_text(name) else arrow.float64()
 
     return arrow.schema([(name, kind(name)) for name in columns])
 

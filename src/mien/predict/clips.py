@@ -1,0 +1,135 @@
+"""What `mien predict` does with videos: a table each, and what is made of it."""
+
+import sys
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal
+
+from mien.errors import InputError
+from mien.predict import episodes, film, timeline
+from mien.predict.clip import follow, from_rows, to_rows
+from mien.predict.photo import Recognizer
+from mien.predict.rows import FRAME, Writer, columns
+from mien.predict.video import SUFFIXES, Video
+
+if TYPE_CHECKING:
+    from rich.progress import Progress
+
+Format = Literal["csv", "jsonl", "parquet"]
+
+
+@dataclass(frozen=True)
+class Job:
+    """How videos are worked on."""
+
+    form: Format = "csv"
+    """The table's format."""
+    every: float = 0.0
+    """Seconds from one picture to the next; 0 takes all."""
+    annotate: bool = False
+    """Write an annotated copy of the video too."""
+    resume: bool = False
+    """Go on with the table that is there."""
+    threads: int | None = None
+
+
+def is_video(path: Path) -> bool:
+    """Return whether a name is that of a video."""
+    return path.suffix.lower() in SUFFIXES
+
+
+def stems(videos: Mapping[Path, Path], folder: Path) -> dict[Path, Path]:
+    """Return what the names of each video's files begin with: its place below `folder`, numbered where names clash."""
+    chosen: dict[Path, Path] = {}
+    taken: set[str] = set()
+    for video, place in videos.items():
+        stem, number = folder / place.with_suffix(""), 1
+        while str(stem).casefold() in taken:
+            number += 1
+            stem = folder / place.with_name(f"{place.stem}-{number}")
+        taken.add(str(stem).casefold())
+        chosen[video] = stem
+    return chosen
+
+
+def recognize_videos(recognizer: Recognizer, targets: Mapping[Path, Path], job: Job) -> tuple[int, int]:
+    """Write the table, the episodes, the timeline and, if asked, the annotated copy of each video.
+
+    What cannot be read is told in a line on stderr, and the next one is taken.
+
+    Args:
+        targets: video -> what the names of its files begin with (`stems`).
+
+    Returns:
+        How many videos were damaged, could not be read or have no face, and of how many of those no picture was read.
+
+    Raises:
+        InputError: a table is there already, or a file cannot be written.
+        KeyboardInterrupt: by the user; says how to go on.
+    """
+    missed = unread = 0
+    for path, stem in targets.items():
+        try:
+            video = Video(path, every=job.every, threads=job.threads)
+        except InputError as error:
+            print(error, file=sys.stderr)
+            missed, unread = missed + 1, unread + 1
+            continue
+        table = _beside(stem, f".{job.form}")
+        try:
+            with video:
+                found = _recognize(recognizer, video, stem, job)
+        except KeyboardInterrupt:
+            raise KeyboardInterrupt(f"interrupted; {table} is whole so far, go on with --resume") from None
+        problem = video.damage or ("" if found.seen else f"{path}: no face found")
+        if problem:
+            print(problem, file=sys.stderr)
+            missed, unread = missed + 1, unread + (not found.pictures)
+    return missed, unread
+
+
+def _recognize(recognizer: Recognizer, video: Video, stem: Path, job: Job) -> episodes.Found:
+    """Write all the files of one video; return what was found."""
+    labels = recognizer.session.info.labels
+    table = _beside(stem, f".{job.form}")
+    with Writer(table, columns(labels, FRAME), resume=job.resume) as rows, _progress() as progress:
+        task = progress.add_task(video.path.name, total=video.duration)
+        for found in follow(recognizer, video, earlier=from_rows(rows.rows(), labels)):
+            rows.write(to_rows(found))
+            progress.update(task, completed=found.time)
+        summary = episodes.gather(from_rows(rows.rows(), labels))
+        if not summary.pictures:
+            return summary
+        for suffix, write in episodes.WRITERS.items():
+            write(summary.episodes, _beside(stem, suffix))
+        bands = timeline.collect(from_rows(rows.rows(), labels), summary, labels)
+        pictures = [_beside(stem, ".timeline.png"), _beside(stem, ".timeline.svg")]
+        timeline.write(bands, summary, labels, video.path.name, pictures)
+        if job.annotate:
+            progress.reset(task, description=f"{video.path.name}, annotated", total=summary.end)
+            with Video(video.path, threads=job.threads) as source:
+                again = from_rows(rows.rows(), labels)
+                for time in film.write(source, again, _beside(stem, ".annotated.mp4"), threads=job.threads):
+                    progress.update(task, completed=time)
+    seen, count = len(summary.seen), len(summary.episodes)
+    print(
+        f"{table}: {summary.pictures:,} pictures over {summary.end:.1f} s, {seen:,} face{'s' * (seen != 1)}, "
+        f"{count:,} episode{'s' * (count != 1)}",
+        file=sys.stderr,
+    )
+    return summary
+
+
+def _beside(stem: Path, suffix: str) -> Path:
+    return stem.with_name(stem.name + suffix)
+
+
+def _progress() -> "Progress":
+    """Return a progress bar on stderr, in seconds of the video; silent where stderr is no terminal."""
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
+
+    shown = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    return Progress(*shown, console=console, disable=not sys.stderr.isatty(), transient=True, redirect_stdout=False)

