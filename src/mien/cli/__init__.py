@@ -50,7 +50,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         sys.exit(2)
     except KeyboardInterrupt as interrupt:
         if first_process():
-            print(f"mien: {interrupt or 'interrupted'}", file=sys.stderr)
+            print(f"mien: {str(interrupt) or 'interrupted'}", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # the reader of our output has gone, as `| head` does
         sys.stderr.close()

@@ -12,10 +12,10 @@ function make(tag, text) {
 }
 
 function row(label, probability) {
-  const made = make("div"), name = make("label", label), meter = make("meter");
+  const made = make("div"), meter = make("meter");
   meter.value = probability;
   meter.ariaLabel = label;
-  made.append(name, meter, make("span", `${Math.round(100 * probability)} %`));
+  made.append(make("span", label), meter, make("span", `${Math.round(100 * probability)} %`));
   return made;
 }
 
