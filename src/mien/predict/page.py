@@ -56,7 +56,7 @@ class Page:
             raise InputError(f"port {port} of {HOST}: {why}; choose another --port, or none for a free one") from None
         self.port = self._server.server_address[1]
         self.address = f"http://{HOST}:{self.port}{self.root}"
-        threading.Thread(target=self._server.serve_forever, name="page", daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=[0.1], name="page", daemon=True).start()
 
     def show(self, shot: "Shot") -> bool:
         self.shots.put(shot)
@@ -117,7 +117,9 @@ class _Handler(BaseHTTPRequestHandler):
     def picture(self) -> None:
         """Send the newest annotated frame alone."""
         self.start("image/jpeg")
-        self.wfile.write(next(iter(self.page.shots)).jpeg)
+        for shot in self.page.shots:
+            self.wfile.write(shot.jpeg)
+            return
 
     def events(self) -> None:
         """Send what each line of --headless says, and the rate, as server-sent events."""
