@@ -19,7 +19,7 @@ from mien import images, recipes
 from mien.atomic import replacing
 from mien.errors import InputError
 from mien.models import create
-from mien.predict.session import METADATA_KEY, Head, ModelInfo, Session
+from mien.predict.session import METADATA_KEY, Head, ModelInfo, Session, measured_crops
 
 TOLERANCE = 1e-3  # between the logits of torch and onnxruntime, which sum in other orders
 
@@ -58,6 +58,7 @@ def export(run: Path, *, out: Path | None = None) -> Path:
         std=tuple(facts["std"]),
         temperature=temperatures.get(recipe.targets, 1.0),
         margin=recipe.margin,
+        crops=measured_crops() if recipe.margin == recipes.Recipe().margin else {},  # a margin of one's own holds
         recipe=recipe.name,
         answers=recipe.targets,
         heads={head: Head(recipe.outputs[head], temperatures.get(head, 1.0)) for head in recipe.heads},

@@ -7,6 +7,7 @@ height) in pixels of the upright picture.
 
 import io
 from collections.abc import Sequence
+from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -150,10 +151,41 @@ def resize(image: Pixels, size: int) -> Pixels:
     return np.asarray(cv2.resize(image, (size, size), interpolation=method), dtype=np.uint8)
 
 
-def crop(image: Pixels, box: Sequence[float], *, margin: float = 0.0) -> Pixels:
+@dataclass(frozen=True)
+class Crop:
+    """How faces are cut out around a detector's boxes."""
+
+    margin: float = 0.0
+    """How much of the box's longer side is added on every side."""
+    level: float | None = None
+    """Turn the picture so that the eyes are level where they slope by this many degrees or more; None never turns."""
+
+    def __post_init__(self) -> None:
+        if not -0.5 < self.margin < 10 or (self.level is not None and not 0 <= self.level <= 180):
+            raise InputError(f"expected a margin above -0.5 and a slope in 0..180 degrees, got {self}")
+
+    def cut(self, image: Pixels, box: Sequence[float], points: NDArray[np.float32] | None = None) -> Pixels:
+        """Return the square around a box of the picture, of any size.
+
+        Args:
+            points: float32 [5, 2], x and y of the eye at the picture's left and of the one at its right first.
+
+        Raises:
+            InputError: the box is not finite, or has no area.
+        """
+        slope = 0.0
+        if self.level is not None and points is not None:
+            right, down = (points[1] - points[0]).tolist()
+            slope = float(np.degrees(np.arctan2(down, right)))
+        turns = self.level is not None and abs(slope) >= self.level
+        return crop(image, box, margin=self.margin, slope=slope if turns else 0.0)
+
+
+def crop(image: Pixels, box: Sequence[float], *, margin: float = 0.0, slope: float = 0.0) -> Pixels:
     """Return the square around `box` (x, y, width, height), widened by `margin` of its longer side on every side.
 
     What lies outside the picture repeats the picture's edge, so that a face at the border keeps its proportions.
+    With a `slope`, in degrees clockwise, the square stands aslant about the box's middle and is turned upright.
 
     Raises:
         InputError: the box is not finite, or has no area.
@@ -162,6 +194,12 @@ def crop(image: Pixels, box: Sequence[float], *, margin: float = 0.0) -> Pixels:
     if not (np.isfinite([x, y, width, height]).all() and width > 0 and height > 0):
         raise InputError(f"expected a box (x, y, width, height) with an area, got {(x, y, width, height)}")
     side = max(1, round(max(width, height) * (1 + 2 * margin)))
+    if slope:
+        middle = (x + width / 2 - 0.5, y + height / 2 - 0.5)  # OpenCV counts from the middle of the first pixel
+        turn = cv2.getRotationMatrix2D(middle, slope, 1.0)
+        turn[:, 2] += (side / 2 - 0.5 - middle[0], side / 2 - 0.5 - middle[1])
+        turned = cv2.warpAffine(image, turn, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(turned, dtype=np.uint8)
     left, top = round(x + width / 2 - side / 2), round(y + height / 2 - side / 2)
     rows = np.clip(np.arange(top, top + side), 0, image.shape[0] - 1)
     columns = np.clip(np.arange(left, left + side), 0, image.shape[1] - 1)

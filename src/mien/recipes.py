@@ -63,7 +63,8 @@ class Recipe:
     holdout: float = 0.1
     """Share that becomes the validation part where the dataset has none."""
     margin: float = 0.1
-    """What recognition adds to a detected box on every side, in parts of its side, to meet the crops trained on."""
+    """What recognition adds to a detected box on every side, in parts of its side, to meet the crops trained on. Left
+    as it is, the crops measured for each detector stand before it."""
 
     flip: float = 0.0
     """Probability of a mirror image."""

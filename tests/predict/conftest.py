@@ -58,6 +58,26 @@ def model(make_model: Callable[..., Path]) -> Path:
     return make_model()
 
 
+SHARED = Path(__file__).parents[3] / "shared"
+
+
+@pytest.fixture(scope="session")
+def photos() -> Path:
+    """The folder of real photos beside the checkout."""
+    if not (SHARED / "photos").is_dir():
+        pytest.skip("needs ../shared/photos")
+    return SHARED / "photos"
+
+
+@pytest.fixture(scope="session")
+def yunet_file() -> Path:
+    """The YuNet beside the checkout."""
+    found = sorted((SHARED / "models").glob("face_detection_yunet_*.onnx"))
+    if not found:
+        pytest.skip("needs a YuNet in ../shared/models")
+    return found[-1]
+
+
 @pytest.fixture(scope="session")
 def astronaut_file() -> Path:
     """A real photo with one face, 512 x 512, that scikit-image ships."""

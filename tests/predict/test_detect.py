@@ -9,7 +9,7 @@ import pytest
 
 from mien import images
 from mien.errors import InputError
-from mien.predict.detect import DETECTORS, Haar, find, merge, whole
+from mien.predict.detect import DETECTORS, Detections, Detector, Haar, LargestFace, Whole, YuNet, find, merge, name
 
 FACE = (177, 65, 90, 95)  # of the astronaut, by eye: x, y, width, height
 
@@ -58,18 +58,19 @@ def test_nothing_where_there_is_nothing(shape: tuple[int, int]) -> None:
         assert Haar()(picture).boxes.shape == (0, 4)
 
 
-def test_haar_is_safe_to_share(astronaut: images.Pixels) -> None:
-    haar = Haar()
+@pytest.mark.parametrize("kind", ["haar", "yunet"])
+def test_detectors_are_safe_to_share(kind: str, astronaut: images.Pixels, request: pytest.FixtureRequest) -> None:
+    detect: Detector = Haar() if kind == "haar" else request.getfixturevalue("yunet")
     pictures = [np.asarray(cv2.resize(astronaut, None, fx=scale, fy=scale), np.uint8) for scale in (0.5, 0.6, 0.7, 0.8)]
-    alone = [haar(picture).boxes for picture in pictures]
+    alone = [detect(picture).boxes for picture in pictures]
     with ThreadPoolExecutor(4) as pool:
         for _ in range(4):
-            together = list(pool.map(lambda picture: haar(picture).boxes, pictures))
+            together = list(pool.map(lambda picture: detect(picture).boxes, pictures))
             assert all(np.array_equal(one, other) for one, other in zip(alone, together, strict=True))
 
 
 def test_the_whole_picture() -> None:
-    assert whole(np.zeros((20, 30, 3), np.uint8)).boxes.tolist() == [[0, 0, 30, 20]]
+    assert Whole()(np.zeros((20, 30, 3), np.uint8)).boxes.tolist() == [[0, 0, 30, 20]]
 
 
 def test_merge_keeps_the_larger_of_two_that_overlap() -> None:
@@ -78,12 +79,127 @@ def test_merge_keeps_the_larger_of_two_that_overlap() -> None:
     assert merge(boxes[:0]).shape == (0, 4)
 
 
-def test_find() -> None:
-    assert list(DETECTORS) == ["haar", "none"]
+def test_find(tmp_path: Path) -> None:
+    assert list(DETECTORS) == ["auto", "yunet", "haar", "none"]
     assert isinstance(find("haar"), Haar)
-    assert find(whole) is whole
-    with pytest.raises(InputError, match="no detector 'yolo'; known: haar, none"):
+    own = Whole()
+    assert find(own) is own
+    with pytest.raises(InputError, match=r"no detector 'yolo'; known: auto, yunet, haar, none, or the \.onnx file"):
         find("yolo")
+    with pytest.raises(InputError, match=r"gone\.onnx: no such detector file"):
+        find(tmp_path / "gone.onnx")
+    (tmp_path / "bad.onnx").write_text("no network")
+    with pytest.raises(InputError, match=r"bad\.onnx: not a YuNet that OpenCV"):
+        find(str(tmp_path / "bad.onnx"))
+
+
+def test_names() -> None:
+    def mine(image: images.Pixels, /) -> Detections:
+        return Detections(np.zeros((0, 4), np.float32))
+
+    class Mine:
+        def __call__(self, image: images.Pixels, /) -> Detections:
+            return mine(image)
+
+    assert [name(detector) for detector in (Haar(), Whole(), mine, Mine())] == ["haar", "none", "mine", "Mine"]
+
+
+def test_auto_tells_once_how_to_get_yunet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MIEN_MODELS", str(tmp_path / "models"))
+    assert isinstance(find("auto"), Haar)
+    told = capsys.readouterr().err
+    assert len(told.splitlines()) == 1
+    assert "mien models pull yunet" in told
+    assert isinstance(find("auto"), Haar)
+    assert capsys.readouterr().err == ""
+    with pytest.raises(InputError, match="get it with: mien models pull yunet"):
+        find("yunet")
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("MIEN_MODELS", str(tmp_path / "file" / "below"))  # nowhere to remember it
+    assert isinstance(find("auto"), Haar)
+    assert capsys.readouterr().err == told
+
+
+def test_auto_is_yunet_where_it_was_pulled(
+    yunet_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / yunet_file.name).symlink_to(yunet_file)
+    monkeypatch.setenv("MIEN_MODELS", str(tmp_path))
+    assert name(find("auto")) == name(find("yunet")) == name(find(yunet_file)) == "yunet"
+    assert capsys.readouterr().err == ""
+
+
+@pytest.fixture(scope="session")
+def yunet(yunet_file: Path) -> YuNet:
+    return YuNet(yunet_file)
+
+
+@pytest.mark.parametrize("scale", [0.15, 0.5, 1.0, 3.0])
+def test_yunet_finds_the_astronaut_at_any_size(yunet: YuNet, astronaut: images.Pixels, scale: float) -> None:
+    found = yunet(np.asarray(cv2.resize(astronaut, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8))
+    assert found.scores is not None
+    assert found.landmarks is not None
+    assert (found.boxes.shape, found.scores.shape, found.landmarks.shape) == ((1, 4), (1,), (1, 5, 2))
+    assert {part.dtype for part in (found.boxes, found.scores, found.landmarks)} == {np.dtype(np.float32)}
+    assert hits(found.boxes[0], tuple(scale * value for value in FACE))
+    right, left, nose, mouth, _ = (found.landmarks[0] / scale).tolist()
+    assert 195 < right[0] < 215 < 235 < left[0] < 260
+    assert right[1] < nose[1] < mouth[1] < 165
+    assert 0.7 <= found.scores[0] <= 1
+
+
+def test_yunet_reads_grey_too(yunet: YuNet, astronaut: images.Pixels) -> None:
+    grey = images.to_channels(astronaut, 1)
+    assert np.array_equal(yunet(grey).boxes, yunet(images.to_channels(grey, 3)).boxes)
+
+
+@pytest.mark.parametrize("size", [60, 88, 300, 1800])
+def test_yunet_finds_a_face_that_fills_the_picture(yunet: YuNet, astronaut: images.Pixels, size: int) -> None:
+    tight = np.asarray(cv2.resize(astronaut[60:170, 172:272], (size, size)), np.uint8)
+    boxes = yunet(tight).boxes
+    assert len(boxes) == 1
+    assert (boxes[0, :2] >= 0).all()
+    assert (boxes[0, :2] + boxes[0, 2:] <= size).all()
+
+
+@pytest.mark.parametrize("shape", [(1, 1), (3, 4000), (40, 40), (300, 200), (1200, 1600)])
+def test_yunet_finds_nothing_where_there_is_nothing(yunet: YuNet, shape: tuple[int, int]) -> None:
+    noise = np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
+    for picture in (np.full(shape, 127, np.uint8), noise):
+        found = yunet(picture)
+        assert found.landmarks is not None
+        assert (found.boxes.shape, found.landmarks.shape) == ((0, 4), (0, 5, 2))
+
+
+PHOTOS = {  # faces that count, by eye, and at most how many boxes
+    "dlib_2008_001009": 2, "dlib_2008_001322": 3, "dlib_2008_002506": 3, "dlib_2009_004587": 2,
+    "dlib_bald_guys": 24, "fer_justin": 1, "fer_no_faces": 0, "portrait_480p": 1, "two_people": 2,
+}  # fmt: skip
+
+
+def test_yunet_on_real_photos(yunet: YuNet, photos: Path) -> None:
+    counts = {stem: len(yunet(images.load(photos / f"{stem}.jpg")).boxes) for stem in PHOTOS}
+    assert counts == PHOTOS
+
+
+def test_larger_faces_come_first(yunet: YuNet, photos: Path) -> None:
+    boxes = yunet(images.load(photos / "dlib_bald_guys.jpg")).boxes
+    areas = boxes[:, 2] * boxes[:, 3]
+    assert (np.diff(areas) <= 0).all()
+
+
+def test_largest_face_is_cut_out_as_the_crop_says(yunet_file: Path, astronaut: images.Pixels) -> None:
+    finder = LargestFace(str(yunet_file), images.Crop(0.2, 0.0))
+    found = YuNet(yunet_file)(astronaut)
+    assert found.landmarks is not None
+    expected = images.Crop(0.2, 0.0).cut(astronaut, found.boxes[0].tolist(), found.landmarks[0])
+    crop = finder(astronaut)
+    assert crop is not None
+    assert np.array_equal(crop, expected)
+    assert finder(np.zeros((50, 50), np.uint8)) is None
+    assert "0.2" in repr(finder)  # the key of what is cached
 
 
 def test_real_portraits(real_data: Path) -> None:

@@ -100,7 +100,7 @@ def test_dictionaries_survive_json(n: int) -> None:
     rows = json.loads(json.dumps(found.to_dicts()))
     assert [row["expression"] for row in rows] == list(found.labels)
     for row, box, probabilities in zip(rows, found.boxes, found.probabilities, strict=True):
-        assert list(row) == ["box", "expression", "confidence", "probabilities"]
+        assert list(row) == ["box", "detection", "expression", "confidence", "quality", "probabilities"]
         assert row["box"] == box.tolist()
         assert all(isinstance(value, int) for value in row["box"])
         assert list(row["probabilities"]) == list(CLASSES)

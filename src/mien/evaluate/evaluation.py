@@ -19,6 +19,7 @@ from mien.datasets import labels as taxonomy
 from mien.errors import InputError
 from mien.evaluate.scores import EndToEnd, Scores, end_to_end, score
 from mien.predict import LargestFace, ModelInfo, Session
+from mien.predict.detect import find, name
 from mien.predict.session import ASSETS, Tta
 
 PRINT = (48, 1)  # the size and channels data is fingerprinted at, so that the model's own do not enter
@@ -157,7 +158,10 @@ def evaluate(
     kind = kind or datasets.detect(data, targets)
     if head is None:
         session = Session(model, head=following(session.info, kind, targets))
-    face = LargestFace(detector, session.info.margin) if detector else None
+    face = None
+    if detector:
+        detector = name(find(detector)) if detector == "auto" else detector
+        face = LargestFace(detector, session.info.crop(name(find(detector))))
 
     beside, order = session.path.with_name("recipe.json"), classes
     if holdout is None and beside.is_file():

@@ -1,6 +1,6 @@
 """Photos in, faces with their expressions out."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,8 @@ import numpy as np
 
 from mien import images
 from mien.errors import InputError
-from mien.predict.detect import Detections, Detector, find
+from mien.predict import quality
+from mien.predict.detect import Detections, Detector, find, name
 from mien.predict.result import Faces
 from mien.predict.session import Session
 
@@ -18,7 +19,8 @@ class Recognizer:
 
     Args:
         model: `default` (the bundled one), a run folder, or an .onnx file that mien exported.
-        detector: `haar`, `none` (each picture is one face crop), or any callable that is a `Detector`.
+        detector: `auto` (yunet where `mien models pull yunet` has fetched it, else haar), `yunet`, `haar`, `none` (each
+            picture is one face crop), the .onnx file of a YuNet, or any callable that is a `Detector`.
         threads: how many cores the network may use; None leaves it to onnxruntime (all of them).
 
     Raises:
@@ -26,7 +28,7 @@ class Recognizer:
     """
 
     def __init__(
-        self, model: str | Path = "default", detector: str | Detector = "haar", *, threads: int | None = None
+        self, model: str | Path = "default", detector: str | Path | Detector = "auto", *, threads: int | None = None
     ) -> None:
         self.session = Session(model, threads=threads)
         self.detector = find(detector)
@@ -55,32 +57,43 @@ class Recognizer:
         crops = 0
         for picture in pictures:
             try:
-                waiting.append(self._look(images.load(picture, bgr=bgr)))
+                waiting.append(self.look(images.load(picture, bgr=bgr)))
             except InputError:
-                yield from self._score(waiting)
+                yield from self.score(waiting)
                 raise
             crops += len(waiting[-1][1])
             if crops >= faces or len(waiting) >= faces:
-                yield from self._score(waiting)
+                yield from self.score(waiting)
                 waiting, crops = [], 0
-        yield from self._score(waiting)
+        yield from self.score(waiting)
 
-    def _look(self, image: images.Pixels) -> tuple[Detections, images.Pixels]:
-        """Detect and crop: the crops are uint8 [n, size, size] or [n, size, size, 3], as the network was trained on."""
+    def look(self, image: images.Pixels) -> tuple[Detections, images.Pixels]:
+        """Return the faces found in a picture that `mien.images.load` gave, and their crops as the network reads them.
+
+        The crops are uint8 [n, size, size] or [n, size, size, 3]; `score` takes them.
+        """
         info = self.session.info
-        size, channels = info.size, len(info.mean)
+        size, channels, cutter = info.size, len(info.mean), info.crop(name(self.detector))
         found = self.detector(image)
         crops = np.empty((len(found.boxes), size, size, channels)[: 3 if channels == 1 else 4], np.uint8)
         for place, box in enumerate(found.boxes):
-            crops[place] = images.to_channels(
-                images.resize(images.crop(image, box, margin=info.margin), size), channels
-            )
+            crop = cutter.cut(image, box, None if found.landmarks is None else found.landmarks[place])
+            crops[place] = images.to_channels(images.resize(crop, size), channels)
         return found, crops
 
-    def _score(self, waiting: list[tuple[Detections, images.Pixels]]) -> Iterator[Faces]:
-        if not waiting:
+    def score(self, looked: Sequence[tuple[Detections, images.Pixels]]) -> Iterator[Faces]:
+        """Yield the faces of each picture that was looked at, their crops scored in one call of the network."""
+        if not looked:
             return
-        probabilities = self.session.probabilities(np.concatenate([crops for _, crops in waiting]))
-        ends = np.cumsum([len(crops) for _, crops in waiting])[:-1]
-        for (found, _), rows in zip(waiting, np.split(probabilities, ends), strict=True):
-            yield Faces(found.boxes, rows, self.session.info.labels, found.scores)
+        probabilities = self.session.probabilities(np.concatenate([crops for _, crops in looked]))
+        ends = np.cumsum([len(crops) for _, crops in looked])[:-1]
+        for (found, crops), rows in zip(looked, np.split(probabilities, ends), strict=True):
+            yield Faces(
+                boxes=found.boxes,
+                probabilities=rows,
+                classes=self.session.info.labels,
+                detection_scores=found.scores,
+                landmarks=found.landmarks,
+                low=quality.low(found.boxes, crops),
+                detector=name(self.detector),
+            )

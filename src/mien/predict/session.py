@@ -44,7 +44,9 @@ class ModelInfo:
     temperature: float = 1.0
     """The logits are divided by it before the softmax."""
     margin: float = 0.0
-    """How much of a detected box's longer side is added on every side before the crop."""
+    """How much of a detected box's longer side is added on every side before the crop, where `crops` has no better."""
+    crops: dict[str, images.Crop] = field(default_factory=dict)
+    """How a face is cut out, by the detector that found it, as measured."""
     recipe: str = ""
     """The recipe that trained it."""
     answers: str = "label"
@@ -73,6 +75,7 @@ class ModelInfo:
                 std=tuple(float(value) for value in facts["std"]),
                 temperature=float(facts.get("temperature", 1.0)),
                 margin=float(facts.get("margin", 0.0)),
+                crops={name: images.Crop(**crop) for name, crop in facts.get("crops", {}).items()},
                 recipe=str(facts.get("recipe", "")),
                 answers=str(facts.get("answers", "label")),
                 heads={
@@ -82,6 +85,10 @@ class ModelInfo:
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"model facts are incomplete: {error!r}") from None
+
+    def crop(self, detector: str) -> images.Crop:
+        """Return how a face is cut out that the detector of that name found; what `none` finds stays as it is."""
+        return self.crops.get(detector) or images.Crop(0.0 if detector == "none" else self.margin)
 
     def of(self, head: str) -> "ModelInfo":
         """Return the facts as they are for another output; `answers` says which. InputError where it has no such."""
@@ -96,6 +103,12 @@ class ModelInfo:
 def bundled() -> dict[str, Path]:
     """Return the models in the package: name -> .onnx file, `default` first."""
     return {path.stem: path for path in sorted(ASSETS.glob("*.onnx"))}
+
+
+def measured_crops() -> dict[str, images.Crop]:
+    """Return how faces are best cut out, by detector, for networks trained on FER2013's crops (benchmarks/crops.py)."""
+    facts = json.loads((ASSETS / "crops.json").read_text(encoding="utf-8"))
+    return {name: images.Crop(**crop) for name, crop in facts.items()}
 
 
 def card(name: str) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from mien import datasets
 from mien.datasets import Samples
+from mien.images import Crop
 from mien.predict.detect import LargestFace
 from mien.recipes import Recipe
 
@@ -98,7 +99,7 @@ def _joined(recipe: Recipe, split: str, labellings: Mapping[str, Samples], photo
             split,
             size=recipe.size,
             channels=recipe.channels,
-            face=LargestFace("haar", recipe.margin),
+            face=LargestFace("haar", Crop(recipe.margin)),
             classes=recipe.classes,
             holdout=recipe.holdout,
         )

@@ -1,0 +1,268 @@
+"""How to cut a face out around each detector's box, and which faces are too poor: measured on portraits.
+
+    OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/crops.py --legend facial_expressions/ --yunet face_detection_yunet.onnx
+
+Of muxspace/facial_expressions' training part (by person): 1,500 at random for the accuracy, and all of the rare classes
+for the balanced accuracy. Prints the tables that stand in LOG.md. --take puts the choice of src/mien/assets/crops.json,
+edited by hand after reading them, into the bundled models. --only crops takes two minutes on one core.
+"""
+
+import argparse
+import json
+from collections.abc import Callable
+from dataclasses import asdict, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien import datasets, images
+from mien.predict import quality
+from mien.predict.detect import Detections, Detector, find
+from mien.predict.session import ASSETS, METADATA_KEY, Session, bundled, measured_crops
+
+Cut = Callable[[images.Pixels, Detections, int], images.Pixels]
+Change = Callable[[images.Pixels], images.Pixels]
+
+
+class Portraits(NamedTuple):
+    pictures: list[images.Pixels]
+    labels: NDArray[np.str_]
+    random: NDArray[np.bool_]
+    """Which belong to the random 1,500."""
+
+
+class Result(NamedTuple):
+    accuracy: float
+    balanced: float
+    found: float
+    n: int
+
+
+def portraits(root: Path, known: tuple[str, ...]) -> Portraits:
+    samples = datasets.read(root, "train", classes="legend")
+    labels = np.array(samples.classes)[samples.hard]
+    chosen = np.random.default_rng(0).choice(len(labels), 1500, replace=False)
+    rare = np.flatnonzero(np.isin(labels, list(set(known) - {"neutral", "happy"})))
+    used = np.unique(np.concatenate([chosen, rare]))
+    used = used[np.isin(labels[used], known)]
+    pictures = [images.load(root / "images" / name) for name in samples.ids[used].tolist()]
+    return Portraits(pictures, labels[used], np.isin(used, chosen))
+
+
+def sides(measure: str, margin: float) -> Cut:
+    """Squares by another side of the box than its longer one, or the box itself squeezed to a square."""
+
+    def cut(image: images.Pixels, found: Detections, place: int) -> images.Pixels:
+        x, y, width, height = found.boxes[place].tolist()
+        if measure == "aspect":
+            grown = np.array([width, height]) * (1 + 2 * margin)
+            left, top = np.rint(np.array([x + width / 2, y + height / 2]) - grown / 2).astype(int)
+            rows = np.clip(np.arange(top, top + round(grown[1])), 0, image.shape[0] - 1)
+            columns = np.clip(np.arange(left, left + round(grown[0])), 0, image.shape[1] - 1)
+            return image[rows[:, None], columns[None, :]]
+        side = {"width": width, "mean": (width * height) ** 0.5}[measure]
+        box = (x + width / 2 - side / 2, y + height / 2 - side / 2, side, side)
+        return images.crop(image, box, margin=margin)
+
+    return cut
+
+
+def shifted(down: float, margin: float) -> Cut:
+    def cut(image: images.Pixels, found: Detections, place: int) -> images.Pixels:
+        x, y, width, height = found.boxes[place].tolist()
+        return images.crop(image, (x, y + down * max(width, height), width, height), margin=margin)
+
+    return cut
+
+
+def plain(crop: images.Crop) -> Cut:
+    def cut(image: images.Pixels, found: Detections, place: int) -> images.Pixels:
+        points = None if found.landmarks is None else found.landmarks[place]
+        return crop.cut(image, found.boxes[place].tolist(), points)
+
+    return cut
+
+
+def look(detector: Detector, pictures: list[images.Pixels]) -> list[Detections]:
+    return [detector(picture) for picture in pictures]
+
+
+def measure(
+    session: Session, faces: Portraits, looked: list[Detections], cut: Cut, *, method: int | None = None
+) -> tuple[Result, images.Pixels, NDArray[np.bool_]]:
+    """Score the largest face of each picture; also the crops, and which answers were right."""
+    seen = [place for place, found in enumerate(looked) if len(found.boxes)]
+    size, crops = session.info.size, []
+    for place in seen:
+        crop = cut(faces.pictures[place], looked[place], looked[place].largest)
+        if method is None:
+            crop = images.resize(crop, size)
+        else:
+            crop = np.asarray(cv2.resize(crop, (size, size), interpolation=method), np.uint8)
+        crops.append(images.to_channels(crop, len(session.info.mean)))
+    fitted = np.stack(crops)
+    said = np.array(session.info.labels)[session.probabilities(fitted).argmax(axis=1)]
+    labels, random = faces.labels[seen], faces.random[seen]
+    right = said == labels
+    recalls = [right[labels == name].mean() for name in np.unique(labels)]
+    result = Result(float(right[random].mean()), float(np.mean(recalls)), len(seen) / len(looked), int(random.sum()))
+    return result, fitted, right
+
+
+def row(name: str, result: Result) -> None:
+    print(f"| {name} | {result.accuracy:.3f} | {result.balanced:.3f} | {result.found:.1%} |", flush=True)
+
+
+def head(title: str) -> None:
+    print(f"\n| {title} | accuracy | balanced accuracy | found |\n|---|---|---|---|")
+
+
+def turned(degrees: float) -> Change:
+    """Turn a picture about its middle, its edge repeated around it."""
+
+    def change(picture: images.Pixels) -> images.Pixels:
+        edge = max(picture.shape) // 4
+        wider = cv2.copyMakeBorder(picture, edge, edge, edge, edge, cv2.BORDER_REPLICATE)
+        height, width = wider.shape[:2]
+        matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
+        return np.asarray(cv2.warpAffine(wider, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+    return change
+
+
+def smaller(pixels: int) -> Change:
+    """Shrink a portrait to so many pixels; its face has about two thirds of them."""
+    return lambda picture: np.asarray(cv2.resize(picture, (pixels, pixels), interpolation=cv2.INTER_AREA), np.uint8)
+
+
+def blurred(sigma: float) -> Change:
+    return lambda picture: np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.uint8)
+
+
+def darker(factor: float) -> Change:
+    return lambda picture: np.asarray(np.rint(picture * factor), np.uint8)
+
+
+def covered(looked: list[Detections], part: str) -> Callable[[int, images.Pixels], images.Pixels]:
+    """Lay grey over the lower 45 % of the face (a mask), its upper 45 % (sunglasses and more), or its left half."""
+
+    def change(place: int, picture: images.Pixels) -> images.Pixels:
+        if not len(looked[place].boxes):
+            return picture
+        x, y, width, height = looked[place].boxes[looked[place].largest].tolist()
+        if part == "left half":
+            width /= 2
+        else:
+            y, height = y + (0.55 * height if part == "lower 45 %" else 0), 0.45 * height
+        covered = picture.copy()
+        cv2.rectangle(covered, (round(x), round(y)), (round(x + width), round(y + height)), (128,) * 3, -1)
+        return covered
+
+    return change
+
+
+def crops(session: Session, faces: Portraits, detectors: dict[str, Detector]) -> None:
+    """Margins, sides, shifts, resampling for each detector; levelling where there are eye points."""
+    for name, detector in detectors.items():
+        looked = look(detector, faces.pictures)
+        taken = measured_crops()[name]
+        head(f"{name}: margin, square on the longer side")
+        for margin in (-0.1, -0.05, 0.0, 0.03, 0.05, 0.1, 0.15, 0.2):
+            row(f"{margin:.2f}", measure(session, faces, looked, plain(images.Crop(margin)))[0])
+        head(f"{name}: other ways")
+        for side in ("mean", "width", "aspect"):
+            for margin in (0.0, 0.1, 0.2):
+                row(f"{side}, margin {margin:.1f}", measure(session, faces, looked, sides(side, margin))[0])
+        for down in (-0.1, -0.05, 0.05, 0.1):
+            row(f"{down:+.2f} down", measure(session, faces, looked, shifted(down, taken.margin))[0])
+        for way in ("LINEAR", "CUBIC", "LANCZOS4"):
+            cut = plain(images.Crop(taken.margin))
+            row(way.lower(), measure(session, faces, looked, cut, method=getattr(cv2, f"INTER_{way}"))[0])
+        if looked[0].landmarks is None:
+            continue
+        head(f"{name}: levelled where the eyes slope by so many degrees")
+        for degrees in (0, 15, 30):
+            signs = np.random.default_rng(1).choice([-1, 1], len(faces.pictures))
+            pictures = [turned(sign * degrees)(one) for sign, one in zip(signs, faces.pictures, strict=True)]
+            again = faces._replace(pictures=pictures)
+            looked = look(detector, pictures)
+            for level in (None, 0.0, 5.0, 10.0, 15.0):
+                cut = plain(images.Crop(taken.margin, level))
+                row(f"turned by {degrees}, from {level}", measure(session, again, looked, cut)[0])
+
+
+def hardships(session: Session, faces: Portraits, detectors: dict[str, Detector]) -> None:
+    """What becomes of turned, small, blurred, dark and partly hidden faces, with the crop taken."""
+    for name, detector in detectors.items():
+        cut = plain(measured_crops()[name])
+        plain_looked = look(detector, faces.pictures)
+        print(f"\n| {name} | found | accuracy | balanced accuracy | marked low |\n|---|---|---|---|---|")
+
+        def show(title: str, pictures: list[images.Pixels], detector: Detector = detector, cut: Cut = cut) -> None:
+            again = faces._replace(pictures=pictures)
+            looked = look(detector, pictures)
+            result, fitted, _ = measure(session, again, looked, cut)
+            boxes = np.stack([found.boxes[found.largest] for found in looked if len(found.boxes)])
+            low = quality.low(boxes, fitted)
+            sharp = np.quantile(quality.sharpness(fitted), [0.05, 0.5, 0.95])
+            print(
+                f"| {title} | {result.found:.1%} | {result.accuracy:.3f} | {result.balanced:.3f} | {low.mean():.1%} | "
+                f"{sharp.round(3)}, box {np.median(boxes[:, 2:].max(axis=1)):.0f}",
+                flush=True,
+            )
+
+        show("as they are", faces.pictures)
+        changes: dict[str, Change] = {
+            **{f"turned by {degrees} degrees": turned(degrees) for degrees in (15, 30, 45, 90)},
+            **{f"{pixels} x {pixels} pixels": smaller(pixels) for pixels in (72, 48, 36, 28, 20)},
+            **{f"blurred, sigma {sigma}": blurred(sigma) for sigma in (1, 2, 3, 4, 6)},
+            **{f"darkened to {factor:.0%}": darker(factor) for factor in (0.3, 0.1, 0.05)},
+        }
+        for title, change in changes.items():
+            show(title, [change(picture) for picture in faces.pictures])
+        for part in ("lower 45 %", "upper 45 %", "left half"):
+            hide = covered(plain_looked, part)
+            show(f"{part} covered", [hide(place, picture) for place, picture in enumerate(faces.pictures)])
+
+
+def take() -> None:
+    """Put the measured crops into the bundled models and their new checksums into the cards."""
+    import hashlib
+
+    import onnx
+
+    for name, path in bundled().items():
+        model = onnx.load(path)
+        info = replace(Session(path).info, crops=measured_crops())
+        onnx.helper.set_model_props(model, {METADATA_KEY: info.to_json()})
+        onnx.save(model, path)
+        card: dict[str, Any] = json.loads((ASSETS / f"{name}.json").read_text())
+        data = path.read_bytes()
+        card |= {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+        (ASSETS / f"{name}.json").write_text(json.dumps(card, indent=1) + "\n")
+        print(name, {detector: asdict(crop) for detector, crop in info.crops.items()})
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--legend", type=Path)
+    parser.add_argument("--yunet", type=Path)
+    parser.add_argument("--model", default="default")
+    parser.add_argument("--only", choices=["crops", "hardships"])
+    parser.add_argument("--take", action="store_true")
+    arguments = parser.parse_args()
+    if arguments.take:
+        take()
+    else:
+        opened = Session(arguments.model)
+        chosen = portraits(arguments.legend, opened.info.labels)
+        found_by = {"haar": find("haar"), "yunet": find(arguments.yunet)}
+        print(
+            f"{arguments.model}: {len(chosen.labels):,} portraits, {chosen.random.sum():,} of them of the random 1,500"
+        )
+        for part in (crops, hardships):
+            if arguments.only in (None, part.__name__):
+                part(opened, chosen, found_by)
