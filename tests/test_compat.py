@@ -12,6 +12,7 @@ import pytest
 from mien import Faces, Recognizer, compat, images
 from mien.compat import EXPRESSIONS, FER, DeepFace, seven
 from mien.errors import InputError
+from mien.predict import Detections
 from tests.predict.conftest import FER as LABELS
 from tests.predict.conftest import brightness_model
 
@@ -160,6 +161,20 @@ def test_without_a_face_deepface_raises_or_takes_it_all(blank: images.Pixels) ->
     assert found[0]["region"] == {"x": 0, "y": 0, "w": 159, "h": 119, "left_eye": None, "right_eye": None}
     assert found[0]["face_confidence"] == 0
     assert DeepFace.analyze(blank, detector_backend="skip") == found
+
+
+def test_eyes_are_the_persons_own(model: Path, blank: images.Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As deepface has them: the right eye is the one at the picture's left. A point outside the picture is none."""
+    points = np.array(
+        [[[30, 20], [50, 21], [40, 30], [32, 40], [48, 40]], [[-3, 50], [9, 50]] + [[5, 60]] * 3], np.float32
+    )
+    boxes = np.array([[20, 10, 40, 40], [-5, 40, 20, 30]], np.float32)
+    found = Detections(boxes, np.array([0.934, 0.8], np.float32), points)
+    monkeypatch.setattr(compat, "_recognizer", lambda detector: Recognizer(model, lambda image: found))
+    one, other = DeepFace.analyze(blank)
+    assert one["region"] == {"x": 20, "y": 10, "w": 40, "h": 40, "left_eye": (50, 21), "right_eye": (30, 20)}
+    assert one["face_confidence"] == 0.93
+    assert (other["region"]["left_eye"], other["region"]["right_eye"]) == ((9, 50), None)
 
 
 @pytest.mark.parametrize("backend", ["retinaface", "mtcnn", "yolov8n"])

@@ -26,7 +26,7 @@ from mien.errors import InputError
 from mien.predict import Detections, Detector, Faces, Recognizer
 
 EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # as both spell and order them
-DETECTOR = "haar"
+DETECTOR = "auto"
 BACKENDS = frozenset({"opencv", "retinaface", "mtcnn", "fastmtcnn", "ssd", "dlib", "mediapipe", "centerface"})
 
 
@@ -60,7 +60,7 @@ class FER:
         offsets: Sequence[int] = (10, 10),
         *,
         model: str | Path = "default",
-        detector: str | Detector = DETECTOR,
+        detector: str | Path | Detector = DETECTOR,
     ) -> None:
         if min_face_size < 1:
             raise InputError(f"min_face_size {min_face_size}: at least 1")
@@ -86,7 +86,7 @@ class FER:
         else:
             boxes = np.asarray(face_rectangles, np.float32).reshape(-1, 4)
             given = copy.copy(self._recognizer)  # the same open model
-            given.detector = lambda image: Detections(boxes)
+            given.detector = _Given(boxes)
             faces = given(_picture(img), bgr=True)
         return [
             {
@@ -113,6 +113,18 @@ class FER:
         return faces[faces.boxes[:, 2:].min(axis=1, initial=np.inf) >= self._smallest]
 
 
+class _Given:
+    """Finds the boxes it was given."""
+
+    name = "haar"  # who calls fer with boxes has them from a cascade as a rule; they are cut as such
+
+    def __init__(self, boxes: NDArray[np.float32]) -> None:
+        self.boxes = boxes
+
+    def __call__(self, image: images.Pixels, /) -> Detections:
+        return Detections(self.boxes)
+
+
 class DeepFace:
     """`deepface.DeepFace`, of which mien has `analyze` with the action `emotion`."""
 
@@ -129,9 +141,9 @@ class DeepFace:
     ) -> list[Any]:
         """Return a dictionary per face, as deepface does; for a list or an array [n, h, w, 3] such a list per picture.
 
-        Its keys: `emotion` (seven expressions in per cent), `dominant_emotion`, `region` (x, y, w, h, left_eye,
-        right_eye; the eyes are None, as with deepface's detectors that do not find them) and `face_confidence` (the
-        detector's score in 0..1; 1.0 where it gives none, 0.0 where no face was found).
+        Its keys: `emotion` (seven expressions in per cent), `dominant_emotion`, `region` (x, y, w, h, and the person's
+        left_eye and right_eye, (x, y) or None where the detector does not say) and `face_confidence` (the detector's
+        score in 0..1; 1.0 where it gives none, 0.0 where no face was found).
 
         Args:
             img_path: the picture, or several; a file opened in binary mode too.
@@ -168,10 +180,10 @@ class DeepFace:
             {
                 "emotion": dict(zip(EXPRESSIONS, row, strict=True)),
                 "dominant_emotion": EXPRESSIONS[int(np.argmax(row))],
-                "region": _region(face["box"], width, height),
+                "region": _region(face, width, height),
                 "face_confidence": confidence,
             }
-            for face, row, confidence in zip(faces.to_dicts(), (100 * seven(faces)).tolist(), confidences, strict=True)
+            for face, row, confidence in zip(faces, (100 * seven(faces)).tolist(), confidences, strict=True)
         ]
 
 
@@ -219,8 +231,11 @@ def _confidences(faces: Faces) -> list[float]:
     return [round(float(score), 2) for score in scores]
 
 
-def _region(box: Sequence[int], width: int, height: int) -> dict[str, Any]:
-    """Return the box as deepface says it, which ends a pixel before the picture does."""
+def _region(face: Faces, width: int, height: int) -> dict[str, Any]:
+    """Return the box of one face as deepface says it, which ends a pixel before the picture does, and its eyes."""
+    box = face.to_dicts()[0]["box"]
     x, y = max(0, box[0]), max(0, box[1])
     w, h = min(width - x - 1, box[2]), min(height - y - 1, box[3])
-    return {"x": x, "y": y, "w": w, "h": h, "left_eye": None, "right_eye": None}
+    points = [] if face.landmarks is None else face.landmarks[0].astype(int).tolist()
+    right, left = [(x, y) if 0 <= x < width and 0 <= y < height else None for x, y in points[:2]] or [None, None]
+    return {"x": x, "y": y, "w": w, "h": h, "left_eye": left, "right_eye": right}

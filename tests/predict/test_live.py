@@ -37,7 +37,7 @@ def test_headless_is_a_line_of_json_per_frame(capsys: Capture, tmp_path: Path, m
     code, out, err = run(capsys, "--source", source, "--headless", "--model", model, "--detector", "none")
     lines = [json.loads(line) for line in out.splitlines()]
     assert (code, err) == (0, "")
-    assert list(lines[0]) == ["time", "frame", "latency", "faces"]
+    assert list(lines[0]) == ["time", "frame", "latency", "detector", "faces"]
     assert lines[-1]["frame"] == 9
     assert [line["faces"][0]["expression"] for line in (lines[0], lines[-1])] == ["angry", "neutral"]
     assert tuple(lines[0]["faces"][0]["probabilities"]) == FER

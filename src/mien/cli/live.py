@@ -1,13 +1,11 @@
 """The verb `live`."""
 
-from typing import Literal
-
 
 def live(
     *,
     source: str = "0",
     model: str = "default",
-    detector: Literal["haar", "none"] = "haar",
+    detector: str = "auto",
     headless: bool = False,
     port: int | None = None,
     threads: int | None = None,
@@ -29,9 +27,10 @@ def live(
     Args:
         source: A device's number, the address of a stream (rtsp://, http://), or a video file.
         model: default (the bundled model), a run folder, or an .onnx file.
-        detector: haar finds upright frontal faces; none takes each frame as one face crop.
+        detector: auto (yunet where `mien models pull yunet` has fetched it, else haar), yunet, haar, the .onnx file of
+            a YuNet, or none, which takes each frame as one face crop.
         headless: Show nothing, print one JSON object per frame: time (of arrival, seconds since 1970), frame, latency
-            (seconds from arrival to answer), faces.
+            (seconds from arrival to answer), detector, faces.
         port: Show the page, and there; without it a free port where there can be no window.
         threads: How many cores to use; all of them unless said.
     """

@@ -47,11 +47,12 @@ class Shot:
         return data.tobytes()
 
     def to_dict(self) -> dict[str, Any]:
-        """Return what one line of JSON says: time of arrival (seconds since 1970), frame, latency (s), faces."""
+        """Return what a line of JSON says; time (of arrival) is in seconds since 1970, latency in seconds."""
         return {
             "time": round(time.time() - (time.monotonic() - self.frame.arrived), 3),
             "frame": self.frame.number,
             "latency": round(self.latency, 4),
+            "detector": self.faces.detector,
             "faces": self.faces.to_dicts(),
         }
 
@@ -92,7 +93,7 @@ def live(
     source: str,
     *,
     model: str = "default",
-    detector: str = "haar",
+    detector: str = "auto",
     threads: int | None = None,
     headless: bool = False,
     port: int | None = None,
