@@ -157,12 +157,12 @@ class Crop:
 
     margin: float = 0.0
     """How much of the box's longer side is added on every side."""
-    level: float | None = None
-    """Turn the picture so that the eyes are level where they slope by this many degrees or more; None never turns."""
+    level: bool = False
+    """Turn the face until its eyes are level, where the detector says where they are."""
 
     def __post_init__(self) -> None:
-        if not -0.5 < self.margin < 10 or (self.level is not None and not 0 <= self.level <= 180):
-            raise InputError(f"expected a margin above -0.5 and a slope in 0..180 degrees, got {self}")
+        if not -0.5 < self.margin < 10:
+            raise InputError(f"margin {self.margin}: expected more than -0.5, of the box's side")
 
     def cut(self, image: Pixels, box: Sequence[float], points: NDArray[np.float32] | None = None) -> Pixels:
         """Return the square around a box of the picture, of any size.
@@ -174,11 +174,10 @@ class Crop:
             InputError: the box is not finite, or has no area.
         """
         slope = 0.0
-        if self.level is not None and points is not None:
+        if self.level and points is not None:
             right, down = (points[1] - points[0]).tolist()
             slope = float(np.degrees(np.arctan2(down, right)))
-        turns = self.level is not None and abs(slope) >= self.level
-        return crop(image, box, margin=self.margin, slope=slope if turns else 0.0)
+        return crop(image, box, margin=self.margin, slope=slope)
 
 
 def crop(image: Pixels, box: Sequence[float], *, margin: float = 0.0, slope: float = 0.0) -> Pixels:
@@ -197,7 +196,7 @@ def crop(image: Pixels, box: Sequence[float], *, margin: float = 0.0, slope: flo
     if slope:
         middle = (x + width / 2 - 0.5, y + height / 2 - 0.5)  # OpenCV counts from the middle of the first pixel
         turn = cv2.getRotationMatrix2D(middle, slope, 1.0)
-        turn[:, 2] += (side / 2 - 0.5 - middle[0], side / 2 - 0.5 - middle[1])
+        turn[:, 2] += np.array([side / 2 - 0.5 - middle[0], side / 2 - 0.5 - middle[1]])
         turned = cv2.warpAffine(image, turn, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(turned, dtype=np.uint8)
     left, top = round(x + width / 2 - side / 2), round(y + height / 2 - side / 2)

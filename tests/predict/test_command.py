@@ -3,13 +3,17 @@
 import csv
 import io
 import json
+import re
 from pathlib import Path
 
 import pytest
 from PIL import Image
 
 from mien.cli import main
+from mien.predict import command, files
+from mien.predict.rows import PHOTO, columns
 from tests.predict.conftest import FER
+from tests.predict.test_rows import read
 
 Capture = pytest.CaptureFixture[str]
 
@@ -38,11 +42,12 @@ def test_json(capsys: Capture, folder: Path, model: Path) -> None:
     assert code == 1
     assert [Path(photo["file"]).name for photo in photos] == ["face [bold].png", "sea, sky.png", "zero.jpg"]
     face = photos[0]["faces"][0]
-    assert set(photos[0]) == {"file", "faces"}
-    assert set(face) == {"box", "expression", "confidence", "probabilities"}
+    assert set(photos[0]) == {"file", "detector", "faces"}
+    assert photos[0]["detector"] == "haar"
+    assert set(face) == {"box", "detection", "expression", "confidence", "quality", "probabilities"}
     assert tuple(face["probabilities"]) == FER
     assert sum(face["probabilities"].values()) == pytest.approx(1, abs=1e-4)
-    assert photos[1] == {"file": str(folder / "sea, sky.png"), "faces": []}
+    assert photos[1] == {"file": str(folder / "sea, sky.png"), "detector": "haar", "faces": []}
     assert photos[2] == {"file": str(folder / "zero.jpg"), "faces": [], "error": f"{folder / 'zero.jpg'}: empty"}
     assert err.splitlines() == [f"{folder / 'sea, sky.png'}: no face found", f"{folder / 'zero.jpg'}: empty"]
 
@@ -51,12 +56,15 @@ def test_csv(capsys: Capture, folder: Path, model: Path) -> None:
     code, out, _ = predict(capsys, folder, "--model", model, "--csv")
     rows = list(csv.DictReader(io.StringIO(out)))
     assert code == 1
-    columns = ["file", "face", "x", "y", "w", "h", "expression", "confidence", *(f"p_{name}" for name in FER), "error"]
-    assert list(rows[0]) == columns
+    assert list(rows[0]) == [*columns(FER, PHOTO), "error"]
     assert [row["face"] for row in rows] == ["0", "", ""]
     assert float(rows[0]["confidence"]) == max(float(rows[0][f"p_{name}"]) for name in FER)
     assert rows[0][f"p_{rows[0]['expression']}"] == rows[0]["confidence"]
-    assert set(list(rows[1].values())[1:]) == {""}
+    assert {name: value for name, value in rows[1].items() if value} == {
+        "file": str(folder / "sea, sky.png"),
+        "detector": "haar",
+    }
+    assert [row["quality"] for row in rows] == ["ok", "", ""]
     assert rows[2]["error"].endswith("zero.jpg: empty")
 
 
@@ -102,6 +110,11 @@ def test_detector_none_takes_the_crop_whole(capsys: Capture, tmp_path: Path, mod
         (["PHOTO", "--model", "gone.onnx"], "gone.onnx: no such model"),
         (["PHOTO", "--threads", "0"], "threads 0: expected at least 1"),
         (["PHOTO", "--out", "FOLDER"], "would overwrite this picture"),
+        (["PHOTO", "--detector", "yunet"], "mien models pull yunet"),
+        (["PHOTO", "--table", "faces.xlsx"], "a table ends with .csv, .jsonl, .parquet"),
+        (["PHOTO", "--resume"], "add --table"),
+        (["PHOTO", "--gallery", "faces.pdf"], "a gallery ends with .html"),
+        (["nothing*.jpg"], "nothing*.jpg: no file or folder matches"),
     ],
 )
 def test_bad_usage_is_two_and_one_line(
@@ -124,6 +137,62 @@ def test_photos_of_which_none_can_be_read_are_two(capsys: Capture, tmp_path: Pat
     assert err.startswith(str(tmp_path / "notes.txt"))
     assert predict(capsys, tmp_path / "black.png", "--model", model)[0] == 1
     assert predict(capsys, tmp_path / "notes.txt", tmp_path / "black.png", "--model", model)[0] == 1
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_a_table_is_interrupted_and_goes_on(
+    capsys: Capture, folder: Path, model: Path, tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "BATCH", 1)
+    table = tmp_path / f"faces.{form}"
+    whole = tmp_path / f"whole.{form}"
+    arguments = [folder, "--model", model, "--table"]
+    code, out, err = predict(capsys, *arguments, whole)
+    assert (code, out) == (1, "")
+    assert re.fullmatch(r"3 photos, 1 face: \w+ 1", err.splitlines()[-1])
+
+    def interrupt(photo: object) -> list[dict[str, object]]:
+        rows = original(photo)  # type: ignore[arg-type]
+        if "sky" in rows[0]["file"]:
+            raise KeyboardInterrupt
+        return rows
+
+    original = command._rows
+    with monkeypatch.context() as patch:
+        patch.setattr(command, "_rows", interrupt)
+        assert predict(capsys, *arguments, table)[0] == 130
+    assert [Path(row["file"]).name for row in read(table)] == ["face [bold].png"]
+    code, _, err = predict(capsys, *arguments, table)
+    assert code == 2
+    assert "there already; go on with --resume" in err
+    code, _, err = predict(capsys, *arguments, table, "--resume")
+    assert code == 1
+    assert f"{table}: 1 photos are there, 2 to go" in err
+    assert read(table) == read(whole)
+    assert predict(capsys, *arguments, table, "--resume")[0] == 0
+    assert read(table) == read(whole)
+
+
+def test_gallery_and_sheet(capsys: Capture, folder: Path, model: Path, tmp_path: Path) -> None:
+    pages = (tmp_path / "faces.html", tmp_path / "faces.png")
+    code, _, _ = predict(capsys, folder, "--model", model, "--gallery", pages[0], "--sheet", pages[1], "--json")
+    assert code == 1
+    assert pages[0].read_text("utf-8").count("<img ") == 1
+    assert pages[1].stat().st_size > 1000
+
+
+def test_patterns_and_a_list_on_stdin(
+    capsys: Capture, folder: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def names(*arguments: object) -> list[str]:
+        out = predict(capsys, *arguments, "--model", model, "--json")[1]
+        return [Path(photo["file"]).name for photo in json.loads(out)]
+
+    assert names(folder / "*.png") == ["face [bold].png", "sea, sky.png"]
+    assert names(folder.parent / "**" / "z*") == ["zero.jpg"]
+    assert names(folder / "face [bold].png") == ["face [bold].png"]  # a name that looks like a pattern
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{folder / 'zero.jpg'}\n\n{folder / 'sea, sky.png'}\n"))
+    assert names("-") == ["zero.jpg", "sea, sky.png"]
 
 
 def test_help_shows_examples(capsys: Capture) -> None:

@@ -191,10 +191,10 @@ def test_larger_faces_come_first(yunet: YuNet, photos: Path) -> None:
 
 
 def test_largest_face_is_cut_out_as_the_crop_says(yunet_file: Path, astronaut: images.Pixels) -> None:
-    finder = LargestFace(str(yunet_file), images.Crop(0.2, 0.0))
+    finder = LargestFace(str(yunet_file), images.Crop(0.2, True))
     found = YuNet(yunet_file)(astronaut)
     assert found.landmarks is not None
-    expected = images.Crop(0.2, 0.0).cut(astronaut, found.boxes[0].tolist(), found.landmarks[0])
+    expected = images.Crop(0.2, True).cut(astronaut, found.boxes[0].tolist(), found.landmarks[0])
     crop = finder(astronaut)
     assert crop is not None
     assert np.array_equal(crop, expected)

@@ -1,5 +1,7 @@
 """Annotated pictures: what is drawn lies inside, can be read, and leaves the source alone."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -31,9 +33,11 @@ def test_box_plate_and_bars_stand_out_from_any_ground(ground: int) -> None:
     colour = np.array(COLOURS[found.labels[0]])
     assert (picture[300, 300:306] == colour).all(axis=1).any()  # the frame's left side
     assert (picture[165:198, 302:360] == colour).all(axis=2).mean() > 0.5  # the plate above
-    for name, probability in zip(FER, found.probabilities[0], strict=True):
-        if probability > 0.05 and name != found.labels[0]:
-            assert (picture[200:420, 500:] == COLOURS[name]).all(axis=2).sum() > 20  # its bar, right of the face
+    order = np.argsort(-found.probabilities[0])
+    beside = [(picture[190:420, 505:] == COLOURS[FER[place]]).all(axis=2).any(axis=1) for place in order]
+    assert [rows.any() for rows in beside] == [True, True, True, False, False, False, False]  # bars of the top three
+    tops = [int(rows.argmax()) for rows in beside[:3]]
+    assert tops == sorted(tops)  # the likeliest above
 
 
 def test_a_longer_bar_for_a_likelier_class() -> None:
@@ -43,6 +47,13 @@ def test_a_longer_bar_for_a_likelier_class() -> None:
     lengths = [(picture == COLOURS[name]).all(axis=2).sum(axis=1).max() for name in found.classes]
     assert lengths[1] == pytest.approx(2 * lengths[0], abs=3)
     assert lengths[2] == pytest.approx(7 * lengths[0], abs=8)
+
+
+def test_low_quality_is_said() -> None:
+    picture = np.full((700, 900, 3), 90, np.uint8)
+    one = faces([[300, 200, 200, 200]])
+    low = replace(one, low=np.array([True]))
+    assert (draw(picture, low) != draw(picture, one))[160:198, 420:].any()  # a longer plate
 
 
 def test_a_picture_without_faces_is_only_enlarged() -> None:

@@ -13,10 +13,14 @@ def predict(
     paths: Positional[list[Path]],
     *,
     model: str = "default",
-    detector: Literal["haar", "none"] = "haar",
+    detector: str = "auto",
     json: bool = False,
     csv: bool = False,
+    table: Path | None = None,
+    resume: bool = False,
     out: Path | None = None,
+    gallery: Path | None = None,
+    sheet: Path | None = None,
     threads: int | None = None,
 ) -> int:
     """Find the faces of photos and say what their expressions look like.
@@ -29,24 +33,34 @@ def predict(
     Examples:
         $ mien predict photo.jpg
         $ mien predict holiday/ party/ portrait.png --out annotated
-        $ mien predict holiday/ --json > faces.json
+        $ mien predict archive/ --table faces.csv --resume
+        $ mien predict holiday/ --gallery faces.html --sheet faces.jpg
+        $ find . -name '*.jpg' | mien predict - --json > faces.json
         $ mien predict crops/ --detector none --model runs/first --csv > faces.csv
 
     Args:
-        paths: Photos and folders; folders are searched to the bottom.
+        paths: Photos, folders and patterns ('holiday/*.jpg'); folders are searched to the bottom. - reads a list of
+            paths from stdin.
         model: default (the bundled model), a run folder, or an .onnx file.
-        detector: haar finds upright frontal faces; none takes each photo as one face crop.
-        json: Print a list with one object per photo: file, faces, and error where it could not be read.
+        detector: auto is yunet where mien models pull yunet has fetched it, else haar, which finds upright frontal
+            faces; none takes each photo as one face crop; or name yunet, haar, or the .onnx file of a YuNet.
+        json: Print a list with one object per photo: file, detector, faces, and error where it could not be read.
         csv: Print one row per face; a photo without one keeps a row with empty cells.
+        table: Write the rows to a .csv, .jsonl or .parquet file instead, photo by photo.
+        resume: Go on with that table where it was interrupted; its photos are not recognised again.
         out: A folder for annotated copies, as .jpg; replaces earlier copies there, never a photo that is read.
+        gallery: Write a web page of all faces by expression, the surest first: one .html file.
+        sheet: Write the same as a picture: .png, .jpg or .webp.
         threads: How many cores to use; all of them unless said.
     """
-    from mien.predict.command import predict_files
+    from mien.predict.command import Outputs, predict_files
 
     if json and csv:
         raise InputError("--json and --csv: choose one")
     form = "json" if json else "csv" if csv else "table"
-    return predict_files(paths, form, model=model, detector=detector, out=out, threads=threads)
+    pages = tuple(path for path in (gallery, sheet) if path)
+    outputs = Outputs(form=form, table=table, resume=resume, out=out, gallery=pages)
+    return predict_files(paths, outputs, model=model, detector=detector, threads=threads)
 
 
 def submit(

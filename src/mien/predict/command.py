@@ -5,52 +5,123 @@ import json
 import os
 import sys
 import warnings
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import cv2
 from rich.console import Console
 
 from mien.errors import InputError
-from mien.predict.files import Photo, gather, recognize, targets
+from mien.predict.files import Photo, gather, printable, recognize, targets
+from mien.predict.gallery import Gallery
 from mien.predict.photo import Recognizer
+from mien.predict.rows import PHOTO, Writer, columns
 
-Writer = Callable[[Iterable[Photo], Sequence[str], TextIO], None]
+Printer = Callable[[Iterable[Photo], Sequence[str], TextIO], None]
+
+
+@dataclass(frozen=True)
+class Outputs:
+    """What is made of photos."""
+
+    form: str = "table"
+    """What is printed: a name of `PRINTERS`."""
+    table: Path | None = None
+    """A table of the faces, .csv, .jsonl or .parquet; nothing but what `form` names otherwise is printed then."""
+    resume: bool = False
+    """Go on with that table: its photos are not recognised again."""
+    out: Path | None = None
+    """A folder for annotated copies."""
+    gallery: tuple[Path, ...] = ()
+    """Pages and contact sheets of the faces."""
 
 
 def predict_files(
     paths: Sequence[Path],
-    form: str,
+    outputs: Outputs,
     *,
     model: str = "default",
-    detector: str = "haar",
-    out: Path | None = None,
+    detector: str = "auto",
     threads: int | None = None,
 ) -> int:
-    """Recognise the photos at `paths` and write them to stdout as `form` (a name of `WRITERS`).
+    """Recognise the photos at `paths` and write what `outputs` asks for.
 
     Returns:
         The exit code: 0 when every photo has a face, 2 when none could be read, else 1.
 
     Raises:
-        InputError: a path does not exist, there is no photo at any, the model or an annotated copy cannot be used.
+        InputError: a path does not exist, there is no photo at any, the model or detector cannot be used, an output
+            cannot be written.
     """
     cores = _cores() if threads is None else threads
     if cores < 1:
         raise InputError(f"threads {threads}: expected at least 1")
+    if outputs.resume and (not outputs.table or outputs.gallery):
+        raise InputError("--resume goes on with a table: add --table, and leave --gallery and --sheet away")
     warnings.filterwarnings("ignore", module=r"PIL\.")  # odd metadata; what cannot be read we say ourselves
-    files = gather(paths, apart=out)
-    copies = targets(files, out) if out else None
+    files = gather(paths, apart=outputs.out)
+    copies = targets(files, outputs.out) if outputs.out else None
     workers = min(cores, len(files))  # several photos at a time; the cores that are left work on each
     cv2.setNumThreads(cores // workers)
     recognizer = Recognizer(model, detector, threads=cores // workers)
-    photos = recognize(recognizer, list(files), copies=copies, workers=workers)
+    labels = recognizer.session.info.labels
     misses: list[Photo] = []
-    # on one terminal a progress bar and rows would run into each other
-    quiet = not sys.stderr.isatty() or (form != "table" and sys.stdout.isatty())
-    WRITERS[form](_watched(photos, len(files), misses, quiet=quiet), recognizer.session.info.labels, sys.stdout)
-    return 2 if sum(bool(photo.error) for photo in misses) == len(files) else int(bool(misses))
+    with ExitStack() as stack:
+        gallery = stack.enter_context(Gallery(outputs.gallery)) if outputs.gallery else None
+        table = None
+        if outputs.table:
+            table = stack.enter_context(Writer(outputs.table, _columns(labels), resume=outputs.resume))
+            files = {file: place for file, place in files.items() if printable(file) not in table.done}
+            if table.done:
+                print(f"{outputs.table}: {len(table.done):,} photos are there, {len(files):,} to go", file=sys.stderr)
+        photos = recognize(recognizer, list(files), copies=copies, workers=workers, portraits=gallery is not None)
+        # on one terminal a progress bar and rows would run into each other
+        quiet = not sys.stderr.isatty() or (outputs.form in ("csv", "json") and sys.stdout.isatty())
+        watched = _kept(_watched(photos, len(files), misses, quiet=quiet), table, gallery)
+        printer = _count if table and outputs.form == "table" else PRINTERS[outputs.form]
+        printer(watched, labels, sys.stdout)
+        if gallery:
+            gallery.save()
+    unread = sum(bool(photo.error) for photo in misses)
+    return 2 if files and unread == len(files) else int(bool(misses))
+
+
+def _kept(photos: Iterable[Photo], table: Writer | None, gallery: Gallery | None) -> Iterator[Photo]:
+    """Pass the photos on once they stand in the table and the gallery."""
+    for photo in photos:
+        if table:
+            table.write(_rows(photo))
+        if gallery:
+            gallery.add(photo)
+        yield photo
+
+
+def _columns(labels: Sequence[str]) -> list[str]:
+    return [*columns(labels, PHOTO), "error"]
+
+
+def _rows(photo: Photo) -> list[dict[str, Any]]:
+    """Return a row per face; one with empty cells for a photo without a face, and why where it could not be read."""
+    faces = photo.faces.to_rows() if photo.faces else []
+    rows = [{"file": photo.name, "face": place, **face} for place, face in enumerate(faces)]
+    detector = photo.faces.detector if photo.faces is not None else None
+    return rows or [{"file": photo.name, "detector": detector, "error": photo.error or None}]
+
+
+def _count(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO) -> None:
+    """Say on stderr, when all is done, how many faces there were of which expression."""
+    counts: Counter[str] = Counter()
+    number = 0
+    for number, photo in enumerate(photos, 1):  # noqa: B007 - counted
+        counts.update(photo.faces.labels if photo.faces else ())
+    kinds = ", ".join(f"{label} {count:,}" for label, count in counts.most_common())
+    total = counts.total()
+    said = f"{number:,} photo{'s' * (number != 1)}, {total:,} face{'s' * (total != 1)}"
+    print(said + (f": {kinds}" if kinds else ""), file=sys.stderr)
 
 
 def _cores() -> int:
@@ -74,7 +145,7 @@ def _watched(photos: Iterator[Photo], total: int, misses: list[Photo], *, quiet:
             yield photo
 
 
-def write_table(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO) -> None:
+def print_table(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO) -> None:
     """Write one row per face when all photos are done: file, face, expression, confidence, the runner-up, box."""
     from rich import box
     from rich.table import Column, Table
@@ -98,30 +169,28 @@ def write_table(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO)
         Console(file=stream, width=None if stream.isatty() else 10_000).print(table)
 
 
-def write_json(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO) -> None:
-    """Write a list with one object per photo, a line each: file and faces; error too where it could not be read."""
+def print_json(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO) -> None:
+    """Write a list with one object per photo, a line each: file, detector, faces; or file, faces, error."""
     before = "[\n"
     for photo in photos:
-        entry: dict[str, object] = {"file": photo.name, "faces": photo.faces.to_dicts() if photo.faces else []}
+        entry: dict[str, object] = {"file": photo.name}
+        if photo.faces is not None:
+            entry["detector"] = photo.faces.detector
+        entry["faces"] = photo.faces.to_dicts() if photo.faces else []
         if photo.error:
             entry["error"] = photo.error
         stream.write(before + json.dumps(entry, ensure_ascii=False))
         before = ",\n"
-    stream.write("\n]\n")
+    stream.write("[\n]\n" if before == "[\n" else "\n]\n")
 
 
-def write_csv(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO) -> None:
+def print_csv(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO) -> None:
     """Write one row per face; a photo without one keeps an empty row, an unreadable one says why in the last cell."""
-    rows = csv.writer(stream, lineterminator="\n")
-    probabilities = [f"p_{name}" for name in classes]
-    rows.writerow(["file", "face", "x", "y", "w", "h", "expression", "confidence", *probabilities, "error"])
+    names = _columns(classes)
+    rows = csv.DictWriter(stream, names, restval="", lineterminator="\n")
+    rows.writeheader()
     for photo in photos:
-        faces = photo.faces.to_dicts() if photo.faces else []
-        for number, face in enumerate(faces):
-            values = face["probabilities"].values()
-            rows.writerow([photo.name, number, *face["box"], face["expression"], face["confidence"], *values, ""])
-        if not faces:
-            rows.writerow([photo.name, *[""] * (7 + len(classes)), photo.error])
+        rows.writerows(_rows(photo))
 
 
-WRITERS: dict[str, Writer] = {"table": write_table, "json": write_json, "csv": write_csv}
+PRINTERS: dict[str, Printer] = {"table": print_table, "json": print_json, "csv": print_csv}

@@ -84,7 +84,7 @@ class YuNet:
             small = max(height, width) <= self.LONGEST / 2
             found = self._search(image, shrink * 2 if small else shrink / 2)
         boxes = _within(found[:, :4], width, height)
-        seen = (boxes[:, 2:] > 0).all(axis=1)
+        seen = np.asarray((boxes[:, 2:] > 0).all(axis=1))
         order = np.argsort(-boxes[:, 2] * boxes[:, 3], kind="stable")
         order = order[seen[order]]
         return Detections(boxes[order], found[order, 14], found[order, 4:14].reshape(-1, 5, 2))

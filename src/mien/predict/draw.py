@@ -1,4 +1,4 @@
-"""An annotated copy of a picture: boxes, the likeliest expression and its confidence, bars of all the probabilities."""
+"""An annotated copy of a picture: boxes, the likeliest expression and its confidence, bars of the likeliest three."""
 
 from collections.abc import Sequence
 from typing import NamedTuple, cast
@@ -32,11 +32,8 @@ SHORTEST, LONGEST = 640, 1600  # small pictures are enlarged to the one, crowded
 FACE = 110  # the width in pixels that the median face should have
 CROWDED = 0.02  # how much of a panel may lie over other faces, plates and panels
 CHIN = 0.4  # how much of a face's height a panel within its box may hide
-_ATTEMPTS = (  # rows of bars (None: all), size of the text, within the face's box
-    *((None, 1.0, False), (None, 0.8, False), (None, 0.65, False)),
-    *((3, 1.0, False), (3, 0.8, False), (3, 0.65, False)),
-    *((None, 0.65, True), (3, 0.65, True)),
-)
+BARS = 3  # of the likeliest expressions
+_ATTEMPTS = ((1.0, False), (0.8, False), (0.65, False), (0.65, True))  # size of the text, within the face's box
 
 
 class Rect(NamedTuple):
@@ -98,10 +95,10 @@ class _Layer:
         colours = [COLOURS.get(label, OTHER) for label in self.faces.labels]
         for box, colour in zip(self.boxes, colours, strict=True):
             self.frame(box, colour)
-        for box, colour, label, score in zip(
-            self.boxes, colours, self.faces.labels, self.faces.scores.tolist(), strict=True
+        for box, colour, label, score, quality in zip(
+            self.boxes, colours, self.faces.labels, self.faces.scores.tolist(), self.faces.quality, strict=True
         ):
-            self.plate(box, colour, f"{label} {score:.0%}")
+            self.plate(box, colour, f"{label} {score:.0%}" + (" (low quality)" if quality == "low" else ""))
         for box, colour, row in zip(self.boxes, colours, self.faces.probabilities.tolist(), strict=True):
             self.panel(box, colour, row)
 
@@ -133,10 +130,9 @@ class _Layer:
         self.pen.text((place.left + pad, (place.top + place.bottom) / 2), text, INK, font, anchor="lm")
 
     def panel(self, box: Rect, colour: Colour, row: Sequence[float]) -> None:
-        """Draw the bars beside the face where they cover nothing; in a crowd smaller, fewer, at last over the chin."""
-        likeliest = np.argsort(row)[::-1].tolist()
-        for count, shrink, within in _ATTEMPTS:
-            shown = sorted(likeliest[:count])
+        """Draw the bars beside the face where they cover nothing; in a crowd smaller, at last over the chin, or not."""
+        shown = np.argsort(row)[::-1][:BARS].tolist()
+        for shrink, within in _ATTEMPTS:
             font = _font(max(shrink * self.text_size(box), 9))
             names = max(font.getlength(name) for name in self.faces.classes)
             width, height = names + 10.2 * font.size, (1.35 * len(shown) + 0.6) * font.size

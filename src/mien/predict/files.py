@@ -1,9 +1,11 @@
 """Photos and folders on disk: which pictures there are, their faces in order, annotated copies beside them."""
 
-from collections import deque
+import glob
+import sys
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 
 from PIL import Image
@@ -11,9 +13,15 @@ from PIL import Image
 from mien import images
 from mien.atomic import replacing
 from mien.errors import InputError
+from mien.predict.detect import Detections
 from mien.predict.draw import draw
 from mien.predict.photo import Recognizer
 from mien.predict.result import Faces
+
+PORTRAIT = 160  # pixels of a face in a gallery
+AROUND = 0.25  # how much is shown around it, in parts of its box
+BATCH = 16  # photos whose faces are scored in one call of the network
+HELD = 4  # the same where the pictures themselves are kept until then
 
 
 @dataclass(frozen=True)
@@ -24,11 +32,13 @@ class Photo:
     faces: Faces | None
     error: str = ""
     """Why the file could not be read; empty where it could."""
+    portraits: tuple[images.Pixels, ...] = ()
+    """The faces cut out in colour, `PORTRAIT` pixels square, where they were asked for."""
 
     @property
     def name(self) -> str:
         """The path as text that any stream can print, also where the file system's bytes are not UTF-8."""
-        return str(self.path).encode(errors="backslashreplace").decode()
+        return printable(self.path)
 
     @property
     def problem(self) -> str:
@@ -36,16 +46,24 @@ class Photo:
         return self.error or ("" if self.faces else f"{self.name}: no face found")
 
 
+def printable(path: Path) -> str:
+    """Return the path as text that any stream can print."""
+    return str(path).encode(errors="backslashreplace").decode()
+
+
 def gather(paths: Sequence[Path], *, apart: Path | None = None) -> dict[Path, Path]:
     """Return every picture file at `paths`, each with its place below the folder it was found in.
 
-    A file named outright is taken whatever its suffix. Folders are searched to the bottom for `mien.images.SUFFIXES`;
-    what begins with a dot, or lies in the folder `apart` (where annotated copies go), is passed over. In the order
-    given, each folder sorted, nothing twice. A path where nothing lies is kept, to be named when its turn comes.
+    A path that is no file may be a pattern (`photos/*.jpg`, `**` for any depth); `-` stands for a list of paths on
+    stdin, one a line. A file named outright is taken whatever its suffix. Folders are searched to the bottom for
+    `mien.images.SUFFIXES`; what begins with a dot, or lies in the folder `apart` (where annotated copies go), is passed
+    over. In the order given, each folder sorted, nothing twice. A path where nothing lies is kept, to be named when its
+    turn comes.
 
     Raises:
         InputError: nothing lies at any path, there is no picture in any, or a folder to be searched lies in `apart`.
     """
+    paths = list(_named(paths))
     if not paths:
         raise InputError("no photo; name at least one photo or folder")
     if not any(path.exists() for path in paths):
@@ -72,6 +90,20 @@ def gather(paths: Sequence[Path], *, apart: Path | None = None) -> dict[Path, Pa
     if not found:
         raise InputError(f"{', '.join(map(str, paths))}: no pictures; looked for {' '.join(sorted(images.SUFFIXES))}")
     return found
+
+
+def _named(paths: Sequence[Path]) -> Iterator[Path]:
+    """Yield the paths, those that a pattern or the list on stdin stands for in its place."""
+    for path in paths:
+        if str(path) == "-":
+            yield from (Path(line) for line in map(str.strip, sys.stdin) if line)
+        elif glob.has_magic(str(path)) and not path.exists():
+            found = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - takes absolute patterns too
+            if not found:
+                raise InputError(f"{path}: no file or folder matches")
+            yield from map(Path, found)
+        else:
+            yield path
 
 
 def _below(file: Path, folder: Path) -> bool:
@@ -102,35 +134,70 @@ def targets(files: dict[Path, Path], folder: Path) -> dict[Path, Path]:
 
 
 def recognize(
-    recognizer: Recognizer, files: Sequence[Path], *, copies: dict[Path, Path] | None = None, workers: int = 1
+    recognizer: Recognizer,
+    files: Sequence[Path],
+    *,
+    copies: dict[Path, Path] | None = None,
+    workers: int = 1,
+    portraits: bool = False,
 ) -> Iterator[Photo]:
-    """Yield each file's faces, in order; `workers` files are worked on, and held in memory, at a time.
+    """Yield each file's faces, in order.
+
+    `workers` threads decode, find and crop ahead of the network, which scores the crops of many photos in one call.
 
     Args:
         copies: where to write the annotated copy of a file; None writes none.
+        portraits: cut the faces out for a gallery too.
 
     Raises:
         InputError: an annotated copy cannot be written.
     """
 
-    def work(file: Path) -> Photo:
+    def look(file: Path) -> _Looked:
         try:
             image = images.load(file)
         except InputError as error:
-            return Photo(file, None, str(error))
-        faces = recognizer(image)
-        if copies is not None:
-            save(copies[file], draw(image, faces))
-        return Photo(file, faces)
+            return _Looked(file, error=str(error))
+        seen = recognizer.look(image)
+        cut = tuple(_portrait(image, box.tolist()) for box in seen[0].boxes) if portraits else ()
+        return _Looked(file, seen, cut, image if copies is not None else None)
 
-    waiting: deque[Future[Photo]] = deque()
+    def finish(looked: _Looked, faces: Faces | None) -> Photo:
+        if copies is not None and looked.image is not None and faces is not None:
+            save(copies[looked.file], draw(looked.image, faces))
+        return Photo(looked.file, faces, looked.error, looked.portraits)
+
+    ahead = iter(files)
     with ThreadPoolExecutor(workers) as pool:
-        for file in files:
-            waiting.append(pool.submit(work, file))
-            if len(waiting) > workers:
-                yield waiting.popleft().result()
-        while waiting:
-            yield waiting.popleft().result()
+
+        def begin() -> list[Future[_Looked]]:
+            return [pool.submit(look, file) for file in islice(ahead, BATCH if copies is None else HELD)]
+
+        try:
+            looking = begin()
+            while looking:
+                looked = [future.result() for future in looking]
+                looking = begin()  # in the threads, while the network scores here
+                scored = recognizer.score([one.seen for one in looked if one.seen])
+                faces = [next(scored) if one.seen else None for one in looked]
+                yield from pool.map(finish, looked, faces)
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+@dataclass(frozen=True)
+class _Looked:
+    """A photo whose faces are found and not yet scored."""
+
+    file: Path
+    seen: tuple[Detections, images.Pixels] | None = None
+    portraits: tuple[images.Pixels, ...] = ()
+    image: images.Pixels | None = None
+    error: str = ""
+
+
+def _portrait(image: images.Pixels, box: Sequence[float]) -> images.Pixels:
+    return images.to_channels(images.resize(images.crop(image, box, margin=AROUND), PORTRAIT), 3)
 
 
 def save(path: Path, image: images.Pixels) -> None:

@@ -14,9 +14,10 @@ SIDE = 48  # pixels of a crop where sharpness is measured, so that it means the 
 
 
 def sharpness(crops: images.Pixels) -> NDArray[np.float32]:
-    """Return float32 [n] for crops [n, h, w] or [n, h, w, 3]: the variance of the Laplacian over that of the brightness.
+    """Return float32 [n] for crops [n, h, w] or [n, h, w, 3]: the Laplacian's variance over the brightness's.
 
-    Taken at 48 x 48 pixels. The quotient is the same for a dark and a bright, a flat and a hard picture of one face; a crop of one colour has 0.
+    Taken at 48 x 48 pixels. The quotient is the same for a dark and a bright, a flat and a hard picture of one face; a
+    crop of one colour has 0.
     """
     found = np.zeros(len(crops), np.float32)
     for place, crop in enumerate(crops):

@@ -65,10 +65,14 @@ class Faces:
         chosen = np.arange(len(self))[index]
         if np.ndim(chosen) == 0:
             chosen = np.array([chosen])
-        parts = (self.detection_scores, self.landmarks, self.low)
-        scores, landmarks, low = (None if part is None else part[chosen] for part in parts)
         return Faces(
-            self.boxes[chosen], self.probabilities[chosen], self.classes, scores, landmarks, low, self.detector
+            boxes=self.boxes[chosen],
+            probabilities=self.probabilities[chosen],
+            classes=self.classes,
+            detection_scores=None if self.detection_scores is None else self.detection_scores[chosen],
+            landmarks=None if self.landmarks is None else self.landmarks[chosen],
+            low=None if self.low is None else self.low[chosen],
+            detector=self.detector,
         )
 
     def __iter__(self) -> Iterator["Faces"]:
