@@ -20,8 +20,8 @@ frames of 596 x 336):
     peak memory, MB                          217.0               235.0               754.9
     install size, MB                         323.5               323.5               8,056
 
-The networks differ in size: fer's, at 64 x 64 and quantised, takes half as long for a face. fer leaves out faces below 50
-pixels, which is why its Haar is the faster one.
+The networks differ in size: fer's, at 64 x 64 and quantised, takes half as long for a face. fer leaves out faces below
+50 pixels, which is why its Haar is the faster one.
 """
 
 import argparse
