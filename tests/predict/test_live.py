@@ -77,6 +77,7 @@ def test_window(monkeypatch: pytest.MonkeyPatch, shot: Shot, key: int, visible: 
     """The OpenCV of the tests has no windows: what is called is looked at."""
     said: list[str] = []
     shown: list[tuple[int, ...]] = []
+    monkeypatch.setattr(cv2, "namedWindow", lambda name, flags: None)
     monkeypatch.setattr(cv2, "imshow", lambda name, picture: shown.append(picture.shape))
     monkeypatch.setattr(cv2, "setWindowTitle", lambda name, title: said.append(title))
     monkeypatch.setattr(cv2, "waitKey", lambda pause: key)

@@ -21,7 +21,7 @@ function row(label, probability) {
 
 function card(face, place) {
   const made = make("li");
-  made.append(make("h2", `${place + 1}. ${face.expression}`));
+  made.append(make("h2", `${place + 1}. ${face.expression}${face.quality === "low" ? " (too small or blurred)" : ""}`));
   for (const [label, probability] of Object.entries(face.probabilities)) made.append(row(label, probability));
   return made;
 }

@@ -80,6 +80,9 @@ class Lines:
 class Window:
     """A window of OpenCV's; q, Esc or its cross close it."""
 
+    def __init__(self) -> None:
+        cv2.namedWindow(WINDOW, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)  # without Qt's row of buttons
+
     def show(self, shot: Shot) -> bool:
         cv2.imshow(WINDOW, cv2.cvtColor(shot.picture, cv2.COLOR_RGB2BGR))
         cv2.setWindowTitle(WINDOW, f"{WINDOW}: {shot.rate:.1f} frames/s, {1000 * shot.latency:.0f} ms")
