@@ -28,7 +28,7 @@ def loaded(code: str, *arguments: str) -> str:
 
 
 def test_the_guard_sees_what_is_imported() -> None:
-    assert loaded("import sklearn") == "['sklearn', 'scipy']"
+    assert "'sklearn', 'scipy'" in loaded("import sklearn")  # and pandas, where it is installed
 
 
 @pytest.mark.parametrize(
