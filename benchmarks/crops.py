@@ -205,6 +205,9 @@ def hardships(session: Session, faces: Portraits, detectors: dict[str, Detector]
         def show(title: str, pictures: list[images.Pixels], detector: Detector = detector, cut: Cut = cut) -> None:
             again = faces._replace(pictures=pictures)
             looked = look(detector, pictures)
+            if not any(len(found.boxes) for found in looked):
+                print(f"| {title} | 0.0% | | | | | |", flush=True)
+                return
             result, fitted, _ = measure(session, again, looked, cut)
             boxes = np.stack([found.boxes[found.largest] for found in looked if len(found.boxes)])
             low = quality.low(boxes, fitted)
@@ -260,7 +263,7 @@ if __name__ == "__main__":
     else:
         opened = Session(arguments.model)
         chosen = portraits(arguments.legend, opened.info.labels)
-        found_by = {"haar": find("haar"), "yunet": find(arguments.yunet)}
+        found_by = {"yunet": find(arguments.yunet), "haar": find("haar")}
         print(
             f"{arguments.model}: {len(chosen.labels):,} portraits, {chosen.random.sum():,} of them of the random 1,500"
         )

@@ -10,7 +10,7 @@ from mien import Recognizer
 from mien.datasets.labels import FER2013, FERPLUS
 from mien.evaluate import Data, evaluate
 from mien.predict import Session
-from mien.predict.session import bundled, card
+from mien.predict.session import bundled, card, measured_crops
 from mien.recipes import RECIPES, from_dict
 
 LARGEST = {"default": 6e6, "small": 1e6}  # bytes
@@ -37,6 +37,7 @@ def test_it_was_trained_by_the_recipe_of_today(name: str) -> None:
     assert (info.labels, info.answers, info.recipe) == (FERPLUS, "distribution", recipe.name)
     assert info.heads["label"].labels == FER2013
     assert info.mean == pytest.approx(training["mean"])
+    assert info.crops == measured_crops()  # benchmarks/crops.py --take
 
 
 @pytest.mark.parametrize("name", bundled())

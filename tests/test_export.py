@@ -1,6 +1,7 @@
 """A model.onnx equals the network it came from, explains itself, and stands only if it does."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -13,7 +14,7 @@ from mien import images, recipes
 from mien.errors import InputError
 from mien.export import CALIBRATION, check, export, to_onnx
 from mien.models import create
-from mien.predict.session import Head, ModelInfo, Session
+from mien.predict.session import Head, ModelInfo, Session, measured_crops
 from mien.recipes import RECIPES, Recipe
 from mien.train.run import Run
 from tests import drawn
@@ -68,6 +69,7 @@ def test_every_recipe_exports_to_what_torch_computes(tmp_path: Path, name: str) 
         std=(0.25, 0.2, 0.3)[: recipe.channels],
         temperature=1.0,
         margin=0.1,
+        crops=measured_crops(),
         recipe=name,
         answers=recipe.targets,
         heads={head: Head(recipe.outputs[head]) for head in recipe.heads},
@@ -83,6 +85,12 @@ def test_every_recipe_exports_to_what_torch_computes(tmp_path: Path, name: str) 
     assert {file.name for file in (tmp_path / "run").iterdir()} == {"recipe.json", "best.safetensors", "model.onnx"}
 
 
+def test_a_margin_of_ones_own_holds_for_every_detector(tmp_path: Path) -> None:
+    finished(tmp_path / "run", replace(RECIPES["mien"], margin=0.3))
+    info = Session(export(tmp_path / "run")).info
+    assert [info.crop(name) for name in ("haar", "yunet")] == [images.Crop(0.3)] * 2
+
+
 def test_the_file_explains_itself(run: Path) -> None:
     model = onnx.load(run / "model.onnx")
     facts = json.loads({entry.key: entry.value for entry in model.metadata_props}["mien"])
@@ -93,6 +101,7 @@ def test_the_file_explains_itself(run: Path) -> None:
         "std": [0.25],
         "temperature": 1.0,
         "margin": 0.1,
+        "crops": {"haar": {"margin": 0.1, "level": False}, "yunet": {"margin": 0.05, "level": True}},
         "recipe": "mien",
         "answers": "label",
         "heads": {},

@@ -286,3 +286,41 @@ def test_scale(channels: int, colour: bool) -> None:
     pixels = images.to_channels(stack[0], channels).reshape(24, 32, channels)
     assert np.allclose(found[1].transpose(1, 2, 0), (pixels / 255 - mean) / std, atol=1e-6)
     assert images.scale(stack[:0], mean, std).shape == (0, channels, 24, 32)
+
+
+def pointed(slope: float) -> tuple[images.Pixels, np.ndarray[tuple[int, ...], np.dtype[np.float32]]]:
+    """A bright bar from (60, 100) to the right by 80 pixels, turned about its middle by `slope`, and its two ends."""
+    angle = np.radians(slope)
+    reach = 40 * np.array([np.cos(angle), np.sin(angle)])
+    ends = np.stack([100 - reach, 100 + reach])
+    picture = np.zeros((200, 200), np.uint8)
+    first, second = np.rint(ends).astype(int).tolist()
+    cv2.line(picture, first, second, 255, 9)
+    return picture, np.concatenate([ends, np.zeros((3, 2))]).astype(np.float32)
+
+
+@pytest.mark.parametrize("slope", [-150, -40, -10, 0, 25, 90, 170])
+def test_eyes_are_made_level(slope: float) -> None:
+    picture, points = pointed(slope)
+    found = images.Crop(0.1, level=True).cut(picture, (50, 50, 100, 100), points)
+    bright = np.argwhere(found > 127)
+    assert found.shape == (120, 120)
+    assert np.ptp(bright[:, 0]) <= 12  # a level bar: as high as its line is wide
+    assert np.ptp(bright[:, 1]) >= 78
+    assert bright.mean(axis=0).tolist() == pytest.approx([60, 60], abs=1.5)
+
+
+def test_crop_turns_only_where_it_can_and_shall() -> None:
+    picture, points = pointed(30)
+    plain = images.crop(picture, (50, 50, 100, 100), margin=0.1)
+    assert np.array_equal(images.Crop(0.1).cut(picture, (50, 50, 100, 100), points), plain)
+    assert np.array_equal(images.Crop(0.1, level=True).cut(picture, (50, 50, 100, 100)), plain)
+    with pytest.raises(InputError, match=r"margin -0\.5: expected more than -0\.5"):
+        images.Crop(-0.5)
+
+
+def test_a_turn_about_nothing_changes_nothing() -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
+    plain = images.crop(picture, (20, 10, 30, 40))
+    turned = images.crop(picture, (20, 10, 30, 40), slope=1e-9)
+    assert np.abs(plain.astype(int) - turned).max() <= 1

@@ -1,4 +1,4 @@
-"""Faces too small or too blurred are marked; others, dark ones too, are not."""
+"""Faces too small, too blurred or too dim are marked; others are not."""
 
 from pathlib import Path
 
@@ -32,11 +32,12 @@ def test_sharpness_falls_with_blur_whatever_the_size_of_the_crop(crop: images.Pi
     assert sharpness(np.stack([images.resize(one, 48) for one in blurred])).tolist() == found.tolist()
 
 
-def test_small_and_blurred_are_low(crop: images.Pixels) -> None:
-    boxes = np.array([[0, 0, SMALLEST, 5], [0, 0, SMALLEST - 1, SMALLEST - 1], [0, 0, 90, 90]], np.float32)
+def test_small_blurred_and_dim_are_low(crop: images.Pixels) -> None:
+    boxes = np.array([[0, 0, 90, 90]] * 4, np.float32)
+    boxes[:2, 2:] = [[SMALLEST, 5], [SMALLEST - 1, SMALLEST - 1]]
     soft = np.asarray(cv2.GaussianBlur(crop, (0, 0), 4), np.uint8)
-    found = low(boxes, np.stack([crop, crop, soft]))
-    assert found.tolist() == [False, True, True]
+    found = low(boxes, np.stack([crop, crop, soft, np.asarray(crop // 12, np.uint8)]))
+    assert found.tolist() == [False, True, True, True]
     assert low(boxes[:0], np.zeros((0, 48, 48, 3), np.uint8)).shape == (0,)
 
 

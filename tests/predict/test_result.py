@@ -1,6 +1,7 @@
 """Faces checks itself, is indexed like an array, and becomes plain dictionaries."""
 
 import json
+import sys
 from dataclasses import replace
 from typing import Any
 
@@ -10,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien import Faces
-from mien.errors import InputError
+from mien.errors import InputError, MissingExtra
+from mien.predict.rows import columns
 
 CLASSES = ("angry", "happy", "neutral")
 
@@ -106,3 +108,52 @@ def test_dictionaries_survive_json(n: int) -> None:
         assert list(row["probabilities"]) == list(CLASSES)
         assert np.allclose(list(row["probabilities"].values()), probabilities, atol=1e-6)
         assert row["confidence"] == row["probabilities"][row["expression"]]
+
+
+def seen(n: int = 3) -> Faces:
+    """Faces as YuNet gives them; every second one of low quality."""
+    return replace(
+        faces(n),
+        landmarks=np.arange(10 * n, dtype=np.float32).reshape(n, 5, 2),
+        low=np.arange(n) % 2 == 1,
+        detector="yunet",
+    )
+
+
+def test_parts_beside_the_boxes_are_checked_and_chosen() -> None:
+    chosen = seen()[[2, 1]]
+    assert chosen.landmarks is not None
+    assert chosen.landmarks[:, 0, 0].tolist() == [20, 10]
+    assert (chosen.quality, chosen.detector) == (("ok", "low"), "yunet")
+    assert faces(2).quality == ("ok", "ok")
+    with pytest.raises(InputError, match=r"landmarks: expected float32 \[3, 5, 2\], got float32 \[3, 2, 5\]"):
+        replace(seen(), landmarks=np.zeros((3, 2, 5), np.float32))
+    with pytest.raises(InputError, match=r"low: expected bool \[3\], got float64 \[3\]"):
+        replace(seen(), low=np.zeros(3))  # type: ignore[arg-type]
+
+
+def test_rows_have_the_columns_of_tables() -> None:
+    rows = seen().to_rows()
+    assert list(rows[0]) == columns(CLASSES, ())
+    assert rows[1] == {
+        **{"x": 1, "y": 2, "w": 3, "h": 4, "detection": 0.51, "expression": "happy", "confidence": 0.51},
+        **{"quality": "low", "p_angry": 0.245, "p_happy": 0.51, "p_neutral": 0.245, "detector": "yunet"},
+    }
+    assert replace(seen(), detection_scores=None).to_rows()[0]["detection"] is None
+
+
+def test_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = seen().to_frame()
+    assert frame.to_dict("records") == seen().to_rows()
+    assert list(faces(0).to_frame().columns) == columns(CLASSES, ())
+    monkeypatch.setitem(sys.modules, pandas.__name__, None)
+    with pytest.raises(MissingExtra, match=r"pip install 'mien\[table\]'"):
+        seen().to_frame()
+
+
+def test_draw_takes_what_recognition_takes() -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (700, 800, 3), dtype=np.uint8)
+    found = replace(faces(1), boxes=np.array([[300, 200, 200, 200]], np.float32))
+    assert np.array_equal(found.draw(picture), found.draw(picture[:, :, ::-1], bgr=True))
+    assert (found.draw(picture) != picture).any()

@@ -1,5 +1,6 @@
 """A model explains itself, or is refused in one line that names it."""
 
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -8,15 +9,32 @@ import numpy as np
 import pytest
 
 from mien.errors import InputError
+from mien.images import Crop
 from mien.predict import ModelInfo, Session, resolve
-from mien.predict.session import softmax
+from mien.predict.session import measured_crops, softmax
 
 
 def test_the_facts_survive_the_file() -> None:
     info = ModelInfo(
-        ("angry", "happy"), 40, (0.1, 0.2, 0.3), (1.0, 1.0, 2.0), temperature=1.5, margin=0.2, recipe="mien"
+        labels=("angry", "happy"),
+        size=40,
+        mean=(0.1, 0.2, 0.3),
+        std=(1.0, 1.0, 2.0),
+        temperature=1.5,
+        margin=0.2,
+        crops={"yunet": Crop(0.05, level=True)},
+        recipe="mien",
     )
     assert ModelInfo.from_json(info.to_json()) == info
+
+
+def test_crops_by_detector() -> None:
+    info = ModelInfo(("angry", "happy"), 48, (0.0,), (1.0,), margin=0.2, crops={"yunet": Crop(0.05, level=True)})
+    assert [info.crop(name) for name in ("yunet", "haar", "none")] == [Crop(0.05, level=True), Crop(0.2), Crop()]
+    old = json.loads(info.to_json())
+    del old["crops"]  # as files were written before there were any
+    assert ModelInfo.from_json(json.dumps(old)).crop("yunet") == Crop(0.2)
+    assert {"haar", "yunet"} <= measured_crops().keys()
 
 
 @pytest.mark.parametrize(
@@ -27,6 +45,7 @@ def test_the_facts_survive_the_file() -> None:
         "{}",
         '{"labels": ["a", "b"], "size": "x", "mean": [0], "std": [1]}',
         '{"labels": ["a"], "size": 9, "mean": [0], "std": [1]}',
+        '{"labels": ["a", "b"], "size": 9, "mean": [0], "std": [1], "crops": {"haar": {"margins": 1}}}',
     ],
 )
 def test_incomplete_facts_are_refused(text: str) -> None:

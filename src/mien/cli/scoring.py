@@ -21,7 +21,7 @@ def evaluate(
     merge: Literal["drop", "contempt-as-disgust", "contempt-as-neutral"] = "drop",
     holdout: float | None = None,
     head: Literal["label", "majority", "plurality", "distribution"] | None = None,
-    detector: Literal["haar"] | None = None,
+    detector: str | None = None,
     out: Path | None = None,
     json: bool = False,
 ) -> None:
@@ -48,7 +48,8 @@ def evaluate(
         merge: How contempt is folded where wanted; drop leaves out what one side lacks.
         holdout: The validation share where the dataset has no such split; that of the model's run by default.
         head: Which output of the model is scored, where it has several; the one that follows the targets by default.
-        detector: The data are photos: find the face in each first; a face not found counts as a wrong answer.
+        detector: The data are photos: find the face in each first, as predict does; a face not found counts as a wrong
+            answer.
         out: Where the scores and the report are written instead.
         json: Print one JSON object instead of tables; of both views, the mirrored one is under flip.
     """

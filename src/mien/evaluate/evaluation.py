@@ -160,8 +160,9 @@ def evaluate(
         session = Session(model, head=following(session.info, kind, targets))
     face = None
     if detector:
-        detector = name(find(detector)) if detector == "auto" else detector
-        face = LargestFace(detector, session.info.crop(name(find(detector))))
+        chosen = name(find(detector))
+        face = LargestFace(chosen if detector == "auto" else detector, session.info.crop(chosen))
+        detector = chosen
 
     beside, order = session.path.with_name("recipe.json"), classes
     if holdout is None and beside.is_file():

@@ -27,7 +27,7 @@ class Faces:
         detection_scores: float32 [n], how sure the detector was; None where it does not say.
         landmarks: float32 [n, 5, 2], x, y of the eye at the picture's left, that at its right, nose tip, mouth corners
             likewise; None where the detector does not say.
-        low: bool [n], too small or too blurred to be relied on (`mien.predict.quality`); None where nobody looked.
+        low: bool [n], too small, blurred or dim to be relied on (`mien.predict.quality`); None where nobody looked.
         detector: who found them.
 
     Raises:
@@ -91,7 +91,7 @@ class Faces:
 
     @property
     def quality(self) -> tuple[str, ...]:
-        """`low` for each face that is too small or too blurred to be relied on, `ok` for the others."""
+        """`low` for each face that is too small, blurred or dim to be relied on, `ok` for the others."""
         return tuple("low" if low else "ok" for low in ([False] * len(self) if self.low is None else self.low))
 
     def to_dicts(self) -> list[dict[str, Any]]:
