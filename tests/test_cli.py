@@ -9,7 +9,19 @@ import pytest
 from mien.cli import VERBS, main, overview
 from mien.predict.session import bundled, card
 
-EXPECTED = ["recipes", "data", "train", "resume", "evaluate", "compare", "models", "predict", "submit", "export"]
+EXPECTED = [
+    "recipes",
+    "data",
+    "train",
+    "resume",
+    "evaluate",
+    "compare",
+    "models",
+    "predict",
+    "live",
+    "submit",
+    "export",
+]
 
 
 def outcome(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:

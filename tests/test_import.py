@@ -36,14 +36,16 @@ def test_the_guard_sees_what_is_imported() -> None:
     [
         "import mien",
         "from mien import Faces, InputError, Recognizer, Samples",
-        "import mien.images, mien.datasets, mien.recipes, mien.evaluate, mien.predict.command, mien.predict.submission",
+        "from mien.compat import FER, DeepFace",
+        "import mien.images, mien.datasets, mien.recipes, mien.evaluate",
+        "import mien.predict.command, mien.predict.submission, mien.predict.live, mien.predict.page",
     ],
 )
 def test_import_is_light(code: str) -> None:
     assert loaded(code) == "[]"
 
 
-@pytest.mark.parametrize("verb", ["", "predict", "submit", "evaluate", "compare"])
+@pytest.mark.parametrize("verb", ["", "predict", "live", "submit", "evaluate", "compare"])
 def test_help_is_light(verb: str) -> None:
     assert loaded("from mien.cli import main; main()", *verb.split(), "--help") == "[]"
 

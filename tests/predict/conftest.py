@@ -1,9 +1,10 @@
 """Tiny models that explain themselves: what they say follows from the mean brightness of the crop."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from importlib.util import find_spec
 from pathlib import Path
 
+import cv2
 import numpy as np
 import onnx
 import pytest
@@ -89,3 +90,12 @@ def astronaut_file() -> Path:
 @pytest.fixture(scope="session")
 def astronaut(astronaut_file: Path) -> images.Pixels:
     return images.load(astronaut_file)
+
+
+def film(path: Path, levels: Iterable[int], *, rate: int = 25) -> Path:
+    """Write a video, 64 x 48, motion JPEG, of one evenly grey frame per level."""
+    writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), rate, (64, 48))
+    for level in levels:
+        writer.write(np.full((48, 64, 3), level, np.uint8))
+    writer.release()
+    return path

@@ -1,5 +1,8 @@
 """Recognizer: the same faces from any source, one by one, in batches and in threads."""
 
+import subprocess
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -143,6 +146,45 @@ def test_threads_share_one_recognizer(model: Path, astronaut: images.Pixels) -> 
         for one, other in zip(alone * 3, pool.map(recognize, pictures * 3), strict=True):
             assert np.array_equal(one.boxes, other.boxes)
             assert np.array_equal(one.probabilities, other.probabilities)
+
+
+def test_threads_share_one_yunet(model: Path, yunet_file: Path, astronaut: images.Pixels) -> None:
+    recognize = Recognizer(model, yunet_file, threads=1)
+    pictures = [astronaut, np.asarray(cv2.flip(astronaut, 1), np.uint8), astronaut[:300], astronaut[:, :400]]
+    alone = [recognize(picture) for picture in pictures]
+    assert [len(faces) for faces in alone] == [1, 1, 1, 1]
+    together = threading.Barrier(8)
+
+    def work(worker: int) -> list[Faces]:
+        together.wait(30)
+        return [recognize(picture) for picture in pictures[worker % 4 :] + pictures[: worker % 4]]
+
+    with ThreadPoolExecutor(8) as pool:
+        for worker, found in enumerate(pool.map(work, range(8))):
+            for one, other in zip(alone[worker % 4 :] + alone[: worker % 4], found, strict=True):
+                assert np.array_equal(one.boxes, other.boxes)
+                assert np.array_equal(one.probabilities, other.probabilities)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts the threads in /proc")
+def test_one_thread_is_one_thread(model: Path) -> None:
+    """With threads=1 neither onnxruntime nor OpenCV starts any."""
+    code = """if True:
+        import os, sys, cv2, numpy, onnxruntime
+        from mien import Recognizer
+        before = len(os.listdir("/proc/self/task"))
+        recognizer = Recognizer(sys.argv[1], "haar", threads=1)
+        recognizer(numpy.random.default_rng(0).integers(0, 256, (300, 400), numpy.uint8))
+        Recognizer(sys.argv[1], "none", threads=1)(numpy.zeros((50, 50), numpy.uint8))
+        print(len(os.listdir("/proc/self/task")) - before, cv2.getNumThreads())
+    """
+    done = subprocess.run([sys.executable, "-c", code, str(model)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["0", "1"]
+
+
+def test_less_than_one_thread(model: Path) -> None:
+    with pytest.raises(InputError, match="threads 0: expected at least 1"):
+        Recognizer(model, threads=0)
 
 
 def test_a_detector_of_ones_own_may_see_nothing(model: Path) -> None:

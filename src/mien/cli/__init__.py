@@ -7,7 +7,7 @@ import difflib
 import sys
 from typing import NoReturn
 
-from mien.cli import data, models, recognition, scoring, training
+from mien.cli import data, live, models, recognition, scoring, training
 from mien.cli.parse import Verb, first_process, run
 from mien.errors import InputError, MissingExtra
 
@@ -20,6 +20,7 @@ VERBS: dict[str, Verb] = {
     "compare": scoring.compare,
     "models": models.models,
     "predict": recognition.predict,
+    "live": live.live,
     "submit": recognition.submit,
     "export": training.export,
 }
@@ -49,7 +50,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         sys.exit(2)
     except KeyboardInterrupt as interrupt:
         if first_process():
-            print(f"mien: {interrupt or 'interrupted'}", file=sys.stderr)
+            print(f"mien: {str(interrupt) or 'interrupted'}", file=sys.stderr)
         sys.exit(130)
     except BrokenPipeError:  # the reader of our output has gone, as `| head` does
         sys.stderr.close()

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 
 from mien import images
@@ -21,15 +22,20 @@ class Recognizer:
         model: `default` (the bundled one), a run folder, or an .onnx file that mien exported.
         detector: `auto` (yunet where `mien models pull yunet` has fetched it, else haar), `yunet`, `haar`, `none` (each
             picture is one face crop), the .onnx file of a YuNet, or any callable that is a `Detector`.
-        threads: how many cores the network may use; None leaves it to onnxruntime (all of them).
+        threads: how many cores may be used; None leaves it to onnxruntime and OpenCV (all of them). OpenCV has one
+            number for the whole process, which this sets.
 
     Raises:
-        InputError: no such model or detector.
+        InputError: no such model or detector, or `threads` below 1.
     """
 
     def __init__(
         self, model: str | Path = "default", detector: str | Path | Detector = "auto", *, threads: int | None = None
     ) -> None:
+        if threads is not None:
+            if threads < 1:
+                raise InputError(f"threads {threads}: expected at least 1")
+            cv2.setNumThreads(threads)
         self.session = Session(model, threads=threads)
         self.detector = find(detector)
 

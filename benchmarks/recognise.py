@@ -1,0 +1,197 @@
+"""Recognition beside PyPI's fer 25.10.3, each in an environment of its own, on the same photos and the same clip.
+
+    OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/recognise.py --photos photos/ --video clip.mp4
+
+The first run makes both environments in mien's cache folder with uv (fer's takes 8 GB: it wants TensorFlow and torch);
+mien's is a plain install of this checkout, without extras. fer 25.10.3 does not run on what PyPI gives it today: it
+imports pkg_resources, which new setuptools lack, and reads the Haar cascade, which OpenCV 5 lacks; so both are held
+back here. FER(mtcnn=True) is left out: with TensorFlow 2.21 and torch 2.15 it aborts (LLVM registered twice).
+
+Last result, a rough one (Python 3.11, one core of an AMD EPYC that three other jobs shared, 2 repeats, 16 photos, 115
+frames of 596 x 336):
+
+    mean +- standard deviation         mien, yunet          mien, haar           fer, haar
+    import and open, s                  1.3 +- 0.1          1.6 +- 0.1         34.4 +- 0.7
+    ms per face, batch 1                2.5 +- 2.9          3.0 +- 3.6      0.970 +- 2.063
+    ms per face, batch 32               2.2 +- 0.1          2.6 +- 0.1          1.1 +- 0.1
+    photos/s                           11.7 +- 0.1          1.7 +- 0.0          2.0 +- 0.1
+    faces in the photos                       73.0                70.0                57.0
+    frames/s of the clip               20.9 +- 0.1          2.5 +- 0.1          5.1 +- 0.1
+    peak memory, MB                          217.0               235.0               754.9
+    install size, MB                         323.5               323.5               8,056
+
+The networks differ in size: fer's, at 64 x 64 and quantised, takes half as long for a face. fer leaves out faces below
+50 pixels, which is why its Haar is the faster one.
+"""
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+FER = ("fer==25.10.3", "setuptools<81", "opencv-contrib-python<5")
+ROOT = Path(__file__).parents[1]
+ALONE = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
+OPEN = {  # what a program imports and opens before its first face
+    "fer": "from fer.fer import FER; FER()",
+    "mien": "from mien import Recognizer; Recognizer(detector='haar', threads=1)",
+}
+ROWS = ("import and open, s", "ms per face, batch 1", "ms per face, batch 32", "photos/s", "faces in the photos")
+ROWS = (*ROWS, "frames/s of the clip", "peak memory, MB", "install size, MB")
+
+
+def environment(name: str, packages: Iterable[str]) -> Path:
+    """Return the Python of the environment, made or brought up to date with uv."""
+    from mien.datasets.cache import folder
+
+    place = folder() / "benchmarks" / name
+    beside = Path(sys.executable).with_name("uv")
+    uv = str(beside) if beside.exists() else shutil.which("uv")
+    if uv is None:
+        sys.exit("needs uv: pip install uv")
+    if not (place / "bin" / "python").exists():
+        subprocess.run([uv, "venv", "--quiet", "--python", sys.executable, place], check=True)
+    python = place / "bin" / "python"
+    fresh = ("--reinstall-package", "mien") if name == "mien" else ()
+    subprocess.run([uv, "pip", "install", "--quiet", "--python", python, *fresh, *packages], check=True)
+    return python
+
+
+def megabytes(python: Path) -> float:
+    """Return the size of all that is installed there."""
+    files = (file for file in python.parents[1].rglob("*") if file.is_file() and not file.is_symlink())
+    return sum(file.stat().st_size for file in files if "__pycache__" not in file.parts) / 1e6
+
+
+def opening(python: Path, side: str, repeats: int) -> list[float]:
+    """Return the seconds of fresh interpreters that import and open."""
+    took = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        subprocess.run([python, "-c", OPEN[side]], check=True, capture_output=True, env=ALONE)
+        took.append(time.perf_counter() - began)
+    return took
+
+
+def timed(work: Callable[[], object], repeats: int, amount: float = 1.0) -> list[float]:
+    """Return the seconds per `amount` of work, after one turn that does not count."""
+    work()
+    took = []
+    for _ in range(repeats):
+        began = time.perf_counter()
+        work()
+        took.append((time.perf_counter() - began) / amount)
+    return took
+
+
+def measure(side: str, detector: str, photos: list[str], video: str, repeats: int) -> dict[str, list[float]]:
+    """Measure one side; runs in its environment, in a process of its own."""
+    import resource
+
+    import cv2
+    import numpy as np
+
+    cv2.setNumThreads(1)
+    dice = np.random.default_rng(0)
+    if side == "fer":
+        import fer.fer
+
+        theirs = fer.fer.FER()
+
+        def score(crops: Any) -> object:
+            return theirs._classify_emotions((crops.astype("float32") / 255 - 0.5) * 2)
+
+        def look() -> int:
+            return sum(len(theirs.detect_emotions(cv2.imread(photo))) for photo in photos)
+
+        def watch() -> None:
+            clip = cv2.VideoCapture(video)
+            while (frame := clip.read())[0]:
+                theirs.detect_emotions(frame[1])
+
+        size = 64
+    else:
+        from mien import Recognizer
+
+        ours = Recognizer(detector=detector, threads=1)
+        score, size = ours.session.probabilities, ours.session.info.size
+
+        def look() -> int:
+            return sum(len(faces) for faces in ours.batch(photos))
+
+        def watch() -> None:
+            for _ in ours.video(video):
+                pass
+
+        if not hasattr(ours, "video"):  # the merger removes these lines
+
+            def watch() -> None:
+                clip = cv2.VideoCapture(video)
+                while (frame := clip.read())[0]:
+                    ours(frame[1], bgr=True)
+
+    clip = cv2.VideoCapture(video)
+    frames = 0
+    while clip.grab():
+        frames += 1
+    one, many = (dice.integers(0, 256, (n, size, size), np.uint8) for n in (1, 32))
+    found = {
+        "ms per face, batch 1": [1000 * value for value in timed(lambda: score(one), 20 * repeats)],
+        "ms per face, batch 32": [1000 * value for value in timed(lambda: score(many), 5 * repeats, 32)],
+        "photos/s": [1 / value for value in timed(look, repeats, len(photos))],
+        "faces in the photos": [float(look())],
+        "frames/s of the clip": [1 / value for value in timed(watch, repeats, frames)],
+    }
+    return found | {"peak memory, MB": [resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024 / 1e6]}
+
+
+def main() -> None:
+    shared = Path(os.environ.get("MIEN_SHARED", ROOT.parent / "shared"))
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--photos", type=Path, default=shared / "photos")
+    parser.add_argument("--video", type=Path, default=shared / "videos" / "fer_test.mp4")
+    parser.add_argument("--yunet", help="its .onnx file, where `mien models pull yunet` has not fetched it")
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--side", nargs=2, help=argparse.SUPPRESS)  # what to measure in this environment
+    given = parser.parse_args()
+    if not given.photos.is_dir() or not given.video.is_file():
+        print(f"{given.photos} or {given.video}: not there; name them with --photos and --video. Left out.")
+        return
+    photos = sorted(str(path) for path in given.photos.iterdir())
+    if given.side:
+        print(json.dumps(measure(*given.side, photos, str(given.video), given.repeats)))
+        return
+    pythons = {"mien": environment("mien", [str(ROOT)]), "fer": environment("fer", FER)}
+    columns: dict[str, dict[str, list[float]]] = {}
+    for title, side, detector in (
+        ("mien, yunet", "mien", given.yunet or "yunet"),
+        ("mien, haar", "mien", "haar"),
+        ("fer, haar", "fer", "haar"),
+    ):
+        command = [pythons[side], __file__, "--photos", given.photos, "--video", given.video, "--side", side, detector]
+        done = subprocess.run(
+            [*command, "--repeats", str(given.repeats)], stdout=subprocess.PIPE, check=True, text=True
+        )
+        columns[title] = json.loads(done.stdout.splitlines()[-1])
+        columns[title]["import and open, s"] = opening(pythons[side], side, given.repeats)
+        columns[title]["install size, MB"] = [megabytes(pythons[side])]
+    print(f"{'mean +- standard deviation':<26}" + "".join(f"{title:>20}" for title in columns))
+    for row in ROWS:
+        print(f"{row:<26}" + "".join(f"{text(found[row]):>20}" for found in columns.values()))
+
+
+def text(values: list[float]) -> str:
+    mean = statistics.fmean(values)
+    digits = 3 if mean < 1 else 1 if mean < 1000 else 0
+    return f"{mean:,.{digits}f}" + (f" +- {statistics.stdev(values):,.{digits}f}" if len(values) > 1 else "")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,39 @@
+"""The verb `live`."""
+
+
+def live(
+    *,
+    source: str = "0",
+    model: str = "default",
+    detector: str = "auto",
+    headless: bool = False,
+    port: int | None = None,
+    threads: int | None = None,
+) -> None:
+    """Recognise the faces that a camera sees, as they come.
+
+    The newest frame is always next: what comes while one is worked on is passed over. A camera that is lost is tried
+    again until it is back; a file is played at its own speed, once.
+
+    Opens a window where OpenCV has one (q closes it). The OpenCV in the package has none: then a page on 127.0.0.1
+    shows the picture to a browser on this machine, and its address is printed. Ctrl-C ends.
+
+    Examples:
+        $ mien live
+        $ mien live --source 1 --port 8080
+        $ mien live --source rtsp://user:password@camera.local/stream
+        $ mien live --source clip.mp4 --headless > faces.jsonl
+
+    Args:
+        source: A device's number, the address of a stream (rtsp://, http://), or a video file.
+        model: default (the bundled model), a run folder, or an .onnx file.
+        detector: auto (yunet where `mien models pull yunet` has fetched it, else haar), yunet, haar, the .onnx file of
+            a YuNet, or none, which takes each frame as one face crop.
+        headless: Show nothing, print one JSON object per frame: time (of arrival, seconds since 1970), frame, latency
+            (seconds from arrival to answer), detector, faces.
+        port: Show the page, and there; without it a free port where there can be no window.
+        threads: How many cores to use; all of them unless said.
+    """
+    from mien.predict.live import live
+
+    live(source, model=model, detector=detector, headless=headless, port=port, threads=threads)

@@ -1,0 +1,241 @@
+"""mien in the shapes of `fer` 25.10.3 and `deepface` 0.0.103, so that a program switches by one import.
+
+    from mien.compat import FER          # was: from fer.fer import FER
+    from mien.compat import DeepFace     # was: from deepface import DeepFace
+
+Pictures are what both take: a path, a data URL, or an array as cv2.imread gives it (blue, green, red); nothing is
+downloaded, so an address is refused. Both know seven expressions. Where the model knows `contempt` too, it is left out
+and the seven others are divided by their sum: they say how the face looks, given that it is not contempt. An expression
+that the model does not know is 0.
+"""
+
+import base64
+import binascii
+import copy
+import warnings
+from collections.abc import Sequence
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien import images
+from mien.errors import InputError
+from mien.predict import Detections, Detector, Faces, Recognizer
+
+EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # as both spell and order them
+DETECTOR = "auto"
+BACKENDS = frozenset({"opencv", "retinaface", "mtcnn", "fastmtcnn", "ssd", "dlib", "mediapipe", "centerface"})
+
+
+class FER:
+    """`fer.fer.FER`: faces with the probabilities of seven expressions, rounded to two digits.
+
+    Where it differs: faces come larger ones first, a box is a list of four ints (as fer's README shows; fer 25.10.3
+    returns an array), grey arrays are taken, and what cannot be read raises InputError, a ValueError.
+
+    Args:
+        cascade_file, tfserving, use_tflite, scale_factor, min_neighbors, offsets: settings of what mien does otherwise;
+            taken so that calls need not change, and warned of where they are not fer's own.
+        mtcnn: as there, faces of any size; without it those smaller than `min_face_size` are left out.
+        min_face_size: pixels of a face's shorter side.
+        model: as `Recognizer` takes it.
+        detector: likewise.
+
+    Raises:
+        InputError: no such model or detector, or `min_face_size` below 1.
+    """
+
+    def __init__(
+        self,
+        cascade_file: str | None = None,
+        mtcnn: bool = False,
+        tfserving: bool = False,
+        use_tflite: bool = True,
+        scale_factor: float = 1.1,
+        min_face_size: int = 50,
+        min_neighbors: int = 5,
+        offsets: Sequence[int] = (10, 10),
+        *,
+        model: str | Path = "default",
+        detector: str | Path | Detector = DETECTOR,
+    ) -> None:
+        if min_face_size < 1:
+            raise InputError(f"min_face_size {min_face_size}: at least 1")
+        given = (cascade_file, tfserving, use_tflite, scale_factor, min_neighbors, tuple(offsets))
+        if given != (None, False, True, 1.1, 5, (10, 10)):
+            warnings.warn(
+                "mien.compat.FER: of fer's settings only mtcnn and min_face_size have an effect", stacklevel=2
+            )
+        self._smallest = 1 if mtcnn else min_face_size
+        self._recognizer = Recognizer(model, detector)
+
+    def find_faces(self, img: Any, bgr: bool = True) -> list[list[int]]:
+        """Return the boxes of the faces, x, y, width, height."""
+        return [face["box"] for face in self._large(self._recognizer(_picture(img), bgr=bgr)).to_dicts()]
+
+    def detect_emotions(self, img: Any, face_rectangles: Sequence[Sequence[int]] | None = None) -> list[dict[str, Any]]:
+        """Return `{"box": [x, y, width, height], "emotions": {"angry": 0.02, ...}}` per face; [] where there is none.
+
+        With `face_rectangles` no faces are looked for: these are scored, all of them, in their order.
+        """
+        if face_rectangles is None:
+            faces = self._large(self._recognizer(_picture(img), bgr=True))
+        else:
+            boxes = np.asarray(face_rectangles, np.float32).reshape(-1, 4)
+            given = copy.copy(self._recognizer)  # the same open model
+            given.detector = _Given(boxes)
+            faces = given(_picture(img), bgr=True)
+        return [
+            {
+                "box": face["box"],
+                "emotions": {name: round(value, 2) for name, value in zip(EXPRESSIONS, row, strict=True)},
+            }
+            for face, row in zip(faces.to_dicts(), seven(faces).tolist(), strict=True)
+        ]
+
+    def batch_detect_emotions(self, imgs: Sequence[Any]) -> list[list[dict[str, Any]]]:
+        """Return `detect_emotions` of each picture."""
+        return [self.detect_emotions(img) for img in imgs]
+
+    def top_emotion(self, img: Any) -> tuple[str, float] | tuple[None, None]:
+        """Return the likeliest expression of the first face and its probability; (None, None) where there is none."""
+        faces = self.detect_emotions(img)
+        if not faces:
+            return None, None
+        emotions = faces[0]["emotions"]
+        top = max(emotions, key=emotions.__getitem__)
+        return top, emotions[top]
+
+    def _large(self, faces: Faces) -> Faces:
+        return faces[faces.boxes[:, 2:].min(axis=1, initial=np.inf) >= self._smallest]
+
+
+class _Given:
+    """Finds the boxes it was given."""
+
+    name = "haar"  # who calls fer with boxes has them from a cascade as a rule; they are cut as such
+
+    def __init__(self, boxes: NDArray[np.float32]) -> None:
+        self.boxes = boxes
+
+    def __call__(self, image: images.Pixels, /) -> Detections:
+        return Detections(self.boxes)
+
+
+class DeepFace:
+    """`deepface.DeepFace`, of which mien has `analyze` with the action `emotion`."""
+
+    @staticmethod
+    def analyze(
+        img_path: Any,
+        actions: str | Sequence[str] = ("emotion",),
+        enforce_detection: bool = True,
+        detector_backend: str = "opencv",
+        align: bool = True,
+        expand_percentage: int = 0,
+        silent: bool = False,
+        anti_spoofing: bool = False,
+    ) -> list[Any]:
+        """Return a dictionary per face, as deepface does; for a list or an array [n, h, w, 3] such a list per picture.
+
+        Its keys: `emotion` (seven expressions in per cent), `dominant_emotion`, `region` (x, y, w, h, and the person's
+        left_eye and right_eye, (x, y) or None where the detector does not say) and `face_confidence` (the detector's
+        score in 0..1; 1.0 where it gives none, 0.0 where no face was found).
+
+        Args:
+            img_path: the picture, or several; a file opened in binary mode too.
+            actions: `emotion`; mien does not guess age, gender or race.
+            enforce_detection: raise where no face is found; otherwise the whole picture is taken as one.
+            detector_backend: `skip` takes each picture as one face crop; a detector of mien's is taken by its name;
+                the other names of deepface all mean mien's own.
+            align, expand_percentage, silent: no effect; mien crops as its model was trained, and prints nothing.
+            anti_spoofing: refused, as mien cannot tell a photo of a face from a face.
+
+        Raises:
+            InputError: no face; another action, detector or picture than these. It is a ValueError, as deepface's are.
+        """
+        if isinstance(img_path, list) or (isinstance(img_path, np.ndarray) and img_path.ndim == 4):
+            rest = (actions, enforce_detection, detector_backend, align, expand_percentage, silent, anti_spoofing)
+            return [DeepFace.analyze(picture, *rest) for picture in img_path]
+        wanted = [actions] if isinstance(actions, str) else list(actions)
+        if wanted != ["emotion"]:
+            raise InputError(f'actions {wanted}: mien answers actions=["emotion"] alone')
+        if anti_spoofing:
+            raise InputError("anti_spoofing: mien cannot tell a photo of a face from a face")
+        image = images.load(_picture(img_path), bgr=True)
+        faces = _recognizer(_detector(detector_backend))(image)
+        confidences: list[float] = [0.0] if detector_backend == "skip" else _confidences(faces)
+        if not len(faces):
+            if enforce_detection:
+                name = img_path if isinstance(img_path, str | Path) else "the picture"
+                raise InputError(
+                    f"Face could not be detected in {name}; enforce_detection=False takes all of it as one"
+                )
+            faces, confidences = _recognizer("none")(image), [0.0]
+        height, width = image.shape[:2]
+        return [
+            {
+                "emotion": dict(zip(EXPRESSIONS, row, strict=True)),
+                "dominant_emotion": EXPRESSIONS[int(np.argmax(row))],
+                "region": _region(face, width, height),
+                "face_confidence": confidence,
+            }
+            for face, row, confidence in zip(faces, (100 * seven(faces)).tolist(), confidences, strict=True)
+        ]
+
+
+def seven(faces: Faces) -> NDArray[np.float64]:
+    """Return float64 [n, 7], the probabilities over `EXPRESSIONS`, each row summing to 1.
+
+    Raises:
+        InputError: the model knows none of the seven.
+    """
+    if not set(faces.classes) & set(EXPRESSIONS):
+        raise InputError(f"the model answers {', '.join(faces.classes)}; expected some of {', '.join(EXPRESSIONS)}")
+    rows = np.zeros((len(faces), len(EXPRESSIONS)))
+    for place, name in enumerate(EXPRESSIONS):
+        if name in faces.classes:
+            rows[:, place] = faces.probabilities[:, faces.classes.index(name)]
+    rows += np.finfo(np.float64).tiny  # a face that is contempt and nothing else is any of the seven
+    return np.asarray(rows / rows.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
+def _picture(source: Any) -> Any:
+    """Return what `mien.images.load` takes for what fer and deepface take."""
+    if isinstance(source, str) and source.startswith(("http://", "https://")):
+        raise InputError(f"{source}: mien downloads nothing; save the picture first")
+    if isinstance(source, str) and source.startswith("data:image/"):
+        try:
+            return base64.b64decode(source.partition(",")[2], validate=True)
+        except binascii.Error as error:
+            raise InputError(f"{source[:30]}...: no base64 after the comma ({error})") from None
+    return source.read() if hasattr(source, "read") else source
+
+
+def _detector(backend: str) -> str:
+    if backend == "skip":
+        return "none"
+    return DETECTOR if backend in BACKENDS or backend.startswith("yolov") else backend
+
+
+@cache
+def _recognizer(detector: str) -> Recognizer:
+    return Recognizer(detector=detector)
+
+
+def _confidences(faces: Faces) -> list[float]:
+    scores = np.ones(len(faces)) if faces.detection_scores is None else faces.detection_scores
+    return [round(float(score), 2) for score in scores]
+
+
+def _region(face: Faces, width: int, height: int) -> dict[str, Any]:
+    """Return the box of one face as deepface says it, which ends a pixel before the picture does, and its eyes."""
+    box = face.to_dicts()[0]["box"]
+    x, y = max(0, box[0]), max(0, box[1])
+    w, h = min(width - x - 1, box[2]), min(height - y - 1, box[3])
+    points = [] if face.landmarks is None else face.landmarks[0].astype(int).tolist()
+    right, left = [(x, y) if 0 <= x < width and 0 <= y < height else None for x, y in points[:2]] or [None, None]
+    return {"x": x, "y": y, "w": w, "h": h, "left_eye": left, "right_eye": right}
