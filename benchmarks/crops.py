@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/crops.py --legend facial_expressions/ --yunet yunet.onnx
 
-Of muxspace/facial_expressions' training part (by person): 1,500 at random for the accuracy, and all of the rare classes
-for the balanced accuracy. Prints the tables that stand in LOG.md. --take puts the choice of src/mien/assets/crops.json,
+Of muxspace/facial_expressions' persons that the bundled models did not learn: 1,500 at random for the accuracy, and all
+of the rare classes for the balanced accuracy. Prints the tables that stand in LOG.md. --take puts the choice of src/mien/assets/crops.json,
 edited by hand after reading them, into the bundled models. --only crops takes two minutes on one core.
 """
 
@@ -42,13 +42,14 @@ class Result(NamedTuple):
 
 
 def portraits(root: Path, known: tuple[str, ...]) -> Portraits:
-    samples = datasets.read(root, "train", classes="legend")
-    labels = np.array(samples.classes)[samples.hard]
+    parts = [datasets.read(root, split, classes="legend") for split in ("validation", "test")]
+    labels = np.concatenate([np.array(samples.classes)[samples.hard] for samples in parts])
+    ids = np.concatenate([samples.ids for samples in parts])
     chosen = np.random.default_rng(0).choice(len(labels), 1500, replace=False)
     rare = np.flatnonzero(np.isin(labels, list(set(known) - {"neutral", "happy"})))
     used = np.unique(np.concatenate([chosen, rare]))
     used = used[np.isin(labels[used], known)]
-    pictures = [images.load(root / "images" / name) for name in samples.ids[used].tolist()]
+    pictures = [images.load(root / "images" / name) for name in ids[used].tolist()]
     return Portraits(pictures, labels[used], np.isin(used, chosen))
 
 
