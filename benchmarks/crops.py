@@ -3,8 +3,8 @@
     OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/crops.py --legend facial_expressions/ --yunet yunet.onnx
 
 Of muxspace/facial_expressions' persons that the bundled models did not learn: 1,500 at random for the accuracy, and all
-of the rare classes for the balanced accuracy. Prints the tables that stand in LOG.md. --take puts the choice of src/mien/assets/crops.json,
-edited by hand after reading them, into the bundled models. --only crops takes two minutes on one core.
+of the rare classes for the balanced accuracy. Prints the tables that stand in LOG.md. --take puts the choice of
+src/mien/assets/crops.json, edited by hand after reading them, into the bundled models. --only crops takes two minutes.
 """
 
 import argparse
