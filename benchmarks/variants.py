@@ -24,6 +24,7 @@ PLACES = ("path", "photos", "teachers", "command")  # of this machine
 def install(name: str, run: Path) -> None:
     """Copy a run's model and its circumstances, less the paths, into the package."""
     shutil.copy(run / "model.onnx", ASSETS / f"{name}.onnx")
+    shutil.copy(run / "best.safetensors", ASSETS / f"{name}.safetensors")  # for --start and --teachers
     training = json.loads((run / "recipe.json").read_text())
     training["data"] = {key: value for key, value in training["data"].items() if key not in PLACES}
     training = {key: value for key, value in training.items() if key not in PLACES}

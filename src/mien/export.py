@@ -42,7 +42,7 @@ def export(run: Path, *, out: Path | None = None) -> Path:
     facts = json.loads((run / "recipe.json").read_text(encoding="utf-8"))
     if not {"mean", "std"} <= facts.keys():
         raise InputError(f"{run / 'recipe.json'}: a recipe, not that of a run; train it first")
-    model = network(run, recipe)
+    model = network(run / "best.safetensors", recipe)
     fitted = run / CALIBRATION
     temperatures = json.loads(fitted.read_text(encoding="utf-8")) if fitted.is_file() else {}
     info = ModelInfo(
@@ -64,11 +64,11 @@ def export(run: Path, *, out: Path | None = None) -> Path:
     return out
 
 
-def network(run: Path, recipe: Recipe) -> nn.Module:
-    """Return a run's network with its best weights. InputError where it has none yet, or damaged ones."""
-    weights = run / "best.safetensors"
+def network(weights: Path, recipe: Recipe) -> nn.Module:
+    """Return the recipe's network with weights of a run. InputError where there are none yet, or damaged ones."""
     if not weights.is_file():
-        raise InputError(f"{run}: no best.safetensors; the run has not finished an epoch (mien resume {run})")
+        run = weights.parent
+        raise InputError(f"{run}: no {weights.name}; the run has not finished an epoch (mien resume {run})")
     model = create(recipe.model, classes=recipe.width, channels=recipe.channels, size=recipe.size)
     try:
         model.load_state_dict(load_file(weights))

@@ -12,6 +12,7 @@ from mien.datasets import Samples
 from mien.datasets.labels import ALPHABETICAL, FER2013, THREE
 from mien.errors import InputError
 from mien.models import create
+from mien.predict.session import ASSETS
 from mien.recipes import Recipe
 from mien.train import prepare, train
 from mien.train.gather import Part, gather
@@ -74,3 +75,10 @@ def test_a_run_sets_out_from_anothers_weights(tmp_path: Path) -> None:
     assert torch.equal(other.state_dict()[last], fresh)  # the outputs begin anew
     with pytest.raises(InputError, match="first: has weights of mien with channels 1, not of resnet9 with 3"):
         prepare.set_out(other, first, Recipe(model="resnet9", channels=3))
+
+
+def test_a_run_sets_out_from_a_bundled_model() -> None:
+    model = create("mien", classes=3)
+    prepare.set_out(model, Path("default"), Recipe(classes=THREE))
+    stored = load_file(ASSETS / "default.safetensors")
+    assert all(torch.equal(value, stored[key]) for key, value in model.state_dict().items() if len(value.shape) == 4)

@@ -63,7 +63,7 @@ def train(
         $ mien train efficientnet-b0 --data face-expression-recognition-dataset/ --no-pretrained
         $ mien train mien-votes --data fer2013/ --photos facial_expressions/
         $ mien train runs/three/recipe.json --data three-class/ --seed 1
-        $ mien train mien --data mine/ --start runs/mien --lr 0.01 --epochs 10
+        $ mien train mien --data mine/ --start default --lr 0.01 --epochs 10
         $ mien train mien --data arrays/ --classes alphabetical
         $ torchrun --nproc-per-node 2 -m mien train mien --data fer2013/ --out runs/two
 
@@ -72,8 +72,8 @@ def train(
         out: A new folder for the run; runs/RECIPE-TIME by default.
         kind: The dataset's kind, where it shall not be found automatically.
         photos: Further datasets, of whole photos (legend, folder), whose faces are found and joined to the data.
-        teachers: Finished runs with the same outputs, for a recipe that distils.
-        start: A finished run of the same network, to set out from its weights.
+        teachers: Finished runs (or default) with the same outputs, for a recipe that distils.
+        start: A finished run of the same network, or default, to set out from its weights.
         device: auto, cpu, cuda, cuda:N or mps.
         threads: How many cores to use on the CPU; all by default.
         named: Whether --classes was given.

@@ -33,7 +33,7 @@ from mien.train.curves import draw_curves
 from mien.train.gather import Part, gather
 from mien.train.objective import Objective
 from mien.train.progress import EpochBar
-from mien.train.run import Run
+from mien.train.run import Run, located
 
 SAVE_SECONDS = 60.0  # how much work a kill -9 may cost
 SYNC_SECONDS = 0.5  # how often the host looks at the device: bar, non-finite loss, Ctrl-C, checkpoint
@@ -91,8 +91,8 @@ def train(
                     for split, part in parts.items()
                 },
             },
-            "teachers": [str(path.resolve()) for path in teachers],
-            "start": str(start.resolve()) if start else None,
+            "teachers": [located(path) for path in teachers],
+            "start": located(start) if start else None,
             "mean": mean,
             "std": std,
             **prepare.cost(recipe),

@@ -8,13 +8,12 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mien import recipes
 from mien.errors import InputError
-from mien.export import network
 from mien.models import create
 from mien.recipes import Recipe
 from mien.train import distributed
 from mien.train.gather import Part
+from mien.train.run import finished
 
 
 def device(name: str) -> torch.device:
@@ -67,14 +66,12 @@ def set_out(model: nn.Module, start: Path, recipe: Recipe) -> None:
     Raises:
         InputError: no run, no weights, or those of another network.
     """
-    source = recipes.from_json(start / "recipe.json")
+    source, _, trained = finished(start)
     if (source.model, source.channels) != (recipe.model, recipe.channels):
         raise InputError(
             f"{start}: has weights of {source.model} with channels {source.channels}, not of {recipe.model} with "
             f"{recipe.channels}; start from a run of the same network"
         )
     wanted = model.state_dict()
-    found = {
-        key: value for key, value in network(start, source).state_dict().items() if value.shape == wanted[key].shape
-    }
+    found = {key: value for key, value in trained.state_dict().items() if value.shape == wanted[key].shape}
     model.load_state_dict({**wanted, **found})

@@ -14,6 +14,8 @@ from torch import nn
 
 from mien import recipes
 from mien.errors import InputError
+from mien.export import network
+from mien.predict.session import ASSETS, bundled, card
 
 
 def write(path: Path, content: bytes) -> None:
@@ -121,3 +123,22 @@ class Run:
             raise InputError(
                 f"{path}: cannot be read ({reason}); delete it to start the run from its beginning"
             ) from None
+
+
+def located(path: Path) -> str:
+    """Return what names a finished run from anywhere: a bundled model's name, or the folder's whole path."""
+    return str(path) if str(path) in bundled() else str(path.resolve())
+
+
+def finished(path: Path) -> tuple[recipes.Recipe, dict[str, Any], nn.Module]:
+    """Return recipe, circumstances and network, with its best weights, of a finished run or a bundled model's name.
+
+    Raises:
+        InputError: no run, or no weights in it.
+    """
+    if str(path) in bundled():
+        facts = card(str(path))["training"]
+        recipe = recipes.from_dict(facts["recipe"])
+        return recipe, facts, network(ASSETS / f"{path}.safetensors", recipe)
+    run = Run.open(path)
+    return run.recipe, run.description, network(path / "best.safetensors", run.recipe)

@@ -7,13 +7,11 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from mien import recipes
 from mien.augment import shrink
 from mien.batches import normalise
 from mien.errors import InputError
-from mien.export import network
 from mien.recipes import Recipe
-from mien.train.run import Run
+from mien.train.run import finished
 
 
 class Teacher:
@@ -24,15 +22,13 @@ class Teacher:
     """
 
     def __init__(self, path: Path, student: Recipe, device: torch.device) -> None:
-        self.recipe = recipes.from_json(path / "recipe.json")
-        facts = Run.open(path).description
+        self.recipe, facts, model = finished(path)
         self.mean, self.std = facts["mean"], facts["std"]
         if self.recipe.outputs != student.outputs:
             raise InputError(
                 f"{path}: answers {json.dumps(self.recipe.outputs)}, not {json.dumps(student.outputs)}; "
                 "a teacher needs its student's outputs"
             )
-        model = network(path, self.recipe)
         self.model: nn.Module = model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
 
     @torch.no_grad()
