@@ -133,7 +133,7 @@ def test_calibration_travels_along(run: Path, tmp_path: Path) -> None:
 def votes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with two outputs, on small pictures."""
     path = tmp_path_factory.mktemp("runs") / "votes"
-    finished(path, replace(RECIPES["mien-votes"], size=16))
+    finished(path, replace(RECIPES["mien-votes"], size=16, early=0))
     export(path)
     return path
 
@@ -159,7 +159,7 @@ def test_each_output_stands_in_the_file_by_name_with_its_own_temperature(votes: 
 
 
 def test_a_further_output_that_computes_something_else_is_not_let_through(votes: Path) -> None:
-    model = network(votes, Run(votes).recipe).eval()
+    model = network(votes / "best.safetensors", Run(votes).recipe).eval()
     check(model, votes / "model.onnx")
     with torch.no_grad():
         model[-1].bias[8:] += 0.5  # type: ignore[index]

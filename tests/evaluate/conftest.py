@@ -118,6 +118,7 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         there = not (image == 128).all()
         return Detections(np.array([[24, 24, 48, 48], [0, 0, 8, 8]], np.float32)[: 2 * there])
 
+    detect.name = "haar"  # type: ignore[attr-defined]
     monkeypatch.setitem(DETECTORS, "haar", lambda: detect)
     for name, places in {"angry": [0, 0, 3, -1, -1], "happy": [3, 3, -1], "sad": [-1]}.items():
         (tmp_path / "photos" / name).mkdir(parents=True)

@@ -217,7 +217,10 @@ def test_the_largest_face_is_cut_out_with_its_margin(monkeypatch: pytest.MonkeyP
 
 
 def test_a_finder_says_how_it_finds_for_the_cache() -> None:
-    assert repr(LargestFace("haar", images.Crop(0.1))) == "LargestFace(detector='haar', margin=0.1)"
+    assert (
+        repr(LargestFace("haar", images.Crop(0.1)))
+        == "LargestFace(detector='haar', crop=Crop(margin=0.1, level=False))"
+    )
     assert (
         LargestFace("haar", images.Crop(0.1))
         == LargestFace("haar", images.Crop(0.1))
