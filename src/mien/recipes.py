@@ -341,8 +341,8 @@ _publish(
     About(
         source="ours: the network of `mien` with two outputs, the FER+ votes (its answer) and FER2013's labels",
         dataset="ferplus, with --photos of legend",
-        cost="30 epochs of 49 and 20 of 125 seconds on one CPU core",
-        expected="not measured yet",
+        cost="30 epochs of 49 and 20 of 115 seconds on one CPU core",
+        expected="0.6765 on PublicTest, 0.868 on its FER+ majority, single view, n = 3,589 and 3,199, 1 seed",
     ),
 )
 
@@ -369,8 +369,8 @@ _publish(
     About(
         source="ours: the bundled variant `small`, taught by the default model's run",
         dataset="ferplus, with --photos of legend",
-        cost="not measured yet",
-        expected="not measured yet",
+        cost="20 epochs in 37 minutes on one CPU core, shared",
+        expected="0.6395 on PublicTest, 0.843 on its FER+ majority, single view, n = 3,589 and 3,199, 1 seed",
     ),
 )
 _publish(
@@ -387,8 +387,8 @@ _publish(
     About(
         source="ours: `mien` on a schedule of minutes; benchmarks/speedrun.py times it",
         dataset="fer2013",
-        cost="not measured yet",
-        expected="not measured yet",
+        cost="8 epochs of 40 to 110 seconds on one CPU core, shared",
+        expected="0.5924 on PublicTest, single view, n = 3,589, 1 seed",
     ),
 )
 
