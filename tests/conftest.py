@@ -1,6 +1,7 @@
 """What all tests share: a cache of their own, drawn faces, and the real data where this machine has it."""
 
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -11,6 +12,8 @@ import pytest
 
 from mien.datasets import Samples
 from tests import drawn
+
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell that starts us in the background has it ignored
 
 UNPACK = Path(__file__).parents[2] / "shared" / "data" / "unpack"
 
