@@ -352,7 +352,7 @@ _publish(
         source="ours: a second cycle for a finished run of mien-votes, named with --start; the bundled `default`",
         dataset="ferplus, with --photos of legend",
         cost="34 epochs of 2 minutes on one CPU core",
-        expected="not measured yet",
+        expected="0.6896 on PublicTest, 0.869 on its FER+ majority, single view, n = 3,589 and 3,199, 1 seed",
     ),
 )
 _publish(
