@@ -56,9 +56,10 @@ def evaluate(
     from json import dumps
 
     from mien.evaluate import TRAINED_ON, evaluate, save, tables
+    from mien.predict.session import bundled
 
     views: tuple[Literal["none", "flip"], ...] = ("none", "flip") if tta == "both" else (tta,)
-    run = Path(model) if model != "default" and Path(model).is_dir() else None
+    run = Path(model) if model not in bundled() and Path(model).is_dir() else None
     folder = out or run
     found = [
         evaluate(
