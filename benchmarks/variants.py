@@ -2,8 +2,8 @@
 
     OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/variants.py --fer2013 fer2013/ --legend facial_expressions/
 
-With --install NAME=RUN a run's model.onnx becomes the bundled model NAME first. The figures go into the cards,
-src/mien/assets/NAME.json, which `mien models list` shows; the table of README comes out on stdout.
+With --install RUN a run's model.onnx becomes `default` first, and the same in 8 bits `small`. The figures go into the
+cards, src/mien/assets/NAME.json, which `mien models list` shows; the table of README comes out on stdout.
 """
 
 import argparse
@@ -14,22 +14,42 @@ import shutil
 from pathlib import Path
 from typing import Any
 
+import onnxruntime
+
+from mien.datasets import read
 from mien.evaluate import Evaluation, evaluate
 from mien.predict.latency import latency
-from mien.predict.session import ASSETS, bundled, card
+from mien.predict.session import ASSETS, Session, bundled, card
+from mien.quantize import quantize
 
 PLACES = ("path", "photos", "teachers", "command")  # of this machine
 
 
-def install(name: str, run: Path) -> None:
-    """Copy a run's model and its circumstances, less the paths, into the package."""
-    shutil.copy(run / "model.onnx", ASSETS / f"{name}.onnx")
-    shutil.copy(run / "best.safetensors", ASSETS / f"{name}.safetensors")  # for --start and --teachers
+def install(run: Path, pictures: Path) -> None:
+    """Copy a run's model and its circumstances, less the paths, into the package; write it in 8 bits as `small`."""
+    shutil.copy(run / "model.onnx", ASSETS / "default.onnx")
+    shutil.copy(run / "best.safetensors", ASSETS / "default.safetensors")  # for --start and --teachers
     training = json.loads((run / "recipe.json").read_text())
     training["data"] = {key: value for key, value in training["data"].items() if key not in PLACES}
     training = {key: value for key, value in training.items() if key not in PLACES}
     cost = {key: training.pop(key) for key in ("parameters", "macs") if key in training}
-    (ASSETS / f"{name}.json").write_text(json.dumps({**cost, "training": training}, indent=1) + "\n")
+    (ASSETS / "default.json").write_text(json.dumps({**cost, "training": training}, indent=1) + "\n")
+    shrink(pictures)
+
+
+def shrink(pictures: Path) -> None:
+    """Write `small`: `default` in 8 bits."""
+    faces = read(pictures, "train", size=Session().info.size)
+    found = quantize("default", faces.images, ASSETS / "small.onnx")
+    made = {
+        "of": hashlib.sha256(bundled()["default"].read_bytes()).hexdigest(),
+        "pictures": found.n,
+        "agreement": found.agreement,
+        "onnxruntime": onnxruntime.__version__,
+    }
+    facts = card("default")
+    kept = {key: facts[key] for key in ("parameters", "macs", "training")}
+    (ASSETS / "small.json").write_text(json.dumps({**kept, "quantized": made}, indent=1) + "\n")
 
 
 def figures(found: Evaluation) -> dict[str, Any]:
@@ -49,14 +69,16 @@ def main() -> None:
     root = os.environ.get("MIEN_REAL_DATA", ".data")
     parser.add_argument("--fer2013", type=Path, default=Path(root, "fer2013"))
     parser.add_argument("--legend", type=Path, default=Path(root, "facial_expressions"))
-    parser.add_argument("--install", nargs="*", default=[], metavar="NAME=RUN")
+    parser.add_argument("--install", type=Path, metavar="RUN")
+    parser.add_argument("--shrink", action="store_true", help="write small anew")
     arguments = parser.parse_args()
     if missing := [place for place in (arguments.fer2013, arguments.legend) if not place.exists()]:
         print(f"{missing[0]}: no such data; name it with --fer2013 or --legend. Left out.")
         return
-    for pair in arguments.install:
-        name, _, run = pair.partition("=")
-        install(name, Path(run))
+    if arguments.install:
+        install(arguments.install, arguments.fer2013)
+    elif arguments.shrink:
+        shrink(arguments.fer2013)
     for name, path in bundled().items():
         content = path.read_bytes()
         facts = {**card(name), "sha256": hashlib.sha256(content).hexdigest(), "bytes": len(content)}

@@ -40,6 +40,12 @@ def test_it_was_trained_by_the_recipe_of_today(name: str) -> None:
     assert info.crops == measured_crops()  # benchmarks/crops.py --take
 
 
+def test_small_is_default_in_8_bits() -> None:
+    assert card("small")["quantized"]["of"] == card("default")["sha256"]
+    assert card("small")["training"] == card("default")["training"]
+    assert Session("small").info == Session("default").info
+
+
 @pytest.mark.parametrize("name", bundled())
 def test_it_sees_a_real_smile(name: str) -> None:
     home = find_spec("skimage")

@@ -30,7 +30,6 @@ SIZES = {  # of the file, in MB, at most
     "mien-votes": 2.8,
     "mien-polish": 2.8,
     "mien-distilled": 2.8,
-    "mien-small": 1.0,
     "mien-large": 45.0,
     "mien-sprint": 2.8,
 }

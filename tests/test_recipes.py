@@ -51,7 +51,6 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "mien-votes": {"classes": FERPLUS, "model": "mien", "targets": "distribution", "heads": ("label",)},
     "mien-polish": {"model": "mien", "targets": "distribution", "heads": ("label",), "early": 0},
     "mien-distilled": {"model": "mien", "targets": "distribution", "heads": ("label",), "distill": 0.5},
-    "mien-small": {"model": "mien-small", "targets": "distribution", "heads": ("label",), "distill": 0.5},
     "mien-large": {"model": "mien-large", "targets": "distribution", "heads": ("label",)},
     "mien-sprint": {"classes": FER2013, "model": "mien", "distinct": True},
 }

@@ -132,7 +132,7 @@ def test_what_cannot_teach_is_refused_and_leaves_the_folder_free(
     finished(tmp_path / "votes", tiny("mien-votes", classes=FERPLUS, early=0))
     finished(tmp_path / "unfinished", plain)
     (tmp_path / "unfinished" / "best.safetensors").unlink()
-    for recipe, names, message in (
+    for recipe, places, message in (
         (taught, [], "recipe mien: learns from teachers; name finished runs with --teachers"),
         (plain, ["teacher"], "recipe mien: learns nothing from teachers; set --distill above 0, or leave out --teach"),
         (
@@ -143,9 +143,16 @@ def test_what_cannot_teach_is_refused_and_leaves_the_folder_free(
         (taught, ["teacher", "votes"], "votes: answers .*; a teacher needs its student's outputs"),
         (taught, ["unfinished"], r"unfinished: no best\.safetensors; the run has not finished an epoch"),
         (taught, ["gone"], "gone"),
+        (taught, [Path("small")], "small: its weights are those of default in 8 bits, which do not learn"),
     ):
         with pytest.raises(InputError, match=message) as caught:
-            train(recipe, fer2013, tmp_path / "out", teachers=[tmp_path / name for name in names], device="cpu")
+            train(
+                recipe,
+                fer2013,
+                tmp_path / "out",
+                teachers=[place if isinstance(place, Path) else tmp_path / place for place in places],
+                device="cpu",
+            )
         assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
     assert load([], plain, CPU) == []

@@ -1,5 +1,6 @@
 """The verbs that make models: `recipes`, `train`, `resume`, `export`."""
 
+import sys
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -119,21 +120,39 @@ def resume(run: Positional[Path], *, device: str = "auto", threads: int | None =
         print(path)
 
 
-def export(run: Positional[Path], *, out: Path | None = None) -> None:
+def export(run: Positional[Path], *, out: Path | None = None, int8: Path | None = None) -> None:
     """Write a run's best weights as a model.onnx that explains itself.
+
+    With --int8 what is exported already is written once more in 8 bits: a quarter of the bytes, and two to three times
+    as fast on CPUs with VNNI or dot-product instructions. How many answers stay the same is said.
 
     Examples:
         $ mien export runs/mien-20260131-120000
         $ mien export runs/mien-20260131-120000 --out faces.onnx
+        $ mien export runs/mien-20260131-120000 --int8 fer2013/
+        $ mien export default --int8 fer2013/ --out small.onnx
 
     Args:
-        run: The run's folder.
-        out: Where to; model.onnx in the run's folder by default.
+        run: The run's folder; for --int8 also a name of mien models list, or an .onnx file.
+        out: Where to; model.onnx in the run's folder by default, with --int8 model.int8.onnx.
+        int8: A dataset of face crops like those trained on; 2,048 of its training pictures set the ranges.
     """
     _training(None)
-    from mien.export import export as export_run
+    if int8 is None:
+        from mien.export import export as export_run
 
-    print(export_run(run, out=out))
+        print(export_run(run, out=out))
+        return
+    from mien import datasets
+    from mien.predict.session import Session, bundled, resolve
+    from mien.quantize import quantize
+
+    info = Session(run).info
+    faces = datasets.read(int8, "train", size=info.size, channels=len(info.mean), order=info.labels)
+    beside = Path(f"{run}.onnx") if str(run) in bundled() else resolve(run)
+    found = quantize(run, faces.images, out or beside.with_suffix(".int8.onnx"))
+    print(f"the likeliest class is the same for {found.agreement:.1%} of {found.n:,} pictures", file=sys.stderr)
+    print(found.path)
 
 
 def _now() -> str:

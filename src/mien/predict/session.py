@@ -169,7 +169,7 @@ class Session:
             raise InputError(f"{self.path}: has {len(outputs)} outputs, its metadata names {1 + len(whole.heads)}")
         output = outputs[0 if self.info is whole else 1 + list(whole.heads).index(self.info.answers)]
         self._output = output.name
-        self._input = self._session.get_inputs()[0].name
+        self.input = self._session.get_inputs()[0].name
         self._agree(self._session.get_inputs()[0], [len(self.info.mean), self.info.size, self.info.size])
         self._agree(output, [len(self.info.labels)])
 
@@ -184,7 +184,7 @@ class Session:
         size = self.info.size
         if crops.shape[1:3] != (size, size):
             crops = np.stack([images.resize(crop, size) for crop in crops])
-        outputs = self._session.run([self._output], {self._input: images.scale(crops, self.info.mean, self.info.std)})
+        outputs = self._session.run([self._output], {self.input: images.scale(crops, self.info.mean, self.info.std)})
         return np.asarray(outputs[0], dtype=np.float32)
 
     def batches(self, crops: images.Pixels, *, tta: Tta = "none", batch: int = 128) -> Iterator[NDArray[np.float32]]:

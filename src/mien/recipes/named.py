@@ -163,15 +163,6 @@ _publish(
     ),
 )
 _publish(
-    replace(RECIPES["mien-distilled"], name="mien-small", model="mien-small", epochs=20),
-    About(
-        source="ours: the bundled variant `small`, taught by the default model's run",
-        dataset="ferplus, with --photos of legend",
-        cost="20 epochs in 37 minutes on one CPU core, shared",
-        expected="0.6395 on PublicTest, 0.843 on its FER+ majority, single view, n = 3,589 and 3,199, 1 seed",
-    ),
-)
-_publish(
     replace(RECIPES["mien-votes"], name="mien-large", model="mien-large", early=0.0, cutmix=0.5, epochs=60),
     About(
         source="ours: the variant `large`, a ResNet-18 (He et al. 2016) at the full size of the faces; a teacher",
