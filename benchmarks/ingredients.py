@@ -25,22 +25,22 @@ BASE = ["mien-votes", "--model", "mien-small", "--epochs", "8", "--early", "0.75
 PLAIN = ["--rotate", "0", "--zoom", "0", "--shift", "0", "--contrast", "0", "--erase", "0"]
 CHANGES: dict[str, list[str]] = {
     "base": [],
-    "votes alone": ["--heads"],
     "labels alone": ["--targets", "label", "--classes", "fer2013", "--heads"],
+    "votes alone": ["--heads"],
     "majority for votes": ["--targets", "majority"],
     "no augmentation": ["--flip", "0", *PLAIN],
     "flip alone": PLAIN,
-    "no erasing": ["--erase", "0"],
     "no averaging (EMA)": ["--ema", "0"],
     "no label smoothing": ["--label-smoothing", "0"],
     "mixup 0.2": ["--mixup", "0.2"],
     "cutmix 0.5": ["--cutmix", "0.5"],
     "48 x 48 throughout": ["--early", "0"],
-    "48 x 48, the same time": ["--early", "0", "--epochs", "5"],
     "taught by default": ["--distill", "0.5", "--teachers", "default"],
-    "duplicates kept": ["--no-distinct"],
-    "16 epochs": ["--epochs", "16"],
     "wider and deeper (mien)": ["--model", "mien"],
+    "16 epochs": ["--epochs", "16"],
+    "no erasing": ["--erase", "0"],
+    "48 x 48, the same time": ["--early", "0", "--epochs", "5"],
+    "duplicates kept": ["--no-distinct"],
 }
 SCORES = ("label", "majority")
 

@@ -1,5 +1,7 @@
 """Mean and standard deviation are those of the training part; a device is checked before anything is written."""
 
+import json
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +19,8 @@ from mien.recipes import Recipe
 from mien.train import prepare, train
 from mien.train.gather import Part, gather
 from tests import drawn
+
+Tiny = Callable[..., Recipe]
 
 
 def part(samples: Samples) -> Part:
@@ -82,3 +86,28 @@ def test_a_run_sets_out_from_a_bundled_model() -> None:
     prepare.set_out(model, Path("default"), Recipe(classes=THREE))
     stored = load_file(ASSETS / "default.safetensors")
     assert all(torch.equal(value, stored[key]) for key, value in model.state_dict().items() if len(value.shape) == 4)
+
+
+def test_16_bits_where_they_are_the_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, depthwise = create("mien-small", classes=7), create("timm/efficientnet_b0", classes=7, channels=3)
+    cpu, gpu, apple = (torch.device(name) for name in ("cpu", "cuda", "mps"))
+    for able, expected in ((True, "bfloat16"), (False, "float32")):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda able=able: {"avx512_bf16": able}, raising=False)
+        assert prepare.precision(Recipe(), plain, cpu) == expected
+        assert prepare.precision(Recipe(), depthwise, cpu) == "float32"
+        assert prepare.precision(Recipe(), depthwise, gpu) == "bfloat16"
+        assert prepare.precision(Recipe(), plain, apple) == "float32"
+        assert prepare.precision(Recipe(precision="float32"), plain, gpu) == "float32"
+        assert prepare.precision(Recipe(precision="bfloat16"), depthwise, cpu) == "bfloat16"
+    monkeypatch.delattr(torch.cpu, "get_capabilities")  # before torch 2.10
+    assert prepare.precision(Recipe(), plain, cpu) == "float32"
+
+
+def test_a_run_computes_and_records_the_precision_asked_for(tiny: Tiny, fer2013: Path, tmp_path: Path) -> None:
+    weights = {}
+    for precision in ("float32", "bfloat16"):
+        run = train(tiny("mien", precision=precision, max_steps=2), fer2013, tmp_path / precision, device="cpu")
+        assert json.loads((run / "recipe.json").read_text())["precision"] == precision
+        weights[precision] = load_file(run / "best.safetensors")
+    assert all(value.dtype == torch.float32 for value in weights["bfloat16"].values() if value.is_floating_point())
+    assert not all(torch.equal(value, weights["bfloat16"][key]) for key, value in weights["float32"].items())

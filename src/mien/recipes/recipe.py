@@ -121,6 +121,9 @@ class Recipe:
     """Which epoch's weights are kept: best by validation loss or accuracy, or simply the last."""
     calibrate: bool = False
     """Fit the temperature of each output on the validation part when done."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """bfloat16 computes convolutions and products in 16 bits. auto: on GPUs, and on CPUs with instructions for it, but
+    not for networks with depthwise convolutions there, which it slows."""
     seed: int = 0
     """Decides initial weights, order and augmentation."""
 

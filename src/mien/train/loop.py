@@ -110,7 +110,7 @@ def train(
         }
         loop = Loop(run, recipe, parts, mean, std, place, teachers, start)
         if loop.leads:
-            run.describe(description)
+            run.describe(description | {"precision": loop.precision})
         return loop.fit()
 
 
@@ -178,6 +178,7 @@ class Loop:
         if start and state is None:
             prepare.set_out(model, start, recipe)
         model = model.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.precision = prepare.precision(recipe, model, device)
         self.model: nn.Module = distributed.synchronise_norms(model, device)
         self.total = recipe.epochs * self.training.steps
         if recipe.max_steps:
@@ -223,7 +224,7 @@ class Loop:
         recipe, cost = self.recipe, prepare.cost(self.recipe)
         lines = [
             f"{recipe.name or 'recipe'}: {recipe.model}, {cost['parameters']:,} parameters, "
-            f"{cost['macs'] / 1e6:,.1f} million multiply-adds a picture, {prepare.device_name(self.device)}"
+            f"{cost['macs'] / 1e6:,.1f} million multiply-adds a picture, {self.precision} on {prepare.device_name(self.device)}"
             + (
                 f", {distributed.WORLD} processes"
                 if distributed.WORLD > 1
@@ -286,7 +287,7 @@ class Loop:
 
     def _step(self, images: Tensor, targets: Tensor, seed: int) -> None:
         torch.manual_seed(seed)  # for dropout
-        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.device.type == "cuda"):
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
             logits = self.forward(images).float()
             answers = [teacher(self._plain(images)) for teacher in self.teachers]
         loss = self.objective.loss(logits, targets, smoothing=True)

@@ -49,6 +49,18 @@ def scaling(recipe: Recipe, part: Part) -> tuple[list[float], list[float]]:
     return means, [max(spread, 1e-3) for spread in spreads]
 
 
+def precision(recipe: Recipe, model: nn.Module, device: torch.device) -> str:
+    """Return in what convolutions and products are computed, float32 or bfloat16, as `Recipe.precision` wants it."""
+    if recipe.precision != "auto":
+        return recipe.precision
+    if device.type == "cpu":
+        able = getattr(torch.cpu, "get_capabilities", dict)().get("avx512_bf16", False)
+        fast = able and all(layer.groups == 1 for layer in model.modules() if isinstance(layer, nn.Conv2d))
+    else:
+        fast = device.type == "cuda"
+    return "bfloat16" if fast else "float32"
+
+
 def cost(recipe: Recipe) -> dict[str, int]:
     """Return the network's learnt `parameters`, and the `macs` (multiply-adds) of one picture, without making it."""
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
