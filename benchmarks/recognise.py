@@ -130,13 +130,6 @@ def measure(side: str, detector: str, photos: list[str], video: str, repeats: in
             for _ in ours.video(video):
                 pass
 
-        if not hasattr(ours, "video"):  # the merger removes these lines
-
-            def watch() -> None:
-                clip = cv2.VideoCapture(video)
-                while (frame := clip.read())[0]:
-                    ours(frame[1], bgr=True)
-
     clip = cv2.VideoCapture(video)
     frames = 0
     while clip.grab():

@@ -224,7 +224,8 @@ class Loop:
         recipe, cost = self.recipe, prepare.cost(self.recipe)
         lines = [
             f"{recipe.name or 'recipe'}: {recipe.model}, {cost['parameters']:,} parameters, "
-            f"{cost['macs'] / 1e6:,.1f} million multiply-adds a picture, {self.precision} on {prepare.device_name(self.device)}"
+            f"{cost['macs'] / 1e6:,.1f} million multiply-adds a picture, "
+            f"{self.precision} on {prepare.device_name(self.device)}"
             + (
                 f", {distributed.WORLD} processes"
                 if distributed.WORLD > 1
