@@ -39,27 +39,13 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
-def stems(videos: Mapping[Path, Path], folder: Path) -> dict[Path, Path]:
-    """Return what the names of each video's files begin with: its place below `folder`, numbered where names clash."""
-    chosen: dict[Path, Path] = {}
-    taken: set[str] = set()
-    for video, place in videos.items():
-        stem, number = folder / place.with_suffix(""), 1
-        while str(stem).casefold() in taken:
-            number += 1
-            stem = folder / place.with_name(f"{place.stem}-{number}")
-        taken.add(str(stem).casefold())
-        chosen[video] = stem
-    return chosen
-
-
 def recognize_videos(recognizer: Recognizer, targets: Mapping[Path, Path], job: Job) -> tuple[int, int]:
     """Write the table, the episodes, the timeline and, if asked, the annotated copy of each video.
 
     What cannot be read is told in a line on stderr, and the next one is taken.
 
     Args:
-        targets: video -> what the names of its files begin with (`stems`).
+        targets: video -> what the names of its files begin with (`files.targets`).
 
     Returns:
         How many videos were damaged, could not be read or have no face, and of how many of those no picture was read.

@@ -16,7 +16,7 @@ import cv2
 from rich.console import Console
 
 from mien.errors import InputError
-from mien.predict.clips import Job, is_video, recognize_videos, stems
+from mien.predict.clips import Job, is_video, recognize_videos
 from mien.predict.files import Photo, gather, printable, recognize, targets
 from mien.predict.gallery import Gallery
 from mien.predict.photo import Recognizer
@@ -78,7 +78,7 @@ def predict_files(
         cv2.setNumThreads(cores)
         job = replace(outputs.videos or Job(), resume=outputs.resume, threads=cores)
         recognizer = Recognizer(model, detector, threads=cores)
-        found = recognize_videos(recognizer, stems(videos, outputs.out), job)
+        found = recognize_videos(recognizer, targets(videos, outputs.out, ""), job)
         missed, unread, read = missed + found[0], unread + found[1], read + len(videos)
     return 2 if read and unread == read else int(bool(missed))
 
@@ -95,7 +95,7 @@ def _fits(outputs: Outputs, photos: bool, videos: bool) -> None:
 
 def _photos(files: dict[Path, Path], outputs: Outputs, model: str, detector: str, cores: int) -> tuple[int, int, int]:
     """Recognise photos; return how many have no face, how many of those could not be read, and how many there were."""
-    copies = targets(files, outputs.out) if outputs.out else None
+    copies = targets(files, outputs.out, ".jpg") if outputs.out else None
     workers = min(cores, len(files))  # several photos at a time; the cores that are left work on each
     cv2.setNumThreads(cores // workers)
     recognizer = Recognizer(model, detector, threads=cores // workers)
