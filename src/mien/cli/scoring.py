@@ -63,20 +63,11 @@ def evaluate(
     folder = out or run
     found = [
         evaluate(
-            model,
-            data,
-            split,
-            tta=view,
-            kind=kind,
-            targets=targets,
-            classes=classes,
-            merge=merge,
-            holdout=holdout,
-            head=head,
-            detector=detector,
+            model, data, split, tta=view, kind=kind, targets=targets, classes=classes, merge=merge,
+            holdout=holdout, head=head, detector=detector,
         )
         for view in views
-    ]
+    ]  # fmt: skip
     if found[0].data.trained_on:
         print(f"warning: {data}, {found[0].data.split}: {TRAINED_ON}", file=sys.stderr)
     written = save(found, folder, metrics=run / "metrics.jsonl" if run else None) if folder else []

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import platform
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -21,6 +20,7 @@ from mien.evaluate.scores import EndToEnd, Scores, end_to_end, score
 from mien.predict import LargestFace, ModelInfo, Session
 from mien.predict.detect import find, name
 from mien.predict.session import ASSETS, Tta
+from mien.progress import COUNT, bar
 
 PRINT = (48, 1)  # the size and channels data is fingerprinted at, so that the model's own do not enter
 TRAINED_ON = "the model was trained on these very pictures; the figures say nothing about others"
@@ -297,12 +297,8 @@ def _select(samples: Samples, alignment: Alignment, merge: str) -> tuple[Samples
 
 
 def _answers(session: Session, samples: Samples, tta: Tta) -> NDArray[np.float32]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     blocks = []
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+    with bar(COUNT) as progress:
         task = progress.add_task(f"scoring, {VIEWS[tta]}", total=len(samples))
         for block in session.batches(samples.images, tta=tta):
             blocks.append(block)

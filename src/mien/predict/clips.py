@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from mien.errors import InputError
 from mien.predict import episodes, film, timeline
@@ -12,9 +12,7 @@ from mien.predict.clip import follow, from_rows, to_rows
 from mien.predict.photo import Recognizer
 from mien.predict.rows import FRAME, Writer, columns
 from mien.predict.video import SUFFIXES, Video
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
+from mien.progress import bar
 
 Format = Literal["csv", "jsonl", "parquet"]
 
@@ -77,9 +75,11 @@ def recognize_videos(recognizer: Recognizer, targets: Mapping[Path, Path], job: 
 
 def _recognize(recognizer: Recognizer, video: Video, stem: Path, job: Job) -> episodes.Found:
     """Write all the files of one video; return what was found."""
+    from rich.progress import TaskProgressColumn
+
     labels = recognizer.session.info.labels
     table = _beside(stem, f".{job.form}")
-    with Writer(table, columns(labels, FRAME), resume=job.resume) as rows, _progress() as progress:
+    with Writer(table, columns(labels, FRAME), resume=job.resume) as rows, bar(TaskProgressColumn()) as progress:
         task = progress.add_task(video.path.name, total=video.duration)
         for found in follow(recognizer, video, earlier=from_rows(rows.rows(), labels)):
             rows.write(to_rows(found))
@@ -109,13 +109,3 @@ def _recognize(recognizer: Recognizer, video: Video, stem: Path, job: Job) -> ep
 
 def _beside(stem: Path, suffix: str) -> Path:
     return stem.with_name(stem.name + suffix)
-
-
-def _progress() -> "Progress":
-    """Return a progress bar on stderr, in seconds of the video; silent where stderr is no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    shown = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    return Progress(*shown, console=console, disable=not sys.stderr.isatty(), transient=True, redirect_stdout=False)

@@ -4,10 +4,10 @@ import sys
 from typing import Any
 
 import torch
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.progress import TimeElapsedColumn
 
 from mien.batches import Batches
+from mien.progress import COUNT, bar
 from mien.recipes import Recipe
 from mien.train import distributed, prepare
 
@@ -40,17 +40,7 @@ class EpochBar:
     def __init__(self, epoch: int, epochs: int, steps: int, *, visible: bool) -> None:
         self.title = f"epoch {epoch + 1}/{epochs}"
         self.visible = visible
-        self.progress = Progress(
-            TextColumn(self.title),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[figures]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=Console(file=sys.stderr),
-            transient=True,
-            disable=not (visible and sys.stderr.isatty()),
-        )
+        self.progress = bar(COUNT, "{task.fields[figures]}", TimeElapsedColumn(), quiet=not visible)
         self.task = self.progress.add_task(self.title, total=steps, figures="")
 
     def __enter__(self) -> "EpochBar":
