@@ -8,7 +8,7 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import torch
 from torch import Tensor, nn
@@ -206,11 +206,13 @@ class Loop:
         # the step after a finite loss may break the weights
         weights = float(nn.utils.get_total_norm(self.model.parameters(), math.inf))
         if not (math.isfinite(loss) and math.isfinite(weights)):
-            raise self._diverged("loss", max(int(self.bad_step), 0) or self.step)
+            self._diverged("loss", max(int(self.bad_step), 0) or self.step)
         return loss / n, right / max(count, 1)
 
-    def _diverged(self, what: str, step: int) -> InputError:
-        return InputError(
+    def _diverged(self, what: str, step: int) -> NoReturn:
+        if self.leads:
+            self.run.discard()
+        raise InputError(
             f"{self.run.path}: the {what} is no longer a number at step {step}; train anew with a lower --lr "
             f"(now {self.recipe.lr:g}) or with --clip-value 0.1"
             + ". The last checkpoint is from before"
@@ -236,7 +238,7 @@ class Loop:
             sums += self._count(self.objective.loss(logits, targets, smoothing=False), logits, targets)
         loss, n, *hits = distributed.total(sums).tolist()
         if not math.isfinite(loss):
-            raise self._diverged("validation loss", self.step)
+            self._diverged("validation loss", self.step)
         accuracies = [right / max(count, 1) for right, count in zip(hits[::2], hits[1::2], strict=True)]
         further = zip(self.recipe.heads, accuracies[1:], strict=True)
         return {"val_loss": loss / n, "val_accuracy": accuracies[0]} | {
