@@ -99,6 +99,8 @@ class Evaluation:
     """[n, k], row for row with `samples`."""
     end_to_end: EndToEnd | None = None
     """The scores over all photos, where faces were looked for; `scores` are of those found."""
+    head: str | None = None
+    """The output that was asked for; None: the one that follows the targets. `model.head` is what was scored."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the scores and their circumstances as plain objects."""
@@ -190,7 +192,7 @@ def evaluate(
         problems=len(samples.problems),
         trained_on=_is_training(learnt, samples, session.info.labels),
     )
-    return measure(session, samples, facts, tta=tta, merge=merge, detector=detector)
+    return measure(session, samples, facts, tta=tta, merge=merge, head=head, detector=detector)
 
 
 def following(info: ModelInfo, kind: str, targets: str) -> str:
@@ -228,6 +230,7 @@ def measure(
     *,
     tta: Tta = "none",
     merge: str = "drop",
+    head: str | None = None,
     detector: str | None = None,
 ) -> Evaluation:
     """Score an open model on samples already read; `data` says what they are. Errors as `evaluate` has them."""
@@ -257,6 +260,7 @@ def measure(
         dropped=dropped,
         samples=scored,
         probabilities=probabilities,
+        head=head,
     )
 
 
