@@ -141,11 +141,31 @@ def test_photos_are_scored_end_to_end(mien: Mien, make_model: MakeModel, photos:
     assert err.count("wrote") == 2
     report = (run / "report.html").read_text()
     assert "haar finds a face in 55.6 % of 9 photos" in report
-    facts = json.loads((run / "evaluation-all-none.json").read_text())
+    facts = json.loads((run / "evaluation-all-none-haar.json").read_text())
     assert facts["end_to_end"]["n"] == 9
     assert facts["n"] == 5
     _, out, _ = mien("evaluate", run, "--data", photos, "--split", "all", "--detector", "haar", "--json")
     assert json.loads(out) == facts
+    mien("evaluate", run, "--data", photos, "--split", "all")
+    assert {path.name for path in run.glob("*.json")} == {"evaluation-all-none.json", "evaluation-all-none-haar.json"}
+    for more, n in ([], 9), (["--detector", "haar"], 5):
+        assert json.loads(mien("compare", run, "--split", "all", "--json", *more)[1])[0]["n"] == n
+
+
+def test_each_output_keeps_its_evaluation(mien: Mien, make_model: MakeModel, fer2013_csv: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    make_model(run / "model.onnx", labels=FERPLUS, answers="distribution", heads={"label": FER2013})
+    asked: dict[str, list[str]] = {"": [], "-distribution": ["--head", "distribution"]}
+    for more in asked.values():
+        mien("evaluate", run, "--data", fer2013_csv, *more)
+    assert {path.name for path in run.glob("*.json")} == {f"evaluation-validation-none{name}.json" for name in asked}
+    accuracies = [json.loads(mien("compare", run, "--json", *more)[1])[0]["accuracy"] for more in asked.values()]
+    assert accuracies[0] == pytest.approx(14 / 21)
+    assert accuracies[1] < 0.5
+    code, _, err = mien("compare", run, "--head", "label", "--detector", "haar")
+    command = f"mien evaluate {run} --data PATH --split validation --head label --detector haar"
+    assert code == 2
+    assert err == f"mien: {run}: no evaluation of validation, single view, label, haar; make one with: {command}\n"
 
 
 def test_an_output_is_chosen_by_name(mien: Mien, make_model: MakeModel, fer2013_csv: Path) -> None:

@@ -11,7 +11,6 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mien.predict.clips import stems
 from mien.predict.video import Video
 from tests.predict.conftest import FER
 from tests.predict.drawn_video import scene, write
@@ -182,8 +181,3 @@ def test_interrupted_and_resumed_it_is_the_same(model: Path, long: Path, how: si
     assert sorted(path.name for path in table.parent.iterdir()) == sorted(f"clip.{name}" for name in FILES)
     for name in FILES:
         assert (table.parent / f"clip.{name}").read_bytes() == (long / "whole" / f"clip.{name}").read_bytes()
-
-
-def test_names_that_clash_are_numbered() -> None:
-    videos = {Path("a/clip.mp4"): Path("clip.mp4"), Path("b/Clip.mov"): Path("Clip.mov"), Path("c.mp4"): Path("c.mp4")}
-    assert [str(stem) for stem in stems(videos, Path("out")).values()] == ["out/clip", "out/Clip-2", "out/c"]

@@ -55,18 +55,23 @@ def test_a_missing_path_does_not_stop_the_others(tmp_path: Path) -> None:
 
 def test_copies_of_one_name_are_numbered(tmp_path: Path) -> None:
     files = gather([paint(tmp_path / name) for name in ("a/x.png", "b/X.jpg", "c/x.jpg", "a/x-2.jpg")])
-    chosen = targets(files, tmp_path / "out")
+    chosen = targets(files, tmp_path / "out", ".jpg")
     assert [path.name for path in chosen.values()] == ["x.jpg", "X-2.jpg", "x-3.jpg", "x-2-2.jpg"]
+
+
+def test_the_files_of_videos_of_one_name_are_numbered() -> None:
+    videos = {Path("a/clip.mp4"): Path("clip.mp4"), Path("b/Clip.mov"): Path("Clip.mov"), Path("c.mp4"): Path("c.mp4")}
+    assert [str(stem) for stem in targets(videos, Path("out"), "").values()] == ["out/clip", "out/Clip-2", "out/c"]
 
 
 def test_copies_keep_their_folders_and_never_replace_a_source(tmp_path: Path) -> None:
     paint(tmp_path / "in" / "deep" / "x.jpg")
     files = gather([tmp_path / "in"])
-    assert list(targets(files, tmp_path / "out").values()) == [tmp_path / "out" / "deep" / "x.jpg"]
+    assert list(targets(files, tmp_path / "out", ".jpg").values()) == [tmp_path / "out" / "deep" / "x.jpg"]
     with pytest.raises(InputError, match="would overwrite this picture"):
-        targets(files, tmp_path / "in")
+        targets(files, tmp_path / "in", ".jpg")
     with pytest.raises(InputError, match="would overwrite this picture"):
-        targets(files, tmp_path / "out" / ".." / "in")
+        targets(files, tmp_path / "out" / ".." / "in", ".jpg")
 
 
 @pytest.mark.parametrize("workers", [1, 3])

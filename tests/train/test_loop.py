@@ -145,6 +145,7 @@ def test_a_loss_that_is_no_number_stops_with_the_step_and_the_advice(
     assert "--lr (now 1e+30)" in line
     assert "--clip-value" in line
     assert ("The last checkpoint is from before" in line) == (out / "resume.pt").exists()
+    assert out.exists() == (out / "resume.pt").exists()  # where nothing was learnt the place is free for the next try
     for path in out.glob("*.safetensors"):
         assert all(torch.isfinite(value).all() for value in load_file(path).values())
     state = Run(out).load_state(torch.device("cpu"))

@@ -146,7 +146,7 @@ def test_everything_at_once_goes_on_to_the_same_bits(
     def noting(self: Loop, images: torch.Tensor, *rest: Any) -> None:
         sizes[self.step] = images.shape[-1]
         take(self, images, *rest)
-        self.stopping = self.run.path.name == "run" and self.step == step
+        self.stop.asked = self.run.path.name == "run" and self.step == step
 
     monkeypatch.setattr(loop, "draw_curves", lambda rows, path: None)
     monkeypatch.setattr(loop, "SYNC_SECONDS", 0.0)
@@ -182,7 +182,7 @@ def test_a_second_ctrl_c_ends_at_once_but_an_echo_of_the_first_does_not(
 ) -> None:
     clock = iter([0.0, 0.5, 2.0])
     take = Loop._step
-    monkeypatch.setattr("mien.train.loop.time.monotonic", lambda: next(clock))
+    monkeypatch.setattr("mien.train.stop.time.monotonic", lambda: next(clock))
 
     def interrupted(self: Loop, *arguments: Any) -> None:
         take(self, *arguments)

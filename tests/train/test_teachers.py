@@ -112,7 +112,7 @@ def test_a_taught_run_goes_on_to_the_same_bits(
 
     def stopping(self: Loop, images: torch.Tensor, targets: torch.Tensor, seed: int) -> None:
         take(self, images, targets, seed)
-        self.stopping = self.step == 4
+        self.stop.asked = self.step == 4
 
     with monkeypatch.context() as patch:
         patch.setattr(loop, "SYNC_SECONDS", 0.0)

@@ -8,7 +8,7 @@ import sys
 from typing import NoReturn
 
 from mien.cli import data, live, models, recognition, scoring, training
-from mien.cli.parse import Verb, first_process, run
+from mien.cli.parse import Verb, first_process, run, run_action
 from mien.errors import InputError, MissingExtra
 
 VERBS: dict[str, Verb] = {
@@ -24,6 +24,7 @@ VERBS: dict[str, Verb] = {
     "submit": recognition.submit,
     "export": training.export,
 }
+ACTIONS = {"data": data.ACTIONS, "models": models.ACTIONS}
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -42,8 +43,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             near = difflib.get_close_matches(verb, VERBS, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise InputError(f"no verb {verb!r}{hint} (mien --help lists them)")
-        runner = {"train": training.run_train, "data": data.run_data, "models": models.run_models}.get(verb)
-        sys.exit(runner(rest) if runner else run(VERBS[verb], f"mien {verb}", rest))
+        if verb in ACTIONS:
+            sys.exit(run_action(VERBS[verb], verb, ACTIONS[verb], rest))
+        sys.exit(training.run_train(rest) if verb == "train" else run(VERBS[verb], f"mien {verb}", rest))
     except (InputError, MissingExtra) as error:
         if first_process():
             print(f"mien: {error}", file=sys.stderr)

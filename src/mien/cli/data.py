@@ -1,14 +1,12 @@
 """The verb `data`."""
 
-import inspect
 import sys
 from pathlib import Path
 from typing import Literal
 
 from tyro.conf import Positional
 
-from mien.cli.parse import Verb, console, run
-from mien.errors import InputError
+from mien.cli.parse import Verb, console
 
 
 def data() -> None:
@@ -88,14 +86,4 @@ def fetch_data(
     print(fetch(name, out))
 
 
-def run_data(arguments: list[str]) -> int:
-    """Run `data inspect` or `data fetch`, each with options of its own."""
-    actions: dict[str, Verb] = {"inspect": inspect_data, "fetch": fetch_data}
-    action, *rest = arguments or ["--help"]
-    if action in ("-h", "--help"):
-        print("usage: mien data inspect PATH [options]\n       mien data fetch NAME [options]\n")
-        print(inspect.cleandoc(data.__doc__ or ""))
-        return 0
-    if action not in actions:
-        raise InputError(f"no action {action!r}; expected mien data inspect PATH or mien data fetch NAME")
-    return run(actions[action], f"mien data {action}", rest)
+ACTIONS: dict[str, Verb] = {"inspect PATH": inspect_data, "fetch NAME": fetch_data}

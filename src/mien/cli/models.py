@@ -1,12 +1,11 @@
 """The verb `models`: the variants in the package, how fast a model is here, and the detector that is fetched."""
 
-import inspect
 import sys
 from typing import TYPE_CHECKING, Any, Literal
 
 from tyro.conf import Positional
 
-from mien.cli.parse import Verb, console, run
+from mien.cli.parse import Verb, console
 from mien.errors import InputError
 
 if TYPE_CHECKING:
@@ -97,20 +96,7 @@ def pull_model(name: Positional[Literal["yunet"]] = "yunet") -> None:
     print(pull(name))
 
 
-def run_models(arguments: list[str]) -> int:
-    """Run `models list`, `models time` or `models pull`, each with options of its own."""
-    actions: dict[str, Verb] = {"list": list_models, "time": time_model, "pull": pull_model}
-    action, *rest = arguments or ["--help"]
-    if action in ("-h", "--help"):
-        print(
-            "usage: mien models list [options]\n       mien models time [MODEL] [options]\n"
-            "       mien models pull yunet\n"
-        )
-        print(inspect.cleandoc(models.__doc__ or ""))
-        return 0
-    if action not in actions:
-        raise InputError(f"no action {action!r}; expected mien models list, time MODEL or pull yunet")
-    return run(actions[action], f"mien models {action}", rest)
+ACTIONS: dict[str, Verb] = {"list": list_models, "time [MODEL]": time_model, "pull yunet": pull_model}
 
 
 def _table(cards: dict[str, dict[str, Any]]) -> "Table":

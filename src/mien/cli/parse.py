@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING
 
 import tyro
 
+from mien.errors import InputError
+
 if TYPE_CHECKING:
     from rich.console import Console
 
@@ -24,6 +26,20 @@ def run(function: Verb, program: str, arguments: list[str], **defaults: object) 
     description = inspect.cleandoc(function.__doc__ or "").split("\nArgs:")[0]
     called = functools.partial(function, **defaults)
     return tyro.cli(called, prog=program, description=description, args=arguments, config=config) or 0
+
+
+def run_action(about: Verb, verb: str, actions: dict[str, Verb], arguments: list[str]) -> int:
+    """Run one of a verb's actions, each with options of its own; they are named as usage shows them: `inspect PATH`."""
+    action, *rest = arguments or ["--help"]
+    usages = [f"mien {verb} {usage}" for usage in actions]
+    if action in ("-h", "--help"):
+        print("usage: " + "\n       ".join(f"{usage} [options]" for usage in usages))
+        print("\n" + inspect.cleandoc(about.__doc__ or ""))
+        return 0
+    for usage, function in actions.items():
+        if usage.split()[0] == action:
+            return run(function, f"mien {verb} {action}", rest)
+    raise InputError(f"no action {action!r}; expected {' or '.join(usages)}")
 
 
 def first_process() -> bool:

@@ -2,11 +2,13 @@
 
 import sys
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from tyro.conf import Positional
 
 from mien.cli.parse import console
+
+Labelling = Literal["label", "majority", "plurality", "distribution"]
 
 
 def evaluate(
@@ -16,19 +18,19 @@ def evaluate(
     split: str = "validation",
     tta: Literal["none", "flip", "both"] = "none",
     kind: str | None = None,
-    targets: Literal["label", "majority", "plurality", "distribution"] = "label",
+    targets: Labelling = "label",
     classes: str | None = None,
     merge: Literal["drop", "contempt-as-disgust", "contempt-as-neutral"] = "drop",
     holdout: float | None = None,
-    head: Literal["label", "majority", "plurality", "distribution"] | None = None,
+    head: Labelling | None = None,
     detector: str | None = None,
     out: Path | None = None,
     json: bool = False,
 ) -> None:
     """Score an exported model on a split of a dataset, and write the report.
 
-    A run keeps its scores in its folder, as evaluation-SPLIT-TTA.json and report.html. Those of any other model are
-    only printed, unless --out names a folder.
+    A run keeps its scores in its folder, as evaluation-SPLIT-TTA[-HEAD][-DETECTOR].json and report.html. Those of any
+    other model are only printed, unless --out names a folder.
 
     Examples:
         $ mien evaluate runs/first --data fer2013
@@ -63,20 +65,11 @@ def evaluate(
     folder = out or run
     found = [
         evaluate(
-            model,
-            data,
-            split,
-            tta=view,
-            kind=kind,
-            targets=targets,
-            classes=classes,
-            merge=merge,
-            holdout=holdout,
-            head=head,
-            detector=detector,
+            model, data, split, tta=view, kind=kind, targets=targets, classes=classes, merge=merge,
+            holdout=holdout, head=head, detector=detector,
         )
         for view in views
-    ]
+    ]  # fmt: skip
     if found[0].data.trained_on:
         print(f"warning: {data}, {found[0].data.split}: {TRAINED_ON}", file=sys.stderr)
     written = save(found, folder, metrics=run / "metrics.jsonl" if run else None) if folder else []
@@ -95,6 +88,8 @@ def compare(
     *,
     split: str = "validation",
     tta: Literal["none", "flip"] = "none",
+    head: Labelling | None = None,
+    detector: Literal["yunet", "haar", "none"] | None = None,
     json: bool = False,
 ) -> None:
     """Show the evaluations of several runs in one table, the most accurate first.
@@ -111,14 +106,17 @@ def compare(
         runs: Run folders, or evaluation files.
         split: Which evaluation of a run folder is read.
         tta: Likewise, which view.
+        head: Likewise, of which output, where evaluate was asked for one.
+        detector: Likewise, whose faces, where the data were photos.
         json: Print a JSON list instead of a table.
     """
     from json import dumps
 
     from mien.evaluate import compare, comparison_table, lacks
 
-    reasons = {run: lacks(run, split=split, tta=tta) for run in runs}
-    rows = compare([run for run in runs if not reasons[run]] or runs, split=split, tta=tta)
+    which: dict[str, Any] = {"split": split, "tta": tta, "head": head, "detector": detector}
+    reasons = {run: lacks(run, **which) for run in runs}
+    rows = compare([run for run in runs if not reasons[run]] or runs, **which)
     for reason in filter(None, reasons.values()):
         print(reason, file=sys.stderr)
     if json:

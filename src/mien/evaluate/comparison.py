@@ -35,25 +35,38 @@ class Row:
     """Size of the .onnx file."""
 
 
-def filename(split: str, tta: str) -> str:
-    """Return the name of the file in a run folder that holds the evaluation of a split and view."""
-    return f"evaluation-{split}-{tta}.json"
+def filename(split: str, tta: str, head: str | None = None, detector: str | None = None) -> str:
+    """Return the name of the file in a run folder that holds an evaluation; `head` and `detector` where asked for."""
+    return "-".join(filter(None, ["evaluation", split, tta, head, detector])) + ".json"
 
 
-def compare(runs: Sequence[str | Path], *, split: str = "validation", tta: Tta = "none") -> list[Row]:
+def compare(
+    runs: Sequence[str | Path],
+    *,
+    split: str = "validation",
+    tta: Tta = "none",
+    head: str | None = None,
+    detector: str | None = None,
+) -> list[Row]:
     """Return one row for each run, the most accurate first.
 
     Args:
-        runs: run folders, of which the evaluation of `split` and `tta` is read, or the paths of evaluation files.
+        runs: run folders, of which the evaluation that the others name is read, or the paths of evaluation files.
         split: as `mien.datasets.read` has it.
         tta: none or flip.
+        head: the output that `evaluate` was asked for, if it was.
+        detector: the name of the one that found the faces, where the data were photos.
 
     Raises:
         InputError: a run has no such evaluation or its model has changed since, or the test data differ.
     """
     if not runs:
         raise InputError("nothing to compare; name the run folders")
-    found = {str(run): _load(Path(run), split_name(split), tta) for run in runs}
+    for run in runs:
+        if why := lacks(run, split=split, tta=tta, head=head, detector=detector):
+            raise InputError(why)
+    file = filename(split_name(split), tta, head, detector)
+    found = {str(run): _load(Path(run), file) for run in runs}
     (first, reference), *others = [(run, _conditions(evaluation)) for run, evaluation in found.items()]
     for run, conditions in others:
         if wrong := [
@@ -65,20 +78,28 @@ def compare(runs: Sequence[str | Path], *, split: str = "validation", tta: Tta =
     return sorted((_row(run, evaluation) for run, evaluation in found.items()), key=lambda row: -row.accuracy)
 
 
-def lacks(run: str | Path, *, split: str = "validation", tta: Tta = "none") -> str:
+def lacks(
+    run: str | Path,
+    *,
+    split: str = "validation",
+    tta: Tta = "none",
+    head: str | None = None,
+    detector: str | None = None,
+) -> str:
     """Return that a run folder has no such evaluation and how to make it; "" where it has, or `run` is no folder."""
     path, split = Path(run), split_name(split)
-    if not path.is_dir() or (path / filename(split, tta)).is_file():
+    if not path.is_dir() or (path / filename(split, tta, head, detector)).is_file():
         return ""
-    command = f"mien evaluate {path} --data PATH --split {split}" + ("" if tta == "none" else f" --tta {tta}")
-    return f"{path}: no evaluation of {split}, {VIEWS[tta]}; make one with: {command}"
+    options = {"tta": tta if tta != "none" else None, "head": head, "detector": detector}
+    command = f"mien evaluate {path} --data PATH --split {split}"
+    command += "".join(f" --{option} {value}" for option, value in options.items() if value)
+    what = ", ".join(filter(None, [split, VIEWS[tta], head, detector]))
+    return f"{path}: no evaluation of {what}; make one with: {command}"
 
 
-def _load(path: Path, split: str, tta: Tta) -> dict[str, Any]:
-    if why := lacks(path, split=split, tta=tta):
-        raise InputError(why)
+def _load(path: Path, name: str) -> dict[str, Any]:
     is_run = path.is_dir()
-    file = path / filename(split, tta) if is_run else path
+    file = path / name if is_run else path
     try:
         evaluation: dict[str, Any] = json.loads(file.read_text(encoding="utf-8"))
         _conditions(evaluation)

@@ -3,7 +3,6 @@
 import hashlib
 import json
 import platform
-import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, field
 from importlib.metadata import version
@@ -21,6 +20,7 @@ from mien.evaluate.scores import EndToEnd, Scores, end_to_end, score
 from mien.predict import LargestFace, ModelInfo, Session
 from mien.predict.detect import find, name
 from mien.predict.session import ASSETS, Tta
+from mien.progress import COUNT, bar
 
 PRINT = (48, 1)  # the size and channels data is fingerprinted at, so that the model's own do not enter
 TRAINED_ON = "the model was trained on these very pictures; the figures say nothing about others"
@@ -99,6 +99,8 @@ class Evaluation:
     """[n, k], row for row with `samples`."""
     end_to_end: EndToEnd | None = None
     """The scores over all photos, where faces were looked for; `scores` are of those found."""
+    head: str | None = None
+    """The output that was asked for; None: the one that follows the targets. `model.head` is what was scored."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the scores and their circumstances as plain objects."""
@@ -190,7 +192,7 @@ def evaluate(
         problems=len(samples.problems),
         trained_on=_is_training(learnt, samples, session.info.labels),
     )
-    return measure(session, samples, facts, tta=tta, merge=merge, detector=detector)
+    return measure(session, samples, facts, tta=tta, merge=merge, head=head, detector=detector)
 
 
 def following(info: ModelInfo, kind: str, targets: str) -> str:
@@ -228,6 +230,7 @@ def measure(
     *,
     tta: Tta = "none",
     merge: str = "drop",
+    head: str | None = None,
     detector: str | None = None,
 ) -> Evaluation:
     """Score an open model on samples already read; `data` says what they are. Errors as `evaluate` has them."""
@@ -257,6 +260,7 @@ def measure(
         dropped=dropped,
         samples=scored,
         probabilities=probabilities,
+        head=head,
     )
 
 
@@ -297,12 +301,8 @@ def _select(samples: Samples, alignment: Alignment, merge: str) -> tuple[Samples
 
 
 def _answers(session: Session, samples: Samples, tta: Tta) -> NDArray[np.float32]:
-    from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
     blocks = []
-    with Progress(*columns, console=Console(stderr=True), transient=True, disable=not sys.stderr.isatty()) as progress:
+    with bar(COUNT) as progress:
         task = progress.add_task(f"scoring, {VIEWS[tta]}", total=len(samples))
         for block in session.batches(samples.images, tta=tta):
             blocks.append(block)

@@ -38,7 +38,7 @@ chance of drawing these samples, not that difference. Nothing here justifies dec
 
 
 def save(evaluations: Sequence[Evaluation], folder: Path, *, metrics: Path | None = None) -> list[Path]:
-    """Write evaluation-SPLIT-TTA.json for each evaluation and one report.html into `folder`; return the paths.
+    """Write each evaluation, as `filename` calls it, and one report.html into `folder`; return the paths.
 
     Args:
         evaluations: of one model on one split, one a view; the report shows the first in detail.
@@ -48,7 +48,11 @@ def save(evaluations: Sequence[Evaluation], folder: Path, *, metrics: Path | Non
     Raises:
         InputError: the folder cannot be written to.
     """
-    texts = {filename(found.data.split, found.tta): json.dumps(found.to_json(), indent=1) for found in evaluations}
+    texts = {}
+    for found in evaluations:
+        detector = found.end_to_end.detector if found.end_to_end else None
+        name = filename(found.data.split, found.tta, found.head, detector)
+        texts[name] = json.dumps(found.to_json(), indent=1)
     texts["report.html"] = page(evaluations, epochs=read_epochs(metrics) if metrics else ())
     for name, text in texts.items():
         with replacing(folder / name) as part:

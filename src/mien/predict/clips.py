@@ -4,7 +4,7 @@ import sys
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 from mien.errors import InputError
 from mien.predict import episodes, film, timeline
@@ -12,9 +12,7 @@ from mien.predict.clip import follow, from_rows, to_rows
 from mien.predict.photo import Recognizer
 from mien.predict.rows import FRAME, Writer, columns
 from mien.predict.video import SUFFIXES, Video
-
-if TYPE_CHECKING:
-    from rich.progress import Progress
+from mien.progress import bar
 
 Format = Literal["csv", "jsonl", "parquet"]
 
@@ -39,27 +37,13 @@ def is_video(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
-def stems(videos: Mapping[Path, Path], folder: Path) -> dict[Path, Path]:
-    """Return what the names of each video's files begin with: its place below `folder`, numbered where names clash."""
-    chosen: dict[Path, Path] = {}
-    taken: set[str] = set()
-    for video, place in videos.items():
-        stem, number = folder / place.with_suffix(""), 1
-        while str(stem).casefold() in taken:
-            number += 1
-            stem = folder / place.with_name(f"{place.stem}-{number}")
-        taken.add(str(stem).casefold())
-        chosen[video] = stem
-    return chosen
-
-
 def recognize_videos(recognizer: Recognizer, targets: Mapping[Path, Path], job: Job) -> tuple[int, int]:
     """Write the table, the episodes, the timeline and, if asked, the annotated copy of each video.
 
     What cannot be read is told in a line on stderr, and the next one is taken.
 
     Args:
-        targets: video -> what the names of its files begin with (`stems`).
+        targets: video -> what the names of its files begin with (`files.targets`).
 
     Returns:
         How many videos were damaged, could not be read or have no face, and of how many of those no picture was read.
@@ -91,9 +75,11 @@ def recognize_videos(recognizer: Recognizer, targets: Mapping[Path, Path], job: 
 
 def _recognize(recognizer: Recognizer, video: Video, stem: Path, job: Job) -> episodes.Found:
     """Write all the files of one video; return what was found."""
+    from rich.progress import TaskProgressColumn
+
     labels = recognizer.session.info.labels
     table = _beside(stem, f".{job.form}")
-    with Writer(table, columns(labels, FRAME), resume=job.resume) as rows, _progress() as progress:
+    with Writer(table, columns(labels, FRAME), resume=job.resume) as rows, bar(TaskProgressColumn()) as progress:
         task = progress.add_task(video.path.name, total=video.duration)
         for found in follow(recognizer, video, earlier=from_rows(rows.rows(), labels)):
             rows.write(to_rows(found))
@@ -123,13 +109,3 @@ def _recognize(recognizer: Recognizer, video: Video, stem: Path, job: Job) -> ep
 
 def _beside(stem: Path, suffix: str) -> Path:
     return stem.with_name(stem.name + suffix)
-
-
-def _progress() -> "Progress":
-    """Return a progress bar on stderr, in seconds of the video; silent where stderr is no terminal."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn, TimeRemainingColumn
-
-    shown = (TextColumn("{task.description}", markup=False), BarColumn(), TaskProgressColumn(), TimeRemainingColumn())
-    console = Console(stderr=True)
-    return Progress(*shown, console=console, disable=not sys.stderr.isatty(), transient=True, redirect_stdout=False)

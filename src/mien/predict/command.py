@@ -16,11 +16,12 @@ import cv2
 from rich.console import Console
 
 from mien.errors import InputError
-from mien.predict.clips import Job, is_video, recognize_videos, stems
+from mien.predict.clips import Job, is_video, recognize_videos
 from mien.predict.files import Photo, gather, printable, recognize, targets
 from mien.predict.gallery import Gallery
 from mien.predict.photo import Recognizer
 from mien.predict.rows import PHOTO, Writer, columns
+from mien.progress import COUNT, bar
 
 Printer = Callable[[Iterable[Photo], Sequence[str], TextIO], None]
 
@@ -78,7 +79,7 @@ def predict_files(
         cv2.setNumThreads(cores)
         job = replace(outputs.videos or Job(), resume=outputs.resume, threads=cores)
         recognizer = Recognizer(model, detector, threads=cores)
-        found = recognize_videos(recognizer, stems(videos, outputs.out), job)
+        found = recognize_videos(recognizer, targets(videos, outputs.out, ""), job)
         missed, unread, read = missed + found[0], unread + found[1], read + len(videos)
     return 2 if read and unread == read else int(bool(missed))
 
@@ -95,7 +96,7 @@ def _fits(outputs: Outputs, photos: bool, videos: bool) -> None:
 
 def _photos(files: dict[Path, Path], outputs: Outputs, model: str, detector: str, cores: int) -> tuple[int, int, int]:
     """Recognise photos; return how many have no face, how many of those could not be read, and how many there were."""
-    copies = targets(files, outputs.out) if outputs.out else None
+    copies = targets(files, outputs.out, ".jpg") if outputs.out else None
     workers = min(cores, len(files))  # several photos at a time; the cores that are left work on each
     cv2.setNumThreads(cores // workers)
     recognizer = Recognizer(model, detector, threads=cores // workers)
@@ -111,7 +112,7 @@ def _photos(files: dict[Path, Path], outputs: Outputs, model: str, detector: str
                 print(f"{outputs.table}: {len(table.done):,} photos are there, {len(files):,} to go", file=sys.stderr)
         photos = recognize(recognizer, list(files), copies=copies, workers=workers, portraits=gallery is not None)
         # on one terminal a progress bar and rows would run into each other
-        quiet = not sys.stderr.isatty() or (outputs.form in ("csv", "json") and sys.stdout.isatty())
+        quiet = outputs.form in ("csv", "json") and sys.stdout.isatty()
         watched = _kept(_watched(photos, len(files), misses, quiet=quiet), table, gallery)
         printer = _count if table and outputs.form == "table" else PRINTERS[outputs.form]
         printer(watched, labels, sys.stdout)
@@ -161,16 +162,12 @@ def _cores() -> int:
 
 def _watched(photos: Iterator[Photo], total: int, misses: list[Photo], *, quiet: bool) -> Iterator[Photo]:
     """Pass the photos on; on stderr a progress bar (unless quiet) and what went wrong, which `misses` gathers too."""
-    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
-
-    console = Console(stderr=True)
-    columns = (BarColumn(), MofNCompleteColumn(), TextColumn("{task.fields[rate]}"), TimeRemainingColumn())
-    with Progress(*columns, console=console, disable=quiet, transient=True, redirect_stdout=False) as progress:
+    with bar(COUNT, "{task.fields[rate]}", quiet=quiet) as progress:
         task = progress.add_task("", total=total, rate="")
         for photo in photos:
             if photo.problem:
                 misses.append(photo)
-                console.print(photo.problem, markup=False, emoji=False, highlight=False, soft_wrap=True)
+                progress.console.print(photo.problem, markup=False, emoji=False, highlight=False, soft_wrap=True)
             speed = progress.tasks[0].speed
             progress.update(task, advance=1, rate=f"{speed:.1f} images/s" if speed else "")
             yield photo

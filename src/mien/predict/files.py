@@ -112,8 +112,8 @@ def _below(file: Path, folder: Path) -> bool:
     return file.resolve().is_relative_to(folder.resolve())
 
 
-def targets(files: dict[Path, Path], folder: Path) -> dict[Path, Path]:
-    """Return where the annotated copy of each file goes: its place below `folder`, as .jpg, numbered where names clash.
+def targets(files: dict[Path, Path], folder: Path, suffix: str) -> dict[Path, Path]:
+    """Return where what is made of each file goes: its place below `folder`, with `suffix`, numbered where names clash.
 
     Raises:
         InputError: a copy would overwrite one of the pictures.
@@ -122,10 +122,10 @@ def targets(files: dict[Path, Path], folder: Path) -> dict[Path, Path]:
     chosen: dict[Path, Path] = {}
     taken: set[str] = set()
     for file, place in files.items():
-        target, number = folder / place.with_suffix(".jpg"), 1
+        target, number = folder / place.with_suffix(suffix), 1
         while str(target).casefold() in taken:
             number += 1
-            target = folder / place.with_name(f"{place.stem}-{number}.jpg")
+            target = folder / place.with_name(f"{place.stem}-{number}{suffix}")
         if target.resolve() in sources:
             raise InputError(
                 f"{target}: an annotated copy would overwrite this picture; choose another folder for --out"

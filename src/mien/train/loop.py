@@ -5,22 +5,14 @@ decides everything random, so a run killed at any moment goes on to the same wei
 """
 
 import math
-import platform
-import shlex
-import signal
-import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from datetime import UTC, datetime
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
-from mien import __version__, recipes
 from mien.augment import augment, mix, shrink
 from mien.batches import Batches
 from mien.errors import InputError
@@ -30,110 +22,15 @@ from mien.recipes import Recipe
 from mien.train import distributed, optimise, prepare, teachers
 from mien.train.calibration import calibrate
 from mien.train.curves import draw_curves
-from mien.train.gather import Part, gather
+from mien.train.gather import Part
 from mien.train.objective import Objective
-from mien.train.progress import EpochBar
-from mien.train.run import Run, located
+from mien.train.progress import EpochBar, announce
+from mien.train.run import Run
+from mien.train.stop import Interrupted, Stop
 
 SAVE_SECONDS = 60.0  # how much work a kill -9 may cost
 SYNC_SECONDS = 0.5  # how often the host looks at the device: bar, non-finite loss, Ctrl-C, checkpoint
 SYNC_STEPS = 10  # the same, between processes, which must agree on the step
-
-
-class Interrupted(KeyboardInterrupt):
-    """Ctrl-C or SIGTERM; the message says how to go on."""
-
-
-def train(
-    recipe: Recipe,
-    data: Path,
-    out: Path,
-    *,
-    kind: str | None = None,
-    order: Sequence[str] | None = None,
-    photos: Sequence[Path] = (),
-    teachers: Sequence[Path] = (),
-    start: Path | None = None,
-    device: str = "auto",
-) -> Path:
-    """Train a recipe from its beginning and export it; return the run folder `out`.
-
-    Args:
-        recipe: what to train.
-        data: where the dataset lies; its training and validation splits are used.
-        out: a new folder.
-        kind: the dataset's kind, where it shall not be found automatically.
-        order: what the integers of arrays mean (see `mien.datasets.read`).
-        photos: further datasets, of whole photos, whose faces are found and joined to both parts.
-        teachers: finished runs with the same outputs, for a recipe with `distill`.
-        start: a finished run of the same network, from whose best weights this one sets out; an output of another size
-            begins anew.
-        device: auto, cpu, cuda, cuda:N or mps.
-
-    Raises:
-        InputError: data, recipe or device cannot be used, or the loss stopped being a number.
-        Interrupted: Ctrl-C; the run is saved.
-    """
-    place = prepare.device(device)
-    with distributed.process_group(place):
-        run = Run.reserve(out) if distributed.RANK == 0 else Run(out)
-        parts = gather(recipe, data, kind, order=order, photos=photos)
-        mean, std = prepare.scaling(recipe, parts["train"])
-        description = {
-            "recipe": recipes.to_dict(recipe),
-            "data": {
-                "path": str(data.resolve()),
-                "kind": kind,
-                "order": order,
-                "photos": [str(path.resolve()) for path in photos],
-                "splits": {
-                    split: {"n": len(part), "fingerprint": part.fingerprint, "sources": part.sources, **part.counts}
-                    for split, part in parts.items()
-                },
-            },
-            "teachers": [located(path) for path in teachers],
-            "start": located(start) if start else None,
-            "mean": mean,
-            "std": std,
-            **prepare.cost(recipe),
-            "device": prepare.device_name(place),
-            "processes": distributed.WORLD,
-            "threads": torch.get_num_threads(),
-            "command": shlex.join(["mien", *sys.argv[1:]]),
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            "versions": {
-                "mien": __version__,
-                "torch": torch.__version__,
-                "numpy": np.__version__,
-                "python": platform.python_version(),
-            },
-        }
-        loop = Loop(run, recipe, parts, mean, std, place, teachers, start)
-        if loop.leads:
-            run.describe(description | {"precision": loop.precision})
-        return loop.fit()
-
-
-def resume(path: Path, *, device: str = "auto") -> Path:
-    """Go on with a run that was stopped, from its last checkpoint, to the weights it would have reached.
-
-    Raises:
-        InputError: no run, or its data has changed.
-    """
-    run = Run.open(path)
-    described = run.description
-    place = prepare.device(device)
-    with distributed.process_group(place):
-        data = described["data"]
-        source = Path(data["path"])
-        photos = [Path(path) for path in data.get("photos", ())]
-        parts = gather(run.recipe, source, data["kind"], order=data.get("order"), photos=photos)
-        for split, part in parts.items():
-            if part.fingerprint != data["splits"][split]["fingerprint"]:
-                raise InputError(f"{source}: the {split} split has changed since {path} began; train anew")
-        taught = [Path(path) for path in described.get("teachers", ())]
-        start = Path(described["start"]) if described.get("start") else None
-        return Loop(run, run.recipe, parts, described["mean"], described["std"], place, taught, start).fit()
 
 
 class Loop:
@@ -187,17 +84,14 @@ class Loop:
         self.schedule = optimise.Schedule(recipe, self.optimizer, self.total)
         self.average = optimise.average(recipe, self.model)
         self.step = 0  # of the whole run
-        self.best, self.stale = (
-            math.inf,
-            0,
-        )  # the lowest `select` figure, and for how many epochs the loss has not fallen
-        self.lowest_loss = math.inf
+        self.best = self.lowest_loss = math.inf  # `best` is the lowest `select` figure
+        self.stale = 0  # for how many epochs the loss has not fallen
         self.objective = Objective(recipe)
         self.teachers = teachers.load(taught, recipe, device)
         self.sums = self._zeros()  # of the epoch so far, as `_count` has them
         self.bad_step = torch.tensor(-1, device=device)  # the first with a loss that is no number
         self.seconds = 0.0  # the epoch's, over all its sittings
-        self.stopping = False
+        self.stop = Stop(visible=self.leads)
         if state:
             self._restore(state)
         forward = distributed.share(self.model, device)
@@ -207,8 +101,10 @@ class Loop:
 
     def fit(self) -> Path:
         """Train to the end, export, and return the run folder."""
-        self._announce()
-        with self._signals():
+        if self.leads:
+            place = f"{self.precision} on {prepare.device_name(self.device)}"
+            announce(self.recipe, place, self.training, self.validation, self.total, self.step)
+        with self.stop:
             while self.step < self.total and not self._stopped_early():
                 self._epoch(self.step // self.training.steps)
         if self.leads:
@@ -217,28 +113,6 @@ class Loop:
                 calibrate(self.run.path, self.recipe, self.parts["validation"])
                 export(self.run.path)
         return self.run.path
-
-    def _announce(self) -> None:
-        if not self.leads:
-            return
-        recipe, cost = self.recipe, prepare.cost(self.recipe)
-        lines = [
-            f"{recipe.name or 'recipe'}: {recipe.model}, {cost['parameters']:,} parameters, "
-            f"{cost['macs'] / 1e6:,.1f} million multiply-adds a picture, "
-            f"{self.precision} on {prepare.device_name(self.device)}"
-            + (
-                f", {distributed.WORLD} processes"
-                if distributed.WORLD > 1
-                else f", {_many(torch.get_num_threads(), 'thread')}"
-            ),
-            f"train {len(self.training):,}, validation {len(self.validation):,} pictures "
-            f"of {recipe.size} x {recipe.size} x {recipe.channels}",
-            "classes " + ", ".join(f"{index} {name}" for index, name in enumerate(recipe.classes)),
-            f"{_many(self.training.steps, 'batch', 'es')} of {self.training.batch} per epoch, "
-            + _many(self.total, "step")
-            + (f", going on at {self.step}" * bool(self.step)),
-        ]
-        print("\n".join(lines), file=sys.stderr, flush=True)
 
     def _epoch(self, epoch: int) -> None:
         steps = self.training.steps
@@ -331,15 +205,16 @@ class Loop:
     def _look(self) -> tuple[float, float]:
         """Return the epoch's loss and accuracy so far; the only place where the host waits for the device."""
         loss, n, right, count = distributed.total(self.sums.clone())[:4].tolist()
-        weights = float(
-            nn.utils.get_total_norm(self.model.parameters(), math.inf)
-        )  # the step after a finite loss may break them
+        # the step after a finite loss may break the weights
+        weights = float(nn.utils.get_total_norm(self.model.parameters(), math.inf))
         if not (math.isfinite(loss) and math.isfinite(weights)):
-            raise self._diverged("loss", max(int(self.bad_step), 0) or self.step)
+            self._diverged("loss", max(int(self.bad_step), 0) or self.step)
         return loss / n, right / max(count, 1)
 
-    def _diverged(self, what: str, step: int) -> InputError:
-        return InputError(
+    def _diverged(self, what: str, step: int) -> NoReturn:
+        if self.leads:
+            self.run.discard()
+        raise InputError(
             f"{self.run.path}: the {what} is no longer a number at step {step}; train anew with a lower --lr "
             f"(now {self.recipe.lr:g}) or with --clip-value 0.1"
             + ". The last checkpoint is from before"
@@ -349,9 +224,9 @@ class Loop:
     def _agree(self, due: bool) -> tuple[bool, bool]:
         """Return whether to stop and whether to save; all processes decide alike."""
         if distributed.WORLD == 1:
-            return self.stopping, due
+            return self.stop.asked, due
         flags = distributed.total(
-            torch.tensor([self.stopping, due and self.leads], dtype=torch.float32, device=self.device)
+            torch.tensor([self.stop.asked, due and self.leads], dtype=torch.float32, device=self.device)
         ).tolist()
         return flags[0] > 0, flags[1] > 0
 
@@ -365,7 +240,7 @@ class Loop:
             sums += self._count(self.objective.loss(logits, targets, smoothing=False), logits, targets)
         loss, n, *hits = distributed.total(sums).tolist()
         if not math.isfinite(loss):
-            raise self._diverged("validation loss", self.step)
+            self._diverged("validation loss", self.step)
         accuracies = [right / max(count, 1) for right, count in zip(hits[::2], hits[1::2], strict=True)]
         further = zip(self.recipe.heads, accuracies[1:], strict=True)
         return {"val_loss": loss / n, "val_accuracy": accuracies[0]} | {
@@ -425,30 +300,3 @@ class Loop:
         self.schedule.load_state_dict(state["schedule"])
         if self.leads:  # every process has its own sum of the epoch; together they must give what was saved
             self.sums = state["sums"]
-
-    @contextmanager
-    def _signals(self) -> Iterator[None]:
-        """Let the first Ctrl-C or SIGTERM finish the step and save; a second one ends at once."""
-
-        first = math.inf
-
-        def stop(number: int, _: object) -> None:
-            nonlocal first
-            if self.stopping:
-                if time.monotonic() > first + 1:  # torchrun passes a Ctrl-C on that we have had from the terminal
-                    raise KeyboardInterrupt
-                return
-            self.stopping, first = True, time.monotonic()
-            if self.leads:
-                print("\nstopping after this step (Ctrl-C again: at once, without saving)", file=sys.stderr, flush=True)
-
-        before = {number: signal.signal(number, stop) for number in (signal.SIGINT, signal.SIGTERM)}
-        try:
-            yield
-        finally:
-            for number, handler in before.items():
-                signal.signal(number, handler)
-
-
-def _many(n: int, noun: str, ending: str = "s") -> str:
-    return f"{n:,} {noun}{ending * (n != 1)}"

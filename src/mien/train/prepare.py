@@ -2,6 +2,7 @@
 
 import platform
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -54,8 +55,10 @@ def precision(recipe: Recipe, model: nn.Module, device: torch.device) -> str:
     if recipe.precision != "auto":
         return recipe.precision
     if device.type == "cpu":
-        able = getattr(torch.cpu, "get_capabilities", dict)().get("avx512_bf16", False)
-        fast = able and all(layer.groups == 1 for layer in model.modules() if isinstance(layer, nn.Conv2d))
+        able: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # torch from 2.10 on says
+        fast = able.get("avx512_bf16", False) and all(
+            layer.groups == 1 for layer in model.modules() if isinstance(layer, nn.Conv2d)
+        )
     else:
         fast = device.type == "cuda"
     return "bfloat16" if fast else "float32"

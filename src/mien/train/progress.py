@@ -1,10 +1,35 @@
-"""What the user sees on stderr while a run goes on: a bar per epoch on a terminal, a line per epoch elsewhere."""
+"""What the user sees on stderr: what a run sets out with, a bar per epoch on a terminal, a line per epoch elsewhere."""
 
 import sys
 from typing import Any
 
-from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+import torch
+from rich.progress import TimeElapsedColumn
+
+from mien.batches import Batches
+from mien.progress import COUNT, bar
+from mien.recipes import Recipe
+from mien.train import distributed, prepare
+
+
+def announce(recipe: Recipe, device: str, training: Batches, validation: Batches, total: int, step: int) -> None:
+    """Say what is trained, on what, and for how long: `total` steps, of which `step` are done."""
+    cost, world = prepare.cost(recipe), distributed.WORLD
+    lines = [
+        f"{recipe.name or 'recipe'}: {recipe.model}, {cost['parameters']:,} parameters, "
+        f"{cost['macs'] / 1e6:,.1f} million multiply-adds a picture, {device}, "
+        + (f"{world} processes" if world > 1 else _many(torch.get_num_threads(), "thread")),
+        f"train {len(training):,}, validation {len(validation):,} pictures "
+        f"of {recipe.size} x {recipe.size} x {recipe.channels}",
+        "classes " + ", ".join(f"{index} {name}" for index, name in enumerate(recipe.classes)),
+        f"{_many(training.steps, 'batch', 'es')} of {training.batch} per epoch, {_many(total, 'step')}"
+        + f", going on at {step}" * bool(step),
+    ]
+    print("\n".join(lines), file=sys.stderr, flush=True)
+
+
+def _many(n: int, noun: str, ending: str = "s") -> str:
+    return f"{n:,} {noun}{ending * (n != 1)}"
 
 
 class EpochBar:
@@ -13,17 +38,7 @@ class EpochBar:
     def __init__(self, epoch: int, epochs: int, steps: int, *, visible: bool) -> None:
         self.title = f"epoch {epoch + 1}/{epochs}"
         self.visible = visible
-        self.progress = Progress(
-            TextColumn(self.title),
-            BarColumn(bar_width=24),
-            MofNCompleteColumn(),
-            TextColumn("{task.fields[figures]}"),
-            TimeElapsedColumn(),
-            TimeRemainingColumn(),
-            console=Console(file=sys.stderr),
-            transient=True,
-            disable=not (visible and sys.stderr.isatty()),
-        )
+        self.progress = bar(COUNT, "{task.fields[figures]}", TimeElapsedColumn(), quiet=not visible)
         self.task = self.progress.add_task(self.title, total=steps, figures="")
 
     def __enter__(self) -> "EpochBar":

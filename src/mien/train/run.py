@@ -4,6 +4,7 @@ import contextlib
 import io
 import json
 import os
+import shutil
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -65,6 +66,11 @@ class Run:
         except OSError as error:
             raise InputError(f"{self.path}: cannot be made ({error.strerror}); choose another --out") from None
         write(self.path / "recipe.json", (json.dumps(description, indent=2) + "\n").encode())
+
+    def discard(self) -> None:
+        """Remove a run that has no more than its description, so that its place is free for another try."""
+        if [path.name for path in self.path.iterdir()] == ["recipe.json"]:
+            shutil.rmtree(self.path)
 
     @property
     def description(self) -> dict[str, Any]:

@@ -1,0 +1,32 @@
+"""Ctrl-C and SIGTERM: the first lets a run finish its step and save, a second one ends it at once."""
+
+import math
+import signal
+import sys
+import time
+
+
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C or SIGTERM; the message says how to go on."""
+
+
+class Stop:
+    """A context in which the first signal only sets `asked`, and says so where `visible`."""
+
+    def __init__(self, *, visible: bool) -> None:
+        self.visible, self.asked, self.first = visible, False, math.inf
+
+    def __enter__(self) -> None:
+        self.before = {number: signal.signal(number, self._hear) for number in (signal.SIGINT, signal.SIGTERM)}
+
+    def __exit__(self, *_: object) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
+
+    def _hear(self, *_: object) -> None:
+        if not self.asked:
+            self.asked, self.first = True, time.monotonic()
+            if self.visible:
+                print("\nstopping after this step (Ctrl-C again: at once, without saving)", file=sys.stderr, flush=True)
+        elif time.monotonic() > self.first + 1:  # torchrun passes a Ctrl-C on that we have had from the terminal
+            raise KeyboardInterrupt
