@@ -99,7 +99,7 @@ def test_16_bits_where_they_are_the_faster(monkeypatch: pytest.MonkeyPatch) -> N
         assert prepare.precision(Recipe(), plain, apple) == "float32"
         assert prepare.precision(Recipe(precision="float32"), plain, gpu) == "float32"
         assert prepare.precision(Recipe(precision="bfloat16"), depthwise, cpu) == "bfloat16"
-    monkeypatch.delattr(torch.cpu, "get_capabilities")  # before torch 2.10
+    monkeypatch.delattr(torch.cpu, "get_capabilities")  # as in older ones
     assert prepare.precision(Recipe(), plain, cpu) == "float32"
 
 
