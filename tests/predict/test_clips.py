@@ -84,7 +84,9 @@ def test_photos_and_videos_in_one_go(capsys: Capture, clip: Path, model: Path, t
     ]
     code, out, err = predict(capsys, *arguments)
     assert code == 0
-    assert err == "2 videos passed over; --out FOLDER makes their tables\n"
+    assert err == "2 videos passed over; give --out FOLDER for their tables\n"
+    (folder / "broken.mov").unlink()
+    assert predict(capsys, *arguments)[2] == "1 video passed over; give --out FOLDER for their tables\n"
 
 
 def test_no_face_is_said_and_every_picture_has_a_row(capsys: Capture, model: Path, tmp_path: Path) -> None:
