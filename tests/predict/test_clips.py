@@ -56,6 +56,7 @@ def test_a_video_gives_its_files(capsys: Capture, clip: Path, model: Path, tmp_p
         (["--every", "0.2s"], "clip.csv", 5),
         (["--every", "200ms", "--format", "jsonl"], "clip.jsonl", 5),
         (["--fps", "10", "--format", "parquet"], "clip.parquet", 10),
+        (["--every", "9s"], "clip.csv", 1),
     ],
 )
 def test_samples_and_formats(
@@ -63,7 +64,7 @@ def test_samples_and_formats(
 ) -> None:
     code, _, err = predict(capsys, clip, "--model", model, "--detector", "none", "--out", tmp_path, *options)
     assert code == 0
-    assert err.startswith(f"{tmp_path / name}: {count} pictures over 1.0 s")
+    assert err.startswith(f"{tmp_path / name}: {count} picture{'s' * (count != 1)} over ")
     assert (tmp_path / name).is_file()
 
 
@@ -122,6 +123,7 @@ def test_a_video_that_is_cut_off_keeps_its_rows(capsys: Capture, model: Path, tm
         (["--out", "OUT", "--every", "0.2s", "--fps", "5"], "--every and --fps: choose one"),
         (["--out", "OUT", "--every", "often"], "--every often: expected a time such as 0.2s"),
         (["--out", "OUT", "--fps", "0"], "--fps 0: expected a number above 0"),
+        (["--out", "OUT", "--csv"], "--table, --json, --csv, --gallery and --sheet are for photos; there is none"),
     ],
 )
 def test_bad_usage_is_two_and_one_line(

@@ -93,6 +93,13 @@ def test_the_panel_leaves_the_plate_whole() -> None:
     assert all(a.shared(b) < 1 for a, b in combinations(layer.taken, 2))
 
 
+def test_in_a_crowd_no_mouth_is_covered() -> None:
+    boxes = [[float(x), float(y), 230, 220] for x in (0, 230, 460) for y in (0, 220, 440)]
+    drawn = draw(np.full((660, 690, 3), 200, np.uint8), faces(boxes))  # no room but on the faces
+    for x, y, *_ in np.array(boxes, int):
+        assert (drawn[y + 50 : y + 165, x + 10 : x + 220] == 200).all()  # a mouth's corners are at about 0.75
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     st.integers(1, 700),

@@ -90,8 +90,10 @@ def _fits(outputs: Outputs, photos: bool, videos: bool) -> None:
         raise InputError("--resume goes on with a table: add --table, and leave --gallery and --sheet away")
     if outputs.videos and not videos:
         raise InputError("--every, --fps, --format and --video are for videos; there is none")
-    if (outputs.table or outputs.gallery) and not photos:
-        raise InputError("--table, --gallery and --sheet are for photos; there is none (a video's table goes to --out)")
+    if (outputs.table or outputs.gallery or outputs.form != "table") and not photos:
+        raise InputError(
+            "--table, --json, --csv, --gallery and --sheet are for photos; there is none (a video's table: --out)"
+        )
 
 
 def _photos(files: dict[Path, Path], outputs: Outputs, model: str, detector: str, cores: int) -> tuple[int, int, int]:
