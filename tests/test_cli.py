@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -127,3 +128,13 @@ def test_models_says_what_is_wrong(capsys: pytest.CaptureFixture[str], arguments
     code, out, err = outcome(capsys, *arguments)
     assert (code, out) == (2, "")
     assert words in err
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full")
+def test_no_room_for_the_output_is_one_line() -> None:
+    with Path("/dev/full").open("w") as full:
+        ended = subprocess.run(
+            [sys.executable, "-m", "mien", "models", "list", "--json"], stdout=full, stderr=subprocess.PIPE, text=True
+        )
+    assert ended.returncode == 2
+    assert ended.stderr == "mien: stdout: No space left on device\n"

@@ -55,6 +55,7 @@ def test_a_video_gives_its_files(capsys: Capture, clip: Path, model: Path, tmp_p
         (["--every", "0.2s"], "clip.csv", 5),
         (["--every", "200ms", "--format", "jsonl"], "clip.jsonl", 5),
         (["--fps", "10", "--format", "parquet"], "clip.parquet", 10),
+        (["--every", "9s"], "clip.csv", 1),
     ],
 )
 def test_samples_and_formats(
@@ -62,7 +63,7 @@ def test_samples_and_formats(
 ) -> None:
     code, _, err = predict(capsys, clip, "--model", model, "--detector", "none", "--out", tmp_path, *options)
     assert code == 0
-    assert err.startswith(f"{tmp_path / name}: {count} pictures over 1.0 s")
+    assert err.startswith(f"{tmp_path / name}: {count} picture{'s' * (count != 1)} over ")
     assert (tmp_path / name).is_file()
 
 
@@ -83,7 +84,9 @@ def test_photos_and_videos_in_one_go(capsys: Capture, clip: Path, model: Path, t
     ]
     code, out, err = predict(capsys, *arguments)
     assert code == 0
-    assert err == "2 videos passed over; --out FOLDER makes their tables\n"
+    assert err == "2 videos passed over; give --out FOLDER for their tables\n"
+    (folder / "broken.mov").unlink()
+    assert predict(capsys, *arguments)[2] == "1 video passed over; give --out FOLDER for their tables\n"
 
 
 def test_no_face_is_said_and_every_picture_has_a_row(capsys: Capture, model: Path, tmp_path: Path) -> None:
@@ -119,6 +122,7 @@ def test_a_video_that_is_cut_off_keeps_its_rows(capsys: Capture, model: Path, tm
         (["--out", "OUT", "--every", "0.2s", "--fps", "5"], "--every and --fps: choose one"),
         (["--out", "OUT", "--every", "often"], "--every often: expected a time such as 0.2s"),
         (["--out", "OUT", "--fps", "0"], "--fps 0: expected a number above 0"),
+        (["--out", "OUT", "--csv"], "--table, --json, --csv, --gallery and --sheet are for photos; there is none"),
     ],
 )
 def test_bad_usage_is_two_and_one_line(

@@ -4,6 +4,8 @@ import csv
 import io
 import json
 import re
+import time
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -72,9 +74,38 @@ def test_table(capsys: Capture, folder: Path, model: Path) -> None:
     code, out, _ = predict(capsys, folder, "--model", model)
     lines = [line.split() for line in out.splitlines() if line.strip()]
     assert code == 1
-    assert lines[0][:4] == ["file", "face", "expression", "confidence"]
-    assert len(lines) == 3  # head, rule, one face
+    assert lines[0] == ["file", "face", "expression", "runner-up", "box"]
+    assert len(lines) == 4  # head, rule, one face, who found it
     assert "face [bold].png" in out
+    assert lines[3] == ["detector:", "haar"]
+
+
+def test_a_narrow_terminal_cuts_no_word_and_low_quality_is_said(
+    capsys: Capture, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("L", (20, 20), 255).save(tmp_path / "white.png")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    _, out, _ = predict(capsys, tmp_path / "white.png", "--model", model, "--detector", "none")
+    assert "…" not in out
+    assert "neutral 100% (low quality)" in out
+    assert "0 0 20 20" in out
+    assert max(map(len, re.sub(r"\x1b\[[\d;]*m", "", out).splitlines())) <= 80
+
+
+def test_images_per_second_count_the_time_to_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    def burst() -> Iterator[files.Photo]:
+        time.sleep(0.2)
+        yield from [files.Photo(Path("p.jpg"), None, "p.jpg: empty")] * 8
+
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    assert len(list(command._watched(burst(), 8, [], quiet=False))) == 8
+    shown = [float(rate) for rate in re.findall(r"([\d.]+) images/s", terminal.getvalue())]
+    assert shown
+    assert max(shown) <= 8 / 0.2
 
 
 def test_all_fine_is_zero_and_says_nothing_else(capsys: Capture, astronaut_file: Path, model: Path) -> None:
@@ -160,14 +191,16 @@ def test_a_table_is_interrupted_and_goes_on(
     original = command._rows
     with monkeypatch.context() as patch:
         patch.setattr(command, "_rows", interrupt)
-        assert predict(capsys, *arguments, table)[0] == 130
+        code, _, err = predict(capsys, *arguments, table)
+        assert code == 130
+        assert err.splitlines()[-1] == f"mien: interrupted; {table} is whole so far, go on with --resume"
     assert [Path(row["file"]).name for row in read(table)] == ["face [bold].png"]
     code, _, err = predict(capsys, *arguments, table)
     assert code == 2
     assert "there already; go on with --resume" in err
     code, _, err = predict(capsys, *arguments, table, "--resume")
     assert code == 1
-    assert f"{table}: 1 photos are there, 2 to go" in err
+    assert f"{table}: photos done 1, to go 2" in err
     assert read(table) == read(whole)
     assert predict(capsys, *arguments, table, "--resume")[0] == 0
     assert read(table) == read(whole)

@@ -90,8 +90,14 @@ def test_find(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"gone\.onnx: no such detector file"):
         find(tmp_path / "gone.onnx")
     (tmp_path / "bad.onnx").write_text("no network")
-    with pytest.raises(InputError, match=r"bad\.onnx: not a YuNet that OpenCV"):
+    with pytest.raises(InputError, match=r"bad\.onnx: not a YuNet that OpenCV [\d.]+ can open$"):
         find(str(tmp_path / "bad.onnx"))
+
+
+def test_another_network_is_refused_in_one_line(capfd: pytest.CaptureFixture[str], model: Path) -> None:
+    with pytest.raises(InputError, match=r"not a YuNet that OpenCV [\d.]+ can open$"):
+        find(model)
+    assert capfd.readouterr() == ("", "")
 
 
 def test_names() -> None:

@@ -1,14 +1,16 @@
 """Annotated pictures: what is drawn lies inside, can be read, and leaves the source alone."""
 
 from dataclasses import replace
+from itertools import combinations
 
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from PIL import Image
 
 from mien import Faces, images
-from mien.predict.draw import COLOURS, LONGEST, draw
+from mien.predict.draw import COLOURS, LONGEST, _Layer, draw
 from tests.predict.conftest import FER
 
 
@@ -49,6 +51,15 @@ def test_a_longer_bar_for_a_likelier_class() -> None:
     assert lengths[2] == pytest.approx(7 * lengths[0], abs=8)
 
 
+def test_a_full_bar_leaves_room_for_its_figure() -> None:
+    one = replace(faces([[300, 200, 200, 200]]), probabilities=np.eye(7, dtype=np.float32)[:1])
+    panel = draw(np.zeros((800, 1000, 3), np.uint8), one)[200:420, 505:]
+    rows = np.flatnonzero((panel == COLOURS["angry"]).all(axis=2).sum(axis=1) > 50)
+    columns = np.flatnonzero((panel[rows] == COLOURS["angry"]).all(axis=2).any(axis=0))
+    bright = np.flatnonzero((panel[rows[0] - 5 : rows[-1] + 5] > 200).all(axis=2).any(axis=0))
+    assert bright[bright > columns[-1]][0] - columns[-1] >= 8
+
+
 def test_low_quality_is_said() -> None:
     picture = np.full((700, 900, 3), 90, np.uint8)
     one = faces([[300, 200, 200, 200]])
@@ -72,6 +83,21 @@ def test_panels_cover_no_other_face() -> None:
     picture = draw(np.full((1000, 1000, 3), 255, np.uint8), faces(boxes))
     for x, y, *_ in boxes:
         assert (picture[int(y) + 45 : int(y) + 55, int(x) + 40 : int(x) + 50] == 255).all()  # the middle of each face
+
+
+def test_the_panel_leaves_the_plate_whole() -> None:
+    one = replace(faces([[94, 198, 450, 622]]), probabilities=np.eye(7, dtype=np.float32)[3:4])
+    layer = _Layer(Image.new("RGBA", (640, 906)), one, 1.0)  # a face with little room around it
+    layer.fill()
+    assert len(layer.taken) == 3
+    assert all(a.shared(b) < 1 for a, b in combinations(layer.taken, 2))
+
+
+def test_in_a_crowd_no_mouth_is_covered() -> None:
+    boxes = [[float(x), float(y), 230, 220] for x in (0, 230, 460) for y in (0, 220, 440)]
+    drawn = draw(np.full((660, 690, 3), 200, np.uint8), faces(boxes))  # no room but on the faces
+    for x, y, *_ in np.array(boxes, int):
+        assert (drawn[y + 50 : y + 165, x + 10 : x + 220] == 200).all()  # a mouth's corners are at about 0.75
 
 
 @settings(max_examples=25, deadline=None)

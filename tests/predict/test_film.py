@@ -9,6 +9,7 @@ import pytest
 from mien.errors import InputError
 from mien.predict import film
 from mien.predict.draw import COLOURS
+from mien.predict.result import VideoFaces
 from mien.predict.video import Video
 from tests.predict.drawn_video import scene, write
 from tests.predict.test_smooth import picture
@@ -84,3 +85,18 @@ def test_where_none_can_be_written_none_is_left(tmp_path: Path) -> None:
         next(job)
         job.close()  # type: ignore[attr-defined]  # as Ctrl-C does
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "file"]
+
+
+def test_in_a_crowd_no_face_and_no_name_is_covered() -> None:
+    boxes = [[float(x), float(y), 60, 60] for y in (60, 150, 240) for x in (40, 110, 300)]
+    rows = np.tile(np.eye(3, dtype=np.float32)[:1], (9, 1))
+    crowd = VideoFaces(
+        np.array(boxes, np.float32), rows, ("happy", "angry", "sad"), tracks=np.arange(1, 10), smoothed=rows
+    )
+    drawn = film.overlay(np.full((400, 500, 3), 128, np.uint8), crowd, 1.0)
+    for x, y, *_ in np.array(boxes, int):
+        assert (drawn[y + 5 : y + 55, x + 5 : x + 55] == 128).all()
+        plate = drawn[y - 20 : y - 2, x + 2 : x + 18]
+        assert (plate == COLOURS["happy"]).all(axis=2).sum() > 100
+    alone = film.overlay(np.full((400, 500, 3), 128, np.uint8), crowd[:1], 1.0)
+    assert (alone[130:170, 60:90] < 30).any()  # its bars are there

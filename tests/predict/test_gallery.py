@@ -86,3 +86,10 @@ def test_no_face_and_wrong_suffix(tmp_path: Path) -> None:
         assert sheet.width > 0
     with pytest.raises(InputError, match=r"a gallery ends with \.html"):
         Gallery([tmp_path / "faces.pdf"])
+
+
+def test_a_place_that_cannot_be_written_is_said_before_the_work(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match=r"faces\.png: cannot be written"):
+        Gallery([tmp_path / "new" / "faces.html", tmp_path / "file" / "faces.png"])
+    assert not list((tmp_path / "new").iterdir())

@@ -44,8 +44,11 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise InputError(f"no verb {verb!r}{hint} (mien --help lists them)")
         if verb in ACTIONS:
-            sys.exit(run_action(VERBS[verb], verb, ACTIONS[verb], rest))
-        sys.exit(training.run_train(rest) if verb == "train" else run(VERBS[verb], f"mien {verb}", rest))
+            code = run_action(VERBS[verb], verb, ACTIONS[verb], rest)
+        else:
+            code = training.run_train(rest) if verb == "train" else run(VERBS[verb], f"mien {verb}", rest)
+        sys.stdout.flush()
+        sys.exit(code)
     except (InputError, MissingExtra) as error:
         if first_process():
             print(f"mien: {error}", file=sys.stderr)
@@ -57,6 +60,10 @@ def main(arguments: list[str] | None = None) -> NoReturn:
     except BrokenPipeError:  # the reader of our output has gone, as `| head` does
         sys.stderr.close()
         sys.exit(0)
+    except OSError as error:  # stdout on a full disk, say
+        print(f"mien: {error.filename or 'stdout'}: {error.strerror or error}", file=sys.stderr)
+        sys.stdout = None  # or Python complains once more at its end
+        sys.exit(2)
 
 
 def overview() -> str:

@@ -98,12 +98,9 @@ def _recognize(recognizer: Recognizer, video: Video, stem: Path, job: Job) -> ep
                 again = from_rows(rows.rows(), labels)
                 for time in film.write(source, again, _beside(stem, ".annotated.mp4"), threads=job.threads):
                     progress.update(task, completed=time)
-    seen, count = len(summary.seen), len(summary.episodes)
-    print(
-        f"{table}: {summary.pictures:,} pictures over {summary.end:.1f} s, {seen:,} face{'s' * (seen != 1)}, "
-        f"{count:,} episode{'s' * (count != 1)}",
-        file=sys.stderr,
-    )
+    numbers = {"picture": summary.pictures, "face": len(summary.seen), "episode": len(summary.episodes)}
+    taken, *rest = (f"{number:,} {name}{'s' * (number != 1)}" for name, number in numbers.items())
+    print(f"{table}: {taken} over {summary.end:.1f} s, {', '.join(rest)}", file=sys.stderr)
     return summary
 
 

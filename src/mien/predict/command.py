@@ -72,7 +72,8 @@ def predict_files(
     if videos and not outputs.out:
         if named := next((path for path in paths if path in videos), None):
             raise InputError(f"{named}: the table of a video needs a place; add --out FOLDER")
-        print(f"{len(videos)} videos passed over; --out FOLDER makes their tables", file=sys.stderr)
+        number = f"{len(videos):,} video{'s' * (len(videos) != 1)}"
+        print(f"{number} passed over; give --out FOLDER for their tables", file=sys.stderr)
         videos = {}
     missed, unread, read = _photos(photos, outputs, model, detector, cores) if photos else (0, 0, 0)
     if videos and outputs.out:
@@ -90,8 +91,10 @@ def _fits(outputs: Outputs, photos: bool, videos: bool) -> None:
         raise InputError("--resume goes on with a table: add --table, and leave --gallery and --sheet away")
     if outputs.videos and not videos:
         raise InputError("--every, --fps, --format and --video are for videos; there is none")
-    if (outputs.table or outputs.gallery) and not photos:
-        raise InputError("--table, --gallery and --sheet are for photos; there is none (a video's table goes to --out)")
+    if (outputs.table or outputs.gallery or outputs.form != "table") and not photos:
+        raise InputError(
+            "--table, --json, --csv, --gallery and --sheet are for photos; there is none (a video's table: --out)"
+        )
 
 
 def _photos(files: dict[Path, Path], outputs: Outputs, model: str, detector: str, cores: int) -> tuple[int, int, int]:
@@ -109,13 +112,17 @@ def _photos(files: dict[Path, Path], outputs: Outputs, model: str, detector: str
             table = stack.enter_context(Writer(outputs.table, _columns(labels), resume=outputs.resume))
             files = {file: place for file, place in files.items() if printable(file) not in table.done}
             if table.done:
-                print(f"{outputs.table}: {len(table.done):,} photos are there, {len(files):,} to go", file=sys.stderr)
+                print(f"{outputs.table}: photos done {len(table.done):,}, to go {len(files):,}", file=sys.stderr)
         photos = recognize(recognizer, list(files), copies=copies, workers=workers, portraits=gallery is not None)
         # on one terminal a progress bar and rows would run into each other
         quiet = outputs.form in ("csv", "json") and sys.stdout.isatty()
         watched = _kept(_watched(photos, len(files), misses, quiet=quiet), table, gallery)
         printer = _count if table and outputs.form == "table" else PRINTERS[outputs.form]
-        printer(watched, labels, sys.stdout)
+        try:
+            printer(watched, labels, sys.stdout)
+        except KeyboardInterrupt:
+            kept = f"; {outputs.table} is whole so far, go on with --resume" if table else ""
+            raise KeyboardInterrupt(f"interrupted{kept}") from None
         if gallery:
             gallery.save()
     unread = sum(bool(photo.error) for photo in misses)
@@ -164,6 +171,7 @@ def _watched(photos: Iterator[Photo], total: int, misses: list[Photo], *, quiet:
     """Pass the photos on; on stderr a progress bar (unless quiet) and what went wrong, which `misses` gathers too."""
     with bar(COUNT, "{task.fields[rate]}", quiet=quiet) as progress:
         task = progress.add_task("", total=total, rate="")
+        progress.advance(task, 0)  # the clock starts here: photos come in batches, and the first takes time too
         for photo in photos:
             if photo.problem:
                 misses.append(photo)
@@ -174,7 +182,7 @@ def _watched(photos: Iterator[Photo], total: int, misses: list[Photo], *, quiet:
 
 
 def print_table(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO) -> None:
-    """Write one row per face when all photos are done: file, face, expression, confidence, the runner-up, box."""
+    """Write one row per face when all photos are done: file, face, expression, the runner-up, box; and the detector."""
     from rich import box
     from rich.table import Column, Table
     from rich.text import Text
@@ -182,17 +190,17 @@ def print_table(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO)
     table = Table(
         Column("file", overflow="fold"),
         Column("face", justify="right"),
-        "expression",
-        Column("confidence", justify="right"),
-        "runner-up",
-        *(Column(name, justify="right") for name in ("x", "y", "width", "height")),
+        *(Column(name, no_wrap=True) for name in ("expression", "runner-up", "box")),
         box=box.SIMPLE,
+        caption_justify="left",
     )
     for photo in photos:
         for number, face in enumerate(photo.faces.to_dicts() if photo.faces else []):
-            first, second = sorted(face["probabilities"].items(), key=lambda pair: -pair[1])[:2]
-            runner_up = f"{second[0]} {second[1]:.0%}"
-            table.add_row(Text(photo.name), str(number), first[0], f"{first[1]:.0%}", runner_up, *map(str, face["box"]))
+            ranked = sorted(face["probabilities"].items(), key=lambda pair: -pair[1])
+            first, second = (f"{name} {share:.0%}" for name, share in ranked[:2])
+            first += " (low quality)" * (face["quality"] == "low")
+            table.add_row(Text(photo.name), str(number), first, second, " ".join(map(str, face["box"])))
+            table.caption = f"  detector: {photo.faces.detector}" if photo.faces else ""
     if table.row_count:
         Console(file=stream, width=None if stream.isatty() else 10_000).print(table)
 

@@ -70,11 +70,13 @@ class YuNet:
         self._threads = threading.local()  # a FaceDetectorYN keeps the size it searches: one for each thread
         if not path.is_file():
             raise InputError(f"{path}: no such detector file")
+        level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # one line is ours
         try:
             self._search(np.zeros((64, 64, 3), np.uint8), 1.0)
-        except cv2.error as error:
-            reason = " ".join(str(error).split())
-            raise InputError(f"{path}: not a YuNet that OpenCV {cv2.__version__} can open ({reason[:120]})") from None
+        except cv2.error:
+            raise InputError(f"{path}: not a YuNet that OpenCV {cv2.__version__} can open") from None
+        finally:
+            cv2.utils.logging.setLogLevel(level)
 
     def __call__(self, image: images.Pixels, /) -> Detections:
         height, width = image.shape[:2]

@@ -30,8 +30,7 @@ INK: Colour = (15, 18, 26, 255)
 
 SHORTEST, LONGEST = 640, 1600  # small pictures are enlarged to the one, crowded ones up to the other: text needs pixels
 FACE = 110  # the width in pixels that the median face should have
-CROWDED = 0.02  # how much of a panel may lie over other faces, plates and panels
-CHIN = 0.4  # how much of a face's height a panel within its box may hide
+CHIN = 0.25  # how much of a face's height a panel within its box may hide
 BARS = 3  # of the likeliest expressions
 _ATTEMPTS = ((1.0, False), (0.8, False), (0.65, False), (0.65, True))  # size of the text, within the face's box
 
@@ -135,11 +134,11 @@ class _Layer:
         for shrink, within in _ATTEMPTS:
             font = _font(max(shrink * self.text_size(box), 9))
             names = max(font.getlength(name) for name in self.faces.classes)
-            width, height = names + 10.2 * font.size, (1.35 * len(shown) + 0.6) * font.size
+            width, height = names + 10.6 * font.size, (1.35 * len(shown) + 0.6) * font.size
             own = [(box.left, box.bottom - height)]
             place = min(self.places(width, height, own if within else _around(box, width, height)), key=self.covered)
             covered = self.covered(place) - (place.shared(box) if within else 0)
-            if covered <= CROWDED * width * height and (not within or height <= CHIN * box.height):
+            if covered < 1 and (not within or height <= CHIN * box.height):
                 self.taken.append(place)
                 self.bars(place, row, shown, font, names)
                 self.pen.rectangle(
@@ -151,7 +150,7 @@ class _Layer:
         self, place: Rect, row: Sequence[float], shown: Sequence[int], font: ImageFont.FreeTypeFont, names: float
     ) -> None:
         self.pen.rectangle((place.left, place.top, place.right - 1, place.bottom - 1), fill=PANEL)
-        left, right = place.left + names + 1.2 * font.size, place.right - 3.1 * font.size
+        left, right = place.left + names + 1.2 * font.size, place.right - 3.5 * font.size
         for line, index in enumerate(shown):
             name = self.faces.classes[index]
             top = place.top + (0.3 + 1.35 * line + 0.4) * font.size

@@ -17,7 +17,7 @@ from PIL import Image, ImageDraw, ImageFont
 from mien import images
 from mien.atomic import replacing
 from mien.errors import InputError
-from mien.predict.draw import COLOURS, INK, OTHER, TRACK, WHITE
+from mien.predict.draw import BARS, COLOURS, INK, OTHER, TRACK, WHITE, Colour, Rect
 from mien.predict.result import VideoFaces
 from mien.predict.video import Frame, Video
 
@@ -163,51 +163,74 @@ def overlay(image: images.Pixels, faces: VideoFaces | None, growth: float) -> im
     picture = Image.fromarray(image)
     pen = ImageDraw.Draw(picture)
     line = max(2, round(min(height, width) / 240))
-    for track, box, row in zip(faces.tracks.tolist(), faces.boxes * growth, faces.smoothed, strict=True):
-        left, top, right, bottom = (round(float(v)) for v in (*box[:2], *(box[:2] + box[2:])))
-        likeliest = np.argsort(row)[::-1][:3].tolist()
-        label = faces.classes[likeliest[0]]
-        colour = COLOURS.get(label, OTHER)
-        pen.rectangle((left - 1, top - 1, right + 1, bottom + 1), outline=INK, width=line + 2)
-        pen.rectangle((left, top, right, bottom), outline=colour, width=line)
-        size = round(min(max(0.16 * (right - left), 14), height / 22))
-        font, small = _font(size), _font(max(round(0.85 * size), 12))
-        text = f"{track}  {label} {row[likeliest[0]]:.0%}"
-        plate = font.getlength(text) + size
-        x = min(max(left, 0), max(width - plate, 0))
-        y = top - 1.5 * size if top >= 1.5 * size else max(top, 0)
-        pen.rectangle((x, y, x + plate, y + 1.5 * size), fill=colour)
-        pen.text((x + 0.5 * size, y + 0.75 * size), text, INK, font, anchor="lm")
-        _bars(pen, faces, row, likeliest, small, (left, top, right, bottom), (width, height))
+    corners = np.concatenate([faces.boxes[:, :2], faces.boxes[:, :2] + faces.boxes[:, 2:]], axis=1) * growth
+    boxes = [Rect(*box) for box in corners.round().tolist()]
+    taken, plates = list(boxes), list[Rect]()
+
+    def free(place: Rect, own: Rect) -> bool:
+        return all(place.shared(other) < 1 for other in taken if other is not own)
+
+    for track, box, row in zip(faces.tracks.tolist(), boxes, faces.smoothed, strict=True):
+        colour, size = _colour(faces, int(row.argmax())), _size(box, height)
+        pen.rectangle((box.left - 1, box.top - 1, box.right + 1, box.bottom + 1), outline=INK, width=line + 2)
+        pen.rectangle(box, outline=colour, width=line)
+        text = f"{track}  {faces.classes[int(row.argmax())]} {row.max():.0%}"
+        place = _plate(box, text, size, width)
+        if not free(place, box):  # in a crowd the number alone
+            place = _plate(box, text := str(track), size, width)
+        taken.append(place)
+        plates.append(place)
+        pen.rectangle(place, fill=colour)
+        pen.text((place.left + 0.5 * size, place.top + 0.75 * size), text, INK, _font(size), anchor="lm")
+    for box, plate, row in zip(boxes, plates, faces.smoothed, strict=True):
+        font = _font(max(round(0.85 * _size(box, height)), 12))
+        place = _panel(box, plate, max(font.getlength(name) for name in faces.classes), font.size, (width, height))
+        if free(place, box):  # in a crowd none rather than one that jumps about or hides a face
+            taken.append(place)
+            _bars(pen, faces, row, font, place)
     return np.asarray(picture)
 
 
-def _bars(
-    pen: ImageDraw.ImageDraw,
-    faces: VideoFaces,
-    row: Any,
-    likeliest: list[int],
-    font: ImageFont.FreeTypeFont,
-    box: tuple[int, int, int, int],
-    whole: tuple[int, int],
-) -> None:
-    """Draw the three likeliest expressions on a panel below the face, or where it does not fit beside it."""
-    left, top, right, bottom = box
-    size = font.size
-    names = max(font.getlength(name) for name in faces.classes)
-    wide, high = max(names + 5.5 * size, right - left), (1.35 * len(likeliest) + 0.5) * size
-    x, y = min(max(left, 0), whole[0] - wide), float(bottom + 4)
-    if y + high > whole[1]:
-        x, y = (right + 4.0 if right + 4 + wide <= whole[0] else left - 4 - wide), float(top)
-    pen.rectangle((x, y, x + wide, y + high), fill=INK)
-    start, end = x + names + 1.1 * size, x + wide - 0.5 * size
-    for place, index in enumerate(likeliest):
-        middle = y + (0.25 + 1.35 * (place + 0.5)) * size
-        pen.text((x + 0.5 * size, middle), faces.classes[index], WHITE, font, anchor="lm")
+def _colour(faces: VideoFaces, index: int) -> Colour:
+    return COLOURS.get(faces.classes[index], OTHER)
+
+
+def _size(box: Rect, height: int) -> int:
+    """Height of the text at a face, in pixels."""
+    return round(min(max(0.16 * box.width, 14), height / 22))
+
+
+def _plate(box: Rect, text: str, size: int, whole: int) -> Rect:
+    """Return where the name of a face goes: above its box, or at its upper end."""
+    wide, high = _font(size).getlength(text) + size, 1.5 * size
+    left = min(max(box.left, 0), max(whole - wide, 0))
+    top = box.top - high if box.top >= high else max(box.top, 0)
+    return Rect(left, top, left + wide, top + high)
+
+
+def _panel(box: Rect, plate: Rect, names: float, size: float, whole: tuple[int, int]) -> Rect:
+    """Return where the bars of a face go: below its box, or where they do not fit beside it."""
+    wide, high = max(names + 5.5 * size, box.width), (1.35 * BARS + 0.5) * size
+    left, top = min(max(box.left, 0), whole[0] - wide), box.bottom + 4
+    if top + high > whole[1]:
+        left = box.right + 4 if box.right + 4 + wide <= whole[0] else box.left - 4 - wide
+        top = min(max(box.top, plate.bottom), whole[1] - high)
+    return Rect(left, top, left + wide, top + high)
+
+
+def _bars(pen: ImageDraw.ImageDraw, faces: VideoFaces, row: Any, font: ImageFont.FreeTypeFont, place: Rect) -> None:
+    """Draw the likeliest expressions on a panel."""
+    size, names = font.size, max(font.getlength(name) for name in faces.classes)
+    pen.rectangle(place, fill=INK)
+    start, end = place.left + names + 1.1 * size, place.right - 0.5 * size
+    for line, index in enumerate(np.argsort(row)[::-1][:BARS].tolist()):
+        middle = place.top + (0.25 + 1.35 * (line + 0.5)) * size
+        pen.text((place.left + 0.5 * size, middle), faces.classes[index], WHITE, font, anchor="lm")
         pen.rectangle((start, middle - 0.25 * size, end, middle + 0.25 * size), fill=TRACK)
         if (length := (end - start) * float(row[index])) >= 1:
-            colour = COLOURS.get(faces.classes[index], OTHER)
-            pen.rectangle((start, middle - 0.25 * size, start + length, middle + 0.25 * size), fill=colour)
+            pen.rectangle(
+                (start, middle - 0.25 * size, start + length, middle + 0.25 * size), fill=_colour(faces, index)
+            )
 
 
 @lru_cache(maxsize=64)

@@ -47,7 +47,7 @@ class Gallery:
     Use it in a `with` statement.
 
     Raises:
-        InputError: a path with another suffix.
+        InputError: a path with another suffix, or where nothing can be written.
     """
 
     def __init__(self, paths: Iterable[Path]) -> None:
@@ -55,6 +55,11 @@ class Gallery:
         for path in self.paths:
             if path.suffix.lower() not in PAGES + SHEETS:
                 raise InputError(f"{path}: a gallery ends with .html, a contact sheet with {', '.join(SHEETS)}")
+            try:
+                path.parent.mkdir(parents=True, exist_ok=True)
+                tempfile.TemporaryFile(dir=path.parent).close()  # said now, not after hours of work
+            except OSError as error:
+                raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
         self._tiles: list[Tile] = []
         self._pictures = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this
         self._size = 0
