@@ -31,7 +31,7 @@ SIZES = {  # of the file, in MB, at most
     "mien-polish": 2.8,
     "mien-distilled": 2.8,
     "mien-large": 45.0,
-    "mien-sprint": 2.8,
+    "mien-sprint": 0.9,
 }
 
 

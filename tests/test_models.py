@@ -27,7 +27,7 @@ PARAMETERS = {  # golden numbers: a change here changes every published score
     "mien-distilled": 678_639,
     "mien-small": 213_727,
     "mien-large": 11_175_375,
-    "mien-sprint": 677_607,
+    "mien-sprint": 213_727,
 }
 
 

@@ -52,7 +52,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "mien-polish": {"model": "mien", "targets": "distribution", "heads": ("label",), "early": 0},
     "mien-distilled": {"model": "mien", "targets": "distribution", "heads": ("label",), "distill": 0.5},
     "mien-large": {"model": "mien-large", "targets": "distribution", "heads": ("label",)},
-    "mien-sprint": {"classes": FER2013, "model": "mien", "distinct": True},
+    "mien-sprint": {"classes": FER2013, "model": "mien-small", "heads": ("distribution",), "distinct": True},
 }
 
 
