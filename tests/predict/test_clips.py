@@ -154,6 +154,22 @@ def test_a_table_that_is_there_is_not_lost(capsys: Capture, clip: Path, model: P
     assert (tmp_path / "clip.csv").read_bytes() == before
 
 
+@pytest.mark.parametrize("there", ["clip.csv", "clip.parquet", ".clip.parquet.part.jsonl"])
+def test_a_table_that_is_there_is_refused_before_any_work(
+    capsys: Capture, clip: Path, model: Path, tmp_path: Path, there: str
+) -> None:
+    Image.new("L", (48, 48), 255).save(tmp_path / "white.png")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / there).touch()
+    arguments = [tmp_path / "white.png", clip, "--model", model, "--detector", "none", "--out", tmp_path / "out"]
+    form = "csv" if there.endswith("csv") else "parquet"
+    code, out, err = predict(capsys, *arguments, "--table", tmp_path / "faces.csv", "--format", form)
+    assert (code, out) == (2, "")
+    assert err == f"mien: {tmp_path / 'out' / there}: there already; go on with --resume, or choose another file\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "white.png"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [there]
+
+
 @pytest.fixture(scope="module")
 def long(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A folder with a video of 400 pictures and, in `whole`, what an undisturbed job gives."""

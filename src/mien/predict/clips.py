@@ -31,6 +31,10 @@ class Job:
     """Go on with the table that is there."""
     threads: int | None = None
 
+    def table(self, stem: Path) -> Path:
+        """Return where the table of the video goes whose files begin with `stem`."""
+        return _beside(stem, f".{self.form}")
+
 
 def is_video(path: Path) -> bool:
     """Return whether a name is that of a video."""
@@ -60,12 +64,11 @@ def recognize_videos(recognizer: Recognizer, targets: Mapping[Path, Path], job: 
             print(error, file=sys.stderr)
             missed, unread = missed + 1, unread + 1
             continue
-        table = _beside(stem, f".{job.form}")
         try:
             with video:
                 found = _recognize(recognizer, video, stem, job)
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"interrupted; {table} is whole so far, go on with --resume") from None
+            raise KeyboardInterrupt(f"interrupted; {job.table(stem)} is whole so far, go on with --resume") from None
         problem = video.damage or ("" if found.seen else f"{path}: no face found")
         if problem:
             print(problem, file=sys.stderr)
@@ -78,7 +81,7 @@ def _recognize(recognizer: Recognizer, video: Video, stem: Path, job: Job) -> ep
     from rich.progress import TaskProgressColumn
 
     labels = recognizer.session.info.labels
-    table = _beside(stem, f".{job.form}")
+    table = job.table(stem)
     with Writer(table, columns(labels, FRAME), resume=job.resume) as rows, bar(TaskProgressColumn()) as progress:
         task = progress.add_task(video.path.name, total=video.duration)
         for found in follow(recognizer, video, earlier=from_rows(rows.rows(), labels)):

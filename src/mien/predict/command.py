@@ -20,7 +20,7 @@ from mien.predict.clips import Job, is_video, recognize_videos
 from mien.predict.files import Photo, gather, printable, recognize, targets
 from mien.predict.gallery import Gallery
 from mien.predict.photo import Recognizer
-from mien.predict.rows import PHOTO, Writer, columns
+from mien.predict.rows import PHOTO, Writer, check, columns
 from mien.progress import COUNT, bar
 
 Printer = Callable[[Iterable[Photo], Sequence[str], TextIO], None]
@@ -75,13 +75,15 @@ def predict_files(
         number = f"{len(videos):,} video{'s' * (len(videos) != 1)}"
         print(f"{number} passed over; give --out FOLDER for their tables", file=sys.stderr)
         videos = {}
+    stems = targets(videos, outputs.out, "") if outputs.out else {}
+    job = replace(outputs.videos or Job(), resume=outputs.resume, threads=cores)
+    for stem in stems.values():  # before hours of work
+        check(job.table(stem), resume=job.resume)
     missed, unread, read = _photos(photos, outputs, model, detector, cores) if photos else (0, 0, 0)
-    if videos and outputs.out:
+    if stems:
         cv2.setNumThreads(cores)
-        job = replace(outputs.videos or Job(), resume=outputs.resume, threads=cores)
-        recognizer = Recognizer(model, detector, threads=cores)
-        found = recognize_videos(recognizer, targets(videos, outputs.out, ""), job)
-        missed, unread, read = missed + found[0], unread + found[1], read + len(videos)
+        found = recognize_videos(Recognizer(model, detector, threads=cores), stems, job)
+        missed, unread, read = missed + found[0], unread + found[1], read + len(stems)
     return 2 if read and unread == read else int(bool(missed))
 
 
