@@ -50,20 +50,21 @@ def test_a_video_gives_its_files(capsys: Capture, clip: Path, model: Path, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("options", "name", "count"),
+    ("options", "name", "taken"),
     [
-        (["--every", "0.2s"], "clip.csv", 5),
-        (["--every", "200ms", "--format", "jsonl"], "clip.jsonl", 5),
-        (["--fps", "10", "--format", "parquet"], "clip.parquet", 10),
-        (["--every", "9s"], "clip.csv", 1),
+        (["--every", "0.2s"], "clip.csv", "5 pictures over 1.0 s"),
+        (["--every", "200ms", "--format", "jsonl"], "clip.jsonl", "5 pictures over 1.0 s"),
+        (["--fps", "10", "--format", "parquet"], "clip.parquet", "10 pictures over 1.0 s"),
+        (["--every", "0.6s"], "clip.csv", "2 pictures over 1.0 s"),
+        (["--every", "9s"], "clip.csv", "1 picture over 0.0 s"),
     ],
 )
 def test_samples_and_formats(
-    capsys: Capture, clip: Path, model: Path, tmp_path: Path, options: list[str], name: str, count: int
+    capsys: Capture, clip: Path, model: Path, tmp_path: Path, options: list[str], name: str, taken: str
 ) -> None:
     code, _, err = predict(capsys, clip, "--model", model, "--detector", "none", "--out", tmp_path, *options)
     assert code == 0
-    assert err.startswith(f"{tmp_path / name}: {count} picture{'s' * (count != 1)} over ")
+    assert err.startswith(f"{tmp_path / name}: {taken}, ")
     assert (tmp_path / name).is_file()
 
 

@@ -87,7 +87,7 @@ def _recognize(recognizer: Recognizer, video: Video, stem: Path, job: Job) -> ep
         for found in follow(recognizer, video, earlier=from_rows(rows.rows(), labels)):
             rows.write(to_rows(found))
             progress.update(task, completed=found.time)
-        summary = episodes.gather(from_rows(rows.rows(), labels))
+        summary = episodes.gather(from_rows(rows.rows(), labels), video.duration)
         if not summary.pictures:
             return summary
         for suffix, write in episodes.WRITERS.items():
