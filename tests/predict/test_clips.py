@@ -1,16 +1,20 @@
 """`mien predict` with videos, as a user meets it: files, lines, exit codes, interruptions."""
 
 import csv
+import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
+from mien.predict import clips
+from mien.predict.clips import is_video
 from mien.predict.video import Video
 from tests.predict.conftest import FER
 from tests.predict.drawn_video import scene, write
@@ -88,6 +92,34 @@ def test_photos_and_videos_in_one_go(capsys: Capture, clip: Path, model: Path, t
     assert err == "2 videos passed over; give --out FOLDER for their tables\n"
     (folder / "broken.mov").unlink()
     assert predict(capsys, *arguments)[2] == "1 video passed over; give --out FOLDER for their tables\n"
+
+
+@pytest.mark.parametrize("name", ["clip", "clip.dat"])
+def test_a_video_is_known_by_its_content_where_not_by_its_name(
+    capsys: Capture, clip: Path, model: Path, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_bytes(clip.read_bytes())
+    arguments = [tmp_path / name, "--model", model, "--detector", "none"]
+    code, _, err = predict(capsys, *arguments, "--out", tmp_path / "out")
+    assert code == 0
+    assert err.startswith(f"{tmp_path / 'out' / 'clip.csv'}: 25 pictures over 1.0 s")
+    assert "add --out FOLDER" in predict(capsys, *arguments)[2]
+
+
+def test_other_content_is_no_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("L", (48, 48)).save(tmp_path / "photo", "JPEG")
+    (tmp_path / "art.nfo").write_text("\x1b[1m no picture\n" * 50)  # FFmpeg would play it
+    (tmp_path / "text").write_text("no picture\n" * 50)
+    (tmp_path / "empty").touch()
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("photo", "art.nfo", "text", "empty", "pipe", "gone"):
+        assert not is_video(tmp_path / name)
+    with monkeypatch.context() as patch:
+        patch.setattr(Image, "open", Mock(side_effect=UnidentifiedImageError))
+        assert not is_video(tmp_path / "photo")  # to FFmpeg a still picture is a video too
+    monkeypatch.setattr(clips, "Video", Mock(side_effect=AssertionError))
+    assert not is_video(tmp_path / "photo")  # which Pillow knows at once
+    assert not is_video(tmp_path / "gone.jpg")
 
 
 def test_no_face_is_said_and_every_picture_has_a_row(capsys: Capture, model: Path, tmp_path: Path) -> None:

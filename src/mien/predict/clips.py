@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from PIL import Image
+
+from mien import images
 from mien.errors import InputError
 from mien.predict import episodes, film, timeline
 from mien.predict.clip import follow, from_rows, to_rows
@@ -37,8 +40,19 @@ class Job:
 
 
 def is_video(path: Path) -> bool:
-    """Return whether a name is that of a video."""
-    return path.suffix.lower() in SUFFIXES
+    """Return whether a file is a video: by its name, or where that says nothing by what is in it."""
+    if (suffix := path.suffix.lower()) in SUFFIXES | images.SUFFIXES or not path.is_file():
+        return suffix in SUFFIXES
+    try:
+        with Image.open(path):
+            return False
+    except Exception:  # a damaged header makes Pillow raise anything
+        pass
+    try:
+        with Video(path) as video:  # FFmpeg takes still pictures, which have no duration, and art made of letters too
+            return video.duration is not None and video.container.format.name != "tty"
+    except InputError:
+        return False
 
 
 def recognize_videos(recognizer: Recognizer, targets: Mapping[Path, Path], job: Job) -> tuple[int, int]:

@@ -66,8 +66,8 @@ def predict_files(
         raise InputError(f"threads {threads}: expected at least 1")
     warnings.filterwarnings("ignore", module=r"PIL\.")  # odd metadata; what cannot be read we say ourselves
     files = gather(paths, apart=outputs.out)
-    photos = {file: place for file, place in files.items() if not is_video(file)}
     videos = {file: place for file, place in files.items() if is_video(file)}
+    photos = {file: place for file, place in files.items() if file not in videos}
     _fits(outputs, bool(photos), bool(videos))
     if videos and not outputs.out:
         if named := next((path for path in paths if path in videos), None):
