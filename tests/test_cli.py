@@ -130,6 +130,21 @@ def test_models_says_what_is_wrong(capsys: pytest.CaptureFixture[str], arguments
     assert words in err
 
 
+@pytest.mark.parametrize(("cause", "code"), [(KeyboardInterrupt(), 130), (OSError(), None)])
+def test_ctrl_c_while_a_module_loads_is_one_line(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, cause: BaseException, code: int | None
+) -> None:
+    def load() -> None:  # as the modules that pybind11 makes
+        raise ImportError("initialization failed") from cause
+
+    monkeypatch.setitem(VERBS, "recipes", load)
+    if code:
+        assert outcome(capsys, "recipes") == (code, "", "mien: interrupted\n")
+    else:
+        with pytest.raises(ImportError):
+            main(["recipes"])
+
+
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full")
 def test_no_room_for_the_output_is_one_line() -> None:
     with Path("/dev/full").open("w") as full:

@@ -1,16 +1,20 @@
 """`mien predict` with videos, as a user meets it: files, lines, exit codes, interruptions."""
 
 import csv
+import os
 import signal
 import subprocess
 import sys
 import time
 from pathlib import Path
+from unittest.mock import Mock
 
 import numpy as np
 import pytest
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
+from mien.predict import clips
+from mien.predict.clips import is_video
 from mien.predict.video import Video
 from tests.predict.conftest import FER
 from tests.predict.drawn_video import scene, write
@@ -50,20 +54,21 @@ def test_a_video_gives_its_files(capsys: Capture, clip: Path, model: Path, tmp_p
 
 
 @pytest.mark.parametrize(
-    ("options", "name", "count"),
+    ("options", "name", "taken"),
     [
-        (["--every", "0.2s"], "clip.csv", 5),
-        (["--every", "200ms", "--format", "jsonl"], "clip.jsonl", 5),
-        (["--fps", "10", "--format", "parquet"], "clip.parquet", 10),
-        (["--every", "9s"], "clip.csv", 1),
+        (["--every", "0.2s"], "clip.csv", "5 pictures over 1.0 s"),
+        (["--every", "200ms", "--format", "jsonl"], "clip.jsonl", "5 pictures over 1.0 s"),
+        (["--fps", "10", "--format", "parquet"], "clip.parquet", "10 pictures over 1.0 s"),
+        (["--every", "0.6s"], "clip.csv", "2 pictures over 1.0 s"),
+        (["--every", "9s"], "clip.csv", "1 picture over 0.0 s"),
     ],
 )
 def test_samples_and_formats(
-    capsys: Capture, clip: Path, model: Path, tmp_path: Path, options: list[str], name: str, count: int
+    capsys: Capture, clip: Path, model: Path, tmp_path: Path, options: list[str], name: str, taken: str
 ) -> None:
     code, _, err = predict(capsys, clip, "--model", model, "--detector", "none", "--out", tmp_path, *options)
     assert code == 0
-    assert err.startswith(f"{tmp_path / name}: {count} picture{'s' * (count != 1)} over ")
+    assert err.startswith(f"{tmp_path / name}: {taken}, ")
     assert (tmp_path / name).is_file()
 
 
@@ -87,6 +92,34 @@ def test_photos_and_videos_in_one_go(capsys: Capture, clip: Path, model: Path, t
     assert err == "2 videos passed over; give --out FOLDER for their tables\n"
     (folder / "broken.mov").unlink()
     assert predict(capsys, *arguments)[2] == "1 video passed over; give --out FOLDER for their tables\n"
+
+
+@pytest.mark.parametrize("name", ["clip", "clip.dat"])
+def test_a_video_is_known_by_its_content_where_not_by_its_name(
+    capsys: Capture, clip: Path, model: Path, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_bytes(clip.read_bytes())
+    arguments = [tmp_path / name, "--model", model, "--detector", "none"]
+    code, _, err = predict(capsys, *arguments, "--out", tmp_path / "out")
+    assert code == 0
+    assert err.startswith(f"{tmp_path / 'out' / 'clip.csv'}: 25 pictures over 1.0 s")
+    assert "add --out FOLDER" in predict(capsys, *arguments)[2]
+
+
+def test_other_content_is_no_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("L", (48, 48)).save(tmp_path / "photo", "JPEG")
+    (tmp_path / "art.nfo").write_text("\x1b[1m no picture\n" * 50)  # FFmpeg would play it
+    (tmp_path / "text").write_text("no picture\n" * 50)
+    (tmp_path / "empty").touch()
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("photo", "art.nfo", "text", "empty", "pipe", "gone"):
+        assert not is_video(tmp_path / name)
+    with monkeypatch.context() as patch:
+        patch.setattr(Image, "open", Mock(side_effect=UnidentifiedImageError))
+        assert not is_video(tmp_path / "photo")  # to FFmpeg a still picture is a video too
+    monkeypatch.setattr(clips, "Video", Mock(side_effect=AssertionError))
+    assert not is_video(tmp_path / "photo")  # which Pillow knows at once
+    assert not is_video(tmp_path / "gone.jpg")
 
 
 def test_no_face_is_said_and_every_picture_has_a_row(capsys: Capture, model: Path, tmp_path: Path) -> None:
@@ -152,6 +185,22 @@ def test_a_table_that_is_there_is_not_lost(capsys: Capture, clip: Path, model: P
     assert "go on with --resume" in err
     assert predict(capsys, *arguments, "--resume")[0] == 0
     assert (tmp_path / "clip.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize("there", ["clip.csv", "clip.parquet", ".clip.parquet.part.jsonl"])
+def test_a_table_that_is_there_is_refused_before_any_work(
+    capsys: Capture, clip: Path, model: Path, tmp_path: Path, there: str
+) -> None:
+    Image.new("L", (48, 48), 255).save(tmp_path / "white.png")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / there).touch()
+    arguments = [tmp_path / "white.png", clip, "--model", model, "--detector", "none", "--out", tmp_path / "out"]
+    form = "csv" if there.endswith("csv") else "parquet"
+    code, out, err = predict(capsys, *arguments, "--table", tmp_path / "faces.csv", "--format", form)
+    assert (code, out) == (2, "")
+    assert err == f"mien: {tmp_path / 'out' / there}: there already; go on with --resume, or choose another file\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "white.png"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [there]
 
 
 @pytest.fixture(scope="module")

@@ -202,8 +202,22 @@ def test_a_table_is_interrupted_and_goes_on(
     assert code == 1
     assert f"{table}: photos done 1, to go 2" in err
     assert read(table) == read(whole)
-    assert predict(capsys, *arguments, table, "--resume")[0] == 0
+    said = f"{table}: whole already, with 3 photos\n"
+    assert predict(capsys, *arguments, table, "--resume") == (1, "", said)  # as the job that wrote it
+    (folder / "sea, sky.png").unlink()
+    (folder / "zero.jpg").unlink()
+    assert predict(capsys, *arguments, table, "--resume") == (0, "", said)
     assert read(table) == read(whole)
+
+
+def test_a_whole_table_of_nothing_that_can_be_read_is_two(capsys: Capture, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").touch()
+    arguments = [tmp_path / "a.jpg", "--model", model, "--table", tmp_path / "faces.csv"]
+    assert predict(capsys, *arguments)[0] == 2
+    assert predict(capsys, *arguments, "--resume")[::2] == (
+        2,
+        f"{tmp_path / 'faces.csv'}: whole already, with 1 photo\n",
+    )
 
 
 def test_gallery_and_sheet(capsys: Capture, folder: Path, model: Path, tmp_path: Path) -> None:

@@ -62,6 +62,14 @@ def test_the_end_of_the_video_ends_it() -> None:
     assert gather(curve(0.9)).end == 0
 
 
+def test_nothing_lasts_beyond_the_end_of_the_file() -> None:
+    sampled = curve(0.1, 0.9, 0.9, step=1.0)
+    assert gather(sampled, 2.6).end == 2.6
+    assert [e.offset for e in gather(sampled, 2.6).episodes if e.expression == "happy"] == [2.6]
+    assert gather(sampled, 9).end == 3
+    assert gather(sampled, 1.5).end == 2  # what a file says of itself may be wrong
+
+
 def test_tracks_have_their_own() -> None:
     found = gather([picture(n, n / 10, {1: 0.9, 2: 0.9 if n > 4 else 0.1}) for n in range(10)]).episodes
     assert [(e.track, e.expression, e.onset) for e in found] == [(1, "happy", 0), (2, "sad", 0), (2, "happy", 0.5)]

@@ -1,5 +1,6 @@
 """The annotated copy: the same times, the same sound, the faces where they are."""
 
+from dataclasses import replace
 from pathlib import Path
 
 import av
@@ -85,6 +86,24 @@ def test_where_none_can_be_written_none_is_left(tmp_path: Path) -> None:
         next(job)
         job.close()  # type: ignore[attr-defined]  # as Ctrl-C does
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "file"]
+
+
+def test_low_quality_is_said_or_else_no_name() -> None:
+    ground = np.full((400, 500, 3), 128, np.uint8)
+
+    def plate(found: VideoFaces) -> int:
+        """How long the first face's is."""
+        row = (film.overlay(ground, found, 1.0)[101] == COLOURS["happy"]).all(axis=1)
+        return int(row[100:].argmin())
+
+    one = replace(picture(0, 0, {1: 0.9}), boxes=np.array([[100, 120, 60, 60]], np.float32))
+    low = replace(one, low=np.array([True]))
+    assert plate(low) > 1.5 * plate(one)
+    rows = np.array([[0.9, 0.1]] * 2, np.float32)
+    for left, words in ((260, "1 (low quality)"), (190, "1")):  # where the second face is in the longer plate's way
+        boxes = np.array([[100, 120, 60, 60], [left, 60, 60, 60]], np.float32)
+        two = VideoFaces(boxes, rows, one.classes, low=np.array([True, False]), tracks=np.array([1, 2]), smoothed=rows)
+        assert plate(two) == pytest.approx(film._font(14).getlength(words) + 14, abs=2)
 
 
 def test_in_a_crowd_no_face_and_no_name_is_covered() -> None:

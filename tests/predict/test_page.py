@@ -1,5 +1,6 @@
 """The page of `mien live`: whom it answers, what it shows, and that it asks nothing from elsewhere."""
 
+import base64
 import http.client
 import json
 import re
@@ -58,10 +59,18 @@ def test_picture_events_and_stream(page: Page) -> None:
     assert facts["frame"] == 3
     assert facts["rate"] == 12.3
     assert facts["faces"][0]["expression"] == "neutral"
+    assert base64.b64decode(facts["picture"]) == jpeg  # picture and figures in one message are of one frame
     stream = get(page, page.root + "stream")
     assert stream.headers["Content-Type"] == "multipart/x-mixed-replace; boundary=frame"
     part = b"--frame\r\nContent-Type: image/jpeg\r\n\r\n" + jpeg + b"\r\n--frame\r\n"
     assert stream.read(len(part)) == part
+
+
+def test_the_page_asks_for_nothing_but_events() -> None:
+    script = Path(module.__file__).with_name("live.js").read_text()
+    assert script.count("new EventSource(") == 1
+    assert re.findall(r"src = (.*);", script) == ["`data:image/jpeg;base64,${shot.picture}`"]
+    assert "img-src 'self' data:;" in module.HEADERS["Content-Security-Policy"]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ import os
 import resource
 import signal
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -33,18 +34,22 @@ def test_a_file_is_written_whole(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["a"]
 
 
-@pytest.fixture
+@contextmanager
 def small_files() -> Iterator[None]:
-    """Let no file of this process grow beyond 1,000 bytes: the kernel's own refusal, as a full disk's is."""
+    """Let no file of this process grow beyond 1,000 bytes: the kernel's own refusal, as a full disk's is.
+
+    Around no more than the call: pytest's own output may go to a file too.
+    """
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     resource.setrlimit(resource.RLIMIT_FSIZE, (1000, before[1]))
-    yield
-    resource.setrlimit(resource.RLIMIT_FSIZE, before)
-    signal.signal(signal.SIGXFSZ, handler)
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+        signal.signal(signal.SIGXFSZ, handler)
 
 
-@pytest.mark.usefixtures("small_files")
 def test_a_disk_that_refuses_leaves_the_old_file(tmp_path: Path) -> None:
     run = Run(tmp_path)
     small, large = nn.Linear(3, 3), nn.Linear(100, 100)
@@ -55,8 +60,9 @@ def test_a_disk_that_refuses_leaves_the_old_file(tmp_path: Path) -> None:
         lambda: run.save_state({"model": large.state_dict()}),
         lambda: run.record({"epoch": 1, "text": "x" * 2000}),
     ]
+    told = f"File too large; what was saved before is whole.*mien resume {tmp_path}"
     for save in saves:
-        with pytest.raises(InputError, match=f"File too large; what was saved before is whole.*mien resume {tmp_path}"):
+        with pytest.raises(InputError, match=told), small_files():
             save()
     assert {path.name for path in tmp_path.iterdir()} == {"last.safetensors", "resume.pt"}
     assert (tmp_path / "resume.pt").read_bytes() == b"old"

@@ -53,7 +53,11 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         if first_process():
             print(f"mien: {error}", file=sys.stderr)
         sys.exit(2)
-    except KeyboardInterrupt as interrupt:
+    except (KeyboardInterrupt, ImportError) as error:
+        # while onnxruntime loads, pybind11 makes an ImportError of Ctrl-C
+        interrupt = error.__cause__ if isinstance(error, ImportError) else error
+        if not isinstance(interrupt, KeyboardInterrupt):
+            raise
         if first_process():
             print(f"mien: {str(interrupt) or 'interrupted'}", file=sys.stderr)
         sys.exit(130)

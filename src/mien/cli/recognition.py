@@ -58,7 +58,7 @@ def predict(
         csv: Print one row per face; a photo without one keeps a row with empty cells.
         table: Write the rows of photos to a .csv, .jsonl or .parquet file instead, photo by photo.
         resume: Go on with that table, or the tables of videos, where it was interrupted; what is there is not
-            recognised again. Say the rest as it was said before.
+            recognised again, but counts for the exit code. Say the rest as it was said before.
         out: A folder for what videos give, and for annotated copies of photos, as .jpg; replaces earlier copies there,
             never a photo that is read.
         gallery: Write a web page of all faces by expression, the surest first: one .html file.

@@ -6,6 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
+from PIL import Image
+
+from mien import images
 from mien.errors import InputError
 from mien.predict import episodes, film, timeline
 from mien.predict.clip import follow, from_rows, to_rows
@@ -31,10 +34,25 @@ class Job:
     """Go on with the table that is there."""
     threads: int | None = None
 
+    def table(self, stem: Path) -> Path:
+        """Return where the table of the video goes whose files begin with `stem`."""
+        return _beside(stem, f".{self.form}")
+
 
 def is_video(path: Path) -> bool:
-    """Return whether a name is that of a video."""
-    return path.suffix.lower() in SUFFIXES
+    """Return whether a file is a video: by its name, or where that says nothing by what is in it."""
+    if (suffix := path.suffix.lower()) in SUFFIXES | images.SUFFIXES or not path.is_file():
+        return suffix in SUFFIXES
+    try:
+        with Image.open(path):
+            return False
+    except Exception:  # a damaged header makes Pillow raise anything
+        pass
+    try:
+        with Video(path) as video:  # FFmpeg takes still pictures, which have no duration, and art made of letters too
+            return video.duration is not None and video.container.format.name != "tty"
+    except InputError:
+        return False
 
 
 def recognize_videos(recognizer: Recognizer, targets: Mapping[Path, Path], job: Job) -> tuple[int, int]:
@@ -60,12 +78,11 @@ def recognize_videos(recognizer: Recognizer, targets: Mapping[Path, Path], job: 
             print(error, file=sys.stderr)
             missed, unread = missed + 1, unread + 1
             continue
-        table = _beside(stem, f".{job.form}")
         try:
             with video:
                 found = _recognize(recognizer, video, stem, job)
         except KeyboardInterrupt:
-            raise KeyboardInterrupt(f"interrupted; {table} is whole so far, go on with --resume") from None
+            raise KeyboardInterrupt(f"interrupted; {job.table(stem)} is whole so far, go on with --resume") from None
         problem = video.damage or ("" if found.seen else f"{path}: no face found")
         if problem:
             print(problem, file=sys.stderr)
@@ -78,13 +95,13 @@ def _recognize(recognizer: Recognizer, video: Video, stem: Path, job: Job) -> ep
     from rich.progress import TaskProgressColumn
 
     labels = recognizer.session.info.labels
-    table = _beside(stem, f".{job.form}")
+    table = job.table(stem)
     with Writer(table, columns(labels, FRAME), resume=job.resume) as rows, bar(TaskProgressColumn()) as progress:
         task = progress.add_task(video.path.name, total=video.duration)
         for found in follow(recognizer, video, earlier=from_rows(rows.rows(), labels)):
             rows.write(to_rows(found))
             progress.update(task, completed=found.time)
-        summary = episodes.gather(from_rows(rows.rows(), labels))
+        summary = episodes.gather(from_rows(rows.rows(), labels), video.duration)
         if not summary.pictures:
             return summary
         for suffix, write in episodes.WRITERS.items():

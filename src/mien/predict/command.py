@@ -20,7 +20,7 @@ from mien.predict.clips import Job, is_video, recognize_videos
 from mien.predict.files import Photo, gather, printable, recognize, targets
 from mien.predict.gallery import Gallery
 from mien.predict.photo import Recognizer
-from mien.predict.rows import PHOTO, Writer, columns
+from mien.predict.rows import PHOTO, Writer, check, columns
 from mien.progress import COUNT, bar
 
 Printer = Callable[[Iterable[Photo], Sequence[str], TextIO], None]
@@ -66,22 +66,23 @@ def predict_files(
         raise InputError(f"threads {threads}: expected at least 1")
     warnings.filterwarnings("ignore", module=r"PIL\.")  # odd metadata; what cannot be read we say ourselves
     files = gather(paths, apart=outputs.out)
-    photos = {file: place for file, place in files.items() if not is_video(file)}
     videos = {file: place for file, place in files.items() if is_video(file)}
+    photos = {file: place for file, place in files.items() if file not in videos}
     _fits(outputs, bool(photos), bool(videos))
     if videos and not outputs.out:
         if named := next((path for path in paths if path in videos), None):
             raise InputError(f"{named}: the table of a video needs a place; add --out FOLDER")
-        number = f"{len(videos):,} video{'s' * (len(videos) != 1)}"
-        print(f"{number} passed over; give --out FOLDER for their tables", file=sys.stderr)
+        print(f"{_number(len(videos), 'video')} passed over; give --out FOLDER for their tables", file=sys.stderr)
         videos = {}
+    stems = targets(videos, outputs.out, "") if outputs.out else {}
+    job = replace(outputs.videos or Job(), resume=outputs.resume, threads=cores)
+    for stem in stems.values():  # before hours of work
+        check(job.table(stem), resume=job.resume)
     missed, unread, read = _photos(photos, outputs, model, detector, cores) if photos else (0, 0, 0)
-    if videos and outputs.out:
+    if stems:
         cv2.setNumThreads(cores)
-        job = replace(outputs.videos or Job(), resume=outputs.resume, threads=cores)
-        recognizer = Recognizer(model, detector, threads=cores)
-        found = recognize_videos(recognizer, targets(videos, outputs.out, ""), job)
-        missed, unread, read = missed + found[0], unread + found[1], read + len(videos)
+        found = recognize_videos(Recognizer(model, detector, threads=cores), stems, job)
+        missed, unread, read = missed + found[0], unread + found[1], read + len(stems)
     return 2 if read and unread == read else int(bool(missed))
 
 
@@ -98,25 +99,30 @@ def _fits(outputs: Outputs, photos: bool, videos: bool) -> None:
 
 
 def _photos(files: dict[Path, Path], outputs: Outputs, model: str, detector: str, cores: int) -> tuple[int, int, int]:
-    """Recognise photos; return how many have no face, how many of those could not be read, and how many there were."""
+    """Recognise photos; return how many have no face, how many of those could not be read, and how many there were.
+
+    Those that the table has from an earlier job count too.
+    """
     copies = targets(files, outputs.out, ".jpg") if outputs.out else None
     workers = min(cores, len(files))  # several photos at a time; the cores that are left work on each
     cv2.setNumThreads(cores // workers)
     recognizer = Recognizer(model, detector, threads=cores // workers)
     labels = recognizer.session.info.labels
     misses: list[Photo] = []
+    left = list(files)
     with ExitStack() as stack:
         gallery = stack.enter_context(Gallery(outputs.gallery)) if outputs.gallery else None
         table = None
         if outputs.table:
             table = stack.enter_context(Writer(outputs.table, _columns(labels), resume=outputs.resume))
-            files = {file: place for file, place in files.items() if printable(file) not in table.done}
             if table.done:
-                print(f"{outputs.table}: photos done {len(table.done):,}, to go {len(files):,}", file=sys.stderr)
-        photos = recognize(recognizer, list(files), copies=copies, workers=workers, portraits=gallery is not None)
+                left = [file for file in files if printable(file) not in table.done]
+                misses += _missed(table, files.keys() - left)
+                print(f"{outputs.table}: {_how_far(len(table.done), len(left))}", file=sys.stderr)
+        photos = recognize(recognizer, left, copies=copies, workers=workers, portraits=gallery is not None)
         # on one terminal a progress bar and rows would run into each other
         quiet = outputs.form in ("csv", "json") and sys.stdout.isatty()
-        watched = _kept(_watched(photos, len(files), misses, quiet=quiet), table, gallery)
+        watched = _kept(_watched(photos, len(left), misses, quiet=quiet), table, gallery)
         printer = _count if table and outputs.form == "table" else PRINTERS[outputs.form]
         try:
             printer(watched, labels, sys.stdout)
@@ -127,6 +133,21 @@ def _photos(files: dict[Path, Path], outputs: Outputs, model: str, detector: str
             gallery.save()
     unread = sum(bool(photo.error) for photo in misses)
     return len(misses), unread, len(files)
+
+
+def _missed(table: Writer, files: Iterable[Path]) -> list[Photo]:
+    """Return those of the files that stand in the table without a face."""
+    paths = {printable(file): file for file in files}
+    rows = (row for row in table.rows() if row["face"] is None and row["file"] in paths)
+    return [Photo(paths[row["file"]], None, row["error"] or "") for row in rows]
+
+
+def _how_far(done: int, left: int) -> str:
+    return f"photos done {done:,}, to go {left:,}" if left else f"whole already, with {_number(done, 'photo')}"
+
+
+def _number(count: int, name: str) -> str:
+    return f"{count:,} {name}{'s' * (count != 1)}"
 
 
 def _kept(photos: Iterable[Photo], table: Writer | None, gallery: Gallery | None) -> Iterator[Photo]:
@@ -152,15 +173,15 @@ def _rows(photo: Photo) -> list[dict[str, Any]]:
 
 
 def _count(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO) -> None:
-    """Say on stderr, when all is done, how many faces there were of which expression."""
+    """Say on stderr, when all is done, how many faces of which expression there were; nothing of no photos."""
     counts: Counter[str] = Counter()
     number = 0
     for number, photo in enumerate(photos, 1):  # noqa: B007 - counted
         counts.update(photo.faces.labels if photo.faces else ())
     kinds = ", ".join(f"{label} {count:,}" for label, count in counts.most_common())
-    total = counts.total()
-    said = f"{number:,} photo{'s' * (number != 1)}, {total:,} face{'s' * (total != 1)}"
-    print(said + (f": {kinds}" if kinds else ""), file=sys.stderr)
+    said = f"{_number(number, 'photo')}, {_number(counts.total(), 'face')}"
+    if number:
+        print(said + (f": {kinds}" if kinds else ""), file=sys.stderr)
 
 
 def _cores() -> int:

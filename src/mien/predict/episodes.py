@@ -50,7 +50,7 @@ class Found:
     seen: dict[int, int] = field(default_factory=dict)
     """track -> in how many pictures."""
     end: float = 0.0
-    """Seconds: when the last picture ends, which lasts as long as the one before."""
+    """Seconds: when the last picture ends, which lasts as long as the one before, or to the file's end."""
 
 
 @dataclass
@@ -64,8 +64,12 @@ class _Run:
     until: float | None = None  # the first picture after `last`
 
 
-def gather(video: Iterable[VideoFaces]) -> Found:
-    """Return the episodes of the pictures of a video, in one pass, and how much there was."""
+def gather(video: Iterable[VideoFaces], duration: float | None = None) -> Found:
+    """Return the episodes of the pictures of a video, in one pass, and how much there was.
+
+    Args:
+        duration: seconds of the whole file, where it says; nothing lasts longer.
+    """
     found, runs, before = Found(), dict[tuple[int, str], _Run](), 0.0
 
     def close(key: tuple[int, str], offset: float) -> None:
@@ -96,7 +100,8 @@ def gather(video: Iterable[VideoFaces]) -> Found:
                     run.peak, run.apex = s, time
         for key in [key for key, run in runs.items() if run.until is not None and time - run.last > GAP]:
             close(key, runs[key].until or time)
-    found.end = round(found.end + (found.end - before if found.pictures > 1 else 0.0), 6)
+    end = found.end + (found.end - before if found.pictures > 1 else 0.0)
+    found.end = round(end if duration is None else max(found.end, min(end, duration)), 6)
     for key in list(runs):
         close(key, runs[key].until or found.end)
     found.episodes.sort(key=lambda episode: (episode.onset, episode.track, episode.expression))

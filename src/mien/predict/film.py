@@ -170,14 +170,15 @@ def overlay(image: images.Pixels, faces: VideoFaces | None, growth: float) -> im
     def free(place: Rect, own: Rect) -> bool:
         return all(place.shared(other) < 1 for other in taken if other is not own)
 
-    for track, box, row in zip(faces.tracks.tolist(), boxes, faces.smoothed, strict=True):
+    for track, box, row, quality in zip(faces.tracks.tolist(), boxes, faces.smoothed, faces.quality, strict=True):
         colour, size = _colour(faces, int(row.argmax())), _size(box, height)
         pen.rectangle((box.left - 1, box.top - 1, box.right + 1, box.bottom + 1), outline=INK, width=line + 2)
         pen.rectangle(box, outline=colour, width=line)
-        text = f"{track}  {faces.classes[int(row.argmax())]} {row.max():.0%}"
-        place = _plate(box, text, size, width)
-        if not free(place, box):  # in a crowd the number alone
-            place = _plate(box, text := str(track), size, width)
+        name, mark = f"{faces.classes[int(row.argmax())]} {row.max():.0%}", " (low quality)" * (quality == "low")
+        for text in (f"{track}  {name}{mark}", f"{track}{mark}", str(track)):  # in a crowd the number alone
+            place = _plate(box, text, size, width)
+            if free(place, box):
+                break
         taken.append(place)
         plates.append(place)
         pen.rectangle(place, fill=colour)

@@ -5,6 +5,7 @@ other users of the machine do not find it; requests under another host's name, w
 read it (DNS rebinding), are refused; and its Content-Security-Policy lets it ask nothing from elsewhere.
 """
 
+import base64
 import json
 import secrets
 import threading
@@ -27,7 +28,7 @@ FILES = {
     "live.js": ("live.js", "text/javascript; charset=utf-8"),
 }
 HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; img-src 'self'; script-src 'self'; style-src 'self'; "
+    "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; script-src 'self'; style-src 'self'; "
     "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
@@ -107,7 +108,7 @@ class _Handler(BaseHTTPRequestHandler):
         super().end_headers()
 
     def stream(self) -> None:
-        """Send the annotated frames as motion JPEG."""
+        """Send the annotated frames as motion JPEG, for browsers without scripts."""
         self.start("multipart/x-mixed-replace; boundary=frame")
         self.wfile.write(b"--frame\r\n")
         for shot in self.page.shots:
@@ -122,10 +123,11 @@ class _Handler(BaseHTTPRequestHandler):
             return
 
     def events(self) -> None:
-        """Send what each line of --headless says, and the rate, as server-sent events."""
+        """Send what each line of --headless says, the rate and the annotated frame, as server-sent events."""
         self.start("text/event-stream")
         for shot in self.page.shots:
-            self.wfile.write(f"data: {json.dumps(shot.to_dict() | {'rate': round(shot.rate, 1)})}\n\n".encode())
+            more = {"rate": round(shot.rate, 1), "picture": base64.b64encode(shot.jpeg).decode()}
+            self.wfile.write(f"data: {json.dumps(shot.to_dict() | more)}\n\n".encode())
 
     def log_message(self, *_: object) -> None:
         """Keep stderr for what the user should read."""

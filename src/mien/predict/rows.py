@@ -59,19 +59,12 @@ class Writer:
 
     def __init__(self, path: Path, columns: Sequence[str], *, resume: bool = False) -> None:
         self.path, self.columns, self.done = path, list(columns), set[str]()
-        self.form = path.suffix.lower()
-        if self.form not in FORMATS:
-            raise InputError(f"{path}: a table ends with {', '.join(FORMATS)}")
-        if self.form == ".parquet":
-            _pyarrow()
-        self._text = path.with_name(f".{path.name}.part.jsonl") if self.form == ".parquet" else path
+        check(path, resume=resume)
+        self.form, self._text = path.suffix.lower(), _text(path)
         self._mark = path.with_name(f".{path.name}.written")
-        there = next((place for place in (self._text, path) if place.exists()), None)
-        if there and not resume:
-            raise InputError(f"{there}: there already; go on with --resume, or choose another file")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
-            if self.form == ".parquet" and there == path:
+            if path.exists() and not self._text.exists():
                 _unfold(path, self._text, self._mark, self.columns)
             self._written = self._whole() if self._text.exists() else 0
             self._read()  # before anything is changed: it may be somebody else's file
@@ -185,6 +178,22 @@ class Writer:
             raise
         except (ValueError, IndexError, csv.Error) as error:
             raise InputError(f"{self.path}: damaged ({error}); choose another file") from None
+
+
+def check(path: Path, *, resume: bool) -> None:
+    """Raise what `Writer` raises where it would not begin: another suffix, no pyarrow, a table that is there."""
+    if path.suffix.lower() not in FORMATS:
+        raise InputError(f"{path}: a table ends with {', '.join(FORMATS)}")
+    if path.suffix.lower() == ".parquet":
+        _pyarrow()
+    there = next((place for place in (_text(path), path) if place.exists()), None)
+    if there and not resume:
+        raise InputError(f"{there}: there already; go on with --resume, or choose another file")
+
+
+def _text(path: Path) -> Path:
+    """Return where the rows of a table stand as text while it grows."""
+    return path.with_name(f".{path.name}.part.jsonl") if path.suffix.lower() == ".parquet" else path
 
 
 def _unlike(path: Path) -> InputError:
