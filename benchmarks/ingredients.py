@@ -72,12 +72,15 @@ def spread(values: Sequence[float]) -> str:
 def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", default=os.environ.get("MIEN_REAL_DATA", ".data") + "/fer2013")
-    parser.add_argument("--out", type=Path, default=Path("runs/ingredients"))
+    parser.add_argument("--out", type=Path, help="folder of the runs; without it nothing is trained")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--only", nargs="+", default=list(CHANGES), choices=CHANGES)
     arguments = parser.parse_args()
     if not Path(arguments.data).exists():
         print(f"{arguments.data}: no such data; name fer2013 with --data. Left out.")
+        return
+    if not arguments.out:
+        print("Trains for two hours; say where to with --out. Left out.")
         return
     found = {name: {} for name in arguments.only} | {"base": {}}
     for seed in arguments.seeds:
