@@ -9,6 +9,7 @@ src/mien/assets/crops.json, edited by hand after reading them, into the bundled 
 
 import argparse
 import json
+import os
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -252,19 +253,25 @@ def take() -> None:
 
 
 if __name__ == "__main__":
+    shared = Path(os.environ.get("MIEN_SHARED", Path(__file__).parents[2] / "shared"))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--legend", type=Path)
-    parser.add_argument("--yunet", type=Path)
+    root = os.environ.get("MIEN_REAL_DATA", ".data")
+    parser.add_argument("--legend", type=Path, default=Path(root, "facial_expressions"))
+    parser.add_argument("--yunet", type=Path, default=shared / "models" / "face_detection_yunet_2026may.onnx")
     parser.add_argument("--model", default="default")
+    parser.add_argument("--detector", nargs="+", default=["yunet", "haar"], choices=["yunet", "haar"])
     parser.add_argument("--only", choices=["crops", "hardships"])
     parser.add_argument("--take", action="store_true")
     arguments = parser.parse_args()
     if arguments.take:
         take()
+    elif missing := [path for path in (arguments.legend, arguments.yunet) if not path.exists()]:
+        print(f"{missing[0]}: not there; name it with --legend or --yunet. Left out.")
     else:
         opened = Session(arguments.model)
         chosen = portraits(arguments.legend, opened.info.labels)
-        found_by = {"yunet": find(arguments.yunet), "haar": find("haar")}
+        known = {"yunet": arguments.yunet, "haar": "haar"}
+        found_by = {name: find(known[name]) for name in arguments.detector}
         print(
             f"{arguments.model}: {len(chosen.labels):,} portraits, {chosen.random.sum():,} of them of the random 1,500"
         )

@@ -51,6 +51,11 @@ def test_without_pictures_there_are_no_ranges(tmp_path: Path) -> None:
     assert not any(tmp_path.iterdir())
 
 
+def test_once_is_enough(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"small\.onnx: is in 8 bits already"):
+        quantize("small", drawn.faces(50).images, tmp_path / "smaller.onnx")
+
+
 def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     drawn.write_fer2013(tmp_path / "fer2013.csv", drawn.faces(60), ["Training"] * 60)
     arguments = ["export", "default", "--int8", str(tmp_path), "--out", str(tmp_path / "small.onnx")]
