@@ -51,6 +51,12 @@ def test_without_pictures_there_are_no_ranges(tmp_path: Path) -> None:
     assert not any(tmp_path.iterdir())
 
 
+def test_what_is_in_8_bits_is_not_quantized_again(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"small\.onnx: in 8 bits already"):
+        quantize("small", drawn.faces(4).images, tmp_path / "smaller.onnx")
+    assert not any(tmp_path.iterdir())
+
+
 def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     drawn.write_fer2013(tmp_path / "fer2013.csv", drawn.faces(60), ["Training"] * 60)
     arguments = ["export", "default", "--int8", str(tmp_path), "--out", str(tmp_path / "small.onnx")]

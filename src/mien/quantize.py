@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
@@ -60,9 +61,12 @@ def quantize(model: str | Path, pictures: images.Pixels, out: Path) -> Quantized
         out: the .onnx file to write.
 
     Raises:
-        InputError: no such model, no pictures, or its answers on them agree with the model's on fewer than 90 %.
+        InputError: no such model, one in 8 bits already, no pictures, or its answers on them agree with the model's on
+            fewer than 90 %.
     """
     exact = Session(model)
+    if any(node.op_type == "QuantizeLinear" for node in onnx.load(exact.path).graph.node):
+        raise InputError(f"{exact.path}: in 8 bits already; name the model it was made of")
     if not len(pictures):
         raise InputError(f"{exact.path}: no pictures to set the ranges from")
     chosen = pictures[:: max(1, len(pictures) // PICTURES)][:PICTURES]
