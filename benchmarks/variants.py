@@ -10,6 +10,7 @@ import argparse
 import hashlib
 import json
 import os
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -22,7 +23,7 @@ from mien.predict.latency import latency
 from mien.predict.session import ASSETS, Session, bundled, card
 from mien.quantize import quantize
 
-PLACES = ("path", "photos", "teachers", "command")  # of this machine
+PLACES = ("path", "photos", "teachers")  # of this machine
 
 
 def install(run: Path, pictures: Path) -> None:
@@ -32,6 +33,7 @@ def install(run: Path, pictures: Path) -> None:
     training = json.loads((run / "recipe.json").read_text())
     training["data"] = {key: value for key, value in training["data"].items() if key not in PLACES}
     training = {key: value for key, value in training.items() if key not in PLACES}
+    training["command"] = re.sub(r"\S*/(?=\S)", "", training["command"])
     cost = {key: training.pop(key) for key in ("parameters", "macs") if key in training}
     (ASSETS / "default.json").write_text(json.dumps({**cost, "training": training}, indent=1) + "\n")
     shrink(pictures)

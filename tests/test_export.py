@@ -182,7 +182,7 @@ def test_a_file_that_computes_something_else_is_not_let_through(tmp_path: Path) 
 
 
 def test_a_run_that_cannot_be_exported_is_told(tmp_path: Path, run: Path) -> None:
-    with pytest.raises(InputError, match="No such file"):
+    with pytest.raises(InputError, match="no run; expected a folder"):
         export(tmp_path)
     (tmp_path / "recipe.json").write_text('{"model": "mien"}')
     with pytest.raises(InputError, match="a recipe, not that of a run"):
@@ -200,3 +200,9 @@ def test_a_run_that_cannot_be_exported_is_told(tmp_path: Path, run: Path) -> Non
         export(tmp_path)
     with pytest.raises(InputError, match="cannot be written"):
         export(run, out=tmp_path / "best.safetensors" / "below.onnx")
+
+
+@pytest.mark.parametrize("name", ["default", "nonsuch"])
+def test_a_name_is_no_run(name: str) -> None:
+    with pytest.raises(InputError, match=f"{name}: no run; expected a folder"):
+        export(Path(name))

@@ -38,6 +38,8 @@ def export(run: Path, *, out: Path | None = None) -> Path:
     Raises:
         InputError: no run, no weights yet, or the file does not compute what torch does.
     """
+    if not (run / "recipe.json").is_file():
+        raise InputError(f"{run}: no run; expected a folder with a recipe.json, as mien train makes")
     recipe = recipes.from_json(run / "recipe.json")
     facts = json.loads((run / "recipe.json").read_text(encoding="utf-8"))
     if not {"mean", "std"} <= facts.keys():

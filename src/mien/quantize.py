@@ -66,7 +66,7 @@ def quantize(model: str | Path, pictures: images.Pixels, out: Path) -> Quantized
     """
     exact = Session(model)
     if any(node.op_type == "QuantizeLinear" for node in onnx.load(exact.path).graph.node):
-        raise InputError(f"{exact.path}: is in 8 bits already")
+        raise InputError(f"{exact.path}: in 8 bits already; name the model it was made of")
     if not len(pictures):
         raise InputError(f"{exact.path}: no pictures to set the ranges from")
     chosen = pictures[:: max(1, len(pictures) // PICTURES)][:PICTURES]

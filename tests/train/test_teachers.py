@@ -143,7 +143,7 @@ def test_what_cannot_teach_is_refused_and_leaves_the_folder_free(
         (taught, ["teacher", "votes"], "votes: answers .*; a teacher needs its student's outputs"),
         (taught, ["unfinished"], r"unfinished: no best\.safetensors; the run has not finished an epoch"),
         (taught, ["gone"], "gone"),
-        (taught, [Path("small")], "small: its weights are those of default in 8 bits, which do not learn"),
+        (taught, [Path("small")], "small: the weights of default in 8 bits, for answers alone; name default"),
     ):
         with pytest.raises(InputError, match=message) as caught:
             train(

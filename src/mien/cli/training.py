@@ -134,7 +134,8 @@ def export(run: Positional[Path], *, out: Path | None = None, int8: Path | None 
 
     Args:
         run: The run's folder; for --int8 also a name of mien models list, or an .onnx file.
-        out: Where to; model.onnx in the run's folder by default, with --int8 model.int8.onnx.
+        out: Where to; model.onnx in the run's folder by default, with --int8 model.int8.onnx (NAME.int8.onnx here for a
+            name of mien models list).
         int8: A dataset of face crops like those trained on; 2,048 of its training pictures set the ranges.
     """
     _training(None)

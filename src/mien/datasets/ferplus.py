@@ -173,7 +173,7 @@ def vote(table: Table, root: Path, targets: str, problems: Problems) -> tuple[Ta
 
 
 READER = Reader(
-    expects="fer2013.csv with the FER+ votes fer2013new.csv beside it",
+    expects="fer2013.csv with the FER+ votes fer2013new.csv beside it (mien data fetch ferplus)",
     recognises=lambda root: find(root) is not None,
     sources=fer2013.sources,
     load=fer2013.load,

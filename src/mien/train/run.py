@@ -144,7 +144,7 @@ def finished(path: Path) -> tuple[recipes.Recipe, dict[str, Any], nn.Module]:
     """
     if str(path) in bundled():
         if not (ASSETS / f"{path}.safetensors").is_file():
-            raise InputError(f"{path}: its weights are those of default in 8 bits, which do not learn; name default")
+            raise InputError(f"{path}: the weights of default in 8 bits, for answers alone; name default")
         facts = card(str(path))["training"]
         recipe = recipes.from_dict(facts["recipe"])
         return recipe, facts, network(ASSETS / f"{path}.safetensors", recipe)
