@@ -7,18 +7,18 @@ mien's is a plain install of this checkout, without extras. fer 25.10.3 does not
 imports pkg_resources, which new setuptools lack, and reads the Haar cascade, which OpenCV 5 lacks; so both are held
 back here. FER(mtcnn=True) is left out: with TensorFlow 2.21 and torch 2.15 it aborts (LLVM registered twice).
 
-Last result, a rough one (Python 3.11, one core of an AMD EPYC that three other jobs shared, 2 repeats, 16 photos, 115
-frames of 596 x 336):
+Last result (2026-11-21, Python 3.11, one core of an AMD EPYC, Zen 4, a network training on the other; 3 repeats, 16
+photos, 115 frames of 596 x 336):
 
     mean +- standard deviation         mien, yunet          mien, haar           fer, haar
-    import and open, s                  1.3 +- 0.1          1.6 +- 0.1         34.4 +- 0.7
-    ms per face, batch 1                2.5 +- 2.9          3.0 +- 3.6      0.970 +- 2.063
-    ms per face, batch 32               2.2 +- 0.1          2.6 +- 0.1          1.1 +- 0.1
-    photos/s                           11.7 +- 0.1          1.7 +- 0.0          2.0 +- 0.1
+    import and open, s              0.481 +- 0.044      0.410 +- 0.025          9.2 +- 0.5
+    ms per face, batch 1                1.1 +- 0.1      0.998 +- 0.040      0.511 +- 0.025
+    ms per face, batch 32           0.981 +- 0.056      0.942 +- 0.027      0.489 +- 0.065
+    photos/s                           34.0 +- 1.8          4.9 +- 0.0          6.2 +- 0.2
     faces in the photos                       73.0                70.0                57.0
-    frames/s of the clip               20.9 +- 0.1          2.5 +- 0.1          5.1 +- 0.1
-    peak memory, MB                          217.0               235.0               754.9
-    install size, MB                         323.5               323.5               8,056
+    frames/s of the clip               67.3 +- 0.7          8.5 +- 0.2         16.9 +- 0.2
+    peak memory, MB                          227.2               263.5               800.1
+    install size, MB                         433.2               433.2               8,056
 
 The networks differ in size: fer's, at 64 x 64 and quantised, takes half as long for a face. fer leaves out faces below
 50 pixels, which is why its Haar is the faster one.
