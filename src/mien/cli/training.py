@@ -123,8 +123,8 @@ def resume(run: Positional[Path], *, device: str = "auto", threads: int | None =
 def export(run: Positional[Path], *, out: Path | None = None, int8: Path | None = None) -> None:
     """Write a run's best weights as a model.onnx that explains itself.
 
-    With --int8 what is exported already is written once more in 8 bits: a quarter of the bytes, and two to three times
-    as fast on CPUs with VNNI or dot-product instructions. How many answers stay the same is said.
+    With --int8 what is exported already is written once more in 8 bits: a quarter of the bytes, and about three times
+    as fast on a CPU with VNNI instructions (default, on a Zen 4). How many answers stay the same is said.
 
     Examples:
         $ mien export runs/mien-20260131-120000
