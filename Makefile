@@ -41,5 +41,5 @@ $(BIN)/uv:
 	@touch $@
 
 .venv/full: pyproject.toml constraints.txt | $(BIN)/uv
-	$(INSTALL) --editable '.[train,kaggle,table]' --group dev
+	$(INSTALL) --editable '.[train,kaggle,table,agree]' --group dev
 	@touch .venv/base $@
