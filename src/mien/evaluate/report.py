@@ -1,30 +1,21 @@
-"""The evaluation as one page: report.html holds its own style, charts and pictures and asks the network for nothing.
+"""The evaluation as one page, report.html."""
 
-A charting library would bring scripts or links to elsewhere; the page is a document to keep, print and send.
-"""
-
-import base64
-import io
 import json
 from collections.abc import Sequence
 from html import escape
-from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from PIL import Image
 
-from mien import images
 from mien.atomic import replacing
-from mien.evaluate import charts
 from mien.evaluate.comparison import filename
 from mien.evaluate.evaluation import TRAINED_ON, VIEWS, Evaluation
 from mien.evaluate.scores import Scores
 from mien.evaluate.terminal import notes
+from mien.pages import charts, document, picture, table
 
 MISTAKES = 24
-PICTURE = 96  # pictures are at most this many pixels wide in the page
 STRONG = 0.717  # from this rate on a confusion cell's text is inverted: the contrast stays above 4.5, in both themes
 
 LIMITS = """
@@ -82,19 +73,7 @@ def page(evaluations: Sequence[Evaluation], *, epochs: Sequence[dict[str, Any]] 
     scores = first.scores
     title = f"{first.model.recipe or Path(first.model.file).stem} on {Path(first.data.path).name}, {first.data.split}"
     low, high = (f"{100 * value:.1f}" for value in scores.interval)
-    style = files("mien.evaluate").joinpath("report.css").read_text(encoding="utf-8")
-    return f"""<!doctype html>
-<html lang="en">
-<head>
-<meta charset="utf-8">
-<meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
-<meta name="viewport" content="width=device-width, initial-scale=1">
-<title>{escape(title)}: evaluation</title>
-<style>
-{style}</style>
-</head>
-<body>
-<header>
+    body = f"""<header>
 <h1>{escape(title)}</h1>
 <p class="headline">{100 * scores.accuracy:.1f} % <small>accuracy, {low} to {high} %</small></p>
 <p class="soft">{scores.n:,} face crops, {VIEWS[first.tta]}; the range is the 95 % interval.</p>
@@ -115,11 +94,8 @@ def page(evaluations: Sequence[Evaluation], *, epochs: Sequence[dict[str, Any]] 
 {_mistakes(first)}
 <h2>What these figures do not say</h2>
 {LIMITS.strip()}
-</main>
-<footer>Written by mien evaluate. Definitions: docs/evaluation.md of mien.</footer>
-</body>
-</html>
-"""
+</main>"""
+    return document(f"{title}: evaluation", body, author="mien evaluate. Definitions: docs/evaluation.md of mien.")
 
 
 def _figures(evaluations: Sequence[Evaluation]) -> str:
@@ -134,7 +110,7 @@ def _figures(evaluations: Sequence[Evaluation]) -> str:
         rows.append([VIEWS[evaluation.tta], f"{scores.accuracy:.4f}", interval, *figures])
     if evaluations[0].scores.kl is not None:
         head.append("KL to the votes")
-    return _table(head, rows, style="figures")
+    return table(head, rows, style="figures")
 
 
 def _circumstances(evaluation: Evaluation) -> str:
@@ -197,7 +173,7 @@ def _per_class(scores: Scores) -> str:
         rows.append([name, *ratios, f"{found.support:,}", f"{found.predicted:,}"])
     note = "–: undefined, as no sample has or no answer names the class. The means leave it out."
     undefined = any("–" in row for row in rows)
-    return _table(["class", "precision", "recall", "F1", "samples", "answers"], rows, caption=note if undefined else "")
+    return table(["class", "precision", "recall", "F1", "samples", "answers"], rows, caption=note if undefined else "")
 
 
 def _calibration(scores: Scores) -> str:
@@ -218,7 +194,7 @@ ECE {scores.ece:.4f}, over {len(scores.bins)} bins of equal width.</p>
 <figure>{charts.reliability(scores.bins)}
 <figcaption>Bars: accuracy. Outlined: the gap to the mean confidence. Dashed: as sure as right.</figcaption></figure>
 <details><summary>The bins as a table</summary>
-{_table(["confidence", "samples", "mean confidence", "accuracy"], rows)}</details>"""
+{table(["confidence", "samples", "mean confidence", "accuracy"], rows)}</details>"""
 
 
 def _curves(epochs: Sequence[dict[str, Any]]) -> str:
@@ -229,10 +205,13 @@ def _curves(epochs: Sequence[dict[str, Any]]) -> str:
         return charts.Curve(style, name, points)
 
     drawn = [
-        charts.lines("loss", [curve("train", "training", "train_loss"), curve("val", "validation", "val_loss")]),
+        charts.lines(
+            "loss", [curve("train", "training", "train_loss"), curve("val", "validation", "val_loss")], across="epoch"
+        ),
         charts.lines(
             "accuracy",
             [curve("train", "training", "train_accuracy"), curve("val", "validation", "val_accuracy")],
+            across="epoch",
             percent=True,
         ),
     ]
@@ -252,29 +231,10 @@ def _mistakes(evaluation: Evaluation) -> str:
         true, answer = escape(samples.classes[truth[row]]), escape(samples.classes[answers[row]])
         confidence = f"{100 * probabilities[row, answers[row]]:.0f} %"
         items.append(
-            f'<li><img src="{_picture(samples.images[row])}" alt="labelled {true}, answered {answer}">'
+            f'<li><img src="{picture(samples.images[row])}" alt="labelled {true}, answered {answer}">'
             f'<span class="answer">{answer}</span> {confidence}<br>labelled {true}'
             f'<span class="id">{escape(str(samples.ids[row]))}</span></li>'
         )
     return f"""<p>The {len(items)} wrong answers of the highest confidence, out of {len(wrong):,}. Some of the labels
 may be doubtful.</p>
 <ol class="mistakes">{"".join(items)}</ol>"""
-
-
-def _picture(pixels: images.Pixels) -> str:
-    """Return a square picture as a data: URI."""
-    file = io.BytesIO()
-    Image.fromarray(images.resize(pixels, min(PICTURE, len(pixels)))).save(file, "PNG")
-    return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], *, style: str = "", caption: str = "") -> str:
-    """Return a table whose first column names the rows; every text is escaped."""
-    top = "".join(f'<th scope="col">{escape(name)}</th>' for name in head)
-    body = "".join(
-        f'<tr><th scope="row">{escape(name)}</th>{"".join(f"<td>{escape(text)}</td>" for text in texts)}</tr>'
-        for name, *texts in rows
-    )
-    title = f"<caption>{escape(caption)}</caption>" if caption else ""
-    return f"""<div class="scroll"><table class="{style}">{title}
-<thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"""

@@ -1,7 +1,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien.evaluate.charts import Curve, _ticks, lines
+from mien.pages.charts import Curve, _ticks, lines
 
 
 @given(st.floats(-1e4, 1e4), st.floats(0, 1e4))
@@ -18,11 +18,13 @@ def test_round_ticks() -> None:
 
 
 def test_values_that_are_not_finite_are_left_out() -> None:
-    drawn = lines("loss", [Curve("val", "validation", [(1, 1.0), (2, float("nan")), (3, float("inf")), (4, 2.0)])])
+    drawn = lines(
+        "loss", [Curve("val", "validation", [(1, 1.0), (2, float("nan")), (3, float("inf")), (4, 2.0)])], across="epoch"
+    )
     assert drawn.count("<polyline") == 1
     assert "nan" not in drawn
     assert "inf" not in drawn
 
 
 def test_one_epoch_is_no_curve() -> None:
-    assert lines("loss", [Curve("val", "validation", [(1, 1.0)]), Curve("train", "training", [])]) == ""
+    assert lines("loss", [Curve("val", "validation", [(1, 1.0)]), Curve("train", "training", [])], across="epoch") == ""

@@ -1,14 +1,28 @@
-"""The report's charts as inline SVG: no plotting library, sharp at any size, coloured by the page's own theme."""
+"""Charts as inline SVG: no plotting library, sharp at any size, coloured by the page's own theme."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from math import ceil, floor, isfinite, log10
-
-from mien.evaluate.scores import Bin
+from typing import Protocol
 
 WIDTH, LEFT, RIGHT, TOP = 480, 44, 20, 26  # viewBox units
 PLOT = WIDTH - LEFT - RIGHT
+
+
+class Bin(Protocol):
+    """One bar of a reliability diagram: samples whose confidence lies in (lower, upper], their means or None."""
+
+    @property
+    def lower(self) -> float: ...
+    @property
+    def upper(self) -> float: ...
+    @property
+    def count(self) -> int: ...
+    @property
+    def confidence(self) -> float | None: ...
+    @property
+    def accuracy(self) -> float | None: ...
 
 
 def reliability(bins: Sequence[Bin]) -> str:
@@ -42,15 +56,18 @@ def reliability(bins: Sequence[Bin]) -> str:
 
 @dataclass(frozen=True)
 class Curve:
-    """One line of a chart: its class in report.css, its name, and (epoch, value) points."""
+    """One line of a chart: its class in page.css, its name, and (x, value) points."""
 
     style: str
     name: str
     points: Sequence[tuple[float, float]]
 
 
-def lines(title: str, curves: Sequence[Curve], *, percent: bool = False) -> str:
-    """Return the curves over epochs, leaving out values that are not finite; empty where no curve has two points."""
+def lines(title: str, curves: Sequence[Curve], *, across: str, percent: bool = False) -> str:
+    """Return the curves, `across` naming what they run over; values that are not finite are left out.
+
+    Empty where no curve has two points.
+    """
     curves = [
         Curve(curve.style, curve.name, [point for point in curve.points if isfinite(point[1])]) for curve in curves
     ]
@@ -61,7 +78,7 @@ def lines(title: str, curves: Sequence[Curve], *, percent: bool = False) -> str:
     first, last = (bound(x for curve in curves for x, _ in curve.points) for bound in (min, max))
     ticks = _ticks(*(bound(y for curve in curves for _, y in curve.points) for bound in (min, max)))
 
-    def across(x: float) -> float:
+    def right(x: float) -> float:
         return LEFT + PLOT * (x - first) / (last - first or 1)
 
     def down(y: float) -> float:
@@ -72,7 +89,7 @@ def lines(title: str, curves: Sequence[Curve], *, percent: bool = False) -> str:
         *_grid([(down(tick), f"{100 * tick:.4g} %" if percent else f"{tick:.4g}") for tick in ticks]),
     ]
     for position, curve in enumerate(curves):
-        path = " ".join(f"{across(x):.1f},{down(y):.1f}" for x, y in curve.points)
+        path = " ".join(f"{right(x):.1f},{down(y):.1f}" for x, y in curve.points)
         x = WIDTH - RIGHT - 95 * (len(curves) - position)
         parts += [
             f'<polyline class="{curve.style}" points="{path}"/>',
@@ -80,9 +97,9 @@ def lines(title: str, curves: Sequence[Curve], *, percent: bool = False) -> str:
             _text(x + 27, 14, curve.name, style=curve.style),
         ]
     marks = sorted({first, round((first + last) / 2), last})
-    parts += [_text(across(epoch), TOP + side + 16, f"{epoch:g}", anchor="middle") for epoch in marks]
-    parts.append(_text(LEFT + PLOT / 2, TOP + side + 33, "epoch", anchor="middle"))
-    return _svg(TOP + side + 40, f"{title.capitalize()} over the epochs {first:g} to {last:g}.", parts)
+    parts += [_text(right(mark), TOP + side + 16, f"{mark:g}", anchor="middle") for mark in marks]
+    parts.append(_text(LEFT + PLOT / 2, TOP + side + 33, across, anchor="middle"))
+    return _svg(TOP + side + 40, f"{title.capitalize()} over {across}, {first:g} to {last:g}.", parts)
 
 
 def _ticks(low: float, high: float) -> list[float]:
