@@ -28,6 +28,7 @@ def inspect_data(
     kind: str | None = None,
     targets: Literal["label", "majority", "plurality", "distribution"] = "label",
     classes: str | None = None,
+    exclude: Path | None = None,
     strict: bool = False,
     sheet: Path | None = None,
     json: bool = False,
@@ -47,6 +48,7 @@ def inspect_data(
         kind: The reader, where it is not to be recognised: fer2013, ferplus, folder, legend or arrays.
         targets: Which labels, where FER+ votes lie beside fer2013.csv.
         classes: What the integers of arrays mean: fer2013, alphabetical, ferplus, legend or three-class.
+        exclude: A CSV file whose column id lists what to leave out.
         strict: Stop at the first thing that is broken.
         sheet: The contact sheet's file.
         json: Print one JSON object, with all problems.
@@ -56,7 +58,7 @@ def inspect_data(
     from mien.datasets.inspection import inspect, report
 
     sheet = sheet or Path(f"{path.resolve().stem or 'dataset'}-contact-sheet.png")
-    found = inspect(path, kind=kind, targets=targets, order=classes, strict=strict, sheet=sheet)
+    found = inspect(path, kind=kind, targets=targets, order=classes, exclude=exclude, strict=strict, sheet=sheet)
     if json:
         print(dumps(found.to_json() | {"sheet": str(sheet)}))
     else:

@@ -22,6 +22,7 @@ def evaluate(
     classes: str | None = None,
     merge: Literal["drop", "contempt-as-disgust", "contempt-as-neutral"] = "drop",
     holdout: float | None = None,
+    exclude: Path | None = None,
     head: Labelling | None = None,
     detector: str | None = None,
     out: Path | None = None,
@@ -49,6 +50,7 @@ def evaluate(
         classes: What the integers of arrays mean, as fer2013 or alphabetical; elsewhere, the taxonomy to score.
         merge: How contempt is folded where wanted; drop leaves out what one side lacks.
         holdout: The validation share where the dataset has no such split; that of the model's run by default.
+        exclude: A CSV file whose column id lists what of the data is left out.
         head: Which output of the model is scored, where it has several; the one that follows the targets by default.
         detector: The data are photos: find the face in each first, as predict does; a face not found counts as a wrong
             answer.
@@ -66,7 +68,7 @@ def evaluate(
     found = [
         evaluate(
             model, data, split, tta=view, kind=kind, targets=targets, classes=classes, merge=merge,
-            holdout=holdout, head=head, detector=detector,
+            holdout=holdout, exclude=exclude, head=head, detector=detector,
         )
         for view in views
     ]  # fmt: skip

@@ -45,6 +45,7 @@ def train(
     out: Path | None = None,
     kind: str | None = None,
     photos: tuple[Path, ...] = (),
+    exclude: Path | None = None,
     teachers: tuple[Path, ...] = (),
     start: Path | None = None,
     device: str = "auto",
@@ -63,6 +64,7 @@ def train(
         $ mien train three-class --data three-class/ --epochs 12 --out runs/three
         $ mien train efficientnet-b0 --data face-expression-recognition-dataset/ --no-pretrained
         $ mien train mien-votes --data fer2013/ --photos facial_expressions/
+        $ mien train mien --data fer2013/ --exclude list.csv
         $ mien train runs/three/recipe.json --data three-class/ --seed 1
         $ mien train mien --data mine/ --start default --lr 0.01 --epochs 10
         $ mien train mien --data arrays/ --classes alphabetical
@@ -73,6 +75,7 @@ def train(
         out: A new folder for the run; runs/RECIPE-TIME by default.
         kind: The dataset's kind, where it shall not be found automatically.
         photos: Further datasets, of whole photos (legend, folder), whose faces are found and joined to the data.
+        exclude: A CSV file whose column id lists what to leave out of --data (photos are not looked up in it).
         teachers: Finished runs (or default) with the same outputs, for a recipe that distils.
         start: A finished run of the same network, or default, to set out from its weights.
         device: auto, cpu, cuda, cuda:N or mps.
@@ -83,8 +86,9 @@ def train(
     training = _training(threads)
     out, order = out or Path("runs") / f"{recipe.name}-{_now()}", recipe.classes if named else None
     path = training.train(
-        recipe, data, out, kind=kind, order=order, photos=photos, teachers=teachers, start=start, device=device
-    )
+        recipe, data, out, kind=kind, order=order, photos=photos, exclude=exclude, teachers=teachers, start=start,
+        device=device,
+    )  # fmt: skip
     if first_process():
         print(path)
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.datasets import arrays, cache, fer2013, ferplus, folder, labels, legend
+from mien.datasets import arrays, cache, exclusion, fer2013, ferplus, folder, labels, legend
 from mien.datasets.samples import Problem, Samples, fingerprint
 from mien.datasets.split import SPLITS, assign, split_name
 from mien.datasets.table import Finder, Form, Problems, Reader, Table
@@ -54,6 +54,7 @@ def read(
     order: Sequence[str] | str | None = None,
     holdout: Holdout = None,
     seed: int = 0,
+    exclude: Path | None = None,
     strict: bool = False,
     cache: bool = True,
 ) -> Samples:
@@ -78,6 +79,8 @@ def read(
             None: 0.1 each for folder and legend, 0.1 for validation alone elsewhere. Splits the dataset has stay as
                 they are.
         seed: of the splits we make; the same on every machine.
+        exclude: a CSV file whose column `id` lists what to leave out, after the splits are settled; counted in
+            `dropped`, by its column `reason` where it has one (see `mien.datasets.exclusion`).
         strict: stop at the first thing that is broken instead of listing it in `problems`.
         cache: keep what was read in the cache folder (see `mien.datasets.cache`) and look there first.
 
@@ -87,12 +90,13 @@ def read(
     wanted = split_name(split)
     table = open_table(
         root, kind=kind, size=size, channels=channels, face=face, targets=targets, order=order,
-        holdout=holdout, seed=seed, strict=strict, use_cache=cache,
+        holdout=holdout, seed=seed, exclude=exclude, strict=strict, use_cache=cache,
     )  # fmt: skip
     chosen = table.splits != "" if wanted == "all" else table.splits == wanted
     if not chosen.any():
         there = [name for name in SPLITS if (table.splits == name).any()]
-        raise InputError(f"{root}: no split {split!r} in it; it has {', '.join(there) or 'none'}")
+        less = f" without what {exclude} lists" if exclude else ""
+        raise InputError(f"{root}: no split {split!r} in it{less}; it has {', '.join(there) or 'none'}")
     samples = take(table, np.flatnonzero(chosen))
     target = _names(classes)
     if target is None or samples.classes == target or not samples.classes:
@@ -131,6 +135,7 @@ def open_table(
     order: Sequence[str] | str | None = None,
     holdout: Holdout = None,
     seed: int = 0,
+    exclude: Path | None = None,
     strict: bool = False,
     use_cache: bool = True,
 ) -> Table:
@@ -138,6 +143,7 @@ def open_table(
     if targets not in ("label", *ferplus.TARGETS):
         raise InputError(f"unknown targets {targets!r}; expected label, {', '.join(ferplus.TARGETS)}")
     kind, root = _locate(Path(root), kind, targets)
+    excluded = exclusion.load(exclude) if exclude else None
     if face and kind not in PHOTOS:
         raise InputError(
             f"{root}: a dataset of kind {kind} holds face crops; faces are looked for in {' and '.join(PHOTOS)}"
@@ -164,7 +170,8 @@ def open_table(
         reader.holdout if holdout is None else holdout if isinstance(holdout, tuple) else (holdout, reader.holdout[1])
     )
     settled = assign(table.splits, hard, table.ids, table.groups, holdout=parts, seed=seed)
-    return replace(table, splits=np.where(keep, settled, ""))
+    table = replace(table, splits=np.where(keep, settled, ""))
+    return excluded.leave_out(table, root) if excluded else table
 
 
 def _names(classes: Sequence[str] | str | None) -> tuple[str, ...] | None:

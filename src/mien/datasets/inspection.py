@@ -58,6 +58,7 @@ def inspect(
     kind: str | None = None,
     targets: str = "label",
     order: Sequence[str] | str | None = None,
+    exclude: Path | None = None,
     strict: bool = False,
     sheet: Path | None = None,
 ) -> Inspection:
@@ -69,7 +70,7 @@ def inspect(
     Raises:
         InputError: no dataset there, nothing in it can be read, or the sheet cannot be written.
     """
-    table = open_table(path, kind=kind, targets=targets, order=order, strict=strict)
+    table = open_table(path, kind=kind, targets=targets, order=order, exclude=exclude, strict=strict)
     hard = _hard(table)
     names = [*table.classes, UNLABELLED]
     counts = {}

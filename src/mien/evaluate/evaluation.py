@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien import datasets, recipes
-from mien.datasets import Samples
+from mien.datasets import Samples, exclusion
 from mien.datasets import labels as taxonomy
 from mien.errors import InputError
 from mien.evaluate.scores import EndToEnd, Scores, end_to_end, score
@@ -57,6 +57,8 @@ class Data:
     """`Samples.fingerprint` of the split as read, at 48 x 48 grey."""
     dropped: dict[str, int] = field(default_factory=dict)
     """Samples of the dataset that the reader's rules left out, by reason."""
+    exclude: dict[str, str] | None = None
+    """The `path` and `sha256` of the list of what was left out, where there was one."""
     problems: int = 0
     """Rows or files of the dataset that could not be read."""
     trained_on: bool = False
@@ -133,6 +135,7 @@ def evaluate(
     classes: str | None = None,
     merge: str = "drop",
     holdout: float | None = None,
+    exclude: Path | None = None,
     head: str | None = None,
     detector: str | None = None,
 ) -> Evaluation:
@@ -150,6 +153,7 @@ def evaluate(
         merge: a name of `labels.MERGES`: how classes are folded that names alone do not match.
         holdout: the validation share where the dataset has no such split; None takes that of the model's run, so that
             nothing it was trained on is scored as validation.
+        exclude: as `mien.datasets.read` has it.
         head: which output of the model, by the labelling it follows; None takes the one that follows `targets`.
         detector: the data are photos: find the face in each with it first; one that is not found is a wrong answer.
 
@@ -176,7 +180,7 @@ def evaluate(
     def read(size: int, channels: int) -> Samples:
         return datasets.read(
             data, split, kind=kind, size=size, channels=channels, face=face, targets=targets,
-            classes=classes, order=order, holdout=holdout,
+            classes=classes, order=order, holdout=holdout, exclude=exclude,
         )  # fmt: skip
 
     size, channels = session.info.size, len(session.info.mean)
@@ -189,6 +193,7 @@ def evaluate(
         targets=targets,
         fingerprint=printed.fingerprint,
         dropped=samples.dropped,
+        exclude=exclusion.load(exclude).origin if exclude else None,
         problems=len(samples.problems),
         trained_on=_is_training(learnt, samples, session.info.labels),
     )

@@ -11,6 +11,7 @@ import numpy as np
 import torch
 
 from mien import __version__, recipes
+from mien.datasets import exclusion
 from mien.errors import InputError
 from mien.recipes import Recipe
 from mien.train import distributed, prepare
@@ -27,6 +28,7 @@ def train(
     kind: str | None = None,
     order: Sequence[str] | None = None,
     photos: Sequence[Path] = (),
+    exclude: Path | None = None,
     teachers: Sequence[Path] = (),
     start: Path | None = None,
     device: str = "auto",
@@ -40,6 +42,7 @@ def train(
         kind: the dataset's kind, where it shall not be found automatically.
         order: what the integers of arrays mean (see `mien.datasets.read`).
         photos: further datasets, of whole photos, whose faces are found and joined to both parts.
+        exclude: a CSV file whose column `id` lists what to leave out of `data` (see `mien.datasets.read`).
         teachers: finished runs with the same outputs, for a recipe with `distill`.
         start: a finished run of the same network, from whose best weights this one sets out; an output of another size
             begins anew.
@@ -52,7 +55,7 @@ def train(
     place = prepare.device(device)
     with distributed.process_group(place):
         run = Run.reserve(out) if distributed.RANK == 0 else Run(out)
-        parts = gather(recipe, data, kind, order=order, photos=photos)
+        parts = gather(recipe, data, kind, order=order, photos=photos, exclude=exclude)
         mean, std = prepare.scaling(recipe, parts["train"])
         description = {
             "recipe": recipes.to_dict(recipe),
@@ -61,6 +64,7 @@ def train(
                 "kind": kind,
                 "order": order,
                 "photos": [str(path.resolve()) for path in photos],
+                "exclude": exclusion.load(exclude).origin if exclude else None,
                 "splits": {
                     split: {"n": len(part), "fingerprint": part.fingerprint, "sources": part.sources, **part.counts}
                     for split, part in parts.items()
@@ -93,7 +97,7 @@ def resume(path: Path, *, device: str = "auto") -> Path:
     """Go on with a run that was stopped, from its last checkpoint, to the weights it would have reached.
 
     Raises:
-        InputError: no run, or its data has changed.
+        InputError: no run, or its data or its list of what is left out has changed.
     """
     run = Run.open(path)
     described = run.description
@@ -102,10 +106,19 @@ def resume(path: Path, *, device: str = "auto") -> Path:
         data = described["data"]
         source = Path(data["path"])
         photos = [Path(path) for path in data.get("photos", ())]
-        parts = gather(run.recipe, source, data["kind"], order=data.get("order"), photos=photos)
+        exclude = _same_list(data["exclude"], path) if data.get("exclude") else None
+        parts = gather(run.recipe, source, data["kind"], order=data.get("order"), photos=photos, exclude=exclude)
         for split, part in parts.items():
             if part.fingerprint != data["splits"][split]["fingerprint"]:
                 raise InputError(f"{source}: the {split} split has changed since {path} began; train anew")
         taught = [Path(path) for path in described.get("teachers", ())]
         start = Path(described["start"]) if described.get("start") else None
         return Loop(run, run.recipe, parts, described["mean"], described["std"], place, taught, start).fit()
+
+
+def _same_list(origin: dict[str, str], run: Path) -> Path:
+    """Return the path of the list that a run was told to exclude; InputError where it is no longer the same."""
+    path = Path(origin["path"])
+    if exclusion.load(path).sha256 != origin["sha256"]:
+        raise InputError(f"{path}: has changed since {run} began; train anew")
+    return path

@@ -54,12 +54,18 @@ class Part:
 
 
 def gather(
-    recipe: Recipe, data: Path, kind: str | None, *, order: Sequence[str] | None = None, photos: Sequence[Path] = ()
+    recipe: Recipe,
+    data: Path,
+    kind: str | None,
+    *,
+    order: Sequence[str] | None = None,
+    photos: Sequence[Path] = (),
+    exclude: Path | None = None,
 ) -> dict[str, Part]:
     """Return the train and validation parts of the dataset at `data`, joined by the faces found in `photos`.
 
     `order` is what the integers of arrays mean; `photos` are datasets of whole photos (legend, folder), whose labels
-    the answer learns.
+    the answer learns; `exclude` lists what is left out of `data` (see `mien.datasets.read`), not of them.
     """
 
     def read(split: str, targets: str) -> Samples:
@@ -76,6 +82,7 @@ def gather(
             classes=recipe.outputs[targets],
             order=order,
             holdout=recipe.holdout,
+            exclude=exclude,
         )  # not with recipe.seed: splits that we make stay as they are, for `mien evaluate` makes them again
 
     parts = {}
