@@ -1,4 +1,4 @@
-"""Filter lists: rows of a dataset that shall not be used, as `mien data check --fix list.csv` or anybody writes them."""
+"""Filter lists: rows of a dataset that shall not be used, as `mien data check --fix list.csv` writes them, or anybody."""
 
 import csv
 import hashlib

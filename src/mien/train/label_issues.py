@@ -1,0 +1,141 @@
+"""Rows whose label is probably wrong: confident learning (Northcutt et al. 2021, arXiv:1911.00068) over k folds."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.datasets import duplicates, open_table
+from mien.errors import InputError, MissingExtra
+from mien.recipes import RECIPES, Recipe
+from mien.train import folds as k_folds
+
+RECIPE = replace(
+    RECIPES["mien-sprint"], name="label-errors", heads=(), distinct=False, early=0.0, size=32, shift=3, epochs=6
+)
+
+
+@dataclass(frozen=True)
+class LabelErrors:
+    """All judged rows of a dataset as parallel arrays, the most suspicious first.
+
+    Args:
+        ids: str [n].
+        splits: str [n]: train, validation or test.
+        given: str [n], the label of the dataset.
+        suggested: str [n], the likeliest class by the network that has not seen the row; often the given one.
+        quality: float32 [n] in 0..1, how well the given label fits.
+        is_issue: bool [n], whether confident learning takes the label for wrong; these rows come first.
+        accuracy: share of rows whose suggested label is the given one.
+        folds: how many networks were trained.
+        recipe: the name of the recipe.
+        left_out: class -> rows that were not judged, because the class has too few pictures to be learnt in each fold.
+    """
+
+    ids: NDArray[np.str_]
+    splits: NDArray[np.str_]
+    given: NDArray[np.str_]
+    suggested: NDArray[np.str_]
+    quality: NDArray[np.float32]
+    is_issue: NDArray[np.bool_]
+    accuracy: float
+    folds: int
+    recipe: str
+    left_out: dict[str, int]
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+    def to_json(self) -> dict[str, Any]:
+        """Return the circumstances, and the rows taken for wrong, as plain objects."""
+        columns = (self.ids, self.splits, self.given, self.suggested, self.quality)
+        rows = zip(*(column[self.is_issue].tolist() for column in columns), strict=True)
+        names = ("id", "split", "given", "suggested", "quality")
+        return {
+            "judged": len(self),
+            "issues": int(self.is_issue.sum()),
+            "accuracy": self.accuracy,
+            "folds": self.folds,
+            "recipe": self.recipe,
+            "left_out": self.left_out,
+            "rows": [dict(zip(names, row, strict=True)) for row in rows],
+        }
+
+
+def label_errors(
+    data: str | Path,
+    *,
+    kind: str | None = None,
+    targets: str = "label",
+    order: tuple[str, ...] | str | None = None,
+    exclude: Path | None = None,
+    copies: NDArray[np.int64] | None = None,
+    folds: int = 4,
+    recipe: Recipe = RECIPE,
+    device: str = "auto",
+) -> LabelErrors:
+    """Judge every labelled row of the dataset at `data`, of all its splits, by a network that was not trained on it.
+
+    Copies of a picture, near ones too, and pictures of one person, are never on both sides. The networks learn the dataset's own
+    labels alone, from random weights: the bundled models have learnt these very labels and the FER+ votes on the same
+    pictures, so that starting from them, or learning from them, a row would be judged by its own label, and the
+    agreement with the votes (benchmarks/label_errors.py) would be a proof of nothing.
+
+    Which labels are taken for wrong, and how well each fits, is cleanlab's: `find_label_issues` (confident learning,
+    pruned by noise rate) and `get_label_quality_scores`.
+
+    Args:
+        data: what `mien.datasets.read` reads; kind, targets, order and exclude are as it has them.
+        copies: what `mien.datasets.duplicates.groups` says of all its pictures, where that is known already.
+        folds: how many networks are trained, each on all folds but one.
+        recipe: how; its classes and labellings are those of the data, and its seed also deals the folds.
+        device: auto, cpu, cuda, cuda:N or mps.
+
+    Raises:
+        InputError: no such data, fewer than two classes that can be learnt, or a recipe that cannot be used.
+        Interrupted: Ctrl-C; the folds that were done are kept, and the same call goes on after them.
+        MissingExtra: cleanlab is not installed.
+    """
+    try:
+        from cleanlab.filter import find_label_issues
+        from cleanlab.rank import get_label_quality_scores
+    except ImportError:
+        raise MissingExtra("train", "looking for label errors") from None
+    table = open_table(
+        data, kind=kind, size=recipe.size, channels=recipe.channels, targets=targets, order=order, exclude=exclude
+    )
+    hard = np.asarray(table.labels if table.labels.ndim == 1 else table.labels.argmax(axis=1), dtype=np.int64)
+    rows = np.flatnonzero((table.splits != "") & (hard >= 0))
+    if copies is None:
+        copies = duplicates.groups(table.images)
+    together = k_folds.tied(copies[rows], table.groups[rows])
+    there = {code: len(np.unique(together[hard[rows] == code])) for code in range(len(table.classes))}
+    learnt = [code for code, groups in there.items() if groups >= max(folds, 2)]
+    few = {table.classes[code]: int((hard == code).sum()) for code, groups in there.items() if 0 < groups < folds}
+    if len(learnt) < 2:
+        raise InputError(f"{data}: fewer than two classes with {folds} pictures; there is nothing to tell apart")
+    kept = np.isin(hard[rows], learnt)
+    rows, together = rows[kept], together[kept]
+    labels, classes = np.searchsorted(learnt, hard[rows]), tuple(table.classes[code] for code in learnt)
+    fold = k_folds.deal(labels, together, folds, recipe.seed)
+    recipe = replace(recipe, classes=classes, targets="label", heads=(), distill=0.0)
+    answers = k_folds.out_of_fold(recipe, table.images[rows], labels, fold, device=device)
+    answers = answers / answers.sum(axis=1, keepdims=True)
+    issues = find_label_issues(labels, answers, n_jobs=1)
+    quality = get_label_quality_scores(labels, answers)
+    ranked = np.lexsort((quality, ~issues))
+    names = np.array(classes)
+    return LabelErrors(
+        ids=table.ids[rows][ranked],
+        splits=table.splits[rows][ranked],
+        given=names[labels][ranked],
+        suggested=names[answers.argmax(axis=1)][ranked],
+        quality=np.asarray(quality, dtype=np.float32)[ranked],
+        is_issue=issues[ranked],
+        accuracy=float((answers.argmax(axis=1) == labels).mean()),
+        folds=folds,
+        recipe=recipe.name,
+        left_out=few,
+    )
