@@ -1,5 +1,6 @@
 """`mien evaluate` and `mien compare` from the outside: exit code, stdout, stderr, files."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -89,6 +90,7 @@ def test_json_of_both_views_is_one_object(mien: Mien, make_model: MakeModel, fer
         (["evaluate", "MODEL", "--data", "DATA", "--kind", "fer"], "unknown kind of dataset 'fer'"),
         (["evaluate", "MODEL", "--data", "DATA", "--head", "majority"], "no output 'majority'; it has label"),
         (["evaluate", "MODEL", "--data", "DATA", "--detector", "haar"], "of kind fer2013 holds face crops"),
+        (["evaluate", "MODEL", "--data", "DATA", "--exclude", "absent.csv"], "absent.csv: No such file"),
         (["compare"], "nothing to compare"),
         (["compare", "absent"], "absent: No such file"),
     ],
@@ -150,6 +152,29 @@ def test_photos_are_scored_end_to_end(mien: Mien, make_model: MakeModel, photos:
     assert {path.name for path in run.glob("*.json")} == {"evaluation-all-none.json", "evaluation-all-none-haar.json"}
     for more, n in ([], 9), (["--detector", "haar"], 5):
         assert json.loads(mien("compare", run, "--split", "all", "--json", *more)[1])[0]["n"] == n
+
+
+def test_what_is_excluded_is_recorded_and_not_compared_with_the_whole(
+    mien: Mien, make_model: MakeModel, fer2013_csv: Path, tmp_path: Path
+) -> None:
+    listed = tmp_path / "list.csv"
+    listed.write_text("id,reason\n" + "".join(f"{row:05d},wrong\n" for row in range(15, 22)))  # the wrong third
+    runs = [tmp_path / "whole", tmp_path / "part", tmp_path / "same"]
+    for run, more in zip(runs, ([], ["--exclude", listed], ["--exclude", listed]), strict=True):
+        make_model(run / "model.onnx")
+        code, out, err = mien("evaluate", run, "--data", fer2013_csv, *more)
+        assert code == 0, err
+    assert "left out by the reader: 7 samples of the dataset, wrong, by list.csv" in out
+    facts = json.loads((runs[1] / "evaluation-validation-none.json").read_text())
+    assert (facts["n"], facts["accuracy"]) == (14, 1.0)
+    assert facts["data"]["exclude"] == {
+        "path": str(listed), "sha256": hashlib.sha256(listed.read_bytes()).hexdigest(),
+    }  # fmt: skip
+    assert json.loads((runs[0] / "evaluation-validation-none.json").read_text())["data"]["exclude"] is None
+    code, _, err = mien("compare", *runs[:2])
+    assert code == 2
+    assert "different test data; these differ: data fingerprint" in err
+    assert mien("compare", *runs[1:])[0] == 0
 
 
 def test_each_output_keeps_its_evaluation(mien: Mien, make_model: MakeModel, fer2013_csv: Path, tmp_path: Path) -> None:
