@@ -1,0 +1,129 @@
+"""Labels swapped on purpose are found; what is judged, and what cannot be, is said."""
+
+import builtins
+import json
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mien import images
+from mien.datasets import duplicates
+from mien.datasets.labels import FER2013, LEGEND
+from mien.errors import InputError, MissingExtra
+from mien.recipes import RECIPES
+from mien.train import label_errors
+from mien.train.label_issues import RECIPE
+from tests import drawn
+
+QUICK = replace(RECIPE, size=24, shift=1, batch=32, epochs=8)
+
+
+@pytest.fixture(autouse=True)
+def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MIEN_CACHE", str(tmp_path / "cache"))
+
+
+def test_swapped_labels_are_found_far_above_chance(tmp_path: Path) -> None:
+    samples = drawn.faces(420)
+    swapped = np.random.default_rng(0).choice(420, 21, replace=False)  # 5 %
+    labels = samples.labels.copy()
+    labels[swapped] = (labels[swapped] + 1 + np.arange(21) % 6) % 7
+    path = drawn.write_fer2013(
+        tmp_path / "fer2013.csv", replace(samples, labels=labels), ["Training"] * 320 + ["PublicTest"] * 100
+    )
+    # drawn faces of one expression are near duplicates of each other; here every one is a picture of its own
+    found = label_errors(path, folds=3, recipe=QUICK, copies=np.arange(420), device="cpu")
+    assert len(found) == 420
+    assert sorted(found.ids.tolist()) == samples.ids.tolist()
+    top = found.ids[:21].astype(int)
+    assert np.isin(top, swapped).mean() > 0.7  # by chance 0.05
+    hit = np.isin(top, swapped)
+    true = np.array(FER2013)[samples.labels]
+    assert (found.suggested[:21] == true[top])[hit].mean() > 0.7
+    assert np.array_equal(found.given[:21], np.array(FER2013)[labels[top]])
+    assert np.array_equal(found.splits[:21], np.where(top < 320, "train", "validation"))
+    issues = int(found.is_issue.sum())
+    assert found.is_issue[:issues].all()  # they come first, each part by its quality
+    for part in (found.quality[:issues], found.quality[issues:]):
+        assert (np.diff(part) >= 0).all()
+    assert (found.suggested != found.given)[:issues].all()
+    assert found.accuracy == (found.suggested == found.given).mean() > 0.7
+    facts = json.loads(json.dumps(found.to_json()))
+    assert facts["issues"] == len(facts["rows"]) == issues
+    assert facts["rows"][0] == {
+        "id": found.ids[0], "split": found.splits[0], "given": found.given[0], "suggested": found.suggested[0],
+        "quality": pytest.approx(found.quality[0]),
+    }  # fmt: skip
+
+
+@pytest.fixture
+def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
+    """What the folds were asked for; nothing is trained."""
+    seen: dict[str, Any] = {}
+
+    def answer(recipe: Any, pictures: Any, labels: Any, fold: Any, *, device: str) -> Any:
+        seen.update(recipe=recipe, images=pictures, labels=labels, fold=fold)
+        k = len(recipe.classes)
+        return np.full((len(labels), k), 0.1 / k, np.float32) + 0.9 * np.eye(k, dtype=np.float32)[labels]
+
+    monkeypatch.setattr("mien.train.folds.out_of_fold", answer)
+    return seen
+
+
+def test_persons_and_near_duplicates_stay_on_one_side(asked: dict[str, Any], tmp_path: Path) -> None:
+    samples = drawn.faces(160, LEGEND)
+    coarse = np.random.default_rng(0).integers(0, 256, (80, 8, 8), dtype=np.uint8)  # drawn faces are all alike
+    pictures = np.stack([images.resize(picture, 48) for picture in coarse])
+    pictures = np.concatenate([pictures, pictures[:, :, ::-1]])  # mirrored, of other persons
+    root = drawn.write_legend(tmp_path / "legend", replace(samples, images=pictures), each=2)
+    found = label_errors(root, recipe=replace(QUICK, size=48), device="cpu")
+    assert len(found) == 160
+    fold, ids = asked["fold"], sorted(found.ids.tolist())
+    people = np.array([name.rpartition("_")[0] for name in ids])
+    assert all(len(set(fold[people == person].tolist())) == 1 for person in people)
+    groups = duplicates.groups(asked["images"])
+    assert len(np.unique(groups)) == 80
+    assert all(len(set(fold[groups == group].tolist())) == 1 for group in groups)
+
+
+def test_the_datasets_own_labels_alone_are_learnt(asked: dict[str, Any], tmp_path: Path) -> None:
+    path = drawn.write_fer2013(tmp_path / "fer2013.csv", drawn.faces(70))
+    label_errors(path, recipe=replace(RECIPES["mien-votes"], distill=0.5), copies=np.arange(70), device="cpu")
+    recipe = asked["recipe"]
+    assert (recipe.outputs, recipe.distill) == ({"label": FER2013}, 0)
+
+
+def test_a_class_that_cannot_be_learnt_in_each_fold_is_left_out(asked: dict[str, Any], tmp_path: Path) -> None:
+    samples = drawn.faces(70)
+    labels = np.where(samples.labels == 1, 0, samples.labels)
+    labels[[1, 8, 15]] = 1
+    path = drawn.write_fer2013(tmp_path / "fer2013.csv", replace(samples, labels=labels))
+    listed = tmp_path / "list.csv"
+    listed.write_text("id\n00000\n")
+    found = label_errors(path, recipe=QUICK, exclude=listed, copies=np.arange(70), device="cpu")
+    assert found.left_out == {"disgust": 3}
+    assert len(found) == 66
+    assert asked["recipe"].classes == tuple(name for name in FER2013 if name != "disgust")
+    assert not {"00000", "00001", "00008", "00015"} & set(found.ids.tolist())
+    assert np.array_equal(np.sort(np.unique(asked["labels"])), np.arange(6))
+    assert label_errors(path, folds=3, recipe=QUICK, copies=np.arange(70), device="cpu").left_out == {}
+    with pytest.raises(InputError, match="fewer than two classes with 71 pictures"):
+        label_errors(path, folds=71, recipe=QUICK, copies=np.arange(70), device="cpu")
+    with pytest.raises(InputError, match="folds 1: expected 2 to"):
+        label_errors(path, folds=1, recipe=QUICK, copies=np.arange(70), device="cpu")
+
+
+def test_without_the_library_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    original = builtins.__import__
+
+    def missing(name: str, *rest: Any) -> Any:
+        if name.startswith("cleanlab"):
+            raise ImportError(name)
+        return original(name, *rest)
+
+    monkeypatch.setattr(builtins, "__import__", missing)
+    with pytest.raises(MissingExtra, match=r"looking for label errors needs .*'mien\[train\]'"):
+        label_errors(tmp_path)
