@@ -2,6 +2,7 @@
 
 import csv
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -63,6 +64,16 @@ def _face(expression: str, size: int, dice: np.random.Generator) -> np.ndarray[t
         cv2.ellipse(image, at(0, 0.22 + curve / 2), (int(0.09 * scale), int(opening * scale)), 0, 0, 360, ink, -1)
     small = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA).astype(np.float64)
     return np.clip(small + dice.normal(0, 4, small.shape), 0, 255).astype(np.uint8)
+
+
+def unlike(n: int, classes: Sequence[str] = FER2013, *, size: int = 48, channels: int = 1, seed: int = 0) -> Samples:
+    """Return drawn faces under shadows of their own: without them the doctor takes half of them for duplicates."""
+    samples, dice = faces(n, classes, size=size, channels=channels, seed=seed), np.random.default_rng(seed)
+    shadows = np.stack(
+        [cv2.resize(dice.normal(0, 60, (9, 9)), (size, size), interpolation=cv2.INTER_CUBIC) for _ in range(n)]
+    )
+    shaded = samples.images + (shadows if channels == 1 else shadows[..., None])
+    return replace(samples, images=np.clip(shaded, 0, 255).astype(np.uint8))
 
 
 def write_fer2013(path: Path, samples: Samples, usage: Sequence[str] | None = None) -> Path:
