@@ -1,5 +1,6 @@
-"""No picture is judged by a network that has seen it, its copies or its person; a finished fold is not trained again."""
+"""No picture is judged by a network that has seen it, its copies or its person; a finished fold is trained but once."""
 
+import json
 import os
 import signal
 import subprocess
@@ -13,10 +14,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mien.augment import shrink
 from mien.datasets.labels import FER2013
 from mien.errors import InputError
-from mien.recipes import Recipe
+from mien.recipes import Recipe, to_dict
 from mien.train import Interrupted, folds
+from mien.train.gather import Part
+from mien.train.objective import Objective
 from tests import drawn
 
 Tiny = Callable[..., Recipe]
@@ -110,7 +114,7 @@ def test_the_same_bits_again_and_others_by_another_seed(
 
 
 def test_the_mirror_image_counts_as_much(recipe: Recipe) -> None:
-    part = folds.Part(SAMPLES.images, SAMPLES.labels, FER2013)
+    part = Part(SAMPLES.images, SAMPLES.labels, FER2013)
     model, scaling = folds.fit(recipe, part, torch.device("cpu"), lambda: None)
     one, other = (
         folds.probabilities(model, images, scaling, torch.device("cpu"))
@@ -121,22 +125,20 @@ def test_the_mirror_image_counts_as_much(recipe: Recipe) -> None:
 
 KILLED = """
 import os, signal, sys
-import numpy as np
-from mien.recipes import Recipe
+from pathlib import Path
+import torch
+from mien.recipes import from_json
 from mien.train import folds
 from tests.train.test_folds import SAMPLES, dealt
-import torch
 torch.set_num_threads(1)
-original, calls = folds._store, 0
+store, calls = folds._store, 0
 def die(*arguments):
     global calls
     calls += 1
-    original(*arguments)
+    store(*arguments)
     if calls == 2:
         os.kill(os.getpid(), signal.SIGKILL)
 folds._store = die
-from mien.recipes import from_json
-from pathlib import Path
 folds.out_of_fold(from_json(Path(sys.argv[1])), SAMPLES.images, SAMPLES.labels, dealt(), device="cpu")
 """
 
@@ -144,10 +146,6 @@ folds.out_of_fold(from_json(Path(sys.argv[1])), SAMPLES.images, SAMPLES.labels, 
 def test_killed_between_folds_it_goes_on_to_the_same_bits(
     recipe: Recipe, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    import json
-
-    from mien.recipes import to_dict
-
     own = tmp_path / "own.json"
     own.write_text(json.dumps(to_dict(recipe)))
     ended = subprocess.run([sys.executable, "-c", KILLED, str(own)], capture_output=True, text=True)
@@ -201,15 +199,18 @@ def test_a_cache_that_cannot_be_written_costs_only_the_keeping(
 def test_every_ingredient_of_a_recipe_is_followed(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     """Early small pictures, blended targets, clipping, a limit of steps."""
     sizes: list[int] = []
-    take = folds.Objective.loss
+    take = Objective.loss
 
-    def noting(self: folds.Objective, logits: torch.Tensor, targets: torch.Tensor, *, smoothing: bool) -> torch.Tensor:
+    def noting(self: Objective, logits: torch.Tensor, targets: torch.Tensor, *, smoothing: bool) -> torch.Tensor:
         assert targets.ndim == 2
         return take(self, logits, targets, smoothing=smoothing)
 
-    original = folds.shrink
-    monkeypatch.setattr(folds, "shrink", lambda images, size: sizes.append(size) or original(images, size))
-    monkeypatch.setattr(folds.Objective, "loss", noting)
+    def small(images: torch.Tensor, size: int) -> torch.Tensor:
+        sizes.append(size)
+        return shrink(images, size)
+
+    monkeypatch.setattr(folds, "shrink", small)
+    monkeypatch.setattr(Objective, "loss", noting)
     recipe = tiny(
         "mien", model="mien-small", size=24, early=0.5, early_size=16, mixup=0.4, clip_value=0.1, ema=0, max_steps=5
     )

@@ -1,4 +1,4 @@
-"""Filter lists: rows of a dataset that shall not be used, as `mien data check --fix list.csv` writes them, or anybody."""
+"""Filter lists: rows of a dataset that shall not be used, written by `mien data check --fix list.csv` or by hand."""
 
 import csv
 import hashlib

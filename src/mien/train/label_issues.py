@@ -78,10 +78,10 @@ def label_errors(
 ) -> LabelErrors:
     """Judge every labelled row of the dataset at `data`, of all its splits, by a network that was not trained on it.
 
-    Copies of a picture, near ones too, and pictures of one person, are never on both sides. The networks learn the dataset's own
-    labels alone, from random weights: the bundled models have learnt these very labels and the FER+ votes on the same
-    pictures, so that starting from them, or learning from them, a row would be judged by its own label, and the
-    agreement with the votes (benchmarks/label_errors.py) would be a proof of nothing.
+    Copies of a picture, near ones too, and pictures of one person, are never on both sides. The networks learn the
+    dataset's own labels alone, from random weights: the bundled models have learnt these very labels and the FER+ votes
+    on the same pictures. Starting from them, or learning from them, a row would be judged by its own label, and the
+    agreement with the votes (benchmarks/label_errors.py) would prove nothing.
 
     Which labels are taken for wrong, and how well each fits, is cleanlab's: `find_label_issues` (confident learning,
     pruned by noise rate) and `get_label_quality_scores`.

@@ -1,0 +1,99 @@
+"""Do the rows that `mien.train.label_errors` ranks first have wrong labels? FER2013's against ten people's votes, FER+.
+
+    OMP_NUM_THREADS=1 python benchmarks/label_errors.py --data fer2013/ --sheet top.png
+
+The ranking knows FER2013's labels alone; FER+'s votes on the same pictures are looked at afterwards. A row counts as
+wrongly labelled where its label is not the class with more than half of the votes, after the rule of the FER+ authors
+(single votes are no votes). Contempt, which FER2013 lacks, is such a class. Two countings differ in the rows without:
+`all` counts those with no majority, with most votes for "unknown" and for "not a face" as wrong too, as no reader of
+FER+ would keep them; `clear` takes them out of the ranking first and judges the others. Random is the share over all
+rows of the counting: what a list in random order would have at every length. Intervals are Wilson's, 95 %.
+
+"""
+
+import argparse
+import os
+import time
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageDraw, ImageFont
+
+from mien import images
+from mien.datasets import ferplus, open_table
+from mien.datasets.labels import FERPLUS
+from mien.datasets.table import Problems
+from mien.evaluate.scores import wilson
+from mien.train import LabelErrors, label_errors
+from mien.train.label_issues import RECIPE
+
+LENGTHS = (100, 500, 1000)
+ACROSS, TILE, CAPTION = 8, 120, 44  # pictures in a row of the sheet; pixels
+
+
+def voted(data: Path, ids: np.ndarray) -> np.ndarray:
+    """Return what the votes say of these rows, str [n]: the majority class, `unclear` or `not a face`."""
+    table = open_table(data, kind="ferplus", targets="majority")
+    counts = ferplus.votes(ferplus.find(data), Problems()).counts[table.ids.astype(int)]
+    winner = ferplus.target(counts, "majority")[1]
+    names = np.array([*FERPLUS, "unclear", "not a face"])[winner]
+    return names[np.searchsorted(table.ids, ids)]
+
+
+def share(wrong: np.ndarray) -> str:
+    low, high = wilson(int(wrong.sum()), len(wrong))
+    return f"{wrong.mean():.3f} ({low:.3f}-{high:.3f})"
+
+
+def sheet(data: Path, found: LabelErrors, names: np.ndarray, n: int = 40) -> Image.Image:
+    """Return the first `n` pictures, each with its label, the suggested one, and what the votes say."""
+    table = open_table(data, kind="fer2013")
+    page = Image.new("RGB", (ACROSS * TILE, -(-n // ACROSS) * (TILE + CAPTION)), "white")
+    draw, font = ImageDraw.Draw(page), ImageFont.load_default(12)
+    for place, name in enumerate(found.ids[:n]):
+        down, right = divmod(place, ACROSS)
+        x, y = right * TILE, down * (TILE + CAPTION)
+        tile = images.resize(table.images[np.searchsorted(table.ids, name)], TILE - 2)
+        page.paste(Image.fromarray(tile), (x, y))
+        text = f"{found.given[place]}, not\n{found.suggested[place]}?\nvotes: {names[place]}"
+        draw.multiline_text((x + 2, y + TILE - 2), text, fill="black", font=font, spacing=0)
+    return page
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--data", type=Path, default=os.environ.get("MIEN_REAL_DATA", ".data") + "/fer2013")
+    parser.add_argument("--folds", type=int, default=4)
+    parser.add_argument("--sheet", type=Path, help="where to draw the forty first pictures")
+    arguments = parser.parse_args()
+    if not arguments.data.exists() or not ferplus.READER.recognises(arguments.data):
+        print(f"{arguments.data}: no fer2013.csv with fer2013new.csv; name it with --data. Left out.")
+        return
+    began = time.perf_counter()
+    found = label_errors(arguments.data, kind="fer2013", folds=arguments.folds, recipe=RECIPE)
+    seconds = time.perf_counter() - began
+    names = voted(arguments.data, found.ids)
+    wrong, clear = names != found.given, np.isin(names, FERPLUS)
+    issues = int(found.is_issue.sum())
+    print(f"n = {len(found):,}; {found.folds} folds; out-of-fold accuracy {found.accuracy:.4f}; {seconds:,.0f} s")
+    print(
+        f"votes: {clear.sum():,} clear, {(names == 'unclear').sum():,} unclear, {(names == 'not a face').sum():,} none"
+    )
+    print("| counting | n | random |" + "".join(f" first {k} |" for k in LENGTHS) + f" the {issues:,} issues |")
+    print("|---" * (4 + len(LENGTHS)) + "|")
+    for counting, rows in (("all", np.ones(len(wrong), dtype=bool)), ("clear", clear)):
+        ranked = wrong[rows]
+        cells = [share(ranked), *(share(ranked[:k]) for k in LENGTHS), share(wrong[rows & found.is_issue])]
+        print(f"| {counting} | {len(ranked):,} | " + " | ".join(cells) + " |")
+    agreed = clear & found.is_issue
+    print(
+        f"of the first 100 clear ones the suggested label is the votes' majority in "
+        f"{(found.suggested == names)[clear][:100].mean():.2f}, of all clear issues in "
+        f"{(found.suggested == names)[agreed].mean():.3f}"
+    )
+    if arguments.sheet:
+        sheet(arguments.data, found, names).save(arguments.sheet)
+
+
+if __name__ == "__main__":
+    main()
