@@ -70,7 +70,8 @@ def main() -> None:
         print(f"{arguments.data}: no fer2013.csv with fer2013new.csv; name it with --data. Left out.")
         return
     began = time.perf_counter()
-    found = label_errors(arguments.data, kind="fer2013", folds=arguments.folds, recipe=RECIPE)
+    table = open_table(arguments.data, kind="fer2013", size=RECIPE.size)
+    found = label_errors(table, folds=arguments.folds)
     seconds = time.perf_counter() - began
     names = voted(arguments.data, found.ids)
     wrong, clear = names != found.given, np.isin(names, FERPLUS)

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mien import images
-from mien.datasets import duplicates
+from mien.datasets import duplicates, open_table
 from mien.datasets.labels import FER2013, LEGEND
 from mien.errors import InputError, MissingExtra
 from mien.recipes import RECIPES
@@ -35,10 +35,11 @@ def test_swapped_labels_are_found_far_above_chance(tmp_path: Path) -> None:
         tmp_path / "fer2013.csv", replace(samples, labels=labels), ["Training"] * 200 + ["PublicTest"] * 80
     )
     # drawn faces of one expression are near duplicates of each other; here every one is a picture of its own
-    found = label_errors(path, folds=3, recipe=QUICK, copies=np.arange(280), device="cpu")
+    found = label_errors(open_table(path), folds=3, recipe=QUICK, copies=np.arange(280), device="cpu")
     assert len(found) == 280
     assert sorted(found.ids.tolist()) == samples.ids.tolist()
     top = found.ids[:14].astype(int)
+    assert np.array_equal(found.rows, found.ids.astype(int))
     assert np.isin(top, swapped).mean() > 0.7  # by chance 0.05
     hit = np.isin(top, swapped)
     true = np.array(FER2013)[samples.labels]
@@ -79,7 +80,7 @@ def test_persons_and_near_duplicates_stay_on_one_side(asked: dict[str, Any], tmp
     pictures = np.stack([images.resize(picture, 48) for picture in coarse])
     pictures = np.concatenate([pictures, pictures[:, :, ::-1]])  # mirrored, of other persons
     root = drawn.write_legend(tmp_path / "legend", replace(samples, images=pictures), each=2)
-    found = label_errors(root, recipe=replace(QUICK, size=48), device="cpu")
+    found = label_errors(open_table(root), recipe=replace(QUICK, size=48), device="cpu")
     assert len(found) == 160
     fold, ids = asked["fold"], sorted(found.ids.tolist())
     people = np.array([name.rpartition("_")[0] for name in ids])
@@ -91,7 +92,9 @@ def test_persons_and_near_duplicates_stay_on_one_side(asked: dict[str, Any], tmp
 
 def test_the_datasets_own_labels_alone_are_learnt(asked: dict[str, Any], tmp_path: Path) -> None:
     path = drawn.write_fer2013(tmp_path / "fer2013.csv", drawn.faces(70))
-    label_errors(path, recipe=replace(RECIPES["mien-votes"], distill=0.5), copies=np.arange(70), device="cpu")
+    label_errors(
+        open_table(path), recipe=replace(RECIPES["mien-votes"], distill=0.5), copies=np.arange(70), device="cpu"
+    )
     recipe = asked["recipe"]
     assert (recipe.outputs, recipe.distill) == ({"label": FER2013}, 0)
 
@@ -103,17 +106,18 @@ def test_a_class_that_cannot_be_learnt_in_each_fold_is_left_out(asked: dict[str,
     path = drawn.write_fer2013(tmp_path / "fer2013.csv", replace(samples, labels=labels))
     listed = tmp_path / "list.csv"
     listed.write_text("id\n00000\n")
-    found = label_errors(path, recipe=QUICK, exclude=listed, copies=np.arange(70), device="cpu")
+    table = open_table(path)
+    found = label_errors(open_table(path, exclude=listed), recipe=QUICK, copies=np.arange(70), device="cpu")
     assert found.left_out == {"disgust": 3}
     assert len(found) == 66
     assert asked["recipe"].classes == tuple(name for name in FER2013 if name != "disgust")
     assert not {"00000", "00001", "00008", "00015"} & set(found.ids.tolist())
     assert np.array_equal(np.sort(np.unique(asked["labels"])), np.arange(6))
-    assert label_errors(path, folds=3, recipe=QUICK, copies=np.arange(70), device="cpu").left_out == {}
-    with pytest.raises(InputError, match="fewer than two classes with 71 pictures"):
-        label_errors(path, folds=71, recipe=QUICK, copies=np.arange(70), device="cpu")
-    with pytest.raises(InputError, match="folds 1: expected 2 to"):
-        label_errors(path, folds=1, recipe=QUICK, copies=np.arange(70), device="cpu")
+    assert label_errors(table, folds=3, recipe=QUICK, copies=np.arange(70), device="cpu").left_out == {}
+    with pytest.raises(InputError, match="fewer than two classes have pictures for 71 folds"):
+        label_errors(table, folds=71, recipe=QUICK, copies=np.arange(70), device="cpu")
+    with pytest.raises(InputError, match="folds 1: expected at least 2"):
+        label_errors(table, folds=1, recipe=QUICK, copies=np.arange(70), device="cpu")
 
 
 def test_without_the_library_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,4 +130,4 @@ def test_without_the_library_the_extra_is_named(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(builtins, "__import__", missing)
     with pytest.raises(MissingExtra, match=r"looking for label errors needs .*'mien\[train\]'"):
-        label_errors(tmp_path)
+        label_errors(open_table(drawn.write_fer2013(tmp_path / "fer2013.csv", drawn.faces(7))))

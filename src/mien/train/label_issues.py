@@ -1,13 +1,13 @@
 """Rows whose label is probably wrong: confident learning (Northcutt et al. 2021, arXiv:1911.00068) over k folds."""
 
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.datasets import duplicates, open_table
+from mien.datasets import duplicates
+from mien.datasets.table import Form, Table
 from mien.errors import InputError, MissingExtra
 from mien.recipes import RECIPES, Recipe
 from mien.train import folds as k_folds
@@ -22,6 +22,7 @@ class LabelErrors:
     """All judged rows of a dataset as parallel arrays, the most suspicious first.
 
     Args:
+        rows: int64 [n], their places in the table.
         ids: str [n].
         splits: str [n]: train, validation or test.
         given: str [n], the label of the dataset.
@@ -34,6 +35,7 @@ class LabelErrors:
         left_out: class -> rows that were not judged, because the class has too few pictures to be learnt in each fold.
     """
 
+    rows: NDArray[np.int64]
     ids: NDArray[np.str_]
     splits: NDArray[np.str_]
     given: NDArray[np.str_]
@@ -65,18 +67,14 @@ class LabelErrors:
 
 
 def label_errors(
-    data: str | Path,
+    table: Table,
     *,
-    kind: str | None = None,
-    targets: str = "label",
-    order: tuple[str, ...] | str | None = None,
-    exclude: Path | None = None,
     copies: NDArray[np.int64] | None = None,
     folds: int = 4,
     recipe: Recipe = RECIPE,
     device: str = "auto",
 ) -> LabelErrors:
-    """Judge every labelled row of the dataset at `data`, of all its splits, by a network that was not trained on it.
+    """Judge every labelled row of a dataset, of all its splits, by a network that was not trained on it.
 
     Copies of a picture, near ones too, and pictures of one person, are never on both sides. The networks learn the
     dataset's own labels alone, from random weights: the bundled models have learnt these very labels and the FER+ votes
@@ -87,14 +85,15 @@ def label_errors(
     pruned by noise rate) and `get_label_quality_scores`.
 
     Args:
-        data: what `mien.datasets.read` reads; kind, targets, order and exclude are as it has them.
-        copies: what `mien.datasets.duplicates.groups` says of all its pictures, where that is known already.
+        table: what `mien.datasets.open_table` returns; the rows of a split are judged. Votes count as the class that
+            has most of them.
+        copies: int64 [n], what `mien.datasets.duplicates.groups` says of its pictures, where that is known already.
         folds: how many networks are trained, each on all folds but one.
         recipe: how; its classes and labellings are those of the data, and its seed also deals the folds.
         device: auto, cpu, cuda, cuda:N or mps.
 
     Raises:
-        InputError: no such data, fewer than two classes that can be learnt, or a recipe that cannot be used.
+        InputError: fewer than two classes that can be learnt, or folds, recipe or device cannot be used.
         Interrupted: Ctrl-C; the folds that were done are kept, and the same call goes on after them.
         MissingExtra: cleanlab is not installed.
     """
@@ -103,31 +102,35 @@ def label_errors(
         from cleanlab.rank import get_label_quality_scores
     except ImportError:
         raise MissingExtra("train", "looking for label errors") from None
-    table = open_table(
-        data, kind=kind, size=recipe.size, channels=recipe.channels, targets=targets, order=order, exclude=exclude
-    )
+    if folds < 2:
+        raise InputError(f"folds {folds}: expected at least 2")
     hard = np.asarray(table.labels if table.labels.ndim == 1 else table.labels.argmax(axis=1), dtype=np.int64)
     rows = np.flatnonzero((table.splits != "") & (hard >= 0))
     if copies is None:
         copies = duplicates.groups(table.images)
     together = k_folds.tied(copies[rows], table.groups[rows])
     there = {code: len(np.unique(together[hard[rows] == code])) for code in range(len(table.classes))}
-    learnt = [code for code, groups in there.items() if groups >= max(folds, 2)]
-    few = {table.classes[code]: int((hard == code).sum()) for code, groups in there.items() if 0 < groups < folds}
+    learnt = [code for code, groups in there.items() if groups >= folds]
+    few = {table.classes[code]: int((hard[rows] == code).sum()) for code, groups in there.items() if 0 < groups < folds}
     if len(learnt) < 2:
-        raise InputError(f"{data}: fewer than two classes with {folds} pictures; there is nothing to tell apart")
+        raise InputError(f"fewer than two classes have pictures for {folds} folds; there is nothing to tell apart")
     kept = np.isin(hard[rows], learnt)
     rows, together = rows[kept], together[kept]
     labels, classes = np.searchsorted(learnt, hard[rows]), tuple(table.classes[code] for code in learnt)
     fold = k_folds.deal(labels, together, folds, recipe.seed)
     recipe = replace(recipe, classes=classes, targets="label", heads=(), distill=0.0)
-    answers = k_folds.out_of_fold(recipe, table.images[rows], labels, fold, device=device)
+    form = Form(recipe.size, recipe.channels)
+    pictures = form.empty(len(rows))
+    for place, row in enumerate(rows.tolist()):
+        pictures[place] = form.fit(table.images[row])
+    answers = k_folds.out_of_fold(recipe, pictures, labels, fold, device=device)
     answers = answers / answers.sum(axis=1, keepdims=True)
     issues = find_label_issues(labels, answers, n_jobs=1)
     quality = get_label_quality_scores(labels, answers)
     ranked = np.lexsort((quality, ~issues))
     names = np.array(classes)
     return LabelErrors(
+        rows=rows[ranked],
         ids=table.ids[rows][ranked],
         splits=table.splits[rows][ranked],
         given=names[labels][ranked],
