@@ -27,7 +27,8 @@ class LabelErrors:
         splits: str [n]: train, validation or test.
         given: str [n], the label of the dataset.
         suggested: str [n], the likeliest class by the network that has not seen the row; often the given one.
-        quality: float32 [n] in 0..1, how well the given label fits.
+        quality: float32 [n] in 0..1, how well the given label fits: its probability less the likeliest other's, halved
+            and moved by a half.
         is_issue: bool [n], whether confident learning takes the label for wrong; these rows come first.
         accuracy: share of rows whose suggested label is the given one.
         folds: how many networks were trained.
@@ -82,7 +83,8 @@ def label_errors(
     agreement with the votes (benchmarks/label_errors.py) would prove nothing.
 
     Which labels are taken for wrong, and how well each fits, is cleanlab's: `find_label_issues` (confident learning,
-    pruned by noise rate) and `get_label_quality_scores`.
+    pruned by noise rate) and `get_label_quality_scores` by the margin between the given label and the likeliest other
+    one. Of the scores cleanlab has, this one puts first what the votes contradict and name as it does; see LOG.md.
 
     Args:
         table: what `mien.datasets.open_table` returns; the rows of a split are judged. Votes count as the class that
@@ -126,7 +128,7 @@ def label_errors(
     answers = k_folds.out_of_fold(recipe, pictures, labels, fold, device=device)
     answers = answers / answers.sum(axis=1, keepdims=True)
     issues = find_label_issues(labels, answers, n_jobs=1)
-    quality = get_label_quality_scores(labels, answers)
+    quality = get_label_quality_scores(labels, answers, method="normalized_margin")
     ranked = np.lexsort((quality, ~issues))
     names = np.array(classes)
     return LabelErrors(
