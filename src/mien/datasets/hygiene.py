@@ -20,7 +20,7 @@ from mien.images import Pixels
 
 BLANK = 6.0  # grey levels of deviation: below it a picture is nearly of one colour
 BITS = 4.5  # of entropy of the grey levels: below it is a drawing, text or a placeholder, as a rule
-FAR = 3.5  # robust deviations from the median
+FAR = 3.0  # robust deviations from the median
 FEWEST = 100  # pictures that it takes to say what is far from the rest
 SIDE, COMPONENTS, FITTED = 24, 80, 10_000
 RARE = 10  # a class is rare where the largest has so many times more
@@ -43,9 +43,9 @@ class Texture(NamedTuple):
 def texture(images: Pixels) -> Texture:
     """Measure uint8 [n, h, w] or [n, h, w, 3].
 
-    The distance is what `COMPONENTS` principal components leave of the picture, scaled to the same contrast; they are
-    fitted twice, the second time without the twentieth that is farthest, and compared by median and median absolute
-    deviation (Hampel 1974), so that what is odd does not decide what is normal.
+    The distance is what principal components, up to `COMPONENTS`, leave of the picture scaled to the same contrast. A
+    few are fitted first, to leave the farthest twentieth out of the fit of all, and what remains is compared by median
+    and median absolute deviation (Hampel 1974), so that what is odd does not decide what is normal.
     """
     n = len(images)
     deviation, bits = np.zeros(n, np.float32), np.zeros(n, np.float32)
@@ -70,10 +70,11 @@ def _distance(small: NDArray[np.float32], usable: NDArray[np.bool_]) -> NDArray[
     small /= np.maximum(np.linalg.norm(small, axis=1, keepdims=True), 1e-6)
     chosen = rows[np.linspace(0, len(rows) - 1, min(len(rows), FITTED)).astype(np.int64)]
     left = np.zeros(len(small), np.float32)
-    for _ in range(2):
+    most = min(COMPONENTS, len(chosen) // 20)
+    for components in (max(1, most // 8), most):
         mean = small[chosen].mean(axis=0)
         _, axes = np.linalg.eigh(np.cov(small[chosen] - mean, rowvar=False))
-        kept = axes[:, -min(COMPONENTS, len(chosen) // 4) :].astype(np.float32)
+        kept = axes[:, -components:].astype(np.float32)
         for start in range(0, len(small), BLOCK):
             centred = small[start : start + BLOCK] - mean
             left[start : start + BLOCK] = (centred**2).sum(axis=1) - ((centred @ kept) ** 2).sum(axis=1)
@@ -101,8 +102,8 @@ def people(ids: NDArray[np.str_], groups: NDArray[np.str_]) -> NDArray[np.str_]:
         return groups
     names = np.array([person(name) if "." in name else "" for name in ids.tolist()])
     found, counts = np.unique(names, return_counts=True)
-    tells = (names != "").mean() > 0.5 and counts[found != ""].max(initial=0) <= CROWD * len(names)
-    return names if len(names) and tells else np.full(len(names), "", dtype="<U1")
+    tells = (names != "").sum() > 0.5 * len(names) and counts[found != ""].max(initial=0) <= CROWD * len(names)
+    return names if tells else np.full(len(names), "", dtype="<U1")
 
 
 def in_several_splits(names: NDArray[np.str_], splits: NDArray[np.str_]) -> dict[str, dict[str, int]]:
