@@ -10,14 +10,15 @@ from mien.cli.parse import Verb, console
 
 
 def data() -> None:
-    """See what a dataset holds, or download one.
+    """See what a dataset holds and what is wrong with it, or download one.
 
     Examples:
         $ mien data inspect fer2013/
         $ mien data inspect fer2013/ --targets majority --json
+        $ mien data check fer2013/ --fix clean.csv
         $ mien data fetch ferplus --out fer2013/
 
-    mien data inspect --help and mien data fetch --help show their options.
+    mien data inspect --help shows the options of inspect, and so on.
     """
 
 
@@ -88,4 +89,87 @@ def fetch_data(
     print(fetch(name, out))
 
 
-ACTIONS: dict[str, Verb] = {"inspect PATH": inspect_data, "fetch NAME": fetch_data}
+def check_data(
+    path: Positional[Path],
+    /,
+    *,
+    kind: str | None = None,
+    targets: Literal["label", "majority", "plurality", "distribution"] = "label",
+    classes: str | None = None,
+    exclude: Path | None = None,
+    exact: bool = False,
+    detector: str | None = None,
+    fix: Path | None = None,
+    also: tuple[Literal["blank", "graphic", "faceless"], ...] = (),
+    page: Path | None = None,
+    json: bool = False,
+) -> int:
+    """Find what makes a dataset's figures wrong: copies, conflicting labels, broken pictures; write a clean copy.
+
+    Copies are exact, or mirrored, shifted by a pixel, recompressed, of another brightness, or several of these. The
+    splits are the dataset's own; what has none counts as train. NAME-check.html in the current folder shows the
+    pictures.
+
+    Exit code 1 says that there are faults: copies across splits or with conflicting labels, blank or unreadable
+    pictures, one name in several splits, two spellings of a class. Copies within a split, pictures of few grey levels
+    or far from the rest and rare classes are only told.
+
+    --fix leaves training rows out, never others, and never changes the source: all but one of the copies within train,
+    those of validation or test pictures, and copies whose labels conflict.
+
+    Examples:
+        $ mien data check fer2013/
+        $ mien data check fer2013/ --fix clean.csv
+        $ mien data check fer2013/ --fix fer2013-clean/ --also blank graphic
+        $ mien data check photos/ --detector haar --json
+
+    Args:
+        path: A file or folder.
+        kind: The reader, where it is not to be recognised: fer2013, ferplus, folder, legend or arrays.
+        targets: Which labels, where FER+ votes lie beside fer2013.csv.
+        classes: What the integers of arrays mean: fer2013, alphabetical, ferplus, legend or three-class.
+        exclude: A list of what not to look at, as --fix writes it.
+        exact: Look for equal bytes only, not for near copies.
+        detector: In photos (kinds folder and legend), list those in which it finds no face: auto, yunet, haar or a
+            file; slow.
+        fix: Where to write what remains: NAME.csv is a list for --exclude, anything else a folder for a clean copy.
+        also: What else --fix leaves out of train: blank, graphic (few grey levels) or faceless pictures.
+        page: The page's file.
+        json: Print one JSON object with all findings.
+    """
+    from json import dumps
+
+    from mien.datasets import check
+    from mien.datasets import cleaning as clean
+    from mien.datasets.check_page import report, save
+    from mien.errors import InputError
+
+    if also and fix is None:
+        raise InputError("--also says what --fix leaves out; say --fix OUT as well")
+    if "faceless" in also and detector is None:
+        raise InputError("--also faceless needs --detector, which looks for the faces")
+    if fix is not None and exclude is not None:
+        raise InputError("--fix would put back what --exclude leaves out; check without one of them")
+    if fix is not None:
+        clean.ready(fix, path)
+    face = None
+    if detector is not None:
+        from mien.images import Crop
+        from mien.predict import detect
+
+        face = detect.LargestFace(detect.name(detect.find("auto")) if detector == "auto" else detector, Crop())
+    page = page or Path(f"{path.resolve().stem or 'dataset'}-check.html")
+    found = check(path, kind=kind, targets=targets, order=classes, exclude=exclude, near=not exact, face=face)
+    save(found, page)
+    gone = clean.fix(found, fix, also=also) if fix is not None else []
+    if json:
+        print(dumps(found.to_json() | {"page": str(page), "left_out": [row._asdict() for row in gone]}))
+    else:
+        console().print(report(found))
+    print(f"wrote {page}", file=sys.stderr)
+    if fix is not None:
+        print(f"wrote {fix}: {len(gone):,} training rows left out", file=sys.stderr)
+    return 1 if found.faults else 0
+
+
+ACTIONS: dict[str, Verb] = {"inspect PATH": inspect_data, "check PATH": check_data, "fetch NAME": fetch_data}

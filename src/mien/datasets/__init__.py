@@ -10,12 +10,23 @@ from pathlib import Path
 import numpy as np
 
 from mien.datasets import arrays, cache, exclusion, fer2013, ferplus, folder, labels, legend
+from mien.datasets.doctor import Checkup, check
 from mien.datasets.samples import Problem, Samples, fingerprint
 from mien.datasets.split import SPLITS, assign, split_name
 from mien.datasets.table import Finder, Form, Problems, Reader, Table
 from mien.errors import InputError
 
-__all__ = ["KINDS", "Problem", "Samples", "detect", "fingerprint", "read", "split_name"]
+__all__ = [
+    "KINDS",
+    "Checkup",
+    "Problem",
+    "Samples",
+    "check",
+    "detect",
+    "fingerprint",
+    "read",
+    "split_name",
+]
 
 KINDS: dict[str, Reader] = {
     "ferplus": ferplus.READER,
@@ -38,7 +49,7 @@ def detect(root: str | Path, targets: str = "label") -> str:
     Raises:
         InputError: nothing there, or nothing known; says what was expected.
     """
-    return _locate(Path(root), None, targets)[0]
+    return locate(Path(root), None, targets)[0]
 
 
 def read(
@@ -142,7 +153,7 @@ def open_table(
     """Return everything at `root` with its splits settled, "" for what a rule leaves out; arguments as for `read`."""
     if targets not in ("label", *ferplus.TARGETS):
         raise InputError(f"unknown targets {targets!r}; expected label, {', '.join(ferplus.TARGETS)}")
-    kind, root = _locate(Path(root), kind, targets)
+    kind, root = locate(Path(root), kind, targets)
     excluded = exclusion.load(exclude) if exclude else None
     if face and kind not in PHOTOS:
         raise InputError(
@@ -184,8 +195,12 @@ def _names(classes: Sequence[str] | str | None) -> tuple[str, ...] | None:
     return tuple(labels.canonical(name) for name in classes)
 
 
-def _locate(root: Path, kind: str | None, targets: str) -> tuple[str, Path]:
-    """Return the kind and the place of the dataset: `root`, or the only folder in it (and so on)."""
+def locate(root: Path, kind: str | None, targets: str) -> tuple[str, Path]:
+    """Return the kind and the place of the dataset: `root`, or the only folder in it (and so on).
+
+    Raises:
+        InputError: as `detect` does.
+    """
     if kind is not None and kind not in KINDS:
         raise InputError(f"unknown kind of dataset {kind!r}; expected {', '.join(sorted(KINDS))}")
     if not root.exists():

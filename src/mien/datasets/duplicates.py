@@ -37,6 +37,7 @@ class Duplicates:
 
     Args:
         groups: int64 [n], the lowest row of each picture's group; its own row where it is alone.
+        identical: int64 [n], the lowest row of the same bytes.
         correlation: float32 [n], of its pixels with those of that row, 1 for exact copies.
         mirrored: bool [n], whether it is the mirror image of that row.
         shifts: int8 [n, 2], by how many pixels it is moved down and to the right against that row (at 48 x 48).
@@ -45,6 +46,7 @@ class Duplicates:
     """
 
     groups: NDArray[np.int64]
+    identical: NDArray[np.int64]
     correlation: NDArray[np.float32]
     mirrored: NDArray[np.bool_]
     shifts: NDArray[np.int8]
@@ -292,7 +294,7 @@ def _explain(images: Pixels, first: NDArray[np.int64], lowest: NDArray[np.int64]
             kinds[row] = kinds[same]
         else:
             correlation[row], mirrored[row], shifts[row], kinds[row] = _compare(images[lowest[row]], images[row])
-    return Duplicates(lowest, correlation, mirrored, shifts, kinds)
+    return Duplicates(lowest, first, correlation, mirrored, shifts, kinds)
 
 
 def _compare(reference: Pixels, image: Pixels) -> tuple[float, bool, tuple[int, int], tuple[str, ...]]:

@@ -1,0 +1,198 @@
+"""Which copies of FER2013's faces `mien.datasets.duplicates` finds, how many of its finds are right, and how long it takes.
+
+    OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/duplicates.py fer2013/ --sheet sheet.png
+
+Last result:
+
+RESULT
+"""
+
+import argparse
+import io
+import json
+import os
+import resource
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+
+import cv2
+import numpy as np
+from PIL import Image
+
+from mien import datasets
+from mien.datasets import duplicates
+from mien.images import Pixels
+
+COPIES, REPEATS, GENERATED = 2000, 3, (30_000, 100_000, 300_000)
+TILE, ACROSS = 64, 16
+
+
+def jpeg(image: Pixels, quality: int) -> Pixels:
+    """Return the picture written as JPEG and read again."""
+    file = io.BytesIO()
+    Image.fromarray(np.ascontiguousarray(image)).save(file, "JPEG", quality=quality)
+    return np.asarray(Image.open(file), np.uint8)
+
+
+def moved(image: Pixels, down: int, right: int) -> Pixels:
+    """Return the picture shifted, its edge repeated."""
+    turn = np.array([[1, 0, right], [0, 1, down]], dtype=np.float32)
+    return np.asarray(cv2.warpAffine(image, turn, image.shape[::-1], borderMode=cv2.BORDER_REPLICATE), np.uint8)
+
+
+def lit(image: Pixels, gain: float, lift: float) -> Pixels:
+    """Return the picture with another contrast about middle grey and another brightness, clipped to 0..255."""
+    return np.clip(np.rint((image.astype(np.float32) - 128) * gain + 128 + lift), 0, 255).astype(np.uint8)
+
+
+def zoomed(image: Pixels, pixels: int) -> Pixels:
+    """Return the picture without a border of so many pixels, at its old size."""
+    return np.asarray(cv2.resize(image[pixels:-pixels, pixels:-pixels], image.shape[::-1]), np.uint8)
+
+
+Dice = np.random.Generator
+
+
+def anywhere(image: Pixels, dice: Dice, most: int) -> Pixels:
+    """Return the picture shifted by up to `most` pixels in each direction, and by `most` in one."""
+    down, right = dice.integers(-most, most + 1, 2).tolist()
+    return moved(image, *((most if down >= 0 else -most, right) if dice.random() < 0.5 else (down, most)))
+
+
+KINDS: dict[str, Callable[[Pixels, Dice], Pixels]] = {
+    "exact": lambda image, dice: image,
+    "mirrored": lambda image, dice: image[:, ::-1],
+    "JPEG, quality 90": lambda image, dice: jpeg(image, 90),
+    "JPEG, quality 50": lambda image, dice: jpeg(image, 50),
+    "JPEG, quality 20": lambda image, dice: jpeg(image, 20),
+    "JPEG, quality 10": lambda image, dice: jpeg(image, 10),
+    "shifted by 1 pixel": lambda image, dice: anywhere(image, dice, 1),
+    "shifted by 2 pixels": lambda image, dice: anywhere(image, dice, 2),
+    "shifted by 3 pixels": lambda image, dice: anywhere(image, dice, 3),
+    "brightness +30": lambda image, dice: lit(image, 1, 30),
+    "brightness +60": lambda image, dice: lit(image, 1, 60),
+    "contrast x 0.5": lambda image, dice: lit(image, 0.5, 0),
+    "contrast x 1.5": lambda image, dice: lit(image, 1.5, 0),
+    "contrast x 2.5": lambda image, dice: lit(image, 2.5, 0),
+    "gamma 2": lambda image, dice: np.rint(255 * (image / 255) ** 2).astype(np.uint8),
+    "noise, sigma 10": lambda image, dice: lit(image + dice.normal(0, 10, image.shape), 1, 0),
+    "through 32 x 32": lambda image, dice: cv2.resize(cv2.resize(image, (32, 32)), (48, 48)).astype(np.uint8),
+    "1 pixel cropped all round": lambda image, dice: zoomed(image, 1),
+    "2 pixels cropped all round": lambda image, dice: zoomed(image, 2),
+    "mirrored, shifted by 1, contrast x 0.8, +20, JPEG 60": lambda image, dice: jpeg(
+        lit(anywhere(image[:, ::-1], dice, 1), 0.8, 20), 60
+    ),
+}
+
+
+def recall(faces: Pixels) -> None:
+    """Print which share of the copies comes into its original's group, among all faces."""
+    dice = np.random.default_rng(0)
+    rows = dice.choice(np.flatnonzero(faces.std(axis=(1, 2)) >= duplicates.FLAT), COPIES, replace=False)
+    for name, change in KINDS.items():
+        copies = np.stack([change(faces[row], dice) for row in rows])
+        found = duplicates.groups(np.concatenate([faces, copies]))
+        right = found[len(faces) :] == found[rows]
+        print(f"    {name}: {100 * right.mean():.1f} %", flush=True)
+
+
+def pairs(faces: Pixels, sheet: Path | None) -> None:
+    """Print what FER2013 itself holds, and draw the least alike copies above their originals."""
+    found = duplicates.find(faces)
+    kinds = Counter(kind for likeness in found.kinds.values() for kind in likeness)
+    print(
+        f"    {len(found.members):,} groups of {sum(map(len, found.members)):,} pictures; likeness to the lowest row:"
+    )
+    print("    " + ", ".join(f"{name} {count:,}" for name, count in kinds.most_common()))
+    if sheet is None:
+        return
+    doubtful = sorted(found.kinds, key=lambda row: float(found.correlation[row]))
+    tiles = []
+    for row in doubtful[: ACROSS * 12]:
+        other = faces[row][:, ::-1] if found.mirrored[row] else faces[row]
+        both = np.vstack([faces[found.groups[row]], other])
+        tiles.append(np.pad(cv2.resize(both, (TILE, 2 * TILE)), 2, constant_values=255))
+    rows = [np.hstack(tiles[start : start + ACROSS]) for start in range(0, len(tiles) // ACROSS * ACROSS, ACROSS)]
+    Image.fromarray(np.vstack(rows)).save(sheet)
+
+
+def generate(faces: Pixels, n: int, place: Path) -> None:
+    """Write n faces, each mixed of two real ones cropped at random, one in twenty a changed copy of the one before."""
+    dice = np.random.default_rng(n)
+    images = np.lib.format.open_memmap(place, "w+", np.uint8, (n, 48, 48))
+    changes = list(KINDS.values())
+    for row in range(n):
+        if row % 20 == 19:
+            images[row] = changes[row // 20 % len(changes)](images[row - 1], dice)
+            continue
+        mixed = np.zeros((48, 48), np.float32)
+        share = dice.uniform(0.3, 0.7)
+        for weight in (share, 1 - share):
+            top, left, side = (*dice.integers(0, 9, 2).tolist(), int(dice.integers(36, 41)))
+            face = faces[dice.integers(len(faces))][top : top + side, left : left + side]
+            mixed += weight * cv2.resize(face, (48, 48)).astype(np.float32)
+        images[row] = mixed
+    images.flush()
+
+
+def measure(place: Path) -> dict[str, float]:
+    """Return seconds of wall and processor time for a file of pictures, and the peak of memory in MB."""
+    images = np.load(place, mmap_mode="r")
+    wall, processor = time.perf_counter(), time.process_time()
+    found = duplicates.find(images)
+    return {
+        "groups": len(found.members),
+        "wall": time.perf_counter() - wall,
+        "processor": time.process_time() - processor,
+        "peak": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+    }
+
+
+def timed(name: str, place: Path) -> None:
+    """Print how long fresh processes take for a file of pictures."""
+    command = [sys.executable, __file__, "--measure", str(place)]
+    runs = [json.loads(subprocess.check_output(command)) for _ in range(REPEATS)]
+    wall, processor = (np.array([run[key] for run in runs]) for key in ("wall", "processor"))
+    print(
+        f"    {name}: {wall.mean():.1f} s (std {wall.std():.1f}), processor time {processor.mean():.1f} s "
+        f"(std {processor.std():.1f}), n = {REPEATS}, peak {runs[0]['peak']:.0f} MB (mapped pictures counted), "
+        f"{runs[0]['groups']:,} groups",
+        flush=True,
+    )
+
+
+def main() -> None:
+    """Measure recall, what is found, and time."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("data", type=Path, nargs="?", help="a folder with fer2013.csv")
+    parser.add_argument("--sheet", type=Path, help="where to draw the least alike of the copies found")
+    parser.add_argument("--most", type=int, default=GENERATED[-1], help="the most generated pictures")
+    parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
+    given = parser.parse_args()
+    if given.measure:
+        print(json.dumps(measure(given.measure)))
+        return
+    import tempfile
+
+    faces = np.asarray(datasets.open_table(given.data).images)
+    print(f"FER2013, {len(faces):,} faces:")
+    pairs(faces, given.sheet)
+    print(f"copies found, of {COPIES:,} made of each kind, among all faces:")
+    recall(faces)
+    print(f"time, {os.environ.get('OMP_NUM_THREADS', 'all')} threads:")
+    with tempfile.TemporaryDirectory() as folder:
+        place = Path(folder) / "images.npy"
+        np.save(place, faces)
+        timed("FER2013", place)
+        for n in GENERATED:
+            if n <= given.most:
+                generate(faces, n, place)
+                timed(f"{n:,} generated", place)
+
+
+if __name__ == "__main__":
+    main()

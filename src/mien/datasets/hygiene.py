@@ -1,0 +1,140 @@
+"""What is wrong with single pictures, names and counts of a dataset; copies are looked for in `duplicates`.
+
+Every rule is a plain one, measured where it can be; docs/data.md says how often each is right.
+"""
+
+import difflib
+import re
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NamedTuple
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from mien import images as pictures
+from mien.datasets.labels import canonical
+from mien.errors import InputError
+from mien.images import Pixels
+
+BLANK = 6.0  # grey levels of deviation: below it a picture is nearly of one colour
+BITS = 4.5  # of entropy of the grey levels: below it is a drawing, text or a placeholder, as a rule
+FAR = 3.0  # robust deviations from the median
+FEWEST = 100  # pictures that it takes to say what is far from the rest
+SIDE, COMPONENTS, FITTED = 24, 80, 10_000
+RARE = 10  # a class is rare where the largest has so many times more
+BLOCK = 2048
+CLOSE = 0.8  # difflib ratio of two class names that may be one
+CROWD = 0.2  # a name that more than this share of the files carry is no person's
+
+
+class Texture(NamedTuple):
+    """Facts of each picture."""
+
+    deviation: NDArray[np.float32]
+    """[n], standard deviation of its grey levels, 0..127.5."""
+    bits: NDArray[np.float32]
+    """[n], entropy of its grey levels, 0..8."""
+    distance: NDArray[np.float32]
+    """[n], how far it is from the rest, in robust deviations from the median; 0 where there are too few to say."""
+
+
+def texture(images: Pixels) -> Texture:
+    """Measure uint8 [n, h, w] or [n, h, w, 3].
+
+    The distance is what principal components, up to `COMPONENTS`, leave of the picture scaled to the same contrast. A
+    few are fitted first, to leave the farthest twentieth out of the fit of all, and what remains is compared by median
+    and median absolute deviation (Hampel 1974), so that what is odd does not decide what is normal.
+    """
+    n = len(images)
+    deviation, bits = np.zeros(n, np.float32), np.zeros(n, np.float32)
+    small = np.zeros((n, SIDE * SIDE), np.float32)
+    for row in range(n):
+        grey = pictures.to_channels(images[row], 1)
+        deviation[row] = grey.std()
+        counts = np.bincount(grey.reshape(-1), minlength=256)
+        shares = counts[counts > 0] / grey.size
+        bits[row] = -(shares * np.log2(shares)).sum()
+        small[row] = cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA).reshape(-1)
+    return Texture(deviation, bits, _distance(small, deviation >= BLANK))
+
+
+def _distance(small: NDArray[np.float32], usable: NDArray[np.bool_]) -> NDArray[np.float32]:
+    """Return [n]; what is not usable has 0. `small` is changed."""
+    rows = np.flatnonzero(usable)
+    distance = np.zeros(len(small), np.float32)
+    if len(rows) < FEWEST:
+        return distance
+    small -= small.mean(axis=1, keepdims=True)
+    small /= np.maximum(np.linalg.norm(small, axis=1, keepdims=True), 1e-6)
+    chosen = rows[np.linspace(0, len(rows) - 1, min(len(rows), FITTED)).astype(np.int64)]
+    left = np.zeros(len(small), np.float32)
+    most = min(COMPONENTS, len(chosen) // 20)
+    for components in (max(1, most // 8), most):
+        mean = small[chosen].mean(axis=0)
+        _, axes = np.linalg.eigh(np.cov(small[chosen] - mean, rowvar=False))
+        kept = axes[:, -components:].astype(np.float32)
+        for start in range(0, len(small), BLOCK):
+            centred = small[start : start + BLOCK] - mean
+            left[start : start + BLOCK] = (centred**2).sum(axis=1) - ((centred @ kept) ** 2).sum(axis=1)
+        chosen = chosen[left[chosen] <= np.quantile(left[chosen], 0.95)]
+    value = np.log(np.maximum(left[rows], 1e-9))
+    middle = np.median(value)
+    spread = 1.4826 * np.median(np.abs(value - middle))  # of a normal distribution that is its standard deviation
+    distance[rows] = (value - middle) / max(float(spread), 1e-6)
+    return distance
+
+
+def person(name: str) -> str:
+    """Return who is in a picture, by its file's name up to the number: `a/Tony_Blair_0086.jpg` -> tony_blair."""
+    stem = re.sub(r"[ _-]*\d+$", "", Path(name).stem).lower()
+    return stem if re.search("[a-z]", stem) else ""
+
+
+def people(ids: NDArray[np.str_], groups: NDArray[np.str_]) -> NDArray[np.str_]:
+    """Return who is in each picture, str [n], "" where nothing tells.
+
+    Where the dataset has no groups, file names tell: if most of them have letters before a number, and no such name is
+    that of more than a fifth of the pictures (`image_0001.jpg` names nobody).
+    """
+    if (groups != "").any():
+        return groups
+    names = np.array([person(name) if "." in name else "" for name in ids.tolist()])
+    found, counts = np.unique(names, return_counts=True)
+    tells = (names != "").sum() > 0.5 * len(names) and counts[found != ""].max(initial=0) <= CROWD * len(names)
+    return names if tells else np.full(len(names), "", dtype="<U1")
+
+
+def in_several_splits(names: NDArray[np.str_], splits: NDArray[np.str_]) -> dict[str, dict[str, int]]:
+    """Return name -> split -> pictures, for the names that stand in more than one split."""
+    pairs, counts = np.unique(np.stack([names, splits])[:, names != ""], axis=1, return_counts=True)
+    found: dict[str, dict[str, int]] = {}
+    for name, split, count in zip(*pairs.tolist(), counts.tolist(), strict=True):
+        found.setdefault(name, {})[split] = count
+    return {name: parts for name, parts in found.items() if len(parts) > 1}
+
+
+def spellings(ids: NDArray[np.str_], classes: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the pairs of class names that look like one: folders read as the same class, and near misspellings."""
+    folders: dict[str, set[str]] = {}
+    for parts in {Path(name).parts[:-1] for name in ids.tolist()}:
+        for part in parts:
+            try:
+                folders.setdefault(canonical(part), set()).add(part)
+            except InputError:
+                continue
+    same = [(first, other) for names in folders.values() for first, *rest in [sorted(names)] for other in rest]
+    near = [
+        (one, other)
+        for place, one in enumerate(classes)
+        for other in classes[place + 1 :]
+        if difflib.SequenceMatcher(None, one.lower(), other.lower()).ratio() >= CLOSE
+    ]
+    return same + near
+
+
+def rare(counts: dict[str, int]) -> dict[str, float]:
+    """Return class -> how many times more pictures the largest has, for the rare classes (inf: it has none)."""
+    most = max(counts.values(), default=0)
+    return {name: most / n if n else float("inf") for name, n in counts.items() if most >= RARE * max(n, 1)}
