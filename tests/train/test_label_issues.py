@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 
 from mien import images
+from mien.cli import main
 from mien.datasets import duplicates, open_table
 from mien.datasets.labels import FER2013, LEGEND
 from mien.errors import InputError, MissingExtra
@@ -52,12 +53,6 @@ def test_swapped_labels_are_found_far_above_chance(tmp_path: Path) -> None:
         assert (np.diff(part) >= 0).all()
     assert (found.suggested != found.given)[:issues].all()
     assert found.accuracy == (found.suggested == found.given).mean() > 0.7
-    facts = json.loads(json.dumps(found.to_json()))
-    assert facts["issues"] == len(facts["rows"]) == issues
-    assert facts["rows"][0] == {
-        "id": found.ids[0], "split": found.splits[0], "given": found.given[0], "suggested": found.suggested[0],
-        "quality": pytest.approx(found.quality[0]),
-    }  # fmt: skip
 
 
 @pytest.fixture
@@ -131,3 +126,60 @@ def test_without_the_library_the_extra_is_named(tmp_path: Path, monkeypatch: pyt
     monkeypatch.setattr(builtins, "__import__", missing)
     with pytest.raises(MissingExtra, match=r"looking for label errors needs .*'mien\[train\]'"):
         label_errors(open_table(drawn.write_fer2013(tmp_path / "fer2013.csv", drawn.faces(7))))
+
+
+def test_the_doctor_tells_them(
+    asked: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def wrong(*arguments: Any, **options: Any) -> Any:
+        answers = out_of_fold(*arguments, **options)
+        answers[3] = answers[4]  # a happy face looks sad
+        return answers
+
+    from mien.train import folds
+
+    out_of_fold = folds.out_of_fold
+    monkeypatch.setattr(folds, "out_of_fold", wrong)
+    monkeypatch.chdir(tmp_path)
+    path = drawn.write_fer2013(tmp_path / "fer2013.csv", drawn.unlike(70))
+    command = ["data", "check", str(path), "--label-errors", "--folds", "3", "--device", "cpu"]
+    with pytest.raises(SystemExit) as ending:
+        main([*command, "--json"])
+    assert not ending.value.code
+    facts = json.loads(capsys.readouterr().out)
+    assert facts["suspects"] == [
+        {"id": "00003", "split": "train", "given": "happy", "suggested": "sad", "score": pytest.approx(0.05)}
+    ]
+    assert facts["options"]["folds"] == 3
+    assert facts["options"]["out-of-fold accuracy"] == round(69 / 70, 4)
+    page = (tmp_path / "fer2013-check.html").read_text()
+    assert "labelled happy" in page
+    assert "sad?</span> 0.05" in page
+    with pytest.raises(SystemExit):
+        main([*command, "--recipe", "mien-sprint"])
+    assert "00003: happy, not sad? (0.05)" in capsys.readouterr().out
+    assert asked["recipe"].name == "mien-sprint"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        (["--folds", "3"], "--folds, --recipe and --device say how --label-errors are looked for"),
+        (["--label-errors", "--folds", "1"], "--folds 1: at least 2"),
+        (["--label-errors", "--recipe", "mein"], "no recipe 'mein'; did you mean 'mien'"),
+        (["--label-errors", "--folds", "500"], "fewer than two classes have pictures for 500 folds"),
+    ],
+)
+def test_what_cannot_be_is_one_line(
+    tmp_path: Path, options: list[str], words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    path = drawn.write_fer2013(tmp_path / "fer2013.csv", drawn.faces(14))
+    with pytest.raises(SystemExit) as ending:
+        main(["data", "check", str(path), *options])
+    assert ending.value.code == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.startswith("mien: ")
+    assert words in err
+    assert not list(tmp_path.glob("*.html"))

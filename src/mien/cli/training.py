@@ -83,7 +83,7 @@ def train(
         named: Whether --classes was given.
         recipe: What to train.
     """
-    training = _training(threads)
+    training = load(threads)
     out, order = out or Path("runs") / f"{recipe.name}-{_now()}", recipe.classes if named else None
     path = training.train(
         recipe, data, out, kind=kind, order=order, photos=photos, exclude=exclude, teachers=teachers, start=start,
@@ -119,7 +119,7 @@ def resume(run: Positional[Path], *, device: str = "auto", threads: int | None =
         device: auto, cpu, cuda, cuda:N or mps.
         threads: How many cores to use on the CPU; all by default.
     """
-    path = _training(threads).resume(run, device=device)
+    path = load(threads).resume(run, device=device)
     if first_process():
         print(path)
 
@@ -142,7 +142,7 @@ def export(run: Positional[Path], *, out: Path | None = None, int8: Path | None 
             name of mien models list).
         int8: A dataset of face crops like those trained on; 2,048 of its training pictures set the ranges.
     """
-    _training(None)
+    load(None)
     if int8 is None:
         from mien.export import export as export_run
 
@@ -166,7 +166,7 @@ def _now() -> str:
     return datetime.now().strftime("%Y%m%d-%H%M%S")
 
 
-def _training(threads: int | None) -> ModuleType:
+def load(threads: int | None, purpose: str = "training") -> ModuleType:
     """Import what needs torch, or say how to get it."""
     try:
         import torch
@@ -175,7 +175,7 @@ def _training(threads: int | None) -> ModuleType:
     except ImportError as error:
         if (error.name or "").startswith("mien"):
             raise
-        raise MissingExtra("train", "training") from None
+        raise MissingExtra("train", purpose) from None
     if threads is not None:
         if threads < 1:
             raise InputError(f"--threads {threads}: at least 1")

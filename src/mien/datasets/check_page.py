@@ -27,8 +27,9 @@ PRINTED = 5  # of each finding in the terminal; --json has them all
 LIMITS = """
 <p>Copies are found by their pixels, so two photos of one person a moment apart are none, and a copy that is turned,
 stretched, or cropped by more than a pixel or two can be missed. Pictures of few grey levels and pictures far from the
-rest are worth a look, no more. Nothing here says whether a label is right where no copy contradicts it. How
-often each finding is right was measured: docs/data.md of mien.</p>
+rest are worth a look, no more. Whether a label is right that no copy contradicts is judged with --label-errors alone,
+and there by networks that see it as the other labels have taught them. How often each finding is right was measured:
+docs/data.md of mien.</p>
 """
 
 
@@ -192,8 +193,9 @@ def _suspects(found: Checkup) -> str:
         for suspect in found.suspects[:SHOWN]
     )
     return f"""<h2>Probable label errors</h2>
-<p>{min(SHOWN, len(found.suspects))} of {len(found.suspects):,}, the surest first; the figure says how well the given
-label fits, from 0 to 1.</p>
+<p>{min(SHOWN, len(found.suspects))} of {len(found.suspects):,}, the surest first, by networks that have not seen the
+picture; the figure says how well the given label fits, from 0 to 1. The further down, the more pictures on which people
+disagree too.</p>
 <ol class="mistakes">{tiles}</ol>"""
 
 
@@ -258,6 +260,11 @@ def report(found: Checkup) -> "Lines":
         if group.conflicting
     ]
     lines += _some("copies with conflicting labels", conflicts)
+    suspects = [
+        f"{found.table.ids[suspect.row]}: {suspect.given}, not {suspect.suggested}? ({suspect.score:.2f})"
+        for suspect in found.suspects or ()
+    ]
+    lines += _some("probable label errors, the surest first", suspects)
     lines += _some("cannot be read", [str(problem) for problem in found.table.problems])
     head = f"{found.path}: {found.kind}, {len(found.table.ids):,} pictures"
     return Lines(plain(head), grid, plain("\n".join(lines)))

@@ -1,12 +1,13 @@
 """Rows whose label is probably wrong: confident learning (Northcutt et al. 2021, arXiv:1911.00068) over k folds."""
 
 from dataclasses import dataclass, replace
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.datasets import duplicates
+from mien.datasets.doctor import Checkup, Suspect, hard
+from mien.datasets.hygiene import people
 from mien.datasets.table import Form, Table
 from mien.errors import InputError, MissingExtra
 from mien.recipes import RECIPES, Recipe
@@ -51,20 +52,14 @@ class LabelErrors:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the circumstances, and the rows taken for wrong, as plain objects."""
-        columns = (self.ids, self.splits, self.given, self.suggested, self.quality)
+    def told(self, found: Checkup) -> Checkup:
+        """Return the findings on the same table with the rows taken for wrong among them, and how they were judged."""
+        columns = (self.rows, self.given, self.suggested, self.quality)
         rows = zip(*(column[self.is_issue].tolist() for column in columns), strict=True)
-        names = ("id", "split", "given", "suggested", "quality")
-        return {
-            "judged": len(self),
-            "issues": int(self.is_issue.sum()),
-            "accuracy": self.accuracy,
-            "folds": self.folds,
-            "recipe": self.recipe,
-            "left_out": self.left_out,
-            "rows": [dict(zip(names, row, strict=True)) for row in rows],
-        }
+        how = {"folds": self.folds, "recipe": self.recipe, "out-of-fold accuracy": round(self.accuracy, 4)}
+        few = {"too few to judge": ", ".join(f"{name} ({n})" for name, n in self.left_out.items())}
+        options = found.options | how | (few if self.left_out else {})
+        return replace(found, suspects=tuple(Suspect(*row) for row in rows), options=options)
 
 
 def label_errors(
@@ -106,19 +101,21 @@ def label_errors(
         raise MissingExtra("train", "looking for label errors") from None
     if folds < 2:
         raise InputError(f"folds {folds}: expected at least 2")
-    hard = np.asarray(table.labels if table.labels.ndim == 1 else table.labels.argmax(axis=1), dtype=np.int64)
-    rows = np.flatnonzero((table.splits != "") & (hard >= 0))
+    codes = hard(table)
+    rows = np.flatnonzero((table.splits != "") & (codes >= 0))
     if copies is None:
         copies = duplicates.groups(table.images)
-    together = k_folds.tied(copies[rows], table.groups[rows])
-    there = {code: len(np.unique(together[hard[rows] == code])) for code in range(len(table.classes))}
+    together = k_folds.tied(copies[rows], people(table.ids, table.groups)[rows])
+    there = {code: len(np.unique(together[codes[rows] == code])) for code in range(len(table.classes))}
     learnt = [code for code, groups in there.items() if groups >= folds]
-    few = {table.classes[code]: int((hard[rows] == code).sum()) for code, groups in there.items() if 0 < groups < folds}
+    few = {
+        table.classes[code]: int((codes[rows] == code).sum()) for code, groups in there.items() if 0 < groups < folds
+    }
     if len(learnt) < 2:
         raise InputError(f"fewer than two classes have pictures for {folds} folds; there is nothing to tell apart")
-    kept = np.isin(hard[rows], learnt)
+    kept = np.isin(codes[rows], learnt)
     rows, together = rows[kept], together[kept]
-    labels, classes = np.searchsorted(learnt, hard[rows]), tuple(table.classes[code] for code in learnt)
+    labels, classes = np.searchsorted(learnt, codes[rows]), tuple(table.classes[code] for code in learnt)
     fold = k_folds.deal(labels, together, folds, recipe.seed)
     recipe = replace(recipe, classes=classes, targets="label", heads=(), distill=0.0)
     form = Form(recipe.size, recipe.channels)
