@@ -86,7 +86,7 @@ def test_what_cannot_be_read_two_spellings_and_people(tmp_path: Path) -> None:
     found = check(tmp_path / "faces")
     assert found.spellings == [("Anger", "angry")]
     assert found.people["persona"] == {"train": 2, "validation": 1}  # rows 0, 28 and 14
-    assert found.faults["pictures that cannot be read"] == 1
+    assert found.faults["rows or files not read"] == 1
     assert found.faults["names in several splits"] == len(found.people)
     assert "Names in several splits" in page(found)
     assert "broken.png" in page(found)

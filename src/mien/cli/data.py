@@ -114,9 +114,9 @@ def check_data(
     splits are the dataset's own; what has none counts as train. NAME-check.html in the current folder shows the
     pictures.
 
-    Exit code 1 says that there are faults: copies across splits or with conflicting labels, blank or unreadable
-    pictures, one name in several splits, two spellings of a class. Copies within a split, pictures of few grey levels
-    or far from the rest and rare classes are only told.
+    Exit code 1 says that there are faults: copies across splits or with conflicting labels, blank pictures, rows or
+    files that cannot be read, one name in several splits, two spellings of a class. Copies within a split, pictures of
+    few grey levels or far from the rest, photos without a face and rare classes are only told.
 
     --fix leaves training rows out, never others, and never changes the source: all but one of the copies within train,
     those of validation or test pictures, and copies whose labels conflict.

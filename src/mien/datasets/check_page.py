@@ -227,7 +227,7 @@ def _problems(found: Checkup) -> str:
     if not problems:
         return ""
     rows = [[problem.where, problem.what] for problem in problems]
-    return f"<h2>Cannot be read</h2>\n<p>{_first(rows)}.</p>\n{table(['where', 'what'], rows[:ROWS], style='texts')}"
+    return f"<h2>Not read</h2>\n<p>{_first(rows)}.</p>\n{table(['where', 'what'], rows[:ROWS], style='texts')}"
 
 
 def _first(rows: Sequence[object]) -> str:
@@ -265,7 +265,7 @@ def report(found: Checkup) -> "Lines":
         for suspect in found.suspects or ()
     ]
     lines += _some("probable label errors, the surest first", suspects)
-    lines += _some("cannot be read", [str(problem) for problem in found.table.problems])
+    lines += _some("not read", [str(problem) for problem in found.table.problems])
     head = f"{found.path}: {found.kind}, {len(found.table.ids):,} pictures"
     return Lines(plain(head), grid, plain("\n".join(lines)))
 

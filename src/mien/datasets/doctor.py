@@ -95,7 +95,7 @@ class Checkup:
     def faults(self) -> dict[str, int]:
         """What makes figures wrong, counted; nothing in it is 0."""
         counts = {
-            "pictures that cannot be read": len(self.table.problems),
+            "rows or files not read": len(self.table.problems),
             "groups of copies across splits": sum(group.across for group in self.groups),
             "groups of copies with conflicting labels": sum(group.conflicting for group in self.groups),
             "blank pictures": len(self.blank),
