@@ -9,6 +9,16 @@ wrongly labelled where its label is not the class with more than half of the vot
 FER+ would keep them; `clear` takes them out of the ranking first and judges the others. Random is the share over all
 rows of the counting: what a list in random order would have at every length. Intervals are Wilson's, 95 %.
 
+Last result (2026-11-21, Training and PublicTest, n = 32,298, 1 seed; bfloat16 on one core of an AMD EPYC, Zen 4, shared
+with others: 4 minutes of processor time in 26 minutes): out-of-fold accuracy 0.5332; votes are clear on 28,259 rows,
+unclear on 3,879, and say "not a face" of 160.
+
+| counting | n | random | first 100 | first 500 | first 1000 | the 10,411 issues |
+|---|---|---|---|---|---|---|
+| all | 32,298 | 0.408 (0.403-0.414) | 0.920 (0.850-0.959) | 0.818 (0.782-0.849) | 0.789 (0.763-0.813) | 0.659 (0.650-0.668) |
+| clear | 28,259 | 0.324 (0.318-0.329) | 0.900 (0.826-0.945) | 0.772 (0.733-0.807) | 0.753 (0.725-0.779) | 0.582 (0.571-0.592) |
+
+Of the first 100 clear ones the suggested label is the votes' majority in 83, of all clear ones taken for wrong in 32 %.
 """
 
 import argparse
