@@ -49,41 +49,48 @@ def texture(images: Pixels) -> Texture:
     """
     n = len(images)
     deviation, bits = np.zeros(n, np.float32), np.zeros(n, np.float32)
-    small = np.zeros((n, SIDE * SIDE), np.float32)
     for row in range(n):
         grey = pictures.to_channels(images[row], 1)
         deviation[row] = grey.std()
         counts = np.bincount(grey.reshape(-1), minlength=256)
         shares = counts[counts > 0] / grey.size
         bits[row] = -(shares * np.log2(shares)).sum()
-        small[row] = cv2.resize(grey, (SIDE, SIDE), interpolation=cv2.INTER_AREA).reshape(-1)
-    return Texture(deviation, bits, _distance(small, deviation >= BLANK))
+    return Texture(deviation, bits, _distance(images, np.flatnonzero(deviation >= BLANK)))
 
 
-def _distance(small: NDArray[np.float32], usable: NDArray[np.bool_]) -> NDArray[np.float32]:
-    """Return [n]; what is not usable has 0. `small` is changed."""
-    rows = np.flatnonzero(usable)
-    distance = np.zeros(len(small), np.float32)
+def _distance(images: Pixels, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return [n]: the distance of the pictures in `rows`, 0 for the others."""
+    distance = np.zeros(len(images), np.float32)
     if len(rows) < FEWEST:
         return distance
-    small -= small.mean(axis=1, keepdims=True)
-    small /= np.maximum(np.linalg.norm(small, axis=1, keepdims=True), 1e-6)
-    chosen = rows[np.linspace(0, len(rows) - 1, min(len(rows), FITTED)).astype(np.int64)]
-    left = np.zeros(len(small), np.float32)
-    most = min(COMPONENTS, len(chosen) // 20)
-    for components in (max(1, most // 8), most):
-        mean = small[chosen].mean(axis=0)
-        _, axes = np.linalg.eigh(np.cov(small[chosen] - mean, rowvar=False))
-        kept = axes[:, -components:].astype(np.float32)
-        for start in range(0, len(small), BLOCK):
-            centred = small[start : start + BLOCK] - mean
-            left[start : start + BLOCK] = (centred**2).sum(axis=1) - ((centred @ kept) ** 2).sum(axis=1)
-        chosen = chosen[left[chosen] <= np.quantile(left[chosen], 0.95)]
-    value = np.log(np.maximum(left[rows], 1e-9))
+    small = _small(images, rows[np.linspace(0, len(rows) - 1, min(len(rows), FITTED)).astype(np.int64)])
+    few, most = max(1, len(small) // 160), len(small) // 20
+    for components in (min(few, COMPONENTS // 8), min(most, COMPONENTS)):
+        mean = small.mean(axis=0)
+        kept = np.linalg.eigh(np.cov(small - mean, rowvar=False))[1][:, -components:].astype(np.float32)
+        left = _left(small - mean, kept)
+        small = small[left <= np.quantile(left, 0.95)]
+    blocks = [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
+    value = np.log(np.concatenate([_left(_small(images, block) - mean, kept) for block in blocks]))
     middle = np.median(value)
     spread = 1.4826 * np.median(np.abs(value - middle))  # of a normal distribution that is its standard deviation
     distance[rows] = (value - middle) / max(float(spread), 1e-6)
     return distance
+
+
+def _small(images: Pixels, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Return pictures at `SIDE` x `SIDE` as vectors without their brightness and of length 1, float32 [m, d]."""
+    grey = [
+        cv2.resize(pictures.to_channels(images[row], 1), (SIDE, SIDE), interpolation=cv2.INTER_AREA) for row in rows
+    ]
+    small = np.stack(grey).reshape(len(rows), -1).astype(np.float32)
+    small -= small.mean(axis=1, keepdims=True)
+    return np.asarray(small / np.maximum(np.linalg.norm(small, axis=1, keepdims=True), 1e-6), np.float32)
+
+
+def _left(centred: NDArray[np.float32], kept: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return what the kept components leave of each vector: its squared length, float32 [m]."""
+    return np.asarray(np.maximum((centred**2).sum(axis=1) - ((centred @ kept) ** 2).sum(axis=1), 1e-9), np.float32)
 
 
 def person(name: str) -> str:
