@@ -27,6 +27,7 @@ from mien.predict.session import Tta
 from mien.progress import COUNT, bar
 
 BLOCK = 512  # pictures that are corrupted and scored at a time
+FACES = 3  # shown of each corruption
 
 
 @dataclass(frozen=True)
@@ -40,6 +41,8 @@ class Strength:
     part: Part
     drop: float | None
     """The share of the clean pictures' accuracy that is lost; below 0 where it rises, None where there was none."""
+    pictures: images.Pixels
+    """What became of the few faces that `Audit.faces` names."""
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,8 @@ class Audit:
     """Mean probability of the answers to all clean pictures."""
     sample: NDArray[np.int64]
     """Which rows of `evaluation.samples` were corrupted, ascending."""
+    faces: NDArray[np.int64]
+    """Which of these rows are shown: the first of each of the most frequent classes."""
     corruptions: dict[str, tuple[Strength, ...]]
     strata: dict[str, tuple[tuple[str, Part], ...]]
     """The clean pictures by quintiles of what was measured in them: name -> (range, scores), lowest first."""
@@ -108,8 +113,7 @@ class Audit:
                 for name, strengths in self.corruptions.items()
             },
             "strata": {
-                name: [{"range": span, **asdict(found)} for span, found in parts]
-                for name, parts in self.strata.items()
+                name: [{"range": span, **asdict(found)} for span, found in parts] for name, parts in self.strata.items()
             },
             "groups": {column.name: column.to_json() for column in self.groups.columns} if self.groups else {},
             "table": {
@@ -180,13 +184,17 @@ def audit(
         "--corruptions": (",".join(one.name for one in chosen), ",".join(CORRUPTIONS)),
     }  # fmt: skip
     said = [text for option, (value, usual) in options.items() if value != usual for text in (option, str(value))]
+    truth = found.samples.hard[sample]
+    frequent = np.argsort(-np.bincount(truth), kind="stable")[:FACES]
+    shown = np.sort([np.argmax(truth == label) for label in frequent if (truth == label).any()])
     clean = part(found.probabilities[sample], found.samples.labels[sample], found.samples.classes)
     return Audit(
         evaluation=found,
         clean=clean,
         confidence=float(found.probabilities.max(axis=1).mean(dtype=np.float64)),
         sample=sample,
-        corruptions=_spoil(found, session, sample, chosen, clean, seed),
+        faces=sample[shown],
+        corruptions=_spoil(found, session, sample, shown, chosen, clean, seed),
         strata=strata,
         groups=columns,
         seed=seed,
@@ -223,8 +231,9 @@ def violations(audit: Audit, *, max_gap: float | None = None, min_accuracy: floa
         ]
     if max_gap is not None:
         found += [
-            f"{column.name}: gap {gap.size:.4f} ({gap.interval[0]:.4f} to {gap.interval[1]:.4f}) between {gap.best} and "
-            f"{gap.worst} is above {max_gap:g}"
+            f"{column.name}: gap {gap.size:.4f} ({gap.interval[0]:.4f} to {gap.interval[1]:.4f}) between {gap.best} "
+            f"and {gap.worst} is above {max_gap:g} (labels and chance alone give as much in "
+            f"{100 * (column.chance or 0):.1f} % of shuffles)"
             for column in columns
             if (gap := column.gap) and gap.size > max_gap
         ]
@@ -320,6 +329,7 @@ def _spoil(
     found: Evaluation,
     session: Session,
     sample: NDArray[np.int64],
+    shown: NDArray[np.int64],
     chosen: Sequence[Corruption],
     clean: Part,
     seed: int,
@@ -331,14 +341,15 @@ def _spoil(
             progress.update(task, description=f"scoring corrupted pictures: {corruption.name}")
             strengths = []
             for strength in STRENGTHS:
-                dice, answers = generator(seed, corruption.name), []
+                dice, answers, pictures = generator(seed, corruption.name), [], []
                 for start in range(0, len(sample), BLOCK):
                     rows = sample[start : start + BLOCK]
                     worse = corrupt(samples.images[rows], corruption.name, strength, dice)
                     answers.append(found.alignment.fold(session.probabilities(worse, tta=found.tta)))
+                    pictures.append(worse[shown[(shown >= start) & (shown < start + BLOCK)] - start])
                     progress.advance(task, len(rows))
                 scores = part(np.concatenate(answers), samples.labels[sample], samples.classes)
                 drop = 1 - scores.accuracy / clean.accuracy if clean.accuracy else None
-                strengths.append(Strength(strength, corruption.told(strength), scores, drop))
+                strengths.append(Strength(strength, corruption.told(strength), scores, drop, np.concatenate(pictures)))
             spoilt[corruption.name] = tuple(strengths)
     return spoilt

@@ -1,6 +1,7 @@
 """The audit as one page, audit.html: curves, pictures of what was done to the faces, tables."""
 
 import json
+from collections.abc import Sequence
 from html import escape
 from pathlib import Path
 
@@ -9,19 +10,19 @@ import numpy as np
 from mien.atomic import replacing
 from mien.evaluate.audit import Audit, Strength
 from mien.evaluate.audit_tables import UNITS, parameters, remarks, verdict
-from mien.evaluate.corruptions import CORRUPTIONS, STRENGTHS, corrupt, generator
+from mien.evaluate.corruptions import CORRUPTIONS, STRENGTHS
 from mien.evaluate.evaluation import TRAINED_ON, VIEWS
 from mien.evaluate.groups import Column, Part
 from mien.evaluate.report import STRONG
+from mien.images import Pixels
 from mien.pages import charts, document, picture, table
 
-FACES = 3  # shown of each corruption
 SHOWN = 64  # pixels of a picture in the page
 
 LIMITS = """
-<p>The corruptions are generated, one at a time, from pictures that are themselves not perfect: a real camera in the dark
-is noisy, blurred and dim at once, and no bar is a hand or a mask. They say in which direction a model is fragile and let
-two models be compared; they do not foretell its accuracy on your pictures.</p>
+<p>The corruptions are generated, one at a time, from pictures that are themselves not perfect: a real camera in the
+dark is noisy, blurred and dim at once, and no bar is a hand or a mask. They say in which direction a model is fragile
+and let two models be compared; they do not foretell its accuracy on your pictures.</p>
 <p>A gap between groups is one of this model, these pictures and these labels. Groups may differ in age, camera, pose or
 in who labelled them, and labels may themselves be worse for some; equal label mix takes out one such difference, the
 share of each class. The interval covers the chance of drawing these samples from groups named beforehand; the largest
@@ -65,7 +66,7 @@ def page(audit: Audit) -> str:
 {_groups(audit)}
 <h2>By what the pictures are like</h2>
 <p>The clean pictures, cut into fifths by what was measured in each of them.</p>
-<div class="pair">{"".join(_stratum(name, parts) for name, parts in audit.strata.items())}</div>
+{_strata(audit)}
 {_corruptions(audit)}
 <h2>What these figures do not say</h2>
 {LIMITS.strip()}
@@ -100,32 +101,31 @@ def _overview(audit: Audit) -> str:
     for name, strengths in audit.corruptions.items():
         cells = "".join(_cell(at) for at in strengths)
         mean = np.mean([at.part.accuracy for at in strengths])
-        rows.append(
-            f'<tr><th scope="row"><a href="#{name}">{name}</a> <span class="unit">{escape(parameters(name))}</span></th>'
-            f"{cells}<td><b>{100 * mean:.1f} %</b></td></tr>"
-        )
+        told = f'<a href="#{name}">{name}</a> <span class="unit">{escape(parameters(name))}</span>'
+        rows.append(f'<tr><th scope="row">{told}</th>{cells}<td><b>{100 * mean:.1f} %</b></td></tr>')
     return f"""<h2>Corruptions</h2>
 <div class="scroll"><table class="confusion">
-<caption>Accuracy at strength 1 to 5, and the share that is lost of the {100 * audit.clean.accuracy:.1f} % on the same
+<caption>Accuracy at strength 1 to 5, and its change relative to the {100 * audit.clean.accuracy:.1f} % on the same
 {audit.clean.n:,} pictures, clean.</caption>
+<colgroup><col style="width:15rem"><col span="6"></colgroup>
 <thead><tr><td></td>{head}<th scope="col">mean</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>"""
 
 
 def _cell(at: Strength) -> str:
     rate = at.part.accuracy
     strong = ' class="strong"' if rate >= STRONG else ""
-    lost = "" if at.drop is None else f"<span>{-100 * at.drop:+.0f} %</span>"
+    lost = "" if at.drop is None else f"<span>{round(-100 * at.drop):+d} %</span>"
     return f'<td{strong} style="--rate:{rate:.3f}"><b>{100 * rate:.1f} %</b>{lost}</td>'
 
 
 def _groups(audit: Audit) -> str:
     if not audit.groups:
         return ""
-    tables = "".join(_column(column) for column in audit.groups.columns)
+    tables = "".join(_column(column, audit.evaluation.scores.classes) for column in audit.groups.columns)
     return f"<h2>Groups</h2>\n<p>By the columns of {escape(str(audit.groups.path))}.</p>\n{tables}"
 
 
-def _column(column: Column) -> str:
+def _column(column: Column, classes: Sequence[str]) -> str:
     missed = any(group.missed for group in column.groups)
     head = [column.name, "samples", "accuracy", "95 % interval", "balanced", "confidence", "equal mix"]
     rows = []
@@ -133,10 +133,9 @@ def _column(column: Column) -> str:
         found, even = group.part, "–" if group.even is None else f"{group.even:.3f}"
         row = [group.value, *_figures(found), f"{found.balanced_accuracy:.3f}", f"{found.confidence:.3f}", even]
         rows.append([*row, f"{group.missed:,}"] if missed else row)
-    told = escape(verdict(column))
     return f"""<h3>{escape(column.name)}</h3>
-<p>{told[:1].upper()}{told[1:]}.</p>
-{table([*head, "no face found"] if missed else head, rows)}"""
+<p>{escape(verdict(column, classes))}</p>
+{table([*head, "no face found"] if missed else head, rows, style="narrow")}"""
 
 
 def _figures(found: Part) -> list[str]:
@@ -144,31 +143,28 @@ def _figures(found: Part) -> list[str]:
     return [f"{found.n:,}", f"{found.accuracy:.3f}", f"{low:.3f}–{high:.3f}"]
 
 
-def _stratum(name: str, parts: tuple[tuple[str, Part], ...]) -> str:
-    rows = [[span, *_figures(found), f"{found.confidence:.3f}"] for span, found in parts]
-    return "<section>" + table(
-        [name, "samples", "accuracy", "95 % interval", "confidence"], rows, caption=f"{name}: {UNITS[name]}"
-    ) + "</section>"
+def _strata(audit: Audit) -> str:
+    rows = [
+        ["" if row else f"{name}: {UNITS[name]}", span, *_figures(found), f"{found.confidence:.3f}"]
+        for name, parts in audit.strata.items()
+        for row, (span, found) in enumerate(parts)
+    ]
+    return table(["measured", "range", "samples", "accuracy", "95 % interval", "confidence"], rows, style="narrow")
 
 
 def _corruptions(audit: Audit) -> str:
     """Return each corruption: what it is, its curve, and the same few faces at every strength."""
-    samples = audit.evaluation.samples[audit.sample]
-    rows = _faces(samples.hard)
+    clean = audit.evaluation.samples.images[audit.faces]
     parts = []
     for name, strengths in audit.corruptions.items():
-        columns = [("clean", samples.images[rows])]
-        for at in strengths:
-            dice = generator(audit.seed, name)
-            worse = corrupt(samples.images[: rows.max() + 1], name, at.strength, dice)  # as they were scored
-            columns.append((at.parameter, worse[rows]))
+        columns = [("clean", clean), *((at.parameter, at.pictures) for at in strengths)]
         shown = "".join(
             f"<li>{''.join(_picture(crop) for crop in crops)}<span>{escape(caption)}</span></li>"
             for caption, crops in columns
         )
         points = [(0.0, audit.clean), *((float(at.strength), at.part) for at in strengths)]
         chart = charts.lines(
-            f"{name}: accuracy and mean confidence",
+            name,
             [
                 charts.Curve("val", "accuracy", [(x, found.accuracy) for x, found in points]),
                 charts.Curve("train", "confidence", [(x, found.confidence) for x, found in points]),
@@ -184,15 +180,9 @@ def _corruptions(audit: Audit) -> str:
         return ""
     return f"""<h2>Each corruption</h2>
 <p>Strength 0 is the clean picture. Where the confidence stays up while the accuracy falls, the model does not notice.
-The pictures are the same {len(rows)} faces throughout.</p>
+The pictures are the same {len(clean)} faces throughout.</p>
 {"".join(parts)}"""
 
 
-def _faces(labels: np.ndarray[tuple[int], np.dtype[np.int64]]) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    """Return the first row of each of the most frequent classes."""
-    classes = np.argsort(-np.bincount(labels), kind="stable")[:FACES]
-    return np.sort([int(np.argmax(labels == label)) for label in classes if (labels == label).any()])
-
-
-def _picture(crop: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> str:
+def _picture(crop: Pixels) -> str:
     return f'<img src="{picture(crop, SHOWN)}" alt="">'

@@ -1,5 +1,7 @@
 """An audit as tables for the terminal, and what must be said of it in words."""
 
+from collections.abc import Sequence
+
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Column, Table
@@ -33,7 +35,8 @@ def audit_tables(audit: Audit) -> RenderableType:
     if audit.corruptions:
         parts.append(_corruptions(audit))
     parts.append(_strata(audit))
-    parts += [_column(column) for column in audit.groups.columns] if audit.groups else []
+    for column in audit.groups.columns if audit.groups else ():
+        parts += [_column(column), Text(verdict(column, scores.classes) + "\n")]
     return Group(*parts)
 
 
@@ -54,28 +57,32 @@ def remarks(audit: Audit) -> list[str]:
     return found
 
 
-def verdict(column: groups.Column) -> str:
-    """Return the column's gap in words."""
+def verdict(column: groups.Column, classes: Sequence[str]) -> str:
+    """Return the column's gap in sentences; `classes` are all that were scored."""
+    told = []
     if column.gap is None or column.chance is None:
-        text = f"fewer than two groups of at least {LEAST} samples: no gap is told"
+        told.append(f"Fewer than two groups have {LEAST} samples: no gap is told.")
     else:
-        gap = column.gap
-        text = (
-            f"gap {gap.size:.3f} ({gap.interval[0]:.3f} to {gap.interval[1]:.3f}) between {gap.best} and {gap.worst}; "
-            f"by labels and chance alone as large in {100 * column.chance:.1f} % of shuffles"
-        )
+        told.append(f"Gap {_gap(column.gap)}.")
+        told.append(f"Labels and chance alone give as much in {100 * column.chance:.1f} % of shuffles.")
         if column.even:
-            even = column.even
-            text += (
-                f"; at equal label mix {even.size:.3f} ({even.interval[0]:.3f} to {even.interval[1]:.3f}) between "
-                f"{even.best} and {even.worst}, over {', '.join(column.compared)}"
-            )
+            over = "" if len(column.compared) == len(classes) else f" over {', '.join(column.compared)}"
+            told.append(f"At equal label mix{over}: {_gap(column.even)}.")
         else:
-            text += "; the groups have no class in common, so there is no gap at equal label mix"
-    few = sum(group.few for group in column.groups)
-    text += f"; {few} groups of fewer than {LEAST} are not compared" if few else ""
-    text += f"; {column.omitted:,} rarer values are not shown" if column.omitted else ""
-    return text + (f"; {column.unknown:,} samples have no value" if column.unknown else "")
+            told.append("The groups have no class in common, so nothing can be said at equal label mix.")
+    if few := [group.value for group in column.groups if group.few]:
+        told.append(f"Fewer than {LEAST} samples, not compared: {', '.join(few)}.")
+    if column.omitted:
+        told.append(f"{column.omitted:,} rarer values are not shown.")
+    if column.unknown:
+        told.append(f"{column.unknown:,} samples have no value.")
+    return " ".join(told)
+
+
+def _gap(gap: groups.Gap) -> str:
+    return (
+        f"{gap.size:.3f} (95 % interval {gap.interval[0]:.3f} to {gap.interval[1]:.3f}), {gap.best} against {gap.worst}"
+    )
 
 
 def _corruptions(audit: Audit) -> Table:
@@ -108,8 +115,7 @@ def _strata(audit: Audit) -> Table:
 
 def _column(column: groups.Column) -> Table:
     heads = _right("n", "accuracy", "95 % interval", "confidence", "balanced", "equal mix")
-    table = Table(Column(column.name, overflow="fold"), *heads, box=box.SIMPLE, caption=verdict(column))
-    table.caption_justify = "left"
+    table = Table(Column(column.name, overflow="fold"), *heads, box=box.SIMPLE)
     for group in column.groups:
         even = "-" if group.even is None else f"{group.even:.4f}"
         found = group.part

@@ -1,16 +1,18 @@
 """What photos suffer, generated in five strengths: pure functions of a batch, a strength and a generator.
 
 After Hendrycks and Dietterich 2019, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations",
-with what happens to faces: they are small, tilted, covered. Their contrasts are used as they are; their blurs and noise
-are meant for 224 pixels and scaled. Every parameter is relative to the picture's side, or to a face of 48 pixels, so
-that networks of different input sizes meet the same corruption. The pictures are crops as FER2013 cuts them: where the
-eyes and the mouth are was read from the mean of its validation faces.
+with what happens to faces added: they are small, tilted, covered. The contrasts and, but for the first, the deviations
+of the noise are theirs; their other parameters are meant for pictures of 224 pixels that show more than a face. Every
+parameter is relative to the picture's side, or to a face of 48 pixels, so that networks of different input sizes meet
+the same corruption. The pictures are crops as FER2013 cuts them: where the eyes and the mouth are was read from the mean
+of its validation faces.
 """
 
 import io
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -144,7 +146,7 @@ def _grained(pictures: Pixels, spoil: Callable[[Pixels], Pixels]) -> Pixels:
         small = images.resize(picture, GRAIN)
         change = spoil(small).astype(np.float32) - small
         if side != GRAIN:
-            method = cv2.INTER_AREA if side < GRAIN else cv2.INTER_LINEAR
+            method = cv2.INTER_AREA if side < GRAIN else cv2.INTER_NEAREST  # shrunk again, it is as it was
             change = np.asarray(cv2.resize(change, (side, side), interpolation=method), dtype=np.float32)
         return _whole(picture + change)
 
@@ -205,7 +207,7 @@ def patch(pictures: Pixels, parameter: float, dice: np.random.Generator) -> Pixe
     return covered
 
 
-def _each(pictures: Pixels, change: Callable[[Pixels], object]) -> Pixels:
+def _each(pictures: Pixels, change: Callable[[Pixels], Any]) -> Pixels:
     changed = np.empty_like(pictures)
     for row, picture in enumerate(pictures):
         changed[row] = change(picture)
@@ -221,12 +223,12 @@ CORRUPTIONS = {
     for found in (
         Corruption("size", "a small face, enlarged", (40, 32, 24, 16, 12), "{} pixels", size),
         Corruption("blur", "out of focus: Gaussian, its deviation of the side", (1, 2, 3, 4, 6), "{} %", blur),
-        Corruption("motion", "moved: a line in any direction, its length of the side", (6, 10, 15, 20, 30), "{} %", motion),
+        Corruption("motion", "moved along a line, its length of the side", (6, 10, 15, 20, 30), "{} %", motion),
         Corruption("jpeg", "JPEG of a face of 48 pixels", (70, 50, 30, 15, 8), "quality {}", jpeg),
         Corruption("noise", "Gaussian noise on a face of 48 pixels, of the range", (4, 8, 12, 18, 26), "{} %", noise),
         Corruption("dark", "underexposed: every value multiplied", (0.7, 0.5, 0.3, 0.2, 0.1), "x {}", light),
-        Corruption("bright", "overexposed: every value multiplied, cut at white", (1.3, 1.6, 2, 2.5, 3), "x {}", light),
-        Corruption("contrast", "flat: what is left of the distance to the mean", (0.4, 0.3, 0.2, 0.1, 0.05), "x {}", contrast),
+        Corruption("bright", "overexposed: multiplied, cut at white", (1.3, 1.6, 2, 2.5, 3), "x {}", light),
+        Corruption("contrast", "flat: what is left of the contrast", (0.4, 0.3, 0.2, 0.1, 0.05), "x {}", contrast),
         Corruption("rotation", "tilted, either way", (10, 20, 30, 40, 50), "{} degrees", rotation),
         Corruption("eyes", "a bar over the eyes, its height of the side", (10, 15, 20, 30, 40), "{} %", eyes),
         Corruption("mouth", "a bar over the mouth, its height of the side", (10, 15, 20, 30, 40), "{} %", mouth),

@@ -86,7 +86,7 @@ class Column:
     gap: Gap | None
     """Between groups of at least `LEAST` samples; None where fewer than two are that large."""
     chance: float | None
-    """How often shuffling right and wrong answers within each class gives a gap as large: by chance and labels alone."""
+    """How often shuffling right and wrong answers within each class gives a gap as large: labels and chance alone."""
     even: Gap | None
     """The gap with the classes weighted alike; None where the groups have no class in common."""
     compared: tuple[str, ...]
@@ -140,7 +140,9 @@ def read(path: Path) -> Table:
         raise InputError(f"{path}: not a CSV file in UTF-8 ({error})") from None
     keys = [place for place, name in enumerate(head) if name.lower() in ("id", "file")]
     if len(keys) != 1:
-        raise InputError(f"{path}: expected one column id or file in its first line, got {', '.join(head) or 'nothing'}")
+        raise InputError(
+            f"{path}: expected one column id or file in its first line, got {', '.join(head) or 'nothing'}"
+        )
     if len(set(head)) < len(head) or "" in head or len(head) < 2:
         raise InputError(f"{path}: expected further columns, each with a name of its own, got {', '.join(head)}")
     seen: dict[str, int] = {}
@@ -151,17 +153,15 @@ def read(path: Path) -> Table:
         if name in seen:
             raise InputError(f"{path}:{number}: {name} stands in line {seen[name]} already; one row for each picture")
         seen[name] = number
-    columns = {
-        name: tuple(row[place] for _, row in rows) for place, name in enumerate(head) if place != keys[0]
-    }
+    columns = {name: tuple(row[place] for _, row in rows) for place, name in enumerate(head) if place != keys[0]}
     return Table(path, tuple(seen), columns)
 
 
 def match(table: Table, ids: Sequence[str]) -> NDArray[np.int64]:
     """Return the row of each of `ids` in the table, int64 [n], -1 where it has none.
 
-    A row fits the id whose path ends like its own, or the other way round, with whole names of folders and file: `1.png`
-    and `angry/1.png`. A row that fits several ids fits none.
+    A row fits the id whose path ends like its own, or the other way round, with whole names of folders and file:
+    `1.png` and `angry/1.png`. A row that fits several ids fits none.
 
     Raises:
         InputError: two rows fit one id, or no row fits any.
