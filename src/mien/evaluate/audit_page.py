@@ -107,8 +107,7 @@ def _overview(audit: Audit) -> str:
 <div class="scroll"><table class="confusion">
 <caption>Accuracy at strength 1 to 5, and its change relative to the {100 * audit.clean.accuracy:.1f} % on the same
 {audit.clean.n:,} pictures, clean.</caption>
-<colgroup><col style="width:15rem"><col span="6"></colgroup>
-<thead><tr><td></td>{head}<th scope="col">mean</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>"""
+<thead><tr><td style="width:15rem"></td>{head}<th scope="col">mean</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>"""
 
 
 def _cell(at: Strength) -> str:

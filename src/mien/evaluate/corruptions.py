@@ -4,8 +4,8 @@ After Hendrycks and Dietterich 2019, "Benchmarking Neural Network Robustness to 
 with what happens to faces added: they are small, tilted, covered. The contrasts and, but for the first, the deviations
 of the noise are theirs; their other parameters are meant for pictures of 224 pixels that show more than a face. Every
 parameter is relative to the picture's side, or to a face of 48 pixels, so that networks of different input sizes meet
-the same corruption. The pictures are crops as FER2013 cuts them: where the eyes and the mouth are was read from the mean
-of its validation faces.
+the same corruption. The pictures are crops as FER2013 cuts them: where the eyes and the mouth are was read from the
+mean of its validation faces.
 """
 
 import io
