@@ -9,9 +9,10 @@ import pytest
 from PIL import Image
 
 from mien import cli
-from mien.evaluate.audit import Audit, audit, violations
+from mien.evaluate.audit import Audit, audit
 from mien.evaluate.audit_page import page, save
 from mien.evaluate.corruptions import CORRUPTIONS, corrupt, generator
+from mien.evaluate.gate import violations
 from mien.predict import Session
 
 from .conftest import MakeModel, draw

@@ -142,7 +142,7 @@ def test_unknown_names_strengths_and_pictures_are_refused(drawn_faces: Faces) ->
     with pytest.raises(InputError, match="strength 0: expected 1 to 5"):
         corrupt(faces, "blur", 0, dice)
     with pytest.raises(InputError, match=r"expected uint8 \[n, s, s\]"):
-        corrupt(faces.astype(float), "blur", 1, dice)  # type: ignore[arg-type]
+        corrupt(faces.astype(float), "blur", 1, dice)
     with pytest.raises(InputError, match=r"expected uint8 \[n, s, s\]"):
         corrupt(faces[:, :40], "blur", 1, dice)
     assert [found.name for found in choose(["noise", "size"])] == ["size", "noise"]

@@ -107,7 +107,8 @@ def _overview(audit: Audit) -> str:
 <div class="scroll"><table class="confusion">
 <caption>Accuracy at strength 1 to 5, and its change relative to the {100 * audit.clean.accuracy:.1f} % on the same
 {audit.clean.n:,} pictures, clean.</caption>
-<thead><tr><td style="width:15rem"></td>{head}<th scope="col">mean</th></tr></thead><tbody>{"".join(rows)}</tbody></table></div>"""
+<thead><tr><td style="width:15rem"></td>{head}<th scope="col">mean</th></tr></thead>
+<tbody>{"".join(rows)}</tbody></table></div>"""
 
 
 def _cell(at: Strength) -> str:
