@@ -155,6 +155,21 @@ def test_a_gate_that_measures_nothing_is_not_passed(make_model: MakeModel, faces
     assert violations(found, min_accuracy=0.5) == []
 
 
+def test_a_gap_on_the_bound_keeps_it(make_model: MakeModel, faces: Path, tmp_path: Path) -> None:
+    right = ["a" if number < 32 else "b" for number in range(40)]  # 8 rightly answered ones and
+    wrong = ["a" if number < 8 else "b" for number in range(20)]  # 12 wrong ones are of b
+    rows = [f"angry{number}.png,{site}" for number, site in enumerate([*right, *wrong])]
+    rows += [f"happy{number}.png,b" for number in range(16)]
+    (tmp_path / "t.csv").write_text("id,site\n" + "\n".join(rows) + "\n")
+    found = audit(make_model(), faces, "all", corruptions=[], groups=tmp_path / "t.csv")
+    assert found.groups is not None
+    gap = found.groups.columns[0].gap
+    assert gap is not None
+    assert gap.size == pytest.approx(32 / 40 - 24 / 36)
+    assert violations(found, max_gap=float(np.nextafter(gap.size, 0))) == []
+    assert len(violations(found, max_gap=gap.size - 1e-6)) == 1
+
+
 def test_exit_codes_and_files(mien: Mien, make_model: MakeModel, faces: Path, table: Path, tmp_path: Path) -> None:
     model, run, before = make_model(), tmp_path / "run", set(tmp_path.iterdir())
     arguments = ["--data", faces, "--split", "all", "--corruptions", "blur, noise", "--groups", table]

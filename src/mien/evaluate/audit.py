@@ -181,7 +181,7 @@ def audit(
         "--targets": (targets, "label"), "--classes": (classes, None), "--merge": (merge, "drop"),
         "--holdout": (holdout, None), "--head": (head, None), "--detector": (detector, None),
         "--groups": (groups, None), "--limit": (limit, None), "--seed": (seed, 0),
-        "--corruptions": (",".join(one.name for one in chosen), ",".join(CORRUPTIONS)),
+        "--corruptions": (",".join(one.name for one in chosen) or "none", ",".join(CORRUPTIONS)),
     }  # fmt: skip
     said = [text for option, (value, usual) in options.items() if value != usual for text in (option, str(value))]
     truth = found.samples.hard[sample]

@@ -4,6 +4,8 @@ from mien.errors import InputError
 from mien.evaluate.audit import Audit
 from mien.evaluate.groups import LEAST
 
+ROUNDING = 1e-9  # 0.8 - 0.6 is more than 0.2 in floating point
+
 
 def violations(audit: Audit, *, max_gap: float | None = None, min_accuracy: float | None = None) -> list[str]:
     """Return what is below or beyond the bounds, a line each, by the figures as measured; empty where nothing is.
@@ -29,7 +31,7 @@ def violations(audit: Audit, *, max_gap: float | None = None, min_accuracy: floa
         found += [
             f"{what}: accuracy {accuracy:.4f} ({low:.4f}-{high:.4f}, n = {n:,}) is below {min_accuracy:g}"
             for what, accuracy, (low, high), n in parts
-            if accuracy < min_accuracy
+            if accuracy < min_accuracy - ROUNDING
         ]
     if max_gap is not None:
         found += [
@@ -37,7 +39,7 @@ def violations(audit: Audit, *, max_gap: float | None = None, min_accuracy: floa
             f"and {gap.worst} is above {max_gap:g} (labels and chance alone give as much in "
             f"{100 * (column.chance or 0):.1f} % of shuffles)"
             for column in columns
-            if (gap := column.gap) and gap.size > max_gap
+            if (gap := column.gap) and gap.size > max_gap + ROUNDING
         ]
         if not any(column.gap for column in columns):
             found.append(f"no column has two groups of at least {LEAST} samples: the gap cannot be measured")
