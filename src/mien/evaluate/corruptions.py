@@ -222,21 +222,13 @@ CORRUPTIONS = {
     found.name: found
     for found in (
         Corruption("size", "shrunk and enlarged again; pixels across", (40, 32, 24, 16, 12), "{} pixels", size),
-        Corruption(
-            "blur", "out of focus: Gaussian, standard deviation relative to the side", (1, 2, 3, 4, 6), "{} %", blur
-        ),
-        Corruption(
-            "motion", "blurred along a line in any direction, length relative to the side", (6, 10, 15, 20, 30), "{} %", motion
-        ),
+        Corruption("blur", "out of focus: Gaussian, deviation relative to the side", (1, 2, 3, 4, 6), "{} %", blur),
+        Corruption("motion", "moved along a line, length relative to the side", (6, 10, 15, 20, 30), "{} %", motion),
         Corruption("jpeg", "compressed as a face of 48 pixels", (70, 50, 30, 15, 8), "quality {}", jpeg),
-        Corruption(
-            "noise", "Gaussian, on a face of 48 pixels; standard deviation relative to the range", (4, 8, 12, 18, 26), "{} %", noise
-        ),
+        Corruption("noise", "Gaussian, deviation relative to the range", (4, 8, 12, 18, 26), "{} %", noise),
         Corruption("dark", "underexposed: every value multiplied", (0.7, 0.5, 0.3, 0.2, 0.1), "x {}", light),
         Corruption("bright", "overexposed: every value multiplied, cut at white", (1.3, 1.6, 2, 2.5, 3), "x {}", light),
-        Corruption(
-            "contrast", "flat: every value's distance to the mean multiplied", (0.4, 0.3, 0.2, 0.1, 0.05), "x {}", contrast
-        ),
+        Corruption("contrast", "flat: distance to the mean multiplied", (0.4, 0.3, 0.2, 0.1, 0.05), "x {}", contrast),
         Corruption("rotation", "tilted, either way", (10, 20, 30, 40, 50), "{} degrees", rotation),
         Corruption("eyes", "a bar over the eyes, height relative to the side", (10, 15, 20, 30, 40), "{} %", eyes),
         Corruption("mouth", "a bar over the mouth, height relative to the side", (10, 15, 20, 30, 40), "{} %", mouth),
