@@ -107,6 +107,13 @@ def test_a_limit_draws_the_classes_in_their_shares(make_model: MakeModel, faces:
     assert audit(make_model(), faces, "all", corruptions=[], limit=99).clean.n == 80
 
 
+def test_what_a_list_names_is_left_out(make_model: MakeModel, faces: Path, tmp_path: Path) -> None:
+    (tmp_path / "list.csv").write_text("id\n" + "".join(f"angry/angry{number}.png\n" for number in range(40, 60)))
+    found = audit(make_model(), faces, "all", corruptions=[], exclude=tmp_path / "list.csv")
+    assert (found.evaluation.scores.n, found.evaluation.scores.accuracy) == (60, 1)
+    assert found.command.endswith(f"--split all --exclude {tmp_path / 'list.csv'} --corruptions none")
+
+
 def test_photos_are_cut_then_corrupted_and_told_by_size(
     mien: Mien, make_model: MakeModel, photos: Path, tmp_path: Path
 ) -> None:

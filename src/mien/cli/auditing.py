@@ -27,6 +27,7 @@ def audit(
     classes: str | None = None,
     merge: Literal["drop", "contempt-as-disgust", "contempt-as-neutral"] = "drop",
     holdout: float | None = None,
+    exclude: Path | None = None,
     head: Labelling | None = None,
     detector: str | None = None,
     out: Path | None = None,
@@ -68,6 +69,7 @@ def audit(
         classes: What the integers of arrays mean, as fer2013 or alphabetical; elsewhere, the taxonomy to score.
         merge: How contempt is folded where wanted; drop leaves out what one side lacks.
         holdout: The validation share where the dataset has no such split; that of the model's run by default.
+        exclude: A CSV file whose column id lists what of the data is left out.
         head: Which output of the model is scored, where it has several; the one that follows the targets by default.
         detector: The data are photos: find the face in each first, as predict does; what is corrupted is its crop.
         out: Where the figures and the page are written instead.
@@ -90,8 +92,8 @@ def audit(
     folder = out or run
     found = audit(
         model, data, split, corruptions=named.get(corruptions, asked), limit=limit, groups=groups,
-        seed=seed, tta=tta, kind=kind, targets=targets, classes=classes, merge=merge, holdout=holdout, head=head,
-        detector=detector,
+        seed=seed, tta=tta, kind=kind, targets=targets, classes=classes, merge=merge, holdout=holdout, exclude=exclude,
+        head=head, detector=detector,
     )  # fmt: skip
     if found.evaluation.data.trained_on:
         print(f"warning: {data}, {found.evaluation.data.split}: {TRAINED_ON}", file=sys.stderr)
