@@ -33,11 +33,11 @@ def mien(capsys: pytest.CaptureFixture[str]) -> Mien:
 
 @pytest.fixture
 def faces(tmp_path: Path) -> Path:
-    """Folders of 60 angry and 20 happy crops; the last 20 angry ones are drawn as happy."""
+    """Folders of 60 angry and 20 happy crops of little contrast; the last 20 angry ones are drawn as happy."""
     for name, places in {"angry": [0] * 40 + [3] * 20, "happy": [3] * 20}.items():
         (tmp_path / "faces" / name).mkdir(parents=True)
         for number, crop in enumerate(draw(places)):
-            Image.fromarray(crop // 2 + 64).save(tmp_path / "faces" / name / f"{name}{number}.png")
+            Image.fromarray(crop // 32 + 64).save(tmp_path / "faces" / name / f"{name}{number}.png")
     return tmp_path / "faces"
 
 
@@ -55,17 +55,18 @@ def test_every_figure_is_that_of_its_pictures(make_model: MakeModel, faces: Path
     samples, facts = found.evaluation.samples, found.to_json()
     assert facts["accuracy"] == facts["clean"]["accuracy"] == 60 / 80
     assert list(facts["corruptions"]) == ["size", "noise"]
-    worse = corrupt(samples.images, "noise", 2, generator(4, "noise"))
+    worse = corrupt(samples.images, "noise", 5, generator(4, "noise"))
     answers = found.evaluation.alignment.fold(Session(make_model()).probabilities(worse))
-    at = facts["corruptions"]["noise"][1]
-    assert at["strength"] == 2
-    assert at["parameter"] == "8 %"
+    at = facts["corruptions"]["noise"][4]
+    assert at["strength"] == 5
+    assert at["parameter"] == "26 %"
     assert at["accuracy"] == (answers.argmax(axis=1) == samples.labels).mean()
     assert at["confidence"] == pytest.approx(answers.max(axis=1).mean())
+    assert at["accuracy"] != 0.75
     assert at["drop"] == pytest.approx(1 - at["accuracy"] / 0.75)
     means = [at["accuracy"] for strengths in facts["corruptions"].values() for at in strengths]
     assert facts["corrupted"] == pytest.approx(np.mean(means))
-    assert (found.corruptions["noise"][1].pictures == worse[found.faces]).all()
+    assert (found.corruptions["noise"][4].pictures == worse[found.faces]).all()
     site = facts["groups"]["site"]
     assert [(value["value"], value["n"], value["accuracy"]) for value in site["values"]] == [
         ("a", 48, 1),
@@ -154,7 +155,7 @@ def test_the_gate(grouped: Audit, bounds: dict[str, float], said: list[str]) -> 
 
 
 def test_a_gate_that_measures_nothing_is_not_passed(make_model: MakeModel, faces: Path, tmp_path: Path) -> None:
-    (tmp_path / "few.csv").write_text("id,site\nangry0.png,a\nangry1.png,b\n")
+    (tmp_path / "few.csv").write_text("id,site\nangry0.png,a\nangry50.png,b\n")
     found = audit(make_model(), faces, "all", corruptions=[], groups=tmp_path / "few.csv")
     assert violations(found, max_gap=1) == [
         "no column has two groups of at least 30 samples: the gap cannot be measured"
