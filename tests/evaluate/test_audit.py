@@ -130,6 +130,7 @@ def test_photos_are_cut_then_corrupted_and_told_by_size(
         ("a", 1, 1)
     ]
     assert "no face found" in (tmp_path / "out" / "audit.html").read_text()
+    assert "no face" in mien("audit", make_model(), "--data", photos, *arguments)[1]
 
 
 @pytest.fixture

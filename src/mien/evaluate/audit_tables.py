@@ -114,12 +114,14 @@ def _strata(audit: Audit) -> Table:
 
 
 def _column(column: groups.Column) -> Table:
-    heads = _right("n", "accuracy", "95 % interval", "confidence", "balanced", "equal mix")
+    missed = any(group.missed for group in column.groups)
+    heads = _right("n", "accuracy", "95 % interval", "confidence", "balanced", "equal mix", *["no face"] * missed)
     table = Table(Column(column.name, overflow="fold"), *heads, box=box.SIMPLE)
     for group in column.groups:
         even = "-" if group.even is None else f"{group.even:.4f}"
         found = group.part
-        table.add_row(Text(group.value), *_cells(found), f"{found.balanced_accuracy:.4f}", even)
+        lost = [f"{group.missed:,}"] * missed
+        table.add_row(Text(group.value), *_cells(found), f"{found.balanced_accuracy:.4f}", even, *lost)
     return table
 
 
