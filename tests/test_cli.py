@@ -17,6 +17,7 @@ EXPECTED = [
     "resume",
     "evaluate",
     "compare",
+    "audit",
     "models",
     "predict",
     "live",
