@@ -41,7 +41,7 @@ def write(path: Path, text: str) -> Path:
 
 @pytest.mark.parametrize(
     ("cells", "expected"),
-    [  # Newcombe 1998, table II, method 10
+    [  # the contrasts of Newcombe 1998, table II, by method 10 as statsmodels has it
         ((56, 70, 48, 80), (0.0524, 0.3339)),
         ((9, 10, 3, 10), (0.1705, 0.8090)),
         ((6, 7, 2, 7), (0.0582, 0.8062)),
@@ -50,7 +50,7 @@ def write(path: Path, text: str) -> Path:
         ((10, 10, 0, 20), (0.6791, 1.0)),
     ],
 )
-def test_newcombes_published_examples(cells: tuple[int, int, int, int], expected: tuple[float, float]) -> None:
+def test_newcombes_examples(cells: tuple[int, int, int, int], expected: tuple[float, float]) -> None:
     hits, n, other_hits, other = cells
     interval = newcombe((hits / n, wilson(hits, n)), (other_hits / other, wilson(other_hits, other)))
     assert interval == pytest.approx(expected, abs=5.1e-5)
