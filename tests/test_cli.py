@@ -17,6 +17,7 @@ EXPECTED = [
     "resume",
     "evaluate",
     "compare",
+    "agree",
     "models",
     "predict",
     "live",
