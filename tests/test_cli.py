@@ -18,6 +18,7 @@ EXPECTED = [
     "evaluate",
     "compare",
     "agree",
+    "card",
     "models",
     "predict",
     "live",

@@ -111,12 +111,10 @@ def agree(codings: Codings, *, machine: bool = True, seed: int = 0) -> Agreement
     pairs = tuple(_pair(codings, drawn, one, two) for one, two in combinations(everybody, 2))
     humans = everybody[1:] if machine and len(everybody) > 2 else None
     if 1 < drawn.blocks < FEW:
-        notes.append(f"only {drawn.blocks} {codings.block}: the intervals are rough, and likely too narrow")
+        notes.append(f"only {drawn.blocks} blocks ({codings.block}): the intervals are rough, and likely too narrow")
     if drawn.blocks == 1:
-        notes.append(f"one {codings.block.rstrip('s')} alone: no intervals")
-    undefined = [
-        f"{pair.first} and {pair.second}" for pair in pairs if pair.kappa.value is None and pair.agreement.n
-    ]
+        notes.append(f"no intervals: all lies in one block ({codings.block}), and they need several")
+    undefined = [f"{pair.first} and {pair.second}" for pair in pairs if pair.kappa.value is None and pair.agreement.n]
     if undefined:
         notes.append(f"kappa is undefined where both use one and the same label alone: {'; '.join(undefined)}")
     return Agreement(
@@ -139,7 +137,7 @@ def agree(codings: Codings, *, machine: bool = True, seed: int = 0) -> Agreement
 
 def _needed() -> None:
     try:
-        import sklearn.metrics
+        import sklearn.metrics  # noqa: F401
         import statsmodels.stats.inter_rater  # noqa: F401
     except ImportError:
         raise MissingExtra("agree", "mien agree") from None
@@ -180,7 +178,7 @@ class _Draws:
         return (self.counts[:, both] @ spread).reshape(-1, self.k, self.k)
 
     def figure(self, values: Floats, n: int, value: float | None = None) -> Figure:
-        """Return the figure of values [1 + resamples], NaN where undefined; `value` is a library's own for the first."""
+        """Return the figure of values [1 + resamples], NaN where undefined; `value` is a library's for the first."""
         if np.isnan(values[0]):
             return Figure(None, None, n)
         resampled = values[1:][np.isfinite(values[1:])]

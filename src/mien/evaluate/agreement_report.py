@@ -43,10 +43,9 @@ def verdict(found: Agreement) -> str:
 
 def about(found: Agreement) -> str:
     """Return what the figures are of and what the intervals rest on."""
-    held = "" if found.blocks == found.n else f" in {found.blocks:,} {found.block}, which are drawn whole"
-    return (
-        f"{found.n:,} {found.unit}{held}, {len(found.coders)} coders; intervals: 95 %, bootstrap of {RESAMPLES:,} resamples"
-    )
+    held = "" if found.blocks == found.n else f" ({found.block}, {found.blocks:,} in all, are drawn whole)"
+    what = f"{found.n:,} {found.unit}{held}, {len(found.coders)} coders"
+    return f"{what}; intervals: 95 %, bootstrap of {RESAMPLES:,} resamples"
 
 
 def tables(found: Agreement) -> RenderableType:
@@ -66,7 +65,7 @@ def tables(found: Agreement) -> RenderableType:
 
 
 def _confusion(found: Agreement, pair: Pair) -> Table:
-    shown = Table(Text(f"{pair.first} \\ {pair.second}"), *_right(*found.labels), box=box.SIMPLE)
+    shown = Table(Column(Text(f"{pair.first} \\ {pair.second}")), *_right(*found.labels), box=box.SIMPLE)
     for name, counts in zip(found.labels, pair.confusion.tolist(), strict=True):
         shown.add_row(name, *(f"{count:,}" for count in counts))
     return shown

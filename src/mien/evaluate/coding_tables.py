@@ -21,7 +21,9 @@ NAMES = {
     "start": ("start", "onset", "begin time"),
     "end": ("end", "offset", "end time"),
 }
-EXPECTED = "file,label or time,label or start,end,label (a header line; also mien's own tables, and ELAN's with headers)"
+EXPECTED = (
+    "file,label or time,label or start,end,label (a header line; also mien's own tables, and ELAN's with headers)"
+)
 SECOND = 1_000_000  # times are whole microseconds, so that equal is equal
 
 
@@ -162,7 +164,9 @@ def _places(path: Path, names: list[str]) -> dict[str, int]:
         raise InputError(f"{path}: columns {', '.join(names)[:80]!r}; expected {EXPECTED}")
     if ("start" in places) != ("end" in places):
         lone = "start" if "start" in places else "end"
-        raise InputError(f"{path}: a column {names[places[lone]]!r} without its {'end' if lone == 'start' else 'start'}")
+        raise InputError(
+            f"{path}: a column {names[places[lone]]!r} without its {'end' if lone == 'start' else 'start'}"
+        )
     return places
 
 

@@ -130,12 +130,11 @@ def _photos(tables: Sequence[Table]) -> Codings:
                 )
             for unit in several:
                 units[unit] = MISSING
-    if all({file for file, _ in coded[0]}.isdisjoint(file for file, _ in units) for units in coded[1:]):
-        short = [_bare(units) for units in coded]
-        if all(len(new) == len(old) for new, old in zip(short, coded, strict=True)):
-            if not {file for file, _ in short[0]}.isdisjoint(file for units in short[1:] for file, _ in units):
-                notes.append("the tables name other folders: photos are matched by the names of their files alone")
-                coded = short
+    short = [_bare(units) for units in coded]
+    alike = all(len(new) == len(old) for new, old in zip(short, coded, strict=True))
+    if alike and not _meet(coded) and _meet(short):
+        notes.append("the tables name other folders: photos are matched by the names of their files alone")
+        coded = short
     units = list(dict.fromkeys(unit for units in coded for unit in units))
     codes = np.array([[one.get(unit, MISSING) for one in coded] for unit in units], dtype=np.int64)
     files = {name: place for place, name in enumerate(dict.fromkeys(file for file, _ in units))}
@@ -163,6 +162,11 @@ def _by_unit(table: Table, *, faces: bool) -> dict[tuple[str, str], int]:
 
 def _bare(units: dict[tuple[str, str], int]) -> dict[tuple[str, str], int]:
     return {(PurePosixPath(file).name, part): code for (file, part), code in units.items()}
+
+
+def _meet(coded: Sequence[dict[tuple[str, str], int]]) -> bool:
+    """Return whether a file of the first table is in another."""
+    return not {file for file, _ in coded[0]}.isdisjoint(file for units in coded[1:] for file, _ in units)
 
 
 def _moments(
@@ -213,7 +217,7 @@ def _moments(
 
 
 def _by_video(table: Table, *, by_file: bool, by_track: bool) -> dict[tuple[str, str], list[tuple[int, int, int]]]:
-    """Return (start, end, code) by (file, track), "" where it is not looked at; one time in several tracks is a CLASH."""
+    """Return (start, end, code) by (file, track), "" where not looked at; one time in several tracks is a CLASH."""
     found: dict[tuple[str, str], dict[tuple[int, int, str], int]] = {}
     seen: dict[tuple[str, str, int, int, str | None], Row] = {}
     points = "time" in table.columns

@@ -1,0 +1,321 @@
+"""The sections of a model card as Markdown, each of measured facts or of what would measure them."""
+
+import json
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from mien.evaluate.card_facts import Facts, Score
+from mien.evaluate.evaluation import TRAINED_ON, VIEWS
+
+
+def what(facts: Facts) -> str:
+    info, size = facts.info, []
+    if facts.parameters:
+        size.append(f"{facts.parameters:,} parameters")
+    if facts.macs:
+        size.append(f"{facts.macs / 1e6:.1f} million multiply-adds a face")
+    heads = "".join(f" A further output, `{head}`, answers {_list(one.labels)}." for head, one in info.heads.items())
+    colour = "grey" if len(info.mean) == 1 else "RGB"
+    return (
+        f"Says what the expression of a face looks like: a face crop of {info.size} x {info.size} pixels, {colour}, "
+        f"in; probabilities of {_list(info.labels)} out.{heads} One ONNX file of {facts.bytes / 1e6:.2f} MB"
+        f"{''.join(f', {one}' for one in size)}; SHA-256 `{facts.sha256}`."
+    )
+
+
+def use(facts: Facts) -> str:
+    model = facts.name if facts.bundled else "model.onnx"
+    return f"""```sh
+pip install mien
+mien predict photo.jpg --model {model}
+```
+
+```python
+from mien import Recognizer
+
+faces = Recognizer("{model}")("photo.jpg")
+faces.labels, faces.probabilities
+```
+
+The file carries its labels, input size and scaling; `mien` finds the face and cuts it out as the model expects."""
+
+
+def bias(facts: Facts) -> str:
+    if any(audit.get("groups") for audit in facts.audits.values()):
+        return "- How it differs between groups of people stands under Audit, for the groups that were looked at."
+    return (
+        "- Bias was not measured: how the model differs by age, gender, skin tone or origin is not known. "
+        f"`{_command(facts, 'audit', '--groups table.csv')}` measures it."
+    )
+
+
+def training(facts: Facts) -> str:
+    known, recipe = facts.training, facts.training.get("recipe", {})
+    if not recipe:
+        return "How it was trained is not recorded: there is no recipe.json beside the model."
+    data, versions = known.get("data", {}), known.get("versions", {})
+    took = f"{facts.epochs} epochs in {facts.seconds:,.0f} s" if facts.epochs else f"{recipe.get('epochs')} epochs"
+    random = "pretrained weights of timm" if recipe.get("pretrained") else "random weights"
+    circumstances = [
+        str(known.get("started", "date not recorded"))[:10],
+        str(known.get("device", "device not recorded")),
+        f"processes: {known.get('processes', 'not recorded')}, threads: {known.get('threads', 'not recorded')}",
+        str(known.get("precision", "precision not recorded")),
+    ]
+    rows = [
+        ("recipe", f"`{recipe.get('name')}`, network `{recipe.get('model')}`, seed {recipe.get('seed')}"),
+        ("command", f"`{known['command']}`" if "command" in known else "not recorded"),
+        ("begun from", text("; ".join(known.get("start", [random])))),
+        *([("teachers", text(", ".join(known["teachers"])))] if known.get("teachers") else []),
+        ("when, on what", text(", ".join(circumstances))),
+        ("length", took),
+        ("versions", ", ".join(f"{name} {number}" for name, number in versions.items()) or "not recorded"),
+        *((f"data, {split}", text(_part(data, part))) for split, part in data.get("splits", {}).items()),
+    ]
+    chosen = {
+        "last": "The last epoch's weights are kept: no epoch was chosen on validation.",
+        "loss": "The epoch with the lowest validation loss is kept, so that figures on validation flatter the model.",
+        "accuracy": "The epoch with the highest validation accuracy is kept, so that figures on validation flatter it.",
+    }.get(str(recipe.get("select")), "")
+    twins = " Training pictures that stand pixel for pixel in validation as well were left out."
+    whole = json.dumps({key: value for key, value in recipe.items() if key != "classes"}, indent=1, ensure_ascii=False)
+    return f"""{_table(["", ""], rows)}
+
+{chosen}{twins if recipe.get("distinct") else ""}
+
+<details><summary>The recipe, every field</summary>
+
+```json
+{whole}
+```
+
+</details>"""
+
+
+def _part(data: dict[str, Any], part: dict[str, Any]) -> str:
+    classes = {k: v for k, v in part.items() if isinstance(v, int) and k != "n"}
+    told = ", ".join(f"{name} {count:,}" for name, count in classes.items())
+    place = ", ".join(filter(None, [data.get("path"), *data.get("photos", [])]))
+    n, print_ = f"{part.get('n', 0):,} faces", part.get("fingerprint", "not recorded")
+    return f"{place + ': ' if place else ''}{n} ({told}); fingerprint {print_}"
+
+
+def figures(facts: Facts) -> str:
+    if not facts.scores and not facts.benchmarks:
+        return f"Accuracy was not measured. `{_command(facts, 'evaluate', '--tta both')}` measures it."
+    parts = []
+    if facts.scores:
+        parts += [_scores(facts), *_doubts(facts), _recall(facts.scores)]
+    parts.append(_benchmarks(facts))
+    if facts.speed:
+        told = [
+            f"{one['mean']:.2f} ms a face, {name} (standard deviation {one['deviation']:.2f}, "
+            f"n = {one['repeats']} calls, threads: {one['threads']})"
+            for name, one in facts.speed.items()
+        ]
+        parts.append(f"Speed: {'; '.join(told)}.")
+    return "\n\n".join(filter(None, parts))
+
+
+def _scores(facts: Facts) -> str:
+    rows = []
+    for score in facts.scores:
+        low, high = score.interval
+        figures = [score.figures.get(name) for name in ("macro_f1", "balanced_accuracy", "log_loss", "ece", "kl")]
+        what = score.title + (f", faces found by {score.detector}" if score.detector else "")
+        rows.append([
+            what, score.split, f"{score.targets} / {score.head}" if score.head else score.targets,
+            VIEWS.get(score.tta, score.tta), f"{score.n:,}", f"{score.accuracy:.4f}", f"{low:.4f} to {high:.4f}",
+            *("" if value is None else f"{value:.4f}" for value in figures),
+        ])  # fmt: skip
+    head = ["data", "split", "labels / output", "view", "n", "accuracy", "95 % interval", "macro-F1", "balanced"]
+    head += ["log loss", "ECE", "KL to votes"]
+    keep = [place for place in range(len(head)) if place < 7 or any(row[place] for row in rows)]
+    prints = {f"{one.title}, {one.split}, {one.targets}: {one.fingerprint}" for one in facts.scores if one.fingerprint}
+    told = f"\n\nFingerprints of the data: {'; '.join(sorted(prints))}." if prints else ""
+    table = _table([head[place] for place in keep], [[row[place] for place in keep] for row in rows])
+    return f"""Each row is of the exported file, as users get it. A view is a single look at the crop, or the mean with
+its mirror image; figures of one are not to be held against figures of the other. Labels: `label` are the dataset's own;
+`majority`, `plurality` and `distribution` follow the FER+ votes. Intervals are Wilson's score intervals: they cover the
+chance of drawing these faces, not that other faces differ. docs/evaluation.md of mien defines the figures.
+
+{table}{told}"""
+
+
+def _doubts(facts: Facts) -> list[str]:
+    """Return what a reader has to know before believing the table."""
+    found = [f"{score.file}: {TRAINED_ON}." for score in facts.scores if score.trained_on]
+    if any(score.detector for score in facts.scores):
+        found.append("Photos: a face that was not found counts as a wrong answer; ECE and log loss are of those found.")
+    for tta, name in VIEWS.items():
+        if not any(score.tta == tta for score in facts.scores):
+            found.append(f"{name.capitalize()}: not measured. `{_command(facts, 'evaluate', f'--tta {tta}')}` does.")
+    splits = {score.split for score in facts.scores}
+    if "test" not in splits:
+        found.append(
+            f"Test split: not measured; all figures are of {' and '.join(sorted(splits))}, on which choices may have "
+            f"been made. `{_command(facts, 'evaluate', '--split test')}` scores it; do so once."
+        )
+    seeds = facts.training.get("recipe", {}).get("seed")
+    if seeds is not None:
+        found.append("n = 1 training run; how much the figures change with the seed was not measured here.")
+    return found
+
+
+def _recall(scores: Sequence[Score]) -> str:
+    known = [score for score in scores if score.recall and score.tta == "none"]
+    if not known:
+        return ""
+    names = list(dict.fromkeys(name for score in known for name in score.recall))
+    rows = [
+        [f"{score.title}, {score.split}, {score.targets}", *(_share(score.recall.get(name)) for name in names)]
+        for score in known
+    ]
+    return f"Recall by class, single view:\n\n{_table(['data', *names], rows)}"
+
+
+def _benchmarks(facts: Facts) -> str:
+    rows = []
+    for file, found in facts.benchmarks.items():
+        protocol = found["protocol"]
+        name = protocol if isinstance(protocol, str) else protocol.get("id", "")
+        digest = (
+            found.get("hash") or found.get("protocol_hash") or (protocol.get("hash", "") if name != protocol else "")
+        )
+        for tta, one in (found.get("views") or {}).items():
+            if not isinstance(one, dict) or "accuracy" not in one:
+                continue
+            low, high = one.get("interval") or (None, None)
+            n = one.get("n", found.get("n", ""))
+            rows.append([
+                f"{name} `{digest}`", str(found.get("split", "")), VIEWS.get(tta, tta), str(n),
+                f"{one['accuracy']:.4f}", "" if low is None else f"{low:.4f} to {high:.4f}", f"`{file}`",
+            ])  # fmt: skip
+    head = ["protocol and hash", "split", "view", "n", "accuracy", "95 % interval", "file"]
+    return f"Benchmarks, by fixed protocols (`mien benchmark`):\n\n{_table(head, rows)}" if rows else ""
+
+
+def calibration(facts: Facts) -> str:
+    if not facts.calibration:
+        if facts.info.temperature != 1:
+            return (
+                f"The answer is scaled by a temperature of {facts.info.temperature:.3f}, which stands in the file; ECE "
+                "before it, and on which faces it was fitted, are not recorded beside the model."
+            )
+        return (
+            "Not calibrated: the probabilities are as the network gives them, and how far they can be trusted beyond "
+            f"the ECE in the table was not measured. `{_command(facts, 'calibrate', '').strip()}` fits and measures it."
+        )
+    parts = []
+    for output, one in facts.calibration.items():
+        told = f"- `{output}`: {one.get('method', 'temperature')} scaling"
+        if isinstance(one.get("temperature"), int | float):
+            told += f", temperature {one['temperature']:.3f}"
+        if one.get("n"):
+            told += f", fitted on {one['n']:,} faces of {one.get('split') or 'a split not recorded'}"
+        changes = [
+            f"{name} {one[f'{key}_before']:.4f} before, {one[f'{key}_after']:.4f} after"
+            for name, key in (("ECE", "ece"), ("log loss", "nll"))
+            if one.get(f"{key}_before") is not None and one.get(f"{key}_after") is not None
+        ]
+        others = {True: "others than it was fitted on", False: "the same that it was fitted on"}.get(
+            one.get("held_out"), "whether others than it was fitted on is not recorded"
+        )
+        where = f"measured on {one['n_measured']:,} faces, {others}" if one.get("n_measured") else others
+        told += f"; {', '.join(changes)} ({where})" if changes else "; ECE before and after not recorded"
+        parts.append(f"{told}.{_abstention(one)}")
+    return "\n".join(parts)
+
+
+def _abstention(one: dict[str, Any]) -> str:
+    told = ""
+    if abstain := one.get("abstain"):
+        told += (
+            f" To be right in {_share(abstain.get('target'))} of its answers it abstains below a confidence of "
+            f"{_share(abstain.get('threshold'))}: coverage {_share(abstain.get('coverage'))}, accuracy "
+            f"{_share(abstain.get('accuracy'))}."
+        )
+    if sets := one.get("conformal"):
+        told += (
+            f" Conformal sets for a coverage of {_share(sets.get('coverage'))}: quantile {_share(sets.get('quantile'))}"
+        )
+        if sets.get("measured_coverage") is not None:
+            told += f", measured coverage {_share(sets['measured_coverage'])}"
+        if sets.get("mean_size") is not None:
+            told += f", {sets['mean_size']:.2f} labels a face"
+        told += "."
+    return told
+
+
+def audits(facts: Facts) -> str:
+    if not facts.audits:
+        return (
+            "Not measured: accuracy by blur, noise, size, JPEG quality, light, rotation and occlusion, and by groups "
+            f"of people. `{_command(facts, 'audit', '--groups table.csv')}` measures it."
+        )
+    return "\n\n".join(_audit(file, found) for file, found in facts.audits.items())
+
+
+def _audit(file: str, found: dict[str, Any]) -> str:
+    clean, parts = found.get("accuracy"), []
+    rows = []
+    for name, strengths in found["corruptions"].items():
+        if not strengths:
+            continue
+        hardest = max(strengths, key=lambda at: at.get("strength", 0))
+        low, high = hardest.get("interval") or (None, None)
+        least = min(strengths, key=lambda at: at["accuracy"])["accuracy"]
+        span = "" if low is None else f"{low:.4f} to {high:.4f}"
+        rows.append([name.replace("_", " "), f"{hardest['accuracy']:.4f}", span, f"{least:.4f}"])
+    if rows:
+        worst = min(rows, key=lambda row: float(row[3]))
+        of = ", ".join(filter(None, [f"n = {found.get('n', 0):,}", found.get("data", {}).get("split", "")]))
+        head = ["corruption", "accuracy at the strongest", "95 % interval", "lowest at any strength"]
+        parts.append(
+            f"`{file}`, {of}: accuracy {_share(clean)} on the faces as they are; lowest under {worst[0]}, {worst[3]}."
+            "\n\n" + _table(head, rows)
+        )
+    for column, one in (found.get("groups") or {}).items():
+        values = [value for value in one.get("values", []) if value.get("accuracy") is not None]
+        low, high = one.get("gap_interval") or (None, None)
+        gap = "not measured" if one.get("gap") is None else f"{one['gap']:.4f}"
+        rows = [
+            [str(value["value"]), f"{value['n']:,}", f"{value['accuracy']:.4f}",
+             "{:.4f} to {:.4f}".format(*value["interval"]) if value.get("interval") else ""]
+            for value in values
+        ]  # fmt: skip
+        span = "" if low is None else f" (95 % interval {low:.4f} to {high:.4f})"
+        parts.append(
+            f"By {text(column)}, the largest gap in accuracy: {gap}{span}.\n\n"
+            + _table([column, "n", "accuracy", "95 % interval"], rows)
+        )
+    if not found.get("groups"):
+        parts.append("Groups of people: not measured.")
+    return "\n\n".join(parts)
+
+
+def _command(facts: Facts, verb: str, options: str) -> str:
+    return f"mien {verb} {_place(facts)} --data PATH {options}"
+
+
+def _place(facts: Facts) -> str:
+    return facts.name if facts.bundled else "RUN"
+
+
+def _share(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _list(names: Sequence[str]) -> str:
+    return ", ".join(names)
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [head, ["---"] * len(head), *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |" for line in lines)
+
+
+def text(text: str) -> str:
+    """Return text that Markdown shows as it is."""
+    return re.sub(r"([\\`*_\[\]<>#|])", r"\\\1", text)
