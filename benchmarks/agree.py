@@ -5,6 +5,20 @@
 
 FER+ has ten people's votes for each picture, not whose they are. Coder 1 is one vote of each picture drawn at random,
 coder 2 one of the other nine (seed 0): so each stands for the crowd, and not for one person's habits.
+
+Last result (2026-11-21, default, single view, seed 0; 3,589 pictures, 324 votes for unknown or no face taken as missing;
+95 % bootstrap intervals, 2,000 resamples):
+
+    Cohen's kappa   machine, coder1                     0.6607  0.6415 to 0.6792  n = 3,440
+                    machine, coder2                     0.6567  0.6385 to 0.6737      3,414
+                    coder1, coder2                      0.6092  0.5888 to 0.6287      3,297
+    on the same     mean kappa, machine and a person    0.6658  0.6501 to 0.6807      3,297
+    pictures        mean kappa, two persons             0.6092  0.5888 to 0.6287      3,297
+                    the former less the latter          0.0565  0.0412 to 0.0725      3,297
+    all three       Krippendorff's alpha                0.6384  0.6235 to 0.6531      3,557
+                    Fleiss' kappa                       0.6466  0.6307 to 0.6617      3,297
+
+People agree with the model more than with each other: it has learnt the votes' common opinion, from other pictures.
 """
 
 import argparse

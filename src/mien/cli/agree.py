@@ -38,7 +38,7 @@ def agree(
         humans: All tables are people's.
         missing: Labels that mean no label, as an empty cell does.
         step: Videos: seconds between the moments that are compared (0.1).
-        tolerance: Videos: seconds that a code may lie from the moment it is taken for (half a step).
+        tolerance: Videos: seconds that a time,label row may lie from the moment it is taken for (half a step).
         block: Videos: seconds that are drawn together for the intervals, as neighbouring moments are alike (10), or
             file (from 10 videos on).
         uncoded: Videos: the label of moments that a coder of intervals left empty; otherwise they are missing.

@@ -163,19 +163,19 @@ class _Draws:
         _, places = np.unique(blocks, return_inverse=True)
         n, random = int(places.max()) + 1, np.random.default_rng(seed)
         if n == len(codes):
-            drawn = random.multinomial(n, counts / n, RESAMPLES)
+            drawn = random.multinomial(n, counts / n, RESAMPLES).astype(np.float64)
         else:
             held = np.zeros((n, len(kinds)))
             np.add.at(held, (places, which.reshape(-1)), 1)
             drawn = random.multinomial(n, np.full(n, 1 / n), RESAMPLES) @ held
-        return cls(kinds, np.concatenate([counts[None], drawn]).astype(np.float64), n, k)
+        return cls(kinds, np.concatenate([counts[None].astype(np.float64), drawn]), n, k)
 
     def confusions(self, one: int, two: int, also: Sequence[int] = ()) -> Floats:
         """Return counts [1 + resamples, k, k] over the units that both, and the coders `also`, labelled."""
         both = (self.kinds[:, [one, two, *also]] >= 0).all(axis=1)
         cell = self.kinds[both, one] * self.k + self.kinds[both, two]
         spread = np.eye(self.k * self.k)[cell]
-        return (self.counts[:, both] @ spread).reshape(-1, self.k, self.k)
+        return np.reshape(self.counts[:, both] @ spread, (-1, self.k, self.k))
 
     def figure(self, values: Floats, n: int, value: float | None = None) -> Figure:
         """Return the figure of values [1 + resamples], NaN where undefined; `value` is a library's for the first."""

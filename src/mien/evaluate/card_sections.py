@@ -219,9 +219,8 @@ def calibration(facts: Facts) -> str:
             for name, key in (("ECE", "ece"), ("log loss", "nll"))
             if one.get(f"{key}_before") is not None and one.get(f"{key}_after") is not None
         ]
-        others = {True: "others than it was fitted on", False: "the same that it was fitted on"}.get(
-            one.get("held_out"), "whether others than it was fitted on is not recorded"
-        )
+        known = {True: "others than it was fitted on", False: "the same that it was fitted on"}
+        others = known[bool(one["held_out"])] if "held_out" in one else "whether those fitted on is not recorded"
         where = f"measured on {one['n_measured']:,} faces, {others}" if one.get("n_measured") else others
         told += f"; {', '.join(changes)} ({where})" if changes else "; ECE before and after not recorded"
         parts.append(f"{told}.{_abstention(one)}")

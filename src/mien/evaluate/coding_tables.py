@@ -119,11 +119,12 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     if path.suffix.lower() == ".jsonl":
         yield from _records(_parsed(path, text))
         return
-    first = next((line for line in text.splitlines() if line.strip() and not line.lstrip('"').startswith("#")), "")
-    rows = csv.reader(text.splitlines(), delimiter=max(",;\t", key=first.count))
+    lines = ["" if line.startswith(("#", '"#')) else line for line in text.splitlines()]
+    first = next((line for line in lines if line.strip()), "")
+    rows = csv.reader(lines, delimiter=max(",;\t", key=first.count))
     try:
         for cells in rows:
-            if any(cells) and not cells[0].startswith("#"):
+            if any(cells):
                 yield rows.line_num, cells
     except csv.Error as error:
         raise InputError(f"{path}, row {rows.line_num}: {error}") from None

@@ -61,7 +61,7 @@ def gather(
     Args:
         paths: as `coding_tables.read` takes them.
         step: seconds between moments, 0.1 by default; videos only, like the next three.
-        tolerance: seconds that a code may lie from the moment it is taken for; half a step by default.
+        tolerance: seconds that a point may lie from the moment it is taken for; half a step by default.
         block: seconds of video that are drawn together, or "file"; by default 10 seconds, files from 10 files on.
         uncoded: the label of moments that a coder of intervals left empty; without it they are missing.
         missing: labels that stand for no label.
@@ -132,13 +132,13 @@ def _photos(tables: Sequence[Table]) -> Codings:
                 units[unit] = MISSING
     short = [_bare(units) for units in coded]
     alike = all(len(new) == len(old) for new, old in zip(short, coded, strict=True))
-    if alike and not _meet(coded) and _meet(short):
+    if alike and _apart(coded) and not _apart(short):
         notes.append("the tables name other folders: photos are matched by the names of their files alone")
         coded = short
-    units = list(dict.fromkeys(unit for units in coded for unit in units))
-    codes = np.array([[one.get(unit, MISSING) for one in coded] for unit in units], dtype=np.int64)
-    files = {name: place for place, name in enumerate(dict.fromkeys(file for file, _ in units))}
-    blocks = np.array([files[file] for file, _ in units], dtype=np.int64)
+    every = list(dict.fromkeys(unit for one in coded for unit in one))
+    codes = np.array([[one.get(unit, MISSING) for one in coded] for unit in every], dtype=np.int64)
+    files = {name: place for place, name in enumerate(dict.fromkeys(file for file, _ in every))}
+    blocks = np.array([files[file] for file, _ in every], dtype=np.int64)
     kept = (codes >= 0).any(axis=1)
     return Codings(
         tuple(table.name for table in tables), FERPLUS, codes[kept], blocks[kept], "faces" if faces else "photos",
@@ -164,9 +164,10 @@ def _bare(units: dict[tuple[str, str], int]) -> dict[tuple[str, str], int]:
     return {(PurePosixPath(file).name, part): code for (file, part), code in units.items()}
 
 
-def _meet(coded: Sequence[dict[tuple[str, str], int]]) -> bool:
-    """Return whether a file of the first table is in another."""
-    return not {file for file, _ in coded[0]}.isdisjoint(file for units in coded[1:] for file, _ in units)
+def _apart(coded: Sequence[dict[tuple[str, str], int]]) -> bool:
+    """Return whether a table has no file that is in another, too."""
+    files = [{file for file, _ in units} for units in coded]
+    return any(one.isdisjoint(set().union(*files[:place], *files[place + 1 :])) for place, one in enumerate(files))
 
 
 def _moments(
@@ -247,8 +248,8 @@ def _grid(rows: Sequence[tuple[int, int, int]], every: int, reach: int) -> NDArr
 def sample(rows: Sequence[tuple[int, int, int]], steps: NDArray[np.int64], reach: int) -> Codes:
     """Return a coder's code at each moment, -1 for none, -2 where two labels hold at once.
 
-    An interval holds from its start up to, not including, its end. A moment within no interval takes the nearest point,
-    or start or end of an interval, if that is at most `reach` away; of two equally near the earlier.
+    An interval holds from its start up to, not including, its end. A moment within none takes the nearest point that is
+    at most `reach` away; of two equally near the earlier.
 
     Args:
         rows: (start, end, code); a point has start = end.
@@ -256,23 +257,19 @@ def sample(rows: Sequence[tuple[int, int, int]], steps: NDArray[np.int64], reach
         reach: how far a code may lie from the moment.
     """
     codes, within = np.full(len(steps), MISSING, dtype=np.int64), np.zeros(len(steps), dtype=bool)
-    edges: dict[int, int] = {}
     for start, end, code in rows:
         first, after = np.searchsorted(steps, (start, end))
         held = within[first:after] & (codes[first:after] != code)
         codes[first:after] = np.where(held, CLASH, code)
         within[first:after] = True
-        for edge in {start, end}:
-            edges[edge] = CLASH if edges.get(edge, code) != code else code
-    if not edges:
+    points = np.array(sorted((start, code) for start, end, code in rows if start == end), dtype=np.int64)
+    if not len(points):
         return codes
-    times = np.array(sorted(edges), dtype=np.int64)
-    nearby = np.array([edges[time] for time in times.tolist()], dtype=np.int64)
-    right = np.searchsorted(times, steps).clip(max=len(times) - 1)
+    right = np.searchsorted(points[:, 0], steps).clip(max=len(points) - 1)
     left = np.maximum(right - 1, 0)
-    nearest = np.where(np.abs(steps - times[left]) <= np.abs(times[right] - steps), left, right)
-    taken = ~within & (np.abs(times[nearest] - steps) <= reach)
-    return np.where(taken, nearby[nearest], codes)
+    nearest = np.where(np.abs(steps - points[left, 0]) <= np.abs(points[right, 0] - steps), left, right)
+    taken = ~within & (np.abs(points[nearest, 0] - steps) <= reach)
+    return np.where(taken, points[nearest, 1], codes)
 
 
 def _shared(tables: Sequence[Table], codes: Codes) -> None:
