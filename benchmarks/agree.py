@@ -6,7 +6,7 @@
 FER+ has ten people's votes for each picture, not whose they are. Coder 1 is one vote of each picture drawn at random,
 coder 2 one of the other nine (seed 0): so each stands for the crowd, and not for one person's habits.
 
-Last result (2026-11-21, default, single view, seed 0; 3,589 pictures, 324 votes for unknown or no face taken as missing;
+Last result (2026-11-21, default, single view, seed 0; 3,589 pictures, 324 votes for unknown or no face are missing;
 95 % bootstrap intervals, 2,000 resamples):
 
     Cohen's kappa   machine, coder1                     0.6607  0.6415 to 0.6792  n = 3,440

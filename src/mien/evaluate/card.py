@@ -83,6 +83,8 @@ Written by `mien card` from files that were measured: {", ".join(f"`{name}`" for
 
 {sections.use(facts)}
 
+## Intended use
+
 {INTENDED}
 
 ## Limits
@@ -140,7 +142,7 @@ def _front(facts: Facts, license: str | None) -> dict[str, Any]:
     }
     if names:
         front["datasets"] = list(dict.fromkeys(names))
-    if results := _results([score for score in facts.scores if not score.trained_on]):
+    if results := _results([score for score in [*facts.scores, *facts.protocols] if not score.trained_on]):
         front["metrics"] = ["accuracy", "f1"]
         front["model-index"] = [{"name": facts.name, "results": results}]
     return front

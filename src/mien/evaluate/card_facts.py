@@ -8,7 +8,7 @@ import json
 import re
 import shlex
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -39,6 +39,10 @@ class Score:
     fingerprint: str
     file: str
     """The name of the file that says so."""
+    left_out: str = ""
+    """What of the data or the model's outputs was not scored."""
+    before: float | None = None
+    """ECE before calibration, where a benchmark measured it."""
 
 
 @dataclass
@@ -63,6 +67,8 @@ class Facts:
     audits: dict[str, Json] = field(default_factory=dict)
     """By file name, like the next."""
     benchmarks: dict[str, Json] = field(default_factory=dict)
+    protocols: list[Score] = field(default_factory=list)
+    """This model's figures in `benchmarks`, a view each; `targets` names the protocol and its hash."""
     speed: dict[str, Json] = field(default_factory=dict)
     files: list[str] = field(default_factory=list)
     """Names of all files read."""
@@ -115,7 +121,15 @@ def _bundled(facts: Facts, name: str) -> None:
     facts.files.append(f"{name}.json")
     _training(facts, known["training"] | {key: known.get(key) for key in ("parameters", "macs")})
     facts.speed = known.get("ms", {})
-    facts.scores += [_score(one, title, f"{name}.json") for title, one in known.get("figures", {}).items()]
+    for title, one in known.get("figures", {}).items():
+        score, before = _score(one, title, f"{name}.json"), facts.scores[-1] if facts.scores else None
+        twin = before and (before.split, before.targets, before.n, before.tta) == (
+            score.split,
+            score.targets,
+            score.n,
+            "none",
+        )
+        facts.scores.append(replace(score, title=before.title) if before and twin and score.tta == "flip" else score)
 
 
 def _run(facts: Facts, run: Path) -> None:
@@ -164,8 +178,8 @@ def _take(facts: Facts, file: Path, *, asked: bool) -> None:
             raise InputError(f"{file}: not a result of mien evaluate, audit or benchmark")
         return
     model = found.get("model")
-    digest = model.get("sha256") if isinstance(model, dict) else None
-    if digest is not None and digest != facts.sha256:
+    digests = [one.get("sha256") for one in found.get("models", [model]) if isinstance(one, dict)]
+    if digests and facts.sha256 not in digests:
         what = f"{file.name}: measured on another model file than {facts.name}'s; measure again"
         if asked:
             raise InputError(what)
@@ -173,8 +187,12 @@ def _take(facts: Facts, file: Path, *, asked: bool) -> None:
         return
     if kind == "evaluation":
         facts.scores.append(_evaluation(file, found))
+    elif kind == "corruptions":
+        facts.audits[file.name] = found
     else:
-        (facts.audits if kind == "corruptions" else facts.benchmarks)[file.name] = found
+        facts.benchmarks[file.name] = found
+        facts.protocols += _benchmark(file, found, facts.sha256)
+        facts.speed = facts.speed or {name: one for name, one in (found.get("ms") or {}).items() if name[:5] == "batch"}
     facts.files.append(file.name)
 
 
@@ -201,12 +219,46 @@ def _evaluation(file: Path, found: Json) -> Score:
             file.name,
             trained_on=bool(data.get("trained_on")),
             fingerprint=str(data.get("fingerprint", "")),
+            left_out=_left_out(found),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise InputError(f"{file}: not what mien evaluate writes ({error!r})") from None
 
 
-def _score(one: Json, title: str, file: str, *, trained_on: bool = False, fingerprint: str = "") -> Score:
+def _left_out(found: Json) -> str:
+    dropped = found.get("dropped") or {}
+    told = [f"{count:,} samples of {name}" for name, count in (dropped.get("samples") or {}).items()]
+    told += [f"the model's {name}, the others scaled to 1" for name in dropped.get("outputs") or ()]
+    told += [f"{count:,} samples by the reader, {why}" for why, count in (found["data"].get("dropped") or {}).items()]
+    if found.get("merge", "drop") != "drop":
+        told.append(f"merged: {found['merge']}")
+    return "; ".join(told)
+
+
+def _benchmark(file: Path, found: Json, digest: str) -> list[Score]:
+    """Return the figures of the model with that SHA-256 in a benchmark's result, a view each."""
+    try:
+        own = next(one for one in found["models"] if one["sha256"] == digest)
+        protocol, data = found["protocol"], found["data"]
+        return [
+            replace(
+                _score(
+                    one | {"tta": view, "split": found["split"], "head": own.get("head")}
+                    | {"targets": f"protocol {protocol['id']} {protocol['hash']}", "recall": {}},
+                    str(data["name"]), file.name, trained_on=bool(own.get("trained_on")),
+                    fingerprint=str(data.get("fingerprint", "")),
+                ),
+                before=(one.get("uncalibrated") or {}).get("ece"),
+            )
+            for view, one in own["views"].items()
+        ]  # fmt: skip
+    except (StopIteration, KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{file}: not what mien benchmark writes ({error!r})") from None
+
+
+def _score(
+    one: Json, title: str, file: str, *, trained_on: bool = False, fingerprint: str = "", left_out: str = ""
+) -> Score:
     low, high = one["interval"]
     return Score(
         title=title,
@@ -223,6 +275,7 @@ def _score(one: Json, title: str, file: str, *, trained_on: bool = False, finger
         trained_on=trained_on,
         fingerprint=fingerprint,
         file=file,
+        left_out=left_out,
     )
 
 

@@ -102,12 +102,12 @@ def _part(data: dict[str, Any], part: dict[str, Any]) -> str:
 
 
 def figures(facts: Facts) -> str:
-    if not facts.scores and not facts.benchmarks:
+    if not facts.scores and not facts.protocols:
         return f"Accuracy was not measured. `{_command(facts, 'evaluate', '--tta both')}` measures it."
     parts = []
     if facts.scores:
-        parts += [_scores(facts), *_doubts(facts), _recall(facts.scores)]
-    parts.append(_benchmarks(facts))
+        parts.append(_scores(facts))
+    parts += [_benchmarks(facts), *_doubts(facts), _recall(facts.scores)]
     if facts.speed:
         told = [
             f"{one['mean']:.2f} ms a face, {name} (standard deviation {one['deviation']:.2f}, "
@@ -145,22 +145,27 @@ chance of drawing these faces, not that other faces differ. docs/evaluation.md o
 
 def _doubts(facts: Facts) -> list[str]:
     """Return what a reader has to know before believing the table."""
-    found = [f"{score.file}: {TRAINED_ON}." for score in facts.scores if score.trained_on]
+    found = [f"{one.file}: {TRAINED_ON}." for one in [*facts.scores, *facts.protocols] if one.trained_on]
     if any(score.detector for score in facts.scores):
         found.append("Photos: a face that was not found counts as a wrong answer; ECE and log loss are of those found.")
     for tta, name in VIEWS.items():
-        if not any(score.tta == tta for score in facts.scores):
+        if not any(score.tta == tta for score in [*facts.scores, *facts.protocols]):
             found.append(f"{name.capitalize()}: not measured. `{_command(facts, 'evaluate', f'--tta {tta}')}` does.")
-    splits = {score.split for score in facts.scores}
-    if "test" not in splits:
+    found += [f"{score.file}: left out: {score.left_out}." for score in facts.scores if score.left_out]
+    every = [*facts.scores, *facts.protocols]
+    tested = {score.title for score in every if score.split == "test"}
+    if untested := list(dict.fromkeys(score.title for score in every if score.title not in tested)):
         found.append(
-            f"Test split: not measured; all figures are of {' and '.join(sorted(splits))}, on which choices may have "
-            f"been made. `{_command(facts, 'evaluate', '--split test')}` scores it; do so once."
+            f"Test split: not measured for {', '.join(untested)}; choices may have been made on the splits above. "
+            f"`{_command(facts, 'evaluate', '--split test')}` scores it; do so once."
         )
-    seeds = facts.training.get("recipe", {}).get("seed")
-    if seeds is not None:
+    if not any(_seeds(one) > 1 for one in facts.benchmarks.values()) and facts.training.get("recipe"):
         found.append("n = 1 training run; how much the figures change with the seed was not measured here.")
     return found
+
+
+def _seeds(benchmark: dict[str, Any]) -> int:
+    return max((int(one.get("seeds", 1)) for one in (benchmark.get("summary") or {}).values()), default=1)
 
 
 def _recall(scores: Sequence[Score]) -> str:
@@ -177,31 +182,30 @@ def _recall(scores: Sequence[Score]) -> str:
 
 def _benchmarks(facts: Facts) -> str:
     rows = []
-    for file, found in facts.benchmarks.items():
-        protocol = found["protocol"]
-        name = protocol if isinstance(protocol, str) else protocol.get("id", "")
-        digest = (
-            found.get("hash") or found.get("protocol_hash") or (protocol.get("hash", "") if name != protocol else "")
-        )
-        for tta, one in (found.get("views") or {}).items():
-            if not isinstance(one, dict) or "accuracy" not in one:
-                continue
-            low, high = one.get("interval") or (None, None)
-            n = one.get("n", found.get("n", ""))
-            rows.append([
-                f"{name} `{digest}`", str(found.get("split", "")), VIEWS.get(tta, tta), str(n),
-                f"{one['accuracy']:.4f}", "" if low is None else f"{low:.4f} to {high:.4f}", f"`{file}`",
-            ])  # fmt: skip
-    head = ["protocol and hash", "split", "view", "n", "accuracy", "95 % interval", "file"]
-    return f"Benchmarks, by fixed protocols (`mien benchmark`):\n\n{_table(head, rows)}" if rows else ""
+    for score in facts.protocols:
+        low, high = score.interval
+        seeds = (facts.benchmarks[score.file].get("summary") or {}).get(score.tta, {})
+        mean, told = seeds.get("accuracy") or {}, ""
+        if int(seeds.get("seeds", 1)) > 1:
+            told = f"{mean['mean']:.4f} +- {mean['sd']:.4f} (n = {seeds['seeds']})"
+        rows.append([
+            f"`{score.targets.removeprefix('protocol ')}`", score.split, VIEWS.get(score.tta, score.tta),
+            f"{score.n:,}", f"{score.accuracy:.4f}", f"{low:.4f} to {high:.4f}", told, _share(score.before),
+            _share(score.figures.get("ece")),
+        ])  # fmt: skip
+    head = ["protocol and hash", "split", "view", "n", "accuracy", "95 % interval", "mean +- sd over seeds"]
+    table = _table([*head, "ECE before calibration", "ECE"], rows)
+    return f"Benchmarks, by the fixed protocols of `mien benchmark`:\n\n{table}" if rows else ""
 
 
 def calibration(facts: Facts) -> str:
     if not facts.calibration:
         if facts.info.temperature != 1:
+            fitted = facts.training.get("recipe", {}).get("calibrate")
+            where = "on the validation part, so that ECE there is of the faces it was fitted on" if fitted else ""
             return (
-                f"The answer is scaled by a temperature of {facts.info.temperature:.3f}, which stands in the file; ECE "
-                "before it, and on which faces it was fitted, are not recorded beside the model."
+                f"The answer is scaled by a temperature of {facts.info.temperature:.3f}, which stands in the file, "
+                f"fitted {where or 'on faces that are not recorded'}. ECE before it was not recorded beside the model."
             )
         return (
             "Not calibrated: the probabilities are as the network gives them, and how far they can be trusted beyond "
