@@ -124,13 +124,18 @@ def test_calibration_old_and_new(run: Path) -> None:
     assert "measured on 50 faces, others than it was fitted on" in text
     assert "abstains below a confidence of 0.7000: coverage 0.4000, accuracy -" in text
     assert "measured coverage 0.9100, 2.25 labels a face" in text
+    assert "calibrated on faces of this very split" not in text
+    shown = json.loads((run / "evaluation-validation-none.json").read_text())["data"]["fingerprint"]
+    (run / "calibration.json").write_text(json.dumps({"label": new | {"fingerprint": shown}}))
+    files = "evaluation-validation-none.json, evaluation-validation-flip.json"
+    assert f"{files}: calibrated on faces of this very split" in render(gather(run))
     (run / "calibration.json").write_text(json.dumps({"label": {"temperature": 2}}))
     assert "temperature 2.000" in render(gather(run))
 
 
 def test_audit_and_benchmark(run: Path, tmp_path: Path) -> None:
     digest = json.loads((run / "evaluation-validation-none.json").read_text())["model"]["sha256"]
-    levels = [{"strength": s, "accuracy": 0.6 - s / 10, "interval": [0.0, 0.7]} for s in (1, 2, 3, 4, 5)]
+    levels = [{"strength": s, "n": s, "accuracy": 0.6 - s / 10, "interval": [0.0, 0.7]} for s in (1, 2, 3, 4, 5)]
     flat = [{"strength": s, "accuracy": 0.6} for s in (1, 5)]
     values = [
         {"value": "a|b", "n": 10, "accuracy": 0.5, "interval": [0.2, 0.8]},
@@ -139,7 +144,7 @@ def test_audit_and_benchmark(run: Path, tmp_path: Path) -> None:
     audit = {
         "model": {"sha256": digest}, "n": 21, "accuracy": 0.6667,
         "corruptions": {"gaussian_blur": levels, "jpeg": flat},
-        "groups": {"site": {"values": values, "gap": 0.2, "gap_interval": [0.1, 0.3]}},
+        "groups": {"site": {"values": values, "gap": 0.2, "gap_interval": [0.1, 0.3], "chance": 0.04}},
     }  # fmt: skip
     (run / "audit-validation.json").write_text(json.dumps(audit))
     view = {"n": 21, "accuracy": 0.5, "interval": [0.3, 0.7], "macro_f1": 0.4, "ece": 0.02}
@@ -157,8 +162,10 @@ def test_audit_and_benchmark(run: Path, tmp_path: Path) -> None:
     (tmp_path / "results" / "fer2013-x.json").write_text(json.dumps(result))
     text = render(gather(run, results=[tmp_path / "results"]))
     assert "lowest under gaussian blur, 0.1000" in text
-    assert "| gaussian blur | 0.1000 | 0.0000 to 0.7000 | 0.1000 |" in text
-    assert "By site, the largest gap in accuracy: 0.2000 (95 % interval 0.1000 to 0.3000)" in text
+    assert "| gaussian blur | 5 | 0.1000 | 0.0000 to 0.7000 | 0.1000 |" in text
+    assert "| jpeg | 21 | 0.6000 |  | 0.6000 |" in text
+    gap = "By site, the largest gap in accuracy: 0.2000 (95 % interval 0.1000 to 0.3000)"
+    assert f"{gap}; chance alone gives as much in 4.0 % of shuffles." in text
     assert "| a&#124;b | 10 | 0.5000 | 0.2000 to 0.8000 |" in text
     assert "Bias was not measured" not in text
     assert "| `fer2013 feed` | test | single view | 21 | 0.5000 | 0.3000 to 0.7000 |" in text

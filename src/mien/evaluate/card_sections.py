@@ -110,8 +110,10 @@ def figures(facts: Facts) -> str:
     parts += [_benchmarks(facts), *_doubts(facts), _recall(facts.scores)]
     if facts.speed:
         told = [
-            f"{one['mean']:.2f} ms a face, {name} (standard deviation {one['deviation']:.2f}, "
-            f"n = {one['repeats']} calls, threads: {one['threads']})"
+            f"{one['median']:.2f} ms a face, {name} (median of {one['repeats']} calls, threads: {one['threads']})"
+            if "median" in one
+            else f"{one['mean']:.2f} ms a face, {name} (mean of {one['repeats']} calls, standard deviation "
+            f"{one['deviation']:.2f}, threads: {one['threads']})"
             for name, one in facts.speed.items()
         ]
         parts.append(f"Speed: {'; '.join(told)}.")
@@ -152,6 +154,11 @@ def _doubts(facts: Facts) -> list[str]:
         if not any(score.tta == tta for score in [*facts.scores, *facts.protocols]):
             found.append(f"{name.capitalize()}: not measured. `{_command(facts, 'evaluate', f'--tta {tta}')}` does.")
     found += [f"{score.file}: left out: {score.left_out}." for score in facts.scores if score.left_out]
+    fitted = {(output, one.get("fingerprint")) for output, one in facts.calibration.items()}
+    flattered = [one.file for one in [*facts.scores, *facts.protocols] if (one.head, one.fingerprint) in fitted]
+    if flattered:
+        files = ", ".join(dict.fromkeys(flattered))
+        found.append(f"{files}: calibrated on faces of this very split, so that ECE and log loss flatter the model.")
     every = [*facts.scores, *facts.protocols]
     tested = {score.title for score in every if score.split == "test"}
     if untested := list(dict.fromkeys(score.title for score in every if score.title not in tested)):
@@ -269,14 +276,14 @@ def _audit(file: str, found: dict[str, Any]) -> str:
         hardest = max(strengths, key=lambda at: at.get("strength", 0))
         low, high = hardest.get("interval") or (None, None)
         least = min(strengths, key=lambda at: at["accuracy"])["accuracy"]
-        span = "" if low is None else f"{low:.4f} to {high:.4f}"
-        rows.append([name.replace("_", " "), f"{hardest['accuracy']:.4f}", span, f"{least:.4f}"])
+        span, n = "" if low is None else f"{low:.4f} to {high:.4f}", hardest.get("n", found.get("n", 0))
+        rows.append([name.replace("_", " "), f"{n:,}", f"{hardest['accuracy']:.4f}", span, f"{least:.4f}"])
     if rows:
-        worst = min(rows, key=lambda row: float(row[3]))
+        worst = min(rows, key=lambda row: float(row[-1]))
         of = ", ".join(filter(None, [f"n = {found.get('n', 0):,}", found.get("data", {}).get("split", "")]))
-        head = ["corruption", "accuracy at the strongest", "95 % interval", "lowest at any strength"]
+        head = ["corruption", "n", "accuracy at the strongest", "95 % interval", "lowest at any strength"]
         parts.append(
-            f"`{file}`, {of}: accuracy {_share(clean)} on the faces as they are; lowest under {worst[0]}, {worst[3]}."
+            f"`{file}`, {of}: accuracy {_share(clean)} on the faces as they are; lowest under {worst[0]}, {worst[-1]}."
             "\n\n" + _table(head, rows)
         )
     for column, one in (found.get("groups") or {}).items():
@@ -289,6 +296,8 @@ def _audit(file: str, found: dict[str, Any]) -> str:
             for value in values
         ]  # fmt: skip
         span = "" if low is None else f" (95 % interval {low:.4f} to {high:.4f})"
+        if one.get("chance") is not None:
+            span += f"; chance alone gives as much in {100 * one['chance']:.1f} % of shuffles"
         parts.append(
             f"By {text(column)}, the largest gap in accuracy: {gap}{span}.\n\n"
             + _table([column, "n", "accuracy", "95 % interval"], rows)
