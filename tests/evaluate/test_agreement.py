@@ -105,19 +105,22 @@ def test_the_resampled_sums_are_the_libraries_figures(codes: NDArray[np.int64]) 
         assert found.fleiss.value == pytest.approx(expected, abs=1e-12)
 
 
-def test_the_sums_of_fleiss_are_statsmodels() -> None:
-    from mien.evaluate.agreement import _Draws, _fleiss
+def test_blocks_that_are_alike_leave_no_doubt() -> None:
+    """Every resample of copies of one block is the data again: so its figures, by our sums, are the libraries'."""
+    rows = np.random.default_rng(0).integers(0, 3, (4, 30))
+    rows[1, :15] = rows[0, :15]
+    found = agree(codings(np.tile(rows, 12), np.repeat(np.arange(12), 30)))
+    assert found.comparison is not None
+    figures = [found.fleiss, found.alpha, found.humans_fleiss, found.humans_alpha, *vars(found.comparison).values()]
+    for figure in [*figures, *(pair.kappa for pair in found.pairs), *(pair.agreement for pair in found.pairs)]:
+        assert figure is not None
+        assert figure.interval == pytest.approx((figure.value, figure.value), abs=1e-12)
 
-    codes = np.random.default_rng(0).integers(0, 3, (60, 3))
-    codes[:20] = codes[:20, :1]
-    drawn = _Draws.of(codes, np.arange(60), 3, 0)
-    first = drawn.counts[1]  # one resample: as if it were the data
-    again = np.repeat(drawn.kinds, first.astype(int), axis=0)
-    swapped = _Draws(drawn.kinds, np.concatenate([drawn.counts[1:2], drawn.counts[1:]]), 60, 3)
-    value = _fleiss(again, swapped, range(3)).value
-    assert value == pytest.approx(fleiss_kappa(aggregate_raters(again)[0]))
-    moved = _fleiss(codes, swapped, range(3)).interval
-    assert moved == _fleiss(codes, drawn, range(3)).interval
+
+def test_the_interval_of_a_share_is_the_textbooks() -> None:
+    rows = [[0, 1] * 1000, [0, 1] * 600 + [1, 0] * 400]
+    low, high = agree(codings(rows)).pairs[0].agreement.interval or (0, 0)
+    assert (high - low) / 2 == pytest.approx(1.96 * np.sqrt(0.6 * 0.4 / 2000), rel=0.07)
 
 
 def test_intervals_are_those_of_drawing_units_again_and_again() -> None:

@@ -136,6 +136,15 @@ def test_sampling_is_what_its_text_says(rows: list[tuple[int, int, int]], reach:
     assert sample(spans, steps, reach).tolist() == [wanted(step) for step in steps.tolist()]
 
 
+def test_of_two_points_equally_near_the_earlier_counts() -> None:
+    assert sample([(0, 0, 1), (6, 6, 2)], np.array([2, 3, 4]), 3).tolist() == [1, 1, 2]
+
+
+def test_clocks_and_paths_of_windows(write: Write) -> None:
+    rows = read(write("a.csv", "file,time,label", "in\\1.mp4,1:02:03.5,happy", 'in/1.mp4,"0,25",sad')).rows
+    assert [(row.file, row.start) for row in rows] == [("in/1.mp4", 3723_500_000), ("in/1.mp4", 250_000)]
+
+
 def test_blocks_are_stretches_or_files(write: Write) -> None:
     lines = ["file,time,label", *(f"{file}.mp4,{second},happy" for file in range(2) for second in range(25))]
     paths = [write("a.csv", *lines), write("b.csv", *lines)]
