@@ -18,6 +18,8 @@ EXPECTED = [
     "evaluate",
     "compare",
     "audit",
+    "agree",
+    "card",
     "models",
     "predict",
     "live",

@@ -7,7 +7,7 @@ import difflib
 import sys
 from typing import NoReturn
 
-from mien.cli import auditing, data, live, models, recognition, scoring, training
+from mien.cli import agree, auditing, card, data, live, models, recognition, scoring, training
 from mien.cli.parse import Verb, first_process, run, run_action
 from mien.errors import InputError, MissingExtra
 
@@ -19,6 +19,8 @@ VERBS: dict[str, Verb] = {
     "evaluate": scoring.evaluate,
     "compare": scoring.compare,
     "audit": auditing.audit,
+    "agree": agree.agree,
+    "card": card.card,
     "models": models.models,
     "predict": recognition.predict,
     "live": live.live,
