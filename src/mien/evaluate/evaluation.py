@@ -103,6 +103,8 @@ class Evaluation:
     """The scores over all photos, where faces were looked for; `scores` are of those found."""
     head: str | None = None
     """The output that was asked for; None: the one that follows the targets. `model.head` is what was scored."""
+    missed: tuple[str, ...] = ()
+    """The ids of the photos in which the detector found no face."""
 
     def to_json(self) -> dict[str, Any]:
         """Return the scores and their circumstances as plain objects."""
@@ -247,8 +249,9 @@ def measure(
         raise InputError(
             f"{data.path}: nothing to score in {data.split}: no sample of {len(samples)} has a label the model knows"
         )
-    photos = scored
+    photos, missed = scored, ()
     if detector and scored.found is not None:
+        missed = tuple(scored.ids[~scored.found].tolist())
         scored = scored[scored.found]
         if not len(scored):
             raise InputError(f"{data.path}: {detector} finds no face in any of {len(photos)} photos")
@@ -266,6 +269,7 @@ def measure(
         samples=scored,
         probabilities=probabilities,
         head=head,
+        missed=missed,
     )
 
 

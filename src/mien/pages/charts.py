@@ -63,9 +63,17 @@ class Curve:
     points: Sequence[tuple[float, float]]
 
 
-def lines(title: str, curves: Sequence[Curve], *, across: str, percent: bool = False) -> str:
+def lines(
+    title: str,
+    curves: Sequence[Curve],
+    *,
+    across: str,
+    percent: bool = False,
+    span: tuple[float, float] | None = None,
+) -> str:
     """Return the curves, `across` naming what they run over; values that are not finite are left out.
 
+    The values' axis runs over `span`, where given, so that several charts can be compared; else over the values.
     Empty where no curve has two points.
     """
     curves = [
@@ -76,7 +84,8 @@ def lines(title: str, curves: Sequence[Curve], *, across: str, percent: bool = F
         return ""
     side = 210
     first, last = (bound(x for curve in curves for x, _ in curve.points) for bound in (min, max))
-    ticks = _ticks(*(bound(y for curve in curves for _, y in curve.points) for bound in (min, max)))
+    values = [y for curve in curves for _, y in curve.points]
+    ticks = _ticks(*(span or (min(values), max(values))))
 
     def right(x: float) -> float:
         return LEFT + PLOT * (x - first) / (last - first or 1)

@@ -1,0 +1,65 @@
+"""The verb `agree`."""
+
+import sys
+from pathlib import Path
+from typing import Literal
+
+from tyro.conf import Positional
+
+from mien.cli.parse import console
+
+
+def agree(
+    tables: Positional[list[Path]],
+    *,
+    humans: bool = False,
+    missing: tuple[str, ...] = (),
+    step: float | None = None,
+    tolerance: float | None = None,
+    block: float | Literal["file"] | None = None,
+    uncoded: str | None = None,
+    page: Path | None = None,
+    json: bool = False,
+) -> None:
+    """Measure how far coders, machine and people, agree: Cohen's and Fleiss' kappa, Krippendorff's alpha.
+
+    The first table is the machine's, as mien predict writes it; the others are people's, with the columns file,label or
+    file,face,label of photos, or time,label or start,end,label (in seconds) of videos. With two people or more it says
+    whether the machine agrees with them as they do with each other. docs/agreement.md has the definitions.
+
+    Examples:
+        $ mien agree machine.csv coder1.csv coder2.csv
+        $ mien agree coder1.csv coder2.csv coder3.csv --humans --missing unclear other
+        $ mien agree interview.csv anna.txt ben.txt --step 0.2 --uncoded neutral
+        $ mien agree machine.csv coder1.csv coder2.csv --page agreement.html --json
+
+    Args:
+        tables: One a coder: .csv, .tsv, .txt (also ELAN's tab-delimited text with headers), .jsonl or .parquet.
+        humans: All tables are people's.
+        missing: Labels that mean no label, as an empty cell does.
+        step: Videos: seconds between the moments that are compared (0.1).
+        tolerance: Videos: seconds that a time,label row may lie from the moment it is taken for (half a step).
+        block: Videos: seconds that are drawn together for the intervals, as neighbouring moments are alike (10), or
+            file (from 10 videos on).
+        uncoded: Videos: the label of moments that a coder of intervals left empty; otherwise they are missing.
+        page: Write a page with the figures and confusions.
+        json: Print one JSON object instead of tables.
+    """
+    from json import dumps
+
+    from mien.atomic import replacing
+    from mien.evaluate import agreement, agreement_report, codings
+
+    found = agreement.agree(
+        codings.gather(tables, step=step, tolerance=tolerance, block=block, uncoded=uncoded, missing=missing),
+        machine=not humans,
+    )
+    if page:
+        with replacing(page) as part:
+            part.write_text(agreement_report.page(found), encoding="utf-8")
+    if json:
+        print(dumps(found.to_json()))
+    else:
+        console().print(agreement_report.tables(found))
+    if page:
+        print(f"wrote {page}", file=sys.stderr)

@@ -1,0 +1,48 @@
+"""The verb `card`."""
+
+import sys
+from pathlib import Path
+
+from tyro.conf import Positional
+
+
+def card(
+    model: Positional[str],
+    *,
+    out: Path | None = None,
+    license: str | None = None,
+    name: str | None = None,
+    results: tuple[Path, ...] = (),
+    force: bool = False,
+) -> None:
+    """Write a model card in Hugging Face's format from what was measured of a model, and from nothing else.
+
+    Reads a run's recipe, metrics, evaluations, calibration, audits and benchmark results. What was not measured is said
+    to be not measured, with the command that measures it. Of a bundled model the card goes to stdout.
+
+    Examples:
+        $ mien card runs/first --license apache-2.0
+        $ mien card runs/first --results results/ --out cards/first.md
+        $ mien card default
+
+    Args:
+        model: A run folder, or default or small, the bundled models.
+        out: Where the card is written; README.md in the run folder by default.
+        license: Of the weights, as Hugging Face calls it: apache-2.0, mit, cc-by-nc-4.0, other ...
+        name: What the card calls the model; the folder's name by default.
+        results: Further files of evaluate, audit or benchmark, or folders of them.
+        force: Replace a card that mien did not write, or that somebody has changed since.
+    """
+    from mien.evaluate.card import render, write
+    from mien.evaluate.card_facts import gather
+
+    facts = gather(model, results=results, name=name)
+    text = render(facts, license=license)
+    for line in facts.passed_over:
+        print(f"left out: {line}", file=sys.stderr)
+    place = out or (None if facts.bundled else Path(model) / "README.md")
+    if place is None:
+        print(text, end="")
+        return
+    write(text, place, force=force)
+    print(f"wrote {place}", file=sys.stderr)
