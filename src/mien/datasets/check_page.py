@@ -195,7 +195,8 @@ def _suspects(found: Checkup) -> str:
     return f"""<h2>Probable label errors</h2>
 <p>{min(SHOWN, len(found.suspects))} of {len(found.suspects):,}, the surest first, by networks that have not seen the
 picture; the figure says how well the given label fits, from 0 to 1. The further down, the more pictures on which people
-disagree too.</p>
+disagree too. Labels of rare classes, which the networks hardly learn, are suspected more often than they are
+wrong.</p>
 <ol class="mistakes">{tiles}</ol>"""
 
 
