@@ -45,6 +45,7 @@ def test_what_is_found(found: Checkup) -> None:
     assert found.leaks == {"validation": (0, 1)}  # shifted, so not byte for byte
     assert (found.blank.tolist(), found.graphic.tolist()) == ([sick.BLANK], [sick.GRAPHIC])
     assert found.faults == {
+        "held-out pictures that stand in train": 1,
         "groups of copies across splits": 1,
         "groups of copies with conflicting labels": 1,
         "blank pictures": 1,

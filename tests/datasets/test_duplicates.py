@@ -150,3 +150,24 @@ def test_progress_goes_from_nothing_to_all() -> None:
     find(FACES, advance=told.append)
     assert told == sorted(told)
     assert 0 <= told[0] <= told[-1] <= 1
+
+
+def test_copies_of_chosen_rows_by_group_and_by_pair() -> None:
+    """Of a row of likenesses the middle one leads; the ends stay in groups of their own, and know their neighbours."""
+    found = duplicates.Duplicates(
+        groups=np.array([0, 1, 1, 3, 4, 4]),
+        identical=np.array([0, 1, 2, 3, 4, 4]),
+        pairs=np.array([[1, 2], [2, 3]]),
+        correlation=np.ones(6, np.float32),
+        mirrored=np.zeros(6, bool),
+        shifts=np.zeros((6, 2), np.int8),
+        kinds={},
+    )
+    assert found.copied_from(np.array([2])).tolist() == [-1, 2, 2, 2, -1, -1]
+    assert found.copied_from(np.array([3])).tolist() == [-1, -1, 3, 3, -1, -1]
+    assert found.copied_from(np.array([5])).tolist() == [-1, -1, -1, -1, 5, 5]
+    assert found.copied_from(np.array([], dtype=np.int64)).tolist() == [-1] * 6
+    steps = find(row_of_likenesses())
+    assert len(set(steps.groups.tolist())) > 1
+    joined = {frozenset(pair) for pair in steps.pairs.tolist()}
+    assert {frozenset((row, row + 1)) for row in range(6)} <= joined

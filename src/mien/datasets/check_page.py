@@ -91,7 +91,14 @@ def _summary(found: Checkup) -> str:
 
 def findings(found: Checkup) -> dict[str, int]:
     """Return every finding with its count, faults first; what was not looked for is absent."""
-    faults = dict.fromkeys(("groups of copies across splits", "groups of copies with conflicting labels"), 0)
+    faults = dict.fromkeys(
+        (
+            "held-out pictures that stand in train",
+            "groups of copies across splits",
+            "groups of copies with conflicting labels",
+        ),
+        0,
+    )
     notes = {
         "pictures that have a copy": sum(len(group.rows) for group in found.groups),
         "pictures of few grey levels": len(found.graphic),

@@ -22,7 +22,7 @@ import numpy as np
 from mien import datasets
 from mien.atomic import replacing
 from mien.datasets import arrays, fer2013, ferplus, legend
-from mien.datasets.doctor import Checkup, Group, hard
+from mien.datasets.doctor import Checkup, hard
 from mien.datasets.samples import fingerprint
 from mien.datasets.table import track
 from mien.errors import InputError
@@ -51,8 +51,16 @@ def left_out(found: Checkup, also: Collection[Unfit] = ()) -> list[LeftOut]:
     """
     table, codes = found.table, hard(found.table)
     reasons: dict[int, tuple[str, int | None]] = {}
+    held = found.duplicates.copied_from(np.flatnonzero(table.splits != "train"))
+    for row in np.flatnonzero((table.splits == "train") & (held >= 0)).tolist():
+        reasons[row] = (f"copy in {table.splits[held[row]]}", int(held[row]))
     for group in found.groups:
-        reasons |= _copies(group, table.splits, codes)
+        rows = [row for row in group.rows.tolist() if table.splits[row] == "train" and row not in reasons]
+        if len({codes[row] for row in rows} - {-1}) > 1:
+            for row in rows:
+                reasons[row] = ("conflicting labels", next(other for other in rows if codes[other] != codes[row]))
+        else:
+            reasons |= dict.fromkeys(rows[1:], ("copy in train", rows[0])) if rows else {}
     for name in also:
         for row in getattr(found, name).tolist():
             if table.splits[row] == "train":
@@ -62,22 +70,6 @@ def left_out(found: Checkup, also: Collection[Unfit] = ()) -> list[LeftOut]:
         LeftOut(str(ids[row]), str(splits[row]), reason, "" if of is None else str(ids[of]))
         for row, (reason, of) in sorted(reasons.items())
     ]
-
-
-def _copies(
-    group: Group, splits: np.ndarray[Any, np.dtype[np.str_]], codes: np.ndarray[Any, np.dtype[np.int64]]
-) -> dict[int, tuple[str, int | None]]:
-    """Return training row -> (reason, the row it copies or contradicts) for those of a group that go."""
-    rows = group.rows.tolist()
-    training = [row for row in rows if splits[row] == "train"]
-    held = [row for row in rows if splits[row] != "train"]
-    if held:
-        return dict.fromkeys(training, (f"copy in {splits[held[0]]}", held[0]))
-    if group.conflicting:
-        return {
-            row: ("conflicting labels", next(other for other in rows if codes[other] != codes[row])) for row in rows
-        }
-    return dict.fromkeys(training[1:], ("copy in train", training[0]))
 
 
 def ready(out: Path, source: Path) -> None:

@@ -96,6 +96,7 @@ class Checkup:
         """What makes figures wrong, counted; nothing in it is 0."""
         counts = {
             "rows or files not read": len(self.table.problems),
+            "held-out pictures that stand in train": sum(near for _, near in self.leaks.values()),
             "groups of copies across splits": sum(group.across for group in self.groups),
             "groups of copies with conflicting labels": sum(group.conflicting for group in self.groups),
             "blank pictures": len(self.blank),
@@ -107,14 +108,13 @@ class Checkup:
     @property
     def leaks(self) -> dict[str, tuple[int, int]]:
         """Of validation and test: how many pictures stand in train too, byte for byte and by any likeness."""
-        splits, train = self.table.splits, self.table.splits == "train"
-        found = {}
+        splits, train = self.table.splits, np.flatnonzero(self.table.splits == "train")
+        copies, found = self.duplicates.copied_from(train) >= 0, {}
         for split in SPLITS[1:]:
             held = np.flatnonzero(splits == split)
             if len(held):
                 exact = np.isin(self.duplicates.identical[held], self.duplicates.identical[train])
-                near = np.isin(self.duplicates.groups[held], self.duplicates.groups[train])
-                found[split] = (int(exact.sum()), int(near.sum()))
+                found[split] = (int(exact.sum()), int(copies[held].sum()))
         return found
 
     def label(self, row: int) -> str:

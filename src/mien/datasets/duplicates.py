@@ -38,6 +38,8 @@ class Duplicates:
     Args:
         groups: int64 [n], the lowest row of each picture's group; its own row where it is alone.
         identical: int64 [n], the lowest row of the same bytes.
+        pairs: int64 [p, 2], rows found alike, each the lowest of its bytes. Some join two groups, as likeness of
+            neighbours does not make a group.
         correlation: float32 [n], of its pixels with those of that row, 1 for exact copies.
         mirrored: bool [n], whether it is the mirror image of that row.
         shifts: int8 [n, 2], by how many pixels it is moved down and to the right against that row (at 48 x 48).
@@ -47,6 +49,7 @@ class Duplicates:
 
     groups: NDArray[np.int64]
     identical: NDArray[np.int64]
+    pairs: NDArray[np.int64]
     correlation: NDArray[np.float32]
     mirrored: NDArray[np.bool_]
     shifts: NDArray[np.int8]
@@ -58,6 +61,18 @@ class Duplicates:
         order = np.argsort(self.groups, kind="stable")
         starts = np.flatnonzero(np.diff(self.groups[order], prepend=-1))
         return [rows for rows in np.split(order, starts[1:]) if len(rows) > 1]
+
+    def copied_from(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Return for each picture the lowest of `rows` that it is a copy of, by group or by pair, or -1: int64 [n]."""
+        n = len(self.groups)
+        by_group, by_bytes = np.full(n, n), np.full(n, n)
+        np.minimum.at(by_group, self.groups[rows], rows)
+        np.minimum.at(by_bytes, self.identical[rows], rows)
+        by_pair = by_bytes.copy()
+        for one, other in (self.pairs.T, self.pairs.T[::-1]):
+            np.minimum.at(by_pair, one, by_bytes[other])
+        found = np.minimum(by_group[self.groups], by_pair[self.identical])
+        return np.where(found < n, found, -1)
 
 
 def groups(images: Pixels, *, near: bool = True) -> NDArray[np.int64]:
@@ -83,6 +98,7 @@ def find(images: Pixels, *, near: bool = True, advance: Callable[[float], object
     first, digests = _exact(images)
     result = first.copy()
     unique = np.flatnonzero(first == np.arange(n))
+    alike = np.zeros((0, 2), dtype=np.int64)
     tell(0.1)
     if near and len(unique) > 1:
         described, spread = _describe(images, unique)
@@ -90,13 +106,13 @@ def find(images: Pixels, *, near: bool = True, advance: Callable[[float], object
         rows, signs = unique[seen], _signs()
         pairs = _candidates(_whiten(described[seen], signs), signs, digests[rows], tell)
         tell(0.6)
-        leaders = _gather(images, rows, pairs, digests, lambda share: tell(0.6 + 0.4 * share))
+        leaders, alike = _gather(images, rows, pairs, digests, lambda share: tell(0.6 + 0.4 * share))
         result[rows] = leaders
         result = result[first]
         lowest = np.full(n, n, dtype=np.int64)
         np.minimum.at(lowest, result, np.arange(n))
         result = lowest[result]
-    return _explain(images, first, result)
+    return _explain(images, first, result, alike)
 
 
 def _exact(images: Pixels) -> tuple[NDArray[np.int64], NDArray[np.bytes_]]:
@@ -236,8 +252,12 @@ def _gather(
     pairs: NDArray[np.int64],
     digests: NDArray[np.bytes_],
     tell: Callable[[float], object],
-) -> NDArray[np.int64]:
-    """Compare the candidates on their pixels; return for each of `rows` the one that its group is gathered around."""
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Compare the candidates on their pixels.
+
+    Returns:
+        For each of `rows` the one that its group is gathered around, int64 [m], and the rows found alike, int64 [p, 2].
+    """
     friends: dict[int, list[int]] = {}
     bands: dict[int, NDArray[np.float32]] = {}
     for number, (i, j, mirrored) in enumerate(pairs.tolist()):
@@ -260,7 +280,8 @@ def _gather(
             joined |= {place for place in rest - joined if _alike(own, _band(images[rows[place]]))}
             leader[sorted(joined)] = head
             rest -= joined
-    return rows[leader]
+    alike = [(place, friend) for place in friends for friend in friends[place] if place < friend]
+    return rows[leader], rows[np.array(alike, dtype=np.int64).reshape(-1, 2)]
 
 
 def _alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
@@ -281,7 +302,9 @@ def _components(friends: dict[int, list[int]]) -> Iterator[list[int]]:
         yield group
 
 
-def _explain(images: Pixels, first: NDArray[np.int64], lowest: NDArray[np.int64]) -> Duplicates:
+def _explain(
+    images: Pixels, first: NDArray[np.int64], lowest: NDArray[np.int64], alike: NDArray[np.int64]
+) -> Duplicates:
     n = len(first)
     correlation, mirrored = np.ones(n, np.float32), np.zeros(n, bool)
     shifts, kinds = np.zeros((n, 2), np.int8), dict[int, tuple[str, ...]]()
@@ -294,7 +317,7 @@ def _explain(images: Pixels, first: NDArray[np.int64], lowest: NDArray[np.int64]
             kinds[row] = kinds[same]
         else:
             correlation[row], mirrored[row], shifts[row], kinds[row] = _compare(images[lowest[row]], images[row])
-    return Duplicates(lowest, first, correlation, mirrored, shifts, kinds)
+    return Duplicates(lowest, first, alike, correlation, mirrored, shifts, kinds)
 
 
 def _compare(reference: Pixels, image: Pixels) -> tuple[float, bool, tuple[int, int], tuple[str, ...]]:
