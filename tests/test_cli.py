@@ -17,6 +17,7 @@ EXPECTED = [
     "resume",
     "evaluate",
     "compare",
+    "calibrate",
     "audit",
     "agree",
     "card",

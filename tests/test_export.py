@@ -11,9 +11,11 @@ import torch
 from torch import nn
 
 from mien import images, recipes
+from mien.calibrate import FILE as CALIBRATION
+from mien.calibrate import Source, Wanted, fit, save
 from mien.datasets.labels import FER2013, FERPLUS
 from mien.errors import InputError
-from mien.export import CALIBRATION, check, export, network, to_onnx
+from mien.export import check, export, network, to_onnx
 from mien.models import create
 from mien.predict.session import Head, ModelInfo, Session, measured_crops, softmax
 from mien.recipes import RECIPES, Recipe
@@ -126,6 +128,17 @@ def test_calibration_travels_along(run: Path, tmp_path: Path) -> None:
     assert session.info.temperature == 1.5
     crops = drawn.faces(4).images
     assert np.allclose(session.logits(crops), Session(run).logits(crops), atol=1e-5)
+
+
+def test_all_of_the_calibration_travels_along(run: Path, tmp_path: Path) -> None:
+    labels = np.arange(70) % 7
+    logits = (3 * np.eye(7)[labels] + np.random.default_rng(0).normal(0, 1, (70, 7))).astype(np.float32)
+    wanted = Wanted("vector", abstain_at=0.8, coverage=0.9)
+    found = fit(logits, labels, Session(run).info, Source("validation", "fer2013", "label", "f" * 16), wanted)
+    save(run, {"label": (found.temperature, found.calibration)})
+    info = Session(export(run, out=tmp_path / "faces.onnx")).info
+    (run / CALIBRATION).unlink()
+    assert (info.temperature, info.calibration) == (found.temperature, found.calibration)
 
 
 @pytest.fixture(scope="module")

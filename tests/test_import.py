@@ -37,7 +37,7 @@ def test_the_guard_sees_what_is_imported() -> None:
         "import mien",
         "from mien import Faces, InputError, Recognizer, Samples",
         "from mien.compat import FER, DeepFace",
-        "import mien.images, mien.datasets, mien.recipes, mien.evaluate",
+        "import mien.images, mien.datasets, mien.recipes, mien.evaluate, mien.calibrate",
         "import mien.predict.command, mien.predict.submission, mien.predict.live, mien.predict.page",
     ],
 )
@@ -45,7 +45,7 @@ def test_import_is_light(code: str) -> None:
     assert loaded(code) == "[]"
 
 
-@pytest.mark.parametrize("verb", ["", "predict", "live", "submit", "evaluate", "compare"])
+@pytest.mark.parametrize("verb", ["", "predict", "live", "submit", "evaluate", "compare", "calibrate"])
 def test_help_is_light(verb: str) -> None:
     assert loaded("from mien.cli import main; main()", *verb.split(), "--help") == "[]"
 

@@ -1,5 +1,7 @@
 """In 8 bits a model is a quarter of its size, explains itself as before and answers nearly as before."""
 
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -55,6 +57,18 @@ def test_what_is_in_8_bits_is_not_quantized_again(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"small\.onnx: in 8 bits already"):
         quantize("small", drawn.faces(4).images, tmp_path / "smaller.onnx")
     assert not any(tmp_path.iterdir())
+
+
+def test_without_onnx_the_extra_is_named_and_torch_is_not_asked_for(tmp_path: Path) -> None:
+    code = f"""
+import sys
+sys.modules["onnx"] = sys.modules["torch"] = None
+from mien.cli import main
+main(["export", "default", "--int8", {str(tmp_path)!r}])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == "mien: a model in 8 bits needs an optional part of mien: pip install 'mien[onnx]'\n"
 
 
 def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -15,7 +15,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from mien import images, recipes
+from mien import calibrate, images, recipes
 from mien.atomic import replacing
 from mien.errors import InputError
 from mien.models import create
@@ -23,9 +23,6 @@ from mien.predict.session import METADATA_KEY, Head, ModelInfo, Session, measure
 from mien.recipes import Recipe
 
 TOLERANCE = 1e-3  # between the logits of torch and onnxruntime, which sum in other orders
-
-
-CALIBRATION = "calibration.json"  # in a run: the temperature of each output
 
 
 def export(run: Path, *, out: Path | None = None) -> Path:
@@ -45,20 +42,20 @@ def export(run: Path, *, out: Path | None = None) -> Path:
     if not {"mean", "std"} <= facts.keys():
         raise InputError(f"{run / 'recipe.json'}: a recipe, not that of a run; train it first")
     model = network(run / "best.safetensors", recipe)
-    fitted = run / CALIBRATION
-    temperatures = json.loads(fitted.read_text(encoding="utf-8")) if fitted.is_file() else {}
     info = ModelInfo(
         labels=recipe.classes,
         size=recipe.size,
         mean=tuple(facts["mean"]),
         std=tuple(facts["std"]),
-        temperature=temperatures.get(recipe.targets, 1.0),
         margin=recipe.margin,
         crops=measured_crops() if recipe.margin == recipes.Recipe().margin else {},  # a margin of one's own holds
         recipe=recipe.name,
         answers=recipe.targets,
-        heads={head: Head(recipe.outputs[head], temperatures.get(head, 1.0)) for head in recipe.heads},
+        heads={head: Head(recipe.outputs[head]) for head in recipe.heads},
     )
+    for output, fitted in calibrate.read(run).items():
+        if output in recipe.outputs:
+            info = calibrate.taken(info, output, *fitted)
     out = out or run / "model.onnx"
     with replacing(out) as part:
         to_onnx(model.eval(), info, part)

@@ -10,14 +10,18 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
-from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
-from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from mien import images
 from mien.atomic import replacing
-from mien.errors import InputError
+from mien.errors import InputError, MissingExtra
 from mien.predict.session import Session
+
+try:
+    import onnx
+    from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
+    from onnxruntime.quantization.shape_inference import quant_pre_process
+except ImportError:
+    raise MissingExtra("onnx", "a model in 8 bits") from None
 
 PICTURES = 2048  # to set the ranges from
 BATCH = 64

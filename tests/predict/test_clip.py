@@ -1,6 +1,6 @@
 """A video's faces as rows: each picture has its own, and an interrupted job goes on as if it had not been."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 from pathlib import Path
 
@@ -8,9 +8,11 @@ import numpy as np
 import pytest
 
 from mien import InputError, Recognizer
+from mien.predict import ModelInfo
+from mien.predict.calibration import Abstention, Calibration, Conformal
 from mien.predict.clip import follow, from_rows, to_rows
 from mien.predict.result import VideoFaces
-from mien.predict.rows import FRAME, Writer, columns
+from mien.predict.rows import FRAME, LATER, Writer, columns
 from mien.predict.video import Video
 from tests.predict.conftest import FER
 from tests.predict.drawn_video import bright, scene, write
@@ -63,6 +65,24 @@ def test_rows_and_back(found: list[VideoFaces]) -> None:
         assert to_rows(again) == to_rows(one)
         assert np.array_equal(one.boxes, again.boxes)
         assert np.array_equal(one.probabilities, again.probabilities)
+
+
+def test_uncertain_and_label_sets_come_back(clip: Path, make_model: Callable[..., Path]) -> None:
+    made = Calibration(
+        "temperature", 9, 9, False, "", "", "", "",
+        abstain=Abstention(0.9, 0.8, 1, 1), conformal=Conformal(0.9, 0.6, 1, 1),
+    )  # fmt: skip
+    info = ModelInfo(FER, 48, (0.0,), (1.0,), temperature=2.0, calibration=made)
+    found = list(Recognizer(make_model(info=info.to_json()), bright, threads=1).video(clip))
+    flags = [bool(one.uncertain[0]) for one in found if one.uncertain is not None and len(one)]
+    assert {True, False} == set(flags)
+    rows = [{name: row.get(name) for name in NAMES} for one in found for row in to_rows(one)]
+    for one, again in zip(found, from_rows(rows, FER), strict=True):
+        assert to_rows(again) == to_rows(one)
+        if len(one):
+            assert again.label_sets == one.label_sets
+    older = [{name: value for name, value in row.items() if name not in LATER} for row in rows]
+    assert all(one.uncertain is None and one.sets is None for one in from_rows(older, FER))
 
 
 def table(path: Path, clip: Path, recognizer: Recognizer, *, stop: int = 1000) -> None:

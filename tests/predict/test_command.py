@@ -46,7 +46,16 @@ def test_json(capsys: Capture, folder: Path, model: Path) -> None:
     face = photos[0]["faces"][0]
     assert set(photos[0]) == {"file", "detector", "faces"}
     assert photos[0]["detector"] == "haar"
-    assert set(face) == {"box", "detection", "expression", "confidence", "quality", "probabilities"}
+    assert set(face) == {
+        "box",
+        "detection",
+        "expression",
+        "confidence",
+        "quality",
+        "uncertain",
+        "label_set",
+        "probabilities",
+    }
     assert tuple(face["probabilities"]) == FER
     assert sum(face["probabilities"].values()) == pytest.approx(1, abs=1e-4)
     assert photos[1] == {"file": str(folder / "sea, sky.png"), "detector": "haar", "faces": []}

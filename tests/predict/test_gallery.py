@@ -43,8 +43,8 @@ def test_the_page_shows_every_face_in_order(tmp_path: Path) -> None:
     fill(tmp_path / "out" / "faces.html", tmp_path)
     page = (tmp_path / "out" / "faces.html").read_text("utf-8")
     assert re.findall(r"<h2[^>]*>(\w+) <b>(\d+)", page) == [("happy", "2"), ("sad", "1")]
-    assert re.findall(r"<b>(\d+%)</b><span>(.*?)</span>", page) == [
-        *(("95%", "d#1.jpg"), ("90%", "&lt;i&gt;.jpg"), ("80%", "&lt;i&gt;.jpg"))
+    assert re.findall(r"<b>(\d+%)</b> (?:<small>(.*?)</small>)?<span>(.*?)</span>", page) == [
+        *(("95%", "low quality", "d#1.jpg"), ("90%", "", "&lt;i&gt;.jpg"), ("80%", "", "&lt;i&gt;.jpg"))
     ]
     assert re.findall(r'href="(.*?)"', page) == ["../d%231.jpg", *["../a%20%26%20b/%3Ci%3E.jpg"] * 2]
     assert re.findall("<li class=(\\w+)", page) == ["low", "ok", "ok"]

@@ -12,7 +12,7 @@ import pytest
 
 from mien.errors import InputError, MissingExtra
 from mien.predict import rows
-from mien.predict.rows import FRAME, PHOTO, Writer, columns
+from mien.predict.rows import FRAME, LATER, PHOTO, Writer, columns
 
 LABELS = ("happy", "sad")
 NAMES = columns(LABELS, PHOTO)
@@ -51,7 +51,8 @@ def whole(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_columns() -> None:
-    box = ["x", "y", "w", "h", "detection", "expression", "confidence", "quality", "p_happy", "p_sad", "detector"]
+    box = ["x", "y", "w", "h", "detection", "expression", "confidence", "quality", "uncertain", "label_set"]
+    box += ["p_happy", "p_sad", "detector"]
     assert ["file", "face", *box] == NAMES
     assert columns(LABELS, FRAME) == ["frame", "time", "track", *box[:-1], "s_happy", "s_sad", "detector"]
 
@@ -88,6 +89,30 @@ def test_a_finished_table_goes_on(tmp_path: Path, form: str) -> None:
         assert table.done == {"a.jpg", "b.jpg"}
         table.write(photo("c.jpg"))
     assert read(path) == whole(photo("a.jpg", 2) + photo("b.jpg", 0) + photo("c.jpg"))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_table_of_an_earlier_version_goes_on_without_the_later_columns(tmp_path: Path, form: str) -> None:
+    path, older = tmp_path / f"faces.{form}", [name for name in NAMES if name not in LATER]
+    with Writer(path, older) as table:
+        table.write(photo("a.jpg"))
+    with Writer(path, NAMES, resume=True) as table:
+        assert table.done == {"a.jpg"}
+        table.write([row | {"uncertain": True, "label_set": "happy|sad"} for row in photo("b.jpg")])
+    found = read(path)
+    assert list(found[0]) == older
+    assert found == [{name: row[name] for name in older} for row in whole(photo("a.jpg") + photo("b.jpg"))]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_uncertain_and_label_sets_come_back(tmp_path: Path, form: str) -> None:
+    path = tmp_path / f"faces.{form}"
+    rows = [row | {"uncertain": flag, "label_set": "happy|sad"} for row in photo("a.jpg") for flag in (True, False)]
+    with Writer(path, NAMES) as table:
+        table.write(rows + photo("b.jpg"))
+        assert [(row["uncertain"], row["label_set"]) for row in table.rows()] == [
+            *((True, "happy|sad"), (False, "happy|sad"), (None, None))
+        ]
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -15,10 +15,10 @@ import pytest
 import torch
 
 from mien import recipes
+from mien.calibrate import FILE as CALIBRATION
 from mien.cli import main
 from mien.datasets.labels import FERPLUS, LEGEND
 from mien.errors import InputError
-from mien.export import CALIBRATION
 from mien.predict import Session
 from mien.predict.detect import DETECTORS, Whole
 from mien.recipes import Recipe
@@ -165,7 +165,8 @@ def test_everything_at_once_goes_on_to_the_same_bits(
     last = figures(run)[-1]
     assert {"val_accuracy", "val_accuracy_label"} <= last.keys()
     session = Session(run)
-    temperatures = json.loads((run / CALIBRATION).read_text())
+    fitted = json.loads((run / CALIBRATION).read_text())
+    temperatures = {name: one["temperature"] for name, one in fitted.items()}
     assert temperatures == {"distribution": session.info.temperature, "label": session.info.heads["label"].temperature}
     assert session.probabilities(drawn.faces(5).images).shape == (5, 8)
     part = gather(recipe, ferplus, None)["validation"]

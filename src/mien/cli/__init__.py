@@ -7,7 +7,7 @@ import difflib
 import sys
 from typing import NoReturn
 
-from mien.cli import agree, auditing, card, data, live, models, recognition, scoring, training
+from mien.cli import agree, auditing, calibration, card, data, live, models, recognition, scoring, training
 from mien.cli.parse import Verb, first_process, run, run_action
 from mien.errors import InputError, MissingExtra
 
@@ -18,6 +18,7 @@ VERBS: dict[str, Verb] = {
     "resume": training.resume,
     "evaluate": scoring.evaluate,
     "compare": scoring.compare,
+    "calibrate": calibration.calibrate,
     "audit": auditing.audit,
     "agree": agree.agree,
     "card": card.card,

@@ -142,8 +142,8 @@ def export(run: Positional[Path], *, out: Path | None = None, int8: Path | None 
             name of mien models list).
         int8: A dataset of face crops like those trained on; 2,048 of its training pictures set the ranges.
     """
-    load(None)
     if int8 is None:
+        load(None)
         from mien.export import export as export_run
 
         print(export_run(run, out=out))

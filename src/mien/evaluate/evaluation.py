@@ -17,6 +17,7 @@ from mien.datasets import Samples, exclusion
 from mien.datasets import labels as taxonomy
 from mien.errors import InputError
 from mien.evaluate.scores import EndToEnd, Scores, end_to_end, score
+from mien.evaluate.selective import Selective, selective
 from mien.predict import LargestFace, ModelInfo, Session
 from mien.predict.detect import find, name
 from mien.predict.session import ASSETS, Tta
@@ -99,6 +100,8 @@ class Evaluation:
     """The n scored samples, labelled by `alignment.classes`."""
     probabilities: NDArray[np.float32]
     """[n, k], row for row with `samples`."""
+    selective: Selective
+    """Of answering only where the model is sure."""
     end_to_end: EndToEnd | None = None
     """The scores over all photos, where faces were looked for; `scores` are of those found."""
     head: str | None = None
@@ -111,6 +114,7 @@ class Evaluation:
         return {
             **self.scores.to_json(),
             "end_to_end": asdict(self.end_to_end) if self.end_to_end else None,
+            "selective": self.selective.to_json(),
             "split": self.data.split,
             "tta": self.tta,
             "model": asdict(self.model),
@@ -162,6 +166,25 @@ def evaluate(
     Raises:
         InputError: no such model or data, fewer than two classes in common, or nothing left to score.
     """
+    session, samples, facts, detector = opened(
+        model, data, split, kind=kind, targets=targets, classes=classes, holdout=holdout, head=head, detector=detector
+    )
+    return measure(session, samples, facts, tta=tta, merge=merge, head=head, detector=detector)
+
+
+def opened(
+    model: str | Path,
+    data: str | Path,
+    split: str,
+    *,
+    kind: str | None = None,
+    targets: str = "label",
+    classes: str | None = None,
+    holdout: float | None = None,
+    head: str | None = None,
+    detector: str | None = None,
+) -> tuple[Session, Samples, Data, str | None]:
+    """Return the model, the samples as it reads them, what they are, and who finds the faces, as `evaluate` has it."""
     session = Session(model, head=head)
     kind = kind or datasets.detect(data, targets)
     if head is None:
@@ -199,7 +222,7 @@ def evaluate(
         problems=len(samples.problems),
         trained_on=_is_training(learnt, samples, session.info.labels),
     )
-    return measure(session, samples, facts, tta=tta, merge=merge, head=head, detector=detector)
+    return session, samples, facts, detector
 
 
 def following(info: ModelInfo, kind: str, targets: str) -> str:
@@ -255,8 +278,11 @@ def measure(
         scored = scored[scored.found]
         if not len(scored):
             raise InputError(f"{data.path}: {detector} finds no face in any of {len(photos)} photos")
-    probabilities = alignment.fold(_answers(session, scored, tta))
+    answers = _answers(session, scored, tta)
+    probabilities = alignment.fold(answers)
     scores = score(probabilities, scored.labels, scored.classes)
+    known = {name: place for place, name in enumerate(alignment.classes)}
+    places = np.array([known.get(new or "", -1) for new in alignment.outputs.values()])
     return Evaluation(
         scores=scores,
         end_to_end=end_to_end(scores, list(photos.counts.values()), detector) if detector else None,
@@ -268,6 +294,9 @@ def measure(
         dropped=dropped,
         samples=scored,
         probabilities=probabilities,
+        selective=selective(
+            probabilities, scored.hard, answers, places, scored.classes, session.info.calibration, data.fingerprint
+        ),
         head=head,
         missed=missed,
     )

@@ -12,7 +12,7 @@ from mien.atomic import replacing
 from mien.evaluate.comparison import filename
 from mien.evaluate.evaluation import TRAINED_ON, VIEWS, Evaluation
 from mien.evaluate.scores import Scores
-from mien.evaluate.terminal import notes
+from mien.evaluate.terminal import notes, selective_notes
 from mien.pages import charts, document, picture, table
 
 MISTAKES = 24
@@ -89,6 +89,8 @@ def page(evaluations: Sequence[Evaluation], *, epochs: Sequence[dict[str, Any]] 
 <section><h2>Calibration</h2>
 {_calibration(scores)}</section>
 </div>
+<h2>Answering only where it is sure</h2>
+{_selective(first)}
 {_curves(epochs)}
 <h2>Surest mistakes</h2>
 {_mistakes(first)}
@@ -195,6 +197,30 @@ ECE {scores.ece:.4f}, over {len(scores.bins)} bins of equal width.</p>
 <figcaption>Bars: accuracy. Outlined: the gap to the mean confidence. Dashed: as sure as right.</figcaption></figure>
 <details><summary>The bins as a table</summary>
 {table(["confidence", "samples", "mean confidence", "accuracy"], rows)}</details>"""
+
+
+def _selective(evaluation: Evaluation) -> str:
+    found = evaluation.selective
+    curves = [
+        charts.Curve("val", "accuracy", [(round(100 * coverage), accuracy) for coverage, accuracy in found.curve])
+    ]
+    if found.abstention:
+        first = curves[0].points[0][0]
+        target = found.abstention.target
+        curves.append(charts.Curve("train", f"{target:.0%} asked for", [(first, target), (100, target)]))
+    drawing = charts.lines("accuracy of the surest answers", curves, across="share answered, %", percent=True)
+    told = "".join(f"<li>{escape(note)}</li>" for note in selective_notes(evaluation))
+    rows = [
+        [name, "–" if share is None else f"{share:.3f}"]
+        for name, share in (found.conformal.per_class if found.conformal else {}).items()
+    ]
+    classes = table(["class", "sets that hold the truth"], rows) if rows else ""
+    return f"""<p>Area under the risk-coverage curve (AURC) {found.aurc:.4f}: the mean error among the surest answers,
+over all shares of them; 0 is best.</p>
+{f"<ul>{told}</ul>" if told else ""}
+<div class="pair"><figure>{drawing}
+<figcaption>All answers are at the right; towards the left only the surest are kept.</figcaption></figure>
+{classes}</div>"""
 
 
 def _curves(epochs: Sequence[dict[str, Any]]) -> str:

@@ -19,6 +19,7 @@ def tables(evaluations: Sequence[Evaluation]) -> RenderableType:
     lines = [
         Text(f"{first.model.file} on {first.data.path}, {first.data.split}, n = {first.scores.n:,}"),
         *map(Text, notes(first)),
+        *map(Text, selective_notes(first)),
     ]
     classes = f"{VIEWS[first.tta]}: " if len(evaluations) > 1 else ""
     return Group(*lines, _figures(evaluations), _per_class(first, classes), _confusion(first, classes))
@@ -54,6 +55,41 @@ def notes(evaluation: Evaluation) -> list[str]:
             f"not read: {evaluation.data.problems:,} rows or files of the dataset (mien data inspect lists them)"
         )
     return found
+
+
+def selective_notes(evaluation: Evaluation) -> list[str]:
+    """Return in words what the threshold and the label sets in the model do here, and on what they were fitted."""
+    scored, found = evaluation.selective, []
+    if at := scored.abstention:
+        of = "none is left" if at.interval is None else f"of those {_percent(at.accuracy, at.interval)} are right"
+        found.append(
+            f"at the threshold {at.threshold:.3f}, chosen for an accuracy of {at.target:g}: "
+            f"{100 * at.coverage:.1f} % of the answers count, {of}"
+        )
+    if sets := scored.conformal:
+        found.append(
+            f"label sets for a coverage of {sets.target:g}: {_percent(sets.coverage, sets.interval)} hold the truth, "
+            f"{sets.mean_size:.2f} labels on the mean"
+        )
+    if scored.fitted and (scored.abstention or scored.conformal):
+        fitted = scored.fitted
+        part = "" if fitted.share == 1 else f"{fitted.share:g} of "
+        data = evaluation.data
+        where = "this very split" if scored.fitted_here else f"{fitted.kind} {fitted.split}"
+        warning = "; not all of these faces are new to it" if scored.fitted_here else ""
+        if not scored.fitted_here and data.split == fitted.split and _files(data.kind) == _files(fitted.kind):
+            warning = "; some of these faces may be among them"
+        about = f"{fitted.n:,} faces, {part}{where}, targets: {fitted.targets}{warning}"
+        found.append(f"threshold and label sets were fitted on {about}")
+    return found
+
+
+def _files(kind: str) -> str:
+    return "fer2013" if kind == "ferplus" else kind  # the same pictures under two names
+
+
+def _percent(share: float | None, interval: tuple[float, float]) -> str:
+    return f"{100 * (share or 0):.1f} % ({100 * interval[0]:.1f}-{100 * interval[1]:.1f})"
 
 
 def comparison_table(rows: Sequence[Row]) -> Table:

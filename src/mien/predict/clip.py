@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mien import images
-from mien.predict.result import VideoFaces
+from mien.predict.result import SEPARATOR, VideoFaces
 from mien.predict.smooth import Smoother
 from mien.predict.track import Tracker
 from mien.predict.video import Video
@@ -76,8 +76,25 @@ def from_rows(rows: Iterable[dict[str, Any]], classes: Sequence[str]) -> Iterato
             None if None in scores else np.array(scores, np.float32),
             low=np.array([row["quality"] == "low" for row in faces], bool),
             detector=faces[0]["detector"] if faces else "",
+            uncertain=_uncertain(faces),
+            sets=_sets(faces, classes),
             frame=frame,
             time=time,
             tracks=np.array([row["track"] for row in faces], np.int64),
             smoothed=table([f"s_{name}" for name in classes]),
         )
+
+
+def _uncertain(faces: list[dict[str, Any]]) -> Any:
+    """Return bool [n]; None where a cell is empty, or the table is from before there was such a column."""
+    flags = [row.get("uncertain") for row in faces]
+    return None if not flags or None in flags else np.array(flags, bool)
+
+
+def _sets(faces: list[dict[str, Any]], classes: Sequence[str]) -> Any:
+    """Return bool [n, k], likewise."""
+    cells: list[Any] = [row.get("label_set") for row in faces]
+    if not cells or None in cells:
+        return None
+    held = [set(cell.split(SEPARATOR)) for cell in cells]
+    return np.array([[name in labels for name in classes] for labels in held], bool)

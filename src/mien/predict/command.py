@@ -216,10 +216,11 @@ def print_table(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO)
         caption_justify="left",
     )
     for photo in photos:
-        for number, face in enumerate(photo.faces.to_dicts() if photo.faces else []):
+        notes = photo.faces.notes if photo.faces else ()
+        for number, (face, note) in enumerate(zip(photo.faces.to_dicts() if photo.faces else [], notes, strict=True)):
             ranked = sorted(face["probabilities"].items(), key=lambda pair: -pair[1])
             first, second = (f"{name} {share:.0%}" for name, share in ranked[:2])
-            first += " (low quality)" * (face["quality"] == "low")
+            first += f" ({note})" if note else ""
             table.add_row(Text(photo.name), str(number), first, second, " ".join(map(str, face["box"])))
             table.caption = f"  detector: {photo.faces.detector}" if photo.faces else ""
     if table.row_count:

@@ -94,10 +94,10 @@ class _Layer:
         colours = [COLOURS.get(label, OTHER) for label in self.faces.labels]
         for box, colour in zip(self.boxes, colours, strict=True):
             self.frame(box, colour)
-        for box, colour, label, score, quality in zip(
-            self.boxes, colours, self.faces.labels, self.faces.scores.tolist(), self.faces.quality, strict=True
+        for box, colour, label, score, note in zip(
+            self.boxes, colours, self.faces.labels, self.faces.scores.tolist(), self.faces.notes, strict=True
         ):
-            self.plate(box, colour, f"{label} {score:.0%}" + (" (low quality)" if quality == "low" else ""))
+            self.plate(box, colour, f"{label} {score:.0%}" + (f" ({note})" if note else ""))
         for box, colour, row in zip(self.boxes, colours, self.faces.probabilities.tolist(), strict=True):
             self.panel(box, colour, row)
 

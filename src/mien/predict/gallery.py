@@ -33,7 +33,7 @@ class Tile(NamedTuple):
 
     expression: str
     confidence: float
-    quality: str
+    note: str
     runners: str
     file: str
     face: int
@@ -72,14 +72,13 @@ class Gallery:
 
     def add(self, photo: Photo) -> None:
         """Keep the faces of a photo that was recognised with its portraits."""
-        for place, (face, portrait) in enumerate(
-            zip(photo.faces.to_dicts() if photo.faces else [], photo.portraits, strict=True)
-        ):
+        faces, notes = (photo.faces.to_dicts(), photo.faces.notes) if photo.faces else ([], ())
+        for place, (face, note, portrait) in enumerate(zip(faces, notes, photo.portraits, strict=True)):
             packed = io.BytesIO()
             Image.fromarray(portrait).save(packed, "JPEG", quality=85)
             others = sorted(face["probabilities"].items(), key=lambda pair: -pair[1])[1:3]
             runners = ", ".join(f"{name} {share:.0%}" for name, share in others)
-            known = (face["expression"], face["confidence"], face["quality"], runners, photo.name, place)
+            known = (face["expression"], face["confidence"], note, runners, photo.name, place)
             self._pictures.write(packed.getvalue())
             self._tiles.append(Tile(*known, self._size, packed.tell()))
             self._size += packed.tell()
@@ -128,11 +127,12 @@ class Gallery:
                 data = base64.b64encode(self._jpeg(tile)).decode()
                 link = html.escape(quote(os.path.relpath(tile.file, folder)))
                 title = html.escape(f"{tile.file}, face {tile.face}: {tile.runners}")
+                note, kind = f"<small>{tile.note}</small>" * bool(tile.note), "low" if "low" in tile.note else "ok"
                 yield (
-                    f"<li class={tile.quality} style='--c:{_css(name)};--p:{tile.confidence:.3f}'>"
+                    f"<li class={kind} style='--c:{_css(name)};--p:{tile.confidence:.3f}'>"
                     f'<a href="{link}" title="{title}"><img src="data:image/jpeg;base64,{data}" '
                     f'width={PORTRAIT} height={PORTRAIT} alt="{html.escape(name)}">'
-                    f"<i></i><b>{tile.confidence:.0%}</b><span>{html.escape(Path(tile.file).name)}</span></a>\n"
+                    f"<i></i><b>{tile.confidence:.0%}</b> {note}<span>{html.escape(Path(tile.file).name)}</span></a>\n"
                 )
             yield "</ul>\n"
 
@@ -160,7 +160,7 @@ class Gallery:
                 sheet.paste(face, (left, top))
                 pen.rectangle((left, top + TILE, left + TILE - 1, top + TILE + 4), fill=(214, 216, 222))
                 pen.rectangle((left, top + TILE, left + round(TILE * tile.confidence) - 1, top + TILE + 4), fill=colour)
-                note = f"{tile.confidence:.0%}" + " low quality" * (tile.quality == "low")
+                note = f"{tile.confidence:.0%} {tile.note}".strip()
                 pen.text((left, top + TILE + 13), note, INK, ImageFont.load_default(12), anchor="lm")
                 if place % columns == columns - 1 or place == len(tiles) - 1:
                     top += TILE + CAPTION + GAP

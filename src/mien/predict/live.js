@@ -21,7 +21,8 @@ function row(label, probability) {
 
 function card(face, place) {
   const made = make("li");
-  made.append(make("h2", `${place + 1}. ${face.expression}${face.quality === "low" ? " (too small or blurred)" : ""}`));
+  const notes = [face.quality === "low" && "too small or blurred", face.uncertain && "uncertain"].filter(Boolean);
+  made.append(make("h2", `${place + 1}. ${face.expression}${notes.length ? ` (${notes.join(", ")})` : ""}`));
   for (const [label, probability] of Object.entries(face.probabilities)) made.append(row(label, probability));
   return made;
 }

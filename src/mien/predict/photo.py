@@ -122,4 +122,6 @@ class Recognizer:
                 landmarks=found.landmarks,
                 low=quality.low(found.boxes, crops),
                 detector=name(self.detector),
+                uncertain=self.session.info.uncertain(rows),
+                sets=self.session.info.sets(rows),
             )

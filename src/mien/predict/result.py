@@ -13,6 +13,7 @@ from mien.errors import InputError, MissingExtra
 if TYPE_CHECKING:
     import pandas
 
+SEPARATOR = "|"  # between the labels of a set, in a table's cell
 Index = int | slice | Sequence[int] | Sequence[bool] | NDArray[np.bool_] | NDArray[np.integer[Any]]
 
 
@@ -29,6 +30,9 @@ class Faces:
             likewise; None where the detector does not say.
         low: bool [n], too small, blurred or dim to be relied on (`mien.predict.quality`); None where nobody looked.
         detector: who found them.
+        uncertain: bool [n], the confidence is below the model's threshold; None where the model has none
+            (docs/calibration.md).
+        sets: bool [n, k], which of `classes` are in the face's conformal label set; None where the model has none.
 
     Raises:
         InputError: the arrays do not fit each other; says expected and got.
@@ -41,6 +45,8 @@ class Faces:
     landmarks: NDArray[np.float32] | None = None
     low: NDArray[np.bool_] | None = None
     detector: str = ""
+    uncertain: NDArray[np.bool_] | None = None
+    sets: NDArray[np.bool_] | None = None
     KEY: ClassVar[tuple[str, ...]] = ()
     """What tells the rows of a table apart (`mien.predict.rows.columns`)."""
 
@@ -52,8 +58,13 @@ class Faces:
             _expect("detection_scores", self.detection_scores, (n,))
         if self.landmarks is not None:
             _expect("landmarks", self.landmarks, (n, 5, 2))
-        if self.low is not None and (self.low.dtype != bool or self.low.shape != (n,)):
-            raise InputError(f"low: expected bool {[n]}, got {self.low.dtype} {list(self.low.shape)}")
+        for name, flags, shape in (
+            ("low", self.low, (n,)),
+            ("uncertain", self.uncertain, (n,)),
+            ("sets", self.sets, (n, k)),
+        ):
+            if flags is not None and (flags.dtype != bool or flags.shape != shape):
+                raise InputError(f"{name}: expected bool {list(shape)}, got {flags.dtype} {list(flags.shape)}")
         if n and (self.boxes[:, 2:].min() <= 0):
             raise InputError("boxes: expected widths and heights above 0")
         if n and (self.probabilities.min() < 0 or np.abs(self.probabilities.sum(axis=1) - 1).max() > 1e-3):
@@ -75,6 +86,8 @@ class Faces:
             landmarks=None if self.landmarks is None else self.landmarks[chosen],
             low=None if self.low is None else self.low[chosen],
             detector=self.detector,
+            uncertain=None if self.uncertain is None else self.uncertain[chosen],
+            sets=None if self.sets is None else self.sets[chosen],
         )
 
     def __iter__(self) -> Iterator["Faces"]:
@@ -94,11 +107,31 @@ class Faces:
     @property
     def quality(self) -> tuple[str, ...]:
         """`low` for each face that is too small, blurred or dim to be relied on, `ok` for the others."""
-        return tuple("low" if low else "ok" for low in ([False] * len(self) if self.low is None else self.low))
+        return tuple("low" if low else "ok" for low in _flags(self.low, self))
+
+    @property
+    def label_sets(self) -> tuple[tuple[str, ...], ...] | None:
+        """The conformal label set of each face, likeliest first, never empty; None where the model has none."""
+        if self.sets is None:
+            return None
+        ranks = np.argsort(-self.probabilities, axis=1, kind="stable")
+        return tuple(
+            tuple(self.classes[place] for place in rank if held[place])
+            for rank, held in zip(ranks.tolist(), self.sets.tolist(), strict=True)
+        )
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What is to be said beside each face: low quality, uncertain, both or nothing."""
+        return tuple(
+            ", ".join(name for name, true in (("low quality", low), ("uncertain", uncertain)) if true)
+            for low, uncertain in zip(_flags(self.low, self), _flags(self.uncertain, self), strict=True)
+        )
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return a dictionary per face, ready for JSON: box (whole pixels), detection, expression, confidence, quality,
-        probabilities. What the detector does not say is None."""
+        uncertain, label_set (a list), probabilities. What the detector or the model does not say is None."""
+        sets = [None] * len(self) if self.label_sets is None else [list(held) for held in self.label_sets]
         return [
             {
                 "box": [row["x"], row["y"], row["w"], row["h"]],
@@ -106,14 +139,18 @@ class Faces:
                 "expression": row["expression"],
                 "confidence": row["confidence"],
                 "quality": row["quality"],
+                "uncertain": row["uncertain"],
+                "label_set": held,
                 "probabilities": {label: row[f"p_{label}"] for label in self.classes},
             }
-            for row in self.to_rows()
+            for row, held in zip(Faces.to_rows(self), sets, strict=True)
         ]
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Return a dictionary per face with the columns of `mien.predict.rows.columns`, less the key's."""
         scores = [None] * len(self) if self.detection_scores is None else self.detection_scores.astype(float).round(4)
+        uncertain = [None] * len(self) if self.uncertain is None else self.uncertain.tolist()
+        sets = [None] * len(self) if self.label_sets is None else [SEPARATOR.join(held) for held in self.label_sets]
         rows = self.probabilities.astype(np.float64).round(6).tolist()
         return [
             {
@@ -122,11 +159,13 @@ class Faces:
                 "expression": label,
                 "confidence": max(row),
                 "quality": quality,
+                "uncertain": doubt,
+                "label_set": held,
                 **{f"p_{name}": value for name, value in zip(self.classes, row, strict=True)},
                 "detector": self.detector,
             }
-            for box, score, label, quality, row in zip(
-                self.boxes.tolist(), scores, self.labels, self.quality, rows, strict=True
+            for box, score, label, quality, doubt, held, row in zip(
+                self.boxes.tolist(), scores, self.labels, self.quality, uncertain, sets, rows, strict=True
             )
         ]
 
@@ -156,6 +195,10 @@ class Faces:
         from mien.predict.draw import draw
 
         return draw(images.load(image, bgr=bgr), self)
+
+
+def _flags(flags: NDArray[np.bool_] | None, faces: Faces) -> list[bool]:
+    return [False] * len(faces) if flags is None else flags.tolist()
 
 
 def _expect(name: str, array: NDArray[Any], shape: tuple[int, ...]) -> None:

@@ -22,7 +22,10 @@ PHOTO = ("file", "face")
 FRAME = ("frame", "time", "track")
 FORMATS = (".csv", ".jsonl", ".parquet")
 
-_TEXT = {"file", "expression", "quality", "detector", "error"}
+LATER = ("uncertain", "label_set")
+"""Columns that tables of earlier versions lack; those go on without."""
+
+_TEXT = {"file", "expression", "quality", "label_set", "detector", "error"}
 _WHOLE = {"face", "frame", "track"}
 
 Row = Mapping[str, Any]
@@ -32,11 +35,12 @@ def columns(labels: Sequence[str], key: Sequence[str]) -> list[str]:
     """Return the names of the columns, for faces scored over `labels`; `key` is `PHOTO` or `FRAME`.
 
     Boxes are in pixels of the upright picture, `time` in seconds; `detection`, `confidence`, `p_...` and, of videos,
-    the smoothed `s_...` go from 0 to 1.
+    the smoothed `s_...` go from 0 to 1. `uncertain` is True or False, `label_set` labels with | between them; both are
+    empty where the model has no threshold, no label sets.
     """
     kinds = ("p", "s") if key == FRAME else ("p",)
     return [
-        *(*key, "x", "y", "w", "h", "detection", "expression", "confidence", "quality"),
+        *(*key, "x", "y", "w", "h", "detection", "expression", "confidence", "quality", "uncertain", "label_set"),
         *(f"{kind}_{label}" for kind in kinds for label in labels),
         "detector",
     ]
@@ -165,19 +169,26 @@ class Writer:
         try:
             if self.form == ".csv":
                 rows = csv.reader(self._lines())
-                if next(rows, self.columns) != self.columns:
-                    raise _unlike(self.path)
+                self._go_on(next(rows, self.columns))
                 self.done.update(row[0] for row in rows)
             else:
                 for line in self._lines():
                     row = json.loads(line)
-                    if not isinstance(row, dict) or list(row) != self.columns:
+                    if not isinstance(row, dict):
                         raise _unlike(self.path)
+                    self._go_on(list(row))
                     self.done.add(str(row[self.columns[0]]))
         except InputError:
             raise
         except (ValueError, IndexError, csv.Error) as error:
             raise InputError(f"{self.path}: damaged ({error}); choose another file") from None
+
+    def _go_on(self, names: list[str]) -> None:
+        """Take the columns that the table has. InputError where they are neither ours nor those of earlier versions."""
+        if names == _older(self.columns):
+            self.columns = names
+        if names != self.columns:
+            raise _unlike(self.path)
 
 
 def check(path: Path, *, resume: bool) -> None:
@@ -196,6 +207,10 @@ def _text(path: Path) -> Path:
     return path.with_name(f".{path.name}.part.jsonl") if path.suffix.lower() == ".parquet" else path
 
 
+def _older(columns: Sequence[str]) -> list[str]:
+    return [name for name in columns if name not in LATER]
+
+
 def _unlike(path: Path) -> InputError:
     return InputError(f"{path}: has other columns than this job; choose another file")
 
@@ -203,11 +218,13 @@ def _unlike(path: Path) -> InputError:
 def _value(name: str, cell: str) -> Any:
     if not cell:
         return None
+    if name == "uncertain":
+        return cell == "True"
     return cell if _is_text(name) else int(cell) if name in _WHOLE else float(cell)
 
 
 def _is_text(name: str) -> bool:
-    return not name.startswith(("p_", "s_")) and name.rpartition("_")[2] in _TEXT
+    return name in _TEXT  # a class may have such a name, but not without its p_ or s_
 
 
 def _csv(rows: Sequence[Sequence[Any]]) -> str:
@@ -235,6 +252,8 @@ def _schema(columns: Sequence[str]) -> Any:
     def kind(name: str) -> Any:
         if name in _WHOLE:
             return arrow.int64()
+        if name == "uncertain":
+            return arrow.bool_()
         return arrow.string() if _is_text(name) else arrow.float64()
 
     return arrow.schema([(name, kind(name)) for name in columns])
@@ -261,7 +280,7 @@ def _unfold(table: Path, lines: Path, mark: Path, columns: Sequence[str]) -> Non
             replacing(lines) as part,
             part.open("w", encoding="utf-8") as file,
         ):
-            if source.schema_arrow.names != list(columns):
+            if source.schema_arrow.names not in (list(columns), _older(columns)):
                 raise _unlike(table)
             for batch in source.iter_batches():
                 file.writelines(map(_line, batch.to_pylist()))

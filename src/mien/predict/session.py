@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mien import images
 from mien.errors import InputError
+from mien.predict.calibration import Calibration, scaled
 
 ASSETS = Path(__file__).parent.parent / "assets"
 METADATA_KEY = "mien"
@@ -27,6 +28,7 @@ class Head:
 
     labels: tuple[str, ...]
     temperature: float = 1.0
+    calibration: Calibration | None = None
 
 
 @dataclass(frozen=True)
@@ -42,7 +44,7 @@ class ModelInfo:
     std: tuple[float, ...]
     """Per channel, likewise."""
     temperature: float = 1.0
-    """The logits are divided by it before the softmax."""
+    """The logits are divided by it before the softmax, unless `calibration` has a scale and a bias per label."""
     margin: float = 0.0
     """How much of a detected box's longer side is added on every side before the crop, where `crops` has no better."""
     crops: dict[str, images.Crop] = field(default_factory=dict)
@@ -53,15 +55,26 @@ class ModelInfo:
     """The labelling its answer follows: label (the dataset's own), or the FER+ majority, plurality, distribution."""
     heads: dict[str, Head] = field(default_factory=dict)
     """Its further outputs, by the labelling that each follows."""
+    calibration: Calibration | None = None
+    """How the answer was calibrated, its threshold and its label sets; None where nothing of it was recorded."""
 
     def __post_init__(self) -> None:
         if len(self.mean) != len(self.std) or len(self.mean) not in (1, 3):
             raise InputError(f"mean and std: expected 1 or 3 numbers each, got {len(self.mean)} and {len(self.std)}")
         if len(self.labels) < 2 or self.size < 1 or not self.temperature > 0 or min(self.std) <= 0:
             raise InputError(f"model facts make no sense: {self}")
+        outputs: tuple[ModelInfo | Head, ...] = (self, *self.heads.values())
+        for output in outputs:
+            scale = output.calibration.scale if output.calibration else ()
+            if scale and len(scale) != len(output.labels):
+                raise InputError(f"model facts make no sense: {len(scale)} scales for {len(output.labels)} labels")
 
     def to_json(self) -> str:
-        return json.dumps(asdict(self))
+        facts = asdict(self)
+        for output in (facts, *facts["heads"].values()):
+            if output["calibration"] is None:
+                del output["calibration"]
+        return json.dumps(facts)
 
     @classmethod
     def from_json(cls, text: str) -> "ModelInfo":
@@ -79,9 +92,10 @@ class ModelInfo:
                 recipe=str(facts.get("recipe", "")),
                 answers=str(facts.get("answers", "label")),
                 heads={
-                    name: Head(tuple(head["labels"]), float(head["temperature"]))
+                    name: Head(tuple(head["labels"]), float(head["temperature"]), _calibration(head))
                     for name, head in facts.get("heads", {}).items()
                 },
+                calibration=_calibration(facts),
             )
         except (KeyError, TypeError, ValueError, AttributeError) as error:
             raise InputError(f"model facts are incomplete: {error!r}") from None
@@ -97,7 +111,27 @@ class ModelInfo:
         if head not in self.heads:
             raise InputError(f"the model has no output {head!r}; it has {', '.join([self.answers, *self.heads])}")
         chosen = self.heads[head]
-        return replace(self, labels=chosen.labels, temperature=chosen.temperature, answers=head)
+        return replace(self, **vars(chosen), answers=head)
+
+    def scaled(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return calibrated logits [n, k]: their softmax is the probabilities."""
+        made = self.calibration
+        return scaled(logits, self.temperature, made.scale if made else (), made.bias if made else ())
+
+    def uncertain(self, probabilities: NDArray[np.float32]) -> NDArray[np.bool_] | None:
+        """Return bool [n], the answers below the threshold; None where the model has none."""
+        abstain = self.calibration.abstain if self.calibration else None
+        return abstain.uncertain(probabilities) if abstain else None
+
+    def sets(self, probabilities: NDArray[np.float32]) -> NDArray[np.bool_] | None:
+        """Return bool [n, k], the labels in each conformal set; None where the model has none."""
+        conformal = self.calibration.conformal if self.calibration else None
+        return conformal.sets(probabilities) if conformal else None
+
+
+def _calibration(facts: dict[str, Any]) -> Calibration | None:
+    found = facts.get("calibration")
+    return Calibration.from_json(found) if found else None
 
 
 def bundled() -> dict[str, Path]:
@@ -162,7 +196,7 @@ class Session:
         facts = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
         if facts is None:
             raise InputError(f"{self.path}: no mien metadata in it; export it with: mien export RUN")
-        whole = ModelInfo.from_json(facts)
+        self.whole = whole = ModelInfo.from_json(facts)
         self.info = whole.of(head or whole.answers)
         outputs = self._session.get_outputs()
         if len(outputs) < 1 + len(whole.heads):
@@ -195,9 +229,7 @@ class Session:
         for start in range(0, len(crops), batch):
             block = np.asarray(crops[start : start + batch])
             views = [block] if tta == "none" else [block, block[:, :, ::-1]]
-            yield np.mean(
-                [softmax(self.logits(view) / self.info.temperature) for view in views], axis=0, dtype=np.float32
-            )
+            yield np.mean([softmax(self.info.scaled(self.logits(view))) for view in views], axis=0, dtype=np.float32)
 
     def probabilities(self, crops: images.Pixels, *, tta: Tta = "none", batch: int = 128) -> NDArray[np.float32]:
         """Return float32 [n, k]: `batches` in one array."""
