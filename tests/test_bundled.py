@@ -1,12 +1,15 @@
 """Each model in the package is the one its card speaks of, as good and as small as it says."""
 
 import hashlib
+import json
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
 
 from mien import Recognizer
+from mien.calibrate import Wanted, calibrate
 from mien.datasets.labels import FER2013, FERPLUS
 from mien.evaluate import Data, evaluate
 from mien.predict import Session
@@ -43,7 +46,21 @@ def test_it_was_trained_by_the_recipe_of_today(name: str) -> None:
 def test_small_is_default_in_8_bits() -> None:
     assert card("small")["quantized"]["of"] == card("default")["sha256"]
     assert card("small")["training"] == card("default")["training"]
-    assert Session("small").info == Session("default").info
+    assert replace(Session("small").info, calibration=None) == replace(Session("default").info, calibration=None)
+
+
+@pytest.mark.parametrize("name", bundled())
+def test_it_says_when_it_is_not_sure(name: str) -> None:
+    made, stated = Session(name).info.calibration, card(name)["calibration"]
+    assert made is not None
+    assert json.loads(json.dumps(made.to_json())) == {key: stated[key] for key in made.to_json()}
+    assert (made.targets, made.share, made.held_out) == ("distribution", 0.5, True)
+    assert made.abstain is not None
+    assert made.conformal is not None
+    assert (made.abstain.target, made.conformal.coverage) == (0.9, 0.9)
+    assert (made.abstain.accuracy or 0) > 0.9
+    assert made.conformal.measured_coverage == pytest.approx(0.9, abs=0.02)
+    assert Session(name).info.heads["label"].calibration is None
 
 
 @pytest.mark.parametrize("name", bundled())
@@ -72,3 +89,16 @@ def test_it_is_as_good_as_its_card_says(name: str, real_data: Path) -> None:
         assert found.n == stated["n"]
         assert found.accuracy == pytest.approx(stated["accuracy"], abs=2 / found.n)  # other CPUs may tip a tie
         assert found.ece == pytest.approx(stated["ece"], abs=1e-3)
+
+
+@pytest.mark.parametrize("name", bundled())
+def test_its_threshold_and_sets_are_fitted_by_the_command_of_its_card(name: str, real_data: Path) -> None:
+    wanted = Wanted("keep", abstain_at=0.9, coverage=0.9, share=0.5)
+    _, found = calibrate(name, real_data / "fer2013", targets="distribution", wanted=wanted)
+    made = Session(name).info.calibration
+    assert made is not None
+    assert made.abstain is not None
+    assert found.calibration.abstain is not None
+    assert found.calibration.fingerprint == made.fingerprint
+    assert found.calibration.abstain.threshold == pytest.approx(made.abstain.threshold, abs=0.02)
+    assert found.calibration.abstain.coverage == pytest.approx(made.abstain.coverage, abs=0.02)
