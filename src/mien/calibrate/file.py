@@ -29,6 +29,7 @@ def calibrate(
     kind: str | None = None,
     targets: str = "label",
     classes: str | None = None,
+    exclude: Path | None = None,
     head: str | None = None,
     detector: str | None = None,
 ) -> tuple[ModelInfo, Fitted]:
@@ -40,7 +41,7 @@ def calibrate(
     Args:
         model: a name of `mien.predict.session.bundled`, a run folder, or an .onnx file.
         wanted: what to fit, and on how much of the split.
-        data, split, kind, targets, classes, head, detector: as `mien.evaluate.evaluate` takes them.
+        data, split, kind, targets, classes, exclude, head, detector: as `mien.evaluate.evaluate` takes them.
 
     Returns:
         The facts of the model with the new calibration in them, and what was fitted.
@@ -49,7 +50,7 @@ def calibrate(
         InputError: as `evaluate` and `fit` have them, or the model was trained on these very pictures.
     """
     session, samples, facts, _ = opened(
-        model, data, split, kind=kind, targets=targets, classes=classes, head=head, detector=detector
+        model, data, split, kind=kind, targets=targets, classes=classes, exclude=exclude, head=head, detector=detector
     )
     if facts.trained_on:
         raise InputError(f"{data}, {facts.split}: {TRAINED_ON}; calibrate on others")

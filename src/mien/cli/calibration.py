@@ -23,6 +23,7 @@ def calibrate(
     seed: int = 0,
     kind: str | None = None,
     classes: str | None = None,
+    exclude: Path | None = None,
     head: Labelling | None = None,
     detector: str | None = None,
     out: Path | None = None,
@@ -57,6 +58,7 @@ def calibrate(
         seed: Of that draw.
         kind: The reader, where it is not to be recognised: fer2013, ferplus, folder, legend or arrays.
         classes: What the integers of arrays mean, as fer2013 or alphabetical; elsewhere, the classes to read.
+        exclude: A CSV file whose column id lists what of the data is left out.
         head: Which output of the model, where it has several; the one that follows the targets by default.
         detector: The data are photos: find the face in each first, as predict does.
         out: The .onnx file to write instead; it must not be there yet.
@@ -69,8 +71,9 @@ def calibrate(
     wanted = calibration.Wanted(method, abstain_at, coverage, share, seed)
     place = calibration.place(model, out)
     info, found = calibration.calibrate(
-        model, data, split, wanted=wanted, kind=kind, targets=targets, classes=classes, head=head, detector=detector
-    )
+        model, data, split, wanted=wanted, kind=kind, targets=targets, classes=classes, exclude=exclude, head=head,
+        detector=detector,
+    )  # fmt: skip
     calibration.write(model, info, place)
     written = [place]
     if out is None:

@@ -167,8 +167,9 @@ def evaluate(
         InputError: no such model or data, fewer than two classes in common, or nothing left to score.
     """
     session, samples, facts, detector = opened(
-        model, data, split, kind=kind, targets=targets, classes=classes, holdout=holdout, head=head, detector=detector
-    )
+        model, data, split, kind=kind, targets=targets, classes=classes, holdout=holdout, exclude=exclude, head=head,
+        detector=detector,
+    )  # fmt: skip
     return measure(session, samples, facts, tta=tta, merge=merge, head=head, detector=detector)
 
 
@@ -181,6 +182,7 @@ def opened(
     targets: str = "label",
     classes: str | None = None,
     holdout: float | None = None,
+    exclude: Path | None = None,
     head: str | None = None,
     detector: str | None = None,
 ) -> tuple[Session, Samples, Data, str | None]:
