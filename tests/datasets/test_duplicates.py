@@ -92,7 +92,7 @@ def test_flat_pictures_are_alike_only_byte_for_byte() -> None:
 def row_of_likenesses() -> Pixels:
     """Return seven steps from one face to another."""
     steps = [FACES[10] * (1 - share) + FACES[11] * share for share in np.linspace(0, 1, 7)]
-    return np.rint(np.stack(steps)).astype(np.uint8)
+    return np.asarray(np.rint(np.stack(steps)), dtype=np.uint8)
 
 
 def test_a_row_of_likenesses_is_no_group() -> None:

@@ -95,4 +95,5 @@ def test_help_and_mistakes(capsys: pytest.CaptureFixture[str]) -> None:
     kinds = "arrays, fer2013, ferplus, folder, legend"
     assert capsys.readouterr().err == f"mien: unknown kind of dataset 'bogus'; expected {kinds}\n"
     assert run("show") == 2
-    assert "no action 'show'; expected mien data inspect PATH or mien data fetch NAME" in capsys.readouterr().err
+    expected = "expected mien data inspect PATH or mien data check PATH or mien data fetch NAME"
+    assert f"no action 'show'; {expected}" in capsys.readouterr().err
