@@ -18,6 +18,7 @@ EXPECTED = [
     "evaluate",
     "compare",
     "calibrate",
+    "benchmark",
     "audit",
     "agree",
     "card",

@@ -7,7 +7,7 @@ import difflib
 import sys
 from typing import NoReturn
 
-from mien.cli import agree, auditing, calibration, card, data, live, models, recognition, scoring, training
+from mien.cli import agree, auditing, benchmarking, calibration, card, data, live, models, recognition, scoring, training
 from mien.cli.parse import Verb, first_process, run, run_action
 from mien.errors import InputError, MissingExtra
 
@@ -19,6 +19,7 @@ VERBS: dict[str, Verb] = {
     "evaluate": scoring.evaluate,
     "compare": scoring.compare,
     "calibrate": calibration.calibrate,
+    "benchmark": benchmarking.benchmark,
     "audit": auditing.audit,
     "agree": agree.agree,
     "card": card.card,

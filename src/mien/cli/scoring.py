@@ -7,6 +7,7 @@ from typing import Any, Literal
 from tyro.conf import Positional
 
 from mien.cli.parse import console
+from mien.errors import InputError
 
 Labelling = Literal["label", "majority", "plurality", "distribution"]
 
@@ -92,30 +93,46 @@ def compare(
     tta: Literal["none", "flip"] = "none",
     head: Labelling | None = None,
     detector: Literal["yunet", "haar", "none"] | None = None,
+    plot: Path | None = None,
+    markdown: bool = False,
     json: bool = False,
 ) -> None:
-    """Show the evaluations of several runs in one table, the most accurate first.
+    """Show the evaluations of several runs, or results of mien benchmark, in one table, the most accurate first.
 
-    Refuses to set figures side by side that were measured on different test data, targets or views. Runs without such
-    an evaluation are named on stderr.
+    Refuses to set figures side by side that were measured on different test data, targets or views, or by different
+    protocols. Runs without such an evaluation are named on stderr. Results of mien benchmark are tested in pairs.
 
     Examples:
         $ mien compare runs/*
         $ mien compare runs/first runs/second --split test --tta flip
         $ mien compare results/a/evaluation-test-none.json runs/b/evaluation-test-none.json --json
+        $ mien compare benchmark/fer2013-*.json --plot accuracy.html
 
     Args:
-        runs: Run folders, or evaluation files.
+        runs: Run folders or evaluation files; or files that mien benchmark wrote.
         split: Which evaluation of a run folder is read.
         tta: Likewise, which view.
         head: Likewise, of which output, where evaluate was asked for one.
         detector: Likewise, whose faces, where the data were photos.
-        json: Print a JSON list instead of a table.
+        plot: An .html page to draw benchmark results in: accuracy against ms per face and size.
+        markdown: Print benchmark results as a Markdown table.
+        json: Print a JSON list instead of a table; of benchmark results, an object with their tests.
     """
     from json import dumps
 
+    from mien.cli.benchmarking import compare_results
     from mien.evaluate import compare, comparison_table, lacks
+    from mien.evaluate.standings import is_result
 
+    results = [run for run in runs if is_result(run)]
+    if results and len(results) == len(runs):
+        compare_results(runs, tta, json=json, markdown=markdown, plot=plot)
+        return
+    if results:
+        other = next(run for run in runs if run not in results)
+        raise InputError(f"{results[0]} is a result of mien benchmark and {other} is not; they cannot be compared")
+    if plot or markdown:
+        raise InputError("--plot and --markdown are for results of mien benchmark")
     which: dict[str, Any] = {"split": split, "tta": tta, "head": head, "detector": detector}
     reasons = {run: lacks(run, **which) for run in runs}
     rows = compare([run for run in runs if not reasons[run]] or runs, **which)

@@ -24,6 +24,7 @@ __all__ = [
     "check",
     "detect",
     "fingerprint",
+    "locate",
     "read",
     "split_name",
 ]

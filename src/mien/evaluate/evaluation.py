@@ -200,9 +200,9 @@ def opened(
     beside, order = session.path.with_name("recipe.json"), classes
     if holdout is None and beside.is_file():
         holdout = recipes.from_json(beside).holdout
-    learnt = _learnt(session)
-    if order is None and learnt.get("path") == str(Path(data).resolve()):
-        order = learnt.get("order")
+    trained = learnt(session)
+    if order is None and trained.get("path") == str(Path(data).resolve()):
+        order = trained.get("order")
 
     def read(size: int, channels: int) -> Samples:
         return datasets.read(
@@ -222,7 +222,7 @@ def opened(
         dropped=samples.dropped,
         exclude=exclusion.load(exclude).origin if exclude else None,
         problems=len(samples.problems),
-        trained_on=_is_training(learnt, samples, session.info.labels),
+        trained_on=is_training(trained, samples, session.info.labels),
     )
     return session, samples, facts, detector
 
@@ -238,7 +238,7 @@ def following(info: ModelInfo, kind: str, targets: str) -> str:
     return info.answers
 
 
-def _learnt(session: Session) -> dict[str, Any]:
+def learnt(session: Session) -> dict[str, Any]:
     """Return which data the model was trained on, as its run or card recorded it; {} where neither is at hand."""
     run, card = session.path.with_name("recipe.json"), session.path.with_suffix(".json")
     try:
@@ -248,9 +248,9 @@ def _learnt(session: Session) -> dict[str, Any]:
         return {}
 
 
-def _is_training(learnt: dict[str, Any], samples: Samples, labels: tuple[str, ...]) -> bool:
+def is_training(trained: dict[str, Any], samples: Samples, labels: tuple[str, ...]) -> bool:
     """Return whether `samples`, read as the model reads, have the fingerprint of something it was trained on."""
-    known = learnt.get("splits", {}).get("train", {})
+    known = trained.get("splits", {}).get("train", {})
     read = {known.get("fingerprint"), *known.get("sources", ())}
     return set(samples.classes) <= set(labels) and samples.relabel(labels).fingerprint in read
 

@@ -111,6 +111,82 @@ def lines(
     return _svg(TOP + side + 40, f"{title.capitalize()} over {across}, {first:g} to {last:g}.", parts)
 
 
+@dataclass(frozen=True)
+class Dot:
+    """One point of a scatter: its name, place, and the interval of its value."""
+
+    name: str
+    x: float
+    y: float
+    low: float
+    high: float
+
+
+def scatter(title: str, dots: Sequence[Dot], *, across: str, percent: bool = False) -> str:
+    """Return named points with their intervals over `across`, on a logarithmic axis. Empty where there are none."""
+    if not dots:
+        return ""
+    side = 260
+    ticks = _ticks(min(dot.low for dot in dots), max(dot.high for dot in dots))
+    marks = _decades(min(dot.x for dot in dots), max(dot.x for dot in dots))
+
+    def right(x: float) -> float:
+        return LEFT + PLOT * log10(x / marks[0]) / log10(marks[-1] / marks[0])
+
+    def down(y: float) -> float:
+        return TOP + side * (ticks[-1] - y) / (ticks[-1] - ticks[0])
+
+    parts = [
+        _text(LEFT, 14, title, style="title"),
+        *_grid([(down(tick), f"{100 * tick:.4g} %" if percent else f"{tick:.4g}") for tick in ticks]),
+    ]
+    taken = [(right(dot.x) - 4, down(dot.high), right(dot.x) + 4, down(dot.low)) for dot in dots]
+    for dot in sorted(dots, key=lambda dot: (dot.x, -dot.y)):
+        x, y = right(dot.x), down(dot.y)
+        parts += [
+            f'<line class="whisker" x1="{x:.1f}" y1="{down(dot.low):.1f}" x2="{x:.1f}" y2="{down(dot.high):.1f}"/>',
+            f'<circle class="dot" cx="{x:.1f}" cy="{y:.1f}" r="4"/>',
+        ]
+        left, base = _free(x, y, 6.2 * len(dot.name), taken, TOP + side)
+        taken.append((left, base - 9, left + 6.2 * len(dot.name), base + 3))
+        parts.append(_text(left, base, dot.name))
+    parts += [_text(right(mark), TOP + side + 16, f"{mark:g}", anchor="middle") for mark in marks]
+    parts.append(_text(LEFT + PLOT / 2, TOP + side + 33, f"{across}, logarithmic", anchor="middle"))
+    return _svg(TOP + side + 40, f"{title.capitalize()} against {across}; a table with the figures follows.", parts)
+
+
+Box = tuple[float, float, float, float]
+
+
+def _free(x: float, y: float, width: float, taken: Sequence[Box], ground: float) -> tuple[float, float]:
+    """Return where a label of a point at (x, y) begins: beside it, where it covers the least of what is there."""
+
+    def covered(place: tuple[float, float]) -> float:
+        left, base = place
+        box = (left, base - 9, left + width, base + 3)
+        outside = max(0, box[2] - WIDTH) + max(0, LEFT - box[0]) + max(0, TOP - box[1]) + max(0, box[3] - ground)
+        shared = sum(
+            max(0, min(box[2], other[2]) - max(box[0], other[0]))
+            * max(0, min(box[3], other[3]) - max(box[1], other[1]))
+            for other in taken
+        )
+        return shared + 100 * outside
+
+    steps = [0, *(sign * step for step in range(12, 61, 12) for sign in (-1, 1))]
+    places = [(start, y + 4 + step) for step in steps for start in (x + 8, x - 8 - width)]
+    return min(places, key=covered)  # of those equally good, the first: nearest to the point
+
+
+def _decades(low: float, high: float) -> list[float]:
+    """Return 1, 2 and 5 times powers of ten, of which the outermost enclose low and high, both above 0."""
+    marks = [
+        factor * 10.0**power for power in range(floor(log10(low)) - 1, ceil(log10(high)) + 1) for factor in (1, 2, 5)
+    ]
+    first = max(index for index, mark in enumerate(marks) if mark <= low)
+    last = min((index for index, mark in enumerate(marks) if mark >= high), default=len(marks) - 1)
+    return marks[first : max(last, first + 1) + 1]
+
+
 def _ticks(low: float, high: float) -> list[float]:
     """Return round numbers, 1, 2 or 5 times a power of ten apart, of which the outermost enclose low and high."""
     span = max(high - low, 1e-3)

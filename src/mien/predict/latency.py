@@ -11,13 +11,18 @@ from mien.predict.session import Session
 
 @dataclass(frozen=True)
 class Latency:
-    """Milliseconds per face over `repeats` calls with `batch` faces each, on `threads` cores."""
+    """Milliseconds per face over `repeats` calls with `batch` faces each, on `threads` cores.
+
+    Where other work shares the cores, the mean tells of that; read the median or the least.
+    """
 
     batch: int
     threads: int
     repeats: int
     mean: float
     deviation: float
+    median: float
+    least: float
 
 
 def latency(model: str | Path = "default", *, batch: int = 1, threads: int = 1, repeats: int = 100) -> Latency:
@@ -35,4 +40,6 @@ def latency(model: str | Path = "default", *, batch: int = 1, threads: int = 1, 
         began = time.perf_counter()
         session.probabilities(crops, batch=batch)
         took.append((time.perf_counter() - began) * 1000 / batch)
-    return Latency(batch, threads, repeats, float(np.mean(took[10:])), float(np.std(took[10:])))
+    counted = np.array(took[10:])
+    figures = (counted.mean(), counted.std(), np.median(counted), counted.min())
+    return Latency(batch, threads, repeats, *map(float, figures))

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mien import images
 from mien.errors import InputError
+from mien.predict import sidecar
 from mien.predict.calibration import Calibration, scaled
 
 ASSETS = Path(__file__).parent.parent / "assets"
@@ -171,12 +172,12 @@ class Session:
     """An open model: uint8 face crops in, probabilities out. Safe to share between threads.
 
     Args:
-        model: a name of `bundled`, a run folder, or an .onnx file that mien exported.
+        model: a name of `bundled`, a run folder, or an .onnx file that mien exported, or that a `sidecar` explains.
         head: which output to score, by the labelling it follows (`ModelInfo.answers`, `.heads`); None: the answer.
         threads: how many cores one batch may use; None leaves it to onnxruntime (all of them).
 
     Raises:
-        InputError: no such model or output, not an ONNX file, or one without mien's metadata.
+        InputError: no such model or output, not an ONNX file, or one without mien's metadata and without a sidecar.
     """
 
     def __init__(self, model: str | Path = "default", *, head: str | None = None, threads: int | None = None) -> None:
@@ -194,32 +195,48 @@ class Session:
                 f"{self.path}: not an ONNX model that onnxruntime can open ({str(error).splitlines()[0]})"
             ) from None
         facts = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-        if facts is None:
-            raise InputError(f"{self.path}: no mien metadata in it; export it with: mien export RUN")
-        self.whole = whole = ModelInfo.from_json(facts)
+        self._foreign = sidecar.read(self.path) if facts is None else None
+        self.whole = whole = ModelInfo.from_json(facts) if self._foreign is None else _explained(self._foreign)
         self.info = whole.of(head or whole.answers)
         outputs = self._session.get_outputs()
         if len(outputs) < 1 + len(whole.heads):
             raise InputError(f"{self.path}: has {len(outputs)} outputs, its metadata names {1 + len(whole.heads)}")
         output = outputs[0 if self.info is whole else 1 + list(whole.heads).index(self.info.answers)]
         self._output = output.name
-        self.input = self._session.get_inputs()[0].name
-        self._agree(self._session.get_inputs()[0], [len(self.info.mean), self.info.size, self.info.size])
+        node = self._session.get_inputs()[0]
+        self.input = node.name
+        self._fixed = node.shape[0] if node.shape and isinstance(node.shape[0], int) else None
+        planes = [len(self.info.mean), self.info.size, self.info.size]
+        self._agree(node, self._foreign.shape() if self._foreign else planes)
         self._agree(output, [len(self.info.labels)])
 
     def _agree(self, node: Any, wanted: list[int]) -> None:
         """Raise InputError where an input or output is not [n, *wanted]; dimensions without a number pass."""
         got = [known if isinstance(known, int) else want for known, want in zip(node.shape[1:], wanted, strict=False)]
         if len(node.shape) != 1 + len(wanted) or got != wanted:
-            raise InputError(f"{self.path}: {node.name} is {node.shape}, its metadata says {['n', *wanted]}")
+            whose = self.path.with_suffix(".json").name if self._foreign else "its metadata"
+            raise InputError(f"{self.path}: {node.name} is {node.shape}, {whose} says {['n', *wanted]}")
 
     def logits(self, crops: images.Pixels) -> NDArray[np.float32]:
         """Return float32 [n, k] for uint8 crops [n, h, w] or [n, h, w, 3], resized to the model's size if need be."""
         size = self.info.size
         if crops.shape[1:3] != (size, size):
             crops = np.stack([images.resize(crop, size) for crop in crops])
-        outputs = self._session.run([self._output], {self.input: images.scale(crops, self.info.mean, self.info.std)})
-        return np.asarray(outputs[0], dtype=np.float32)
+        planes = images.scale(crops, self.info.mean, self.info.std)
+        numbers = self._run(planes if self._foreign is None else self._foreign.feed(planes))
+        try:
+            return numbers if self._foreign is None else self._foreign.logits(numbers)
+        except InputError as error:
+            raise InputError(f"{self.path.with_suffix('.json')}: {error}") from None
+
+    def _run(self, planes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return what the network makes of [n, ...]; in pieces, the last filled up, where it takes a fixed number."""
+        n, step = len(planes), self._fixed or max(1, len(planes))
+        if short := -n % step:
+            planes = np.concatenate([planes, np.zeros((short, *planes.shape[1:]), np.float32)])
+        pieces = [planes[start : start + step] for start in range(0, len(planes), step)] or [planes]
+        outputs = [self._session.run([self._output], {self.input: piece})[0] for piece in pieces]
+        return np.asarray(np.concatenate(outputs)[:n] if len(outputs) > 1 or short else outputs[0], dtype=np.float32)
 
     def batches(self, crops: images.Pixels, *, tta: Tta = "none", batch: int = 128) -> Iterator[NDArray[np.float32]]:
         """Yield the probabilities of `crops`, float32 [<= batch, k] at a time, each row summing to 1.
@@ -236,6 +253,19 @@ class Session:
         return np.concatenate(
             [np.zeros((0, len(self.info.labels)), np.float32), *self.batches(crops, tta=tta, batch=batch)]
         )
+
+
+def _explained(side: sidecar.Sidecar) -> ModelInfo:
+    mean, std = side.scaling
+    return ModelInfo(
+        labels=side.labels,
+        size=side.size,
+        mean=mean,
+        std=std,
+        temperature=side.temperature,
+        margin=side.margin,
+        answers=side.answers,
+    )
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
