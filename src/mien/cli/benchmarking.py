@@ -77,6 +77,8 @@ def benchmark(
                 f"{against}: of {other['protocol']['id']} ({other['protocol']['hash']}), {other['split']}; expected "
                 f"{chosen.id} ({chosen.hash}), {chosen.split(final=final)}"
             )
+    elif against:
+        bench.open_model(chosen, against)  # refused before anything is scored
     result = bench.benchmark(chosen, data, model, name=name, **options)
     if against:
         if other is None:

@@ -70,7 +70,7 @@ def benchmark(
         InputError: unfit data or models, said before anything is scored or recorded.
     """
     part = faces(protocol, data, final=final)
-    opened = [_open(protocol, model) for model in models]
+    opened = [open_model(protocol, model) for model in models]
     _same_recipe(models, opened)
     called = name or _name(models[0], opened[0])
     began = datetime.now(UTC).isoformat(timespec="seconds")
@@ -120,7 +120,8 @@ def benchmark(
     }
 
 
-def _open(protocol: Protocol, model: str) -> Session:
+def open_model(protocol: Protocol, model: str) -> Session:
+    """Open a model at the output that a protocol scores. InputError where it cannot answer a class of it."""
     session = Session(model)
     heads = (session.info.answers, *session.info.heads)
     head = next((name for name in protocol.outputs if name in heads), session.info.answers)
