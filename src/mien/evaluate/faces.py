@@ -118,20 +118,22 @@ def trained_faces(part: Faces, session: Session, learnt_from: Sequence[Path]) ->
     where there are neither: then nobody knows.
     """
     known, recipe = learnt(session), _recipe(session)
-    own = Path(known["path"]) if known.get("path") and Path(known["path"]).exists() else None
-    places = list(dict.fromkeys(path.resolve() for path in [*([own] if own else []), *learnt_from]))
+    own = [Path(known["path"])] if known.get("path") and Path(known["path"]).exists() else []
+    places = list(dict.fromkeys(path.resolve() for path in [*own, *learnt_from]))
     if not places:
         return None
-    seen = np.zeros(len(part.ids), dtype=bool)
+    trained = []
     for place in places:
         holdout = recipe.get("holdout", Recipe().holdout)
-        table = datasets.open_table(place, order=known.get("order"), holdout=holdout)
+        left = Path((known.get("exclude") or {}).get("path", ""))
+        exclude = left if left.is_file() and place in [path.resolve() for path in own] else None
+        table = datasets.open_table(place, order=known.get("order"), holdout=holdout, exclude=exclude)
         train = table.images[table.splits == "train"]
         if recipe.get("distinct"):  # training left these out
             chosen = {image.tobytes() for image in table.images[table.splits == "validation"]}
             train = train[[image.tobytes() not in chosen for image in train]]
-        seen |= standing(train, part.images, near=True)
-    return seen
+        trained.append(np.asarray(train))
+    return standing(np.concatenate(trained), part.images, near=True)
 
 
 def _recipe(session: Session) -> dict[str, Any]:
