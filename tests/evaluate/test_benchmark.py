@@ -314,7 +314,8 @@ def test_two_results_are_set_side_by_side(mien: Mien, data: Path, make_model: Ma
     assert both["tests"][0]["p_holm"] == both["tests"][0]["p"]
     table = mien("compare", *files, "--markdown")[1].splitlines()
     assert table[0].startswith("| model | seeds | accuracy |")
-    assert len(table) == 4
+    assert table[5].startswith("| model | parameters | million MAC | MB | ms per face |")
+    assert len(table) == 9
 
 
 @pytest.mark.usefixtures("votes")

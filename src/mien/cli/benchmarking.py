@@ -120,7 +120,8 @@ def compare_results(
         objects = {"of": title, "results": [vars(line) for line in lines], "tests": [test.to_json() for test in found]}
         print(dumps(objects))
     elif markdown:
-        print(standings.markdown(lines), end="")
+        print(standings.markdown(*standings.figures(lines)))
+        print(standings.markdown(*standings.costs(lines)), end="")
     else:
         console().print(_compared(title, lines, found))
     for note in standings.cautions(lines):
@@ -143,60 +144,58 @@ def _listed() -> Any:
 
 
 def _compared(title: str, lines: Any, found: Any) -> Any:
-    from rich import box
     from rich.console import Group
-    from rich.table import Column, Table
+    from rich.text import Text
 
-    from mien.evaluate.standings import cells
+    from mien.evaluate.standings import costs, figures
     from mien.evaluate.standings_page import TESTED, tested
 
-    head, rows = cells(lines)
-    table = Table(head[0], *(Column(name, justify="right") for name in head[1:]), box=box.SIMPLE, title=title)
-    table.title_justify, table.title_style = "left", ""
+    tables = [_table(*figures(lines)), _table(*costs(lines))]
+    return Group(Text(title), *tables, *([_table(TESTED, [tested(test) for test in found])] if found else []))
+
+
+def _table(head: Any, rows: Any) -> Any:
+    from rich import box
+    from rich.table import Column, Table
+
+    table = Table(head[0], *(Column(name, justify="right", no_wrap=True) for name in head[1:]), box=box.SIMPLE)
     for row in rows:
         table.add_row(*row)
-    if not found:
-        return table
-    pairs = Table(*TESTED[:2], *(Column(name, justify="right") for name in TESTED[2:]), box=box.SIMPLE)
-    for test in found:
-        pairs.add_row(*tested(test))
-    return Group(table, pairs)
+    return table
 
 
 def _shown(result: dict[str, Any]) -> Any:
-    """Return one result as tables: the views, the classes of the single view, what FER+'s annotators say."""
-    from rich import box
+    """Return one result as tables: scores by view, what the model takes, what FER+'s annotators say."""
     from rich.console import Group
-    from rich.table import Column, Table
     from rich.text import Text
 
-    from mien.evaluate.standings import cells, standing, title
+    from mien.evaluate.standings import costs, figures, standing, title
 
     parts: list[Any] = [Text(f"{result['name']}: {title([result], 'none')}")]
     views = {"none": "single view", "flip": "with mirror image"}
-    head, first = cells([standing(result, view) for view in result["summary"]])
-    table = Table("", *(Column(views[view], justify="right") for view in result["summary"]), box=box.SIMPLE)
-    for place, name in enumerate(head[1:], start=1):
-        table.add_row(name, *(row[place] for row in first))
-    parts.append(table)
+    lines = [standing(result, view) for view in result["summary"]]
+    head, rows = figures(lines)
+    parts += [
+        _table(
+            ["view", *head[1:]], [[views[view], *row[1:]] for view, row in zip(result["summary"], rows, strict=True)]
+        ),
+        _table(*costs(lines[:1])),
+    ]
     model = result["models"][0]
     if left := result["data"]["left_out_as_duplicates"]:
         parts.insert(1, Text(f"left out: {left:,} faces that stand in training too"))
     if agreed := model["ferplus"]:
-        levels = Table(
-            "annotators who agree", *(Column(name, justify="right") for name in ("n", "accuracy", "one annotator"))
-        )
-        levels.box = box.SIMPLE
+        levels = []
         for level in agreed["levels"]:
             shown = ["" if level[key] is None else f"{level[key]:.4f}" for key in ("accuracy", "annotator")]
-            levels.add_row(f"to {100 * level['up_to']:.0f} %", f"{level['n']:,}", *shown)
+            levels.append([f"to {100 * level['up_to']:.0f} %", f"{level['n']:,}", *shown])
         parts += [
             Text(
                 f"FER+ votes (output {agreed['head']}, n = {agreed['n']:,}): KL {agreed['kl']:.4f}, of one annotator "
                 f"{agreed['annotator_kl']:.4f}; most voted class named {agreed['accuracy']:.4f}, by one annotator "
                 f"{agreed['annotator_accuracy']:.4f}"
             ),
-            levels,
+            _table(("annotators who agree", "n", "accuracy", "one annotator"), levels),
         ]
     if against := result.get("against"):
         for view, test in against["views"].items():

@@ -1,5 +1,6 @@
 """A model, or several seeds of one recipe, measured by a protocol: all that a published figure should come with."""
 
+import functools
 import hashlib
 import json
 import os
@@ -26,6 +27,7 @@ from mien.evaluate.faces import Faces, faces, labelled, open_table, trained_face
 from mien.evaluate.protocols import VOTES, Protocol
 from mien.evaluate.scores import score
 from mien.evaluate.standings import tests
+from mien.images import Pixels
 from mien.predict import Session
 from mien.predict.latency import latency
 from mien.predict.session import ASSETS, Tta, softmax
@@ -120,13 +122,27 @@ def benchmark(
     }
 
 
+class Remembering(Session):
+    """A session that computes the logits of the same crops once: every view and figure is made of the same two."""
+
+    def logits(self, crops: Pixels) -> NDArray[np.float32]:
+        """As `Session.logits`."""
+        key = hashlib.blake2b(crops.tobytes()).digest()
+        if key not in self._known:
+            self._known[key] = super().logits(crops)
+        return self._known[key]
+
+    @functools.cached_property
+    def _known(self) -> dict[bytes, NDArray[np.float32]]:
+        return {}
+
+
 def open_model(protocol: Protocol, model: str) -> Session:
     """Open a model at the output that a protocol scores. InputError where it cannot answer a class of it."""
-    session = Session(model)
-    heads = (session.info.answers, *session.info.heads)
-    head = next((name for name in protocol.outputs if name in heads), session.info.answers)
-    if head != session.info.answers:
-        session = Session(model, head=head)
+    info = Session(model).info
+    session = Remembering(
+        model, head=next((name for name in protocol.outputs if name in (info.answers, *info.heads)), None)
+    )
     known = align(protocol.classes, session.info.labels).classes
     if lacking := [name for name in protocol.classes if name not in known]:
         raise InputError(

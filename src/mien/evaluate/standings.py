@@ -172,14 +172,21 @@ def tests(results: Sequence[Result], view: Tta) -> list[Test]:
     return sorted(lines, key=lambda test: (test.adjusted, test.difference.p))
 
 
-COLUMNS = (
-    "model", "seeds", "accuracy", "sd", "95 % interval", "macro-F1", "balanced", "log loss", "ECE", "ECE before",
-    "KL", "parameters", "MMAC", "MB", "ms",
-)  # fmt: skip
-
-
-def cells(lines: Sequence[Standing]) -> tuple[list[str], list[list[str]]]:
-    """Return the head and the rows of the table that terminal, page and Markdown show; empty columns are left out."""
+def figures(lines: Sequence[Standing]) -> tuple[list[str], list[list[str]]]:
+    """Return head and rows of the table of scores; columns that are empty throughout are left out."""
+    head = (
+        "model",
+        "seeds",
+        "accuracy",
+        "sd",
+        "95 % interval",
+        "macro-F1",
+        "balanced",
+        "log loss",
+        "ECE",
+        "before",
+        "KL",
+    )
     rows = [
         [
             line.name,
@@ -190,6 +197,17 @@ def cells(lines: Sequence[Standing]) -> tuple[list[str], list[list[str]]]:
             *(f"{value:.4f}" for value in (line.macro_f1, line.balanced_accuracy, line.log_loss, line.ece)),
             f"{line.ece_before:.4f}",
             "" if line.kl is None else f"{line.kl:.4f}",
+        ]
+        for line in lines
+    ]
+    return _filled(head, rows)
+
+
+def costs(lines: Sequence[Standing]) -> tuple[list[str], list[list[str]]]:
+    """Return head and rows of the table of what the models take, likewise."""
+    rows = [
+        [
+            line.name,
             "" if line.parameters is None else f"{line.parameters:,}",
             "" if line.macs is None else f"{line.macs / 1e6:,.1f}",
             f"{line.bytes / 1e6:.2f}",
@@ -197,8 +215,12 @@ def cells(lines: Sequence[Standing]) -> tuple[list[str], list[list[str]]]:
         ]
         for line in lines
     ]
-    kept = [place for place in range(len(COLUMNS)) if any(row[place] for row in rows)]
-    return [COLUMNS[place] for place in kept], [[row[place] for place in kept] for row in rows]
+    return _filled(("model", "parameters", "million MAC", "MB", "ms per face"), rows)
+
+
+def _filled(head: Sequence[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
+    kept = [place for place in range(len(head)) if any(row[place] for row in rows)]
+    return [head[place] for place in kept], [[row[place] for place in kept] for row in rows]
 
 
 def title(results: Sequence[Result], view: str) -> str:
@@ -227,8 +249,7 @@ def cautions(lines: Sequence[Standing]) -> list[str]:
     return found
 
 
-def markdown(lines: Sequence[Standing]) -> str:
-    """Return the table as Markdown."""
-    head, rows = cells(lines)
+def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    """Return a table as Markdown."""
     under = ["---", *["---:"] * (len(head) - 1)]
     return "\n".join("| " + " | ".join(row) + " |" for row in (head, under, *rows)) + "\n"

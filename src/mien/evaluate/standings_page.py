@@ -5,7 +5,7 @@ from html import escape
 from pathlib import Path
 
 from mien.atomic import replacing
-from mien.evaluate.standings import Standing, Test, cautions, cells
+from mien.evaluate.standings import Standing, Test, cautions, costs, figures
 from mien.pages import document, table
 from mien.pages.charts import Dot, scatter
 
@@ -17,18 +17,19 @@ def page(title: str, lines: Sequence[Standing], found: Sequence[Test]) -> str:
         scatter("accuracy", [_dot(line, ms) for line, ms in timed], across="ms per face", percent=True),
         scatter("accuracy", [_dot(line, line.bytes / 1e6) for line in lines], across="MB of the file", percent=True),
     )
-    figures = "".join(f"<figure>{chart}</figure>" for chart in charts if chart)
-    head, rows = cells(lines)
+    drawn = "".join(f"<figure>{chart}</figure>" for chart in charts if chart)
     notes = "".join(f"<p>{escape(note)}</p>" for note in cautions(lines))
     devices = "; ".join(dict.fromkeys(line.device for line in lines))
     body = f"""<h1>{escape(title)}</h1>
 <h2>Accuracy against time and size</h2>
-<div class="pair">{figures}</div>
+<div class="pair">{drawn}</div>
 <p class="soft">Bars: 95 % bootstrap interval over the faces. Milliseconds: median, one face a call, one core of
 {escape(devices)}.</p>
 {notes}
 <h2>Figures</h2>
-{table(head, rows, style="figures")}
+{table(*figures(lines), caption="ECE: with the file's own calibration, and before it")}
+<p></p>
+{table(*costs(lines))}
 """
     if found:
         body += f"""<h2>Which differences are more than chance</h2>
