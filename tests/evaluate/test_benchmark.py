@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnx
 import pytest
 
 from mien import cli, recipes
@@ -18,6 +19,7 @@ from mien.evaluate.benchmark import benchmark, shortened
 from mien.evaluate.faces import faces, standing
 from mien.evaluate.protocols import PROTOCOLS, find
 from mien.evaluate.scores import wilson
+from mien.quantize import quantize
 from tests import drawn
 
 from .conftest import MakeModel, MakeSamples
@@ -345,6 +347,46 @@ def test_mixed_results_are_refused(mien: Mien, data: Path, make_model: MakeModel
     )  # fmt: skip
     assert code == 2
     assert "of ferplus (bc3da6f563839f2f), validation; expected fer2013" in err
+
+
+def test_a_network_of_others_is_measured_and_evaluated_as_ours(
+    mien: Mien, data: Path, make_model: MakeModel, tmp_path: Path
+) -> None:
+    ours, theirs, out = make_model(tmp_path / "ours.onnx"), tmp_path / "theirs.onnx", tmp_path / "out"
+    stripped = onnx.load(ours)
+    del stripped.metadata_props[:]
+    onnx.save(stripped, theirs)
+    code, _, err = mien("benchmark", "fer2013", "--data", data, "--model", theirs, "--out", out)
+    assert code == 2
+    assert "no theirs.json beside it" in err
+    facts = {"labels": list(FER2013), "size": 48, "channels": "grey", "scale": 1 / 255, "output": "logits"}
+    theirs.with_suffix(".json").write_text(json.dumps(facts))
+    code, _, err = mien("benchmark", "fer2013", "--data", data, "--model", theirs, "--against", ours, "--out", out)
+    result = json.loads((out / "fer2013-theirs.json").read_text())
+    assert code == 0
+    assert "theirs: whether it was trained on some of these faces is not known" in err
+    assert result["summary"]["none"]["accuracy"]["mean"] == pytest.approx(11 / 14)
+    assert result["against"]["views"]["none"]["p"] == 1
+    scores = [json.loads(mien("evaluate", model, "--data", data, "--json")[1]) for model in (ours, theirs)]
+    assert scores[0]["accuracy"] == scores[1]["accuracy"]
+    assert scores[0]["log_loss"] == pytest.approx(scores[1]["log_loss"], abs=1e-6)
+    with pytest.raises(InputError, match="not a model that mien exported"):
+        quantize(theirs, np.zeros((3, 48, 48), np.uint8), tmp_path / "small.onnx")
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [({"format": 0}, "a result of another version of mien"), ({"summary": {"none": {}}}, "not a result that mien")],
+)
+def test_results_that_cannot_be_read_are_refused(
+    mien: Mien, data: Path, make_model: MakeModel, tmp_path: Path, change: dict[str, Any], message: str
+) -> None:
+    mien("benchmark", "fer2013", "--data", data, "--model", make_model(), "--out", tmp_path / "out")
+    path = tmp_path / "out" / "fer2013-blocks.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    code, _, err = mien("compare", path, path)
+    assert code == 2
+    assert message in err
 
 
 @pytest.mark.parametrize(

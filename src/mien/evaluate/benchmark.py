@@ -26,14 +26,13 @@ from mien.evaluate.evaluation import Data, align, is_training, learnt, measure
 from mien.evaluate.faces import Faces, faces, labelled, open_table, trained_faces
 from mien.evaluate.protocols import VOTES, Protocol
 from mien.evaluate.scores import score
-from mien.evaluate.standings import tests
+from mien.evaluate.standings import FORMAT, tests
 from mien.images import Pixels
 from mien.predict import Session
 from mien.predict.latency import latency
 from mien.predict.session import ASSETS, Tta, softmax
 from mien.recipes import Recipe
 
-FORMAT = 1
 BLOCK = 128
 SUMMARISED = ("accuracy", "macro_f1", "balanced_accuracy", "log_loss", "ece", "kl")
 TIMED = {1: 100, 32: 20}  # faces a call -> calls

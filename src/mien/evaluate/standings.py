@@ -14,6 +14,7 @@ from mien.errors import InputError
 from mien.evaluate.resampling import Difference, differ, holm, unpack
 from mien.predict.session import Tta
 
+FORMAT = 1  # of the result file
 Result = dict[str, Any]
 
 
@@ -78,10 +79,14 @@ def load(path: str | Path) -> Result:
     """Read a result. InputError where it is none, or lacks something."""
     try:
         result: Result = json.loads(Path(path).read_text(encoding="utf-8"))
+        if result["format"] != FORMAT:
+            raise InputError(f"{path}: a result of another version of mien; measure it again")
         conditions(result)
         for view in result["summary"]:
             standing(result, view)
             correct(result, view)
+    except InputError:
+        raise
     except OSError as error:
         raise InputError(f"{path}: {error.strerror}; expected a result of mien benchmark") from None
     except (ValueError, KeyError, TypeError, IndexError, AttributeError):
@@ -240,6 +245,10 @@ def cautions(lines: Sequence[Standing]) -> list[str]:
     for line in lines:
         if line.trained_on:
             found.append(f"{line.name}: trained on these very faces; the figures say nothing about others")
+        elif line.seen is None:
+            found.append(
+                f"{line.name}: whether it was trained on some of these faces is not known (--learnt PATH looks)"
+            )
         elif line.seen:
             found.append(
                 f"{line.name}: {line.seen:,} of the {line.n:,} faces stand, or nearly so, in its training data"

@@ -195,8 +195,8 @@ class Session:
                 f"{self.path}: not an ONNX model that onnxruntime can open ({str(error).splitlines()[0]})"
             ) from None
         facts = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-        self._foreign = sidecar.read(self.path) if facts is None else None
-        self.whole = whole = ModelInfo.from_json(facts) if self._foreign is None else _explained(self._foreign)
+        self.sidecar = sidecar.read(self.path) if facts is None else None  # of networks that others made
+        self.whole = whole = ModelInfo.from_json(facts) if self.sidecar is None else _explained(self.sidecar)
         self.info = whole.of(head or whole.answers)
         outputs = self._session.get_outputs()
         if len(outputs) < 1 + len(whole.heads):
@@ -207,14 +207,14 @@ class Session:
         self.input = node.name
         self._fixed = node.shape[0] if node.shape and isinstance(node.shape[0], int) else None
         planes = [len(self.info.mean), self.info.size, self.info.size]
-        self._agree(node, self._foreign.shape() if self._foreign else planes)
+        self._agree(node, self.sidecar.shape() if self.sidecar else planes)
         self._agree(output, [len(self.info.labels)])
 
     def _agree(self, node: Any, wanted: list[int]) -> None:
         """Raise InputError where an input or output is not [n, *wanted]; dimensions without a number pass."""
         got = [known if isinstance(known, int) else want for known, want in zip(node.shape[1:], wanted, strict=False)]
         if len(node.shape) != 1 + len(wanted) or got != wanted:
-            whose = self.path.with_suffix(".json").name if self._foreign else "its metadata"
+            whose = self.path.with_suffix(".json").name if self.sidecar else "its metadata"
             raise InputError(f"{self.path}: {node.name} is {node.shape}, {whose} says {['n', *wanted]}")
 
     def logits(self, crops: images.Pixels) -> NDArray[np.float32]:
@@ -223,9 +223,9 @@ class Session:
         if crops.shape[1:3] != (size, size):
             crops = np.stack([images.resize(crop, size) for crop in crops])
         planes = images.scale(crops, self.info.mean, self.info.std)
-        numbers = self._run(planes if self._foreign is None else self._foreign.feed(planes))
+        numbers = self._run(planes if self.sidecar is None else self.sidecar.feed(planes))
         try:
-            return numbers if self._foreign is None else self._foreign.logits(numbers)
+            return numbers if self.sidecar is None else self.sidecar.logits(numbers)
         except InputError as error:
             raise InputError(f"{self.path.with_suffix('.json')}: {error}") from None
 
