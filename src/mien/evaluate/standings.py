@@ -50,6 +50,8 @@ class Standing:
     """The model was trained on these very faces."""
     seen: int | None
     """Scored faces that stand, the same or nearly so, in its training data; None where nobody looked."""
+    accuracy_of_the_others: float | None
+    """Single view, of the scored faces that do not; None where there are none, or nobody looked."""
 
 
 @dataclass(frozen=True)
@@ -133,7 +135,8 @@ def standing(result: Result, view: str) -> Standing:
     """Return the line of one result."""
     mean, models, ms = result["summary"][view], result["models"], result["ms"]
     low, high = mean["accuracy"]["interval"]
-    known = [model["learnt"]["faces"] for model in models if model["learnt"]]
+    known = [model["learnt"] for model in models if model["learnt"]]
+    others = [found["accuracy_of_the_others"] for found in known if found["others"]]
     return Standing(
         name=str(result["name"]),
         seeds=int(mean["seeds"]),
@@ -154,7 +157,8 @@ def standing(result: Result, view: str) -> Standing:
         device=str(result["device"]),
         date=str(result["date"]),
         trained_on=any(model["trained_on"] for model in models),
-        seen=max(known) if known else None,
+        seen=max(int(found["faces"]) for found in known) if known else None,
+        accuracy_of_the_others=float(np.mean(others)) if others else None,
     )
 
 
