@@ -254,8 +254,10 @@ def cautions(lines: Sequence[Standing]) -> list[str]:
                 f"{line.name}: whether it was trained on some of these faces is not known (--learnt PATH looks)"
             )
         elif line.seen:
+            others = line.accuracy_of_the_others
             found.append(
                 f"{line.name}: {line.seen:,} of the {line.n:,} faces stand, or nearly so, in its training data"
+                + ("" if others is None else f"; accuracy on the others, single view: {others:.4f}")
             )
     if len({line.device for line in lines if line.ms is not None}) > 1:
         found.append("the milliseconds are of different devices and cannot be compared")
