@@ -26,7 +26,8 @@ Written by `benchmarks/protocols.py` from the results in `docs/benchmark/`; do n
 Accuracy is of the split that choices are made on, so a little too good; the column `final` is the split that is scored
 once, and stays empty where this copy of the data lacks it (FER2013's PrivateTest) or the dataset has none. Of several
 seeds: mean and standard deviation. `ms`: median for one face a call, one core, shared with other work; `load` below
-says how busy the machine was.
+says how busy the machine was. `learnt`: the share of the scored faces that stand, the same or nearly so, in the model's
+training data; `?` where nobody looked. Figures of faces that were learnt say nothing of others.
 """
 
 
@@ -62,6 +63,7 @@ def section(protocol: Protocol, results: Sequence[dict[str, Any]]) -> str:
                 f"{line.ece_before:.4f}",
                 f"{line.ece:.4f}",
                 "" if line.kl is None else f"{line.kl:.4f}",
+                "?" if line.seen is None else f"{100 * line.seen / line.n:.1f} %",
                 "" if line.parameters is None else f"{line.parameters:,}",
                 "" if line.macs is None else f"{line.macs / 1e6:,.1f}",
                 f"{line.bytes / 1e6:.2f}",
@@ -70,12 +72,12 @@ def section(protocol: Protocol, results: Sequence[dict[str, Any]]) -> str:
         )
     head = (
         "model", "seeds", "accuracy", "95 % interval", "mirrored too", "final", "macro-F1", "balanced", "log loss",
-        "ECE before", "ECE", "KL", "parameters", "MMAC", "MB", "ms",
+        "ECE before", "ECE", "KL", "learnt", "parameters", "MMAC", "MB", "ms",
     )  # fmt: skip
     data = chosen[0]["data"]
     parts = [
-        f"## {protocol.id}\n\n{protocol.title[0].upper()}{protocol.title[1:]}. `{protocol.hash}`, "
-        f"{chosen[0]['split']}, n = {data['n']:,}, data `{data['fingerprint']}`. Published: {protocol.published}.\n",
+        f"## {protocol.id}\n\n`{protocol.hash}`: {protocol.title}. Scored: {chosen[0]['split']}, n = {data['n']:,}, "
+        f"data `{data['fingerprint']}`. Published: {protocol.published}.\n",
         table(head, rows),
     ]
     if len(chosen) > 1:
