@@ -11,6 +11,7 @@ import onnx
 import pytest
 
 from mien import cli, recipes
+from mien.calibrate.file import calibrate
 from mien.datasets.labels import FER2013, FERPLUS
 from mien.errors import InputError
 from mien.evaluate import benchmark as module
@@ -375,6 +376,8 @@ def test_a_network_of_others_is_measured_and_evaluated_as_ours(
     assert scores[0]["log_loss"] == pytest.approx(scores[1]["log_loss"], abs=1e-6)
     with pytest.raises(InputError, match="not a model that mien exported"):
         quantize(theirs, np.zeros((3, 48, 48), np.uint8), tmp_path / "small.onnx")
+    with pytest.raises(InputError, match="not a model that mien exported"):
+        calibrate(theirs, data)
 
 
 @pytest.mark.parametrize(

@@ -52,6 +52,8 @@ def calibrate(
     session, samples, facts, _ = opened(
         model, data, split, kind=kind, targets=targets, classes=classes, exclude=exclude, head=head, detector=detector
     )
+    if session.sidecar:  # mien's metadata does not say what a sidecar can: the order of channels, the layout
+        raise InputError(f"{model}: not a model that mien exported; its sidecar can hold a temperature")
     if facts.trained_on:
         raise InputError(f"{data}, {facts.split}: {TRAINED_ON}; calibrate on others")
     known = samples.relabel(session.info.labels)

@@ -7,7 +7,19 @@ import difflib
 import sys
 from typing import NoReturn
 
-from mien.cli import agree, auditing, benchmarking, calibration, card, data, live, models, recognition, scoring, training
+from mien.cli import (
+    agree,
+    auditing,
+    benchmarking,
+    calibration,
+    card,
+    data,
+    live,
+    models,
+    recognition,
+    scoring,
+    training,
+)
 from mien.cli.parse import Verb, first_process, run, run_action
 from mien.errors import InputError, MissingExtra
 

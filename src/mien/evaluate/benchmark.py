@@ -231,8 +231,8 @@ def _measured(part: Faces, session: Session, seen: NDArray[np.bool_] | None) -> 
     spread = replace(protocol, kind="ferplus", targets="distribution", classes=datasets.labels.FERPLUS)
     table = open_table(spread, part.root, session.info.size, len(session.info.mean))
     rows = np.flatnonzero((table.splits == part.split) & np.isin(table.ids, samples.ids))
-    whole = Session(session.path).info  # of an output chosen by name the facts do not tell the first
-    nearest = next((head for head in VOTES if head in (whole.answers, *whole.heads)), whole.answers)
+    heads = (session.whole.answers, *session.whole.heads)
+    nearest = next((head for head in VOTES if head in heads), heads[0])
     reader = Session(session.path, head=nearest)
     found["ferplus"] = {
         **votes.against_votes(reader, labelled(table, rows, spread), replace(data, targets="distribution")),
