@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import Any
 
 from mien.atomic import replacing
+from mien.benchmark import standings
+from mien.benchmark.page import TESTED, tested
+from mien.benchmark.protocols import PROTOCOLS, Protocol
 from mien.errors import InputError
-from mien.evaluate import standings
-from mien.evaluate.protocols import PROTOCOLS, Protocol
-from mien.evaluate.standings_page import TESTED, tested
 
 DOCS = Path(__file__).parents[1] / "docs"
 HEAD = """# Benchmark

@@ -5,8 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from tests.evaluate.conftest import draw
-from tests.evaluate.conftest import make_model as make_model  # the fixture
+from tests.blocks import draw
+from tests.blocks import make_model as make_model  # the fixture
 
 N = 420
 

@@ -9,8 +9,7 @@ import pytest
 from mien.errors import InputError
 from mien.evaluate import Data, compare, measure, save
 from mien.predict import Session
-
-from .conftest import MakeModel, MakeSamples
+from tests.blocks import MakeModel, MakeSamples
 
 
 @pytest.fixture

@@ -17,9 +17,9 @@ from mien.evaluate.scores import wilson
 from mien.evaluate.terminal import notes
 from mien.predict import ModelInfo, Session
 from mien.predict.session import Head
+from tests.blocks import MakeModel, MakeSamples, draw
 
 from ..drawn import faces, write_arrays, write_fer2013, write_votes
-from .conftest import MakeModel, MakeSamples, draw
 
 
 @pytest.mark.parametrize(

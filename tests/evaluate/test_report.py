@@ -13,8 +13,7 @@ from mien.errors import InputError
 from mien.evaluate import Data, Evaluation, measure, save
 from mien.evaluate.report import MISTAKES, page, read_epochs
 from mien.predict import Session
-
-from .conftest import MakeModel, MakeSamples
+from tests.blocks import MakeModel, MakeSamples
 
 HOSTILE = "<script>alert('1')</script>\"><img src=http://evil.example/x onerror=alert(2)>"
 EPOCHS = [

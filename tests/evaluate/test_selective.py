@@ -17,7 +17,7 @@ from mien.evaluate.terminal import selective_notes
 from mien.predict import Session
 from mien.predict.calibration import Abstention, Calibration, Conformal
 from mien.predict.session import METADATA_KEY
-from tests.evaluate.conftest import MakeModel, MakeSamples
+from tests.blocks import MakeModel, MakeSamples
 
 MADE = Calibration(
     "temperature", 30, 30, False, "validation", "fer2013", "label", "f" * 16,

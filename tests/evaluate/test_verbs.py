@@ -11,8 +11,7 @@ import pytest
 from mien import cli
 from mien.datasets import read
 from mien.datasets.labels import FER2013, FERPLUS
-
-from .conftest import MakeModel
+from tests.blocks import MakeModel
 
 Mien = Callable[..., tuple[int, str, str]]
 

@@ -47,8 +47,10 @@ def agree(
     """
     from json import dumps
 
+    from mien.agreement import codings
+    from mien.agreement import figures as agreement
+    from mien.agreement import report as agreement_report
     from mien.atomic import replacing
-    from mien.evaluate import agreement, agreement_report, codings
 
     found = agreement.agree(
         codings.gather(tables, step=step, tolerance=tolerance, block=block, uncoded=uncoded, missing=missing),

@@ -77,12 +77,12 @@ def audit(
     """
     from json import dumps
 
+    from mien.audit.corruptions import CORRUPTIONS
+    from mien.audit.gate import check_bounds, violations
+    from mien.audit.measure import audit
+    from mien.audit.page import save
+    from mien.audit.tables import audit_tables
     from mien.evaluate import TRAINED_ON
-    from mien.evaluate.audit import audit
-    from mien.evaluate.audit_page import save
-    from mien.evaluate.audit_tables import audit_tables
-    from mien.evaluate.corruptions import CORRUPTIONS
-    from mien.evaluate.gate import check_bounds, violations
     from mien.predict.session import bundled
 
     check_bounds(max_gap, min_accuracy, groups is not None)

@@ -50,9 +50,9 @@ def benchmark(
     """
     from json import dumps
 
-    from mien.evaluate import benchmark as bench
-    from mien.evaluate import standings
-    from mien.evaluate.protocols import PROTOCOLS, find
+    from mien.benchmark import result as bench
+    from mien.benchmark import standings
+    from mien.benchmark.protocols import PROTOCOLS, find
 
     if protocol is None:
         if data or model or final or against:
@@ -107,8 +107,8 @@ def compare_results(
     """Show results of `mien benchmark` side by side; see `scoring.compare`."""
     from json import dumps
 
-    from mien.evaluate import standings
-    from mien.evaluate.standings_page import save_page
+    from mien.benchmark import standings
+    from mien.benchmark.page import save_page
 
     if plot and plot.suffix.lower() != ".html":
         raise InputError(f"--plot {plot}: expected a file that ends in .html")
@@ -135,7 +135,7 @@ def _listed() -> Any:
     from rich import box
     from rich.table import Table
 
-    from mien.evaluate.protocols import PROTOCOLS
+    from mien.benchmark.protocols import PROTOCOLS
 
     table = Table("protocol", "hash", "choose", "final", "n classes", "what", box=box.SIMPLE)
     for name, known in PROTOCOLS.items():
@@ -147,8 +147,8 @@ def _compared(title: str, lines: Any, found: Any) -> Any:
     from rich.console import Group
     from rich.text import Text
 
-    from mien.evaluate.standings import costs, figures
-    from mien.evaluate.standings_page import TESTED, tested
+    from mien.benchmark.page import TESTED, tested
+    from mien.benchmark.standings import costs, figures
 
     tables = [_table(*figures(lines)), _table(*costs(lines))]
     return Group(Text(title), *tables, *([_table(TESTED, [tested(test) for test in found])] if found else []))
@@ -169,7 +169,7 @@ def _shown(result: dict[str, Any]) -> Any:
     from rich.console import Group
     from rich.text import Text
 
-    from mien.evaluate.standings import costs, figures, standing, title
+    from mien.benchmark.standings import costs, figures, standing, title
 
     parts: list[Any] = [Text(f"{result['name']}: {title([result], 'none')}")]
     views = {"none": "single view", "flip": "with mirror image"}

@@ -33,8 +33,8 @@ def card(
         results: Further files of evaluate, audit or benchmark, or folders of them.
         force: Replace a card that mien did not write, or that somebody has changed since.
     """
-    from mien.evaluate.card import render, write
-    from mien.evaluate.card_facts import gather
+    from mien.card.facts import gather
+    from mien.card.write import render, write
 
     facts = gather(model, results=results, name=name)
     text = render(facts, license=license)

@@ -120,9 +120,9 @@ def compare(
     """
     from json import dumps
 
+    from mien.benchmark.standings import is_result
     from mien.cli.benchmarking import compare_results
     from mien.evaluate import compare, comparison_table, lacks
-    from mien.evaluate.standings import is_result
 
     results = [run for run in runs if is_result(run)]
     if results and len(results) == len(runs):

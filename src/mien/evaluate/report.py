@@ -13,10 +13,10 @@ from mien.evaluate.comparison import filename
 from mien.evaluate.evaluation import TRAINED_ON, VIEWS, Evaluation
 from mien.evaluate.scores import Scores
 from mien.evaluate.terminal import notes, selective_notes
-from mien.pages import charts, document, picture, table
+from mien.pages import charts, confusion, document, picture, table
 
 MISTAKES = 24
-STRONG = 0.717  # from this rate on a confusion cell's text is inverted: the contrast stays above 4.5, in both themes
+ROWS = "Rows: the truth. Columns: the model's answer. Each cell: share of its row, and number of samples."
 
 LIMITS = """
 <p>The labels say how a face <em>looks</em> to people who saw a single cropped picture. They do not say what the person
@@ -82,7 +82,8 @@ def page(evaluations: Sequence[Evaluation], *, epochs: Sequence[dict[str, Any]] 
 {_figures(evaluations)}
 {_circumstances(first)}
 <h2>Confusion matrix</h2>
-{_confusion(scores)}
+{confusion(scores.classes, scores.confusion, caption=ROWS)}
+{_confused(scores)}
 <div class="pair">
 <section><h2>Classes</h2>
 {_per_class(scores)}</section>
@@ -133,26 +134,6 @@ def _circumstances(evaluation: Evaluation) -> str:
         ("Versions", ", ".join(f"{name} {number}" for name, number in facts["versions"].items())),
     ]
     return f"<dl>{''.join(f'<dt>{name}</dt><dd>{escape(text)}</dd>' for name, text in entries)}</dl>"
-
-
-def _confusion(scores: Scores) -> str:
-    names = [escape(name) for name in scores.classes]
-    head = "".join(f'<th scope="col">{name}</th>' for name in names)
-    rows = []
-    for name, counts, rates in zip(names, scores.confusion.tolist(), scores.rates.tolist(), strict=True):
-        cells = "".join(_cell(count, rate) for count, rate in zip(counts, rates, strict=True))
-        rows.append(f'<tr><th scope="row">{name}</th>{cells}</tr>')
-    return f"""<div class="scroll"><table class="confusion">
-<caption>Rows: the truth. Columns: the model's answer. Each cell: share of its row, and number of samples.</caption>
-<thead><tr><td></td>{head}</tr></thead><tbody>{"".join(rows)}</tbody></table></div>
-{_confused(scores)}"""
-
-
-def _cell(count: int, rate: float) -> str:
-    if np.isnan(rate):
-        return '<td class="none">–</td>'
-    strong = ' class="strong"' if rate >= STRONG else ""
-    return f'<td{strong} style="--rate:{rate:.3f}"><b>{100 * rate:.0f} %</b><span>{count:,}</span></td>'
 
 
 def _confused(scores: Scores) -> str:

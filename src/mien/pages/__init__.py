@@ -8,12 +8,15 @@ import io
 from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
+from typing import Any
 
+from numpy.typing import NDArray
 from PIL import Image
 
 from mien import images
 
 PICTURE = 96  # pictures are at most this many pixels wide in a page
+STRONG = 0.717  # from this rate on a confusion cell's text is inverted: the contrast stays above 4.5, in both themes
 
 
 def document(title: str, body: str, *, author: str) -> str:
@@ -54,3 +57,23 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]], *, style: str = ""
     title = f"<caption>{escape(caption)}</caption>" if caption else ""
     return f"""<div class="scroll"><table class="{style}">{title}
 <thead><tr>{top}</tr></thead><tbody>{body}</tbody></table></div>"""
+
+
+def confusion(names: Sequence[str], counts: NDArray[Any], *, caption: str) -> str:
+    """Return a table of counts, int [k, k], coloured by their share of the row; a row without any shows dashes."""
+    head = "".join(f'<th scope="col">{escape(name)}</th>' for name in names)
+    body = "".join(
+        f'<tr><th scope="row">{escape(name)}</th>{"".join(_cell(count, sum(row)) for count in row)}</tr>'
+        for name, row in zip(names, counts.tolist(), strict=True)
+    )
+    return f"""<div class="scroll"><table class="confusion">
+<caption>{escape(caption)}</caption>
+<thead><tr><td></td>{head}</tr></thead><tbody>{body}</tbody></table></div>"""
+
+
+def _cell(count: int, whole: int) -> str:
+    if not whole:
+        return '<td class="none">–</td>'
+    rate = count / whole
+    strong = ' class="strong"' if rate >= STRONG else ""
+    return f'<td{strong} style="--rate:{rate:.3f}"><b>{100 * rate:.0f} %</b><span>{count:,}</span></td>'

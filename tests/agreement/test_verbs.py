@@ -1,0 +1,82 @@
+"""`mien agree` and `mien card` from the outside: exit code, stdout, stderr, files."""
+
+import json
+from pathlib import Path
+
+import pytest
+
+from mien import cli
+from tests.blocks import MakeModel
+
+
+@pytest.fixture
+def tables(tmp_path: Path) -> list[Path]:
+    rows = {
+        "machine": ["happy", "sad", "happy", "angry", "sad", "neutral"],
+        "anna": ["happy", "sad", "happy", "angry", "neutral", "neutral"],
+        "ben": ["happy", "sad", "sad", "angry", "sad", ""],
+    }
+    for name, labels in rows.items():
+        lines = [f"{place}.jpg,{label}" for place, label in enumerate(labels)]
+        (tmp_path / f"{name}.csv").write_text("\n".join(["file,label", *lines]))
+    return [tmp_path / f"{name}.csv" for name in rows]
+
+
+def mien(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as stop:
+        cli.main([str(argument) for argument in arguments])
+    return int(stop.value.code or 0), *capsys.readouterr()
+
+
+def test_agree_prints_tables(capsys: pytest.CaptureFixture[str], tables: list[Path], tmp_path: Path) -> None:
+    code, out, err = mien(capsys, "agree", *tables, "--page", tmp_path / "page.html")
+    assert code == 0
+    assert "6 photos, 3 coders" in out
+    assert "ben: no label for 1 of the 6 photos" in out
+    assert "mean kappa, machine and a person" in out
+    assert err == f"wrote {tmp_path / 'page.html'}\n"
+    assert "machine and anna" in (tmp_path / "page.html").read_text()
+
+
+def test_agree_prints_json(capsys: pytest.CaptureFixture[str], tables: list[Path]) -> None:
+    _, out, err = mien(capsys, "agree", *tables, "--json")
+    found = json.loads(out)
+    assert err == ""
+    assert [(pair["first"], pair["second"], pair["kappa"]["n"]) for pair in found["pairs"]] == [
+        ("machine", "anna", 6),
+        ("machine", "ben", 5),
+        ("anna", "ben", 5),
+    ]
+    assert found["machine"] == "machine"
+    _, out, _ = mien(capsys, "agree", *tables, "--json", "--humans")
+    assert json.loads(out)["machine"] is None
+    assert json.loads(out)["comparison"] is None
+
+
+def test_agree_tells_bad_input_in_a_line(capsys: pytest.CaptureFixture[str], tables: list[Path]) -> None:
+    tables[1].write_text("file,label\n0.jpg,unclear\n")
+    code, out, err = mien(capsys, "agree", *tables)
+    assert (code, out) == (2, "")
+    assert err.startswith(f"mien: {tables[1]}, row 2: unknown label 'unclear'")
+    assert err.count("\n") == 1
+    assert mien(capsys, "agree", *tables, "--missing", "unclear")[0] == 2  # nothing in common is left
+    assert "--step is for videos" in mien(capsys, "agree", tables[0], tables[2], "--step", "0.5")[2]
+
+
+def test_card_of_a_run_and_of_a_bundled_model(
+    capsys: pytest.CaptureFixture[str], make_model: MakeModel, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    make_model(run / "model.onnx")
+    code, out, err = mien(capsys, "card", run, "--license", "mit", "--name", "mine")
+    assert (code, out, err) == (0, "", f"wrote {run / 'README.md'}\n")
+    assert "# mine\n" in (run / "README.md").read_text()
+    (run / "README.md").write_text("my own")
+    code, _, err = mien(capsys, "card", run)
+    assert code == 2
+    assert "--force" in err
+    assert mien(capsys, "card", run, "--out", tmp_path / "card.md")[0] == 0
+    assert mien(capsys, "card", run, "--force")[0] == 0
+    code, out, err = mien(capsys, "card", "default")
+    assert (code, err) == (0, "")
+    assert out.startswith("---\nlibrary_name: ")

@@ -1,0 +1,143 @@
+"""Drawn crops whose class is the place of their one bright block, and a tiny model that reads it."""
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from numpy.typing import NDArray
+from onnx import TensorProto, helper, numpy_helper
+from PIL import Image
+
+from mien.datasets import Samples
+from mien.datasets.labels import FER2013
+from mien.evaluate import Data
+from mien.images import Pixels
+from mien.predict.detect import DETECTORS, Detections
+from mien.predict.session import METADATA_KEY, Head, ModelInfo
+
+BLOCKS = 4  # a crop has 4 x 4 blocks; block c, counted row by row, is bright where the class is c
+
+MakeModel = Callable[..., Path]
+MakeSamples = Callable[..., Samples]
+
+
+def draw(places: Sequence[int], size: int = 48) -> NDArray[np.uint8]:
+    """Return uint8 [n, size, size]: black but for the block at `places`; -1 is black all over."""
+    blocks = np.zeros((len(places), BLOCKS * BLOCKS), dtype=np.uint8)
+    for row, place in enumerate(places):
+        if place >= 0:
+            blocks[row, place] = 255
+    step = size // BLOCKS
+    return blocks.reshape(-1, BLOCKS, BLOCKS).repeat(step, axis=1).repeat(step, axis=2)
+
+
+@pytest.fixture
+def make_model(tmp_path: Path) -> MakeModel:
+    """Return a function that writes a model whose logit of class c is `gain` times the brightness of block c.
+
+    `heads` are further outputs that read the blocks likewise, by the labelling they follow, each with its classes.
+    """
+
+    def make(
+        path: Path | None = None,
+        *,
+        labels: Sequence[str] = FER2013,
+        size: int = 48,
+        gain: float = 4.0,
+        channels: int = 1,
+        answers: str = "label",
+        heads: Mapping[str, Sequence[str]] | None = None,
+    ) -> Path:
+        outputs = {"logits": labels, **(heads or {})}
+        eye = np.eye(BLOCKS * BLOCKS, dtype=np.float32)
+        weights = {name: np.tile(gain / channels * eye[:, : len(k)], (channels, 1)) for name, k in outputs.items()}
+        block = [size // BLOCKS] * 2
+        graph = helper.make_graph(
+            [
+                helper.make_node("AveragePool", ["x"], ["pooled"], kernel_shape=block, strides=block),
+                helper.make_node("Flatten", ["pooled"], ["flat"]),
+                *(helper.make_node("MatMul", ["flat", f"{name} weights"], [name]) for name in outputs),
+            ],
+            "blocks",
+            [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", channels, size, size])],
+            [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", len(k)]) for name, k in outputs.items()],
+            [numpy_helper.from_array(array.astype(np.float32), f"{name} weights") for name, array in weights.items()],
+        )
+        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+        info = ModelInfo(
+            labels=tuple(labels),
+            size=size,
+            mean=(0.0,) * channels,
+            std=(1.0,) * channels,
+            recipe="blocks",
+            answers=answers,
+            heads={name: Head(tuple(k)) for name, k in (heads or {}).items()},
+        )
+        helper.set_model_props(model, {METADATA_KEY: info.to_json()})
+        path = path or tmp_path / "blocks.onnx"
+        path.parent.mkdir(parents=True, exist_ok=True)
+        onnx.save(model, path)
+        return path
+
+    return make
+
+
+@pytest.fixture
+def make_samples() -> MakeSamples:
+    """Return a function that draws one crop for each place, labelled as asked."""
+
+    def make(
+        places: Sequence[int], labels: object = None, *, classes: Sequence[str] = FER2013, size: int = 48
+    ) -> Samples:
+        return Samples(
+            images=draw(places, size),
+            labels=np.asarray(places if labels is None else labels),
+            ids=np.array([f"row {row}" for row in range(len(places))], dtype=np.str_),
+            classes=tuple(classes),
+        )
+
+    return make
+
+
+@pytest.fixture
+def data() -> Data:
+    return Data(path="faces", split="validation", kind="fer2013", targets="label", fingerprint="0123456789abcdef")
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Photos in class folders with a crop in a grey frame, and a `haar` that knows where it is.
+
+    Of 5 angry ones 3 are found, 2 of them drawn as angry; of 3 happy ones 2, both drawn as happy; of 1 sad one none.
+    """
+    grey = np.full((96, 96), 128, np.uint8)
+
+    def detect(image: Pixels, /) -> Detections:
+        there = not (image == 128).all()
+        return Detections(np.array([[24, 24, 48, 48], [0, 0, 8, 8]], np.float32)[: 2 * there])
+
+    detect.name = "haar"  # type: ignore[attr-defined]
+    monkeypatch.setitem(DETECTORS, "haar", lambda: detect)
+    for name, places in {"angry": [0, 0, 3, -1, -1], "happy": [3, 3, -1], "sad": [-1]}.items():
+        (tmp_path / "photos" / name).mkdir(parents=True)
+        for number, place in enumerate(places):
+            image = grey.copy()
+            if place >= 0:
+                image[24:72, 24:72] = draw([place])[0]
+            Image.fromarray(image).save(tmp_path / "photos" / name / f"{number}.png")
+    return tmp_path / "photos"
+
+
+@pytest.fixture
+def fer2013_csv(tmp_path: Path) -> Path:
+    """A fer2013.csv of 21 PublicTest rows, three of each class; every third is drawn as the class after it."""
+    lines = ["emotion,pixels,Usage", f"0,{' '.join(['0'] * 48 * 48)},Training"]
+    for row in range(21):
+        label = row % 7
+        place = (label + 1) % 7 if row >= 14 else label
+        lines.append(f"{label},{' '.join(map(str, draw([place])[0].ravel().tolist()))},PublicTest")
+    path = tmp_path / "fer2013.csv"
+    path.write_text("\n".join(lines) + "\n")
+    return path

@@ -1,0 +1,267 @@
+"""The model card: valid for Hugging Face, true to the files, silent about this machine."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mien.card.facts import bare, bare_command, gather
+from mien.card.write import render, write, written_here
+from mien.errors import InputError
+from mien.evaluate import evaluate, save
+from mien.predict.session import bundled, card
+from mien.recipes import RECIPES, to_dict
+from tests.blocks import MakeModel
+
+
+@pytest.fixture
+def run(tmp_path: Path, make_model: MakeModel, fer2013_csv: Path) -> Path:
+    """A run folder with a recipe, metrics and evaluations of both views."""
+    folder = tmp_path / "secret place" / "first"
+    make_model(folder / "model.onnx")
+    save([evaluate(folder, fer2013_csv, tta=tta) for tta in ("none", "flip")], folder)
+    part = {"n": 18, "fingerprint": "0123456789abcdef", "angry": 9, "happy": 9}
+    facts = {
+        "recipe": to_dict(RECIPES["mien-sprint"]),
+        "data": {"path": str(fer2013_csv), "photos": [str(tmp_path / "my photos")], "splits": {"train": part}},
+        "teachers": [str(tmp_path / "teacher")],
+        "parameters": 1234,
+        "macs": 5_000_000,
+        "command": f"mien train mien-sprint --data {fer2013_csv} --out '{folder}' --start={tmp_path / 'old'}",
+        "started": "2026-11-21T15:43:08+00:00",
+        "device": "cpu (x86_64)",
+        "versions": {"mien": "0.1.0"},
+    }
+    (folder / "recipe.json").write_text(json.dumps(facts))
+    (folder / "metrics.jsonl").write_text('{"epoch": 1, "seconds": 2.5}\n{"epoch": 2, "seconds": 3.5}\n{"epo')
+    return folder
+
+
+def edit(path: Path, **values: Any) -> None:
+    path.write_text(json.dumps(json.loads(path.read_text()) | values))
+
+
+def test_hugging_face_reads_it_and_finds_the_figures(run: Path, tmp_path: Path) -> None:
+    hub = pytest.importorskip("huggingface_hub")
+    text = render(gather(run, name='x: "y" #1 {ünï}'), license="cc-by-nc-4.0")
+    found = hub.ModelCard(text).data
+    assert found.model_name == 'x: "y" #1 {ünï}'
+    assert (found.license, found.library_name, found.pipeline_tag) == ("cc-by-nc-4.0", "mien", "image-classification")
+    assert found.datasets == ["fer2013.csv", "my-photos"]
+    stated = json.loads((run / "evaluation-validation-none.json").read_text())
+    single = [one for one in found.eval_results if "single view" in one.metric_name]
+    assert {one.metric_type: one.metric_value for one in single} == {
+        "accuracy": stated["accuracy"],
+        "f1": stated["macro_f1"],
+        "balanced_accuracy": stated["balanced_accuracy"],
+    }
+    assert len(found.eval_results) == 6
+    assert {one.dataset_split for one in found.eval_results} == {"validation"}
+    assert hub.ModelCard(render(gather(run))).data.license is None
+
+
+def test_it_says_what_the_files_say(run: Path) -> None:
+    text = render(gather(run))
+    assert "# first\n" in text
+    assert "1,234 parameters, 5.0 million multiply-adds" in text
+    assert "2 epochs in 6 s" in text
+    assert "`mien train mien-sprint --data fer2013.csv --out first --start=old`" in text
+    assert "18 faces (angry 9, happy 9); fingerprint 0123456789abcdef" in text
+    assert "| fer2013.csv | validation | label | single view | 21 | 0.6667 | 0.4537 to 0.8281 |" in text.replace(
+        "label / label", "label"
+    )
+    assert "The last epoch's weights are kept" in text
+    assert "pixel for pixel" in text
+    assert "Article 5(1)(f)" in text
+    assert "No licence is stated" in text
+
+
+def test_no_place_on_this_machine_is_named(run: Path, tmp_path: Path) -> None:
+    text = render(gather(run))
+    assert str(tmp_path) not in text
+    assert "secret place" not in text
+    assert not [part for part in tmp_path.parts[1:] if f"{part}/" in text]
+
+
+def test_what_was_not_measured_is_said_with_its_command(run: Path) -> None:
+    text = render(gather(run))
+    for told in (
+        "Bias was not measured",
+        "`mien audit RUN --data PATH --groups table.csv`",
+        "`mien calibrate RUN --data PATH`",
+        "Test split: not measured",
+        "n = 1 training run",
+    ):
+        assert told in text
+    (run / "evaluation-validation-flip.json").unlink()
+    assert "Mean with the mirror image: not measured. `mien evaluate RUN --data PATH --tta flip`" in render(gather(run))
+    (run / "evaluation-validation-none.json").unlink()
+    bare_card = render(gather(run))
+    assert "Accuracy was not measured. `mien evaluate RUN --data PATH --tta both`" in bare_card
+    assert "model-index" not in bare_card
+    (run / "recipe.json").unlink()
+    (run / "metrics.jsonl").unlink()
+    assert "How it was trained is not recorded" in render(gather(run))
+
+
+def test_calibration_old_and_new(run: Path) -> None:
+    (run / "calibration.json").write_text('{"label": 1.25}')
+    assert "- `label`: temperature scaling, temperature 1.250; ECE before and after not recorded." in render(
+        gather(run)
+    )
+    new = {
+        "method": "vector", "n": 100, "n_measured": 50, "held_out": True, "split": "validation", "ece_before": 0.0461,
+        "ece_after": 0.012, "nll_before": 1.01, "nll_after": 0.99,
+        "abstain": {"target": 0.9, "threshold": 0.7, "coverage": 0.4, "accuracy": None},
+        "conformal": {"coverage": 0.9, "quantile": 0.8, "measured_coverage": 0.91, "mean_size": 2.25},
+    }  # fmt: skip
+    (run / "calibration.json").write_text(json.dumps({"label": new}))
+    text = render(gather(run))
+    assert "- `label`: vector scaling, fitted on 100 faces of validation; ECE 0.0461 before, 0.0120 after" in text
+    assert "measured on 50 faces, others than it was fitted on" in text
+    assert "abstains below a confidence of 0.7000: coverage 0.4000, accuracy -" in text
+    assert "measured coverage 0.9100, 2.25 labels a face" in text
+    assert "calibrated on faces of this very split" not in text
+    shown = json.loads((run / "evaluation-validation-none.json").read_text())["data"]["fingerprint"]
+    (run / "calibration.json").write_text(json.dumps({"label": new | {"fingerprint": shown}}))
+    files = "evaluation-validation-none.json, evaluation-validation-flip.json"
+    assert f"{files}: calibrated on faces of this very split" in render(gather(run))
+    (run / "calibration.json").write_text(json.dumps({"label": {"temperature": 2}}))
+    assert "temperature 2.000" in render(gather(run))
+
+
+def test_audit_and_benchmark(run: Path, tmp_path: Path) -> None:
+    digest = json.loads((run / "evaluation-validation-none.json").read_text())["model"]["sha256"]
+    levels = [{"strength": s, "n": s, "accuracy": 0.6 - s / 10, "interval": [0.0, 0.7]} for s in (1, 2, 3, 4, 5)]
+    flat = [{"strength": s, "accuracy": 0.6} for s in (1, 5)]
+    values = [
+        {"value": "a|b", "n": 10, "accuracy": 0.5, "interval": [0.2, 0.8]},
+        {"value": "c", "n": 0, "accuracy": None},
+    ]
+    audit = {
+        "model": {"sha256": digest}, "n": 21, "accuracy": 0.6667,
+        "corruptions": {"gaussian_blur": levels, "jpeg": flat},
+        "groups": {"site": {"values": values, "gap": 0.2, "gap_interval": [0.1, 0.3], "chance": 0.04}},
+    }  # fmt: skip
+    (run / "audit-validation.json").write_text(json.dumps(audit))
+    view = {"n": 21, "accuracy": 0.5, "interval": [0.3, 0.7], "macro_f1": 0.4, "ece": 0.02}
+    before = {"uncalibrated": {"ece": 0.05}}
+    result = {
+        "protocol": {"id": "fer2013", "hash": "feed"}, "split": "test", "data": {"name": "fer2013.csv", "n": 21},
+        "models": [
+            {"sha256": digest, "head": "label", "views": {"none": view | before, "flip": view}},
+            {"sha256": "0" * 64, "views": {"none": view | {"accuracy": 0.9}}},
+        ],
+        "summary": {"none": {"seeds": 2, "accuracy": {"mean": 0.7, "sd": 0.28}}, "flip": {"seeds": 1}},
+        "ms": {"batch 1": {"mean": 1.5, "deviation": 0.1, "repeats": 9, "threads": 1}, "load": 0.1},
+    }  # fmt: skip
+    (tmp_path / "results").mkdir()
+    (tmp_path / "results" / "fer2013-x.json").write_text(json.dumps(result))
+    text = render(gather(run, results=[tmp_path / "results"]))
+    assert "lowest under gaussian blur, 0.1000" in text
+    assert "| gaussian blur | 5 | 0.1000 | 0.0000 to 0.7000 | 0.1000 |" in text
+    assert "| jpeg | 21 | 0.6000 |  | 0.6000 |" in text
+    gap = "By site, the largest gap in accuracy: 0.2000 (95 % interval 0.1000 to 0.3000)"
+    assert f"{gap}; chance alone gives as much in 4.0 % of shuffles." in text
+    assert "| a&#124;b | 10 | 0.5000 | 0.2000 to 0.8000 |" in text
+    assert "Bias was not measured" not in text
+    assert "| `fer2013 feed` | test | single view | 21 | 0.5000 | 0.3000 to 0.7000 |" in text
+    assert "| 0.7000 +- 0.2800 (n = 2) | 0.0500 | 0.0200 |" in text
+    assert "0.9000" not in text
+    assert "1.50 ms a face, batch 1" in text
+    assert "Test split: not measured" not in text
+    assert "n = 1 training run" not in text
+    assert 'config: "protocol fer2013 feed, label"' in text
+    edit(run / "audit-validation.json", groups={})
+    assert "Groups of people: not measured." in render(gather(run))
+
+
+def test_figures_of_another_model_are_left_out(run: Path) -> None:
+    edit(run / "evaluation-validation-flip.json", model={"sha256": "0" * 64})
+    facts = gather(run)
+    assert facts.passed_over == [
+        "evaluation-validation-flip.json: measured on another model file than first's; measure again"
+    ]
+    assert [score.tta for score in facts.scores] == ["none"]
+    with pytest.raises(InputError, match="another model file"):
+        gather(run, results=[run / "evaluation-validation-flip.json"])
+
+
+def test_what_was_left_out_is_said(run: Path) -> None:
+    path = run / "evaluation-validation-none.json"
+    edit(path, dropped={"samples": {"contempt": 7}, "outputs": ["fear"]}, merge="contempt-as-disgust")
+    told = "left out: 7 samples of contempt; the model's fear, the others scaled to 1; merged: contempt-as-disgust."
+    assert f"{path.name}: {told}" in render(gather(run))
+
+
+def test_figures_on_the_training_data_are_marked_and_kept_out_of_the_index(run: Path) -> None:
+    for tta in ("none", "flip"):
+        path = run / f"evaluation-validation-{tta}.json"
+        edit(path, data=json.loads(path.read_text())["data"] | {"trained_on": True})
+    text = render(gather(run))
+    assert "trained on these very pictures" in text
+    assert "model-index" not in text
+
+
+@pytest.mark.parametrize("name", bundled())
+def test_bundled_models_have_a_card(name: str) -> None:
+    text = render(gather(name), license="apache-2.0")
+    for title, stated in card(name)["figures"].items():
+        assert title.startswith("the same") or f"| {title}" in text
+        assert f"{stated['accuracy']:.4f}" in text
+    assert f"`mien evaluate {name} --data PATH --split test`" in text or "| test |" in text
+    assert "ms a face" in text
+    assert card(name)["sha256"] in text
+
+
+def test_a_card_of_somebody_else_stays(run: Path) -> None:
+    text, path = render(gather(run)), run / "README.md"
+    write(text, path)
+    assert written_here(path.read_text())
+    write(text, path)  # its own: replaced
+    path.write_text(text.replace("Research", "Research and play"))
+    with pytest.raises(InputError, match="not as mien card left it; --out writes elsewhere, --force replaces it"):
+        write(text, path)
+    write(text, path, force=True)
+    assert path.read_text() == text
+    path.write_text("# mine\n")
+    with pytest.raises(InputError, match="there already"):
+        write(text, path)
+    assert path.read_text() == "# mine\n"
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("/a/b/fer2013/", "fer2013"),
+        ("C:\\data\\faces", "faces"),
+        ("the first run: mien train --data /x/fer2013, n 3", "the first run: mien train --data fer2013, n 3"),
+    ],
+)
+def test_paths_are_cut_to_their_last_part(text: str, expected: str) -> None:
+    assert bare(text) == expected
+
+
+def test_commands_are_cut_too() -> None:
+    command = "mien train mien --data '/home/a b/fer/' --out=/x/y --lr 0.1 /"
+    assert bare_command(command) == "mien train mien --data fer --out=y --lr 0.1 ."
+
+
+def test_bad_input_is_told(run: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="expected a run folder or default, small"):
+        gather(tmp_path / "absent")
+    with pytest.raises(InputError, match=r"no model\.onnx in it"):
+        gather(tmp_path)
+    with pytest.raises(InputError, match="printable"):
+        gather(run, name="a\nb")
+    with pytest.raises(InputError, match="--license 'My Own'"):
+        render(gather(run), license="My Own")
+    (tmp_path / "x.json").write_text("{}")
+    with pytest.raises(InputError, match="not a result of"):
+        gather(run, results=[tmp_path / "x.json"])
+    (run / "evaluation-validation-flip.json").write_text("{")
+    with pytest.raises(InputError, match="damaged"):
+        gather(run)
+    shutil.rmtree(run)
