@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from mien import datasets
 from mien.benchmark.protocols import Protocol
-from mien.datasets import Samples
+from mien.datasets import Samples, duplicates
 from mien.datasets.split import SPLITS
 from mien.datasets.table import Table
 from mien.errors import InputError
@@ -105,10 +105,8 @@ def standing(train: NDArray[np.uint8], scored: NDArray[np.uint8], *, near: bool)
     if not near:
         known = {image.tobytes() for image in train}
         return np.array([image.tobytes() in known for image in scored], dtype=bool)
-    from mien.datasets.duplicates import groups
-
-    together = groups(np.concatenate([train, scored]), near=True)
-    return np.isin(together[len(train) :], together[: len(train)])
+    copies = duplicates.find(np.concatenate([train, scored])).copied_from(np.arange(len(train)))
+    return np.asarray(copies[len(train) :] >= 0)
 
 
 def trained_faces(part: Faces, session: Session, learnt_from: Sequence[Path]) -> NDArray[np.bool_] | None:
