@@ -105,7 +105,8 @@ def lines(
             f'<line class="{curve.style}" x1="{x}" y1="10" x2="{x + 22}" y2="10"/>',
             _text(x + 27, 14, curve.name, style=curve.style),
         ]
-    marks = sorted({first, round((first + last) / 2), last})
+    whole = all(float(x).is_integer() for curve in curves for x, _ in curve.points)  # epochs, strengths
+    marks = [x for x in _ticks(first, last) if first <= x <= last and (x == round(x) or not whole)]
     parts += [_text(right(mark), TOP + side + 16, f"{mark:g}", anchor="middle") for mark in marks]
     parts.append(_text(LEFT + PLOT / 2, TOP + side + 33, across, anchor="middle"))
     return _svg(TOP + side + 40, f"{title.capitalize()} over {across}, {first:g} to {last:g}.", parts)
