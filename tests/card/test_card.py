@@ -7,11 +7,14 @@ from typing import Any
 
 import pytest
 
+from mien.calibrate import taken
+from mien.calibrate import write as put
 from mien.card.facts import bare, bare_command, gather
 from mien.card.write import render, write, written_here
 from mien.errors import InputError
 from mien.evaluate import evaluate, save
-from mien.predict.session import bundled, card
+from mien.predict.calibration import Calibration
+from mien.predict.session import Session, bundled, card
 from mien.recipes import RECIPES, to_dict
 from tests.blocks import MakeModel
 
@@ -92,6 +95,7 @@ def test_what_was_not_measured_is_said_with_its_command(run: Path) -> None:
         "`mien audit RUN --data PATH --groups table.csv`",
         "`mien calibrate RUN --data PATH`",
         "Test split: not measured",
+        "`mien benchmark PROTOCOL --data PATH --model RUN --out DIR`",
         "n = 1 training run",
     ):
         assert told in text
@@ -106,30 +110,84 @@ def test_what_was_not_measured_is_said_with_its_command(run: Path) -> None:
     assert "How it was trained is not recorded" in render(gather(run))
 
 
-def test_calibration_old_and_new(run: Path) -> None:
-    (run / "calibration.json").write_text('{"label": 1.25}')
-    assert "- `label`: temperature scaling, temperature 1.250; ECE before and after not recorded." in render(
-        gather(run)
-    )
-    new = {
-        "method": "vector", "n": 100, "n_measured": 50, "held_out": True, "split": "validation", "ece_before": 0.0461,
-        "ece_after": 0.012, "nll_before": 1.01, "nll_after": 0.99,
-        "abstain": {"target": 0.9, "threshold": 0.7, "coverage": 0.4, "accuracy": None},
-        "conformal": {"coverage": 0.9, "quantile": 0.8, "measured_coverage": 0.91, "mean_size": 2.25},
-    }  # fmt: skip
-    (run / "calibration.json").write_text(json.dumps({"label": new}))
-    text = render(gather(run))
-    assert "- `label`: vector scaling, fitted on 100 faces of validation; ECE 0.0461 before, 0.0120 after" in text
+NEW: dict[str, Any] = {
+    "method": "temperature", "n": 100, "n_measured": 50, "held_out": True, "split": "validation", "kind": "folder",
+    "targets": "label", "fingerprint": "feed", "ece_before": 0.0461, "ece_after": 0.012, "nll_before": 1.01,
+    "nll_after": 0.99, "abstain": {"target": 0.9, "threshold": 0.7, "coverage": 0.4, "accuracy": None},
+    "conformal": {"coverage": 0.9, "quantile": 0.8, "measured_coverage": 0.91, "mean_size": 2.25},
+}  # fmt: skip
+
+
+def calibrated(run: Path, data: Path, temperature: float, facts: dict[str, Any] | None = None) -> str:
+    """Put a calibration into the run's model.onnx, evaluate it again, and return the card."""
+    known = Calibration.from_json(facts) if facts else None
+    put(run, taken(Session(run).info, "label", temperature, known), run / "model.onnx")
+    save([evaluate(run, data, tta=tta) for tta in ("none", "flip")], run)
+    return render(gather(run))
+
+
+def test_calibration_is_that_of_the_model_file(run: Path, fer2013_csv: Path) -> None:
+    text = calibrated(run, fer2013_csv, 1.25)
+    assert "- `label`: temperature scaling, temperature 1.250; ECE before and after not recorded." in text
+    text = calibrated(run, fer2013_csv, 1.25, NEW)
+    told = "temperature 1.250, fitted on 100 faces of folder validation, labels: label; ECE 0.0461 before, 0.0120 after"
+    assert told in text
     assert "measured on 50 faces, others than it was fitted on" in text
     assert "abstains below a confidence of 0.7000: coverage 0.4000, accuracy -" in text
     assert "measured coverage 0.9100, 2.25 labels a face" in text
-    assert "calibrated on faces of this very split" not in text
+    assert "it was calibrated on" not in text
+    vector = NEW | {"method": "vector", "scale": [1.0] * 7, "bias": [0.0] * 7}
+    assert "- `label`: vector scaling, fitted on 100 faces" in calibrated(run, fer2013_csv, 1.25, vector)
+
+
+def test_figures_on_the_faces_it_was_calibrated_on_are_marked(run: Path, fer2013_csv: Path) -> None:
     shown = json.loads((run / "evaluation-validation-none.json").read_text())["data"]["fingerprint"]
-    (run / "calibration.json").write_text(json.dumps({"label": new | {"fingerprint": shown}}))
     files = "evaluation-validation-none.json, evaluation-validation-flip.json"
-    assert f"{files}: calibrated on faces of this very split" in render(gather(run))
-    (run / "calibration.json").write_text(json.dumps({"label": {"temperature": 2}}))
-    assert "temperature 2.000" in render(gather(run))
+    text = calibrated(run, fer2013_csv, 2.0, NEW | {"fingerprint": shown})
+    assert f"{files}: calibrated on faces of this very split" in text
+    maybe = f"{files}: some of these faces may be among those it was calibrated on"
+    assert maybe in calibrated(run, fer2013_csv, 2.0, NEW | {"kind": "ferplus", "targets": "majority"})
+    assert maybe not in calibrated(run, fer2013_csv, 2.0, NEW | {"kind": "ferplus", "split": "test"})
+    text = render(gather("default"))
+    assert "FER+ majority, 8 classes, FER+ distribution: some of these faces may be among those" in text
+
+
+def test_a_calibration_json_of_another_file_is_left_out(run: Path, fer2013_csv: Path) -> None:
+    (run / "calibration.json").write_text('{"label": 1.25}')
+    facts = gather(run)
+    assert facts.passed_over == ["calibration.json: output label: not what model.onnx holds; calibrate again"]
+    assert "Not calibrated" in render(facts)
+    calibrated(run, fer2013_csv, 1.25)
+    facts = gather(run)
+    assert facts.passed_over == []
+    assert "temperature 1.250" in render(facts)
+    (run / "calibration.json").write_text(json.dumps({"label": NEW | {"temperature": 1.25}}))
+    assert "ECE 0.0461 before" in render(gather(run))
+
+
+@pytest.mark.parametrize("name", bundled())
+def test_a_bundled_model_has_its_calibration_in_the_card(name: str) -> None:
+    stated, text = card(name)["calibration"], render(gather(name))
+    assert f"ECE {stated['ece_before']:.4f} before, {stated['ece_after']:.4f} after" in text
+    assert f"fitted on {stated['n']:,} faces" in text
+    assert f"measured coverage {stated['conformal']['measured_coverage']:.4f}" in text
+
+
+def test_an_audit_of_some_pictures_says_what_these_are_like(run: Path) -> None:
+    digest = json.loads((run / "evaluation-validation-none.json").read_text())["model"]["sha256"]
+    values = [{"value": "<b>a|b*", "n": 10, "accuracy": 0.5, "interval": [0.2, 0.8]}]
+    audit = {
+        "model": {"sha256": digest}, "n": 21, "accuracy": 0.6667, "clean": {"n": 5, "accuracy": 0.8},
+        "corruptions": {"blur": [{"strength": 1, "n": 5, "accuracy": 0.6}]},
+        "groups": {"<i>|": {"values": values, "gap": None}},
+    }  # fmt: skip
+    (run / "audit-validation.json").write_text(json.dumps(audit))
+    text = render(gather(run))
+    assert "accuracy 0.6667 on the faces as they are, 0.8000 on the 5 of them that were then corrupted; lowest" in text
+    assert "| \\<b\\>a&#124;b\\* | 10 |" in text
+    assert "| \\<i\\>&#124; | n |" in text
+    edit(run / "audit-validation.json", clean={"n": 21, "accuracy": 0.6667})
+    assert "then corrupted" not in render(gather(run))
 
 
 def test_audit_and_benchmark(run: Path, tmp_path: Path) -> None:
@@ -170,6 +228,7 @@ def test_audit_and_benchmark(run: Path, tmp_path: Path) -> None:
     assert "| `fer2013 feed` | test | single view | 21 | 0.5000 | 0.3000 to 0.7000 |" in text
     assert "| 0.7000 +- 0.2800 (n = 2) | 0.0500 | 0.0200 |" in text
     assert "0.9000" not in text
+    assert "Fixed protocols: not measured" not in text
     assert "1.50 ms a face, batch 1" in text
     assert "Test split: not measured" not in text
     assert "n = 1 training run" not in text

@@ -9,11 +9,12 @@ import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from math import isclose
 from pathlib import Path
 from typing import Any
 
 from mien.errors import InputError
-from mien.predict.session import ModelInfo, Session, bundled, resolve
+from mien.predict.session import Head, ModelInfo, Session, bundled, resolve
 from mien.predict.session import card as recorded
 
 Json = dict[str, Any]
@@ -37,6 +38,8 @@ class Score:
     recall: dict[str, float | None]
     trained_on: bool
     fingerprint: str
+    kind: str
+    """The reader of the data; "" where that was not recorded."""
     file: str
     """The name of the file that says so."""
     left_out: str = ""
@@ -63,7 +66,7 @@ class Facts:
     seconds: float = 0.0
     scores: list[Score] = field(default_factory=list)
     calibration: dict[str, Json] = field(default_factory=dict)
-    """By output; an older file has the temperature alone."""
+    """By output, as the model file holds it; an older one has the temperature alone."""
     audits: dict[str, Json] = field(default_factory=dict)
     """By file name, like the next."""
     benchmarks: dict[str, Json] = field(default_factory=dict)
@@ -102,6 +105,7 @@ def gather(model: str | Path, *, results: Sequence[Path] = (), name: str | None 
     if not called.strip() or not called.isprintable():
         raise InputError(f"--name {called!r}: expected printable text")
     facts = Facts(called, session.info, len(content), hashlib.sha256(content).hexdigest(), inside)
+    facts.calibration = _calibrations(session.info)
     if inside:
         _bundled(facts, str(model))
     else:
@@ -138,10 +142,7 @@ def _run(facts: Facts, run: Path) -> None:
             _training(facts, _load(file))
             facts.files.append(file.name)
         elif file.name == "calibration.json":
-            facts.calibration = {
-                output: one if isinstance(one, dict) else {"method": "temperature", "temperature": one}
-                for output, one in _load(file).items()
-            }
+            _recorded(facts, _load(file), file.name)
             facts.files.append(file.name)
         else:
             _take(facts, file, asked=False)
@@ -153,6 +154,28 @@ def _run(facts: Facts, run: Path) -> None:
                 continue
             facts.epochs += 1
         facts.files.append(metrics.name)
+
+
+def _calibrations(info: ModelInfo) -> dict[str, Json]:
+    """Return the calibration of each output that has one, as the model file holds it."""
+    outputs = {info.answers: Head(info.labels, info.temperature, info.calibration), **info.heads}
+    return {
+        output: {"method": "temperature", "temperature": one.temperature}
+        | (one.calibration.to_json() if one.calibration else {})
+        for output, one in outputs.items()
+        if one.calibration or one.temperature != 1
+    }
+
+
+def _recorded(facts: Facts, known: Json, file: str) -> None:
+    """Add what calibration.json says of the calibrations in the model file, and pass over what is of another file."""
+    for output, one in known.items():
+        record: Json = one if isinstance(one, dict) else {"method": "temperature", "temperature": one}
+        held = facts.calibration.get(output)
+        if held is None or not isclose(held["temperature"], record.get("temperature", 1.0), rel_tol=1e-6):
+            facts.passed_over.append(f"{file}: output {output}: not what model.onnx holds; calibrate again")
+        else:
+            facts.calibration[output] = record | held
 
 
 def _training(facts: Facts, known: Json) -> None:
@@ -219,6 +242,7 @@ def _evaluation(file: Path, found: Json) -> Score:
             file.name,
             trained_on=bool(data.get("trained_on")),
             fingerprint=str(data.get("fingerprint", "")),
+            kind=str(data.get("kind", "")),
             left_out=_left_out(found),
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
@@ -246,7 +270,7 @@ def _benchmark(file: Path, found: Json, digest: str) -> list[Score]:
                     one | {"tta": view, "split": found["split"], "head": own.get("head")}
                     | {"targets": f"protocol {protocol['id']} {protocol['hash']}", "recall": {}},
                     str(data["name"]), file.name, trained_on=bool(own.get("trained_on")),
-                    fingerprint=str(data.get("fingerprint", "")),
+                    fingerprint=str(data.get("fingerprint", "")), kind=str(data.get("kind", "")),
                 ),
                 before=(one.get("uncalibrated") or {}).get("ece"),
             )
@@ -257,7 +281,14 @@ def _benchmark(file: Path, found: Json, digest: str) -> list[Score]:
 
 
 def _score(
-    one: Json, title: str, file: str, *, trained_on: bool = False, fingerprint: str = "", left_out: str = ""
+    one: Json,
+    title: str,
+    file: str,
+    *,
+    trained_on: bool = False,
+    fingerprint: str = "",
+    kind: str = "",
+    left_out: str = "",
 ) -> Score:
     low, high = one["interval"]
     return Score(
@@ -274,6 +305,7 @@ def _score(
         recall=one.get("recall", {}),
         trained_on=trained_on,
         fingerprint=fingerprint,
+        kind=kind,
         file=file,
         left_out=left_out,
     )

@@ -154,12 +154,14 @@ def _doubts(facts: Facts) -> list[str]:
         if not any(score.tta == tta for score in [*facts.scores, *facts.protocols]):
             found.append(f"{name.capitalize()}: not measured. `{_command(facts, 'evaluate', f'--tta {tta}')}` does.")
     found += [f"{score.file}: left out: {score.left_out}." for score in facts.scores if score.left_out]
-    fitted = {(output, one.get("fingerprint")) for output, one in facts.calibration.items()}
-    flattered = [one.file for one in [*facts.scores, *facts.protocols] if (one.head, one.fingerprint) in fitted]
-    if flattered:
-        files = ", ".join(dict.fromkeys(flattered))
-        found.append(f"{files}: calibrated on faces of this very split, so that ECE and log loss flatter the model.")
     every = [*facts.scores, *facts.protocols]
+    told = [(_fitted_on(one, facts.calibration.get(one.head, {})), one) for one in every]
+    for how, doubt in (
+        ("surely", "calibrated on faces of this very split, so that ECE and log loss flatter the model"),
+        ("maybe", "some of these faces may be among those it was calibrated on, which flatters ECE and log loss"),
+    ):
+        if named := [one.title if facts.bundled else one.file for known, one in told if known == how]:
+            found.append(f"{', '.join(dict.fromkeys(named))}: {doubt}.")
     tested = {score.title for score in every if score.split == "test"}
     if untested := list(dict.fromkeys(score.title for score in every if score.title not in tested)):
         found.append(
@@ -169,6 +171,14 @@ def _doubts(facts: Facts) -> list[str]:
     if not any(_seeds(one) > 1 for one in facts.benchmarks.values()) and facts.training.get("recipe"):
         found.append("n = 1 training run; how much the figures change with the seed was not measured here.")
     return found
+
+
+def _fitted_on(score: Score, fitted: dict[str, Any]) -> str:
+    """Return whether the scored output was calibrated on faces of the scored split: surely, maybe, or "" for no."""
+    if score.fingerprint and score.fingerprint == fitted.get("fingerprint"):
+        return "surely"
+    kinds = {kind.replace("ferplus", "fer2013") for kind in (score.kind, fitted.get("kind")) if kind}  # the same faces
+    return "maybe" if score.split == fitted.get("split") and len(kinds) < 2 else ""
 
 
 def _seeds(benchmark: dict[str, Any]) -> int:
@@ -200,20 +210,18 @@ def _benchmarks(facts: Facts) -> str:
             f"{score.n:,}", f"{score.accuracy:.4f}", f"{low:.4f} to {high:.4f}", told, _share(score.before),
             _share(score.figures.get("ece")),
         ])  # fmt: skip
+    if not rows:
+        return (
+            f"Fixed protocols: not measured. `mien benchmark PROTOCOL --data PATH --model {_place(facts)} --out DIR` "
+            f"does it, and `mien card {_place(facts)} --results DIR` reads it."
+        )
     head = ["protocol and hash", "split", "view", "n", "accuracy", "95 % interval", "mean +- sd over seeds"]
     table = _table([*head, "ECE before calibration", "ECE"], rows)
-    return f"Benchmarks, by the fixed protocols of `mien benchmark`:\n\n{table}" if rows else ""
+    return f"Benchmarks, by the fixed protocols of `mien benchmark`:\n\n{table}"
 
 
 def calibration(facts: Facts) -> str:
     if not facts.calibration:
-        if facts.info.temperature != 1:
-            fitted = facts.training.get("recipe", {}).get("calibrate")
-            where = "on the validation part, so that ECE there is of the faces it was fitted on" if fitted else ""
-            return (
-                f"The answer is scaled by a temperature of {facts.info.temperature:.3f}, which stands in the file, "
-                f"fitted {where or 'on faces that are not recorded'}. ECE before it was not recorded beside the model."
-            )
         return (
             "Not calibrated: the probabilities are as the network gives them, and how far they can be trusted beyond "
             f"the ECE in the table was not measured. `{_command(facts, 'calibrate', '').strip()}` fits and measures it."
@@ -221,10 +229,14 @@ def calibration(facts: Facts) -> str:
     parts = []
     for output, one in facts.calibration.items():
         told = f"- `{output}`: {one.get('method', 'temperature')} scaling"
-        if isinstance(one.get("temperature"), int | float):
+        if isinstance(one.get("temperature"), int | float) and one.get("method") != "vector":
             told += f", temperature {one['temperature']:.3f}"
         if one.get("n"):
-            told += f", fitted on {one['n']:,} faces of {one.get('split') or 'a split not recorded'}"
+            source = " ".join(filter(None, [one.get("kind"), one.get("split") or "a split not recorded"]))
+            told += f", fitted on {one['n']:,} faces of {source}"
+            told += f", labels: {one['targets']}" if one.get("targets") else ""
+        elif facts.training.get("recipe", {}).get("calibrate"):
+            told += ", fitted on the validation part, so that ECE there is of the faces it was fitted on"
         changes = [
             f"{name} {one[f'{key}_before']:.4f} before, {one[f'{key}_after']:.4f} after"
             for name, key in (("ECE", "ece"), ("log loss", "nll"))
@@ -283,7 +295,8 @@ def _audit(file: str, found: dict[str, Any]) -> str:
         of = ", ".join(filter(None, [f"n = {found.get('n', 0):,}", found.get("data", {}).get("split", "")]))
         head = ["corruption", "n", "accuracy at the strongest", "95 % interval", "lowest at any strength"]
         parts.append(
-            f"`{file}`, {of}: accuracy {_share(clean)} on the faces as they are; lowest under {worst[0]}, {worst[-1]}."
+            f"`{file}`, {of}: accuracy {_share(clean)} on the faces as they are{_drawn(found)}; "
+            f"lowest under {worst[0]}, {worst[-1]}."
             "\n\n" + _table(head, rows)
         )
     for column, one in (found.get("groups") or {}).items():
@@ -291,7 +304,7 @@ def _audit(file: str, found: dict[str, Any]) -> str:
         low, high = one.get("gap_interval") or (None, None)
         gap = "not measured" if one.get("gap") is None else f"{one['gap']:.4f}"
         rows = [
-            [str(value["value"]), f"{value['n']:,}", f"{value['accuracy']:.4f}",
+            [text(str(value["value"])), f"{value['n']:,}", f"{value['accuracy']:.4f}",
              "{:.4f} to {:.4f}".format(*value["interval"]) if value.get("interval") else ""]
             for value in values
         ]  # fmt: skip
@@ -300,11 +313,19 @@ def _audit(file: str, found: dict[str, Any]) -> str:
             span += f"; chance alone gives as much in {100 * one['chance']:.1f} % of shuffles"
         parts.append(
             f"By {text(column)}, the largest gap in accuracy: {gap}{span}.\n\n"
-            + _table([column, "n", "accuracy", "95 % interval"], rows)
+            + _table([text(column), "n", "accuracy", "95 % interval"], rows)
         )
     if not found.get("groups"):
         parts.append("Groups of people: not measured.")
     return "\n\n".join(parts)
+
+
+def _drawn(audit: dict[str, Any]) -> str:
+    """Say how many were corrupted, where that was not all: the corrupted ones are to be held against these."""
+    clean = audit.get("clean") or {}
+    if clean.get("n", audit.get("n")) == audit.get("n"):
+        return ""
+    return f", {clean['accuracy']:.4f} on the {clean['n']:,} of them that were then corrupted"
 
 
 def _command(facts: Facts, verb: str, options: str) -> str:
@@ -330,4 +351,4 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 def text(text: str) -> str:
     """Return text that Markdown shows as it is."""
-    return re.sub(r"([\\`*_\[\]<>#|])", r"\\\1", text)
+    return re.sub(r"([\\`*_\[\]<>#])", r"\\\1", text).replace("|", "&#124;")
