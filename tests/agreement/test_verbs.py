@@ -53,6 +53,14 @@ def test_agree_prints_json(capsys: pytest.CaptureFixture[str], tables: list[Path
     assert json.loads(out)["comparison"] is None
 
 
+def test_a_page_does_not_replace_a_table(capsys: pytest.CaptureFixture[str], tables: list[Path]) -> None:
+    before = tables[1].read_text()
+    code, out, err = mien(capsys, "agree", *tables, "--page", tables[1].parent / "x" / ".." / "anna.csv")
+    assert (code, out) == (2, "")
+    assert "a coder's table; --page would replace it" in err
+    assert tables[1].read_text() == before
+
+
 def test_agree_tells_bad_input_in_a_line(capsys: pytest.CaptureFixture[str], tables: list[Path]) -> None:
     tables[1].write_text("file,label\n0.jpg,unclear\n")
     code, out, err = mien(capsys, "agree", *tables)

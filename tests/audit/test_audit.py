@@ -212,6 +212,7 @@ def test_exit_codes_and_files(mien: Mien, make_model: MakeModel, faces: Path, ta
         (["MODEL", "--data", "DATA", "--min-accuracy", "60"], "min accuracy 60.0: expected a share, 0 to 1"),
         (["MODEL", "--data", "DATA", "--groups", "absent.csv"], "absent.csv: No such file"),
         (["MODEL", "--data", "DATA", "--split", "exam"], "unknown split 'exam'"),
+        (["MODEL", "--data", "absent", "--out", "MODEL"], "is a file)"),
     ],
 )
 def test_bad_input_is_one_line_and_exit_2(

@@ -113,6 +113,7 @@ def test_the_figures_of_the_fitted_faces_are_called_so(
         (["default"], "default: no run folder, so it stays as it is; say where to write with --out FILE.onnx"),
         (["{model}"], "say where to write with --out"),
         (["{model}", "--out", "{model}"], "there already; choose another file"),
+        (["{model}", "--out", "{model}/x.onnx"], "is a file)"),
         (["{model}", "--out", "{folder}/out.txt"], "expected a name that ends with .onnx"),
         (["{folder}"], "no model.onnx in it"),
         (["{model}", "--out", "{folder}/o.onnx", "--share", "2"], "--share 2: expected a share above 0, at most 1"),

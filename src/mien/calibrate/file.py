@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from mien.atomic import replacing
+from mien.atomic import check_folder, replacing
 from mien.calibrate.fit import Fitted, Source, Wanted, fit
 from mien.errors import InputError, MissingExtra
 from mien.evaluate.evaluation import TRAINED_ON, opened
@@ -89,7 +89,8 @@ def place(model: str | Path, out: Path | None) -> Path:
     """Return the file to write: `out`, or the model.onnx of a run. To be asked before long work.
 
     Raises:
-        InputError: `out` is there already or no .onnx file, or is missing though the model is no run.
+        InputError: `out` is there already or no .onnx file, is missing though the model is no run, or the folder cannot
+            be written to.
         MissingExtra: onnx is not installed.
     """
     try:
@@ -99,11 +100,13 @@ def place(model: str | Path, out: Path | None) -> Path:
     if out is None:
         if str(model) in bundled() or not Path(model).is_dir():
             raise InputError(f"{model}: no run folder, so it stays as it is; say where to write with --out FILE.onnx")
+        check_folder(Path(model))
         return resolve(model)
     if out.suffix.lower() != ".onnx":
         raise InputError(f"{out}: expected a name that ends with .onnx")
     if out.exists():
         raise InputError(f"{out}: there already; choose another file")
+    check_folder(out.parent)
     return out
 
 

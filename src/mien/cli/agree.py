@@ -51,7 +51,10 @@ def agree(
     from mien.agreement import figures as agreement
     from mien.agreement import report as agreement_report
     from mien.atomic import replacing
+    from mien.errors import InputError
 
+    if page and page.resolve() in [table.resolve() for table in tables]:
+        raise InputError(f"{page}: a coder's table; --page would replace it, name another file")
     found = agreement.agree(
         codings.gather(tables, step=step, tolerance=tolerance, block=block, uncoded=uncoded, missing=missing),
         machine=not humans,

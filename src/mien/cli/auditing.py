@@ -77,6 +77,7 @@ def audit(
     """
     from json import dumps
 
+    from mien.atomic import check_folder
     from mien.audit.corruptions import CORRUPTIONS
     from mien.audit.gate import check_bounds, violations
     from mien.audit.measure import audit
@@ -90,6 +91,8 @@ def audit(
     asked = [one.strip() for one in corruptions.split(",")]
     run = Path(model) if model not in bundled() and Path(model).is_dir() else None
     folder = out or run
+    if folder:
+        check_folder(folder)
     found = audit(
         model, data, split, corruptions=named.get(corruptions, asked), limit=limit, groups=groups,
         seed=seed, tta=tta, kind=kind, targets=targets, classes=classes, merge=merge, holdout=holdout, exclude=exclude,

@@ -60,12 +60,15 @@ def evaluate(
     """
     from json import dumps
 
+    from mien.atomic import check_folder
     from mien.evaluate import TRAINED_ON, evaluate, save, tables
     from mien.predict.session import bundled
 
     views: tuple[Literal["none", "flip"], ...] = ("none", "flip") if tta == "both" else (tta,)
     run = Path(model) if model not in bundled() and Path(model).is_dir() else None
     folder = out or run
+    if folder:
+        check_folder(folder)
     found = [
         evaluate(
             model, data, split, tta=view, kind=kind, targets=targets, classes=classes, merge=merge,
