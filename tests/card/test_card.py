@@ -206,7 +206,7 @@ def test_audit_and_benchmark(run: Path, tmp_path: Path) -> None:
     (run / "audit-validation.json").write_text(json.dumps(audit))
     view = {"n": 21, "accuracy": 0.5, "interval": [0.3, 0.7], "macro_f1": 0.4, "ece": 0.02}
     before = {"uncalibrated": {"ece": 0.05}}
-    result = {
+    result: dict[str, Any] = {
         "protocol": {"id": "fer2013", "hash": "feed"}, "split": "test", "data": {"name": "fer2013.csv", "n": 21},
         "models": [
             {"sha256": digest, "head": "label", "views": {"none": view | before, "flip": view}},
@@ -233,6 +233,11 @@ def test_audit_and_benchmark(run: Path, tmp_path: Path) -> None:
     assert "Test split: not measured" not in text
     assert "n = 1 training run" not in text
     assert 'config: "protocol fer2013 feed, label"' in text
+    assert "fer2013-x.json: how many of these faces it has learnt is not known." in text
+    result["models"][0]["learnt"] = {"faces": 4, "others": 17, "accuracy_of_the_others": 0.25}
+    (tmp_path / "results" / "fer2013-x.json").write_text(json.dumps(result))
+    told = "4 faces stand, or nearly so, in its training data; accuracy on the 17 others, single view: 0.2500."
+    assert f"fer2013-x.json: {told}" in render(gather(run, results=[tmp_path / "results"]))
     edit(run / "audit-validation.json", groups={})
     assert "Groups of people: not measured." in render(gather(run))
 

@@ -153,6 +153,7 @@ def _doubts(facts: Facts) -> list[str]:
     for tta, name in VIEWS.items():
         if not any(score.tta == tta for score in [*facts.scores, *facts.protocols]):
             found.append(f"{name.capitalize()}: not measured. `{_command(facts, 'evaluate', f'--tta {tta}')}` does.")
+    found += _learnt(facts)
     found += [f"{score.file}: left out: {score.left_out}." for score in facts.scores if score.left_out]
     every = [*facts.scores, *facts.protocols]
     told = [(_fitted_on(one, facts.calibration.get(one.head, {})), one) for one in every]
@@ -170,6 +171,21 @@ def _doubts(facts: Facts) -> list[str]:
         )
     if not any(_seeds(one) > 1 for one in facts.benchmarks.values()) and facts.training.get("recipe"):
         found.append("n = 1 training run; how much the figures change with the seed was not measured here.")
+    return found
+
+
+def _learnt(facts: Facts) -> list[str]:
+    """Return how many of a benchmark's faces stand in the training data as well, and the accuracy on the others."""
+    found = []
+    for file, one in facts.benchmarks.items():
+        own: dict[str, Any] = next(model for model in one["models"] if model["sha256"] == facts.sha256)
+        known = own.get("learnt")
+        if known is None:
+            found.append(f"{file}: how many of these faces it has learnt is not known.")
+        elif known["faces"]:
+            others = known["accuracy_of_the_others"]
+            told = "" if others is None else f"; accuracy on the {known['others']:,} others, single view: {others:.4f}"
+            found.append(f"{file}: {known['faces']:,} faces stand, or nearly so, in its training data{told}.")
     return found
 
 
