@@ -328,4 +328,17 @@ def test_bad_input_is_told(run: Path, tmp_path: Path) -> None:
     (run / "evaluation-validation-flip.json").write_text("{")
     with pytest.raises(InputError, match="damaged"):
         gather(run)
+    (run / "evaluation-validation-flip.json").unlink()
+    for name, text, writer in (
+        ("calibration.json", '{"label": "x"}', "calibrate"),
+        ("recipe.json", '{"recipe": {}, "data": 3}', "train"),
+        ("recipe.json", '{"recipe": 3}', "train"),
+        ("audit-validation.json", '{"corruptions": {"blur": 3}}', "audit"),
+    ):
+        (run / name).write_text(text)
+        with pytest.raises(InputError, match=rf"{name}: not what mien {writer} writes"):
+            render(gather(run))
+        (run / name).unlink()
+    (run / "metrics.jsonl").write_bytes(b"\xff\xfe\n")
+    assert "accuracy" in render(gather(run))
     shutil.rmtree(run)

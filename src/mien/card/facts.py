@@ -13,6 +13,7 @@ from math import isclose
 from pathlib import Path
 from typing import Any
 
+from mien import calibrate
 from mien.errors import InputError
 from mien.predict.session import Head, ModelInfo, Session, bundled, resolve
 from mien.predict.session import card as recorded
@@ -139,15 +140,18 @@ def _bundled(facts: Facts, name: str) -> None:
 def _run(facts: Facts, run: Path) -> None:
     for file in sorted(run.glob("*.json")):
         if file.name == "recipe.json":
-            _training(facts, _load(file))
+            try:
+                _training(facts, _load(file))
+            except (AttributeError, TypeError) as error:
+                raise InputError(f"{file}: not what mien train writes ({error!r})") from None
             facts.files.append(file.name)
-        elif file.name == "calibration.json":
-            _recorded(facts, _load(file), file.name)
+        elif file.name == calibrate.FILE:
+            _recorded(facts, run)
             facts.files.append(file.name)
         else:
             _take(facts, file, asked=False)
     if (metrics := run / "metrics.jsonl").is_file():
-        for line in metrics.read_text(encoding="utf-8").splitlines():
+        for line in metrics.read_text(encoding="utf-8", errors="replace").splitlines():
             try:
                 facts.seconds += float(json.loads(line)["seconds"])
             except (ValueError, KeyError, TypeError):  # a line that a kill cut short
@@ -167,18 +171,19 @@ def _calibrations(info: ModelInfo) -> dict[str, Json]:
     }
 
 
-def _recorded(facts: Facts, known: Json, file: str) -> None:
+def _recorded(facts: Facts, run: Path) -> None:
     """Add what calibration.json says of the calibrations in the model file, and pass over what is of another file."""
-    for output, one in known.items():
-        record: Json = one if isinstance(one, dict) else {"method": "temperature", "temperature": one}
+    for output, (temperature, fitted) in calibrate.read(run).items():
         held = facts.calibration.get(output)
-        if held is None or not isclose(held["temperature"], record.get("temperature", 1.0), rel_tol=1e-6):
-            facts.passed_over.append(f"{file}: output {output}: not what model.onnx holds; calibrate again")
+        if held is None or not isclose(held["temperature"], temperature, rel_tol=1e-6):
+            facts.passed_over.append(f"{calibrate.FILE}: output {output}: not what model.onnx holds; calibrate again")
         else:
-            facts.calibration[output] = record | held
+            facts.calibration[output] = (fitted.to_json() if fitted else {}) | held
 
 
 def _training(facts: Facts, known: Json) -> None:
+    if not isinstance(known.get("recipe", {}), dict):
+        raise TypeError("recipe")
     facts.training = {key: value for key, value in known.items() if value not in (None, [], {})}
     facts.parameters, facts.macs = known.get("parameters"), known.get("macs")
     if command := known.get("command"):

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from mien.card.facts import Facts, Score
+from mien.errors import InputError
 from mien.evaluate.evaluation import TRAINED_ON, VIEWS
 
 
@@ -296,6 +297,13 @@ def audits(facts: Facts) -> str:
 
 
 def _audit(file: str, found: dict[str, Any]) -> str:
+    try:
+        return _audited(file, found)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise InputError(f"{file}: not what mien audit writes ({error!r})") from None
+
+
+def _audited(file: str, found: dict[str, Any]) -> str:
     clean, parts = found.get("accuracy"), []
     rows = []
     for name, strengths in found["corruptions"].items():
