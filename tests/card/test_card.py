@@ -178,16 +178,20 @@ def test_an_audit_of_some_pictures_says_what_these_are_like(run: Path) -> None:
     values = [{"value": "<b>a|b*", "n": 10, "accuracy": 0.5, "interval": [0.2, 0.8]}]
     audit = {
         "model": {"sha256": digest}, "n": 21, "accuracy": 0.6667, "clean": {"n": 5, "accuracy": 0.8},
+        "data": {"path": "/home/me/photos", "split": "test", "targets": "label"}, "end_to_end": {"detector": "haar"},
         "corruptions": {"blur": [{"strength": 1, "n": 5, "accuracy": 0.6}]},
         "groups": {"<i>|": {"values": values, "gap": None}},
     }  # fmt: skip
     (run / "audit-validation.json").write_text(json.dumps(audit))
     text = render(gather(run))
+    assert "`audit-validation.json`, photos, test, n = 21, labels: label, faces found by haar: accuracy 0.6667" in text
     assert "accuracy 0.6667 on the faces as they are, 0.8000 on the 5 of them that were then corrupted; lowest" in text
     assert "| \\<b\\>a&#124;b\\* | 10 |" in text
     assert "| \\<i\\>&#124; | n |" in text
     edit(run / "audit-validation.json", clean={"n": 21, "accuracy": 0.6667})
     assert "then corrupted" not in render(gather(run))
+    edit(run / "audit-validation.json", corruptions={})
+    assert "0.6667 on the faces as they are; corrupted pictures were not measured." in render(gather(run))
 
 
 def test_audit_and_benchmark(run: Path, tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from mien.card.facts import Facts, Score
+from mien.card.facts import Facts, Score, bare
 from mien.errors import InputError
 from mien.evaluate.evaluation import TRAINED_ON, VIEWS
 
@@ -304,8 +304,15 @@ def _audit(file: str, found: dict[str, Any]) -> str:
 
 
 def _audited(file: str, found: dict[str, Any]) -> str:
-    clean, parts = found.get("accuracy"), []
-    rows = []
+    clean, parts, data = found.get("accuracy"), [], found.get("data", {})
+    detector = (found.get("end_to_end") or {}).get("detector")
+    told = [text(bare(data["path"])) if "path" in data else "", data.get("split"), f"n = {found.get('n', 0):,}"]
+    told += [
+        f"labels: {data['targets']}" if "targets" in data else "",
+        f"faces found by {detector}" if detector else "",
+    ]
+    of = ", ".join(filter(None, told))
+    rows, lowest, table = [], "; corrupted pictures were not measured", ""
     for name, strengths in found["corruptions"].items():
         if not strengths:
             continue
@@ -316,13 +323,10 @@ def _audited(file: str, found: dict[str, Any]) -> str:
         rows.append([name.replace("_", " "), f"{n:,}", f"{hardest['accuracy']:.4f}", span, f"{least:.4f}"])
     if rows:
         worst = min(rows, key=lambda row: float(row[-1]))
-        of = ", ".join(filter(None, [f"n = {found.get('n', 0):,}", found.get("data", {}).get("split", "")]))
         head = ["corruption", "n", "accuracy at the strongest", "95 % interval", "lowest at any strength"]
-        parts.append(
-            f"`{file}`, {of}: accuracy {_share(clean)} on the faces as they are{_drawn(found)}; "
-            f"lowest under {worst[0]}, {worst[-1]}."
-            "\n\n" + _table(head, rows)
-        )
+        lowest = f"; lowest under {worst[0]}, {worst[-1]}"
+        table = "\n\n" + _table(head, rows)
+    parts.append(f"`{file}`, {of}: accuracy {_share(clean)} on the faces as they are{_drawn(found)}{lowest}.{table}")
     for column, one in (found.get("groups") or {}).items():
         values = [value for value in one.get("values", []) if value.get("accuracy") is not None]
         low, high = one.get("gap_interval") or (None, None)
