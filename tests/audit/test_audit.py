@@ -199,6 +199,9 @@ def test_exit_codes_and_files(mien: Mien, make_model: MakeModel, faces: Path, ta
     assert facts["command"] == (
         f"mien audit {run} --data {faces} --split all --groups {table} --corruptions blur,noise"
     )
+    mien("audit", run, "--data", faces, "--split", "all", "--corruptions", "none")  # a gate, say, later on
+    assert json.loads((run / "audit-all.json").read_text()) == facts
+    assert json.loads((run / "audit-all-clean.json").read_text())["corruptions"] == {}
 
 
 @pytest.mark.parametrize(

@@ -98,3 +98,12 @@ def test_nothing_to_compare(tmp_path: Path) -> None:
         compare([])
     with pytest.raises(InputError, match="No such file"):
         compare([tmp_path / "absent"])
+
+
+def test_each_labelling_keeps_its_evaluation(runs: list[Path], make_samples: MakeSamples, data: Data) -> None:
+    (run, *_), votes = runs, replace(data, targets="majority")
+    save([measure(Session(run), make_samples([0, 2, 1]), votes)], run)
+    assert compare([run])[0].n == 4
+    assert compare([run], targets="majority")[0].n == 3
+    with pytest.raises(InputError, match=r"--split validation --targets majority$"):
+        compare(runs, targets="majority")

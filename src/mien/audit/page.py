@@ -12,6 +12,7 @@ from mien.audit.corruptions import CORRUPTIONS, STRENGTHS
 from mien.audit.groups import Column, Part
 from mien.audit.measure import Audit, Strength
 from mien.audit.tables import UNITS, parameters, remarks, verdict
+from mien.evaluate.comparison import filename
 from mien.evaluate.evaluation import TRAINED_ON, VIEWS
 from mien.images import Pixels
 from mien.pages import STRONG, charts, document, picture, table
@@ -30,13 +31,21 @@ of many gaps is large by chance already, which the shuffles tell. No gap seen in
 
 
 def save(audit: Audit, folder: Path) -> list[Path]:
-    """Write audit-SPLIT.json and audit.html into `folder`, made where it is missing; return the paths.
+    """Write the figures and audit.html into `folder`, made where it is missing; return the paths.
+
+    The figures' file is audit-SPLIT.json; what else was asked for follows the split: flip, by-TARGETS, the output, the
+    detector, and `clean` where nothing was corrupted.
 
     Raises:
         InputError: the folder cannot be written to.
     """
+    found = audit.evaluation
+    tta = None if found.tta == "none" else found.tta
+    detector = found.end_to_end.detector if found.end_to_end else None
+    rest = None if audit.corruptions else "clean"
+    name = filename("audit", found.data.split, tta, found.data.targets, found.head, detector, rest)
     texts = {
-        f"audit-{audit.evaluation.data.split}.json": json.dumps(audit.to_json(), indent=1),
+        name: json.dumps(audit.to_json(), indent=1),
         "audit.html": page(audit),
     }
     for name, text in texts.items():

@@ -31,8 +31,8 @@ def evaluate(
 ) -> None:
     """Score an exported model on a split of a dataset, and write the report.
 
-    A run keeps its scores in its folder, as evaluation-SPLIT-TTA[-HEAD][-DETECTOR].json and report.html. Those of any
-    other model are only printed, unless --out names a folder.
+    A run keeps its scores in its folder, as evaluation-SPLIT-TTA[-by-TARGETS][-HEAD][-DETECTOR].json and report.html.
+    Those of any other model are only printed, unless --out names a folder.
 
     Examples:
         $ mien evaluate runs/first --data fer2013
@@ -94,6 +94,7 @@ def compare(
     *,
     split: str = "validation",
     tta: Literal["none", "flip"] = "none",
+    targets: Labelling = "label",
     head: Labelling | None = None,
     detector: Literal["yunet", "haar", "none"] | None = None,
     plot: Path | None = None,
@@ -115,6 +116,7 @@ def compare(
         runs: Run folders or evaluation files; or files that mien benchmark wrote.
         split: Which evaluation of a run folder is read.
         tta: Likewise, which view.
+        targets: Likewise, by which labels.
         head: Likewise, of which output, where evaluate was asked for one.
         detector: Likewise, whose faces, where the data were photos.
         plot: An .html page to draw benchmark results in: accuracy against ms per face and size.
@@ -136,7 +138,7 @@ def compare(
         raise InputError(f"{results[0]} is a result of mien benchmark and {other} is not; they cannot be compared")
     if plot or markdown:
         raise InputError("--plot and --markdown are for results of mien benchmark")
-    which: dict[str, Any] = {"split": split, "tta": tta, "head": head, "detector": detector}
+    which: dict[str, Any] = {"split": split, "tta": tta, "targets": targets, "head": head, "detector": detector}
     reasons = {run: lacks(run, **which) for run in runs}
     rows = compare([run for run in runs if not reasons[run]] or runs, **which)
     for reason in filter(None, reasons.values()):

@@ -35,9 +35,10 @@ class Row:
     """Size of the .onnx file."""
 
 
-def filename(split: str, tta: str, head: str | None = None, detector: str | None = None) -> str:
-    """Return the name of the file in a run folder that holds an evaluation; `head` and `detector` where asked for."""
-    return "-".join(filter(None, ["evaluation", split, tta, head, detector])) + ".json"
+def filename(what: str, split: str, tta: str | None, targets: str, *more: str | None) -> str:
+    """Return the name of the file in a run folder that holds an evaluation or an audit."""
+    by = None if targets == "label" else f"by-{targets}"
+    return "-".join(filter(None, [what, split, tta, by, *more])) + ".json"
 
 
 def compare(
@@ -45,6 +46,7 @@ def compare(
     *,
     split: str = "validation",
     tta: Tta = "none",
+    targets: str = "label",
     head: str | None = None,
     detector: str | None = None,
 ) -> list[Row]:
@@ -54,6 +56,7 @@ def compare(
         runs: run folders, of which the evaluation that the others name is read, or the paths of evaluation files.
         split: as `mien.datasets.read` has it.
         tta: none or flip.
+        targets: which labels the data were read with.
         head: the output that `evaluate` was asked for, if it was.
         detector: the name of the one that found the faces, where the data were photos.
 
@@ -63,9 +66,9 @@ def compare(
     if not runs:
         raise InputError("nothing to compare; name the run folders")
     for run in runs:
-        if why := lacks(run, split=split, tta=tta, head=head, detector=detector):
+        if why := lacks(run, split=split, tta=tta, targets=targets, head=head, detector=detector):
             raise InputError(why)
-    file = filename(split_name(split), tta, head, detector)
+    file = filename("evaluation", split_name(split), tta, targets, head, detector)
     found = {str(run): _load(Path(run), file) for run in runs}
     (first, reference), *others = [(run, _conditions(evaluation)) for run, evaluation in found.items()]
     for run, conditions in others:
@@ -83,17 +86,20 @@ def lacks(
     *,
     split: str = "validation",
     tta: Tta = "none",
+    targets: str = "label",
     head: str | None = None,
     detector: str | None = None,
 ) -> str:
     """Return that a run folder has no such evaluation and how to make it; "" where it has, or `run` is no folder."""
     path, split = Path(run), split_name(split)
-    if not path.is_dir() or (path / filename(split, tta, head, detector)).is_file():
+    file = filename("evaluation", split, tta, targets, head, detector)
+    if not path.is_dir() or (path / file).is_file():
         return ""
-    options = {"tta": tta if tta != "none" else None, "head": head, "detector": detector}
+    asked = {"tta": tta if tta != "none" else None, "targets": targets if targets != "label" else None}
+    options = asked | {"head": head, "detector": detector}
     command = f"mien evaluate {path} --data PATH --split {split}"
     command += "".join(f" --{option} {value}" for option, value in options.items() if value)
-    what = ", ".join(filter(None, [split, VIEWS[tta], head, detector]))
+    what = ", ".join(filter(None, [split, VIEWS[tta], asked["targets"], head, detector]))
     return f"{path}: no evaluation of {what}; make one with: {command}"
 
 
