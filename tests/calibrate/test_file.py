@@ -53,6 +53,10 @@ def test_a_run_is_calibrated_in_place(mien: Mien, make_model: MakeModel, faces: 
         assert word in told
     assert err.count("wrote") == 2
     assert {path.name for path in run.iterdir()} == {"model.onnx", FILE}
+    assert "measured before" not in err
+    (run / "evaluation-validation-none.json").touch()
+    err = mien(run, "--data", faces, "--method", "keep", "--abstain-at", 0.7, "--coverage", 0.9, "--share", 0.5)[2]
+    assert "measured before, on another model file: evaluation-validation-none.json; measure again" in err
     props = {entry.key: entry.value for entry in onnx.load(made).metadata_props}
     assert props["somebody"] == "else's"
     for head, logits in before.items():

@@ -85,3 +85,7 @@ def calibrate(
         console().print(calibration.table(found))
     for path in written:
         print(f"wrote {path}", file=sys.stderr)
+    if out is None and (
+        older := [path.name for what in ("evaluation", "audit") for path in sorted(place.parent.glob(f"{what}-*.json"))]
+    ):
+        print(f"measured before, on another model file: {', '.join(older)}; measure again", file=sys.stderr)
