@@ -18,12 +18,14 @@ from mien.benchmark.protocols import PROTOCOLS, find
 from mien.benchmark.result import benchmark, shortened
 from mien.benchmark.standings import cautions, standings
 from mien.calibrate.file import calibrate
+from mien.datasets.duplicates import groups
 from mien.datasets.labels import FER2013, FERPLUS
 from mien.errors import InputError
 from mien.evaluate.scores import wilson
 from mien.quantize import quantize
 from tests import drawn
 from tests.blocks import MakeModel, MakeSamples
+from tests.datasets.test_duplicates import row_of_likenesses
 
 Mien = Callable[..., tuple[int, str, str]]
 PARTS = ["Training"] * 7 + ["PublicTest"] * 14 + ["PrivateTest"] * 7
@@ -166,6 +168,14 @@ def test_standing_byte_for_byte() -> None:
     train = np.arange(12, dtype=np.uint8).reshape(3, 2, 2)
     scored = np.stack([train[2], train[2] + 1, train[0]])
     assert standing(train, scored, near=False).tolist() == [True, False, True]
+
+
+def test_standing_by_group_or_directly_as_data_check_counts() -> None:
+    """Of a row of likenesses the middle leads: a face next to the training face may be in another group than it."""
+    steps = row_of_likenesses()
+    assert groups(steps)[4] != groups(steps)[5]
+    others = np.concatenate([steps[:5], steps[6:]])
+    assert standing(steps[5:6], others, near=True)[[0, 4, 5]].tolist() == [False, True, True]
 
 
 @pytest.mark.usefixtures("votes")
