@@ -1,6 +1,7 @@
 """`mien benchmark` and `mien compare` of its results: what is scored, what is counted, what is refused."""
 
 import json
+import shlex
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -208,6 +209,7 @@ def test_seeds_have_a_mean_and_a_spread(data: Path, seeds: list[Path]) -> None:
     assert mean["mean"] == pytest.approx(sum(losses) / 2)
     assert mean["sd"] == pytest.approx(abs(losses[0] - losses[1]) / 2**0.5)
     assert str(data.parent) not in json.dumps(result)  # results are published
+    assert set(result["versions"]) == {"mien", "numpy", "onnxruntime", "pillow", "opencv", "python"}
     assert result["models"][0]["training"]["command"] == "mien train mien --data fer --out run-0"
 
 
@@ -444,3 +446,18 @@ def test_without_a_name_the_protocols_are_listed(mien: Mien) -> None:
 def test_commands_lose_their_folders() -> None:
     command = "mien benchmark fer2013 --data /tmp/data/fer2013 --model runs/a runs/b/ default --out x"
     assert shortened(command) == "mien benchmark fer2013 --data fer2013 --model a b/ default --out x"
+    named = shlex.join(["mien", "benchmark", "--data", "/home/Jo Doe/my data", "--out=/home/Jo Doe/out"])
+    assert shortened(named) == "mien benchmark --data 'my data' --out=out"
+    assert shortened("it's /home/jo/x") == shlex.join(["it's", "x"])
+
+
+def test_what_cannot_be_written_is_said_before_scoring(
+    mien: Mien, data: Path, make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "benchmark", lambda *_, **__: pytest.fail("scored"))
+    (data.parent / "out").write_text("")
+    code, _, said = mien(
+        "benchmark", "fer2013", "--data", data, "--model", make_model(), "--out", data.parent / "out" / "deep"
+    )
+    assert code == 2
+    assert "out/deep: cannot be written" in said

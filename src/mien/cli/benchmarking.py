@@ -1,5 +1,6 @@
 """The verb `benchmark`, and `compare` of its results."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any, Literal
@@ -50,6 +51,7 @@ def benchmark(
     """
     from json import dumps
 
+    from mien.atomic import check_folder
     from mien.benchmark import result as bench
     from mien.benchmark import standings
     from mien.benchmark.protocols import PROTOCOLS, find
@@ -67,7 +69,8 @@ def benchmark(
         raise InputError(f"mien benchmark {protocol} needs --data PATH and --model MODEL")
     if name is not None and not name.strip():
         raise InputError("--name is empty")
-    command = "mien " + " ".join(sys.argv[1:])
+    check_folder(out)
+    command = shlex.join(["mien", *sys.argv[1:]])
     options: dict[str, Any] = {"final": final, "folder": out, "learnt_from": learnt or [], "command": command}
     other = None
     if against and standings.is_result(against):
