@@ -278,6 +278,11 @@ def test_the_final_split_is_scored_only_when_asked_and_counted(mien: Mien, data:
     mien(*ask, "--final")
     result = json.loads((out / "fer2013-blocks-final.json").read_text())
     assert result["finals"] == [{"this_model": 2, "any_model": 3}]
+    err = mien(*ask, "--final", "--against", other)[2]
+    result = json.loads((out / "fer2013-blocks-final.json").read_text())
+    assert result["finals"] == [{"this_model": 3, "any_model": 5}]  # the other one was scored as well
+    assert "5 times in all" in err
+    assert len(ledger.lines(out)) == 5
 
 
 def test_a_final_scoring_that_fails_is_counted_and_one_that_is_refused_is_not(

@@ -54,6 +54,7 @@ def benchmark(
     from mien.atomic import check_folder
     from mien.benchmark import result as bench
     from mien.benchmark import standings
+    from mien.benchmark.ledger import counted
     from mien.benchmark.protocols import PROTOCOLS, find
 
     if protocol is None:
@@ -86,6 +87,8 @@ def benchmark(
     if against:
         if other is None:
             other = bench.benchmark(chosen, data, [against], timed=False, **options)
+            if final:  # that counts too
+                result["finals"] = [counted(out, chosen.hash, one["sha256"]) for one in result["models"]]
         result["against"] = bench.against(result, other)
     path = bench.save(result, out)
     if json:
