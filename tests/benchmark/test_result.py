@@ -1,6 +1,7 @@
 """`mien benchmark` and `mien compare` of its results: what is scored, what is counted, what is refused."""
 
 import json
+import shlex
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -18,12 +19,14 @@ from mien.benchmark.protocols import PROTOCOLS, find
 from mien.benchmark.result import benchmark, shortened
 from mien.benchmark.standings import cautions, standings
 from mien.calibrate.file import calibrate
+from mien.datasets.duplicates import groups
 from mien.datasets.labels import FER2013, FERPLUS
 from mien.errors import InputError
 from mien.evaluate.scores import wilson
 from mien.quantize import quantize
 from tests import drawn
 from tests.blocks import MakeModel, MakeSamples
+from tests.datasets.test_duplicates import row_of_likenesses
 
 Mien = Callable[..., tuple[int, str, str]]
 PARTS = ["Training"] * 7 + ["PublicTest"] * 14 + ["PrivateTest"] * 7
@@ -168,6 +171,14 @@ def test_standing_byte_for_byte() -> None:
     assert standing(train, scored, near=False).tolist() == [True, False, True]
 
 
+def test_standing_by_group_or_directly_as_data_check_counts() -> None:
+    """Of a row of likenesses the middle leads: a face next to the training face may be in another group than it."""
+    steps = row_of_likenesses()
+    assert groups(steps)[4] != groups(steps)[5]
+    others = np.concatenate([steps[:5], steps[6:]])
+    assert standing(steps[5:6], others, near=True)[[0, 4, 5]].tolist() == [False, True, True]
+
+
 @pytest.mark.usefixtures("votes")
 def test_the_annotators_stand_beside_the_model(data: Path, make_model: MakeModel) -> None:
     agreed = measured("fer2013", data, make_model())["models"][0]["ferplus"]
@@ -198,6 +209,7 @@ def test_seeds_have_a_mean_and_a_spread(data: Path, seeds: list[Path]) -> None:
     assert mean["mean"] == pytest.approx(sum(losses) / 2)
     assert mean["sd"] == pytest.approx(abs(losses[0] - losses[1]) / 2**0.5)
     assert str(data.parent) not in json.dumps(result)  # results are published
+    assert set(result["versions"]) == {"mien", "numpy", "onnxruntime", "pillow", "opencv", "python"}
     assert result["models"][0]["training"]["command"] == "mien train mien --data fer --out run-0"
 
 
@@ -266,6 +278,11 @@ def test_the_final_split_is_scored_only_when_asked_and_counted(mien: Mien, data:
     mien(*ask, "--final")
     result = json.loads((out / "fer2013-blocks-final.json").read_text())
     assert result["finals"] == [{"this_model": 2, "any_model": 3}]
+    err = mien(*ask, "--final", "--against", other)[2]
+    result = json.loads((out / "fer2013-blocks-final.json").read_text())
+    assert result["finals"] == [{"this_model": 3, "any_model": 5}]  # the other one was scored as well
+    assert "5 times in all" in err
+    assert len(ledger.lines(out)) == 5
 
 
 def test_a_final_scoring_that_fails_is_counted_and_one_that_is_refused_is_not(
@@ -434,3 +451,18 @@ def test_without_a_name_the_protocols_are_listed(mien: Mien) -> None:
 def test_commands_lose_their_folders() -> None:
     command = "mien benchmark fer2013 --data /tmp/data/fer2013 --model runs/a runs/b/ default --out x"
     assert shortened(command) == "mien benchmark fer2013 --data fer2013 --model a b/ default --out x"
+    named = shlex.join(["mien", "benchmark", "--data", "/home/Jo Doe/my data", "--out=/home/Jo Doe/out"])
+    assert shortened(named) == "mien benchmark --data 'my data' --out=out"
+    assert shortened("it's /home/jo/x") == shlex.join(["it's", "x"])
+
+
+def test_what_cannot_be_written_is_said_before_scoring(
+    mien: Mien, data: Path, make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(module, "benchmark", lambda *_, **__: pytest.fail("scored"))
+    (data.parent / "out").write_text("")
+    code, _, said = mien(
+        "benchmark", "fer2013", "--data", data, "--model", make_model(), "--out", data.parent / "out" / "deep"
+    )
+    assert code == 2
+    assert "out/deep: cannot be written" in said

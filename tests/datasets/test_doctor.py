@@ -196,3 +196,24 @@ def test_real(real_data: Path) -> None:
     assert found.leaks["validation"][0] == 280
     assert found.leaks["validation"][1] >= 640
     assert len(found.blank) == 12
+
+
+def test_what_cannot_be_written_is_said_before_the_check(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("mien.datasets.check", lambda *_, **__: pytest.fail("looked for copies"))
+    source = root / "fer2013.csv"
+    before = source.read_bytes()
+    (tmp_path / "file").write_text("")
+    (tmp_path / "dir.html").mkdir()
+    for arguments, message in (
+        (("--page", source), "expected a file that ends in .html"),  # it would have been written over
+        (("--page", tmp_path / "file" / "page.html"), "file: cannot be written"),
+        (("--page", tmp_path / "dir.html"), "a folder stands there"),
+        (("--page", tmp_path / "p.html", "--fix", tmp_path / "file" / "list.csv"), "cannot be written"),
+        (("--page", tmp_path / "p.html", "--fix", tmp_path / "file" / "clean"), "cannot be written"),
+    ):
+        assert run(root, *arguments) == 2
+        assert message in capsys.readouterr().err
+    assert source.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dir.html", "file"]

@@ -171,3 +171,12 @@ def test_logits_that_were_called_probabilities_are_noticed(write: Write, crops: 
     session = Session(write(FACTS | {"output": "probabilities"}))
     with pytest.raises(InputError, match=r"theirs-0\.json: output 'probabilities'.* should it say 'logits'"):
         session.probabilities(crops)
+
+
+def test_probabilities_that_were_called_logits_are_noticed(write: Write, crops: NDArray[np.uint8]) -> None:
+    """A softmax of a softmax has the same likeliest class, and confidences that are far too low."""
+    session = Session(write(FACTS | {"output": "logits"}, softmax=True))
+    for faces in (crops, crops[:1]):
+        with pytest.raises(InputError, match=r"theirs-0\.json: output 'logits'.* should it say 'probabilities'"):
+            session.probabilities(faces)
+    assert session.probabilities(crops[:0]).shape == (0, 3)

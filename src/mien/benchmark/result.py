@@ -6,6 +6,7 @@ import json
 import os
 import platform
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime
@@ -13,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -113,8 +115,8 @@ def benchmark(
         },
         "finals": [ledger.counted(folder, protocol.hash, sha) for sha in shas] if final and folder else None,
         "ms": _timed(opened[0]) if timed else None,
-        "versions": {name: version(name) for name in ("mien", "numpy", "onnxruntime")}
-        | {"python": platform.python_version()},
+        "versions": {name: version(name) for name in ("mien", "numpy", "onnxruntime", "pillow")}
+        | {"opencv": cv2.__version__, "python": platform.python_version()},
         "device": device(),
         "date": began,
         "command": shortened(command),
@@ -333,5 +335,9 @@ def device() -> str:
 
 
 def shortened(command: str) -> str:
-    """Return a command line with paths cut to their last part."""
-    return re.sub(r"(?<!\S)\S*/(?=[^\s/])", "", command)
+    """Return a command line with paths cut to their last part, those with spaces too."""
+    try:
+        arguments = shlex.split(command)
+    except ValueError:  # a quote without its other half
+        arguments = command.split()
+    return shlex.join(re.sub(r"^(--[\w-]+=)?.*/(?=[^/])", r"\1", argument) for argument in arguments)

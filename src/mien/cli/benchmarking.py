@@ -1,5 +1,6 @@
 """The verb `benchmark`, and `compare` of its results."""
 
+import shlex
 import sys
 from pathlib import Path
 from typing import Any, Literal
@@ -50,8 +51,10 @@ def benchmark(
     """
     from json import dumps
 
+    from mien.atomic import check_folder
     from mien.benchmark import result as bench
     from mien.benchmark import standings
+    from mien.benchmark.ledger import counted
     from mien.benchmark.protocols import PROTOCOLS, find
 
     if protocol is None:
@@ -67,7 +70,8 @@ def benchmark(
         raise InputError(f"mien benchmark {protocol} needs --data PATH and --model MODEL")
     if name is not None and not name.strip():
         raise InputError("--name is empty")
-    command = "mien " + " ".join(sys.argv[1:])
+    check_folder(out)
+    command = shlex.join(["mien", *sys.argv[1:]])
     options: dict[str, Any] = {"final": final, "folder": out, "learnt_from": learnt or [], "command": command}
     other = None
     if against and standings.is_result(against):
@@ -83,6 +87,8 @@ def benchmark(
     if against:
         if other is None:
             other = bench.benchmark(chosen, data, [against], timed=False, **options)
+            if final:  # that counts too
+                result["finals"] = [counted(out, chosen.hash, one["sha256"]) for one in result["models"]]
         result["against"] = bench.against(result, other)
     path = bench.save(result, out)
     if json:

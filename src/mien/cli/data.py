@@ -147,12 +147,13 @@ def check_data(
         folds: How many networks judge the labels.
         recipe: How they are trained, where not by a small one of ours: a name that mien recipes lists, or a JSON file.
         device: What they are trained on: auto, cpu, cuda, cuda:N or mps.
-        page: The page's file.
+        page: The page's file, in .html.
         json: Print one JSON object with all findings.
     """
     from json import dumps
 
     from mien import recipes
+    from mien.atomic import check_folder
     from mien.cli.training import load
     from mien.datasets import check
     from mien.datasets import cleaning as clean
@@ -174,6 +175,12 @@ def check_data(
             raise InputError(f"--folds {folds}: at least 2")
         if recipe is not None:
             judged["recipe"] = recipes.find(recipe)
+    page = page or Path(f"{path.resolve().stem or 'dataset'}-check.html")
+    if page.suffix.lower() != ".html":  # it would be written over: it may be the dataset
+        raise InputError(f"--page {page}: expected a file that ends in .html")
+    if page.is_dir():
+        raise InputError(f"--page {page}: a folder stands there")
+    check_folder(page.parent)
     if fix is not None:
         clean.ready(fix, path)
     face = None
@@ -182,7 +189,6 @@ def check_data(
         from mien.predict import detect
 
         face = detect.LargestFace(detect.name(detect.find("auto")) if detector == "auto" else detector, Crop())
-    page = page or Path(f"{path.resolve().stem or 'dataset'}-check.html")
     found = check(path, kind=kind, targets=targets, order=classes, exclude=exclude, near=not exact, face=face)
     if label_errors:
         found = training.label_errors(found.table, copies=found.duplicates.groups, **judged).told(found)

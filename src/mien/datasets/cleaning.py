@@ -20,7 +20,7 @@ import cv2
 import numpy as np
 
 from mien import datasets
-from mien.atomic import replacing
+from mien.atomic import check_folder, replacing
 from mien.datasets import arrays, fer2013, ferplus, legend
 from mien.datasets.doctor import Checkup, hard
 from mien.datasets.samples import fingerprint
@@ -73,12 +73,13 @@ def left_out(found: Checkup, also: Collection[Unfit] = ()) -> list[LeftOut]:
 
 
 def ready(out: Path, source: Path) -> None:
-    """Raises InputError where nothing shall be written: `out` exists and is not an empty folder, or is in `source`."""
+    """Raises InputError where nothing may or can be written: `out` exists (an empty folder may), or is in `source`."""
     place = out.resolve()
     if source.is_dir() and place.is_relative_to(source.resolve()):
         raise InputError(f"{out}: inside {source}, which is never changed; choose a place beside it")
     if out.exists() and (out.suffix.lower() == ".csv" or not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: exists already; choose another name, or remove it")
+    check_folder(out.parent)
 
 
 def fix(found: Checkup, out: Path, *, also: Sequence[Unfit] = ()) -> list[LeftOut]:

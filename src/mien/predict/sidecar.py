@@ -66,8 +66,10 @@ class Sidecar:
         return np.ascontiguousarray(planes if self.layout == "NCHW" else planes.transpose(0, 2, 3, 1))
 
     def logits(self, numbers: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Return the network's [n, k] as logits. InputError where they were to be probabilities and are not."""
+        """Return the network's [n, k] as logits. InputError where the field `output` names the other of the two."""
         if self.output == "logits":
+            if len(numbers) and numbers.min() >= 0 and np.allclose(numbers.sum(axis=1), 1, rtol=0, atol=1e-5):
+                raise InputError("output 'logits': the network's rows sum to 1; should it say 'probabilities'?")
             return numbers
         if not (numbers.min(initial=0) >= 0 and np.allclose(numbers.sum(axis=1), 1, atol=1e-2)):
             raise InputError("output 'probabilities': the network's rows do not sum to 1; should it say 'logits'?")
