@@ -25,9 +25,9 @@ Written by `benchmarks/protocols.py` from the results in `docs/benchmark/`; do n
 
 Accuracy is of the split that choices are made on, so a little too good; the column `final` is the split that is scored
 once, and stays empty where this copy of the data lacks it (FER2013's PrivateTest) or the dataset has none. Of several
-seeds: mean and standard deviation. `ms`: median for one face a call, one core, shared with other work; `load` below
-says how busy the machine was. `learnt`: the share of the scored faces that stand, the same or nearly so, in the model's
-training data; `?` where nobody looked. Figures of faces that were learnt say nothing of others.
+seeds: mean and standard deviation. `ms`: median for one face a call, one core, while other work ran on the other
+one; `load` below says how busy the machine was. `learnt`: the share of the scored faces that stand, the same or nearly
+so, in the model's training data; `?` where nobody looked. Figures of faces that were learnt say nothing of others.
 """
 
 
@@ -45,6 +45,8 @@ def section(protocol: Protocol, results: Sequence[dict[str, Any]]) -> str:
     if not chosen:
         return ""
     lines = standings.standings(chosen, "none")
+    order = [line.name for line in lines]
+    chosen.sort(key=lambda result: order.index(result["name"]))  # the better one first, in the tests too
     mirrored = {line.name: line for line in standings.standings(chosen, "flip")}
     rows = []
     for line in lines:
@@ -86,8 +88,7 @@ def section(protocol: Protocol, results: Sequence[dict[str, Any]]) -> str:
             + table(TESTED, [tested(test) for test in standings.tests(chosen, "none")])
         )
     parts += [f"- {caution}" for caution in standings.cautions(lines)]
-    for result in sorted(chosen, key=lambda result: [line.name for line in lines].index(result["name"])):
-        parts.append(described(result))
+    parts += [described(result) for result in chosen]
     return "\n".join(parts) + "\n"
 
 

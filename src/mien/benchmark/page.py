@@ -53,9 +53,14 @@ def tested(test: Test) -> list[str]:
         f"{found.interval[0]:+.4f} to {found.interval[1]:+.4f}",
         f"{found.only_first:,}",
         f"{found.only_second:,}",
-        f"{found.p:.2g}",
-        f"{test.adjusted:.2g}",
+        told(found.p),
+        told(test.adjusted),
     ]
+
+
+def told(p: float) -> str:
+    """Return a p-value in words short enough; how far below one in a million it lies says nothing more."""
+    return f"{p:.2g}" if p >= 1e-6 else "< 1e-6"
 
 
 def save_page(path: Path, title: str, lines: Sequence[Standing], found: Sequence[Test]) -> None:

@@ -175,6 +175,7 @@ def _shown(result: dict[str, Any]) -> Any:
     from rich.console import Group
     from rich.text import Text
 
+    from mien.benchmark.page import told
     from mien.benchmark.standings import costs, figures, standing, title
 
     parts: list[Any] = [Text(f"{result['name']}: {title([result], 'none')}")]
@@ -209,7 +210,7 @@ def _shown(result: dict[str, Any]) -> Any:
             parts.append(
                 Text(
                     f"against {against['name']}, {views[view]}: {test['difference']:+.4f} ({low:+.4f} to {high:+.4f}), "
-                    f"McNemar p = {test['p']:.2g}"
+                    f"McNemar p {told(test['p'])}"
                 )
             )
     return Group(*parts)
