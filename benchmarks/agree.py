@@ -1,7 +1,8 @@
 """Two of FER+'s annotators and the bundled model on FER2013's PublicTest, for `mien agree`.
 
-    python benchmarks/agree.py fer2013/ --out results/agree
-    mien agree results/agree/machine.csv results/agree/coder1.csv results/agree/coder2.csv --missing unknown NF
+    python benchmarks/agree.py --data fer2013/
+
+writes the three tables (--out keeps them) and runs mien agree machine.csv coder1.csv coder2.csv --missing unknown NF.
 
 FER+ has ten people's votes for each picture, not whose they are. Coder 1 is one vote of each picture drawn at random,
 coder 2 one of the other nine (seed 0): so each stands for the crowd, and not for one person's habits.
@@ -18,15 +19,20 @@ Last result (2026-11-21, default, single view, seed 0; 3,589 pictures, 324 votes
     all three       Krippendorff's alpha                0.6384  0.6235 to 0.6531      3,557
                     Fleiss' kappa                       0.6466  0.6307 to 0.6617      3,297
 
-People agree with the model more than with each other: it has learnt the votes' common opinion, from other pictures.
+People agree with the model more than with each other: it has learnt the votes' common opinion, from other pictures
+(near copies of some of these among them, docs/benchmark.md).
 """
 
 import argparse
+import contextlib
 import csv
+import os
+import tempfile
 from pathlib import Path
 
 import numpy as np
 
+from mien import cli
 from mien.atomic import replacing
 from mien.datasets import ferplus, read
 from mien.datasets.labels import FERPLUS
@@ -38,19 +44,29 @@ NAMES = (*FERPLUS, "unknown", "NF")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("fer2013", type=Path, help="the folder with fer2013.csv and fer2013new.csv")
-    parser.add_argument("--out", type=Path, required=True)
+    parser.add_argument("--data", type=Path, default=os.environ.get("MIEN_REAL_DATA", ".data") + "/fer2013")
+    parser.add_argument("--out", type=Path, help="the folder of the tables; without it they are not kept")
     parser.add_argument("--model", default="default")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
+    if not arguments.data.exists() or not ferplus.READER.recognises(arguments.data):
+        print(f"{arguments.data}: no fer2013.csv with fer2013new.csv; name it with --data. Left out.")
+        return
+    with tempfile.TemporaryDirectory() as folder:
+        tables = write(arguments.data, arguments.out or Path(folder), arguments.model, arguments.seed)
+        with contextlib.suppress(SystemExit):
+            cli.main(["agree", *map(str, tables), "--missing", "unknown", "NF"])
 
-    session = Session(arguments.model)
-    faces = read(arguments.fer2013, "validation", size=session.info.size, channels=len(session.info.mean))
+
+def write(data: Path, out: Path, model: str, seed: int) -> list[Path]:
+    """Write machine.csv, coder1.csv and coder2.csv; return their paths."""
+    session = Session(model)
+    faces = read(data, "validation", size=session.info.size, channels=len(session.info.mean))
     answers = np.concatenate(list(session.batches(faces.images))).argmax(axis=1)
-    place = ferplus.find(arguments.fer2013)
+    place = ferplus.find(data)
     assert place is not None, "no fer2013new.csv"
     votes = ferplus.votes(place, Problems(strict=True)).counts[faces.ids.astype(int)]
-    random = np.random.default_rng(arguments.seed)
+    random = np.random.default_rng(seed)
     drawn = np.array([random.choice(np.repeat(np.arange(len(NAMES)), row), 2, replace=False) for row in votes])
     named = {
         "machine": [session.info.labels[answer] for answer in answers],
@@ -58,11 +74,12 @@ def main() -> None:
         "coder2": [NAMES[vote] for vote in drawn[:, 1]],
     }
     for name, labels in named.items():
-        with replacing(arguments.out / f"{name}.csv") as part, part.open("w", newline="", encoding="utf-8") as file:
+        with replacing(out / f"{name}.csv") as part, part.open("w", newline="", encoding="utf-8") as file:
             rows = csv.writer(file, lineterminator="\n")
             rows.writerow(["file", "label"])
             rows.writerows(zip(faces.ids.tolist(), labels, strict=True))
     print(f"{len(faces):,} pictures; coder1 and coder2 have {(drawn > 7).sum():,} votes for unknown or no face")
+    return [out / f"{name}.csv" for name in named]
 
 
 if __name__ == "__main__":

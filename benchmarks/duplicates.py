@@ -1,6 +1,6 @@
 """Which copies of FER2013's faces `mien.datasets.duplicates` finds, how many finds are right, and how long it takes.
 
-    OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/duplicates.py fer2013/ --sheet sheet.png
+    OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/duplicates.py --data fer2013/ --sheet sheet.png
 
 Last result, on one core of an AMD EPYC that five other processes shared, so that processor time is what counts:
 
@@ -34,6 +34,7 @@ import json
 import os
 import subprocess
 import sys
+import tempfile
 import time
 from collections import Counter
 from collections.abc import Callable
@@ -188,7 +189,7 @@ def timed(name: str, place: Path) -> None:
 def main() -> None:
     """Measure recall, what is found, and time."""
     parser = argparse.ArgumentParser()
-    parser.add_argument("data", type=Path, nargs="?", help="a folder with fer2013.csv")
+    parser.add_argument("--data", type=Path, default=os.environ.get("MIEN_REAL_DATA", ".data") + "/fer2013")
     parser.add_argument("--sheet", type=Path, help="where to draw the least alike of the copies found")
     parser.add_argument("--most", type=int, default=GENERATED[-1], help="the most generated pictures")
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
@@ -196,8 +197,9 @@ def main() -> None:
     if given.measure:
         print(json.dumps(measure(given.measure)))
         return
-    import tempfile
-
+    if not given.data.exists():
+        print(f"{given.data}: no dataset there; name it with --data. Left out.")
+        return
     faces = np.asarray(datasets.open_table(given.data).images)
     print(f"FER2013, {len(faces):,} faces:")
     pairs(faces, given.sheet)
