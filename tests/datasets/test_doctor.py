@@ -186,6 +186,29 @@ def test_photos_without_a_face(tmp_path: Path) -> None:
     assert 0 < len(dark) < 12
 
 
+def test_badly_cropped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    samples = drawn.unlike(20)
+    samples.images[...] = samples.images // 2 + 64
+    samples.images[3, :6] = 0
+    samples.images[11, :, :8] = samples.images[11, :, 8:16][:, ::-1]
+    samples.images[12] = 30  # blank, and nothing else
+    drawn.write_fer2013(tmp_path / "faces" / "fer2013.csv", samples, ["Training"] * 10 + ["PublicTest"] * 10)
+    assert run(tmp_path / "faces", "--page", tmp_path / "p.html", "--json", "--fix", tmp_path / "l.csv",
+               "--also", "cropped") == 1  # fmt: skip
+    found = json.loads(capsys.readouterr().out)
+    assert [(row["id"], row["borders"]) for row in found["cropped"]] == [
+        ("00003", "bar top, 12 %"),
+        ("00011", "mirrored left, 17 %"),
+    ]
+    assert found["faults"] == {"blank pictures": 1}  # a bad crop is only told
+    assert [(row["id"], row["reason"]) for row in found["left_out"]] == [("00003", "cropped")]  # 11 is held out
+    text = (tmp_path / "p.html").read_text()
+    assert "<h2>Badly cropped</h2>" in text
+    assert "<br>bar top, 12 %" in text
+    run(tmp_path / "faces", "--page", tmp_path / "p.html")
+    assert "badly cropped pictures" in capsys.readouterr().out
+
+
 def test_nothing_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file or folder"):
         check(tmp_path / "nothing")
@@ -196,6 +219,8 @@ def test_real(real_data: Path) -> None:
     assert found.leaks["validation"][0] == 280
     assert found.leaks["validation"][1] >= 640
     assert len(found.blank) == 12
+    assert 20 <= len(found.cropped) <= 40
+    assert 9568 in found.cropped  # a white bar over a fifth of the picture
 
 
 def test_what_cannot_be_written_is_said_before_the_check(

@@ -100,7 +100,7 @@ def check_data(
     exact: bool = False,
     detector: str | None = None,
     fix: Path | None = None,
-    also: tuple[Literal["blank", "graphic", "faceless"], ...] = (),
+    also: tuple[Literal["blank", "graphic", "cropped", "faceless"], ...] = (),
     label_errors: bool = False,
     folds: int = 4,
     recipe: str | None = None,
@@ -116,7 +116,7 @@ def check_data(
 
     Exit code 1 says that there are faults: copies across splits or with conflicting labels, blank pictures, rows or
     files that cannot be read, one name in several splits, two spellings of a class. Copies within a split, pictures of
-    few grey levels or far from the rest, photos without a face and rare classes are only told.
+    few grey levels, badly cropped or far from the rest, photos without a face and rare classes are only told.
 
     --fix leaves training rows out, never others, and never changes the source: all but one of the copies within train,
     those of validation or test pictures, and copies whose labels conflict.
@@ -142,7 +142,8 @@ def check_data(
         detector: In photos (kinds folder and legend), list those in which it finds no face: auto, yunet, haar or a
             file; slow.
         fix: Where to write what remains: NAME.csv is a list for --exclude, anything else a folder for a clean copy.
-        also: What else --fix leaves out of train: blank, graphic (few grey levels) or faceless pictures.
+        also: What else --fix leaves out of train: blank, graphic (few grey levels), cropped (over the photo's edge)
+            or faceless pictures.
         label_errors: Rank the pictures whose labels are probably wrong.
         folds: How many networks judge the labels.
         recipe: How they are trained, where not by a small one of ours: a name that mien recipes lists, or a JSON file.

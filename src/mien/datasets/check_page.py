@@ -24,10 +24,15 @@ GROUPS, MEMBERS, SHOWN, ROWS = (
 )  # groups, pictures of one, other pictures, and rows of a table, in the page
 PRINTED = 5  # of each finding in the terminal; --json has them all
 
+CROPPED = (
+    "They run over the edge of their photo: bars of one grey level, or borders that mirror what lies inside of them."
+)
+
 LIMITS = """
 <p>Copies are found by their pixels, so two photos of one person a moment apart are none, and a copy that is turned,
-stretched, or cropped by more than a pixel or two can be missed. Pictures of few grey levels and pictures far from the
-rest are worth a look, no more. Whether a label is right that no copy contradicts is judged with --label-errors alone,
+stretched, or cropped by more than a pixel or two can be missed. Of bad crops only bars and mirrored borders are found,
+not faces that are too small, too large or off the centre. Pictures of few grey levels and pictures far from the rest
+are worth a look, no more. Whether a label is right that no copy contradicts is judged with --label-errors alone,
 and there by networks that see it as the other labels have taught them. How often each finding is right was measured:
 docs/data.md of mien.</p>
 """
@@ -52,6 +57,7 @@ def page(found: Checkup) -> str:
 {_copies(found)}
 {_gallery(found, "Blank pictures", found.blank, "Nearly of one colour.")}
 {_gallery(found, "Few grey levels", found.graphic, "Drawings, text and placeholders, as a rule.")}
+{_gallery(found, "Badly cropped", found.cropped, CROPPED, lambda row: f"<br>{found.borders[row]}")}
 {_gallery(found, "No face found", found.faceless, "The detector found none in these photos.")}
 {_gallery(found, "Far from the rest", found.far, "Unlike the others, the farthest first.", _distance(found))}
 {_suspects(found)}
@@ -102,6 +108,7 @@ def findings(found: Checkup) -> dict[str, int]:
     notes = {
         "pictures that have a copy": sum(len(group.rows) for group in found.groups),
         "pictures of few grey levels": len(found.graphic),
+        "badly cropped pictures": len(found.cropped),
         "pictures far from the rest": len(found.far),
         "rare classes": len(found.rare),
     }

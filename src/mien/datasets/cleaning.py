@@ -27,7 +27,7 @@ from mien.datasets.samples import fingerprint
 from mien.datasets.table import track
 from mien.errors import InputError
 
-Unfit = Literal["blank", "graphic", "faceless"]
+Unfit = Literal["blank", "graphic", "cropped", "faceless"]
 
 
 class LeftOut(NamedTuple):
@@ -47,7 +47,7 @@ def left_out(found: Checkup, also: Collection[Unfit] = ()) -> list[LeftOut]:
     have different labels, as none of them can be told to be right.
 
     Args:
-        also: what else goes from training: blank, graphic or faceless pictures.
+        also: what else goes from training: blank, graphic, cropped or faceless pictures.
     """
     table, codes = found.table, hard(found.table)
     reasons: dict[int, tuple[str, int | None]] = {}

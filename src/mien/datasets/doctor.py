@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien import datasets, progress
-from mien.datasets import hygiene
+from mien.datasets import crops, hygiene
 from mien.datasets.duplicates import Duplicates, find
 from mien.datasets.samples import fingerprint
 from mien.datasets.split import SPLITS
@@ -65,6 +65,8 @@ class Checkup:
         groups: those of two and more, by their lowest row.
         blank: int64, pictures nearly of one colour.
         graphic: int64, pictures of few grey levels: drawings, text, placeholders.
+        cropped: int64, pictures that run over the edge of their photo.
+        borders: str [n], what is wrong with their borders (see `crops.borders`).
         faceless: int64, photos in which no face was found, where faces were looked for.
         far: int64, pictures far from the rest, the farthest first.
         distance: float32 [n], in robust deviations from the median.
@@ -82,6 +84,8 @@ class Checkup:
     groups: tuple[Group, ...] = field(repr=False)
     blank: NDArray[np.int64]
     graphic: NDArray[np.int64]
+    cropped: NDArray[np.int64]
+    borders: NDArray[np.str_] = field(repr=False)
     faceless: NDArray[np.int64]
     far: NDArray[np.int64]
     distance: NDArray[np.float32] = field(repr=False)
@@ -173,6 +177,7 @@ class Checkup:
             ],
             "blank": listed(self.blank),
             "graphic": listed(self.graphic),
+            "cropped": [place(row) | {"borders": str(self.borders[row])} for row in self.cropped.tolist()],
             "faceless": listed(self.faceless),
             "far": [place(row) | {"distance": round(float(self.distance[row]), 2)} for row in self.far.tolist()],
             "rare": {name: None if times == float("inf") else round(times, 1) for name, times in self.rare.items()},
@@ -220,6 +225,7 @@ def check(
     facts = hygiene.texture(table.images)
     blank = facts.deviation < hygiene.BLANK
     graphic = (facts.bits < hygiene.BITS) & ~blank
+    borders = crops.borders(table.images)
     outlying = np.flatnonzero((facts.distance > hygiene.FAR) & ~graphic)
     codes = hard(table)
     training = np.bincount(codes[(table.splits == "train") & (codes >= 0)], minlength=len(table.classes))
@@ -232,6 +238,8 @@ def check(
         groups=tuple(_group(table, codes, rows) for rows in found.members),
         blank=np.flatnonzero(blank),
         graphic=np.flatnonzero(graphic),
+        cropped=np.flatnonzero((borders != "") & ~blank & ~graphic),
+        borders=borders,
         faceless=np.flatnonzero(~table.found),
         far=outlying[np.argsort(-facts.distance[outlying], kind="stable")][:FARTHEST],
         distance=facts.distance,
