@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien import datasets, progress
-from mien.datasets import crops, hygiene
+from mien.datasets import borders, hygiene
 from mien.datasets.duplicates import Duplicates, find
 from mien.datasets.samples import fingerprint
 from mien.datasets.split import SPLITS
@@ -66,7 +66,7 @@ class Checkup:
         blank: int64, pictures nearly of one colour.
         graphic: int64, pictures of few grey levels: drawings, text, placeholders.
         cropped: int64, pictures that run over the edge of their photo.
-        borders: str [n], what is wrong with their borders (see `crops.borders`).
+        borders: str [n], what is wrong with their borders (see `borders.bad`).
         faceless: int64, photos in which no face was found, where faces were looked for.
         far: int64, pictures far from the rest, the farthest first.
         distance: float32 [n], in robust deviations from the median.
@@ -225,7 +225,7 @@ def check(
     facts = hygiene.texture(table.images)
     blank = facts.deviation < hygiene.BLANK
     graphic = (facts.bits < hygiene.BITS) & ~blank
-    borders = crops.borders(table.images)
+    edges = borders.bad(table.images)
     outlying = np.flatnonzero((facts.distance > hygiene.FAR) & ~graphic)
     codes = hard(table)
     training = np.bincount(codes[(table.splits == "train") & (codes >= 0)], minlength=len(table.classes))
@@ -238,8 +238,8 @@ def check(
         groups=tuple(_group(table, codes, rows) for rows in found.members),
         blank=np.flatnonzero(blank),
         graphic=np.flatnonzero(graphic),
-        cropped=np.flatnonzero((borders != "") & ~blank & ~graphic),
-        borders=borders,
+        cropped=np.flatnonzero((edges != "") & ~blank & ~graphic),
+        borders=edges,
         faceless=np.flatnonzero(~table.found),
         far=outlying[np.argsort(-facts.distance[outlying], kind="stable")][:FARTHEST],
         distance=facts.distance,

@@ -22,7 +22,7 @@ SIDES = ("top", "right", "bottom", "left")
 BLOCK = 2048
 
 
-def borders(images: Pixels) -> NDArray[np.str_]:
+def bad(images: Pixels) -> NDArray[np.str_]:
     """Return what is wrong with the borders of uint8 [n, h, w] or [n, h, w, 3]: str [n], "" where nothing is.
 
     A bar is at least a twelfth of the picture, of one grey level, and ends at once along its whole length, as padding

@@ -3,11 +3,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from mien.datasets import crops
+from mien.datasets import borders
 from tests import drawn
 
 FACES = drawn.unlike(24).images // 2 + 64  # nowhere black, so that each black bar can be told
-SPAN = crops.SIDE
+SPAN = borders.SIDE
 
 
 def shifted(right: int, down: int, border: int) -> NDArray[np.uint8]:
@@ -17,8 +17,8 @@ def shifted(right: int, down: int, border: int) -> NDArray[np.uint8]:
 
 
 def test_whole_faces_have_no_bad_border() -> None:
-    assert set(crops.borders(FACES).tolist()) == {""}
-    assert crops.borders(FACES[:0]).tolist() == []
+    assert set(borders.bad(FACES).tolist()) == {""}
+    assert borders.bad(FACES[:0]).tolist() == []
 
 
 @pytest.mark.parametrize(("move", "side"), [((0, 6), "top"), ((-6, 0), "right"), ((0, -6), "bottom"), ((6, 0), "left")])
@@ -27,14 +27,14 @@ def test_whole_faces_have_no_bad_border() -> None:
     [("bar", cv2.BORDER_CONSTANT), ("mirrored", cv2.BORDER_REFLECT), ("mirrored", cv2.BORDER_REFLECT_101)],
 )
 def test_padding_is_found_on_its_side(kind: str, border: int, move: tuple[int, int], side: str) -> None:
-    found = crops.borders(shifted(*move, border))
+    found = borders.bad(shifted(*move, border))
     assert set(found.tolist()) == {f"{kind} {side}, 12 %"}
 
 
 def test_a_picture_in_a_frame_has_four_bars() -> None:
     framed = np.zeros((SPAN, SPAN), np.uint8)
     framed[12:-12, 12:-12] = np.random.default_rng(0).integers(60, 256, (24, 24))
-    assert crops.borders(framed[None]).tolist() == ["bar top, 25 %; bar right, 25 %; bar bottom, 25 %; bar left, 25 %"]
+    assert borders.bad(framed[None]).tolist() == ["bar top, 25 %; bar right, 25 %; bar bottom, 25 %; bar left, 25 %"]
 
 
 def test_a_plain_background_is_no_bar() -> None:
@@ -43,7 +43,7 @@ def test_a_plain_background_is_no_bar() -> None:
         y, x = np.mgrid[:SPAN, :SPAN]
         head = ((x - 23.5) / 15) ** 2 + ((y - 23.5) / 18) ** 2 < 1
         faces.append(np.where(head, np.maximum(face, 60), 0).astype(np.uint8))
-    assert set(crops.borders(np.stack(faces)).tolist()) == {""}
+    assert set(borders.bad(np.stack(faces)).tolist()) == {""}
 
 
 def test_how_wide_and_how_sharp_a_bar_is() -> None:
@@ -54,10 +54,10 @@ def test_how_wide_and_how_sharp_a_bar_is() -> None:
         picture = grain.copy()
         picture[:width] = 0
         picture[width : width + edge] = 20  # a step too low, but too high for a bar
-        return str(crops.borders(picture[None])[0])
+        return str(borders.bad(picture[None])[0])
 
-    assert barred(crops.NARROWEST, 0) == "bar top, 8 %"
-    assert barred(crops.NARROWEST - 1, 0) == ""
+    assert barred(borders.NARROWEST, 0) == "bar top, 8 %"
+    assert barred(borders.NARROWEST - 1, 0) == ""
     assert barred(6, 1) == "bar top, 12 %"  # one soft row, of resizing
     assert barred(6, 3) == ""  # a background that grows lighter
 
@@ -65,12 +65,12 @@ def test_how_wide_and_how_sharp_a_bar_is() -> None:
 def test_of_one_colour_is_no_bar() -> None:
     plain = np.full((1, SPAN, SPAN), 7, np.uint8)
     ramp = np.repeat(np.arange(SPAN, dtype=np.uint8)[None, :], SPAN, axis=0)[None] * 5
-    assert crops.borders(plain).tolist() == crops.borders(ramp).tolist() == [""]
+    assert borders.bad(plain).tolist() == borders.bad(ramp).tolist() == [""]
 
 
 def test_size_and_colour_do_not_matter() -> None:
     grey = shifted(0, 12, cv2.BORDER_CONSTANT)
     large = np.repeat(np.repeat(grey, 2, axis=1), 2, axis=2)
-    expected = crops.borders(grey).tolist()
+    expected = borders.bad(grey).tolist()
     assert any(expected)
-    assert crops.borders(large).tolist() == crops.borders(np.repeat(grey[..., None], 3, axis=3)).tolist() == expected
+    assert borders.bad(large).tolist() == borders.bad(np.repeat(grey[..., None], 3, axis=3)).tolist() == expected
