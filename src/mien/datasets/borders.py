@@ -16,8 +16,8 @@ WIDEST = 16  # of a mirrored border: a third; the border and what it mirrors mus
 FLAT = 8  # grey levels that a bar may deviate from its own
 JUMP = 24  # grey levels that the picture differs from the bar
 ALONG = 0.75  # of the bar's length: a plain background ends at the head, on a part of it
-GRAIN = 4.0  # grey levels, on average, that a mirrored border may differ from what it mirrors, and
-LIKE = 0.3  # as a part of its own variation from row to row: what does not vary is alike to anything
+GRAIN = 4.0  # grey levels, on average, between the two rows where a mirrored border begins
+LIKE = 0.3  # of its own variation from row to row, by which it may differ; what does not vary is alike to anything
 SIDES = ("top", "right", "bottom", "left")
 BLOCK = 2048
 
@@ -61,9 +61,8 @@ def _bars(turned: list[NDArray[np.int16]]) -> NDArray[np.int64]:
         # where bars lie left and right as well, this one need only end between them
         between = (place >= deep[side - 1][:, None]) & (place < SIDE - deep[(side + 1) % 4][:, None])
         after = view[np.arange(len(view)), np.minimum(deep[side] + 1, SIDE - 1)]  # one row on: a resized edge is soft
-        ends = (np.abs(after - level[side][:, None]) > JUMP) & between
-        wide = (deep[side] >= NARROWEST) & (deep[side] < SIDE)
-        bar = wide & (ends.sum(axis=1) >= ALONG * np.maximum(between.sum(axis=1), NARROWEST))
+        ends = (np.abs(after - level[side][:, None]) > JUMP).sum(axis=1)
+        bar = (deep[side] >= NARROWEST) & (ends >= ALONG * np.maximum(between.sum(axis=1), NARROWEST))
         found[side, bar] = deep[side, bar]
     return found
 
@@ -76,6 +75,6 @@ def _mirrored(view: NDArray[np.int16]) -> NDArray[np.int64]:
         for width in range(NARROWEST, WIDEST + 1):
             rows = np.flatnonzero(step[:, width - 1])
             border, inside = view[rows, :width], view[rows, width + shared : 2 * width + shared][:, ::-1]
-            varies = np.minimum(np.abs(border - border.mean(axis=1, keepdims=True)).mean(axis=(1, 2)) * LIKE, GRAIN)
-            found[rows[np.abs(border - inside).mean(axis=(1, 2)) < varies]] = width
+            varies = np.abs(border - border.mean(axis=1, keepdims=True)).mean(axis=(1, 2))
+            found[rows[np.abs(border - inside).mean(axis=(1, 2)) < LIKE * varies]] = width
     return found
