@@ -1,6 +1,6 @@
 """How many bad crops `mien.datasets.borders` finds, and how many good ones it takes for bad.
 
-    OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/bad_crops.py fer2013/
+    OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/bad_crops.py --data fer2013/
 
 Bad crops are made of 1,000 faces drawn at random. Last result, on one core of a shared AMD EPYC:
 
@@ -25,6 +25,7 @@ How many of the finds are right was judged by eye, and is in docs/data.md.
 """
 
 import argparse
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -71,8 +72,12 @@ def framed(image: Pixels) -> Pixels:
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("path", type=Path)
-    images = datasets.read(parser.parse_args().path, "all").images
+    parser.add_argument("--data", type=Path, default=os.environ.get("MIEN_REAL_DATA", ".data") + "/fer2013")
+    data = parser.parse_args().data
+    if not data.exists():
+        print(f"{data}: no dataset there; name it with --data. Left out.")
+        return
+    images = datasets.read(data, "all").images
     facts = hygiene.texture(images)
     real = (facts.deviation >= hygiene.BLANK) & (facts.bits >= hygiene.BITS)  # the doctor leaves the others out
     start = time.process_time()
