@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
+from mien import cli
 from mien.datasets import Samples
 from mien.datasets.labels import FER2013
 from mien.evaluate import Data
@@ -19,6 +20,7 @@ from mien.predict.session import METADATA_KEY, Head, ModelInfo
 
 BLOCKS = 4  # a crop has 4 x 4 blocks; block c, counted row by row, is bright where the class is c
 
+Mien = Callable[..., tuple[int, str, str]]
 MakeModel = Callable[..., Path]
 MakeSamples = Callable[..., Samples]
 
@@ -141,3 +143,15 @@ def fer2013_csv(tmp_path: Path) -> Path:
     path = tmp_path / "fer2013.csv"
     path.write_text("\n".join(lines) + "\n")
     return path
+
+
+@pytest.fixture
+def mien(capsys: pytest.CaptureFixture[str]) -> Mien:
+    """Return a function that runs the command line: arguments -> exit code, stdout, stderr."""
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        with pytest.raises(SystemExit) as stop:
+            cli.main([str(argument) for argument in arguments])
+        return int(stop.value.code or 0), *capsys.readouterr()
+
+    return run

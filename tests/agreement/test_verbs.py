@@ -5,8 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from mien import cli
-from tests.blocks import MakeModel
+from tests.blocks import MakeModel, Mien
 
 
 @pytest.fixture
@@ -22,14 +21,8 @@ def tables(tmp_path: Path) -> list[Path]:
     return [tmp_path / f"{name}.csv" for name in rows]
 
 
-def mien(capsys: pytest.CaptureFixture[str], *arguments: object) -> tuple[int, str, str]:
-    with pytest.raises(SystemExit) as stop:
-        cli.main([str(argument) for argument in arguments])
-    return int(stop.value.code or 0), *capsys.readouterr()
-
-
-def test_agree_prints_tables(capsys: pytest.CaptureFixture[str], tables: list[Path], tmp_path: Path) -> None:
-    code, out, err = mien(capsys, "agree", *tables, "--page", tmp_path / "page.html")
+def test_agree_prints_tables(mien: Mien, tables: list[Path], tmp_path: Path) -> None:
+    code, out, err = mien("agree", *tables, "--page", tmp_path / "page.html")
     assert code == 0
     assert "6 photos, 3 coders" in out
     assert "ben: no label for 1 of the 6 photos" in out
@@ -38,8 +31,8 @@ def test_agree_prints_tables(capsys: pytest.CaptureFixture[str], tables: list[Pa
     assert "machine and anna" in (tmp_path / "page.html").read_text()
 
 
-def test_agree_prints_json(capsys: pytest.CaptureFixture[str], tables: list[Path]) -> None:
-    _, out, err = mien(capsys, "agree", *tables, "--json")
+def test_agree_prints_json(mien: Mien, tables: list[Path]) -> None:
+    _, out, err = mien("agree", *tables, "--json")
     found = json.loads(out)
     assert err == ""
     assert [(pair["first"], pair["second"], pair["kappa"]["n"]) for pair in found["pairs"]] == [
@@ -48,43 +41,41 @@ def test_agree_prints_json(capsys: pytest.CaptureFixture[str], tables: list[Path
         ("anna", "ben", 5),
     ]
     assert found["machine"] == "machine"
-    _, out, _ = mien(capsys, "agree", *tables, "--json", "--humans")
+    _, out, _ = mien("agree", *tables, "--json", "--humans")
     assert json.loads(out)["machine"] is None
     assert json.loads(out)["comparison"] is None
 
 
-def test_a_page_does_not_replace_a_table(capsys: pytest.CaptureFixture[str], tables: list[Path]) -> None:
+def test_a_page_does_not_replace_a_table(mien: Mien, tables: list[Path]) -> None:
     before = tables[1].read_text()
-    code, out, err = mien(capsys, "agree", *tables, "--page", tables[1].parent / "x" / ".." / "anna.csv")
+    code, out, err = mien("agree", *tables, "--page", tables[1].parent / "x" / ".." / "anna.csv")
     assert (code, out) == (2, "")
     assert "a coder's table; --page would replace it" in err
     assert tables[1].read_text() == before
 
 
-def test_agree_tells_bad_input_in_a_line(capsys: pytest.CaptureFixture[str], tables: list[Path]) -> None:
+def test_agree_tells_bad_input_in_a_line(mien: Mien, tables: list[Path]) -> None:
     tables[1].write_text("file,label\n0.jpg,unclear\n")
-    code, out, err = mien(capsys, "agree", *tables)
+    code, out, err = mien("agree", *tables)
     assert (code, out) == (2, "")
     assert err.startswith(f"mien: {tables[1]}, row 2: unknown label 'unclear'")
     assert err.count("\n") == 1
-    assert mien(capsys, "agree", *tables, "--missing", "unclear")[0] == 2  # nothing in common is left
-    assert "--step is for videos" in mien(capsys, "agree", tables[0], tables[2], "--step", "0.5")[2]
+    assert mien("agree", *tables, "--missing", "unclear")[0] == 2  # nothing in common is left
+    assert "--step is for videos" in mien("agree", tables[0], tables[2], "--step", "0.5")[2]
 
 
-def test_card_of_a_run_and_of_a_bundled_model(
-    capsys: pytest.CaptureFixture[str], make_model: MakeModel, tmp_path: Path
-) -> None:
+def test_card_of_a_run_and_of_a_bundled_model(mien: Mien, make_model: MakeModel, tmp_path: Path) -> None:
     run = tmp_path / "run"
     make_model(run / "model.onnx")
-    code, out, err = mien(capsys, "card", run, "--license", "mit", "--name", "mine")
+    code, out, err = mien("card", run, "--license", "mit", "--name", "mine")
     assert (code, out, err) == (0, "", f"wrote {run / 'README.md'}\n")
     assert "# mine\n" in (run / "README.md").read_text()
     (run / "README.md").write_text("my own")
-    code, _, err = mien(capsys, "card", run)
+    code, _, err = mien("card", run)
     assert code == 2
     assert "--force" in err
-    assert mien(capsys, "card", run, "--out", tmp_path / "card.md")[0] == 0
-    assert mien(capsys, "card", run, "--force")[0] == 0
-    code, out, err = mien(capsys, "card", "default")
+    assert mien("card", run, "--out", tmp_path / "card.md")[0] == 0
+    assert mien("card", run, "--force")[0] == 0
+    code, out, err = mien("card", "default")
     assert (code, err) == (0, "")
     assert out.startswith("---\nlibrary_name: ")

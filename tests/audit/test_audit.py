@@ -1,33 +1,19 @@
 """`mien audit`, from the function to the command line."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 from PIL import Image
 
-from mien import cli
 from mien.audit.corruptions import CORRUPTIONS, corrupt, generator
 from mien.audit.gate import violations
 from mien.audit.measure import Audit, audit
 from mien.audit.page import page, save
 from mien.predict import Session
-from tests.blocks import MakeModel, draw
+from tests.blocks import MakeModel, Mien, draw
 from tests.evaluate.test_report import HOSTILE, Page
-
-Mien = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def mien(capsys: pytest.CaptureFixture[str]) -> Mien:
-    def run(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stop:
-            cli.main([str(argument) for argument in arguments])
-        return int(stop.value.code or 0), *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import shlex
-from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ import numpy as np
 import onnx
 import pytest
 
-from mien import cli, recipes
+from mien import recipes
 from mien.benchmark import ledger
 from mien.benchmark import result as module
 from mien.benchmark.faces import faces, standing
@@ -25,26 +24,15 @@ from mien.errors import InputError
 from mien.evaluate.scores import wilson
 from mien.quantize import quantize
 from tests import drawn
-from tests.blocks import MakeModel, MakeSamples
+from tests.blocks import MakeModel, MakeSamples, Mien
 from tests.datasets.test_duplicates import row_of_likenesses
 
-Mien = Callable[..., tuple[int, str, str]]
 PARTS = ["Training"] * 7 + ["PublicTest"] * 14 + ["PrivateTest"] * 7
 
 
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "TIMED", {1: 2, 32: 1})
-
-
-@pytest.fixture
-def mien(capsys: pytest.CaptureFixture[str]) -> Mien:
-    def run(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stop:
-            cli.main([str(argument) for argument in arguments])
-        return int(stop.value.code or 0), *capsys.readouterr()
-
-    return run
 
 
 @pytest.fixture

@@ -2,28 +2,14 @@
 
 import hashlib
 import json
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mien import cli
 from mien.datasets import read
 from mien.datasets.labels import FER2013, FERPLUS
-from tests.blocks import MakeModel
-
-Mien = Callable[..., tuple[int, str, str]]
-
-
-@pytest.fixture
-def mien(capsys: pytest.CaptureFixture[str]) -> Mien:
-    def run(*arguments: object) -> tuple[int, str, str]:
-        with pytest.raises(SystemExit) as stop:
-            cli.main([str(argument) for argument in arguments])
-        return int(stop.value.code or 0), *capsys.readouterr()
-
-    return run
+from tests.blocks import MakeModel, Mien
 
 
 def test_a_run_keeps_its_evaluation_and_report(
