@@ -1,11 +1,11 @@
 """What a network takes: learnt numbers and multiply-adds, from its run or card, or counted in the ONNX graph."""
 
-import json
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
 
+from mien.evaluate.evaluation import record
 from mien.predict import Session
 
 LEARNT = frozenset({1, 2, 3, 10, 11, 16})  # ONNX's float32, uint8, int8, float16, float64, bfloat16
@@ -24,12 +24,9 @@ class Cost:
 
 def cost(session: Session) -> Cost:
     """Return what an open model takes; counting needs the package onnx and is left out without it."""
-    for path in (session.path.with_name("recipe.json"), session.path.with_suffix(".json")):
-        try:
-            facts = json.loads(path.read_text(encoding="utf-8"))
-            return Cost(int(facts["parameters"]), int(facts["macs"]), "recorded")
-        except (OSError, ValueError, KeyError, TypeError):
-            continue
+    facts = record(session)
+    if {"parameters", "macs"} <= facts.keys():
+        return Cost(int(facts["parameters"]), int(facts["macs"]), "recorded")
     try:
         import onnx  # noqa: F401
     except ImportError:

@@ -1,10 +1,8 @@
 """Which faces a protocol scores at some place, and which of them a model was trained on."""
 
-import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +13,7 @@ from mien.datasets import Samples, duplicates
 from mien.datasets.split import SPLITS
 from mien.datasets.table import Table
 from mien.errors import InputError
-from mien.evaluate.evaluation import PRINT, learnt
+from mien.evaluate.evaluation import PRINT, learnt, record
 from mien.predict import Session
 from mien.recipes import Recipe
 
@@ -115,7 +113,7 @@ def trained_faces(part: Faces, session: Session, learnt_from: Sequence[Path]) ->
     Looked at are the training parts of the dataset that its run names, where it still is, and of `learnt_from`; None
     where there are neither: then nobody knows.
     """
-    known, recipe = learnt(session), _recipe(session)
+    known, recipe = learnt(session), record(session).get("recipe", {})
     own = [Path(known["path"])] if known.get("path") and Path(known["path"]).exists() else []
     places = list(dict.fromkeys(path.resolve() for path in [*own, *learnt_from]))
     if not places:
@@ -132,13 +130,3 @@ def trained_faces(part: Faces, session: Session, learnt_from: Sequence[Path]) ->
             train = train[[image.tobytes() not in chosen for image in train]]
         trained.append(np.asarray(train))
     return standing(np.concatenate(trained), part.images, near=True)
-
-
-def _recipe(session: Session) -> dict[str, Any]:
-    """Return the fields of the recipe that trained a model, as its run or card has them; {} where neither is there."""
-    run, card = session.path.with_name("recipe.json"), session.path.with_suffix(".json")
-    try:
-        facts = json.loads((run if run.is_file() else card).read_text(encoding="utf-8"))
-        return dict(facts.get("training", facts)["recipe"])
-    except (OSError, ValueError, KeyError, TypeError, AttributeError):
-        return {}

@@ -27,7 +27,7 @@ from mien.benchmark.protocols import VOTES, Protocol
 from mien.benchmark.standings import FORMAT, tests
 from mien.datasets import Samples
 from mien.errors import InputError
-from mien.evaluate.evaluation import Data, align, is_training, learnt, measure
+from mien.evaluate.evaluation import Data, align, is_training, learnt, measure, record
 from mien.evaluate.scores import score
 from mien.images import Pixels
 from mien.predict import Session
@@ -194,10 +194,7 @@ def _name(model: str, session: Session) -> str:
 def _facts(model: str, session: Session) -> dict[str, Any]:
     """Return which model it is, and how it was trained where its run or card tells."""
     info, taken = session.info, cost(session)
-    beside = session.path.with_name("recipe.json")
-    path = beside if beside.is_file() else session.path.with_suffix(".json")
-    facts = json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
-    facts = facts.get("training", facts)
+    facts = record(session)
     training = {key: facts[key] for key in ("command", "device", "started", "start") if facts.get(key)}
     return {
         "file": session.path.stem if session.path.parent == ASSETS else Path(model).resolve().name,

@@ -238,14 +238,20 @@ def following(info: ModelInfo, kind: str, targets: str) -> str:
     return info.answers
 
 
-def learnt(session: Session) -> dict[str, Any]:
-    """Return which data the model was trained on, as its run or card recorded it; {} where neither is at hand."""
+def record(session: Session) -> dict[str, Any]:
+    """Return what a model's run, or the card beside it, recorded: recipe, data, parameters ...; {} with neither."""
     run, card = session.path.with_name("recipe.json"), session.path.with_suffix(".json")
     try:
-        facts = json.loads((run if run.is_file() else card).read_text(encoding="utf-8"))
-        return dict(facts.get("training", facts).get("data", {}))
-    except (OSError, ValueError, AttributeError, TypeError):
+        facts = dict(json.loads((run if run.is_file() else card).read_text(encoding="utf-8")))
+        return facts | dict(facts.get("training", {}))
+    except (OSError, ValueError, TypeError):
         return {}
+
+
+def learnt(session: Session) -> dict[str, Any]:
+    """Return which data the model was trained on; {} where nothing tells."""
+    data = record(session).get("data")
+    return data if isinstance(data, dict) else {}
 
 
 def is_training(trained: dict[str, Any], samples: Samples, labels: tuple[str, ...]) -> bool:
