@@ -33,11 +33,12 @@ from pathlib import Path
 import numpy as np
 
 from mien import cli
-from mien.atomic import replacing
-from mien.datasets import ferplus, read
-from mien.datasets.labels import FERPLUS
-from mien.datasets.table import Problems
-from mien.predict import Session
+from mien.core.files import replacing
+from mien.core.labels import FERPLUS
+from mien.datasets import read
+from mien.datasets.dataset import Problems
+from mien.datasets.readers import ferplus
+from mien.models.session import Session
 
 NAMES = (*FERPLUS, "unknown", "NF")
 

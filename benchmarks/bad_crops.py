@@ -1,4 +1,4 @@
-"""How many bad crops `mien.datasets.borders` finds, and how many good ones it takes for bad.
+"""How many bad crops `mien.datasets.checks.borders` finds, and how many good ones it takes for bad.
 
     OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/bad_crops.py --data fer2013/
 
@@ -34,8 +34,8 @@ import cv2
 import numpy as np
 
 from mien import datasets
-from mien.datasets import borders, hygiene
-from mien.images import Pixels
+from mien.core.images import Pixels
+from mien.datasets.checks import borders, outliers
 
 MADE, SIDE = 1000, 48
 AWAY = [(12, 0), (-12, 0), (0, 12), (0, -12), (9, 9), (-9, 9), (9, -9), (-9, -9)]  # pixels: a quarter of the side
@@ -78,8 +78,8 @@ def main() -> None:
         print(f"{data}: no dataset there; name it with --data. Left out.")
         return
     images = datasets.read(data, "all").images
-    facts = hygiene.texture(images)
-    real = (facts.deviation >= hygiene.BLANK) & (facts.bits >= hygiene.BITS)  # the doctor leaves the others out
+    facts = outliers.texture(images)
+    real = (facts.deviation >= outliers.BLANK) & (facts.bits >= outliers.BITS)  # the doctor leaves the others out
     start = time.process_time()
     found = (borders.bad(images) != "") & real
     print(f"{len(images):,} pictures, {found.sum()} found, {time.process_time() - start:.1f} s of processor time")

@@ -19,10 +19,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien import datasets, images
-from mien.predict import quality
-from mien.predict.detect import Detections, Detector, find
-from mien.predict.session import ASSETS, METADATA_KEY, Session, bundled, measured_crops
+from mien import datasets
+from mien.core import images
+from mien.faces import quality
+from mien.faces.detectors import Detections, Detector, find
+from mien.models.session import ASSETS, METADATA_KEY, Session, bundled, measured_crops
 
 Cut = Callable[[images.Pixels, Detections, int], images.Pixels]
 Change = Callable[[images.Pixels], images.Pixels]

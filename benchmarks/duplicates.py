@@ -1,4 +1,4 @@
-"""Which copies of FER2013's faces `mien.datasets.duplicates` finds, how many finds are right, and how long it takes.
+"""Which copies of FER2013's faces `mien.datasets.checks.duplicates` finds, how many are right, how long it takes.
 
     OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/duplicates.py --data fer2013/ --sheet sheet.png
 
@@ -45,8 +45,8 @@ import numpy as np
 from PIL import Image
 
 from mien import datasets
-from mien.datasets import duplicates
-from mien.images import Pixels
+from mien.core.images import Pixels
+from mien.datasets.checks import duplicates
 
 COPIES, REPEATS, GENERATED = 2000, 3, (30_000, 100_000, 300_000)
 TILE, ACROSS = 64, 16
@@ -200,7 +200,7 @@ def main() -> None:
     if not given.data.exists():
         print(f"{given.data}: no dataset there; name it with --data. Left out.")
         return
-    faces = np.asarray(datasets.open_table(given.data).images)
+    faces = np.asarray(datasets.open_dataset(given.data).images)
     print(f"FER2013, {len(faces):,} faces:")
     pairs(faces, given.sheet)
     print(f"copies found, of {COPIES:,} made of each kind, among all faces:")

@@ -18,8 +18,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mien.evaluate import evaluate
-from mien.predict.session import Session
+from mien.evaluation import evaluate
+from mien.models.session import Session
 
 BASE = ["mien-votes", "--model", "mien-small", "--epochs", "8", "--early", "0.75", "--ema", "0.99", "--no-calibrate"]
 PLAIN = ["--rotate", "0", "--zoom", "0", "--shift", "0", "--contrast", "0", "--erase", "0"]

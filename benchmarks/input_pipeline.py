@@ -36,10 +36,10 @@ from torch.utils.data import DataLoader, Dataset
 from torchvision import transforms as T
 from torchvision.transforms import InterpolationMode
 
-from mien.augment import augment
-from mien.batches import Batches
 from mien.datasets import Samples
 from mien.recipes import RECIPES, Recipe
+from mien.training.augment import augment
+from mien.training.batches import Batches
 
 
 def blobs(n: int, recipe: Recipe, *, grey: bool) -> Samples:

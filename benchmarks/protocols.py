@@ -11,11 +11,11 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mien.atomic import replacing
-from mien.benchmark import standings
-from mien.benchmark.page import TESTED, tested
-from mien.benchmark.protocols import PROTOCOLS, Protocol
-from mien.errors import InputError
+from mien.core.errors import InputError
+from mien.core.files import replacing
+from mien.evaluation.benchmark import leaderboard
+from mien.evaluation.benchmark.protocols import PROTOCOLS, Protocol
+from mien.evaluation.benchmark.report import TESTED, tested
 
 DOCS = Path(__file__).parents[1] / "docs"
 HEAD = """# Benchmark
@@ -41,13 +41,13 @@ def table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def section(protocol: Protocol, results: Sequence[dict[str, Any]]) -> str:
     """Return the section of one protocol."""
     chosen = [result for result in results if not result["final"]]
-    finals = {result["name"]: standings.standing(result, "none") for result in results if result["final"]}
+    finals = {result["name"]: leaderboard.leaderboard_row(result, "none") for result in results if result["final"]}
     if not chosen:
         return ""
-    lines = standings.standings(chosen, "none")
+    lines = leaderboard.leaderboard(chosen, "none")
     order = [line.name for line in lines]
     chosen.sort(key=lambda result: order.index(result["name"]))  # the better one first, in the tests too
-    mirrored = {line.name: line for line in standings.standings(chosen, "flip")}
+    mirrored = {line.name: line for line in leaderboard.leaderboard(chosen, "flip")}
     rows = []
     for line in lines:
         final = finals.get(line.name)
@@ -85,9 +85,9 @@ def section(protocol: Protocol, results: Sequence[dict[str, Any]]) -> str:
     if len(chosen) > 1:
         parts.append(
             "On the same faces, single view; of several seeds the mean difference and the largest p:\n\n"
-            + table(TESTED, [tested(test) for test in standings.tests(chosen, "none")])
+            + table(TESTED, [tested(test) for test in leaderboard.tests(chosen, "none")])
         )
-    parts += [f"- {caution}" for caution in standings.cautions(lines)]
+    parts += [f"- {caution}" for caution in leaderboard.cautions(lines)]
     parts += [described(result) for result in chosen]
     return "\n".join(parts) + "\n"
 
@@ -108,7 +108,7 @@ def main() -> None:
     parser.parse_args()
     results = []
     for path in sorted((DOCS / "benchmark").glob("*.json")):
-        result = standings.load(path)
+        result = leaderboard.load(path)
         protocol = PROTOCOLS.get(result["protocol"]["id"])
         if protocol is None or protocol.hash != result["protocol"]["hash"]:
             raise InputError(f"{path}: of a protocol that has changed since; measure it again")

@@ -4,7 +4,7 @@
 
 Both: timm's efficientnet_b0 without pretrained weights, 48 x 48 x 3, batch 32, Adam 1e-3, flip 0.5, rotation within 20
 degrees. Plain: PIL + torchvision transforms, DataLoader without workers, contiguous format, Adam as it comes. Ours:
-`mien.train.loop.Loop`: channels last, fused Adam, the bookkeeping of a run included.
+`mien.training.trainer.Trainer`: channels last, fused Adam, the bookkeeping of a run included.
 
 Last result (a quiet core of an AMD EPYC; 7 x 5 steps in turns; ms a step as mean +- standard deviation):
 
@@ -27,8 +27,8 @@ from input_pipeline import blobs, ours, theirs
 from torch.nn import functional as F
 
 from mien.recipes import RECIPES
-from mien.train.loop import Loop
-from mien.train.run import Run
+from mien.training.run import Run
+from mien.training.trainer import Trainer
 
 RECIPE = RECIPES["efficientnet-b0"]
 
@@ -61,7 +61,7 @@ def lean(images: int, folder: Path) -> Callable[[], None]:
     """Return one step of ours."""
     recipe = replace(RECIPE, pretrained=False)
     samples = blobs(images, recipe, grey=True)
-    loop = Loop(
+    loop = Trainer(
         Run(folder), recipe, {"train": samples, "validation": samples}, [0.5] * 3, [0.25] * 3, torch.device("cpu")
     )
     loop.model.train()

@@ -19,12 +19,11 @@ from typing import Any
 
 import onnxruntime
 
-from mien import calibrate
 from mien.datasets import read
-from mien.evaluate import Evaluation, evaluate
-from mien.predict.latency import latency
-from mien.predict.session import ASSETS, Session, bundled, card
-from mien.quantize import quantize
+from mien.evaluation import Evaluation, calibrate, evaluate
+from mien.models.latency import latency
+from mien.models.quantize import quantize
+from mien.models.session import ASSETS, Session, bundled, card
 
 PLACES = ("path", "photos", "teachers")  # of this machine
 
@@ -65,7 +64,7 @@ def doubt(name: str, pictures: Path) -> None:
     The probabilities stay: their temperature was fitted on faces of photos too, which would fare worse with one that is
     fitted on PublicTest alone.
     """
-    wanted = calibrate.Wanted("keep", abstain_at=0.9, coverage=0.9, share=0.5)
+    wanted = calibrate.CalibrationOptions("keep", abstain_at=0.9, coverage=0.9, share=0.5)
     info, found = calibrate.calibrate(name, pictures, targets="distribution", wanted=wanted)
     calibrate.write(name, info, bundled()[name])
     (ASSETS / f"{name}.json").write_text(json.dumps(card(name) | {"calibration": found.to_json()}, indent=1) + "\n")

@@ -3,8 +3,9 @@
 import sys
 from pathlib import Path
 
-from mien import Recognizer, images
-from mien.predict.files import save
+from mien import Recognizer
+from mien.core import images
+from mien.outputs.photos import save
 
 photo = images.load(sys.argv[1])
 faces = Recognizer()(photo)

@@ -11,12 +11,12 @@ from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
 from mien import cli
+from mien.core.images import Pixels
+from mien.core.labels import FER2013
 from mien.datasets import Samples
-from mien.datasets.labels import FER2013
-from mien.evaluate import Data
-from mien.images import Pixels
-from mien.predict.detect import DETECTORS, Detections
-from mien.predict.session import METADATA_KEY, Head, ModelInfo
+from mien.evaluation import DataFacts
+from mien.faces.detectors import DETECTORS, Detections
+from mien.models.session import METADATA_KEY, ModelInfo, OutputInfo
 
 BLOCKS = 4  # a crop has 4 x 4 blocks; block c, counted row by row, is bright where the class is c
 
@@ -75,7 +75,7 @@ def make_model(tmp_path: Path) -> MakeModel:
             std=(1.0,) * channels,
             recipe="blocks",
             answers=answers,
-            heads={name: Head(tuple(k)) for name, k in (heads or {}).items()},
+            heads={name: OutputInfo(tuple(k)) for name, k in (heads or {}).items()},
         )
         helper.set_model_props(model, {METADATA_KEY: info.to_json()})
         path = path or tmp_path / "blocks.onnx"
@@ -104,8 +104,8 @@ def make_samples() -> MakeSamples:
 
 
 @pytest.fixture
-def data() -> Data:
-    return Data(path="faces", split="validation", kind="fer2013", targets="label", fingerprint="0123456789abcdef")
+def data() -> DataFacts:
+    return DataFacts(path="faces", split="validation", kind="fer2013", targets="label", fingerprint="0123456789abcdef")
 
 
 @pytest.fixture

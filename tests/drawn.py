@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 from PIL import Image
 
+from mien.core.labels import FER2013, FERPLUS
 from mien.datasets import Samples
-from mien.datasets.labels import FER2013, FERPLUS
 
 # expression -> mouth (curve up, opening) and brows (lift of the inner end), in parts of the face's height
 STROKES = {

@@ -9,12 +9,13 @@ import cv2
 import numpy as np
 import pytest
 
-from mien import Faces, Recognizer, compat, images
+from mien import Faces, Recognizer, compat
 from mien.compat import EXPRESSIONS, FER, DeepFace, seven
-from mien.errors import InputError
-from mien.predict import Detections
-from tests.predict.conftest import FER as LABELS
-from tests.predict.conftest import brightness_model
+from mien.core import images
+from mien.core.errors import InputError
+from mien.faces.detectors import Detections
+from tests.brightness import FER as LABELS
+from tests.brightness import brightness_model
 
 FERPLUS = ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt")
 

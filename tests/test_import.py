@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 import pytest
 
-from tests.predict.conftest import brightness_model
+from tests.brightness import brightness_model
 
 HEAVY = ("av", "torch", "torchvision", "timm", "sklearn", "matplotlib", "skimage", "scipy", "onnx", "pandas", "pyarrow")
 GUARD = f"""
@@ -37,8 +37,8 @@ def test_the_guard_sees_what_is_imported() -> None:
         "import mien",
         "from mien import Faces, InputError, Recognizer, Samples",
         "from mien.compat import FER, DeepFace",
-        "import mien.images, mien.datasets, mien.recipes, mien.evaluate, mien.calibrate",
-        "import mien.predict.command, mien.predict.submission, mien.predict.live, mien.predict.page",
+        "import mien.core.images, mien.datasets, mien.recipes, mien.evaluation, mien.evaluation.calibrate",
+        "import mien.outputs.predict_job, mien.outputs.submission, mien.live.loop, mien.live.server",
     ],
 )
 def test_import_is_light(code: str) -> None:

@@ -9,18 +9,19 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from mien.core.errors import InputError
     from mien.datasets import Samples
-    from mien.errors import InputError
-    from mien.predict import Faces, Recognizer
+    from mien.faces.faces import Faces
+    from mien.recognition.recognizer import Recognizer
 
 __version__ = version("mien")
 __all__ = ["Faces", "InputError", "Recognizer", "Samples", "__version__"]
 
 _HOMES = {
-    "Faces": "mien.predict",
-    "Recognizer": "mien.predict",
+    "Faces": "mien.faces",
+    "Recognizer": "mien.recognition",
     "Samples": "mien.datasets",
-    "InputError": "mien.errors",
+    "InputError": "mien.core.errors",
 }
 
 

@@ -21,9 +21,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien import images
-from mien.errors import InputError
-from mien.predict import Detections, Detector, Faces, Recognizer
+from mien.core import images
+from mien.core.errors import InputError
+from mien.faces.detectors import Detections, Detector
+from mien.faces.faces import Faces
+from mien.recognition.recognizer import Recognizer
 
 EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # as both spell and order them
 DETECTOR = "auto"
@@ -204,7 +206,7 @@ def seven(faces: Faces) -> NDArray[np.float64]:
 
 
 def _picture(source: Any) -> Any:
-    """Return what `mien.images.load` takes for what fer and deepface take."""
+    """Return what `mien.core.images.load` takes for what fer and deepface take."""
     if isinstance(source, str) and source.startswith(("http://", "https://")):
         raise InputError(f"{source}: mien downloads nothing; save the picture first")
     if isinstance(source, str) and source.startswith("data:image/"):

@@ -7,10 +7,10 @@ import numpy as np
 import pytest
 
 from mien import datasets
+from mien.core.errors import InputError
+from mien.core.images import Crop
 from mien.datasets import Samples, cache
-from mien.errors import InputError
-from mien.images import Crop
-from mien.predict.detect import DETECTORS, Detections, LargestFace, Whole
+from mien.faces.detectors import DETECTORS, Detections, FullImage, LargestFace
 from tests import drawn
 
 
@@ -38,7 +38,7 @@ def test_second_reading_is_memory_mapped_from_one_entry(
 ) -> None:
     check(datasets.read(source))
     (entry,) = entries(place)
-    monkeypatch.setattr("mien.datasets.fer2013._Decoder", None)  # it cannot be read from the source any more
+    monkeypatch.setattr("mien.datasets.readers.fer2013._Decoder", None)  # it cannot be read from the source any more
     found = datasets.read(source)
     check(found)
     assert isinstance(found.images, np.memmap)
@@ -67,7 +67,7 @@ def test_faces_and_whole_pictures_lie_apart_and_so_do_faces_found_otherwise(
     monkeypatch.setitem(
         DETECTORS, "corner", lambda: lambda image: Detections(corner if image.mean() > 140 else corner[:0])
     )
-    monkeypatch.setitem(DETECTORS, "whole", Whole)
+    monkeypatch.setitem(DETECTORS, "whole", FullImage)
     root = drawn.write_folders(tmp_path / "faces", drawn.faces(21))
     finders = [None, *(LargestFace(name, Crop(margin)) for name in ("corner", "whole") for margin in (0.0, 0.5))]
     first = [datasets.read(root, "all", face=face) for face in finders]
@@ -76,7 +76,9 @@ def test_faces_and_whole_pictures_lie_apart_and_so_do_faces_found_otherwise(
     found = first[1].found
     assert found is not None
     assert 0 < found.sum() < 21
-    monkeypatch.setattr("mien.datasets.folder.load_files", None)  # they cannot be read from the pictures any more
+    monkeypatch.setattr(
+        "mien.datasets.readers.folder.load_files", None
+    )  # they cannot be read from the pictures any more
     for face, before in zip(finders, first, strict=True):
         again = datasets.read(root, "all", face=LargestFace(face.detector, face.crop) if face else None)
         assert again.fingerprint == before.fingerprint

@@ -6,8 +6,8 @@ import pytest
 from PIL import Image
 
 from mien.cli import main
+from mien.core.labels import ALPHABETICAL, THREE
 from mien.datasets.inspection import ACROSS, NAMES, TILE
-from mien.datasets.labels import ALPHABETICAL, THREE
 from tests import drawn
 
 

@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from mien import datasets
-from mien.datasets.labels import ALPHABETICAL, FER2013, FERPLUS, LEGEND, THREE
-from mien.datasets.legend import person
-from mien.errors import InputError
+from mien.core.errors import InputError
+from mien.core.labels import ALPHABETICAL, FER2013, FERPLUS, LEGEND, THREE
+from mien.datasets.readers.facial_expressions import person
 
 
 def test_fer2013(real_data: Path) -> None:

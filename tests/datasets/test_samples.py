@@ -3,9 +3,9 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
+from mien.core.errors import InputError
+from mien.core.labels import FER2013, FERPLUS, THREE
 from mien.datasets import Samples
-from mien.datasets.labels import FER2013, FERPLUS, THREE
-from mien.errors import InputError
 from tests import drawn
 
 FACES = drawn.faces(14)

@@ -7,39 +7,27 @@ import difflib
 import sys
 from typing import NoReturn
 
-from mien.cli import (
-    agree,
-    auditing,
-    benchmarking,
-    calibration,
-    card,
-    data,
-    live,
-    models,
-    recognition,
-    scoring,
-    training,
-)
+from mien.cli import agree, audit, benchmark, calibrate, card, data, evaluate, live, models, predict, train
 from mien.cli.parse import Verb, first_process, run, run_action
-from mien.errors import InputError, MissingExtra
+from mien.core.errors import InputError, MissingExtra
 
 VERBS: dict[str, Verb] = {
-    "recipes": training.recipes,
+    "recipes": train.recipes,
     "data": data.data,
-    "train": training.train,
-    "resume": training.resume,
-    "evaluate": scoring.evaluate,
-    "compare": scoring.compare,
-    "calibrate": calibration.calibrate,
-    "benchmark": benchmarking.benchmark,
-    "audit": auditing.audit,
+    "train": train.train,
+    "resume": train.resume,
+    "evaluate": evaluate.evaluate,
+    "compare": evaluate.compare,
+    "calibrate": calibrate.calibrate,
+    "benchmark": benchmark.benchmark,
+    "audit": audit.audit,
     "agree": agree.agree,
     "card": card.card,
     "models": models.models,
-    "predict": recognition.predict,
+    "predict": predict.predict,
     "live": live.live,
-    "submit": recognition.submit,
-    "export": training.export,
+    "submit": predict.submit,
+    "export": train.export,
 }
 ACTIONS = {"data": data.ACTIONS, "models": models.ACTIONS}
 
@@ -63,7 +51,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         if verb in ACTIONS:
             code = run_action(VERBS[verb], verb, ACTIONS[verb], rest)
         else:
-            code = training.run_train(rest) if verb == "train" else run(VERBS[verb], f"mien {verb}", rest)
+            code = train.run_train(rest) if verb == "train" else run(VERBS[verb], f"mien {verb}", rest)
         sys.stdout.flush()
         sys.exit(code)
     except (InputError, MissingExtra) as error:

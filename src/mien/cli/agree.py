@@ -47,16 +47,17 @@ def agree(
     """
     from json import dumps
 
-    from mien.agreement import codings
-    from mien.agreement import figures as agreement
-    from mien.agreement import report as agreement_report
-    from mien.atomic import replacing
-    from mien.errors import InputError
+    from mien.core.errors import InputError
+    from mien.core.files import replacing
+    from mien.evaluation.agreement import agreement, annotations
+    from mien.evaluation.agreement import report as agreement_report
 
     if page and page.resolve() in [table.resolve() for table in tables]:
         raise InputError(f"{page}: a coder's table; --page would replace it, name another file")
     found = agreement.agree(
-        codings.gather(tables, step=step, tolerance=tolerance, block=block, uncoded=uncoded, missing=missing),
+        annotations.align_annotations(
+            tables, step=step, tolerance=tolerance, block=block, uncoded=uncoded, missing=missing
+        ),
         machine=not humans,
     )
     if page:

@@ -33,10 +33,10 @@ def card(
         results: Further files of evaluate, audit or benchmark, or folders of them.
         force: Replace a card that mien did not write, or that somebody has changed since.
     """
-    from mien.card.facts import gather
-    from mien.card.write import render, write
+    from mien.evaluation.card.facts import collect_facts
+    from mien.evaluation.card.write import render, write
 
-    facts = gather(model, results=results, name=name)
+    facts = collect_facts(model, results=results, name=name)
     text = render(facts, license=license)
     for line in facts.passed_over:
         print(f"left out: {line}", file=sys.stderr)

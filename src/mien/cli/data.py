@@ -84,7 +84,7 @@ def fetch_data(
         name: Which dataset.
         out: The folder; named after the dataset by default.
     """
-    from mien.datasets.fetch import fetch
+    from mien.datasets.download import fetch
 
     print(fetch(name, out))
 
@@ -154,12 +154,11 @@ def check_data(
     from json import dumps
 
     from mien import recipes
-    from mien.atomic import check_folder
-    from mien.cli.training import load
-    from mien.datasets import check
-    from mien.datasets import cleaning as clean
-    from mien.datasets.check_page import report, save
-    from mien.errors import InputError
+    from mien.cli.train import load
+    from mien.core.errors import InputError
+    from mien.core.files import check_folder
+    from mien.datasets import check, clean
+    from mien.datasets.checks.report import report, save
 
     if also and fix is None:
         raise InputError("--also says what --fix leaves out; say --fix OUT as well")
@@ -186,10 +185,10 @@ def check_data(
         clean.ready(fix, path)
     face = None
     if detector is not None:
-        from mien.images import Crop
-        from mien.predict import detect
+        from mien.core.images import Crop
+        from mien.faces import detectors
 
-        face = detect.LargestFace(detect.name(detect.find("auto")) if detector == "auto" else detector, Crop())
+        face = detectors.LargestFace(detectors.name(detectors.find("auto")) if detector == "auto" else detector, Crop())
     found = check(path, kind=kind, targets=targets, order=classes, exclude=exclude, near=not exact, face=face)
     if label_errors:
         found = training.label_errors(found.table, copies=found.duplicates.groups, **judged).told(found)

@@ -34,6 +34,6 @@ def live(
         port: Show the page, and there; without it a free port where there can be no window.
         threads: How many cores to use; all of them unless said.
     """
-    from mien.predict.live import live
+    from mien.live.loop import live
 
     live(source, model=model, detector=detector, headless=headless, port=port, threads=threads)

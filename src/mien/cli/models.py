@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from tyro.conf import Positional
 
 from mien.cli.parse import Verb, console
-from mien.errors import InputError
+from mien.core.errors import InputError
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -39,7 +39,7 @@ def list_models(*, json: bool = False) -> None:
     """
     from json import dumps
 
-    from mien.predict.session import bundled, card
+    from mien.models.session import bundled, card
 
     cards = {name: card(name) for name in bundled()}
     if json:
@@ -64,7 +64,7 @@ def time_model(model: Positional[str] = "default", *, batch: int = 1, threads: i
     """
     from json import dumps
 
-    from mien.predict.latency import latency
+    from mien.models.latency import latency
 
     if batch < 1 or threads < 1:
         raise InputError(f"--batch {batch} --threads {threads}: at least 1 each")
@@ -91,7 +91,7 @@ def pull_model(name: Positional[Literal["yunet"]] = "yunet") -> None:
     Args:
         name: What to fetch.
     """
-    from mien.predict.pull import pull
+    from mien.faces.download import pull
 
     print(pull(name))
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import tyro
 
-from mien.errors import InputError
+from mien.core.errors import InputError
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -9,16 +9,19 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.datasets import arrays, cache, exclusion, fer2013, ferplus, folder, labels, legend
-from mien.datasets.doctor import Checkup, check
+from mien.core import labels
+from mien.core.errors import InputError
+from mien.datasets import cache
+from mien.datasets import exclude as exclusion
+from mien.datasets.checks.issues import IssueReport, check
+from mien.datasets.dataset import Dataset, DatasetReader, FaceCropper, ImageSpec, Problems
+from mien.datasets.readers import arrays, facial_expressions, fer2013, ferplus, folder
 from mien.datasets.samples import Problem, Samples, fingerprint
-from mien.datasets.split import SPLITS, assign, split_name
-from mien.datasets.table import Finder, Form, Problems, Reader, Table
-from mien.errors import InputError
+from mien.datasets.splits import SPLITS, assign, split_name
 
 __all__ = [
     "KINDS",
-    "Checkup",
+    "IssueReport",
     "Problem",
     "Samples",
     "check",
@@ -29,10 +32,10 @@ __all__ = [
     "split_name",
 ]
 
-KINDS: dict[str, Reader] = {
+KINDS: dict[str, DatasetReader] = {
     "ferplus": ferplus.READER,
     "fer2013": fer2013.READER,
-    "legend": legend.READER,
+    "legend": facial_expressions.READER,
     "arrays": arrays.READER,
     "folder": folder.READER,
 }
@@ -60,7 +63,7 @@ def read(
     kind: str | None = None,
     size: int = 48,
     channels: int = 1,
-    face: Finder | None = None,
+    face: FaceCropper | None = None,
     targets: str = "label",
     classes: Sequence[str] | str | None = None,
     order: Sequence[str] | str | None = None,
@@ -78,7 +81,7 @@ def read(
         kind: a name of `KINDS`; None recognises it.
         size: the pictures come out as size x size pixels.
         channels: 1 grey, 3 RGB.
-        face: cuts the face out of each picture first (see `mien.predict.LargestFace`), in datasets of photos: legend
+        face: cuts the face out of each picture first (see `mien.faces.LargestFace`), in datasets of photos: legend
             and folder. A photo without one is kept whole, and False in `Samples.found`.
         targets: `label`, the dataset's own; `majority`, `plurality` or `distribution` of the FER+ votes (see
             `ferplus.target`).
@@ -92,7 +95,7 @@ def read(
                 they are.
         seed: of the splits we make; the same on every machine.
         exclude: a CSV file whose column `id` lists what to leave out, after the splits are settled; counted in
-            `dropped`, by its column `reason` where it has one (see `mien.datasets.exclusion`).
+            `dropped`, by its column `reason` where it has one (see `mien.datasets.exclude`).
         strict: stop at the first thing that is broken instead of listing it in `problems`.
         cache: keep what was read in the cache folder (see `mien.datasets.cache`) and look there first.
 
@@ -100,7 +103,7 @@ def read(
         InputError: no such dataset, split or option, nothing in it can be read, or (strict) something cannot.
     """
     wanted = split_name(split)
-    table = open_table(
+    table = open_dataset(
         root, kind=kind, size=size, channels=channels, face=face, targets=targets, order=order,
         holdout=holdout, seed=seed, exclude=exclude, strict=strict, use_cache=cache,
     )  # fmt: skip
@@ -121,7 +124,7 @@ def read(
     return mapped
 
 
-def take(table: Table, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Samples:
+def take(table: Dataset, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Samples:
     """Return the samples at ascending row numbers; pictures stay memory-mapped where the rows lie side by side."""
     together = len(rows) and rows[-1] - rows[0] + 1 == len(rows)
     index = slice(rows[0], rows[-1] + 1) if together else rows
@@ -136,13 +139,13 @@ def take(table: Table, rows: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Samp
     )
 
 
-def open_table(
+def open_dataset(
     root: str | Path,
     *,
     kind: str | None = None,
     size: int = 48,
     channels: int = 1,
-    face: Finder | None = None,
+    face: FaceCropper | None = None,
     targets: str = "label",
     order: Sequence[str] | str | None = None,
     holdout: Holdout = None,
@@ -150,7 +153,7 @@ def open_table(
     exclude: Path | None = None,
     strict: bool = False,
     use_cache: bool = True,
-) -> Table:
+) -> Dataset:
     """Return everything at `root` with its splits settled, "" for what a rule leaves out; arguments as for `read`."""
     if targets not in ("label", *ferplus.TARGETS):
         raise InputError(f"unknown targets {targets!r}; expected label, {', '.join(ferplus.TARGETS)}")
@@ -160,7 +163,7 @@ def open_table(
         raise InputError(
             f"{root}: a dataset of kind {kind} holds face crops; faces are looked for in {' and '.join(PHOTOS)}"
         )
-    reader, form, problems = KINDS[kind], Form(size, channels, face), Problems(strict)
+    reader, form, problems = KINDS[kind], ImageSpec(size, channels, face), Problems(strict)
     try:
         if use_cache:
             store = "fer2013" if kind == "ferplus" else kind

@@ -20,8 +20,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mien.datasets.dataset import Dataset, ImageSpec
 from mien.datasets.samples import Problem
-from mien.datasets.table import Form, Table
 
 VERSION = 2  # raise it whenever a reader gives other arrays for the same files
 COLUMNS = ("labels", "ids", "splits", "groups", "found")
@@ -39,14 +39,14 @@ def _hash(parts: Iterable[object]) -> str:
     return hashlib.sha256("\n".join(map(repr, parts)).encode("utf-8", "surrogateescape")).hexdigest()[:16]
 
 
-def entry(kind: str, root: Path, sources: Iterable[Path], form: Form) -> Path:
+def entry(kind: str, root: Path, sources: Iterable[Path], form: ImageSpec) -> Path:
     """Return the folder for this source in its present state."""
     root = root.resolve()
     states = ((str(path), status.st_size, status.st_mtime_ns) for path in sources if (status := path.stat()))
     return folder() / f"{kind}-{_hash([str(root), form])}-{_hash([VERSION, np.dtype(int).byteorder, *states])}"
 
 
-def cached(place: Path, read: Callable[[], Table]) -> Table:
+def cached(place: Path, read: Callable[[], Dataset]) -> Dataset:
     """Return the table stored at `place`, or read it and store it there."""
     if (table := load(place)) is not None:
         return table
@@ -55,7 +55,7 @@ def cached(place: Path, read: Callable[[], Table]) -> Table:
     return load(place) or table  # memory-mapped, so that the copy in memory can go
 
 
-def load(place: Path) -> Table | None:
+def load(place: Path) -> Dataset | None:
     """Return the stored table, or None where there is none or it is damaged."""
     try:
         facts = json.loads((place / "facts.json").read_text("utf-8"))
@@ -64,7 +64,7 @@ def load(place: Path) -> Table | None:
             arrays = {name: columns[name] for name in COLUMNS}
         if images.dtype != np.uint8 or any(len(array) != len(images) for array in arrays.values()):
             return None
-        return Table(
+        return Dataset(
             images=images,
             **arrays,
             classes=tuple(facts["classes"]),
@@ -76,7 +76,7 @@ def load(place: Path) -> Table | None:
         return None
 
 
-def store(place: Path, table: Table) -> None:
+def store(place: Path, table: Dataset) -> None:
     """Write the table to `place`, instead of what may lie there damaged, and remove older states of its source."""
     half: Path | None = None
     try:

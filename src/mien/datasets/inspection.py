@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from mien import images
-from mien.datasets import detect, open_table
+from mien.core import images
+from mien.core.errors import InputError
+from mien.datasets import detect, open_dataset
+from mien.datasets.dataset import Dataset
 from mien.datasets.samples import Problem
-from mien.datasets.split import SPLITS
-from mien.datasets.table import Table
-from mien.errors import InputError
+from mien.datasets.splits import SPLITS
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -70,7 +70,7 @@ def inspect(
     Raises:
         InputError: no dataset there, nothing in it can be read, or the sheet cannot be written.
     """
-    table = open_table(path, kind=kind, targets=targets, order=order, exclude=exclude, strict=strict)
+    table = open_dataset(path, kind=kind, targets=targets, order=order, exclude=exclude, strict=strict)
     hard = _hard(table)
     names = [*table.classes, UNLABELLED]
     counts = {}
@@ -96,11 +96,11 @@ def inspect(
     )
 
 
-def _hard(table: Table) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+def _hard(table: Dataset) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     return np.asarray(table.labels if table.labels.ndim == 1 else table.labels.argmax(axis=1), dtype=np.int64)
 
 
-def contact_sheet(table: Table) -> Image.Image:
+def contact_sheet(table: Dataset) -> Image.Image:
     """Return a picture with a row of examples per class, taken at even distances through the dataset."""
     hard, used = _hard(table), table.splits != ""
     rows = [

@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.datasets import labels as taxonomy
-from mien.errors import InputError
+from mien.core import labels as taxonomy
+from mien.core.errors import InputError
 
 
 @dataclass(frozen=True)

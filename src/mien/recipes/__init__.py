@@ -6,7 +6,7 @@
 import json
 from pathlib import Path
 
-from mien.errors import InputError
+from mien.core.errors import InputError
 from mien.recipes.named import ABOUT, RECIPES
 from mien.recipes.recipe import HEADS, ONE_SIZE, About, Recipe, from_dict, hint, to_dict
 

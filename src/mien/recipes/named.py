@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from mien.datasets.labels import ALPHABETICAL, FER2013, FERPLUS, LEGEND, THREE
+from mien.core.labels import ALPHABETICAL, FER2013, FERPLUS, LEGEND, THREE
 from mien.recipes.recipe import About, Recipe
 
 RECIPES: dict[str, Recipe] = {}

@@ -6,8 +6,8 @@ from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from mien.datasets.labels import FER2013, FERPLUS, TAXONOMIES
-from mien.errors import InputError
+from mien.core.errors import InputError
+from mien.core.labels import FER2013, FERPLUS, TAXONOMIES
 
 HEADS = {"label": FER2013, "majority": FERPLUS, "plurality": FERPLUS, "distribution": FERPLUS}  # and their classes
 ONE_SIZE = ("three-class", "three-conv", "vgg-5x5")  # networks whose dense layers are cut to the size of the picture
@@ -44,7 +44,7 @@ class Recipe:
     distinct: bool = False
     """Leave out training pictures that stand, pixel for pixel, in the validation part as well."""
     model: str = "mien"
-    """The network: a name from `mien.models`, or timm/NAME."""
+    """The network: a name from `mien.training.networks`, or timm/NAME."""
     pretrained: bool = False
     """Start from the weights that timm offers for its networks (downloads them)."""
     size: int = 48

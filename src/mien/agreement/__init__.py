@@ -1,5 +1,0 @@
-"""How far coders agree, and whether a machine agrees with them as they do with each other. docs/agreement.md."""
-
-from mien.agreement.figures import Agreement, agree
-
-__all__ = ["Agreement", "agree"]

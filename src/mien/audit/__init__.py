@@ -1,5 +1,0 @@
-"""Where a model fails: under corruptions, by light and sharpness, by groups. docs/audit.md."""
-
-from mien.audit.measure import Audit, audit
-
-__all__ = ["Audit", "audit"]

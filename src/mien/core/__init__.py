@@ -1,0 +1,1 @@
+"""The ground floor: errors, files, images, labels, console output and HTML."""

@@ -1,0 +1,219 @@
+"""From a file, bytes or an array to an upright uint8 picture and on to what a network reads.
+
+The only preprocessing there is: the readers of training data and the recognition of photos both call it, so that a
+network meets the same pixels in both. Pictures are uint8 arrays, [h, w] grey or [h, w, 3] RGB; boxes are (x, y, width,
+height) in pixels of the upright picture.
+"""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+from os import PathLike
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from mien.core.errors import InputError
+
+Pixels = NDArray[np.uint8]
+
+MAX_PIXELS = 89_000_000  # as Pillow draws the line; a larger header is a mistake or an attack, and would take gigabytes
+SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".pgm", ".ppm"})
+
+
+def load(source: Any, *, bgr: bool = False) -> Pixels:
+    """Return `source` as an upright uint8 picture, [h, w] grey or [h, w, 3] RGB.
+
+    Args:
+        source: a path, the bytes of an image file, a PIL image, or an array: [h, w], [h, w, 1], [h, w, 3] or [h, w, 4],
+            uint8 or floats in 0..1 (an alpha channel is laid over white).
+        bgr: the array's channels stand as OpenCV has them: blue, green, red. Anything else is RGB.
+
+    Raises:
+        InputError: not a picture, damaged, empty, or larger than `MAX_PIXELS`.
+    """
+    if isinstance(source, np.ndarray):
+        return _from_array(source, bgr=bgr)
+    if isinstance(source, Image.Image):
+        return _from_pil(source, "the PIL image")
+    if isinstance(source, bytes | bytearray | memoryview):
+        return _decode(io.BytesIO(source), "the bytes given")
+    if not isinstance(source, str | PathLike):
+        raise InputError(f"expected a path, bytes, a PIL image or an array, got {type(source).__name__}")
+    path = Path(source)
+    try:
+        if path.exists() and not path.is_file():  # opening a named pipe would wait for ever
+            raise InputError(f"{path}: {'a folder' if path.is_dir() else 'no regular file'}, not a picture")
+        with path.open("rb") as file:
+            return _decode(file, str(path))
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}") from None
+    except ValueError as error:
+        if isinstance(error, InputError):
+            raise
+        raise InputError(f"{str(path)!r}: not a path ({error})") from None
+
+
+def _decode(file: BinaryIO, name: str) -> Pixels:
+    try:
+        with Image.open(file) as image:
+            return _from_pil(image, name)
+    except UnidentifiedImageError:
+        empty = file.seek(0, io.SEEK_END) == 0
+        raise InputError(f"{name}: {'empty' if empty else 'not an image that Pillow can read'}") from None
+    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
+        raise InputError(f"{name}: too large; at most {MAX_PIXELS:,} pixels are read") from None
+    except InputError:
+        raise
+    except Exception as error:  # a damaged header makes Pillow's decoders raise whatever they stumble over
+        raise InputError(f"{name}: damaged image ({_reason(error)})") from None
+
+
+def _reason(error: Exception) -> str:
+    return next(iter(str(error).splitlines()), "") or type(error).__name__
+
+
+def _from_pil(image: Image.Image, name: str) -> Pixels:
+    if not 0 < image.width * image.height <= MAX_PIXELS:
+        raise InputError(f"{name}: {image.width} x {image.height} pixels; from 1 to {MAX_PIXELS:,} are read")
+    try:
+        image.load()  # the first frame of an animation
+        return _pixels(_upright(image))
+    except InputError as error:
+        raise InputError(f"{name}: {error}") from None
+    except Exception as error:
+        raise InputError(f"{name}: damaged image ({_reason(error)})") from None
+
+
+def _upright(image: Image.Image) -> Image.Image:
+    try:
+        return ImageOps.exif_transpose(image)
+    except Exception:  # a damaged EXIF block says nothing about the picture
+        return image
+
+
+def _pixels(image: Image.Image) -> Pixels:
+    if image.mode.startswith("I") or image.mode == "F":  # 16 bit and more: scale to the full range of 8
+        deep = np.asarray(image, dtype=np.float64)
+        if not np.isfinite(deep).all():
+            raise InputError("pixels that are no numbers")
+        brightest = deep.max()
+        if image.mode.startswith("I;16") or brightest > 255:
+            top = 65535.0
+        else:
+            top = 1.0 if image.mode == "F" and brightest <= 1 else 255.0
+        return np.clip(np.rint(deep * (255.0 / top)), 0, 255).astype(np.uint8)
+    if "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info:
+        image = image.convert("RGBA")
+        ground = Image.new("RGBA", image.size, "white")
+        ground.alpha_composite(image)
+        image = ground
+    return np.asarray(image.convert("L" if image.mode in ("L", "1") else "RGB"))
+
+
+def _from_array(array: NDArray[Any], *, bgr: bool) -> Pixels:
+    if array.ndim == 3 and array.shape[2] == 1:
+        array = array[:, :, 0]
+    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)) or array.size == 0:
+        raise InputError(f"expected an array [h, w], [h, w, 1], [h, w, 3] or [h, w, 4], got shape {list(array.shape)}")
+    if array.dtype != np.uint8:
+        if array.dtype.kind != "f" or not (array.min() >= 0 and array.max() <= 1):  # NaN is neither
+            raise InputError(f"expected uint8 in 0..255 or floats in 0..1, got {array.dtype}{_span(array)}")
+        array = np.rint(array * 255).astype(np.uint8)
+    if array.ndim == 3 and array.shape[2] == 4:
+        return _from_pil(Image.fromarray(array[:, :, [2, 1, 0, 3]] if bgr else array), "the array")
+    return np.ascontiguousarray(array[:, :, ::-1]) if bgr and array.ndim == 3 else array
+
+
+def _span(array: NDArray[Any]) -> str:
+    return f" in {array.min()}..{array.max()}" if array.dtype.kind in "iuf" else ""
+
+
+def to_channels(image: Pixels, channels: int) -> Pixels:
+    """Return the picture with 1 channel ([h, w], ITU-R 601 luma) or 3 ([h, w, 3])."""
+    if channels == 1 and image.ndim == 3:
+        return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
+    if channels == 3 and image.ndim == 2:
+        return np.repeat(image[:, :, None], 3, axis=2)
+    return image
+
+
+def resize(image: Pixels, size: int) -> Pixels:
+    """Return the picture as `size` x `size`: area averages when it shrinks, bilinear when it grows."""
+    if image.shape[:2] == (size, size):
+        return image
+    shrinks = image.shape[0] * image.shape[1] > size * size
+    method = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
+    return np.asarray(cv2.resize(image, (size, size), interpolation=method), dtype=np.uint8)
+
+
+@dataclass(frozen=True)
+class Crop:
+    """How faces are cut out around a detector's boxes."""
+
+    margin: float = 0.0
+    """How much of the box's longer side is added on every side."""
+    level: bool = False
+    """Turn the face until its eyes are level, where the detector says where they are."""
+
+    def __post_init__(self) -> None:
+        if not -0.5 < self.margin < 10:
+            raise InputError(f"margin {self.margin}: expected more than -0.5, of the box's side")
+
+    def cut(self, image: Pixels, box: Sequence[float], points: NDArray[np.float32] | None = None) -> Pixels:
+        """Return the square around a box of the picture, of any size.
+
+        Args:
+            points: float32 [5, 2], x and y of the eye at the picture's left and of the one at its right first.
+
+        Raises:
+            InputError: the box is not finite, or has no area.
+        """
+        slope = 0.0
+        if self.level and points is not None:
+            right, down = (points[1] - points[0]).tolist()
+            slope = float(np.degrees(np.arctan2(down, right)))
+        return crop(image, box, margin=self.margin, slope=slope)
+
+
+def crop(image: Pixels, box: Sequence[float], *, margin: float = 0.0, slope: float = 0.0) -> Pixels:
+    """Return the square around `box` (x, y, width, height), widened by `margin` of its longer side on every side.
+
+    What lies outside the picture repeats the picture's edge, so that a face at the border keeps its proportions.
+    With a `slope`, in degrees clockwise, the square stands aslant about the box's middle and is turned upright.
+
+    Raises:
+        InputError: the box is not finite, or has no area.
+    """
+    x, y, width, height = (float(value) for value in box)
+    if not (np.isfinite([x, y, width, height]).all() and width > 0 and height > 0):
+        raise InputError(f"expected a box (x, y, width, height) with an area, got {(x, y, width, height)}")
+    side = max(1, round(max(width, height) * (1 + 2 * margin)))
+    if slope:
+        middle = (x + width / 2 - 0.5, y + height / 2 - 0.5)  # OpenCV counts from the middle of the first pixel
+        turn = cv2.getRotationMatrix2D(middle, slope, 1.0)
+        turn[:, 2] += np.array([side / 2 - 0.5 - middle[0], side / 2 - 0.5 - middle[1]])
+        turned = cv2.warpAffine(image, turn, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(turned, dtype=np.uint8)
+    left, top = round(x + width / 2 - side / 2), round(y + height / 2 - side / 2)
+    rows = np.clip(np.arange(top, top + side), 0, image.shape[0] - 1)
+    columns = np.clip(np.arange(left, left + side), 0, image.shape[1] - 1)
+    return image[rows[:, None], columns[None, :]]
+
+
+def scale(images: Pixels, mean: Sequence[float], std: Sequence[float]) -> NDArray[np.float32]:
+    """Return uint8 [n, h, w] or [n, h, w, 3] as networks read it: float32 [n, channels, h, w], (x / 255 - mean) / std.
+
+    Grey pictures are repeated when `mean` names three channels, colour ones turned grey when it names one.
+    """
+    channels = len(mean)
+    if images.ndim == 4 and channels == 1:
+        images = np.stack([to_channels(image, 1) for image in images]) if len(images) else images[..., 0]
+    planes = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
+    shape = (1, channels, 1, 1)
+    centre, spread = np.asarray(mean, np.float32).reshape(shape), np.asarray(std, np.float32).reshape(shape)
+    return np.ascontiguousarray((planes.astype(np.float32) / np.float32(255) - centre) / spread)

@@ -1,0 +1,90 @@
+"""The taxonomies of the field, in their orders, and the total, named mappings between them.
+
+A network's outputs and a dataset's labels are integers; what they mean is decided here and nowhere else. A dataset
+never silently takes another's order: labels travel with their `classes`, and `mapping` says for every class where it
+goes or that it is dropped.
+"""
+
+import difflib
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.core.errors import InputError
+
+FER2013 = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # the codes 0..6 of fer2013.csv
+ALPHABETICAL = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")  # class folders, sorted by name
+# the columns of fer2013new.csv
+FERPLUS = ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt")
+# muxspace/facial_expressions, sorted
+LEGEND = ("angry", "contempt", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+THREE = ("angry", "happy", "neutral")  # the leaderboard's 0, 1, 2
+
+TAXONOMIES = {
+    "fer2013": FER2013,
+    "alphabetical": ALPHABETICAL,
+    "ferplus": FERPLUS,
+    "legend": LEGEND,
+    "three-class": THREE,
+}
+
+SYNONYMS = {
+    "anger": "angry",
+    "contemptuous": "contempt",
+    "disgusted": "disgust",
+    "fearful": "fear",
+    "afraid": "fear",
+    "scared": "fear",
+    "happiness": "happy",
+    "joy": "happy",
+    "sadness": "sad",
+    "surprised": "surprise",
+    "suprise": "surprise",  # so spelt in several published folders
+    "neutrality": "neutral",
+}
+
+DROP = -1
+
+
+def canonical(name: str) -> str:
+    """Return the one spelling mien uses for a class name: lower case, synonyms folded.
+
+    Raises:
+        InputError: the name is no expression that mien knows; says which it may be.
+    """
+    folded = name.strip().lower()
+    folded = SYNONYMS.get(folded, folded)
+    if folded not in FERPLUS:
+        near = difflib.get_close_matches(folded, [*FERPLUS, *SYNONYMS], n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise InputError(f"unknown label {name!r}{hint} (known: {', '.join(sorted(FERPLUS))})")
+    return folded
+
+
+def mapping(source: Sequence[str], target: Sequence[str], *, rules: dict[str, str] | None = None) -> NDArray[np.int64]:
+    """Return for each class of `source` its index in `target`, or `DROP` (-1): int64 [len(source)].
+
+    Total: every source class has an entry. Classes of the same (canonical) name map to each other; a class that
+    `target` lacks is dropped unless `rules` sends it elsewhere, as `MERGES` does by name.
+
+    Raises:
+        InputError: nothing of `source` is in `target`, or a rule names a class that is in neither.
+    """
+    places = {canonical(name): index for index, name in enumerate(target)}
+    names = [canonical(name) for name in source]
+    rules = {canonical(old): canonical(new) for old, new in (rules or {}).items()}
+    if wrong := [f"{old} -> {new}" for old, new in rules.items() if old not in names or new not in places]:
+        raise InputError(f"rule {wrong[0]}: expected a class of {list(source)} and one of {list(target)}")
+    result = np.array([places.get(rules.get(name, name), DROP) for name in names], dtype=np.int64)
+    if (result == DROP).all():
+        raise InputError(f"no class in common between {list(source)} and {list(target)}")
+    return result
+
+
+# Named ways to fold one taxonomy into another where names alone do not decide.
+MERGES: dict[str, dict[str, str]] = {
+    "drop": {},  # what the target lacks is left out
+    "contempt-as-disgust": {"contempt": "disgust"},
+    "contempt-as-neutral": {"contempt": "neutral"},
+}

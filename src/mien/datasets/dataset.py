@@ -1,0 +1,168 @@
+"""What every reader makes of a path: all its samples with the facts about them, before a split is chosen."""
+
+import os
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.core import images
+from mien.core.console import track
+from mien.core.errors import InputError
+from mien.datasets.samples import Problem
+
+BLOCK = 64  # picture files that one thread decodes at a time
+
+
+class FaceCropper(Protocol):
+    """Cuts the face out of a picture; its repr says how, for the cache."""
+
+    def __call__(self, image: images.Pixels, /) -> images.Pixels | None:
+        """Return the crop, of any size; None where no face is found."""
+
+
+@dataclass(frozen=True)
+class ImageSpec:
+    """What the pictures shall look like: `size` x `size` pixels of uint8 in 1 (grey) or 3 (RGB) channels.
+
+    `face` cuts the face out first; a picture without one stays whole and is marked.
+    """
+
+    size: int = 48
+    channels: int = 1
+    face: FaceCropper | None = None
+
+    def __post_init__(self) -> None:
+        if self.size < 1 or self.channels not in (1, 3):
+            raise InputError(
+                f"size {self.size}, channels {self.channels}: expected a size of at least 1 and 1 or 3 channels"
+            )
+
+    def empty(self, n: int) -> images.Pixels:
+        """Return room for `n` pictures, uint8 [n, size, size] or [n, size, size, 3]."""
+        return np.empty(
+            (n, self.size, self.size) if self.channels == 1 else (n, self.size, self.size, 3), dtype=np.uint8
+        )
+
+    def fit(self, image: images.Pixels) -> images.Pixels:
+        """Return a picture of any size in this form; one that is not square is squeezed, as published solutions do."""
+        return images.to_channels(images.resize(image, self.size), self.channels)
+
+    def find(self, image: images.Pixels) -> images.Pixels | None:
+        """Return what is to be fitted: the picture, or its face; None where it has none."""
+        return self.face(image) if self.face else image
+
+
+@dataclass
+class Problems:
+    """Gathers what is wrong in a source; with `strict` the first one stops the reading."""
+
+    strict: bool = False
+    found: list[Problem] = field(default_factory=list)
+
+    def report(self, where: str | Path, what: str) -> None:
+        """Raises InputError when strict."""
+        problem = Problem(str(where), what)
+        if self.strict:
+            raise InputError(str(problem))
+        self.found.append(problem)
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """All samples of a dataset as parallel arrays.
+
+    Args:
+        images: uint8 [n, h, w] or [n, h, w, 3], possibly memory-mapped.
+        labels: int64 [n], -1 where there is none, or float32 [n, k].
+        ids: str [n], unique.
+        splits: str [n]: train, validation, test, or "" where the dataset does not say.
+        groups: str [n]: who is in the picture; samples of one group stay in one split. Empty strings where unknown.
+        classes: what the labels stand for.
+        found: bool [n]: whether there was a face, where faces were looked for; all True elsewhere.
+        sizes: how many pictures had which size before they were resized, `48 x 48` (width x height).
+        dropped: reason -> samples left out by a rule of the dataset, not for being broken.
+        problems: what could not be read.
+    """
+
+    images: images.Pixels
+    labels: NDArray[Any]
+    ids: NDArray[np.str_]
+    splits: NDArray[np.str_]
+    groups: NDArray[np.str_]
+    classes: tuple[str, ...]
+    sizes: dict[str, int]
+    found: NDArray[np.bool_]
+    dropped: dict[str, int] = field(default_factory=dict)
+    problems: tuple[Problem, ...] = ()
+
+
+class LoadedImages(NamedTuple):
+    """What `load_files` could read."""
+
+    pixels: images.Pixels
+    """The pictures that could be read, in order."""
+    good: NDArray[np.bool_]
+    """[number of files]: which they are."""
+    found: NDArray[np.bool_]
+    """One for each picture: whether it has a face, where the form asks for one."""
+    sizes: dict[str, int]
+    """How many there were of each size."""
+
+
+def load_files(root: Path, paths: Sequence[Path], form: ImageSpec, problems: Problems) -> LoadedImages:
+    """Read picture files on all cores; those that cannot be read are reported."""
+    pixels, good, found = form.empty(len(paths)), np.zeros(len(paths), dtype=bool), np.ones(len(paths), dtype=bool)
+    sizes: dict[str, int] = {}
+
+    def read(start: int) -> list[tuple[int, str]]:
+        outcome = []
+        for index in range(start, min(start + BLOCK, len(paths))):
+            try:
+                image = images.load(paths[index])
+                face = form.find(image)
+                found[index] = face is not None
+                pixels[index] = form.fit(image if face is None else face)
+                good[index] = True
+                outcome.append((index, f"{image.shape[1]} x {image.shape[0]}"))
+            except InputError as error:
+                outcome.append((index, str(error).removeprefix(f"{paths[index]}: ")))
+        return outcome
+
+    starts = range(0, len(paths), BLOCK)
+    with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
+        try:
+            for outcome in track(pool.map(read, starts), f"reading {root.name}", len(starts)):
+                for index, text in outcome:
+                    if good[index]:
+                        sizes[text] = sizes.get(text, 0) + 1
+                    else:
+                        problems.report(paths[index].relative_to(root), text)
+        except BaseException:
+            pool.shutdown(cancel_futures=True)
+            raise
+    sizes = dict(sorted(sizes.items(), key=lambda item: -item[1]))
+    return LoadedImages(pixels if good.all() else pixels[good], good, found[good], sizes)
+
+
+@dataclass(frozen=True)
+class DatasetReader:
+    """One kind of dataset.
+
+    Args:
+        expects: what lies at the path, in words for an error message.
+        recognises: whether a path holds this kind; looks at names and first lines only.
+        sources: the files whose size and time decide whether a cached copy is still good.
+        load: reads everything.
+        holdout: fractions for validation and test where the dataset has no such splits.
+    """
+
+    expects: str
+    recognises: Callable[[Path], bool]
+    sources: Callable[[Path], list[Path]]
+    load: Callable[[Path, ImageSpec, Problems], Dataset]
+    holdout: tuple[float, float]

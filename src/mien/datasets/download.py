@@ -1,0 +1,210 @@
+"""Datasets from where their authors publish them: GitHub archives over plain HTTP, Kaggle through kagglehub.
+
+Archives are pinned to a commit. GitHub does not promise that an archive keeps its bytes, so that what is checked is
+what was in
+it: the files' SHA-256 against the one known here, or else against the one this machine recorded the first time.
+"""
+
+import hashlib
+import json
+import stat
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path, PurePosixPath, PureWindowsPath
+
+from mien.core.console import track
+from mien.core.download import MOST, PIECE, check_room, download, sha256
+from mien.core.errors import InputError, MissingExtra
+from mien.core.files import replacing
+
+GITHUB = "https://github.com"
+MANIFEST = "mien-fetch.json"
+
+
+@dataclass(frozen=True)
+class Archive:
+    """A GitHub repository at a commit, and what of it is wanted."""
+
+    repository: str
+    commit: str
+    wanted: tuple[str, ...]
+    """Files, or folders with a slash at the end."""
+    folder: str
+    """What the folder is called by default."""
+    sha256: dict[str, str] = field(default_factory=dict)
+    """Of files that are known."""
+
+    @property
+    def url(self) -> str:
+        return f"{GITHUB}/{self.repository}/archive/{self.commit}.zip"
+
+
+@dataclass(frozen=True)
+class Kaggle:
+    """A dataset of Kaggle, by its handle."""
+
+    handle: str
+    folder: str
+
+
+SOURCES: dict[str, Archive | Kaggle] = {
+    "fer2013": Kaggle("deadskull7/fer2013", "fer2013"),
+    "folders": Kaggle("jonathanoheix/face-expression-recognition-dataset", "face-expression-recognition-dataset"),
+    "ferplus": Archive("microsoft/FERPlus", "8ad5426c7b69e86e78afccb42c5f516850f52a28", ("fer2013new.csv",), "fer2013"),
+    "legend": Archive(
+        "muxspace/facial_expressions",
+        "5bb08c2b32930d15df06dcb147ecadb8c3f7e556",
+        ("images/", "data/legend.csv"),
+        "facial_expressions",
+    ),
+}
+
+
+def fetch(name: str, out: Path | None = None) -> Path:
+    """Download the dataset `name` of `SOURCES` into the folder `out` and return the folder.
+
+    A download that was cut goes on where it stopped, at once or when called again. What is already there and as
+    recorded is not fetched again.
+
+    Raises:
+        InputError: no such name, not reachable, damaged, not what was recorded, or no room.
+        MissingExtra: Kaggle's client is not installed.
+    """
+    if name not in SOURCES:
+        raise InputError(f"unknown dataset {name!r}; expected {', '.join(SOURCES)}")
+    source = SOURCES[name]
+    folder = Path(source.folder) if out is None else out
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        return _kaggle(source, folder) if isinstance(source, Kaggle) else _archive(source, folder)
+    except OSError as error:
+        if error.errno is None:
+            raise
+        raise InputError(f"{error.filename or folder}: {error.strerror}") from None
+
+
+def _kaggle(source: Kaggle, folder: Path) -> Path:
+    try:
+        import kagglehub
+    except ImportError:
+        raise MissingExtra("kaggle", "downloading from Kaggle") from None
+    try:
+        kagglehub.dataset_download(source.handle, output_dir=str(folder))
+    except Exception as error:  # kagglehub and requests raise many kinds of their own
+        reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
+        raise InputError(
+            f"Kaggle's {source.handle} could not be fetched ({reason[:200]}); check the network and the account "
+            "(KAGGLE_USERNAME and KAGGLE_KEY, or ~/.kaggle/kaggle.json), or download it by hand"
+        ) from None
+    return folder
+
+
+def _archive(source: Archive, folder: Path) -> Path:
+    manifest = _manifest(folder)
+    record = manifest.get(source.url, {})
+    if record and all(_matches(folder / name, digest) for name, digest in record.items()):
+        return folder
+    part = folder / f"{source.repository.replace('/', '-')}-{source.commit[:12]}.zip.part"
+    download(source.url, part)
+    found = unpack(part, folder, source.wanted, expected=source.sha256 | record)
+    manifest[source.url] = found
+    with replacing(folder / MANIFEST) as half:
+        half.write_text(json.dumps(manifest, indent=1), "utf-8")
+    part.unlink()
+    return folder
+
+
+def _manifest(folder: Path) -> dict[str, dict[str, str]]:
+    """Return url -> file -> SHA-256 as recorded in `folder`; {} where nothing was."""
+    try:
+        found = json.loads((folder / MANIFEST).read_text("utf-8"))
+    except FileNotFoundError:
+        return {}
+    except ValueError:
+        found = None
+    if not isinstance(found, dict) or not all(isinstance(record, dict) for record in found.values()):
+        raise InputError(f"{folder / MANIFEST}: damaged; delete it to record the files anew")
+    return found
+
+
+def _matches(path: Path, digest: str) -> bool:
+    return path.is_file() and sha256(path) == digest
+
+
+def unpack(archive: Path, folder: Path, wanted: Iterable[str], *, expected: dict[str, str]) -> dict[str, str]:
+    """Unpack the wanted files of a GitHub archive into `folder` and return their SHA-256 by name.
+
+    Everything is unpacked and checked beside its place first: where anything is wrong, `folder` stays as it was. The
+    archive's own top folder is left away. Links are refused, and so is any path that leads out of the folder.
+
+    Raises:
+        InputError: damaged, unsafe, too large, without what is wanted, or with other content than `expected`.
+    """
+    try:
+        with (
+            zipfile.ZipFile(archive) as bundle,
+            tempfile.TemporaryDirectory(dir=folder, prefix=".unpacking-") as inside,
+        ):
+            members = _choose(bundle, wanted)
+            check_room(folder, sum(info.file_size for info in members.values()))
+            digests = _extract(bundle, members, Path(inside))
+            for name, digest in expected.items():
+                if digests.get(name) != digest:
+                    found = digests.get(name, "of no file")
+                    raise _ArchiveError(f"{name}: SHA-256 {found}, expected {digest}; nothing was changed")
+            for name in digests:
+                (folder / name).parent.mkdir(parents=True, exist_ok=True)
+                (Path(inside) / name).replace(folder / name)
+    except _ArchiveError:
+        archive.unlink()
+        raise
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+        archive.unlink()
+        raise InputError(f"{archive.name}: damaged ({error}); it was removed, call again to fetch it anew") from None
+    return digests
+
+
+class _ArchiveError(InputError):
+    """The archive is whole but must not be used; there is no point in keeping it."""
+
+
+def _choose(bundle: zipfile.ZipFile, wanted: Iterable[str]) -> dict[str, zipfile.ZipInfo]:
+    """Return name -> member of the files wanted, once nothing about the archive looks unsafe."""
+    members = {_inside(info.filename): info for info in bundle.infolist() if not info.is_dir()}
+    chosen: dict[str, zipfile.ZipInfo] = {}
+    for want in wanted:
+        names = [name for name in members if name == want or (want.endswith("/") and name.startswith(want))]
+        if not names:
+            raise _ArchiveError(f"no {want} in the archive")
+        chosen |= {name: members[name] for name in names}
+    if link := next((name for name, info in chosen.items() if stat.S_ISLNK(info.external_attr >> 16)), None):
+        raise _ArchiveError(f"unsafe archive: {link} is a link; nothing was unpacked")
+    if (total := sum(info.file_size for info in chosen.values())) > MOST:
+        raise _ArchiveError(f"unsafe archive: it unpacks to {total / 1e9:,.1f} GB; nothing was unpacked")
+    return chosen
+
+
+def _extract(bundle: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], target: Path) -> dict[str, str]:
+    """Unpack members and return their SHA-256."""
+    digests = {}
+    for name, info in track(members.items(), "unpacking", len(members)):
+        path = target / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        digest = hashlib.sha256()
+        with bundle.open(info) as packed, path.open("wb") as file:
+            while piece := packed.read(PIECE):
+                digest.update(piece)
+                file.write(piece)
+        digests[name] = digest.hexdigest()
+    return digests
+
+
+def _inside(name: str) -> str:
+    """Return a member's path below the archive's top folder, "" for what lies beside it."""
+    parts = PurePosixPath(name).parts
+    if name.startswith("/") or ".." in parts or "\\" in name or any(PureWindowsPath(part).drive for part in parts):
+        raise _ArchiveError(f"unsafe archive: the path {name!r} leads out of the folder; nothing was unpacked")
+    return "/".join(parts[1:])

@@ -1,0 +1,246 @@
+"""numpy arrays as leaderboards hand them out: x_train.npy, y_train.npy, x_test.npy, or the same names in one .npz.
+
+Pictures are [n, side * side], [n, h, w], [n, h, w, 1] or [n, h, w, 3], whole numbers in 0..255 or floats in 0..1 or
+0..255; labels are integers [n] or one-hot [n, k]. What the integers mean is in no such file: three classes are the
+leaderboard's angry, happy and neutral, any other number has to be named by the caller.
+"""
+
+import re
+import zipfile
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.core.console import track
+from mien.core.errors import InputError
+from mien.core.images import Pixels
+from mien.core.labels import DROP, TAXONOMIES, THREE
+from mien.datasets.dataset import Dataset, DatasetReader, ImageSpec, Problems
+from mien.datasets.splits import split_name
+
+PICTURES = frozenset({"x", "images", "pixels", "faces", "data"})
+LABELS = frozenset({"y", "labels", "label", "targets"})
+BLOCK = 1024  # pictures converted at a time
+
+
+@dataclass(frozen=True)
+class _Array:
+    """One array on disk: a .npy file, or the member `key` of an .npz."""
+
+    path: Path
+    key: str = ""
+
+    @property
+    def name(self) -> str:
+        return self.key or self.path.stem
+
+    def load(self) -> NDArray[Any]:
+        try:
+            if self.key:
+                with self.path.open("rb") as file, np.load(file, allow_pickle=False) as bundle:
+                    array = np.asarray(bundle[self.key])
+            else:
+                array = np.load(self.path, mmap_mode="r", allow_pickle=False)
+        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, MemoryError) as error:
+            why = (str(error) or type(error).__name__).splitlines()[0]
+            if "pickle" in why:
+                why = "damaged, or it holds Python objects; save it as numbers"
+            raise InputError(f"{self}: no array that can be read ({why})") from None
+        if array.dtype.kind not in "buif":
+            raise InputError(f"{self}: dtype {array.dtype}, expected numbers")
+        return array
+
+    def __str__(self) -> str:
+        return f"{self.path}:{self.key}" if self.key else str(self.path)
+
+
+def _role(name: str) -> tuple[str, str] | None:
+    """Return (split, "x" or "y") of a name like x_train, y-test or X; the split is "" where it names none."""
+    words = [word for word in re.split(r"[^a-z]+", name.lower()) if word]
+    kinds = [("x" if word in PICTURES else "y") for word in words if word in PICTURES | LABELS]
+    others = [word for word in words if word not in PICTURES | LABELS]
+    if len(kinds) != 1 or len(others) > 1:
+        return None
+    try:
+        split = split_name(others[0]) if others else ""
+    except InputError:
+        return None
+    return (split, kinds[0]) if split != "all" else None
+
+
+def find(root: Path) -> dict[tuple[str, str], _Array]:
+    """Return (split, x or y) -> array for what lies at `root`: a folder, an .npz file, or one .npy file of pictures."""
+    if root.is_file() and root.suffix.lower() == ".npy":
+        role = _role(root.stem)
+        return {(role[0] if role and role[0] else "test", "x"): _Array(root)} if role is None or role[1] == "x" else {}
+    arrays: list[_Array] = []
+    for path in sorted(root.iterdir()) if root.is_dir() else [root]:
+        if path.suffix.lower() == ".npy":
+            arrays.append(_Array(path))
+        elif path.suffix.lower() == ".npz":
+            try:
+                with zipfile.ZipFile(path) as archive:
+                    arrays += [_Array(path, name.removesuffix(".npy")) for name in archive.namelist()]
+            except (OSError, zipfile.BadZipFile):
+                continue
+    found = {role: array for array in reversed(arrays) if (role := _role(array.name))}
+    return found if any(role == "x" for _, role in found) else {}
+
+
+def sources(root: Path) -> list[Path]:
+    """Return the files that are read."""
+    return sorted({array.path for array in find(root).values()})
+
+
+def load(root: Path, form: ImageSpec, problems: Problems) -> Dataset:
+    """Read arrays; ids are `x_train:00017`, classes the integers as text ("0", "1", ...) until `name` is called.
+
+    Raises:
+        InputError: an array is not of a form named above, or pictures and labels differ in number.
+    """
+    found = find(root)
+    parts: list[tuple[Pixels, NDArray[np.int64], list[str], str]] = []
+    sizes: dict[str, int] = {}
+    width = 0
+    for split in ("train", "validation", "test", ""):
+        if (source := found.get((split, "x"))) is None:
+            continue
+        shaped = _shaped(source.load(), source)
+        labels, good = np.full(len(shaped), DROP, dtype=np.int64), np.ones(len(shaped), dtype=bool)
+        if target := found.get((split, "y")):
+            labels, good, classes = _labels(target, len(shaped), source, problems)
+            width = max(width, classes)
+        pixels, fine = _pixels(shaped, source, form, problems)
+        keep = good & fine
+        size = f"{shaped.shape[2]} x {shaped.shape[1]}"
+        sizes[size] = sizes.get(size, 0) + int(keep.sum())
+        ids = [f"{source.name}:{row:05d}" for row in np.flatnonzero(keep).tolist()]
+        parts.append((pixels[keep[fine]], labels[keep], ids, split))
+    n = sum(len(part[2]) for part in parts)
+    if not n:
+        raise InputError(
+            f"{root}: no picture that can be read" + (f"; the first: {problems.found[0]}" if problems.found else "")
+        )
+    return Dataset(
+        images=np.concatenate([part[0] for part in parts]),
+        labels=np.concatenate([part[1] for part in parts]),
+        ids=np.array([name for part in parts for name in part[2]]),
+        splits=np.concatenate([np.full(len(part[2]), part[3], dtype="<U10") for part in parts]),
+        groups=np.full(n, "", dtype="<U1"),
+        classes=tuple(str(code) for code in range(width)),
+        sizes=sizes,
+        found=np.ones(n, dtype=bool),
+        problems=tuple(problems.found),
+    )
+
+
+def _shaped(array: NDArray[Any], source: _Array) -> NDArray[Any]:
+    """Return pictures as [n, h, w] or [n, h, w, 3]."""
+    if array.ndim == 2:
+        side = round(array.shape[1] ** 0.5)
+        if side * side == array.shape[1] and side > 1:
+            return array.reshape(-1, side, side)
+    if array.ndim == 4 and array.shape[3] == 1:
+        return array[..., 0]
+    if (array.ndim == 3 or (array.ndim == 4 and array.shape[3] == 3)) and 0 not in array.shape[1:]:
+        return array
+    raise InputError(
+        f"{source}: shape {list(array.shape)}; expected [n, side * side], [n, h, w], [n, h, w, 1] or [n, h, w, 3]"
+    )
+
+
+def _pixels(
+    array: NDArray[Any], source: _Array, form: ImageSpec, problems: Problems
+) -> tuple[Pixels, NDArray[np.bool_]]:
+    """Return the pictures whose values are in range, in `form`, and a mask [n] of which they are."""
+    n, around = len(array), tuple(range(1, array.ndim))
+    lowest, highest = array.min(axis=around), array.max(axis=around)
+    unit = (
+        array.dtype.kind == "f" and n > 0 and float(np.nanmedian(highest)) <= 1
+    )  # the median: one row of 999 does not decide
+    top = 1 if unit else 255
+    good = (lowest >= 0) & (highest <= top)  # NaN is not
+    for row in np.flatnonzero(~good).tolist():
+        problems.report(f"{source.name}:{row:05d}", f"values {lowest[row]:g}..{highest[row]:g}, expected 0..{top}")
+    rows = np.flatnonzero(good)
+    pixels = form.empty(len(rows))
+    starts = range(0, len(rows), BLOCK)
+    for start in track(starts, f"reading {source.name}", len(starts)):
+        block = array[rows[start : start + BLOCK]]
+        block = (
+            np.rint(block * np.float32(255 if unit else 1)).astype(np.uint8)
+            if array.dtype.kind == "f"
+            else block.astype(np.uint8)
+        )
+        for place, picture in enumerate(block, start=start):
+            pixels[place] = form.fit(picture)
+    return pixels, good
+
+
+def _labels(
+    target: _Array, n: int, source: _Array, problems: Problems
+) -> tuple[NDArray[np.int64], NDArray[np.bool_], int]:
+    """Return labels int64 [n], a mask of the good ones, and the number of classes."""
+    array = target.load()
+    if array.ndim == 2 and array.shape[1] == 1:
+        array = array[:, 0]
+    if len(array) != n or array.ndim not in (1, 2):
+        raise InputError(f"{target}: labels of shape {list(array.shape)} for {n} pictures in {source.path.name}")
+    values = np.asarray(array, dtype=np.float64)
+    if values.ndim == 2:
+        good = np.isin(values, (0, 1)).all(axis=1) & (values.sum(axis=1) == 1)
+        labels, classes = values.argmax(axis=1), values.shape[1]
+        expected = "one 1 and else 0"
+    else:
+        good = (values >= 0) & (values < 1000) & (values == np.floor(values))
+        labels = np.where(good, values, DROP).astype(np.int64)
+        classes = int(labels.max(initial=-1)) + 1
+        expected = "a whole number from 0"
+    for row in np.flatnonzero(~good).tolist():
+        problems.report(
+            f"{target.name}:{row:05d}", f"label {np.array2string(values[row], threshold=8)}, expected {expected}"
+        )
+    return labels.astype(np.int64), good, classes
+
+
+def name(
+    table: Dataset, root: Path, order: Sequence[str] | None, problems: Problems
+) -> tuple[Dataset, NDArray[np.bool_]]:
+    """Return the table with `order`, or the leaderboard's three, for its classes, and a mask [n] of its labels.
+
+    A few labels beyond `order` are reported.
+
+    Raises:
+        InputError: `order` has another number of names, or is needed and not given.
+    """
+    k = len(table.classes)
+    keep = np.ones(len(table.labels), dtype=bool)
+    if order is not None:
+        if k > len(order):
+            keep = table.labels < len(order)
+        wrong = table.ids[~keep].tolist()
+        if k not in (0, len(order)) and not 0 < len(wrong) <= max(1, len(keep) // 100):
+            raise InputError(f"{root}: labels 0..{k - 1}, but {len(order)} classes are named ({', '.join(order)})")
+        for where, label in zip(wrong, table.labels[~keep].tolist(), strict=True):
+            problems.report(where, f"label {label}, expected 0..{len(order) - 1}")
+        found = (*table.problems, *problems.found)
+        return replace(table, classes=tuple(order), labels=np.where(keep, table.labels, DROP), problems=found), keep
+    if k in (0, len(THREE)):
+        return replace(table, classes=THREE[:k]), keep
+    known = " or ".join(f"--classes {name}" for name, names in TAXONOMIES.items() if len(names) == k)
+    hint = f"say which order they are in: {known}" if known else "name them in their order as classes"
+    raise InputError(f"{root}: labels 0..{k - 1} without names; {hint}")
+
+
+READER = DatasetReader(
+    expects="numpy arrays x_train.npy, y_train.npy, x_test.npy, or an .npz with them",
+    recognises=lambda root: bool(find(root)),
+    sources=sources,
+    load=load,
+    holdout=(0.1, 0.0),
+)

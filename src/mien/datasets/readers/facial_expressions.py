@@ -1,0 +1,123 @@
+"""muxspace/facial_expressions: pictures in images/ and their labels in data/legend.csv (user.id,image,emotion).
+
+The file is kept by hand: labels in mixed case, pictures labelled twice, header lines in the middle, pictures without a
+row. The people are public figures with up to 520 pictures each, so splits are made by person.
+"""
+
+import csv
+import re
+from pathlib import Path
+
+import numpy as np
+
+from mien.core.errors import InputError
+from mien.core.images import SUFFIXES
+from mien.core.labels import LEGEND, canonical
+from mien.datasets.dataset import Dataset, DatasetReader, ImageSpec, Problems, load_files
+from mien.datasets.readers import fer2013
+
+
+def find(root: Path) -> Path | None:
+    """Return the legend.csv of `root`, which is that file, or a folder with it or with data/legend.csv."""
+    files = [root] if root.is_file() else [root / "data" / "legend.csv", root / "legend.csv"]
+    return next((path for path in files if path.is_file() and path.suffix.lower() == ".csv" and _is_legend(path)), None)
+
+
+def _is_legend(path: Path) -> bool:
+    return {"image", "emotion"} <= set(fer2013.header(path))
+
+
+def _pictures(legend: Path) -> Path:
+    """Return the folder of the pictures: images/ beside the legend or beside the folder it lies in."""
+    places = [legend.parent.parent / "images", legend.parent / "images"]
+    return next((place for place in places if place.is_dir()), legend.parent)
+
+
+def sources(root: Path) -> list[Path]:
+    """Return the legend and every picture beside it."""
+    legend = find(root)
+    if legend is None:
+        raise InputError(f"{root}: no legend.csv with the columns image and emotion")
+    return [legend, *sorted(path for path in _pictures(legend).iterdir() if path.suffix.lower() in SUFFIXES)]
+
+
+def person(image: str) -> str:
+    """Return who is in a picture: its name up to the number, `Tony_Blair_0086.jpg` -> `tony_blair`."""
+    return re.sub(r"[ _-]*\d+$", "", Path(image).stem).lower()
+
+
+def load(root: Path, form: ImageSpec, problems: Problems) -> Dataset:
+    """Read the pictures that legend.csv labels; ids are their names, groups the people.
+
+    Of several rows for one picture the first counts; the others are reported, and so are missing files and unknown
+    labels.
+
+    Raises:
+        InputError: no legend.csv, or no picture of it can be read.
+    """
+    legend, *files = sources(root)
+    folder = _pictures(legend)
+    rows = _rows(legend, {path.name for path in files}, problems)
+    paths = [folder / image for image in rows]
+    pixels, good, found, sizes = load_files(folder.parent, paths, form, problems)
+    if not good.any():
+        raise InputError(
+            f"{legend}: no picture of it can be read" + (f"; the first: {problems.found[0]}" if problems.found else "")
+        )
+    ids = np.array(list(rows))[good]
+    unlabelled = len(files) - len({path.name for path in files} & rows.keys())
+    return Dataset(
+        images=pixels,
+        labels=np.array([LEGEND.index(label) for label in rows.values()], dtype=np.int64)[good],
+        ids=ids,
+        splits=np.full(len(ids), "", dtype="<U10"),
+        groups=np.array([person(image) for image in ids.tolist()]),
+        classes=LEGEND,
+        sizes=sizes,
+        found=found,
+        dropped={"no row in legend.csv": unlabelled} if unlabelled else {},
+        problems=tuple(problems.found),
+    )
+
+
+def _rows(legend: Path, present: set[str], problems: Problems) -> dict[str, str]:
+    """Return image -> canonical label for the usable rows, in file order."""
+    rows: dict[str, str] = {}
+    lines: dict[str, int] = {}
+    with legend.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        reader = csv.reader(file)
+        names = [name.strip().lower() for name in next(reader)]
+        image_place, label_place = names.index("image"), names.index("emotion")
+        for row in reader:
+            where = f"{legend.name}:{reader.line_num}"
+            if not any(row):
+                continue
+            if len(row) != len(names):
+                problems.report(where, f"{len(row)} fields, expected {len(names)}")
+                continue
+            image, text = row[image_place].strip(), row[label_place].strip()
+            if [field.strip().lower() for field in row] == names:
+                problems.report(where, "the header line once more")
+                continue
+            try:
+                label = canonical(text)
+            except InputError as error:
+                problems.report(where, str(error))
+                continue
+            if image in rows:
+                same = "the same label" if rows[image] == label else f"{label}, there {rows[image]}"
+                problems.report(where, f"{image} stands in line {lines[image]} already ({same}); that line counts")
+            elif image not in present:
+                problems.report(where, f"{image}: no such picture")
+            else:
+                rows[image], lines[image] = label, reader.line_num
+    return rows
+
+
+READER = DatasetReader(
+    expects="images/ and data/legend.csv with the columns image and emotion",
+    recognises=lambda root: find(root) is not None,
+    sources=sources,
+    load=load,
+    holdout=(0.1, 0.1),
+)

@@ -1,0 +1,181 @@
+"""FER+: ten people's votes for every row of fer2013.csv (Barsoum et al. 2016, arXiv:1608.01041; microsoft/FERPlus).
+
+fer2013new.csv holds one row of votes per row of fer2013.csv, in the same order; its image names are empty where the
+picture is not a face, and run apart from the row numbers, so that the order is the only key. The rules are those of the
+authors' code (src/ferplus.py, `_process_data`), so that accuracies can be held against theirs; a class with a single
+vote always counts as an outlier and loses it.
+"""
+
+import csv
+from collections import Counter
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.core.errors import InputError
+from mien.core.labels import FERPLUS, canonical
+from mien.datasets.dataset import Dataset, DatasetReader, Problems
+from mien.datasets.readers import fer2013
+from mien.datasets.splits import split_name
+
+TARGETS = ("majority", "plurality", "distribution")
+UNKNOWN, NOT_A_FACE = len(FERPLUS), len(FERPLUS) + 1  # the columns after the eight expressions
+REASONS = {UNKNOWN: "unknown or no agreement", NOT_A_FACE: "not a face"}
+
+
+@dataclass(frozen=True)
+class Votes:
+    """The votes in file order.
+
+    Args:
+        counts: int64 [rows, 10], negative where the row is broken.
+        splits: str [rows], "" where the file does not say.
+    """
+
+    counts: NDArray[np.int64]
+    splits: NDArray[np.str_]
+
+
+def find(root: Path) -> Path | None:
+    """Return the fer2013new.csv beside the CSV with the pixels."""
+    pixels = fer2013.find(root)
+    files = sorted(pixels.parent.glob("*.csv")) if pixels else []
+    return next((path for path in files if {"unknown", "nf", "neutral"} <= set(fer2013.header(path))), None)
+
+
+def votes(path: Path, problems: Problems) -> Votes:
+    """Read fer2013new.csv; a row whose votes are not whole numbers from 0 is reported.
+
+    Raises:
+        InputError: a column is missing.
+    """
+    names = fer2013.header(path)
+    order = [_column(name) for name in names]
+    if missing := [name for place, name in enumerate([*FERPLUS, "unknown", "NF"]) if place not in order]:
+        raise InputError(f"{path}: no column {missing[0]!r}")
+    places = [order.index(place) for place in range(NOT_A_FACE + 1)]
+    usage = names.index("usage") if "usage" in names else None
+    counts: list[list[int]] = []
+    splits: list[str] = []
+    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
+        for line, row in enumerate(csv.reader(file), start=1):
+            if line == 1 or not row:
+                continue
+            try:
+                found = [int(row[place]) for place in places]
+                if min(found) < 0 or len(row) != len(names):
+                    raise ValueError
+                splits.append(split_name(row[usage]) if usage is not None else "")
+            except (ValueError, IndexError):  # InputError is a ValueError
+                problems.report(
+                    f"{path.name}:{line}",
+                    f"expected {len(names)} fields with whole numbers of votes, got {','.join(row)[:60]!r}",
+                )
+                found = [-1] * len(places)
+                splits.append("")
+            counts.append(found)
+    return Votes(np.array(counts, dtype=np.int64).reshape(-1, NOT_A_FACE + 1), np.array(splits, dtype="<U10"))
+
+
+def _column(name: str) -> int | None:
+    if name in ("unknown", "nf"):
+        return UNKNOWN if name == "unknown" else NOT_A_FACE
+    try:
+        return FERPLUS.index(canonical(name))
+    except InputError:
+        return None
+
+
+def target(counts: NDArray[np.int64], targets: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
+    """Return the labels that votes [n, 10] stand for, and the winner among the ten columns, int64 [n].
+
+    majority: the class with more than half of the votes; without one the row is unknown.
+    plurality: the class with most votes; of a tie the first in FER+'s order (neutral, happy, surprise, ...).
+    distribution: float32 [n, 8], the authors' target for cross-entropy: classes are taken from the top, those of a tie
+    together, until they hold three quarters of the votes or are three, and scaled to sum to 1. It is not the plain
+    share of the votes: that would teach the network the stray votes below, and the published scores are of this one.
+    Rows that need more than three classes, or whose classes hold at most half of the votes, are unknown.
+
+    Labels are meaningful where the winner is an expression (below 8); the others are to be left out, as the authors do.
+    """
+    counted = np.where(counts > 1, counts, 0)
+    total = counted.sum(axis=1)
+    top = counted.max(axis=1)
+    winner = np.where(top > 0, counted.argmax(axis=1), UNKNOWN)
+    if targets == "plurality":
+        return winner, winner
+    if targets == "majority":
+        winner = np.where(2 * top > total, winner, UNKNOWN)
+        return winner, winner
+    taken = _from_the_top(counted)
+    agreed = (2 * taken.sum(axis=1) > total) & ((taken > 0).sum(axis=1) <= 3)
+    winner = np.where(agreed, taken.argmax(axis=1), UNKNOWN)
+    faces = taken[:, : len(FERPLUS)].astype(np.float32)
+    return faces / np.maximum(faces.sum(axis=1, keepdims=True), 1), winner
+
+
+def _from_the_top(counted: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return `counted` [n, 10] with only the classes that the distribution keeps."""
+    rest, taken = counted.copy(), np.zeros_like(counted)
+    open_rows = np.ones(len(counted), dtype=bool)
+    for _ in range(3):
+        open_rows &= (4 * taken.sum(axis=1) < 3 * counted.sum(axis=1)) & ((taken > 0).sum(axis=1) < 3)
+        level = (rest == rest.max(axis=1, keepdims=True)) & (rest > 0) & open_rows[:, None]
+        doubt = level[:, UNKNOWN:].any(
+            axis=1
+        )  # unknown or not a face: counts only where no expression stands before it
+        level[:, NOT_A_FACE] &= ~level[:, UNKNOWN]
+        taken = np.where(level, counted, taken)
+        rest[level] = 0
+        expressions = taken[:, : len(FERPLUS)].any(axis=1)
+        taken[:, UNKNOWN:][expressions] = 0
+        open_rows &= ~doubt
+    return taken
+
+
+def vote(table: Dataset, root: Path, targets: str, problems: Problems) -> tuple[Dataset, NDArray[np.bool_]]:
+    """Return the table of fer2013.csv with the votes for labels, and a mask [n] of the rows that the rule keeps.
+
+    Where fer2013.csv has no Usage column, that of the votes counts.
+
+    Raises:
+        InputError: the two files are not row for row.
+    """
+    path = find(root)
+    if path is None:
+        raise InputError(f"{root}: expected {READER.expects}")
+    found = votes(path, problems)
+    total = len(table.ids) + len(table.problems)  # each row of fer2013.csv is a sample or a problem
+    if len(found.counts) != total:
+        raise InputError(
+            f"{path}: {len(found.counts):,} rows of votes for {total:,} rows of pixels; they must be row for row"
+        )
+    rows = table.ids.astype(np.int64)
+    counts, splits = found.counts[rows], found.splits[rows]
+    if (clash := (splits != table.splits) & (splits != "") & (table.splits != "")).any():
+        row = rows[clash.argmax()]
+        raise InputError(f"{path}: Usage of row {row + 1} is not that of the pixels; the two files must be row for row")
+    labels, winner = target(counts, targets)
+    fine = counts[:, 0] >= 0
+    reasons = Counter(winner[fine].tolist())
+    joined = replace(
+        table,
+        labels=labels,
+        classes=FERPLUS,
+        splits=np.where(table.splits == "", splits, table.splits),
+        dropped={reason: reasons[place] for place, reason in REASONS.items() if reasons[place]},
+        problems=(*table.problems, *problems.found),
+    )
+    return joined, fine & (winner < len(FERPLUS))
+
+
+READER = DatasetReader(
+    expects="fer2013.csv with the FER+ votes fer2013new.csv beside it (mien data fetch ferplus)",
+    recognises=lambda root: find(root) is not None,
+    sources=fer2013.sources,
+    load=fer2013.load,
+    holdout=fer2013.READER.holdout,
+)

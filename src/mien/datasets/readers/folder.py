@@ -1,0 +1,135 @@
+"""Class folders: <root>/[images/][train|validation|test/]<expression>/*.jpg, of any picture format and size."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+
+from mien.core.errors import InputError
+from mien.core.images import SUFFIXES
+from mien.core.labels import canonical
+from mien.datasets.dataset import Dataset, DatasetReader, ImageSpec, Problems, load_files
+from mien.datasets.splits import split_name
+
+
+def _folders(root: Path) -> list[Path]:
+    try:
+        with os.scandir(root) as entries:
+            return sorted(Path(entry) for entry in entries if entry.is_dir() and not entry.name.startswith((".", "__")))
+    except OSError as error:
+        raise InputError(f"{root}: {error.strerror}") from None
+
+
+def _split(folder: Path) -> str | None:
+    try:
+        split = split_name(folder.name)
+    except InputError:
+        return None
+    return None if split == "all" else split
+
+
+def _is_class(folder: Path) -> bool:
+    try:
+        canonical(folder.name)
+    except InputError:
+        return False
+    return True
+
+
+def base(root: Path) -> Path | None:
+    """Return the folder that holds the split or class folders: `root`, or an `images` in it."""
+    if not root.is_dir():
+        return None
+    for place in [root, *(folder for folder in _folders(root) if folder.name.lower() == "images")]:
+        inside = _folders(place)
+        classes = [folder for split in inside if _split(split) for folder in _folders(split)]
+        if sum(map(_is_class, inside)) >= 2 or sum(map(_is_class, classes)) >= 2:
+            return place
+    return None
+
+
+def _parts(place: Path) -> list[tuple[str, Path]]:
+    """Return (split, folder of class folders); the split is "" where `place` has no split folders."""
+    return [(split, folder) for folder in _folders(place) if (split := _split(folder))] or [("", place)]
+
+
+def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
+    """Yield the files below a class folder, sorted by name; what is hidden is left out."""
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda entry: entry.name):
+            if entry.name.startswith("."):
+                continue
+            if entry.is_dir():
+                yield from _files(Path(entry))
+            else:
+                yield entry
+
+
+def sources(root: Path) -> list[Path]:
+    """Return every file below the class folders, known or not."""
+    place = base(root) or root
+    return [Path(entry) for _, part in _parts(place) for folder in _folders(part) for entry in _files(folder)]
+
+
+def load(root: Path, form: ImageSpec, problems: Problems) -> Dataset:
+    """Read class folders, with or without split folders above them; files without a picture's suffix are left out.
+
+    Classes are the canonical names found, sorted; ids are paths from `root`. A folder whose name is no expression is
+    reported, one called 0 to 6 as well: FER2013's codes and the alphabetical order differ, so nothing is guessed.
+
+    Raises:
+        InputError: no picture can be read.
+    """
+    place = base(root) or root
+    paths: list[Path] = []
+    names: list[str] = []
+    splits: list[str] = []
+    others = 0
+    for split, part in _parts(place):
+        for folder in _folders(part):
+            try:
+                name = canonical(folder.name)
+            except InputError as error:
+                hint = (
+                    "; a number does not say which expression it is: rename the folder" if folder.name.isdigit() else ""
+                )
+                problems.report(folder.relative_to(root), str(error) + hint)
+                continue
+            for entry in _files(folder):
+                if Path(entry.name).suffix.lower() in SUFFIXES:
+                    paths.append(Path(entry))
+                    names.append(name)
+                    splits.append(split)
+                else:
+                    others += 1
+    if not paths:
+        raise InputError(
+            f"{root}: no pictures in its class folders"
+            + (f"; the first problem: {problems.found[0]}" if problems.found else "")
+        )
+    pixels, good, found, sizes = load_files(root, paths, form, problems)
+    if not good.any():
+        raise InputError(f"{root}: none of {len(paths)} pictures can be read; the first: {problems.found[0]}")
+    classes = tuple(sorted(set(names)))
+    return Dataset(
+        images=pixels,
+        labels=np.array([classes.index(name) for name in names], dtype=np.int64)[good],
+        ids=np.array([path.relative_to(root).as_posix() for path in paths])[good],
+        splits=np.array(splits, dtype="<U10")[good],
+        groups=np.full(int(good.sum()), "", dtype="<U1"),
+        classes=classes,
+        sizes=sizes,
+        found=found,
+        dropped={"not a picture by its name": others} if others else {},
+        problems=tuple(problems.found),
+    )
+
+
+READER = DatasetReader(
+    expects="folders of pictures named after expressions (angry, happy, ...), below train/validation/test or not",
+    recognises=lambda root: base(root) is not None,
+    sources=sources,
+    load=load,
+    holdout=(0.1, 0.1),
+)

@@ -1,0 +1,92 @@
+"""Train, validation and test: the names people use for them, and seeded splits where a dataset has none.
+
+A sample's place follows from the SHA-256 of the seed and its id, not from a random generator: the same on every machine
+and with every version of numpy, and independent of the order in which files are listed.
+"""
+
+import hashlib
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.core.errors import InputError
+
+SPLITS = ("train", "validation", "test")
+SYNONYMS = {
+    "train": "train",
+    "training": "train",
+    "validation": "validation",
+    "validate": "validation",
+    "valid": "validation",
+    "val": "validation",
+    "dev": "validation",
+    "publictest": "validation",
+    "test": "test",
+    "testing": "test",
+    "privatetest": "test",
+    "all": "all",
+}
+
+
+def split_name(name: str) -> str:
+    """Return train, validation, test or all for any of the names people use, in any case.
+
+    Raises:
+        InputError: no such name.
+    """
+    folded = name.strip().lower().replace("_", "").replace("-", "").replace(" ", "")
+    if folded not in SYNONYMS:
+        raise InputError(f"unknown split {name!r}; expected train, validation, test or all")
+    return SYNONYMS[folded]
+
+
+def _order(ids: NDArray[np.str_], seed: int) -> NDArray[np.int64]:
+    """Return the indices of `ids` in their seeded order, int64 [n]."""
+    keys = [hashlib.sha256(f"{seed}:{name}".encode()).digest() for name in ids.tolist()]
+    return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
+
+
+def assign(
+    splits: NDArray[np.str_],
+    labels: NDArray[np.int64],
+    ids: NDArray[np.str_],
+    groups: NDArray[np.str_],
+    *,
+    holdout: tuple[float, float],
+    seed: int,
+) -> NDArray[np.str_]:
+    """Return the split of each sample, str [n]: the dataset's own where it has them, else seeded parts.
+
+    What stands under no split ("") is cut into train, validation and test by `holdout`. A dataset with a train split
+    but no validation split gives the validation part of `holdout` from its train split; its test split stays as it is.
+    Parts are stratified by label; where samples belong to groups (people), whole groups are dealt instead.
+    """
+    if min(holdout) < 0 or sum(holdout) >= 1:
+        raise InputError(f"holdout {holdout}: expected fractions of at least 0 whose sum is below 1")
+    result = splits.astype("<U10")
+    free = result == ""
+    parts = {"validation": holdout[0], "test": holdout[1]}
+    if not free.any():
+        if (result == "validation").any() or not (result == "train").any():
+            return result
+        free, parts = result == "train", {"validation": holdout[0]}
+    result[free] = "train"
+    if (groups != "").any():
+        names, member = np.unique(groups[free], return_inverse=True)
+        result[free] = _deal(np.zeros(len(names), dtype=np.int64), names, parts, seed)[member]
+    else:
+        result[free] = _deal(labels[free], ids[free], parts, seed)
+    return result
+
+
+def _deal(labels: NDArray[np.int64], ids: NDArray[np.str_], parts: dict[str, float], seed: int) -> NDArray[np.str_]:
+    result = np.full(len(ids), "train", dtype="<U10")
+    order = _order(ids, seed)
+    for label in np.unique(labels):
+        row = order[labels[order] == label]
+        start = 0
+        for name, fraction in parts.items():
+            stop = start + round(len(row) * fraction)
+            result[row[start:stop]] = name
+            start = stop
+    return result

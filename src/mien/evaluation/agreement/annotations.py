@@ -1,0 +1,302 @@
+"""The tables of several coders brought onto common units: photos, faces of photos, or moments of videos."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.core.errors import InputError
+from mien.core.labels import FERPLUS, canonical
+from mien.evaluation.agreement.tables import SECOND, Annotation, AnnotationTable, read
+
+STEP = 0.1  # seconds between moments
+BLOCK = 10.0  # seconds that are drawn together
+FILES = 10  # so many videos are blocks enough
+MOST = 10_000_000  # moments of a video: beyond it the times are in another unit
+MISSING, CLASH = -1, -2
+
+Codes = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Annotations:
+    """What each coder called each unit.
+
+    Args:
+        coders: names, in the order given.
+        labels: the k labels that were used, in the order of FER+.
+        codes: int64 [n, coders], places in `labels`, -1 where the coder has none. At least one coder has one.
+        blocks: int64 [n]: units of one block depend on each other and are drawn together.
+        unit: what a unit is, in words, in the plural.
+        block: likewise of a block.
+        notes: what was left out or taken otherwise than written, a sentence each.
+    """
+
+    coders: tuple[str, ...]
+    labels: tuple[str, ...]
+    codes: Codes
+    blocks: NDArray[np.int64]
+    unit: str
+    block: str
+    notes: tuple[str, ...] = ()
+
+
+def align_annotations(
+    paths: Sequence[Path],
+    *,
+    step: float | None = None,
+    tolerance: float | None = None,
+    block: float | Literal["file"] | None = None,
+    uncoded: str | None = None,
+    missing: Sequence[str] = (),
+) -> Annotations:
+    """Read the tables of at least two coders and bring them onto common units.
+
+    Photos: the unit is the file, or the face of a file where every table numbers faces. Videos: moments `step` apart,
+    see `sample`; of one video where a table names no file, of one face each where every table numbers tracks.
+
+    Args:
+        paths: as `coding_tables.read` takes them.
+        step: seconds between moments, 0.1 by default; videos only, like the next three.
+        tolerance: seconds that a point may lie from the moment it is taken for; half a step by default.
+        block: seconds of video that are drawn together, or "file"; by default 10 seconds, files from 10 files on.
+        uncoded: the label of moments that a coder of intervals left empty; without it they are missing.
+        missing: labels that stand for no label.
+
+    Raises:
+        InputError: a table that cannot be used, one unit twice in a table, a table without a unit in common with any
+            other, photos beside videos, or an option that does not fit.
+    """
+    if len(paths) < 2:
+        raise InputError("agreement needs two coders or more; name their tables")
+    _check(step, tolerance, block)
+    fill = None if uncoded is None else canonical(uncoded)
+    tables = _named([read(path, missing=missing) for path in paths])
+    timed = [table for table in tables if table.timed]
+    if timed and len(timed) < len(tables):
+        other = next(table for table in tables if not table.timed)
+        raise InputError(f"{timed[0].path} codes moments, {other.path} whole files; they cannot be compared")
+    if timed:
+        found = _moments(tables, step or STEP, tolerance, block, fill)
+    else:
+        options = {"step": step, "tolerance": tolerance, "block": block, "uncoded": uncoded}
+        if given := [name for name, value in options.items() if value is not None]:
+            raise InputError(f"--{given[0]} is for videos; {tables[0].path} has no times")
+        found = _photos(tables)
+    _shared(tables, found.codes)
+    used = np.flatnonzero(np.bincount(found.codes[found.codes >= 0], minlength=len(FERPLUS)))
+    codes = np.where(found.codes >= 0, np.searchsorted(used, found.codes), MISSING)
+    return Annotations(
+        found.coders, tuple(FERPLUS[place] for place in used), codes, found.blocks, found.unit, found.block,
+        (*found.notes, *_lacking(found)),
+    )  # fmt: skip
+
+
+def _check(step: float | None, tolerance: float | None, block: float | str | None) -> None:
+    if step is not None and not 0.001 <= step < np.inf:
+        raise InputError(f"--step {step:g}: expected at least 0.001 seconds")
+    if tolerance is not None and not 0 <= tolerance < np.inf:
+        raise InputError(f"--tolerance {tolerance:g}: expected seconds from 0")
+    if isinstance(block, float | int) and not (step or STEP) <= block < np.inf:
+        raise InputError(f"--block {block:g}: expected seconds, at least the step of {step or STEP:g}; or file")
+
+
+def _named(tables: list[AnnotationTable]) -> list[AnnotationTable]:
+    """Return the tables named after their files, or, where these are alike, after their paths."""
+    if len({table.name for table in tables}) == len(tables):
+        return tables
+    if len({table.path.resolve() for table in tables}) < len(tables):
+        raise InputError(f"{tables[0].path}: a table is named twice")
+    return [AnnotationTable(table.path, str(table.path.with_suffix("")), table.columns, table.rows) for table in tables]
+
+
+def _code(row: Annotation) -> int:
+    return MISSING if row.label is None else FERPLUS.index(row.label)
+
+
+def _photos(tables: Sequence[AnnotationTable]) -> Annotations:
+    notes = []
+    faces = all("part" in table.columns for table in tables)
+    coded = [_by_unit(table, faces=faces) for table in tables]
+    if not faces:
+        for table, units in zip(tables, coded, strict=True):
+            several = [unit for unit, code in units.items() if code == CLASH]
+            if several:
+                notes.append(
+                    f"{table.name}: {len(several):,} photos with several faces left out, as not every table says which"
+                )
+            for unit in several:
+                units[unit] = MISSING
+    short = [_bare(units) for units in coded]
+    alike = all(len(new) == len(old) for new, old in zip(short, coded, strict=True))
+    if alike and _apart(coded) and not _apart(short):
+        notes.append("the tables name other folders: photos are matched by the names of their files alone")
+        coded = short
+    every = list(dict.fromkeys(unit for one in coded for unit in one))
+    codes = np.array([[one.get(unit, MISSING) for one in coded] for unit in every], dtype=np.int64)
+    files = {name: place for place, name in enumerate(dict.fromkeys(file for file, _ in every))}
+    blocks = np.array([files[file] for file, _ in every], dtype=np.int64)
+    kept = (codes >= 0).any(axis=1)
+    return Annotations(
+        tuple(table.name for table in tables), FERPLUS, codes[kept], blocks[kept], "faces" if faces else "photos",
+        "photos", tuple(notes),
+    )  # fmt: skip
+
+
+def _by_unit(table: AnnotationTable, *, faces: bool) -> dict[tuple[str, str], int]:
+    """Return the code of each (file, face); the face is "" where it is not looked at, several are then a CLASH."""
+    found: dict[tuple[str, str], int] = {}
+    seen: dict[tuple[str, str], Annotation] = {}
+    for row in table.rows:
+        if (row.file, row.part) in seen:
+            first, which = seen[row.file, row.part], f", face {row.part}" if row.part else ""
+            raise InputError(f"{table.where(row)}: {row.file}{which} stands in row {first.line} too; keep one")
+        seen[row.file, row.part] = row
+        unit = (row.file, row.part if faces else "")
+        found[unit] = CLASH if unit in found else _code(row)
+    return found
+
+
+def _bare(units: dict[tuple[str, str], int]) -> dict[tuple[str, str], int]:
+    return {(PurePosixPath(file).name, part): code for (file, part), code in units.items()}
+
+
+def _apart(coded: Sequence[dict[tuple[str, str], int]]) -> bool:
+    """Return whether a table has no file that is in another, too."""
+    files = [{file for file, _ in units} for units in coded]
+    return any(one.isdisjoint(set().union(*files[:place], *files[place + 1 :])) for place, one in enumerate(files))
+
+
+def _moments(
+    tables: Sequence[AnnotationTable],
+    step: float,
+    tolerance: float | None,
+    block: float | Literal["file"] | None,
+    fill: str | None,
+) -> Annotations:
+    notes, every = [], round(step * SECOND)
+    reach = every // 2 if tolerance is None else round(tolerance * SECOND)
+    by_file, by_track = (all(column in table.columns for table in tables) for column in ("file", "part"))
+    if not by_file:
+        for table in tables:
+            if len(names := {row.file for row in table.rows}) > 1:
+                raise InputError(
+                    f"{table.path}: of {len(names)} videos, and not every table says which; give each a column file"
+                )
+    if fill is not None and not any("start" in table.columns for table in tables):
+        raise InputError("--uncoded is for tables of intervals (start,end,label); there is none")
+    grouped = [_by_video(table, by_file=by_file, by_track=by_track) for table in tables]
+    groups = list(dict.fromkeys(group for rows in grouped for group in rows))
+    files = {name: place for place, name in enumerate(dict.fromkeys(file for file, _ in groups))}
+    whole = block == "file" or (block is None and len(files) >= FILES)
+    length = round((block if isinstance(block, float | int) else BLOCK) * SECOND)
+    codes, blocks, clashes = [], [], np.zeros(len(tables), dtype=int)
+    for file, track in groups:
+        rows = [one.get((file, track), []) for one in grouped]
+        steps = _grid([row for one in rows for row in one], every, reach)
+        sampled = np.stack([sample(one, steps, reach) for one in rows], axis=1)
+        clashes += (sampled == CLASH).sum(axis=0)
+        if fill is not None:
+            for place, table in enumerate(tables):
+                if "start" in table.columns:
+                    sampled[sampled[:, place] == MISSING, place] = FERPLUS.index(fill)
+        sampled = np.maximum(sampled, MISSING)
+        kept = (sampled >= 0).any(axis=1)
+        codes.append(sampled[kept])
+        blocks.append(np.stack([np.full(kept.sum(), files[file]), 0 * steps[kept] if whole else steps[kept] // length]))
+    for table, count in zip(tables, clashes.tolist(), strict=True):
+        if count:
+            notes.append(f"{table.name}: {count:,} moments under several labels or faces at once, taken as missing")
+    _, ids = np.unique(np.concatenate(blocks, axis=1), axis=1, return_inverse=True)
+    return Annotations(
+        tuple(table.name for table in tables), FERPLUS, np.concatenate(codes), ids.reshape(-1),
+        f"moments {step:g} s apart", "videos" if whole else f"stretches of {length / SECOND:g} s", tuple(notes),
+    )  # fmt: skip
+
+
+def _by_video(
+    table: AnnotationTable, *, by_file: bool, by_track: bool
+) -> dict[tuple[str, str], list[tuple[int, int, int]]]:
+    """Return (start, end, code) by (file, track), "" where not looked at; one time in several tracks is a CLASH."""
+    found: dict[tuple[str, str], dict[tuple[int, int, str], int]] = {}
+    seen: dict[tuple[str, str, int, int, str | None], Annotation] = {}
+    points = "time" in table.columns
+    for row in table.rows:
+        key = (row.file, row.part, row.start, row.end, None if points else row.label)
+        if key in seen:
+            raise InputError(
+                f"{table.where(row)}: {row.start / SECOND:g} s stands in row {seen[key].line} too; keep one"
+            )
+        seen[key] = row
+        group = found.setdefault((row.file if by_file else "", row.part if by_track else ""), {})
+        at = (row.start, row.end, "" if points else str(row.label))
+        group[at] = CLASH if points and at in group else _code(row)
+    return {group: [(*at[:2], code) for at, code in rows.items()] for group, rows in found.items()}
+
+
+def _grid(rows: Sequence[tuple[int, int, int]], every: int, reach: int) -> NDArray[np.int64]:
+    first, last = min(row[0] for row in rows), max(row[1] for row in rows)
+    if (last - first) / every > MOST:
+        raise InputError(
+            f"{(last - first) / SECOND:,.0f} seconds of video at a step of {every / SECOND:g}: more than {MOST:,} "
+            "moments; are the times in seconds?"
+        )
+    return np.arange(max(0, -((reach - first) // every)), (last + reach) // every + 1, dtype=np.int64) * every
+
+
+def sample(rows: Sequence[tuple[int, int, int]], steps: NDArray[np.int64], reach: int) -> Codes:
+    """Return a coder's code at each moment, -1 for none, -2 where two labels hold at once.
+
+    An interval holds from its start up to, not including, its end. A moment within none takes the nearest point that is
+    at most `reach` away; of two equally near the earlier.
+
+    Args:
+        rows: (start, end, code); a point has start = end.
+        steps: the moments, ascending. All times are in microseconds.
+        reach: how far a code may lie from the moment.
+    """
+    codes, within = np.full(len(steps), MISSING, dtype=np.int64), np.zeros(len(steps), dtype=bool)
+    for start, end, code in rows:
+        first, after = np.searchsorted(steps, (start, end))
+        held = within[first:after] & (codes[first:after] != code)
+        codes[first:after] = np.where(held, CLASH, code)
+        within[first:after] = True
+    points = np.array(sorted((start, code) for start, end, code in rows if start == end), dtype=np.int64)
+    if not len(points):
+        return codes
+    right = np.searchsorted(points[:, 0], steps).clip(max=len(points) - 1)
+    left = np.maximum(right - 1, 0)
+    nearest = np.where(np.abs(steps - points[left, 0]) <= np.abs(points[right, 0] - steps), left, right)
+    taken = ~within & (np.abs(points[nearest, 0] - steps) <= reach)
+    return np.where(taken, points[nearest, 1], codes)
+
+
+def _shared(tables: Sequence[AnnotationTable], codes: Codes) -> None:
+    """Raise InputError where a table has no unit in common with any other."""
+    coded = codes >= 0
+    for place, table in enumerate(tables):
+        others = np.delete(coded, place, axis=1).any(axis=1)
+        if not (coded[:, place] & others).any():
+            mine, theirs = (_example(one) for one in (table, tables[1 if place == 0 else 0]))
+            raise InputError(
+                f"{table.path}: no unit in common with another table (it has {mine}; {theirs} is in the other)"
+            )
+
+
+def _example(table: AnnotationTable) -> str:
+    row = next((row for row in table.rows if row.label), table.rows[0])
+    return f"{row.start / SECOND:g} s" if table.timed else repr(row.file)
+
+
+def _lacking(found: Annotations) -> list[str]:
+    """Say how many of the units each coder lacks."""
+    n = len(found.codes)
+    counts = (found.codes < 0).sum(axis=0).tolist()
+    return [
+        f"{name}: no label for {count:,} of the {n:,} {found.unit} that anybody labelled"
+        for name, count in zip(found.coders, counts, strict=True)
+        if count
+    ]

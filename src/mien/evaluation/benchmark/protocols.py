@@ -1,0 +1,176 @@
+"""Protocols: what a figure must have been measured by to stand beside another; as data, each with a hash.
+
+FER2013's published figures differ in what they are figures of: the epoch chosen on the test set or not, test faces that
+stand in training or not, mirror images averaged or not, FER+ with eight classes or seven. Here each way has a name, and
+two results are compared only where the hash of everything that decides a figure is the same.
+"""
+
+import hashlib
+import json
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+from mien.core.errors import InputError
+from mien.core.labels import ALPHABETICAL, FER2013, FERPLUS, LEGEND, THREE
+from mien.recipes import hint
+
+PROSE = ("title", "source", "published")  # what says what a protocol is and decides nothing
+VOTES = ("majority", "plurality", "distribution")
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """One way to measure. Splits are called as `mien.datasets.read` has them: train, validation, test."""
+
+    id: str
+    title: str
+    """In a line."""
+    kind: str
+    """The reader of the data."""
+    classes: tuple[str, ...]
+    """What is scored. A model has to answer all of them; its further outputs are left out and the others scaled to
+    1."""
+    outputs: tuple[str, ...]
+    """Which output of a model with several is scored, by the labelling it follows, the first it has; else its
+    answer."""
+    choose: str
+    """The split for every choice: of epochs, recipes, temperatures, models."""
+    final: str | None
+    """The split that is scored once, with --final; None where the dataset has none."""
+    source: str
+    """Where data and rules come from."""
+    published: str
+    """What published figures used instead, and what they were."""
+    targets: Literal["label", "majority", "distribution"] = "label"
+    """The dataset's labels, or what the FER+ votes say (see `mien.datasets.readers.ferplus.target`)."""
+    train: str = "train"
+    holdout: tuple[float, float] = (0.0, 0.0)
+    """Shares that are cut from the dataset for validation and test where it has no such splits; 0: it has them."""
+    seed: int = 0
+    """Of that cut, which follows from the ids alone (see `mien.datasets.splits`)."""
+    dedup: Literal["none", "exact", "near"] = "none"
+    """Faces of the scored split that stand in `train` as well, byte for byte or nearly so, are left out."""
+    views: tuple[Literal["none", "flip"], ...] = ("none", "flip")
+    """Single view, and the mean with the mirror image; always apart."""
+    revision: int = 1
+    """Goes up when code changes a figure: of a reader, of what counts as nearly the same, of a score."""
+
+    @property
+    def hash(self) -> str:
+        """The first 16 hex digits of the SHA-256 of everything that decides a figure, as canonical JSON."""
+        decides = {name: value for name, value in asdict(self).items() if name not in PROSE}
+        text = json.dumps(decides, sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+    def split(self, *, final: bool) -> str:
+        """Return the name of the split that is scored. InputError where `final` asks for one the dataset lacks."""
+        if not final:
+            return self.choose
+        if self.final is None:
+            raise InputError(f"{self.id} has no final split, its dataset has none with labels; leave out --final")
+        return self.final
+
+    def to_json(self) -> dict[str, Any]:
+        """Return all fields and the hash as plain objects."""
+        return json.loads(json.dumps({**asdict(self), "hash": self.hash}))  # type: ignore[no-any-return]
+
+
+FER2013_SOURCE = "Goodfellow et al. 2013, arXiv:1307.0414: fer2013.csv with the parts that its column Usage names"
+FER2013_PUBLISHED = (
+    "PrivateTest, as a rule with the epoch chosen on it or unsaid, and mirrored or ten-crop averages unsaid: 71.2 % "
+    "(Tang 2013, the challenge's winner), 73.3 % (Khaireddin and Chen 2021, arXiv:2105.03588, ten crops averaged)"
+)
+FERPLUS_SOURCE = "Barsoum et al. 2016, arXiv:1608.01041: ten people's votes a face, read by the rules of their code"
+
+_ALL = (
+    Protocol(
+        id="fer2013",
+        title="train Training, choose on PublicTest, report PrivateTest once; FER2013's own labels",
+        kind="fer2013",
+        classes=FER2013,
+        outputs=("label",),
+        choose="validation",
+        final="test",
+        source=FER2013_SOURCE,
+        published=FER2013_PUBLISHED,
+    ),
+    Protocol(
+        id="fer2013-dedup",
+        title="fer2013 without scored faces that stand in Training, the same or nearly so",
+        kind="fer2013",
+        classes=FER2013,
+        outputs=("label",),
+        choose="validation",
+        final="test",
+        dedup="near",
+        source=FER2013_SOURCE,
+        published=f"no figures without these faces known to us; with them: {FER2013_PUBLISHED}",
+    ),
+    Protocol(
+        id="ferplus",
+        title="the FER+ majority of eight classes; same parts as fer2013, without faces that have no majority",
+        kind="ferplus",
+        targets="majority",
+        classes=FERPLUS,
+        outputs=VOTES,
+        choose="validation",
+        final="test",
+        source=FERPLUS_SOURCE,
+        published="PrivateTest, mean of 5 runs of a VGG13: 83.9 % learnt from the majority, 85.0 % at best",
+    ),
+    Protocol(
+        id="ferplus-distribution",
+        title="the FER+ votes as a distribution: divergence from them, and accuracy against the most voted class",
+        kind="ferplus",
+        targets="distribution",
+        classes=FERPLUS,
+        outputs=("distribution", "plurality", "majority"),
+        choose="validation",
+        final="test",
+        source=FERPLUS_SOURCE,
+        published="accuracies only (see ferplus); a divergence from the votes is rarely given",
+    ),
+    Protocol(
+        id="three-class",
+        title="angry, happy, neutral as arrays; chosen on a seeded tenth of x_train, as the recipes leave out",
+        kind="arrays",
+        classes=THREE,
+        outputs=("label",),
+        choose="validation",
+        final=None,
+        holdout=(0.1, 0.0),
+        source="a Kaggle leaderboard's x_train.npy, y_train.npy and x_test.npy: faces of FER2013",
+        published="the leaderboard's accuracy on x_test, whose labels it keeps; its pass mark is 0.76696",
+    ),
+    Protocol(
+        id="kaggle-folders",
+        title="train/ and validation/ of Kaggle's class folders; there is no test part, so nothing to report once",
+        kind="folder",
+        classes=ALPHABETICAL,
+        outputs=("label",),
+        choose="validation",
+        final=None,
+        source="Kaggle, jonathanoheix/face-expression-recognition-dataset: FER2013's faces, dealt anew",
+        published="validation/, which the epoch was chosen on too: 65.7 % (EfficientNet-B0)",
+    ),
+    Protocol(
+        id="legend",
+        title="whole pictures of public figures; nobody stands in two of the seeded 80 / 10 / 10 % of persons",
+        kind="legend",
+        classes=LEGEND,
+        outputs=(),
+        choose="validation",
+        final="test",
+        holdout=(0.1, 0.1),
+        source="muxspace/facial_expressions: images/ and data/legend.csv",
+        published="none with persons apart known to us; a split by picture has the same persons on both sides",
+    ),
+)
+PROTOCOLS: dict[str, Protocol] = {protocol.id: protocol for protocol in _ALL}
+
+
+def find(name: str) -> Protocol:
+    """Return the protocol of that id. InputError names those there are."""
+    if name not in PROTOCOLS:
+        raise InputError(f"no protocol {name!r}{hint(name, PROTOCOLS)} (known: {', '.join(PROTOCOLS)})")
+    return PROTOCOLS[name]

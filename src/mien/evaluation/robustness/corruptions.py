@@ -1,0 +1,238 @@
+"""What photos suffer, generated in five strengths: pure functions of a batch, a strength and a generator.
+
+After Hendrycks and Dietterich 2019, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations",
+with what happens to faces added: they are small, tilted, covered. The contrasts and, but for the first, the deviations
+of the noise are theirs; their other parameters are meant for pictures of 224 pixels that show more than a face. Every
+parameter is relative to the picture's side, or to a face of 48 pixels, so that networks of different input sizes meet
+the same corruption. The pictures are crops as FER2013 cuts them: where the eyes and the mouth are was read from the
+mean of its validation faces.
+"""
+
+import io
+import zlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from mien.core import images
+from mien.core.errors import InputError
+from mien.core.images import Pixels
+
+STRENGTHS = (1, 2, 3, 4, 5)
+GRAIN = 48  # pixels of the face whose noise and compression are applied, whatever the crop's size
+EYES, MOUTH = 0.36, 0.79  # their height in a crop, from the top
+
+Apply = Callable[[Pixels, float, np.random.Generator], Pixels]
+
+
+@dataclass(frozen=True)
+class Corruption:
+    """One way in which pictures get worse."""
+
+    name: str
+    summary: str
+    """What is done, in words."""
+    parameters: tuple[float, float, float, float, float]
+    """The physical parameter at strength 1 to 5."""
+    unit: str
+    """How a parameter is told, as `{} pixels`."""
+    apply: Apply
+    """From uint8 [n, s, s] or [n, s, s, 3], a parameter and a generator to the same shape; leaves its input alone."""
+
+    def told(self, strength: int) -> str:
+        """Return the parameter at a strength in words."""
+        return self.unit.format(f"{self.parameters[strength - 1]:g}")
+
+
+def corrupt(pictures: Pixels, name: str, strength: int, rng: np.random.Generator) -> Pixels:
+    """Return the pictures corrupted: uint8 [n, s, s] or [n, s, s, 3], as given.
+
+    Raises:
+        InputError: no such corruption or strength, or the pictures are not square uint8.
+    """
+    chosen = choose([name])[0]
+    if strength not in STRENGTHS:
+        raise InputError(f"strength {strength}: expected 1 to 5")
+    if pictures.dtype != np.uint8 or pictures.ndim not in (3, 4) or pictures.shape[1] != pictures.shape[2]:
+        raise InputError(f"expected uint8 [n, s, s] or [n, s, s, 3], got {pictures.dtype} {list(pictures.shape)}")
+    return chosen.apply(pictures, chosen.parameters[strength - 1], rng)
+
+
+def choose(names: Sequence[str]) -> list[Corruption]:
+    """Return the corruptions of these names, in the order of `CORRUPTIONS`. Raises InputError for an unknown one."""
+    for name in names:
+        if name not in CORRUPTIONS:
+            raise InputError(f"unknown corruption {name!r}; known: {', '.join(CORRUPTIONS)}")
+    return [found for name, found in CORRUPTIONS.items() if name in names]
+
+
+def generator(seed: int, name: str) -> np.random.Generator:
+    """Return the rng of one corruption: the same at every strength, and whichever others are asked for."""
+    return np.random.default_rng([seed, zlib.crc32(name.encode())])
+
+
+def size(pictures: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
+    """Shrink to `parameter` pixels across by area averages and enlarge again; what is no larger stays as it is."""
+    side = pictures.shape[1]
+    if side <= parameter:
+        return pictures.copy()
+    return _each(pictures, lambda picture: images.resize(images.resize(picture, round(parameter)), side))
+
+
+def blur(pictures: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
+    """Blur by a Gaussian whose standard deviation is `parameter` hundredths of the side."""
+    sigma = parameter / 100 * pictures.shape[1]
+    if sigma <= 0:
+        return pictures.copy()
+    return _each(pictures, lambda picture: cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE))
+
+
+def motion(pictures: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
+    """Blur along a straight line `parameter` hundredths of the side long, each picture in a direction of its own."""
+    length = parameter / 100 * pictures.shape[1]
+    kernels = (_line(length, turn) for turn in rng.uniform(0, np.pi, len(pictures)).tolist())
+    return _each(
+        pictures,
+        lambda picture: cv2.filter2D(picture, -1, next(kernels), borderType=cv2.BORDER_REPLICATE),
+    )
+
+
+def _line(length: float, turn: float) -> NDArray[np.float32]:
+    """Return the kernel of a line through its middle, `length` pixels long and turned by `turn` radians."""
+    half = int(np.ceil(length / 2))
+    steps = np.linspace(-0.5, 0.5, max(1, int(8 * length))) * max(0.0, length - 1)
+    kernel = np.zeros((2 * half + 1, 2 * half + 1))
+    x, y = half + steps * np.cos(turn), half + steps * np.sin(turn)
+    left, top = np.floor(x).astype(int), np.floor(y).astype(int)
+    for right in (0, 1):  # each point is shared among the four pixels around it
+        for down in (0, 1):
+            share = (1 - np.abs(x - left - right)) * (1 - np.abs(y - top - down))
+            inside = share > 0
+            np.add.at(kernel, (top[inside] + down, left[inside] + right), share[inside])
+    return np.asarray(kernel / kernel.sum(), dtype=np.float32)
+
+
+def jpeg(pictures: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
+    """Add what JPEG at quality `parameter` makes wrong in the face at 48 pixels."""
+
+    def compress(picture: Pixels) -> Pixels:
+        file = io.BytesIO()
+        Image.fromarray(picture).save(file, "JPEG", quality=round(parameter))
+        return np.asarray(Image.open(file))
+
+    return _grained(pictures, compress)
+
+
+def noise(pictures: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
+    """Add Gaussian noise of `parameter` hundredths of the range to every value of the face at 48 pixels."""
+    sigma = 255 * parameter / 100
+
+    def rustle(picture: Pixels) -> Pixels:
+        return _whole(picture + sigma * rng.standard_normal(picture.shape, dtype=np.float32))
+
+    return _grained(pictures, rustle)
+
+
+def _grained(pictures: Pixels, spoil: Callable[[Pixels], Pixels]) -> Pixels:
+    """Add what `spoil` changes in the pictures at 48 pixels: coarser in a large crop, so that it weighs the same."""
+    side = pictures.shape[1]
+
+    def add(picture: Pixels) -> Pixels:
+        small = images.resize(picture, GRAIN)
+        change = spoil(small).astype(np.float32) - small
+        if side != GRAIN:
+            method = cv2.INTER_AREA if side < GRAIN else cv2.INTER_NEAREST  # shrunk again, it is as it was
+            change = np.asarray(cv2.resize(change, (side, side), interpolation=method), dtype=np.float32)
+        return _whole(picture + change)
+
+    return _each(pictures, add)
+
+
+def light(pictures: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
+    """Multiply every value by `parameter`: below 1 under-, above 1 overexposed; beyond white there is nothing."""
+    table = _whole(np.arange(256) * parameter)
+    return np.asarray(table[pictures])
+
+
+def contrast(pictures: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
+    """Draw every value towards its picture's mean (and its channel's), of whose distance `parameter` is kept."""
+    mean = pictures.mean(axis=(1, 2), keepdims=True, dtype=np.float64)
+    return _whole((pictures - mean) * parameter + mean)
+
+
+def rotation(pictures: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
+    """Turn by `parameter` degrees about the middle, clockwise or not by a coin; the edge is repeated outwards."""
+    side = pictures.shape[1]
+    middle = ((side - 1) / 2, (side - 1) / 2)
+    signs = iter(np.where(rng.random(len(pictures)) < 0.5, -1, 1).tolist())
+
+    def turn(picture: Pixels) -> Pixels:
+        matrix = cv2.getRotationMatrix2D(middle, next(signs) * parameter, 1.0)
+        turned = cv2.warpAffine(picture, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        return np.asarray(turned, dtype=np.uint8)
+
+    return _each(pictures, turn)
+
+
+def eyes(pictures: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
+    """Cover the eyes by a bar across the picture, `parameter` hundredths of the side high, in the mean colour."""
+    return _bar(pictures, EYES, parameter)
+
+
+def mouth(pictures: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
+    """Cover the mouth likewise."""
+    return _bar(pictures, MOUTH, parameter)
+
+
+def _bar(pictures: Pixels, middle: float, parameter: float) -> Pixels:
+    side, covered = pictures.shape[1], pictures.copy()
+    top, bottom = (round(side * (middle + half * parameter / 200)) for half in (-1, 1))
+    covered[:, max(0, top) : bottom] = _whole(pictures.mean(axis=(1, 2), keepdims=True))
+    return covered
+
+
+def patch(pictures: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
+    """Cover a square, `parameter` hundredths of the side wide, somewhere in the picture, in the mean colour."""
+    side, covered = pictures.shape[1], pictures.copy()
+    width = round(side * parameter / 100)
+    corners = np.rint(rng.random((len(pictures), 2)) * (side - width)).astype(int)
+    colours = _whole(pictures.mean(axis=(1, 2)))
+    for picture, (top, left), colour in zip(covered, corners.tolist(), colours, strict=True):
+        picture[top : top + width, left : left + width] = colour
+    return covered
+
+
+def _each(pictures: Pixels, change: Callable[[Pixels], Any]) -> Pixels:
+    changed = np.empty_like(pictures)
+    for row, picture in enumerate(pictures):
+        changed[row] = change(picture)
+    return changed
+
+
+def _whole(values: NDArray[np.floating]) -> Pixels:
+    return np.asarray(np.clip(np.rint(values), 0, 255), dtype=np.uint8)
+
+
+CORRUPTIONS = {
+    found.name: found
+    for found in (
+        Corruption("size", "shrunk and enlarged again; pixels across", (40, 32, 24, 16, 12), "{} pixels", size),
+        Corruption("blur", "out of focus: Gaussian, deviation relative to the side", (1, 2, 3, 4, 6), "{} %", blur),
+        Corruption("motion", "moved along a line, length relative to the side", (6, 10, 15, 20, 30), "{} %", motion),
+        Corruption("jpeg", "compressed as a face of 48 pixels", (70, 50, 30, 15, 8), "quality {}", jpeg),
+        Corruption("noise", "Gaussian, deviation relative to the range", (4, 8, 12, 18, 26), "{} %", noise),
+        Corruption("dark", "underexposed: every value multiplied", (0.7, 0.5, 0.3, 0.2, 0.1), "x {}", light),
+        Corruption("bright", "overexposed: every value multiplied, cut at white", (1.3, 1.6, 2, 2.5, 3), "x {}", light),
+        Corruption("contrast", "flat: distance to the mean multiplied", (0.4, 0.3, 0.2, 0.1, 0.05), "x {}", contrast),
+        Corruption("rotation", "tilted, either way", (10, 20, 30, 40, 50), "{} degrees", rotation),
+        Corruption("eyes", "a bar over the eyes, height relative to the side", (10, 15, 20, 30, 40), "{} %", eyes),
+        Corruption("mouth", "a bar over the mouth, height relative to the side", (10, 15, 20, 30, 40), "{} %", mouth),
+        Corruption("patch", "a square anywhere, width relative to the side", (20, 30, 40, 50, 60), "{} %", patch),
+    )
+}  # fmt: skip
+"""By name, in the order in which they are reported."""

@@ -1,0 +1,55 @@
+"""Bounds that an audit must keep: what `--min-accuracy` and `--max-gap` of `mien audit` say."""
+
+from mien.core.errors import InputError
+from mien.evaluation.robustness.audit import Audit
+from mien.evaluation.subgroups import LEAST
+
+ROUNDING = 1e-9  # 0.8 - 0.6 is more than 0.2 in floating point
+
+
+def violations(audit: Audit, *, max_gap: float | None = None, min_accuracy: float | None = None) -> list[str]:
+    """Return what is below or beyond the bounds, a line each, by the figures as measured; empty where nothing is.
+
+    `min_accuracy` binds the clean pictures and each group of at least `LEAST` samples, not the corrupted ones;
+    `max_gap` the gap of each column. A gate that nothing could be measured for is not passed either.
+
+    Raises:
+        InputError: a bound that is no share, or a gap without groups.
+    """
+    check_bounds(max_gap, min_accuracy, audit.groups is not None)
+    columns = audit.groups.columns if audit.groups else ()
+    found = []
+    if min_accuracy is not None:
+        whole = audit.evaluation.scores
+        parts = [("all", whole.accuracy, whole.interval, whole.n)]
+        parts += [
+            (f"{column.name} {group.value}", group.part.accuracy, group.part.interval, group.part.n)
+            for column in columns
+            for group in column.groups
+            if not group.few
+        ]
+        found += [
+            f"{what}: accuracy {accuracy:.4f} ({low:.4f}-{high:.4f}, n = {n:,}) is below {min_accuracy:g}"
+            for what, accuracy, (low, high), n in parts
+            if accuracy < min_accuracy - ROUNDING
+        ]
+    if max_gap is not None:
+        found += [
+            f"{column.name}: gap {gap.size:.4f} ({gap.interval[0]:.4f} to {gap.interval[1]:.4f}) between {gap.best} "
+            f"and {gap.worst} is above {max_gap:g} (labels and chance alone give as much in "
+            f"{100 * (column.chance or 0):.1f} % of shuffles)"
+            for column in columns
+            if (gap := column.gap) and gap.size > max_gap + ROUNDING
+        ]
+        if not any(column.gap for column in columns):
+            found.append(f"no column has two groups of at least {LEAST} samples: the gap cannot be measured")
+    return found
+
+
+def check_bounds(max_gap: float | None, min_accuracy: float | None, grouped: bool) -> None:
+    """Raise InputError for bounds that `violations` would refuse, before anything is measured."""
+    for option, value in (("max gap", max_gap), ("min accuracy", min_accuracy)):
+        if value is not None and not 0 <= value <= 1:
+            raise InputError(f"{option} {value}: expected a share, 0 to 1")
+    if max_gap is not None and not grouped:
+        raise InputError("a largest gap needs the groups that it is between: give a table, --groups table.csv")

@@ -1,0 +1,166 @@
+"""What a model gains by not answering: risk and coverage, the threshold it carries, its conformal label sets.
+
+docs/calibration.md says in words what each figure means.
+"""
+
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.evaluation.metrics import wilson
+from mien.models.calibration import Calibration
+
+POINTS = 100  # of the curve
+
+
+@dataclass(frozen=True)
+class AbstentionScores:
+    """The answers that are not uncertain, by the threshold in the model."""
+
+    target: float
+    """The accuracy that the threshold was chosen for."""
+    threshold: float
+    n: int
+    """How many answers count."""
+    coverage: float
+    """Share of all answers."""
+    accuracy: float | None
+    """Of those that count; None where none does."""
+    interval: tuple[float, float] | None
+    """95 % Wilson score interval of that accuracy."""
+
+
+@dataclass(frozen=True)
+class PredictionSetScores:
+    """The conformal label sets, by the quantile in the model."""
+
+    target: float
+    """The coverage that the quantile was chosen for."""
+    quantile: float
+    method: str
+    coverage: float
+    """Share of the sets that hold the truth."""
+    interval: tuple[float, float]
+    """95 % Wilson score interval of it."""
+    mean_size: float
+    """Labels per set."""
+    per_class: dict[str, float | None]
+    """The coverage among the samples of each class; None where it has none."""
+
+
+@dataclass(frozen=True)
+class Selective:
+    """Figures of answering only where the model is sure."""
+
+    curve: tuple[tuple[float, float], ...]
+    """(coverage, accuracy of the surest answers that make it up), coverage rising to 1."""
+    aurc: float
+    """Area under the risk-coverage curve: mean over i of the error among the i surest answers (Geifman et al. 2019)."""
+    abstention: AbstentionScores | None
+    conformal: PredictionSetScores | None
+    fitted: Calibration | None
+    """How the scored output was calibrated, as the model says."""
+    fitted_here: bool
+    """Whether the scored split is the one it was fitted on, or on a share of."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return plain objects: aurc, curve, abstention, conformal, fitted."""
+        facts = asdict(self)
+        about = ("method", "n", "share", "kind", "split", "targets", "fingerprint")
+        fitted = {name: getattr(self.fitted, name) for name in about} if self.fitted else None
+        return {
+            "aurc": self.aurc,
+            "curve": [list(point) for point in self.curve],
+            **{name: facts[name] for name in ("abstention", "conformal")},
+            "fitted": fitted | {"here": self.fitted_here} if fitted else None,
+        }
+
+
+def selective(
+    probabilities: NDArray[np.float32],
+    truth: NDArray[np.int64],
+    answers: NDArray[np.float32],
+    places: NDArray[np.int64],
+    classes: Sequence[str],
+    fitted: Calibration | None,
+    fingerprint: str,
+) -> Selective:
+    """Score what is answered where the model is sure, and its label sets.
+
+    Args:
+        probabilities: [n, k] over the scored `classes`.
+        truth: int [n], 0..k-1.
+        answers: [n, m] over the model's own labels, as users get them: threshold and quantile are of these.
+        places: int [m], which scored class each of the model's labels is; -1 for none.
+        classes: the k names.
+        fitted: the model's calibration.
+        fingerprint: of the scored split.
+    """
+    right = probabilities.argmax(axis=1) == truth
+    errors, coverage = risks(probabilities.max(axis=1), right)
+    n = len(truth)
+    shown = np.unique(np.ceil(n * np.arange(1, POINTS + 1) / POINTS).astype(int)) - 1
+    return Selective(
+        curve=tuple(zip(coverage[shown].tolist(), (1 - errors[shown]).tolist(), strict=True)),
+        aurc=float(errors.mean()),
+        abstention=_abstention(answers, right, fitted),
+        conformal=_conformal(answers, truth, places, classes, fitted),
+        fitted=fitted,
+        fitted_here=bool(fitted and fitted.fingerprint == fingerprint),
+    )
+
+
+def risks(confidence: NDArray[np.float32], right: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return float64 [n] twice: the share of wrong ones among the 1, 2 ... n surest answers, and their coverage.
+
+    Of equally sure answers each counts with their mean, so that the order they came in does not matter.
+    """
+    _, group, sizes = np.unique(-confidence, return_inverse=True, return_counts=True)
+    wrong = np.bincount(group, weights=~right) / sizes
+    number = np.arange(1, len(right) + 1)
+    return np.repeat(wrong, sizes).cumsum() / number, number / len(right)
+
+
+def _abstention(
+    answers: NDArray[np.float32], right: NDArray[np.bool_], fitted: Calibration | None
+) -> AbstentionScores | None:
+    if fitted is None or fitted.abstain is None:
+        return None
+    kept = right[~fitted.abstain.uncertain(answers)]
+    n, hits = len(kept), int(kept.sum())
+    return AbstentionScores(
+        target=fitted.abstain.target,
+        threshold=fitted.abstain.threshold,
+        n=n,
+        coverage=n / len(right),
+        accuracy=hits / n if n else None,
+        interval=wilson(hits, n) if n else None,
+    )
+
+
+def _conformal(
+    answers: NDArray[np.float32],
+    truth: NDArray[np.int64],
+    places: NDArray[np.int64],
+    classes: Sequence[str],
+    fitted: Calibration | None,
+) -> PredictionSetScores | None:
+    if fitted is None or fitted.conformal is None:
+        return None
+    sets = fitted.conformal.sets(answers)
+    held = (sets & (places == truth[:, None])).any(axis=1)
+    return PredictionSetScores(
+        target=fitted.conformal.coverage,
+        quantile=fitted.conformal.quantile,
+        method=fitted.conformal.method,
+        coverage=float(held.mean()),
+        interval=wilson(int(held.sum()), len(held)),
+        mean_size=float(sets.sum(axis=1).mean()),
+        per_class={
+            name: float(held[truth == place].mean()) if (truth == place).any() else None
+            for place, name in enumerate(classes)
+        },
+    )

@@ -1,0 +1,1 @@
+"""Expressions of a camera picture as they come."""

@@ -1,0 +1,166 @@
+"""A camera as recognition needs it: always its newest frame, and back again after it was lost.
+
+OpenCV queues frames: whoever is slower than the camera sees an older picture with every second. Here a thread of its
+own reads as fast as frames come, and keeps one.
+"""
+
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Generic, NamedTuple, Self, TypeVar
+
+import cv2
+import numpy as np
+
+from mien.core import images
+from mien.core.errors import InputError
+
+T = TypeVar("T")
+
+PATIENCE = 5000  # milliseconds that a camera in the network has to answer, and for each frame
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0  # seconds before a lost camera is tried again; doubles from the one to the other
+
+
+class LatestValue(Generic[T]):
+    """Hands values from one thread to others, each the newest there is; what nobody took in time is gone."""
+
+    def __init__(self) -> None:
+        self._changed = threading.Condition()
+        self._values: list[T] = []  # none or one
+        self._count = 0
+        self._closed = False
+
+    def put(self, value: T) -> None:
+        with self._changed:
+            self._values, self._count = [value], self._count + 1
+            self._changed.notify_all()
+
+    def close(self) -> None:
+        """End every iteration, once it has seen the last value."""
+        with self._changed:
+            self._closed = True
+            self._changed.notify_all()
+
+    def __iter__(self) -> Iterator[T]:
+        """Yield the newest value, then wait for one that is newer, until `close`."""
+        seen = 0
+        while True:
+            with self._changed:
+                while self._count == seen and not self._closed:
+                    self._changed.wait(1)  # without a time Windows would not hear Ctrl-C
+                if self._count == seen:
+                    return
+                seen, value = self._count, self._values[0]
+            yield value
+
+
+class CameraFrame(NamedTuple):
+    """A picture of a camera."""
+
+    pixels: images.Pixels
+    """uint8 [h, w, 3], blue, green, red."""
+    number: int
+    """Counts what the source gave, from 0; a gap is what was passed over."""
+    arrived: float
+    """Seconds, as `time.monotonic` counts them."""
+
+
+class Camera:
+    """An open source of frames; iterating yields its newest, each once.
+
+    A device or an address that is lost is opened again, with growing pauses, for as long as it takes. A file is played
+    at its own speed, and its end is the end.
+
+    Args:
+        source: the number of a device, the address of a stream (rtsp://, http://), or a video file.
+        notice: told in one line when the camera is lost, and when it is back.
+
+    Raises:
+        InputError: the source cannot be opened, or gives no picture.
+    """
+
+    def __init__(self, source: str, *, notice: Callable[[str], None]) -> None:
+        self.name = f"camera {source}" if source.isdecimal() else re.sub("//[^/]*@", "//...@", source)  # no passwords
+        self._source = source
+        self._is_file = not source.isdecimal() and Path(source).is_file()
+        self._notice = notice
+        self._frames: LatestValue[CameraFrame] = LatestValue()
+        self._count = 0
+        self._stopped = threading.Event()
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # we say ourselves what goes wrong
+        os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+        capture = self._open()
+        if capture is None:
+            raise InputError(f"{self.name}: {self._advice()}")
+        self._thread = threading.Thread(target=self._read, args=[capture], name=self.name, daemon=True)
+        self._thread.start()
+
+    def __iter__(self) -> Iterator[CameraFrame]:
+        return iter(self._frames)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._stopped.set()
+        self._thread.join(2)  # a driver may hold it longer; it is a daemon
+
+    def _open(self) -> cv2.VideoCapture | None:
+        """Open the source and take its first frame, or return None."""
+        if self._source.isdecimal():
+            capture = cv2.VideoCapture(int(self._source))
+        elif "://" in self._source:
+            waits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, PATIENCE, cv2.CAP_PROP_READ_TIMEOUT_MSEC, PATIENCE]
+            capture = cv2.VideoCapture(self._source, cv2.CAP_FFMPEG, waits)
+        else:
+            capture = cv2.VideoCapture(self._source)
+        if self._take(capture):
+            return capture
+        capture.release()
+        return None
+
+    def _take(self, capture: cv2.VideoCapture) -> bool:
+        found, pixels = capture.read()
+        if found:
+            self._frames.put(CameraFrame(np.asarray(pixels, np.uint8), self._count, time.monotonic()))
+            self._count += 1
+        return found
+
+    def _read(self, capture: cv2.VideoCapture) -> None:
+        began = time.monotonic()
+        try:
+            while not self._stopped.is_set():
+                if self._is_file:
+                    self._stopped.wait(began + capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 - time.monotonic())
+                if self._take(capture):
+                    continue
+                if self._is_file:
+                    return
+                capture.release()
+                capture = self._again(capture)
+        finally:
+            capture.release()
+            self._frames.close()
+
+    def _again(self, lost: cv2.VideoCapture) -> cv2.VideoCapture:
+        """Return the source opened once more; the lost one where we are to stop."""
+        self._notice(f"{self.name}: lost; trying again")
+        pause = FIRST_PAUSE
+        while not self._stopped.wait(pause):
+            if capture := self._open():
+                self._notice(f"{self.name}: back")
+                return capture
+            pause = min(2 * pause, LONGEST_PAUSE)
+        return lost
+
+    def _advice(self) -> str:
+        if self._source.isdecimal():
+            return "cannot be opened; is it connected, free, and may you read it? Another: --source NUMBER"
+        if "://" in self._source:
+            return "no picture comes from there; check the address, the user and the password"
+        if not Path(self._source).exists():
+            return "no such file; expected a device's number, an address (rtsp://) or a video file"
+        return "no video that OpenCV can read"

@@ -1,0 +1,45 @@
+"""How long a model takes for a face, measured as it is used: crops in, probabilities out."""
+
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+
+from mien.models.session import Session
+
+
+@dataclass(frozen=True)
+class Latency:
+    """Milliseconds per face over `repeats` calls with `batch` faces each, on `threads` cores.
+
+    Where other work shares the cores, the mean tells of that; read the median or the least.
+    """
+
+    batch: int
+    threads: int
+    repeats: int
+    mean: float
+    deviation: float
+    median: float
+    least: float
+
+
+def latency(model: str | Path = "default", *, batch: int = 1, threads: int = 1, repeats: int = 100) -> Latency:
+    """Time a model on `batch` random crops of its own size, after ten calls that do not count.
+
+    Raises:
+        InputError: no such model.
+    """
+    session = Session(model, threads=threads)
+    size = session.info.size
+    shape = (batch, size, size, 3)[: 3 if len(session.info.mean) == 1 else 4]
+    crops = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    took = []
+    for _ in range(10 + repeats):
+        began = time.perf_counter()
+        session.probabilities(crops, batch=batch)
+        took.append((time.perf_counter() - began) * 1000 / batch)
+    counted = np.array(took[10:])
+    figures = (counted.mean(), counted.std(), np.median(counted), counted.min())
+    return Latency(batch, threads, repeats, *map(float, figures))

@@ -1,0 +1,1 @@
+"""What recognition writes: tables, galleries, timelines, annotated copies, submissions."""

@@ -1,0 +1,52 @@
+"""Finished runs whose answers another network learns."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import torch
+from torch import Tensor, nn
+
+from mien.core.errors import InputError
+from mien.recipes import Recipe
+from mien.training.augment import shrink
+from mien.training.batches import normalise
+from mien.training.run import finished
+
+
+class Teacher:
+    """The best weights of a run, with its own picture size and scaling.
+
+    Raises:
+        InputError: no run, no weights, or other outputs than the student's.
+    """
+
+    def __init__(self, path: Path, student: Recipe, device: torch.device) -> None:
+        self.recipe, facts, model = finished(path)
+        self.mean, self.std = facts["mean"], facts["std"]
+        if self.recipe.outputs != student.outputs:
+            raise InputError(
+                f"{path}: answers {json.dumps(self.recipe.outputs)}, not {json.dumps(student.outputs)}; "
+                "a teacher needs its student's outputs"
+            )
+        self.model: nn.Module = model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+
+    @torch.no_grad()
+    def __call__(self, images: Tensor) -> Tensor:
+        """Return logits [n, k] for float [n, channels, h, w] in 0..1, the student's augmented pictures."""
+        if images.shape[-1] != self.recipe.size:
+            images = shrink(images, self.recipe.size)
+        images = normalise(images.mean(1, keepdim=True) if self.recipe.channels == 1 else images, self.mean, self.std)
+        logits: Tensor = self.model(images.contiguous(memory_format=torch.channels_last))
+        return logits.float()
+
+
+def load(paths: Sequence[Path], student: Recipe, device: torch.device) -> list[Teacher]:
+    """Return the teachers a recipe needs. InputError where it needs some and there are none, or the other way round."""
+    if bool(paths) != bool(student.distill):
+        raise InputError(
+            f"recipe {student.name}: learns from teachers; name finished runs with --teachers"
+            if student.distill
+            else f"recipe {student.name}: learns nothing from teachers; set --distill above 0, or leave out --teachers"
+        )
+    return [Teacher(path, student, device) for path in paths]

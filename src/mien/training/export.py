@@ -1,0 +1,149 @@
+"""Run folder -> model.onnx, which explains itself and is checked against torch before it stands."""
+
+import contextlib
+import io
+import json
+import logging
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import onnx
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import nn
+
+from mien import recipes
+from mien.core import images
+from mien.core.errors import InputError
+from mien.core.files import replacing
+from mien.evaluation import calibrate
+from mien.models.session import METADATA_KEY, ModelInfo, OutputInfo, Session, measured_crops
+from mien.recipes import Recipe
+from mien.training.networks import create
+
+TOLERANCE = 1e-3  # between the logits of torch and onnxruntime, which sum in other orders
+
+
+def export(run: Path, *, out: Path | None = None) -> Path:
+    """Write the best weights of a run as an ONNX file with everything that recognition needs; return its path.
+
+    Args:
+        run: a folder that `mien.training` made.
+        out: where to; run/model.onnx by default.
+
+    Raises:
+        InputError: no run, no weights yet, or the file does not compute what torch does.
+    """
+    if not (run / "recipe.json").is_file():
+        raise InputError(f"{run}: no run; expected a folder with a recipe.json, as mien train makes")
+    recipe = recipes.from_json(run / "recipe.json")
+    facts = json.loads((run / "recipe.json").read_text(encoding="utf-8"))
+    if not {"mean", "std"} <= facts.keys():
+        raise InputError(f"{run / 'recipe.json'}: a recipe, not that of a run; train it first")
+    model = network(run / "best.safetensors", recipe)
+    info = ModelInfo(
+        labels=recipe.classes,
+        size=recipe.size,
+        mean=tuple(facts["mean"]),
+        std=tuple(facts["std"]),
+        margin=recipe.margin,
+        crops=measured_crops() if recipe.margin == recipes.Recipe().margin else {},  # a margin of one's own holds
+        recipe=recipe.name,
+        answers=recipe.targets,
+        heads={head: OutputInfo(recipe.outputs[head]) for head in recipe.heads},
+    )
+    for output, fitted in calibrate.read(run).items():
+        if output in recipe.outputs:
+            info = calibrate.taken(info, output, *fitted)
+    out = out or run / "model.onnx"
+    with replacing(out) as part:
+        to_onnx(model.eval(), info, part)
+        check(model, part)
+    return out
+
+
+def network(weights: Path, recipe: Recipe) -> nn.Module:
+    """Return the recipe's network with weights of a run. InputError where there are none yet, or damaged ones."""
+    if not weights.is_file():
+        run = weights.parent
+        raise InputError(f"{run}: no {weights.name}; the run has not finished an epoch (mien resume {run})")
+    model = create(recipe.model, classes=recipe.width, channels=recipe.channels, size=recipe.size)
+    try:
+        model.load_state_dict(load_file(weights))
+    except (SafetensorError, RuntimeError) as error:
+        raise InputError(f"{weights}: not the weights of {recipe.model} ({str(error).partition(chr(10))[0]})") from None
+    return model
+
+
+def to_onnx(model: nn.Module, info: ModelInfo, path: Path) -> None:
+    """Write a network that maps float [n, channels, size, size] to logits [n, classes], with any n.
+
+    Further outputs follow the answer's, each named after its labelling.
+    """
+    if info.heads:
+        model = Outputs(
+            model, [len(labels) for labels in (info.labels, *(head.labels for head in info.heads.values()))]
+        )
+    example = torch.zeros(2, len(info.mean), info.size, info.size)
+    with quiet():
+        program = torch.onnx.export(
+            model,
+            (example,),
+            input_names=["faces"],
+            output_names=["logits", *info.heads],
+            dynamo=True,
+            dynamic_shapes=({0: torch.export.Dim("n")},),
+        )
+    assert program is not None
+    proto = program.model_proto
+    for (
+        node
+    ) in proto.graph.node:  # the exporter notes for each node where in our sources it came from; nobody reads them
+        del node.metadata_props[:]
+        node.doc_string = ""
+    onnx.helper.set_model_props(proto, {METADATA_KEY: info.to_json()})
+    onnx.checker.check_model(proto)
+    path.write_bytes(proto.SerializeToString())
+
+
+@contextlib.contextmanager
+def quiet() -> Iterator[None]:
+    """Hold back the exporter's chatter; what it has to say of a failure it raises."""
+    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        logging.disable(logging.WARNING)
+        try:
+            yield
+        finally:
+            logging.disable(logging.NOTSET)
+
+
+class Outputs(nn.Module):
+    """A network whose logits [n, k] come out cut into those of each output."""
+
+    def __init__(self, model: nn.Module, widths: list[int]) -> None:
+        super().__init__()
+        self.model, self.widths = model, widths
+
+    def forward(self, images: torch.Tensor) -> tuple[torch.Tensor, ...]:
+        return self.model(images).split(self.widths, 1)  # type: ignore[no-any-return]
+
+
+def check(model: nn.Module, path: Path) -> None:
+    """Compare the file's logits with the network's on noise, at two batch sizes. InputError where they differ."""
+    session = Session(path)
+    heads = [Session(path, head=head) for head in session.info.heads]
+    size, channels = session.info.size, len(session.info.mean)
+    pixels = np.random.default_rng(0).integers(0, 256, (5, size, size, channels), dtype=np.uint8)
+    for crops in (pixels[:1], pixels):
+        crops = crops[..., 0] if channels == 1 else crops
+        scaled = torch.from_numpy(images.scale(crops, session.info.mean, session.info.std))
+        with torch.inference_mode():
+            expected = model(scaled).numpy()
+        got = np.concatenate([one.logits(crops) for one in (session, *heads)], axis=1)
+        worst = float(np.abs(got - expected).max())
+        if not worst < TOLERANCE * max(1.0, float(np.abs(expected).max())):
+            raise InputError(f"{path}: the exported network differs from torch by {worst:g} in its logits")

@@ -1,0 +1,77 @@
+"""Networks, one family a file, found by name: float [n, channels, size, size] in, logits [n, classes] out."""
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from difflib import get_close_matches
+
+from torch import nn
+
+from mien.core.errors import InputError, MissingExtra
+from mien.training.networks.mien import mien, mien_large, mien_small
+from mien.training.networks.resnet9 import resnet9
+from mien.training.networks.three_class import three_class
+from mien.training.networks.three_conv import three_conv
+from mien.training.networks.vgg_5x5 import vgg_5x5
+
+MODELS: dict[str, Callable[[int, int, int], nn.Module]] = {
+    "mien": mien,
+    "mien-large": mien_large,
+    "mien-small": mien_small,
+    "resnet9": resnet9,
+    "three-class": three_class,
+    "three-conv": three_conv,
+    "vgg-5x5": vgg_5x5,
+}
+
+
+def create(name: str, *, classes: int, channels: int = 1, size: int = 48, pretrained: bool = False) -> nn.Module:
+    """Return a new network for `classes` outputs over [n, channels, size, size]; `timm/NAME` passes through to timm.
+
+    Raises:
+        InputError: no such network, or its pretrained weights cannot be had.
+    """
+    if name.startswith("timm/"):
+        return _from_timm(name.removeprefix("timm/"), classes=classes, channels=channels, pretrained=pretrained)
+    if name not in MODELS:
+        near = get_close_matches(name, MODELS, n=1)
+        hint = f"; did you mean {near[0]!r}?" if near else ""
+        raise InputError(f"no network {name!r}{hint} (known: {', '.join(MODELS)}, timm/NAME)")
+    return MODELS[name](classes, channels, size)
+
+
+def _from_timm(name: str, *, classes: int, channels: int, pretrained: bool) -> nn.Module:
+    try:
+        import timm
+    except ImportError:
+        raise MissingExtra("train", f"timm/{name}") from None
+    if not timm.is_model(name):
+        near = get_close_matches(name, timm.list_models(), n=3)
+        raise InputError(f"timm has no network {name!r}" + (f"; did you mean {', '.join(near)}?" if near else ""))
+    answers = True
+    try:
+        with _impatient_hub() if pretrained else nullcontext(True) as answers:
+            model: nn.Module = timm.create_model(name, pretrained=pretrained, num_classes=classes, in_chans=channels)
+    except Exception as error:  # the hub's client raises a dozen kinds, from httpx, requests and its own
+        if not pretrained:
+            raise
+        reason = str(error).partition("\n")[0][:80] if answers else "the hub does not answer, and no copy is kept here"
+        raise InputError(
+            f"the ImageNet weights of {name} cannot be had ({reason}); connect, or train without: --no-pretrained"
+        ) from None
+    return model
+
+
+@contextmanager
+def _impatient_hub() -> Iterator[bool]:
+    """Say whether the hub answers now; where not, take it for offline: its client retries for half a minute a file."""
+    from huggingface_hub import constants, get_session
+
+    before = constants.HF_HUB_OFFLINE
+    try:
+        get_session().head(constants.ENDPOINT, timeout=5)
+    except Exception:  # whatever the HTTP client of its version raises; weights in its cache are found all the same
+        constants.HF_HUB_OFFLINE = True
+    try:
+        yield not constants.HF_HUB_OFFLINE
+    finally:
+        constants.HF_HUB_OFFLINE = before

@@ -1,0 +1,68 @@
+"""What the user sees on stderr: what a run sets out with, a bar per epoch on a terminal, a line per epoch elsewhere."""
+
+import sys
+from typing import Any
+
+import torch
+from rich.progress import TimeElapsedColumn
+
+from mien.core.console import COUNT, bar
+from mien.recipes import Recipe
+from mien.training import distributed, setup
+from mien.training.batches import Batches
+
+
+def announce(recipe: Recipe, device: str, training: Batches, validation: Batches, total: int, step: int) -> None:
+    """Say what is trained, on what, and for how long: `total` steps, of which `step` are done."""
+    cost, world = setup.cost(recipe), distributed.WORLD
+    lines = [
+        f"{recipe.name or 'recipe'}: {recipe.model}, {cost['parameters']:,} parameters, "
+        f"{cost['macs'] / 1e6:,.1f} million multiply-adds a picture, {device}, "
+        + (f"{world} processes" if world > 1 else _many(torch.get_num_threads(), "thread")),
+        f"train {len(training):,}, validation {len(validation):,} pictures "
+        f"of {recipe.size} x {recipe.size} x {recipe.channels}",
+        "classes " + ", ".join(f"{index} {name}" for index, name in enumerate(recipe.classes)),
+        f"{_many(training.steps, 'batch', 'es')} of {training.batch} per epoch, {_many(total, 'step')}"
+        + f", going on at {step}" * bool(step),
+    ]
+    print("\n".join(lines), file=sys.stderr, flush=True)
+
+
+def _many(n: int, noun: str, ending: str = "s") -> str:
+    return f"{n:,} {noun}{ending * (n != 1)}"
+
+
+class EpochBar:
+    """A context that shows one epoch: `show` moves it, `close` leaves the epoch's line. Silent where not `visible`."""
+
+    def __init__(self, epoch: int, epochs: int, steps: int, *, visible: bool) -> None:
+        self.title = f"epoch {epoch + 1}/{epochs}"
+        self.visible = visible
+        self.progress = bar(COUNT, "{task.fields[figures]}", TimeElapsedColumn(), quiet=not visible)
+        self.task = self.progress.add_task(self.title, total=steps, figures="")
+
+    def __enter__(self) -> "EpochBar":
+        self.progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.progress.stop()
+
+    def show(self, step: int, loss: float, accuracy: float, rate: float) -> None:
+        """Move to `step`; loss and accuracy are the epoch's so far, rate is pictures a second."""
+        self.progress.update(
+            self.task, completed=step, figures=f"loss {loss:.4f} accuracy {accuracy:.4f} {rate:,.0f} images/s"
+        )
+
+    def close(self, row: dict[str, Any]) -> None:
+        """Leave the figures of the finished epoch on stderr."""
+        self.progress.stop()
+        if self.visible:
+            figures = " ".join(
+                f"{name} {row[name]:.4f}" for name in ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
+            )
+            print(
+                f"{self.title} {figures} {row['images_per_second']:,.0f} images/s {row['seconds']:.1f} s",
+                file=sys.stderr,
+                flush=True,
+            )

@@ -1,0 +1,92 @@
+"""What a run needs before its first step beside its data: a device, and how pixels are scaled."""
+
+import platform
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import nn
+from torch.utils.flop_counter import FlopCounterMode
+
+from mien.core.errors import InputError
+from mien.recipes import Recipe
+from mien.training import distributed
+from mien.training.data import Split
+from mien.training.networks import create
+from mien.training.run import finished
+
+
+def device(name: str) -> torch.device:
+    if name == "auto":
+        name = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
+    try:
+        device = torch.device(name)
+        torch.empty(0, device=device)
+    except (RuntimeError, AssertionError) as error:
+        known = name.partition(":")[0] in ("cpu", "cuda", "mps")  # of others torch's reason is a list of thirty
+        reason = f" ({str(error).splitlines()[0]})" if known else ""
+        raise InputError(
+            f"device {name!r} cannot be used here{reason}; expected auto, cpu, cuda, cuda:N or mps"
+        ) from None
+    return torch.device("cuda", distributed.LOCAL_RANK) if name == "cuda" else device
+
+
+def device_name(device: torch.device) -> str:
+    return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} ({platform.machine()})"
+
+
+def scaling(recipe: Recipe, part: Split) -> tuple[list[float], list[float]]:
+    """Return mean and standard deviation per channel, of pixels in 0..1, in constant memory."""
+    if recipe.scaling == "unit":
+        return [0.0] * recipe.channels, [1.0] * recipe.channels
+    flat = part.images.reshape(-1, recipe.channels)
+    counts = [np.bincount(flat[:, channel], minlength=256) for channel in range(recipe.channels)]
+    levels = np.arange(256) / 255
+    means = [float(np.average(levels, weights=count)) for count in counts]
+    spreads = [
+        float(np.average((levels - mean) ** 2, weights=count) ** 0.5) for mean, count in zip(means, counts, strict=True)
+    ]
+    return means, [max(spread, 1e-3) for spread in spreads]
+
+
+def precision(recipe: Recipe, model: nn.Module, device: torch.device) -> str:
+    """Return in what convolutions and products are computed, float32 or bfloat16, as `Recipe.precision` wants it."""
+    if recipe.precision != "auto":
+        return recipe.precision
+    if device.type == "cpu":
+        able: dict[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()  # torch from 2.10 on says
+        fast = able.get("avx512_bf16", False) and all(
+            layer.groups == 1 for layer in model.modules() if isinstance(layer, nn.Conv2d)
+        )
+    else:
+        fast = device.type == "cuda"
+    return "bfloat16" if fast else "float32"
+
+
+def cost(recipe: Recipe) -> dict[str, int]:
+    """Return the network's learnt `parameters`, and the `macs` (multiply-adds) of one picture, without making it."""
+    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+        model = create(recipe.model, classes=recipe.width, channels=recipe.channels, size=recipe.size).eval()
+        model(torch.zeros(1, recipe.channels, recipe.size, recipe.size))
+    return {
+        "parameters": sum(weights.numel() for weights in model.parameters()),
+        "macs": counter.get_total_flops() // 2,
+    }
+
+
+def load_pretrained(model: nn.Module, start: Path, recipe: Recipe) -> None:
+    """Give the model the best weights of a finished run, but for those of another shape: outputs of other sizes.
+
+    Raises:
+        InputError: no run, no weights, or those of another network.
+    """
+    source, _, trained = finished(start)
+    if (source.model, source.channels) != (recipe.model, recipe.channels):
+        raise InputError(
+            f"{start}: has weights of {source.model} with channels {source.channels}, not of {recipe.model} with "
+            f"{recipe.channels}; start from a run of the same network"
+        )
+    wanted = model.state_dict()
+    found = {key: value for key, value in trained.state_dict().items() if value.shape == wanted[key].shape}
+    model.load_state_dict({**wanted, **found})

@@ -1,0 +1,204 @@
+"""`mien evaluate` and `mien compare` from the outside: exit code, stdout, stderr, files."""
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mien.core.labels import FER2013, FERPLUS
+from mien.datasets import read
+from tests.blocks import MakeModel, Mien
+
+
+def test_a_run_keeps_its_evaluation_and_report(
+    mien: Mien, make_model: MakeModel, fer2013_csv: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    make_model(run / "model.onnx")
+    code, out, err = mien("evaluate", run, "--data", fer2013_csv, "--tta", "both")
+    assert code == 0
+    assert "accuracy" in out
+    assert "0.6667" in out
+    assert "wrote" not in out
+    assert err.count("wrote") == 3
+    names = {"model.onnx", "evaluation-validation-none.json", "evaluation-validation-flip.json", "report.html"}
+    assert {path.name for path in run.iterdir()} == names
+
+
+def test_another_model_only_prints(mien: Mien, make_model: MakeModel, fer2013_csv: Path, tmp_path: Path) -> None:
+    model = make_model()
+    before = set(tmp_path.iterdir())
+    code, out, err = mien("evaluate", model, "--data", fer2013_csv, "--json")
+    assert code == 0
+    facts = json.loads(out)
+    assert facts["accuracy"] == pytest.approx(14 / 21)
+    assert "--out DIR writes report.html" in err
+    assert set(tmp_path.iterdir()) == before
+    mien("evaluate", model, "--data", fer2013_csv, "--out", tmp_path / "out")
+    assert json.loads((tmp_path / "out" / "evaluation-validation-none.json").read_text()) == facts
+
+
+def test_a_models_own_training_part_is_warned_of(
+    mien: Mien, make_model: MakeModel, fer2013_csv: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    make_model(run / "model.onnx")
+    part = read(fer2013_csv, "validation")  # as if it had been
+    recipe: dict[str, Any] = {"recipe": {}, "data": {"splits": {"train": {"fingerprint": part.fingerprint}}}}
+    (run / "recipe.json").write_text(json.dumps(recipe))
+    _, out, err = mien("evaluate", run, "--data", fer2013_csv, "--json")
+    assert err.startswith(f"warning: {fer2013_csv}, validation: the model was trained on these very pictures")
+    assert json.loads(out)["data"]["trained_on"]
+    assert "trained on these very pictures" in (run / "report.html").read_text()
+    recipe["data"]["splits"]["train"]["fingerprint"] = "0" * 16
+    (run / "recipe.json").write_text(json.dumps(recipe))
+    assert "warning" not in mien("evaluate", run, "--data", fer2013_csv)[2]
+
+
+def test_json_of_both_views_is_one_object(mien: Mien, make_model: MakeModel, fer2013_csv: Path) -> None:
+    _, out, _ = mien("evaluate", make_model(), "--data", fer2013_csv, "--json", "--tta", "both")
+    facts = json.loads(out)
+    assert facts["tta"] == "none"
+    assert facts["flip"]["tta"] == "flip"
+    assert facts["flip"]["n"] == facts["n"] == 21
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["evaluate", "absent", "--data", "."], "absent: no such model"),
+        (["evaluate", "MODEL", "--data", "absent"], "absent: no such file or folder"),
+        (["evaluate", "MODEL", "--data", "DATA", "--split", "test"], "no split 'test' in it"),
+        (["evaluate", "MODEL", "--data", "DATA", "--split", "exam"], "unknown split 'exam'"),
+        (["evaluate", "MODEL", "--data", "DATA", "--kind", "fer"], "unknown kind of dataset 'fer'"),
+        (["evaluate", "MODEL", "--data", "DATA", "--head", "majority"], "no output 'majority'; it has label"),
+        (["evaluate", "MODEL", "--data", "DATA", "--detector", "haar"], "of kind fer2013 holds face crops"),
+        (["evaluate", "MODEL", "--data", "DATA", "--exclude", "absent.csv"], "absent.csv: No such file"),
+        (["compare"], "nothing to compare"),
+        (["compare", "absent"], "absent: No such file"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_2(
+    mien: Mien, make_model: MakeModel, fer2013_csv: Path, arguments: list[str], message: str
+) -> None:
+    places = {"MODEL": str(make_model()), "DATA": str(fer2013_csv)}
+    code, out, err = mien(*(places.get(argument, argument) for argument in arguments))
+    assert code == 2
+    assert out == ""
+    assert err.startswith("mien: ")
+    assert err.count("\n") == 1
+    assert message in err
+
+
+def test_compare_shows_runs_side_by_side(mien: Mien, make_model: MakeModel, fer2013_csv: Path, tmp_path: Path) -> None:
+    runs = [tmp_path / "good", tmp_path / "bad"]
+    for run, gain in zip(runs, (4.0, -4.0), strict=True):
+        make_model(run / "model.onnx", gain=gain)
+        mien("evaluate", run, "--data", fer2013_csv)
+    code, out, _ = mien("compare", *runs[::-1])
+    assert code == 0
+    assert "validation, single view, n = 21" in out
+    assert out.index("0.6667") < out.index("0.0")
+    assert "parameters" not in out
+    (runs[0] / "recipe.json").write_text('{"parameters": 98765}')
+    assert "98,765" in mien("compare", *runs)[1]
+    _, out, _ = mien("compare", *runs, "--json")
+    rows = json.loads(out)
+    assert [row["name"] for row in rows] == [str(run) for run in runs]
+    assert rows[0]["accuracy"] == pytest.approx(14 / 21)
+    code, _, err = mien("compare", *runs, "--split", "test")
+    assert code == 2
+    assert "make one with: mien evaluate" in err
+    (tmp_path / "new").mkdir()
+    code, out, err = mien("compare", *runs, tmp_path / "new", "--json")
+    assert (code, json.loads(out)) == (0, rows)
+    command = f"mien evaluate {tmp_path / 'new'} --data PATH --split validation"
+    assert err == f"{tmp_path / 'new'}: no evaluation of validation, single view; make one with: {command}\n"
+
+
+def test_photos_are_scored_end_to_end(mien: Mien, make_model: MakeModel, photos: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    make_model(run / "model.onnx")
+    code, out, err = mien("evaluate", run, "--data", photos, "--split", "all", "--detector", "haar")
+    assert code == 0
+    assert "haar finds a face in 55.6 % of 9 photos" in " ".join(out.split())
+    assert "accuracy 0.4444" in " ".join(out.split())
+    assert err.count("wrote") == 2
+    report = (run / "report.html").read_text()
+    assert "haar finds a face in 55.6 % of 9 photos" in report
+    facts = json.loads((run / "evaluation-all-none-haar.json").read_text())
+    assert facts["end_to_end"]["n"] == 9
+    assert facts["n"] == 5
+    _, out, _ = mien("evaluate", run, "--data", photos, "--split", "all", "--detector", "haar", "--json")
+    assert json.loads(out) == facts
+    mien("evaluate", run, "--data", photos, "--split", "all")
+    assert {path.name for path in run.glob("*.json")} == {"evaluation-all-none.json", "evaluation-all-none-haar.json"}
+    for more, n in ([], 9), (["--detector", "haar"], 5):
+        assert json.loads(mien("compare", run, "--split", "all", "--json", *more)[1])[0]["n"] == n
+
+
+def test_what_is_excluded_is_recorded_and_not_compared_with_the_whole(
+    mien: Mien, make_model: MakeModel, fer2013_csv: Path, tmp_path: Path
+) -> None:
+    listed = tmp_path / "list.csv"
+    listed.write_text("id,reason\n" + "".join(f"{row:05d},wrong\n" for row in range(15, 22)))  # the wrong third
+    runs = [tmp_path / "whole", tmp_path / "part", tmp_path / "same"]
+    for run, more in zip(runs, ([], ["--exclude", listed], ["--exclude", listed]), strict=True):
+        make_model(run / "model.onnx")
+        code, out, err = mien("evaluate", run, "--data", fer2013_csv, *more)
+        assert code == 0, err
+    assert "left out by the reader: 7 samples of the dataset, wrong, by list.csv" in out
+    facts = json.loads((runs[1] / "evaluation-validation-none.json").read_text())
+    assert (facts["n"], facts["accuracy"]) == (14, 1.0)
+    assert facts["data"]["exclude"] == {
+        "path": str(listed), "sha256": hashlib.sha256(listed.read_bytes()).hexdigest(),
+    }  # fmt: skip
+    assert json.loads((runs[0] / "evaluation-validation-none.json").read_text())["data"]["exclude"] is None
+    code, _, err = mien("compare", *runs[:2])
+    assert code == 2
+    assert "different test data; these differ: data fingerprint" in err
+    assert mien("compare", *runs[1:])[0] == 0
+
+
+def test_each_output_keeps_its_evaluation(mien: Mien, make_model: MakeModel, fer2013_csv: Path, tmp_path: Path) -> None:
+    run = tmp_path / "run"
+    make_model(run / "model.onnx", labels=FERPLUS, answers="distribution", heads={"label": FER2013})
+    asked: dict[str, list[str]] = {"": [], "-distribution": ["--head", "distribution"]}
+    for more in asked.values():
+        mien("evaluate", run, "--data", fer2013_csv, *more)
+    assert {path.name for path in run.glob("*.json")} == {f"evaluation-validation-none{name}.json" for name in asked}
+    accuracies = [json.loads(mien("compare", run, "--json", *more)[1])[0]["accuracy"] for more in asked.values()]
+    assert accuracies[0] == pytest.approx(14 / 21)
+    assert accuracies[1] < 0.5
+    code, _, err = mien("compare", run, "--head", "label", "--detector", "haar")
+    command = f"mien evaluate {run} --data PATH --split validation --head label --detector haar"
+    assert code == 2
+    assert err == f"mien: {run}: no evaluation of validation, single view, label, haar; make one with: {command}\n"
+
+
+def test_an_output_is_chosen_by_name(mien: Mien, make_model: MakeModel, fer2013_csv: Path) -> None:
+    model = make_model(labels=FERPLUS, answers="distribution", heads={"label": FER2013})
+    accuracies = {}
+    for arguments, head in (
+        ([], "label"),
+        (["--head", "label"], "label"),
+        (["--head", "distribution"], "distribution"),
+    ):
+        code, out, _ = mien("evaluate", model, "--data", fer2013_csv, "--json", *arguments)
+        assert code == 0
+        facts = json.loads(out)
+        assert facts["model"]["head"] == head
+        accuracies[head] = facts["accuracy"]
+    assert accuracies["label"] == pytest.approx(14 / 21)
+    assert accuracies["distribution"] < 0.5
+    _, out, _ = mien("evaluate", model, "--data", fer2013_csv, "--head", "distribution")
+    assert "scored: the model's output that follows distribution" in out
+
+
+@pytest.mark.parametrize("verb", ["evaluate", "compare"])
+def test_help_has_examples_on_lines_of_their_own(mien: Mien, verb: str) -> None:
+    code, out, _ = mien(verb, "--help")
+    assert code == 0
+    assert len([line for line in out.splitlines() if line.strip().startswith(f"$ mien {verb}")]) >= 3

@@ -1,0 +1,244 @@
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from mien.cli import main
+from mien.core.errors import InputError
+from mien.datasets import check
+from mien.datasets.checks.issues import IssueReport, Suspect
+from mien.datasets.checks.report import page
+from tests import drawn
+from tests.datasets.checks import sick
+
+
+def run(*arguments: object) -> int:
+    with pytest.raises(SystemExit) as ending:
+        main(["data", "check", *map(str, arguments)])
+    return int(ending.value.code or 0)
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return sick.fer2013(tmp_path_factory.mktemp("sick"))
+
+
+@pytest.fixture(scope="module")
+def found(root: Path) -> IssueReport:
+    return check(root)
+
+
+def test_what_is_found(found: IssueReport) -> None:
+    assert [group.rows.tolist() for group in found.groups] == [
+        [5, sick.CONFLICT],
+        [7, sick.COPY, sick.MIRRORED],
+        [33, sick.LEAKED],
+        [34, sick.TWICE_HELD],
+    ]
+    assert [group.conflicting for group in found.groups] == [True, False, False, False]
+    assert [group.across for group in found.groups] == [False, False, True, False]
+    assert found.groups[0].labels == ("surprise", "neutral")
+    assert found.groups[2].splits == ("train", "validation")
+    assert found.leaks == {"validation": (0, 1)}  # shifted, so not byte for byte
+    assert (found.blank.tolist(), found.graphic.tolist()) == ([sick.BLANK], [sick.GRAPHIC])
+    assert found.faults == {
+        "held-out pictures that stand in train": 1,
+        "groups of copies across splits": 1,
+        "groups of copies with conflicting labels": 1,
+        "blank pictures": 1,
+    }
+
+
+def test_bytes_alone(root: Path) -> None:
+    assert [group.rows.tolist() for group in check(root, near=False).groups] == [
+        [5, sick.CONFLICT],
+        [7, sick.COPY],
+        [34, sick.TWICE_HELD],
+    ]
+
+
+def test_votes_conflict_by_the_most_voted(root: Path) -> None:
+    found = check(root, targets="majority")
+    assert found.kind == "ferplus"
+    assert [group.conflicting for group in found.groups] == [True, True, True, True]
+
+
+def test_splits_that_mien_would_make_are_no_splits(tmp_path: Path) -> None:
+    samples = sick.samples()
+    folders = drawn.write_folders(tmp_path / "faces", samples)
+    found = check(folders)
+    assert set(found.table.splits.tolist()) == {"train"}
+    assert not any(group.across for group in found.groups)
+    assert len(found.groups) == 4
+
+
+def test_what_cannot_be_read_two_spellings_and_people(tmp_path: Path) -> None:
+    faces = drawn.unlike(40, ("angry", "happy"))
+    for row, (image, label) in enumerate(zip(faces.images, faces.labels.tolist(), strict=True)):
+        part, name = ("train", "validation")[row % 5 == 4], ("angry", "happy")[label]
+        spelt = "Anger" if row < 4 and not label else name
+        folder = tmp_path / "faces" / part / spelt
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(image).save(folder / f"Person{'ABCDEFGHIJKLMN'[row % 14]}_{row:04d}.png")
+    (tmp_path / "faces" / "train" / "happy" / "broken.png").write_bytes(b"\x89PNG")
+    found = check(tmp_path / "faces")
+    assert found.spellings == [("Anger", "angry")]
+    assert found.people["persona"] == {"train": 2, "validation": 1}  # rows 0, 28 and 14
+    assert found.faults["rows or files not read"] == 1
+    assert found.faults["names in several splits"] == len(found.people)
+    assert "Names in several splits" in page(found)
+    assert "broken.png" in page(found)
+
+
+def test_a_healthy_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    drawn.write_fer2013(tmp_path / "well" / "fer2013.csv", drawn.unlike(30), ["Training"] * 20 + ["PublicTest"] * 10)
+    assert run("well") == 0
+    out, err = capsys.readouterr()
+    assert "0 of 10 validation pictures (0.0 %) also stand in train" in out
+    assert "wrote well-check.html" in err
+    text = (tmp_path / "well-check.html").read_text()
+    assert "None: no picture stands in the dataset twice." in text
+
+
+def test_json_and_exit_code(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(root, "--json", "--page", tmp_path / "page.html", "--fix", tmp_path / "list.csv") == 1
+    found = json.loads(capsys.readouterr().out)
+    assert found["leaks"] == {"validation": {"exact": 0, "any": 1}}
+    first, third = found["groups"][0], found["groups"][2]
+    assert first["conflicting"]
+    assert not first["across"]
+    assert first["members"][1] == {
+        "id": "00040",
+        "split": "train",
+        "label": "neutral",
+        "likeness": ["exact"],
+        "correlation": 1.0,
+    }
+    assert third["members"][1]["likeness"] == ["shifted"]
+    assert found["blank"] == [{"id": "00045", "split": "train", "label": "angry"}]
+    assert [row["id"] for row in found["left_out"]] == [f"{row:05d}" for row in sick.GONE]
+    assert found["suspects"] is None
+
+
+def test_terminal(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run(root, "--page", tmp_path / "page.html") == 1
+    out = capsys.readouterr().out
+    assert "1 of 11 validation pictures (9.1 %) also stand in train, 0 (0.0 %) of them byte for byte" in out
+    assert "surprise and neutral: 00005, 00040" in out
+
+
+def test_the_page_shows_the_pictures_and_escapes_names(found: IssueReport) -> None:
+    text = page(found)
+    assert "9.1 %" in text
+    assert text.count("<img") == 9 + 2  # the members of four groups; blank and graphic
+    ids = found.table.ids.astype("<U20")
+    ids[5] = "<b>"
+    told = replace(found, table=replace(found.table, ids=ids), suspects=(Suspect(3, "happy", "<sad>", 0.07),))
+    text = page(told)
+    assert "&lt;b&gt;" in text
+    assert "<b>" not in text
+    assert "Probable label errors" in text
+    assert "&lt;sad&gt;?" in text
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        (("--also", "blank"), "--also says what --fix leaves out; say --fix OUT as well"),
+        (("--fix", "out", "--also", "faceless"), "--also faceless needs --detector, which looks for the faces"),
+        (("--fix", "out", "--exclude", "list.csv"), "--fix would put back what --exclude leaves out"),
+        (("--detector", "haar"), "holds face crops; faces are looked for in legend and folder"),
+        (("--detector", "nobody"), "no detector 'nobody'"),
+    ],
+)
+def test_refuses(
+    root: Path,
+    tmp_path: Path,
+    options: tuple[str, ...],
+    message: str,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(root, *options) == 2
+    assert message in capsys.readouterr().err
+    assert not list(tmp_path.iterdir())
+
+
+def test_an_exclude_list_makes_it_well(root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert run(root, "--fix", "list.csv", "--also", "blank") == 1
+    assert run(root, "--exclude", "list.csv") == 0
+
+
+def test_photos_without_a_face(tmp_path: Path) -> None:
+    def finder(image: np.ndarray[tuple[int, ...], np.dtype[np.uint8]]) -> object:
+        return image if image.mean() > 100 else None
+
+    samples = drawn.unlike(12)
+    found = check(drawn.write_folders(tmp_path / "photos", samples), face=finder)  # type: ignore[arg-type]
+    dark = {f"{row:05d}" for row in np.flatnonzero(samples.images.mean(axis=(1, 2)) <= 100)}
+    assert {Path(name).stem for name in found.table.ids[found.faceless].tolist()} == dark
+    assert 0 < len(dark) < 12
+
+
+def test_badly_cropped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    samples = drawn.unlike(20)
+    samples.images[...] = samples.images // 2 + 64
+    samples.images[3, :6] = 0
+    samples.images[11, :, :8] = samples.images[11, :, 8:16][:, ::-1]
+    samples.images[12] = 30  # blank, and nothing else
+    drawn.write_fer2013(tmp_path / "faces" / "fer2013.csv", samples, ["Training"] * 10 + ["PublicTest"] * 10)
+    assert run(tmp_path / "faces", "--page", tmp_path / "p.html", "--json", "--fix", tmp_path / "l.csv",
+               "--also", "cropped") == 1  # fmt: skip
+    found = json.loads(capsys.readouterr().out)
+    assert [(row["id"], row["borders"]) for row in found["cropped"]] == [
+        ("00003", "bar top, 12 %"),
+        ("00011", "mirrored left, 17 %"),
+    ]
+    assert found["faults"] == {"blank pictures": 1}  # a bad crop is only told
+    assert [(row["id"], row["reason"]) for row in found["left_out"]] == [("00003", "cropped")]  # 11 is held out
+    text = (tmp_path / "p.html").read_text()
+    assert "<h2>Badly cropped</h2>" in text
+    assert "<br>bar top, 12 %" in text
+    run(tmp_path / "faces", "--page", tmp_path / "p.html")
+    assert "badly cropped pictures" in capsys.readouterr().out
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file or folder"):
+        check(tmp_path / "nothing")
+
+
+def test_real(real_data: Path) -> None:
+    found = check(real_data / "fer2013")
+    assert found.leaks["validation"][0] == 280
+    assert found.leaks["validation"][1] >= 640
+    assert len(found.blank) == 12
+    assert 20 <= len(found.cropped) <= 40
+    assert 9568 in found.cropped  # a white bar over a fifth of the picture
+
+
+def test_what_cannot_be_written_is_said_before_the_check(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("mien.datasets.check", lambda *_, **__: pytest.fail("looked for copies"))
+    source = root / "fer2013.csv"
+    before = source.read_bytes()
+    (tmp_path / "file").write_text("")
+    (tmp_path / "dir.html").mkdir()
+    for arguments, message in (
+        (("--page", source), "expected a file that ends in .html"),  # it would have been written over
+        (("--page", tmp_path / "file" / "page.html"), "file: cannot be written"),
+        (("--page", tmp_path / "dir.html"), "a folder stands there"),
+        (("--page", tmp_path / "p.html", "--fix", tmp_path / "file" / "list.csv"), "cannot be written"),
+        (("--page", tmp_path / "p.html", "--fix", tmp_path / "file" / "clean"), "cannot be written"),
+    ):
+        assert run(root, *arguments) == 2
+        assert message in capsys.readouterr().err
+    assert source.read_bytes() == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["dir.html", "file"]

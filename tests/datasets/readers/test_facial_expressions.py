@@ -1,0 +1,94 @@
+from pathlib import Path
+
+import pytest
+
+from mien import datasets
+from mien.core.errors import InputError
+from mien.core.labels import LEGEND
+from mien.datasets.readers.facial_expressions import person
+from tests import drawn
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return drawn.write_legend(tmp_path / "legend", drawn.faces(120, LEGEND, size=112, channels=3))
+
+
+def append(root: Path, *rows: str) -> None:
+    with (root / "data" / "legend.csv").open("a") as file:
+        file.write("".join(f"{row}\n" for row in rows))
+
+
+def test_folds_mixed_case_into_eight_classes(root: Path) -> None:
+    samples = datasets.read(root, "all", size=112, channels=3)
+    assert datasets.detect(root) == "legend"
+    assert samples.images.shape == (120, 112, 112, 3)
+    assert samples.classes == LEGEND
+    assert set(samples.counts.values()) == {15}
+    assert samples.problems == ()
+
+
+def test_nobody_is_in_two_splits(root: Path) -> None:
+    people = {
+        split: {person(name) for name in datasets.read(root, split).ids} for split in ("train", "validation", "test")
+    }
+    assert [len(part) for part in people.values()] == [32, 4, 4]
+    assert len(set.union(*people.values())) == 40
+
+
+@pytest.mark.parametrize(
+    ("name", "who"),
+    [
+        ("Tony_Blair_0086.jpg", "tony_blair"),
+        ("HrithikRoshan_116.jpg", "hrithikroshan"),
+        ("Lin_Yi-fu_0001.jpg", "lin_yi-fu"),
+        ("x-12.png", "x"),
+        ("plain.jpg", "plain"),
+    ],
+)
+def test_the_person_is_the_name_before_the_number(name: str, who: str) -> None:
+    assert person(name) == who
+
+
+def test_what_is_wrong_is_reported_with_its_line(root: Path) -> None:
+    append(
+        root,
+        "302,PersonA_y_0001.jpg,angry",
+        "302,PersonA_y_0001.jpg,SADNESS",
+        "user.id,image,emotion",
+        "302,nobody_0001.jpg,happiness",
+        "302,PersonA_y_0002.jpg,bored",
+        "302,PersonA_y_0002.jpg",
+        "",
+    )
+    (root / "images" / "PersonB_y_0001.jpg").write_bytes(b"\xff\xd8 cut")
+    (root / "images" / "unlabelled_0001.jpg").write_bytes(b"")
+    samples = datasets.read(root, "all")
+    assert [(problem.where, problem.what.split(" (")[0]) for problem in samples.problems] == [
+        ("legend.csv:122", "PersonA_y_0001.jpg stands in line 2 already"),
+        ("legend.csv:123", "PersonA_y_0001.jpg stands in line 2 already"),
+        ("legend.csv:124", "the header line once more"),
+        ("legend.csv:125", "nobody_0001.jpg: no such picture"),
+        ("legend.csv:126", "unknown label 'bored'"),
+        ("legend.csv:127", "2 fields, expected 3"),
+        ("images/PersonB_y_0001.jpg", samples.problems[-1].what.split(" (")[0]),
+    ]
+    assert "sad, there angry" in samples.problems[1].what
+    assert len(samples) == 119
+    assert samples.dropped == {"no row in legend.csv": 1}
+    with pytest.raises(InputError, match=r"legend\.csv:122"):
+        datasets.read(root, strict=True)
+
+
+def test_a_name_that_leads_elsewhere_is_no_picture_of_the_set(root: Path) -> None:
+    (root / "data" / "secret.jpg").write_bytes((root / "images" / "PersonA_y_0001.jpg").read_bytes())
+    append(root, "302,../data/secret.jpg,happiness")
+    assert datasets.read(root, "all").problems[0].what == "../data/secret.jpg: no such picture"
+
+
+def test_nothing_readable(root: Path) -> None:
+    (root / "data" / "legend.csv").write_text("user.id,image,emotion\n1,a.jpg,happy\n")
+    with pytest.raises(
+        InputError, match=r"no picture of it can be read; the first: legend\.csv:2: a\.jpg: no such picture"
+    ):
+        datasets.read(root)

@@ -1,0 +1,146 @@
+import io
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien import datasets
+from mien.core import images
+from mien.core.console import track
+from mien.core.errors import InputError
+from mien.core.labels import LEGEND
+from mien.datasets import Samples
+from mien.datasets.dataset import ImageSpec, Problems
+from tests import drawn
+
+
+class Terminal(io.StringIO):
+    """Something that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_bar_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    assert list(track(range(3), "reading", 3)) == [0, 1, 2]
+    assert capsys.readouterr() == ("", "")
+    terminal = Terminal()
+    monkeypatch.setattr(sys, "stderr", terminal)
+    assert list(track(range(3), "reading", 3)) == [0, 1, 2]
+    assert "reading" in terminal.getvalue()
+    assert capsys.readouterr().out == ""
+
+
+def test_problems_stop_at_the_first_when_strict() -> None:
+    problems = Problems()
+    problems.report(Path("a.csv"), "cut")
+    assert [str(problem) for problem in problems.found] == ["a.csv: cut"]
+    with pytest.raises(InputError, match=r"^a\.csv: cut$"):
+        Problems(strict=True).report("a.csv", "cut")
+
+
+@pytest.mark.parametrize(("size", "channels"), [(0, 1), (48, 2)])
+def test_forms_that_make_no_sense(size: int, channels: int) -> None:
+    with pytest.raises(InputError, match="expected a size of at least 1 and 1 or 3 channels"):
+        ImageSpec(size, channels)
+
+
+@dataclass(frozen=True)
+class Middle:
+    """Finds a face in the middle of every picture that is not black, `side` pixels wide."""
+
+    side: int
+
+    def __call__(self, image: images.Pixels, /) -> images.Pixels | None:
+        if image.max() < 30:
+            return None
+        top, left = ((length - self.side) // 2 for length in image.shape[:2])
+        return image[top : top + self.side, left : left + self.side]
+
+
+def framed(n: int) -> Samples:
+    """Photos of 96 x 96 with a face of 48 x 48 in the middle; every fourth is black with a grey corner."""
+    samples = drawn.faces(n, LEGEND)
+    photos = np.pad(samples.images, ((0, 0), (24, 24), (24, 24)))
+    photos[::4] = 0
+    photos[::4, :40, :40] = 25
+    return replace(samples, images=photos)
+
+
+@pytest.mark.parametrize("kind", ["folder", "legend"])
+def test_a_face_is_cut_out_of_each_photo_and_one_without_is_marked_and_kept_whole(tmp_path: Path, kind: str) -> None:
+    photos = framed(24)
+    root = tmp_path / "photos"
+    if kind == "folder":
+        drawn.write_folders(root, photos)
+    else:
+        drawn.write_legend(root, photos, each=1)
+    samples = datasets.read(root, "all", face=Middle(48))
+    assert datasets.detect(root) == kind
+    assert samples.found is not None
+    assert samples.found.shape == (24,)
+    assert samples.problems == ()
+    close = [
+        (np.abs(photos.images[:, 24:72, 24:72].astype(int) - image).mean(axis=(1, 2)).argmin(), image, found)
+        for image, found in zip(samples.images.astype(int), samples.found, strict=True)
+    ]
+    faces = [place for place, _, found in close if found]
+    assert sorted(faces) == [place for place in range(24) if place % 4]
+    limit = 0 if kind == "folder" else 12  # JPEG
+    for place, image, found in close:
+        if found:
+            assert np.abs(photos.images[place, 24:72, 24:72] - image).max() <= limit
+        else:
+            assert image[:18, :18].mean() > 20  # the corner: it is whole
+            assert image[24:, 24:].max() < 12
+    assert samples[samples.found].found is not None
+    assert len(samples[samples.found]) == 18
+    assert sum(samples[samples.found].counts.values()) == 18
+    whole = datasets.read(root, "all")
+    assert whole.found is not None
+    assert whole.found.all()
+    assert whole.fingerprint != samples.fingerprint
+
+
+def test_the_mask_follows_its_pictures_into_splits_and_classes(tmp_path: Path) -> None:
+    root = drawn.write_legend(tmp_path / "photos", framed(80), each=1)
+    every = datasets.read(root, "all", face=Middle(48))
+    assert every.found is not None
+    missing = set(every.ids[~every.found])
+    assert len(missing) == 20
+    for split, classes in (("train", None), ("validation", None), ("train", "fer2013")):
+        samples = datasets.read(root, split, face=Middle(48), classes=classes)
+        assert samples.found is not None
+        assert set(samples.ids[~samples.found]) == missing & set(samples.ids)
+        assert samples.found.any()
+
+
+def test_a_photo_that_cannot_be_read_is_a_problem_and_shifts_no_mark(tmp_path: Path) -> None:
+    root = drawn.write_folders(tmp_path / "photos", framed(24))
+    before = datasets.read(root, "all", face=Middle(48), cache=False)
+    broken = before.ids[5]
+    (root / broken).write_bytes(b"no picture")
+    after = datasets.read(root, "all", face=Middle(48), cache=False)
+    assert [problem.where for problem in after.problems] == [broken]
+    keep = before.ids != broken
+    assert before.found is not None
+    assert after.found is not None
+    assert after.ids.tolist() == before.ids[keep].tolist()
+    assert after.found.tolist() == before.found[keep].tolist()
+
+
+def test_kinds_without_photos_are_refused(tmp_path: Path) -> None:
+    drawn.write_fer2013(tmp_path / "fer" / "fer2013.csv", drawn.faces(7))
+    drawn.write_votes(tmp_path / "fer" / "fer2013new.csv", [[0, 9, 1, 0, 0, 0, 0, 0, 0, 0]] * 7, ["Training"] * 7)
+    drawn.write_arrays(tmp_path / "arrays", drawn.faces(21))
+    for name, kind, targets in (
+        ("fer", "fer2013", "label"),
+        ("fer", "ferplus", "majority"),
+        ("arrays", "arrays", "label"),
+    ):
+        with pytest.raises(
+            InputError, match=f"of kind {kind} holds face crops; faces are looked for in legend and folder"
+        ):
+            datasets.read(tmp_path / name, face=Middle(48), targets=targets, classes="fer2013")

@@ -1,0 +1,83 @@
+"""Small videos drawn with PyAV, and detectors that see what is drawn in them."""
+
+from collections.abc import Sequence
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+
+from mien.core import images
+from mien.faces.detectors import Detections
+
+SIZE = (64, 96)  # height, width
+FACE = 24  # pixels of a drawn face's side
+
+
+def scene(level: int | None, left: int = 30, top: int = 20) -> images.Pixels:
+    """Return a picture with a flat square of that brightness, which is its expression in the model of the tests."""
+    picture = np.zeros((*SIZE, 3), np.uint8)
+    picture[:, :, 2] = 90  # blue ground, red and green are the face's
+    if level is not None:
+        picture[top : top + FACE, left : left + FACE] = max(level, 1)
+    return picture
+
+
+def bright(image: images.Pixels, /) -> Detections:
+    """See the square of `scene`: where red is; surely."""
+    ys, xs = np.nonzero(image[:, :, 0] > 0 if image.ndim == 3 else image)
+    if len(xs) < 100:
+        return Detections(np.zeros((0, 4), np.float32), np.zeros(0, np.float32))
+    box = [xs.min(), ys.min(), xs.max() + 1 - xs.min(), ys.max() + 1 - ys.min()]
+    return Detections(np.array([box], np.float32), np.array([0.9], np.float32))
+
+
+def write(
+    path: Path,
+    pictures: Sequence[images.Pixels],
+    *,
+    times: Sequence[float] | None = None,
+    rate: int = 25,
+    rotate: int = 0,
+    mirror: bool = False,
+    pixel: int = 1,
+    sound: str = "",
+    hertz: int = 48_000,
+    codec: str = "libx264rgb",
+) -> Path:
+    """Write a lossless video whose frames stand at `times` in seconds, or `rate` a second; `sound` names a codec.
+
+    `pixel` is a pixel's width by its height.
+    """
+    with av.open(str(path), "w") as target:
+        lossless = {"crf": "0", "g": "5"} if codec.startswith("libx264") else {}
+        stream = target.add_stream(codec, rate=rate, options=lossless)
+        assert isinstance(stream, av.VideoStream)
+        height, width = pictures[0].shape[:2]
+        stream.width, stream.height = width, height
+        stream.pix_fmt = "rgb24" if codec == "libx264rgb" else "yuv420p"
+        stream.codec_context.time_base = Fraction(1, 1000)
+        stream.codec_context.sample_aspect_ratio = Fraction(pixel)
+        if rotate or mirror:
+            stream.set_display_rotation(rotate, hflip=mirror)
+        if sound:
+            _hum(target, sound, len(pictures) / rate, hertz)
+        for number, picture in enumerate(pictures):
+            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            frame.pts = round(1000 * (times[number] if times else number / rate))
+            frame.time_base = Fraction(1, 1000)
+            target.mux(stream.encode(frame))
+        target.mux(stream.encode(None))
+    return path
+
+
+def _hum(target: av.container.OutputContainer, codec: str, seconds: float, hertz: int) -> None:
+    stream = target.add_stream(codec, rate=hertz)
+    assert isinstance(stream, av.AudioStream)
+    stream.layout = "mono"
+    wave = np.sin(np.arange(round(hertz * seconds)) * (2 * np.pi * 440 / hertz)).astype(np.float32)
+    frame = av.AudioFrame.from_ndarray(wave[None], format="fltp", layout="mono")
+    frame.sample_rate = hertz
+    frame.pts = 0
+    target.mux(stream.encode(frame))
+    target.mux(stream.encode(None))

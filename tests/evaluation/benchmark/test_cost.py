@@ -1,0 +1,58 @@
+"""Parameters and multiply-adds of an ONNX graph, counted by hand and against what training recorded."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper, numpy_helper
+
+from mien.evaluation.benchmark.cost import Cost, cost, count
+from mien.models.session import METADATA_KEY, ModelInfo, Session, bundled, card
+from tests.blocks import MakeModel
+
+
+def test_a_convolution_and_a_product_by_hand(tmp_path: Path) -> None:
+    """8 x 8 grey; 4 filters of 3 x 3 at stride 2; one product to two classes."""
+    nodes = [
+        helper.make_node("Conv", ["x", "filters", "bias"], ["c"], strides=[2, 2], pads=[1, 1, 1, 1]),
+        helper.make_node("Reshape", ["c", "shape"], ["flat"]),
+        helper.make_node("Gemm", ["flat", "dense", "shift"], ["y"], transB=1),
+    ]
+    arrays = {"filters": np.zeros((4, 1, 3, 3)), "bias": np.zeros(4), "dense": np.zeros((2, 64)), "shift": np.zeros(2)}
+    graph = helper.make_graph(
+        nodes,
+        "small",
+        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 1, 8, 8])],
+        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 2])],
+        [
+            *(numpy_helper.from_array(array.astype(np.float32), name) for name, array in arrays.items()),
+            numpy_helper.from_array(np.array([0, 64]), "shape"),
+        ],
+    )
+    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
+    helper.set_model_props(model, {METADATA_KEY: ModelInfo(("angry", "happy"), 8, (0.0,), (1.0,)).to_json()})
+    path = tmp_path / "small.onnx"
+    onnx.save(model, path)
+    parameters, macs = 36 + 4 + 128 + 2, 4 * 4 * 4 * 9 + 64 * 2
+    assert count(path, "x") == (parameters, macs)
+    assert cost(Session(path)) == Cost(parameters, macs, "counted in the graph")
+    path.with_name("recipe.json").write_text(json.dumps({"parameters": 5, "macs": 7}))
+    assert cost(Session(path)) == Cost(5, 7, "recorded")
+
+
+@pytest.mark.parametrize("name", ["default", "small"])
+def test_the_bundled_models_count_as_training_did(name: str) -> None:
+    session, facts = Session(name), card(name)
+    parameters, macs = count(bundled()[name], session.input)
+    assert macs == facts["macs"]
+    assert parameters == pytest.approx(facts["parameters"], rel=0.01)  # batch normalisations were folded
+    assert cost(session) == Cost(facts["parameters"], facts["macs"], "recorded")
+
+
+def test_without_the_package_nothing_is_counted(make_model: MakeModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    session = Session(make_model())
+    assert cost(session) == Cost(7 * 16, 7 * 16, "counted in the graph")
+    monkeypatch.setitem(__import__("sys").modules, "onnx", None)
+    assert cost(session) == Cost(None, None, "unknown")

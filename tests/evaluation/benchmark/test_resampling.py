@@ -1,0 +1,123 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+from scipy.stats import binomtest
+
+from mien.core.errors import InputError
+from mien.evaluation.benchmark.resampling import differ, holm, intervals, mcnemar, mean_interval, pack, unpack
+from mien.evaluation.metrics import score
+
+counts = st.integers(0, 60)
+
+
+@given(counts, counts)
+def test_mcnemar_is_scipys_test_of_a_coin(b: int, c: int) -> None:
+    expected = binomtest(b, b + c).pvalue if b + c else 1.0
+    assert mcnemar(b, c) == pytest.approx(expected, rel=1e-9)
+
+
+def test_mcnemar_by_hand_and_of_many() -> None:
+    assert mcnemar(0, 5) == 2 / 2**5
+    assert mcnemar(1, 5) == pytest.approx(2 * (1 + 6) / 2**6)
+    assert mcnemar(3, 3) == 1
+    assert mcnemar(0, 2000) == 0  # below the least float, not an error
+    assert 0 < mcnemar(1500, 1300) < 1e-3
+
+
+def test_holm_by_hand() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+    assert holm([0.2, 0.9]) == pytest.approx([0.4, 0.9])
+    assert holm([0.7, 0.9]) == [1.0, 1.0]
+    assert holm([]) == []
+
+
+@given(st.lists(st.floats(0, 1), max_size=9))
+def test_holm_never_lowers_a_p_nor_changes_their_order(values: list[float]) -> None:
+    adjusted = holm(values)
+    assert all(p <= q <= 1 for p, q in zip(values, adjusted, strict=True))
+    order = sorted(range(len(values)), key=values.__getitem__)
+    assert [adjusted[place] for place in order] == sorted(adjusted)
+
+
+def test_intervals_are_those_of_drawn_faces() -> None:
+    """Against the plain bootstrap: draw rows, score them, take percentiles."""
+    dice = np.random.default_rng(1)
+    truth = dice.choice(3, 120, p=[0.6, 0.3, 0.1])
+    answer = np.where(dice.random(120) < 0.7, truth, dice.integers(0, 3, 120))
+    confusion = np.zeros((3, 3), dtype=np.int64)
+    np.add.at(confusion, (truth, answer), 1)
+    drawn = []
+    for _ in range(1500):
+        rows = dice.integers(0, 120, 120)
+        found = score(np.eye(3, dtype=np.float32)[answer[rows]], truth[rows], ("a", "b", "c"))
+        drawn.append((found.accuracy, found.macro_f1, found.balanced_accuracy))
+    expected = np.quantile(drawn, [0.025, 0.975], axis=0).T
+    got = intervals(confusion)
+    assert list(got) == ["accuracy", "macro_f1", "balanced_accuracy"]
+    assert np.array(list(got.values())) == pytest.approx(expected, abs=0.02)
+
+
+def test_the_interval_of_an_accuracy_is_the_binomials() -> None:
+    low, high = intervals(np.array([[700, 300], [0, 0]]))["accuracy"]
+    spread = 1.96 * math.sqrt(0.7 * 0.3 / 1000)
+    assert (low, high) == pytest.approx((0.7 - spread, 0.7 + spread), abs=2e-3)
+    assert mean_interval(np.repeat([1.0, 0.0], [700, 300])) == pytest.approx((low, high), abs=2e-3)
+
+
+def test_intervals_are_seeded() -> None:
+    confusion = np.array([[57, 26], [13, 93]])
+    assert intervals(confusion) == intervals(confusion)
+    assert intervals(confusion, seed=1) != intervals(confusion)
+
+
+def test_a_class_without_samples_stays_out_of_the_means() -> None:
+    found = intervals(np.array([[4, 0, 0], [0, 4, 0], [0, 0, 0]]))
+    assert found["balanced_accuracy"] == found["macro_f1"] == (1, 1)
+
+
+def rows(*texts: str) -> NDArray[np.bool_]:
+    return np.array([[mark == "x" for mark in text] for text in texts])
+
+
+def test_two_models_face_for_face() -> None:
+    found = differ(rows("xxxxx...xx"), rows("x.....x.xx"))
+    assert (found.n, found.only_first, found.only_second) == (10, 4, 1)
+    assert found.difference == pytest.approx(0.3)
+    assert found.p == pytest.approx(2 * (1 + 5) / 2**5)
+    assert found.interval[0] < 0.3 < found.interval[1]
+    back = differ(rows("x.....x.xx"), rows("xxxxx...xx"))
+    assert back.difference == pytest.approx(-0.3)
+    assert back.p == found.p
+
+
+def test_the_paired_interval_is_narrower_than_two_apart() -> None:
+    first = np.random.default_rng(0).random(2000) < 0.7
+    second = first.copy()
+    second[:100] = ~second[:100]
+    low, high = differ(first[None], second[None]).interval
+    apart = mean_interval(first.astype(float))
+    assert high - low < apart[1] - apart[0]
+
+
+def test_several_seeds_are_averaged_and_the_largest_p_is_kept() -> None:
+    found = differ(rows("xxxxxxxx..", "xxxx......"), rows("xxxx......"))
+    assert found.difference == pytest.approx(0.2)
+    assert found.p == 1
+    assert (found.only_first, found.only_second) == (0, 0)
+
+
+def test_other_numbers_of_faces_are_refused() -> None:
+    with pytest.raises(InputError, match="on 3 and 2 faces"):
+        differ(rows("xxx"), rows("xx"))
+
+
+@given(st.lists(st.booleans(), min_size=1, max_size=70))
+def test_what_is_packed_comes_back(values: list[bool]) -> None:
+    text = pack(np.array(values))
+    assert unpack(text, len(values)).tolist() == values
+    with pytest.raises(ValueError, match="bits for"):
+        unpack(text, len(values) + 8)

@@ -1,0 +1,181 @@
+import errno
+import json
+import re
+from dataclasses import replace
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien.core.errors import InputError
+from mien.core.labels import FER2013
+from mien.evaluation import DataFacts, Evaluation, measure, save
+from mien.evaluation.report import MISTAKES, page, read_epochs
+from mien.models.session import Session
+from tests.blocks import MakeModel, MakeSamples
+
+HOSTILE = "<script>alert('1')</script>\"><img src=http://evil.example/x onerror=alert(2)>"
+EPOCHS = [
+    {"epoch": epoch, "train_loss": 2 / epoch, "val_loss": 3 / epoch, "train_accuracy": 0.6, "val_accuracy": 0.5}
+    for epoch in (1, 2, 3)
+]
+
+
+@pytest.fixture
+def evaluation(make_model: MakeModel, make_samples: MakeSamples, data: DataFacts) -> Evaluation:
+    """70 samples, 30 of them wrong, the row number in the brightness: the later, the surer."""
+    places = [row % 7 for row in range(70)]
+    samples = make_samples(places, [(place + (row < 30)) % 7 for row, place in enumerate(places)])
+    bright = np.linspace(120, 255, 70).astype(np.uint8)[:, None, None]
+    samples = replace(samples, images=np.where(samples.images > 0, bright, 0).astype(np.uint8))
+    return measure(Session(make_model()), samples, data)
+
+
+class Page(HTMLParser):
+    """Collects attributes and text, and checks that what opens closes."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.links: list[str] = []
+        self.headings: list[str] = []
+        self.tags: list[str] = []
+        self.text = ""
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+        self.links += [
+            value or "" for name, value in attrs if name in ("src", "href", "srcset", "action", "xlink:href")
+        ]
+        assert not [name for name, _ in attrs if name.startswith("on")]
+        if tag not in ("meta", "img", "br", "rect", "line", "polyline") or self.get_starttag_text() is None:
+            self.open.append(tag)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+        if self.open and self.open[-1] == "h2":
+            self.headings.append(data)
+
+
+def test_the_page_is_whole_and_asks_the_network_for_nothing(evaluation: Evaluation) -> None:
+    text = page([evaluation], epochs=EPOCHS)
+    parsed = Page(text)
+    assert not re.search(r"https?:|//\w+\.|@import|url\(", text)
+    assert len(parsed.links) == MISTAKES
+    assert all(link.startswith("data:image/png;base64,") for link in parsed.links)
+    assert "script" not in parsed.tags
+    assert parsed.headings == [
+        "Confusion matrix",
+        "Classes",
+        "Calibration",
+        "Answering only where it is sure",
+        "Learning curve",
+        "Surest mistakes",
+        "What these figures do not say",
+    ]
+    assert parsed.tags.count("svg") == 4
+    low, high = evaluation.scores.interval
+    assert f"57.1 % accuracy, {100 * low:.1f} to {100 * high:.1f} %" in parsed.text
+    assert "blocks on faces, validation" in parsed.text
+
+
+def test_what_users_name_is_escaped(evaluation: Evaluation) -> None:
+    hostile = replace(
+        evaluation,
+        samples=replace(evaluation.samples, ids=np.array([f"{HOSTILE} {row}" for row in range(70)])),
+        data=replace(evaluation.data, path=HOSTILE, dropped={HOSTILE: 1}),
+        model=replace(evaluation.model, file=HOSTILE, recipe=HOSTILE),
+        scores=replace(evaluation.scores, per_class={HOSTILE: evaluation.scores.per_class["angry"]}),
+    )
+    classes = (HOSTILE, *FER2013[1:])
+    hostile = replace(
+        hostile,
+        scores=replace(hostile.scores, classes=classes),
+        samples=replace(hostile.samples, classes=classes),
+        alignment=replace(hostile.alignment, classes=classes),
+    )
+    parsed = Page(page([hostile]))
+    assert "script" not in parsed.tags
+    assert parsed.tags.count("img") == MISTAKES
+    assert parsed.text.count(HOSTILE) > MISTAKES
+
+
+def test_the_surest_mistakes_come_first(evaluation: Evaluation) -> None:
+    shown = re.findall(r'class="id">row (\d+)<', page([evaluation]))
+    assert shown == [str(row) for row in range(29, 29 - MISTAKES, -1)]
+    assert "out of 30." in page([evaluation])
+
+
+def test_a_perfect_model_has_no_mistakes_to_show(
+    make_model: MakeModel, make_samples: MakeSamples, data: DataFacts
+) -> None:
+    text = page([measure(Session(make_model()), make_samples([0, 1, 2]), data)])
+    assert "every answer was right" in text
+    assert "undefined" in text  # of the classes without samples
+    Page(text)
+
+
+def test_votes_and_both_views_have_their_figures(
+    make_model: MakeModel, make_samples: MakeSamples, data: DataFacts
+) -> None:
+    session, samples = Session(make_model()), make_samples([0, 1, 2], np.eye(7, dtype=np.float32)[:3])
+    text = page([measure(session, samples, data), measure(session, samples, data, tta="flip")])
+    assert "KL to the votes" in text
+    assert "mean with the mirror image" in text
+    Page(text)
+
+
+def test_save_writes_every_view_and_one_report(evaluation: Evaluation, tmp_path: Path) -> None:
+    folder = tmp_path / "new" / "run"
+    paths = save([evaluation, replace(evaluation, tta="flip")], folder)
+    assert [path.name for path in paths] == [
+        "evaluation-validation-none.json",
+        "evaluation-validation-flip.json",
+        "report.html",
+    ]
+    assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in paths)
+    assert json.loads(paths[0].read_text())["accuracy"] == pytest.approx(40 / 70)
+    assert "Learning curve" not in paths[2].read_text()
+
+
+def test_the_learning_curve_survives_a_line_cut_short(evaluation: Evaluation, tmp_path: Path) -> None:
+    metrics = tmp_path / "metrics.jsonl"
+    metrics.write_text("".join(json.dumps(epoch) + "\n" for epoch in EPOCHS) + '3\n{"epoch": 4, "train_l')
+    assert read_epochs(metrics) == EPOCHS
+    assert "Learning curve" in save([evaluation], tmp_path, metrics=metrics)[-1].read_text()
+    assert read_epochs(tmp_path / "none.jsonl") == []
+
+
+def test_a_full_disk_leaves_the_old_report(
+    evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "report.html").write_text("old")
+
+    def full(self: Path, content: bytes) -> int:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(Path, "write_bytes", full)
+    with pytest.raises(InputError, match=r"cannot be written \(No space left on device\)"):
+        save([evaluation], tmp_path)
+    assert (tmp_path / "report.html").read_text() == "old"
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_a_file_in_the_folders_place_is_one_line(evaluation: Evaluation, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("")
+    with pytest.raises(InputError, match="cannot be written"):
+        save([evaluation], tmp_path / "out")
+
+
+def test_an_undecodable_name_is_spelt_out(evaluation: Evaluation, tmp_path: Path) -> None:
+    odd = replace(evaluation, data=replace(evaluation.data, path="caf\udce9"))
+    assert "caf\\udce9" in save([odd], tmp_path)[-1].read_text(encoding="utf-8")

@@ -1,0 +1,206 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from mien.core.errors import InputError
+from mien.evaluation import subgroups
+from mien.evaluation.metrics import wilson
+from mien.evaluation.subgroups import Column, column, match, newcombe, quintiles, read
+
+CLASSES = ("happy", "sad")
+
+
+def answers(*cells: tuple[str, int, int, int]) -> tuple[list[str], NDArray[np.float32], NDArray[np.int64]]:
+    """Return values, probabilities and labels for cells of (value, label, right answers, samples)."""
+    values, labels, answered = [], [], []
+    for value, label, right, n in cells:
+        values += [value] * n
+        labels += [label] * n
+        answered += [label] * right + [1 - label] * (n - right)
+    probabilities = np.where(np.eye(2)[answered] > 0, 0.75, 0.25).astype(np.float32)
+    return values, probabilities, np.array(labels, dtype=np.int64)
+
+
+def scored(*cells: tuple[str, int, int, int]) -> Column:
+    values, probabilities, labels = answers(*cells)
+    return column("site", values, probabilities, labels, CLASSES)
+
+
+# a gap of the label mix alone: both sites answer 90 % of the happy and 50 % of the sad faces rightly
+MIXED = (("a", 0, 27, 30), ("a", 1, 5, 10), ("b", 0, 9, 10), ("b", 1, 15, 30))
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+@pytest.mark.parametrize(
+    ("cells", "expected"),
+    [  # the contrasts of Newcombe 1998, table II, by method 10 as statsmodels has it
+        ((56, 70, 48, 80), (0.0524, 0.3339)),
+        ((9, 10, 3, 10), (0.1705, 0.8090)),
+        ((6, 7, 2, 7), (0.0582, 0.8062)),
+        ((5, 56, 0, 29), (-0.0381, 0.1926)),
+        ((0, 10, 0, 20), (-0.1611, 0.2775)),
+        ((10, 10, 0, 20), (0.6791, 1.0)),
+    ],
+)
+def test_newcombes_examples(cells: tuple[int, int, int, int], expected: tuple[float, float]) -> None:
+    hits, n, other_hits, other = cells
+    interval = newcombe((hits / n, wilson(hits, n)), (other_hits / other, wilson(other_hits, other)))
+    assert interval == pytest.approx(expected, abs=5.1e-5)
+
+
+def test_newcombe_as_statsmodels() -> None:
+    library = pytest.importorskip("statsmodels.stats.proportion")
+    dice = np.random.default_rng(0)
+    for n, other in dice.integers(1, 400, (30, 2)).tolist():
+        hits, other_hits = dice.integers(0, n + 1), dice.integers(0, other + 1)
+        expected = library.confint_proportions_2indep(hits, n, other_hits, other, method="newcomb")
+        found = newcombe((hits / n, wilson(hits, n)), (other_hits / other, wilson(other_hits, other)))
+        assert found == pytest.approx(expected, abs=1e-9)
+
+
+def test_a_gap_by_hand_and_at_equal_label_mix() -> None:
+    found = scored(*MIXED)
+    assert [(group.value, group.part.n, group.part.accuracy) for group in found.groups] == [
+        ("a", 40, 0.8),
+        ("b", 40, 0.6),
+    ]
+    assert found.groups[0].part.balanced_accuracy == pytest.approx(0.7)
+    assert found.groups[0].part.confidence == pytest.approx(0.75)
+    assert found.gap is not None
+    assert (found.gap.best, found.gap.worst) == ("a", "b")
+    assert found.gap.size == pytest.approx(0.2)
+    assert found.gap.interval == pytest.approx(newcombe((0.8, wilson(32, 40)), (0.6, wilson(24, 40))))
+    assert [group.even for group in found.groups] == pytest.approx([0.7, 0.7])
+    assert found.even is not None
+    assert found.even.size == pytest.approx(0)
+    assert found.even.interval[0] < 0 < found.even.interval[1]
+    assert found.compared == CLASSES
+    assert found.chance is not None
+    assert found.chance > 0.2
+
+
+def test_one_class_alone_has_newcombes_interval_at_equal_mix_too() -> None:
+    found = scored(("a", 0, 36, 40), ("b", 0, 16, 40))
+    assert found.gap == found.even
+    assert found.compared == ("happy",)
+    assert found.chance == pytest.approx(1 / 1000)
+
+
+def test_classes_that_a_group_lacks_are_not_compared() -> None:
+    found = scored(("a", 0, 30, 40), ("a", 1, 20, 20), ("b", 0, 20, 40))
+    assert found.compared == ("happy",)
+    assert [group.even for group in found.groups] == [0.75, 0.5]
+    apart = scored(("a", 0, 30, 40), ("b", 1, 20, 40))
+    assert apart.gap is not None
+    assert (apart.even, apart.compared) == (None, ())
+    assert [group.even for group in apart.groups] == [None, None]
+
+
+def test_chance_is_what_shuffling_within_classes_gives() -> None:
+    values, probabilities, labels = answers(("a", 0, 22, 30), ("a", 1, 12, 20), ("b", 0, 15, 25), ("b", 1, 9, 25))
+    found = column("site", values, probabilities, labels, CLASSES, seed=3)
+    right, first = probabilities.argmax(axis=1) == labels, np.array(values) == "a"
+    actual, dice, hits = abs(right[first].mean() - right[~first].mean()), np.random.default_rng(0), 0
+    for _ in range(2000):
+        dealt = right.copy()
+        for label in (0, 1):
+            dealt[labels == label] = dice.permutation(right[labels == label])
+        hits += abs(dealt[first].mean() - dealt[~first].mean()) >= actual - 1e-12
+    assert found.chance == pytest.approx(hits / 2000, abs=0.04)
+
+
+def test_small_groups_are_shown_but_not_compared() -> None:
+    found = scored(*MIXED, ("c", 0, 0, 29))
+    assert [group.few for group in found.groups] == [False, False, True]
+    assert found.gap is not None
+    assert found.gap.size == pytest.approx(0.2)
+    assert found.groups[2].even is None
+    alone = scored(("a", 0, 30, 40), ("b", 0, 0, 29))
+    assert (alone.gap, alone.even, alone.chance) == (None, None, None)
+    assert alone.to_json()["gap"] is None
+
+
+def test_unknown_values_and_missed_photos_are_counted() -> None:
+    values, probabilities, labels = answers(("a", 0, 9, 10), ("", 1, 5, 10), ("b", 0, 1, 5))
+    found = column("site", [*values, "a", "a", "c", ""], probabilities, labels, CLASSES)
+    assert [(group.value, group.missed) for group in found.groups] == [("a", 2), ("b", 0)]
+    assert found.unknown == 10
+
+
+def test_the_commonest_values_of_many_are_shown() -> None:
+    cells = [(f"p{number:03d}", 0, 1, 1 + (number < 40)) for number in range(70)]
+    found = scored(*cells)
+    assert len(found.groups) == subgroups.MOST
+    assert found.omitted == 20
+    assert {f"p{number:03d}" for number in range(40)} <= {group.value for group in found.groups}
+
+
+def test_many_numbers_are_cut_into_quintiles_and_few_are_ordered() -> None:
+    ages = [str(age) for age in range(18, 68)]
+    values, probabilities, labels = answers(*((age, 0, 1, 2) for age in ages))
+    found = column("age", values, probabilities, labels, CLASSES)
+    assert [group.value for group in found.groups] == ["18 to 27", "28 to 37", "38 to 47", "48 to 57", "58 to 67"]
+    assert [group.part.n for group in found.groups] == [20] * 5
+    assert [group.value for group in scored(("10", 0, 1, 1), ("9", 0, 1, 1), ("1.5", 0, 1, 1)).groups] == [
+        "1.5",
+        "9",
+        "10",
+    ]
+    mixed = scored(*((str(number), 0, 1, 1) for number in range(20)), ("unsure", 0, 1, 1))
+    assert len(mixed.groups) == 21
+
+
+@given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60))
+def test_quintiles_part_the_values_in_order(values: list[float]) -> None:
+    ranges, places = quintiles(np.array(values))
+    assert 1 <= len(ranges) <= 5
+    assert set(places.tolist()) == set(range(len(ranges)))
+    order = np.argsort(values, kind="stable")
+    assert (np.diff(places[order]) >= 0).all()
+
+
+def test_rows_fit_with_folders_or_without(tmp_path: Path) -> None:
+    ids = ["angry/1.png", "sad/1.png", "sad/2.png", "sad/3.png", "sad/4.png", "sad/14.png"]
+    names = ["angry/1.png", "1.png", "2.png", "/data/sad/3.png", ".\\sad\\4.png", "happy/14.png", "5.png"]
+    table = read(write(tmp_path / "t.csv", "Site,FILE\n" + "".join(f"a,{name}\n" for name in names)))
+    assert list(table.columns) == ["Site"]
+    assert match(table, ids).tolist() == [0, -1, 2, 3, 4, -1]  # 1.png fits two, happy/14.png none
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("", "expected one column id or file in its first line, got nothing"),
+        ("name,age\n1,2\n", "expected one column id or file in its first line, got name, age"),
+        ("id,file\n1,2\n", "expected one column id or file"),
+        ("id\n1\n", "expected further columns"),
+        ("id,age,age\n1,2,3\n", "expected further columns, each with a name of its own"),
+        ("id,age\n1\n", "t.csv:2: 1 fields, expected 2"),
+        ("id,age\n1,2\n\n1,3\n", "t.csv:4: 1 stands in line 2 already"),
+        ("id,age\n7,2\n", "none of its 1 rows names one of the 2 pictures scored; expected names like '1', got '7'"),
+        ("id,age\n", "got no row"),
+        ("id,age\n1,2\nx/1,2\n", "1 and x/1 are both the picture 1"),
+    ],
+)
+def test_tables_that_cannot_be_used_are_refused(tmp_path: Path, text: str, message: str) -> None:
+    path = write(tmp_path / "t.csv", text)
+    with pytest.raises(InputError) as refused:
+        match(read(path), ["1", "2"])
+    assert message in str(refused.value)
+    assert "\n" not in str(refused.value)
+
+
+def test_no_table_and_no_text_are_refused(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="No such file"):
+        read(tmp_path / "t.csv")
+    (tmp_path / "t.csv").write_bytes(b"id,age\n\xff\xfe,1\n")
+    with pytest.raises(InputError, match="not a CSV file in UTF-8"):
+        read(tmp_path / "t.csv")

@@ -1,0 +1,202 @@
+"""Faces checks itself, is indexed like an array, and becomes plain dictionaries."""
+
+import json
+import sys
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from mien import Faces
+from mien.core.errors import InputError, MissingExtra
+from mien.faces.faces import columns
+
+CLASSES = ("angry", "happy", "neutral")
+
+
+def faces(n: int = 4) -> Faces:
+    """Face i is at x = i and likeliest class i % 3, with confidence 0.5 + i / 100."""
+    boxes = np.array([[i, 2, 3, 4] for i in range(n)], np.float32).reshape(n, 4)
+    scores = np.array([0.5 + i / 100 for i in range(n)], np.float32)
+    probabilities = np.repeat((1 - scores)[:, None] / 2, 3, axis=1).astype(np.float32)
+    probabilities[np.arange(n), np.arange(n) % 3] = scores
+    return Faces(boxes, probabilities, CLASSES, scores)
+
+
+def test_labels_and_scores_follow_the_probabilities() -> None:
+    found = faces()
+    assert found.labels == ("angry", "happy", "neutral", "angry")
+    assert np.allclose(found.scores, [0.5, 0.51, 0.52, 0.53])
+    assert found.scores.dtype == np.float32
+
+
+def test_no_face_is_a_result_too() -> None:
+    found = faces(0)
+    assert (len(found), found.labels, found.scores.shape, found.to_dicts(), list(found)) == (0, (), (0,), [], [])
+    assert not found
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "message"),
+    [
+        ("boxes", np.zeros((4, 5), np.float32), r"boxes: expected float32 \[4, 4\], got float32 \[4, 5\]"),
+        ("boxes", np.ones((4, 4), np.int64), r"boxes: expected float32 \[4, 4\], got int64 \[4, 4\]"),
+        ("boxes", np.ones((3, 4), np.float32), r"probabilities: expected float32 \[3, 3\], got float32 \[4, 3\]"),
+        ("boxes", np.zeros((4, 4), np.float32), "widths and heights above 0"),
+        ("boxes", np.full((4, 4), np.nan, np.float32), "boxes: expected finite numbers"),
+        ("classes", ("happy",), r"probabilities: expected float32 \[4, 1\], got float32 \[4, 3\]"),
+        ("probabilities", np.full((4, 3), 0.5, np.float32), "sum to 1"),
+        ("probabilities", np.tile(np.array([-0.5, 0.5, 1], np.float32), (4, 1)), "from 0"),
+        ("detection_scores", np.zeros(3, np.float32), r"detection_scores: expected float32 \[4\], got float32 \[3\]"),
+    ],
+)
+def test_arrays_that_do_not_fit_are_refused(field: str, value: Any, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        replace(faces(), **{field: value})
+
+
+@pytest.mark.parametrize(
+    ("index", "xs"),
+    [
+        (np.array([True, False, True, False]), [0, 2]),
+        ([False, True, False, True], [1, 3]),
+        (np.array([3, 1]), [3, 1]),
+        ([2], [2]),
+        (slice(1, 3), [1, 2]),
+        (-1, [3]),
+        (np.array([], np.int64), []),
+    ],
+)
+def test_indexing_keeps_the_arrays_parallel(index: Any, xs: list[int]) -> None:
+    found = faces()[index]
+    whole = faces()
+    assert found.boxes[:, 0].tolist() == xs
+    assert np.array_equal(found.probabilities, whole.probabilities[xs])
+    assert found.detection_scores is not None
+    assert np.array_equal(found.detection_scores, np.asarray(whole.detection_scores)[xs])
+
+
+def test_a_mask_of_the_result_itself() -> None:
+    found = faces()
+    assert found[found.scores > 0.515].labels == ("neutral", "angry")
+    assert replace(found, detection_scores=None)[0].detection_scores is None
+    with pytest.raises(IndexError):
+        found[4]
+
+
+def test_iteration_gives_single_faces() -> None:
+    assert [(len(face), face.labels[0]) for face in faces()] == [
+        (1, "angry"),
+        (1, "happy"),
+        (1, "neutral"),
+        (1, "angry"),
+    ]
+
+
+@given(st.integers(1, 9))
+def test_dictionaries_survive_json(n: int) -> None:
+    found = faces(n)
+    rows = json.loads(json.dumps(found.to_dicts()))
+    assert [row["expression"] for row in rows] == list(found.labels)
+    for row, box, probabilities in zip(rows, found.boxes, found.probabilities, strict=True):
+        assert list(row) == [
+            *("box", "detection", "expression", "confidence", "quality", "uncertain", "label_set", "probabilities")
+        ]
+        assert row["box"] == box.tolist()
+        assert all(isinstance(value, int) for value in row["box"])
+        assert list(row["probabilities"]) == list(CLASSES)
+        assert np.allclose(list(row["probabilities"].values()), probabilities, atol=1e-6)
+        assert row["confidence"] == row["probabilities"][row["expression"]]
+
+
+def seen(n: int = 3) -> Faces:
+    """Faces as YuNet gives them; every second one of low quality."""
+    return replace(
+        faces(n),
+        landmarks=np.arange(10 * n, dtype=np.float32).reshape(n, 5, 2),
+        low=np.arange(n) % 2 == 1,
+        detector="yunet",
+    )
+
+
+def test_parts_beside_the_boxes_are_checked_and_chosen() -> None:
+    chosen = seen()[[2, 1]]
+    assert chosen.landmarks is not None
+    assert chosen.landmarks[:, 0, 0].tolist() == [20, 10]
+    assert (chosen.quality, chosen.detector) == (("ok", "low"), "yunet")
+    assert faces(2).quality == ("ok", "ok")
+    with pytest.raises(InputError, match=r"landmarks: expected float32 \[3, 5, 2\], got float32 \[3, 2, 5\]"):
+        replace(seen(), landmarks=np.zeros((3, 2, 5), np.float32))
+    with pytest.raises(InputError, match=r"low: expected bool \[3\], got float64 \[3\]"):
+        replace(seen(), low=np.zeros(3))  # type: ignore[arg-type]
+
+
+def doubted() -> Faces:
+    """Three faces: angry (sure), happy (uncertain), neutral (uncertain, and of low quality)."""
+    return replace(
+        faces(3),
+        low=np.array([False, False, True]),
+        uncertain=np.array([False, True, True]),
+        sets=np.array([[1, 0, 0], [1, 1, 0], [1, 1, 1]], bool),
+    )
+
+
+def test_uncertain_faces_and_label_sets_are_checked_and_chosen() -> None:
+    found = doubted()
+    assert found.labels == ("angry", "happy", "neutral")
+    assert found.label_sets == (("angry",), ("happy", "angry"), ("neutral", "angry", "happy"))
+    assert found.notes == ("", "uncertain", "low quality, uncertain")
+    for index in ([2, 1], np.array([False, True, True]), slice(1, 3), 1, []):
+        chosen = found[index]
+        places = np.atleast_1d(np.arange(3)[index])
+        assert chosen.uncertain is not None
+        assert chosen.uncertain.tolist() == [bool(place) for place in places]
+        assert chosen.label_sets == tuple(found.label_sets[place] for place in places)
+    assert [len(face.label_sets[0]) for face in found if face.label_sets] == [1, 2, 3]
+    assert len(found[~found.uncertain]) == 1  # type: ignore[operator]
+    assert (faces(2).uncertain, faces(2).label_sets, faces(2).notes) == (None, None, ("", ""))
+    with pytest.raises(InputError, match=r"uncertain: expected bool \[3\], got bool \[2\]"):
+        replace(found, uncertain=np.zeros(2, bool))
+    with pytest.raises(InputError, match=r"sets: expected bool \[3, 3\], got float64 \[3, 3\]"):
+        replace(found, sets=np.zeros((3, 3)))  # type: ignore[arg-type]
+
+
+def test_uncertain_faces_and_label_sets_in_rows_and_dictionaries() -> None:
+    rows = doubted().to_rows()
+    assert [row["uncertain"] for row in rows] == [False, True, True]
+    assert [row["label_set"] for row in rows] == ["angry", "happy|angry", "neutral|angry|happy"]
+    assert list(rows[0]) == columns(CLASSES, ())
+    found = json.loads(json.dumps(doubted().to_dicts()))
+    assert [face["uncertain"] for face in found] == [False, True, True]
+    assert [face["label_set"] for face in found] == [["angry"], ["happy", "angry"], ["neutral", "angry", "happy"]]
+
+
+def test_rows_have_the_columns_of_tables() -> None:
+    rows = seen().to_rows()
+    assert list(rows[0]) == columns(CLASSES, ())
+    assert rows[1] == {
+        **{"x": 1, "y": 2, "w": 3, "h": 4, "detection": 0.51, "expression": "happy", "confidence": 0.51},
+        **{"quality": "low", "uncertain": None, "label_set": None},
+        **{"p_angry": 0.245, "p_happy": 0.51, "p_neutral": 0.245, "detector": "yunet"},
+    }
+    assert replace(seen(), detection_scores=None).to_rows()[0]["detection"] is None
+
+
+def test_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+    pandas = pytest.importorskip("pandas")
+    frame = seen().to_frame()
+    assert frame.to_dict("records") == seen().to_rows()
+    assert list(faces(0).to_frame().columns) == columns(CLASSES, ())
+    monkeypatch.setitem(sys.modules, pandas.__name__, None)
+    with pytest.raises(MissingExtra, match=r"pip install 'mien\[table\]'"):
+        seen().to_frame()
+
+
+def test_draw_takes_what_recognition_takes() -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (700, 800, 3), dtype=np.uint8)
+    found = replace(faces(1), boxes=np.array([[300, 200, 200, 200]], np.float32))
+    assert np.array_equal(found.draw(picture), found.draw(picture[:, :, ::-1], bgr=True))
+    assert (found.draw(picture) != picture).any()

@@ -1,0 +1,125 @@
+"""Newest and Camera: what is old is passed over, what is lost comes back, what cannot be is one line."""
+
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+
+from mien.core.errors import InputError
+from mien.live import camera
+from mien.live.camera import Camera, LatestValue
+from tests.brightness import film
+
+
+def silent(line: str) -> None:
+    raise AssertionError(line)
+
+
+def test_only_the_newest_is_handed_on() -> None:
+    values: LatestValue[int] = LatestValue()
+    for value in range(3):
+        values.put(value)
+    stream = iter(values)
+    assert next(stream) == 2
+    threading.Timer(0.05, values.put, [7]).start()
+    assert next(stream) == 7
+    values.put(8)
+    values.close()
+    assert list(stream) == [8]
+    assert list(values) == [8]  # each reader for itself
+
+
+def test_a_waiting_reader_ends_with_close() -> None:
+    values: LatestValue[int] = LatestValue()
+    threading.Timer(0.05, values.close).start()
+    assert list(values) == []
+
+
+def test_a_file_is_played_at_its_own_speed(tmp_path: Path) -> None:
+    began = time.monotonic()
+    with Camera(str(film(tmp_path / "a.avi", [0, 60, 120, 180, 240, 120], rate=20)), notice=silent) as frames:
+        seen = list(frames)
+    assert 0.2 <= time.monotonic() - began < 3
+    assert seen[-1].number == 5
+    numbers = [frame.number for frame in seen]
+    assert numbers == sorted(set(numbers))
+    assert seen[0].pixels.shape == (48, 64, 3)
+    assert seen[-1].pixels.mean() == pytest.approx(120, abs=4)
+
+
+def test_who_is_slow_sees_the_newest(tmp_path: Path) -> None:
+    seen = []
+    with Camera(str(film(tmp_path / "a.avi", range(0, 200, 5), rate=100)), notice=silent) as frames:
+        for frame in frames:
+            seen.append(frame)
+            time.sleep(0.1)
+    assert len(seen) < 20  # of 40
+    assert seen[-1].number == 39
+    assert seen[-1].pixels.mean() == pytest.approx(195, abs=4)
+
+
+class Flaky:
+    """Stands for cv2.VideoCapture: gives three frames per opening; openings two and three fail."""
+
+    openings = 0
+
+    def __init__(self, source: int) -> None:
+        assert source == 7
+        Flaky.openings += 1
+        self.left = 0 if Flaky.openings in (2, 3) else 3
+
+    def read(self) -> tuple[bool, Any]:
+        time.sleep(0.01)
+        self.left -= 1
+        return (True, np.zeros((4, 4, 3), np.uint8)) if self.left >= 0 else (False, None)
+
+    def release(self) -> None: ...
+
+
+def test_a_lost_camera_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(cv2, "VideoCapture", Flaky)
+    monkeypatch.setattr(camera, "FIRST_PAUSE", 0.01)
+    notices: list[str] = []
+    with Camera("7", notice=notices.append) as frames:
+        for frame in frames:
+            if frame.number >= 4:
+                break
+    assert notices[:2] == ["camera 7: lost; trying again", "camera 7: back"]
+    assert Flaky.openings >= 4
+
+
+def test_a_camera_that_stays_lost_does_not_hold_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Dead(Flaky):
+        def __init__(self, source: int) -> None:
+            self.left = 1 if Dead.openings == 0 else 0
+            Dead.openings = 1
+
+    Dead.openings = 0
+    monkeypatch.setattr(cv2, "VideoCapture", Dead)
+    lost = threading.Event()
+    began = time.monotonic()
+    with Camera("7", notice=lambda line: lost.set()) as frames:
+        assert next(iter(frames)).number == 0
+        assert lost.wait(5)
+    assert list(frames)[1:] == []
+    assert time.monotonic() - began < 2
+
+
+@pytest.mark.parametrize(
+    ("source", "words"),
+    [
+        ("97", "camera 97: cannot be opened"),
+        ("none.mp4", "none.mp4: no such file"),
+        (__file__, "no video that OpenCV can read"),
+        ("rtsp://me:secret@127.0.0.1:9/door", r"rtsp://...@127.0.0.1:9/door: no picture comes from there"),
+    ],
+)
+def test_a_bad_source_is_one_line(source: str, words: str) -> None:
+    with pytest.raises(InputError, match=words) as raised:
+        Camera(source, notice=silent)
+    assert "\n" not in str(raised.value)
+    assert "secret" not in str(raised.value)

@@ -1,0 +1,130 @@
+"""The page of `mien live`: whom it answers, what it shows, and that it asks nothing from elsewhere."""
+
+import base64
+import http.client
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+import pytest
+
+from mien import Recognizer
+from mien.core.errors import InputError
+from mien.live import server as module
+from mien.live.camera import CameraFrame
+from mien.live.loop import AnnotatedFrame
+from mien.live.server import FILES, LiveServer
+
+
+@pytest.fixture
+def page(model: Path) -> Iterator[LiveServer]:
+    served = LiveServer()
+    pixels = np.full((480, 640, 3), 255, np.uint8)
+    served.show(
+        AnnotatedFrame(CameraFrame(pixels, 3, time.monotonic()), Recognizer(model, "none")(pixels), 0.02, 12.34)
+    )
+    yield served
+    served.close()
+
+
+def get(page: LiveServer, path: str, host: str | None = None) -> http.client.HTTPResponse:
+    connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=10)
+    connection.request("GET", path, headers={"Host": host} if host else {})
+    return connection.getresponse()
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_every_answer_is_closed_to_elsewhere(page: LiveServer, name: str) -> None:
+    answer = get(page, page.root + name)
+    body = answer.read().decode()
+    assert answer.status == 200
+    policy = answer.headers["Content-Security-Policy"]
+    assert policy.startswith("default-src 'none'; ")
+    assert "unsafe" not in policy
+    assert "frame-ancestors 'none'" in policy
+    assert answer.headers["Cross-Origin-Resource-Policy"] == "same-origin"
+    assert answer.headers["Cache-Control"] == "no-store"
+    assert not re.search(r"https?:|url\(|@import|[\"']//", body)
+    assert not re.search(r"\son\w+=|style=", body)  # what the policy would refuse
+
+
+def test_picture_events_and_stream(page: LiveServer) -> None:
+    jpeg = get(page, page.root + "picture?7").read()
+    picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
+    assert picture is not None
+    assert picture.shape == (640, 853, 3)  # as draw enlarges it
+    facts = json.loads(get(page, page.root + "events").readline().removeprefix(b"data: "))
+    assert facts["frame"] == 3
+    assert facts["rate"] == 12.3
+    assert facts["faces"][0]["expression"] == "neutral"
+    assert base64.b64decode(facts["picture"]) == jpeg  # picture and figures in one message are of one frame
+    stream = get(page, page.root + "stream")
+    assert stream.headers["Content-Type"] == "multipart/x-mixed-replace; boundary=frame"
+    part = b"--frame\r\nContent-Type: image/jpeg\r\n\r\n" + jpeg + b"\r\n--frame\r\n"
+    assert stream.read(len(part)) == part
+
+
+def test_the_page_asks_for_nothing_but_events() -> None:
+    script = Path(module.__file__).with_name("live.js").read_text()
+    assert script.count("new EventSource(") == 1
+    assert re.findall(r"src = (.*);", script) == ["`data:image/jpeg;base64,${shot.picture}`"]
+    assert "img-src 'self' data:;" in module.HEADERS["Content-Security-Policy"]
+
+
+@pytest.mark.parametrize(
+    "host", ["evil.example", "evil.example:{port}", "127.0.0.1:1", "127.0.0.1.evil.example:{port}"]
+)
+def test_other_hosts_are_refused(page: LiveServer, host: str) -> None:
+    answer = get(page, page.root, host.format(port=page.port))
+    assert answer.status == 403
+    assert "Content-Security-Policy" in answer.headers
+
+
+def test_this_machine_by_its_names(page: LiveServer) -> None:
+    for host in (f"localhost:{page.port}", f"127.0.0.1:{page.port}"):
+        assert get(page, page.root, host).status == 200
+
+
+@pytest.mark.parametrize("path", ["/", "/live.css", "/picture", "/guess/picture", "{root}../page.py", "{root}page.py"])
+def test_nothing_without_the_word_of_the_address(page: LiveServer, path: str) -> None:
+    assert get(page, path.format(root=page.root)).status == 404
+
+
+def test_only_this_machine_and_a_new_word_each_time(page: LiveServer) -> None:
+    assert page._server.server_address[0] == "127.0.0.1"
+    other = LiveServer()
+    other.close()
+    assert other.root != page.root
+    assert len(page.root) >= 12
+
+
+def test_a_port_that_cannot_be_had(page: LiveServer) -> None:
+    with pytest.raises(InputError, match=f"port {page.port} of 127.0.0.1: .*in use; choose another --port"):
+        LiveServer(page.port)
+    with pytest.raises(InputError, match="port 70000"):
+        LiveServer(70000)
+
+
+def test_text_can_be_read(page: LiveServer) -> None:
+    """Contrast of every pair of text and ground of the page by WCAG 2.2: at least 7 (AAA); the bars 3 (1.4.11)."""
+    css = Path(module.__file__).with_name("live.css").read_text()
+    colours = {name: bytes.fromhex(value) for name, value in re.findall(r"--(\w+): #(\w{6})", css)}
+
+    def light(name: str) -> float:
+        parts = [value / 255 for value in colours[name]]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    def contrast(one: str, other: str) -> float:
+        low, high = sorted([light(one), light(other)])
+        return (high + 0.05) / (low + 0.05)
+
+    for ground in ("ground", "plate"):
+        assert min(contrast(text, ground) for text in ("text", "quiet")) >= 7
+    assert contrast("bar", "track") >= 3
+    assert "transition" not in css
+    assert "animation" not in css

@@ -1,0 +1,104 @@
+"""Each model in the package is the one its card speaks of, as good and as small as it says."""
+
+import hashlib
+import json
+from dataclasses import replace
+from importlib.util import find_spec
+from pathlib import Path
+
+import pytest
+
+from mien import Recognizer
+from mien.core.labels import FER2013, FERPLUS
+from mien.evaluation import DataFacts, evaluate
+from mien.evaluation.calibrate.files import calibrate
+from mien.evaluation.calibrate.fit import CalibrationOptions
+from mien.models.session import Session, bundled, card, measured_crops
+from mien.recipes import RECIPES, from_dict
+
+LARGEST = {"default": 6e6, "small": 1e6}  # bytes
+
+
+def test_the_models_are_these() -> None:
+    assert set(bundled()) == set(LARGEST)
+
+
+@pytest.mark.parametrize("name", bundled())
+def test_the_card_speaks_of_this_file(name: str) -> None:
+    content = bundled()[name].read_bytes()
+    assert len(content) == card(name)["bytes"] < LARGEST[name]
+    assert hashlib.sha256(content).hexdigest() == card(name)["sha256"]
+    assert bundled()[name].with_suffix(".md").is_file()
+
+
+@pytest.mark.parametrize("name", bundled())
+def test_it_was_trained_by_the_recipe_of_today(name: str) -> None:
+    training = card(name)["training"]
+    recipe = from_dict(training["recipe"])
+    assert recipe == RECIPES[recipe.name]
+    info = Session(name).info
+    assert (info.labels, info.answers, info.recipe) == (FERPLUS, "distribution", recipe.name)
+    assert info.heads["label"].labels == FER2013
+    assert info.mean == pytest.approx(training["mean"])
+    assert info.crops == measured_crops()  # benchmarks/crops.py --take
+
+
+def test_small_is_default_in_8_bits() -> None:
+    assert card("small")["quantized"]["of"] == card("default")["sha256"]
+    assert card("small")["training"] == card("default")["training"]
+    assert replace(Session("small").info, calibration=None) == replace(Session("default").info, calibration=None)
+
+
+@pytest.mark.parametrize("name", bundled())
+def test_it_says_when_it_is_not_sure(name: str) -> None:
+    made, stated = Session(name).info.calibration, card(name)["calibration"]
+    assert made is not None
+    assert json.loads(json.dumps(made.to_json())) == {key: stated[key] for key in made.to_json()}
+    assert (made.targets, made.share, made.held_out) == ("distribution", 0.5, True)
+    assert made.abstain is not None
+    assert made.conformal is not None
+    assert (made.abstain.target, made.conformal.coverage) == (0.9, 0.9)
+    assert (made.abstain.accuracy or 0) > 0.9
+    assert made.conformal.measured_coverage == pytest.approx(0.9, abs=0.02)
+    assert Session(name).info.heads["label"].calibration is None
+
+
+@pytest.mark.parametrize("name", bundled())
+def test_it_sees_a_real_smile(name: str) -> None:
+    home = find_spec("skimage")
+    assert home is not None
+    assert home.submodule_search_locations
+    faces = Recognizer(name)(Path(home.submodule_search_locations[0]) / "data" / "astronaut.png")
+    assert faces.labels == ("happy",)
+    assert faces.scores[0] > 0.5
+
+
+def test_it_knows_what_it_was_trained_on(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    found: list[DataFacts] = []
+    monkeypatch.setattr("mien.evaluation.evaluation.measure", lambda _session, _samples, data, **_: found.append(data))
+    for split in ("train", "validation"):
+        evaluate("default", real_data / "fer2013", split)
+        evaluate("default", real_data / "fer2013", split, targets="distribution")
+    assert [data.trained_on for data in found] == [True, True, False, False]
+
+
+@pytest.mark.parametrize("name", bundled())
+def test_it_is_as_good_as_its_card_says(name: str, real_data: Path) -> None:
+    for title, targets in (("FER2013 PublicTest", "label"), ("FER+ majority, 8 classes", "majority")):
+        found, stated = evaluate(name, real_data / "fer2013", targets=targets).scores, card(name)["figures"][title]
+        assert found.n == stated["n"]
+        assert found.accuracy == pytest.approx(stated["accuracy"], abs=2 / found.n)  # other CPUs may tip a tie
+        assert found.ece == pytest.approx(stated["ece"], abs=1e-3)
+
+
+@pytest.mark.parametrize("name", bundled())
+def test_its_threshold_and_sets_are_fitted_by_the_command_of_its_card(name: str, real_data: Path) -> None:
+    wanted = CalibrationOptions("keep", abstain_at=0.9, coverage=0.9, share=0.5)
+    _, found = calibrate(name, real_data / "fer2013", targets="distribution", wanted=wanted)
+    made = Session(name).info.calibration
+    assert made is not None
+    assert made.abstain is not None
+    assert found.calibration.abstain is not None
+    assert found.calibration.fingerprint == made.fingerprint
+    assert found.calibration.abstain.threshold == pytest.approx(made.abstain.threshold, abs=0.02)
+    assert found.calibration.abstain.coverage == pytest.approx(made.abstain.coverage, abs=0.02)

@@ -1,0 +1,85 @@
+"""In 8 bits a model is a quarter of its size, explains itself as before and answers nearly as before."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+
+from mien.cli import main
+from mien.core.errors import InputError
+from mien.core.labels import FER2013
+from mien.models.quantize import quantize
+from mien.models.session import Session, resolve
+from tests import drawn
+
+
+def test_a_quarter_of_the_size_and_nearly_the_same_answers(tmp_path: Path) -> None:
+    found = quantize("default", drawn.faces(300, FER2013).images, tmp_path / "small.onnx")
+    assert found.n == 300
+    assert found.path.stat().st_size < 0.3 * resolve("default").stat().st_size
+    assert found.agreement > 0.9
+    others = drawn.faces(200, FER2013, seed=5).images
+    for head in ("distribution", "label"):
+        exact, small = (Session(model, head=head) for model in ("default", found.path))
+        assert small.info == exact.info
+        exactly, closely = exact.probabilities(others), small.probabilities(others)
+        assert np.abs(exactly - closely).mean() < 0.02
+        assert np.abs(exactly - exactly.mean(axis=0)).mean() > 0.05
+        assert not np.array_equal(exactly, closely)
+
+
+def test_weights_leave_room_for_cpus_that_add_in_16_bits(tmp_path: Path) -> None:
+    path = quantize("default", drawn.faces(50, FER2013).images, tmp_path / "small.onnx").path
+    arrays = [onnx.numpy_helper.to_array(one) for one in onnx.load(path).graph.initializer if len(one.dims) == 4]
+    assert {array.dtype for array in arrays} == {np.dtype(np.int8)}
+    assert max(int(np.abs(array.astype(int)).max()) for array in arrays) <= 64
+
+
+def test_what_8_bits_spoil_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mien.models.quantize.AGREEMENT", 1.01)
+    (tmp_path / "small.onnx").write_bytes(b"old")
+    with pytest.raises(InputError, match=r"in 8 bits it agrees with itself on \d+\.\d% of 50 pictures only"):
+        quantize("default", drawn.faces(50).images, tmp_path / "small.onnx")
+    assert [path.name for path in tmp_path.iterdir()] == ["small.onnx"]
+    assert (tmp_path / "small.onnx").read_bytes() == b"old"
+
+
+def test_without_pictures_there_are_no_ranges(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"default\.onnx: no pictures"):
+        quantize("default", drawn.faces(0).images, tmp_path / "small.onnx")
+    assert not any(tmp_path.iterdir())
+
+
+def test_what_is_in_8_bits_is_not_quantized_again(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"small\.onnx: in 8 bits already"):
+        quantize("small", drawn.faces(4).images, tmp_path / "smaller.onnx")
+    assert not any(tmp_path.iterdir())
+
+
+def test_without_onnx_the_extra_is_named_and_torch_is_not_asked_for(tmp_path: Path) -> None:
+    code = f"""
+import atexit, sys
+sys.modules["onnx"] = None
+atexit.register(lambda: print("torch" in sys.modules))
+from mien.cli import main
+main(["export", "default", "--int8", {str(tmp_path)!r}])
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (2, "False\n")
+    assert done.stderr == "mien: a model in 8 bits needs an optional part of mien: pip install 'mien[onnx]'\n"
+
+
+def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    drawn.write_fer2013(tmp_path / "fer2013.csv", drawn.faces(60), ["Training"] * 60)
+    arguments = ["export", "default", "--int8", str(tmp_path), "--out", str(tmp_path / "small.onnx")]
+    with pytest.raises(SystemExit, match="0"):
+        main(arguments)
+    out, err = capsys.readouterr()
+    assert out == f"{tmp_path / 'small.onnx'}\n"
+    assert "the likeliest class is the same for" in err
+    assert Session(tmp_path / "small.onnx").info == Session().info
+    with pytest.raises(SystemExit, match="2"):
+        main(["export", str(tmp_path / "none"), "--int8", str(tmp_path)])

@@ -1,0 +1,209 @@
+"""A model explains itself, or is refused in one line that names it."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from onnx import TensorProto, helper
+
+from mien.core.errors import InputError
+from mien.core.images import Crop
+from mien.models.session import METADATA_KEY, ModelInfo, OutputInfo, Session, measured_crops, resolve, softmax
+
+
+def test_the_facts_survive_the_file() -> None:
+    info = ModelInfo(
+        labels=("angry", "happy"),
+        size=40,
+        mean=(0.1, 0.2, 0.3),
+        std=(1.0, 1.0, 2.0),
+        temperature=1.5,
+        margin=0.2,
+        crops={"yunet": Crop(0.05, level=True)},
+        recipe="mien",
+    )
+    assert ModelInfo.from_json(info.to_json()) == info
+    several = replace(info, answers="distribution", heads={"label": OutputInfo(("sad", "fear", "happy"), 0.5)})
+    assert ModelInfo.from_json(several.to_json()) == several
+
+
+def test_crops_by_detector() -> None:
+    info = ModelInfo(("angry", "happy"), 48, (0.0,), (1.0,), margin=0.2, crops={"yunet": Crop(0.05, level=True)})
+    assert [info.crop(name) for name in ("yunet", "haar", "none")] == [Crop(0.05, level=True), Crop(0.2), Crop()]
+    old = json.loads(info.to_json())
+    del old["crops"]  # as files were written before there were any
+    assert ModelInfo.from_json(json.dumps(old)).crop("yunet") == Crop(0.2)
+    assert {"haar", "yunet"} <= measured_crops().keys()
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "[]",
+        "{}",
+        '{"labels": ["a", "b"], "size": "x", "mean": [0], "std": [1]}',
+        '{"labels": ["a"], "size": 9, "mean": [0], "std": [1]}',
+        '{"labels": ["a", "b"], "size": 9, "mean": [0], "std": [1], "heads": ["label"]}',
+        '{"labels": ["a", "b"], "size": 9, "mean": [0], "std": [1], "heads": {"label": {"labels": ["a", "b"]}}}',
+        '{"labels": ["a", "b"], "size": 9, "mean": [0], "std": [1], "heads": {"label": ["a", "b"]}}',
+        '{"labels": ["a", "b"], "size": 9, "mean": [0], "std": [1], "crops": {"haar": {"margins": 1}}}',
+    ],
+)
+def test_incomplete_facts_are_refused(text: str) -> None:
+    with pytest.raises(InputError, match="model facts"):
+        ModelInfo.from_json(text)
+
+
+def test_resolve(model: Path, tmp_path: Path) -> None:
+    assert resolve(model) == model
+    with pytest.raises(InputError, match=r"no model\.onnx in it; make one with: mien export"):
+        resolve(tmp_path)
+    (tmp_path / "model.onnx").write_bytes(model.read_bytes())
+    assert resolve(tmp_path) == tmp_path / "model.onnx"
+    with pytest.raises(InputError, match="no such model"):
+        resolve(tmp_path / "gone.onnx")
+
+
+def test_what_is_no_model_of_ours_is_refused(tmp_path: Path, make_model: Callable[..., Path]) -> None:
+    (tmp_path / "text.onnx").write_text("no model")
+    with pytest.raises(InputError, match=r"text\.onnx: not an ONNX model"):
+        Session(tmp_path / "text.onnx")
+    with pytest.raises(InputError, match="no mien metadata"):
+        Session(make_model(info=None))
+    with pytest.raises(InputError, match="model facts are incomplete"):
+        Session(make_model(info="{}"))
+
+
+@pytest.mark.parametrize(
+    ("facts", "message"),
+    [
+        (ModelInfo(("angry", "happy"), 48, (0.0,), (1.0,)), r"logits is \['n', 7\], its metadata says \['n', 2\]"),
+        (
+            ModelInfo(tuple("abcdefg"), 40, (0.0,), (1.0,)),
+            r"crops is \['n', 1, 48, 48\], its metadata says \['n', 1, 40, 40\]",
+        ),
+        (ModelInfo(tuple("abcdefg"), 48, (0.0,) * 3, (1.0,) * 3), r"its metadata says \['n', 3, 48, 48\]"),
+    ],
+)
+def test_facts_that_contradict_the_network_are_refused(
+    make_model: Callable[..., Path], facts: ModelInfo, message: str
+) -> None:
+    with pytest.raises(InputError, match=message):
+        Session(make_model(info=facts.to_json()))
+
+
+def test_probabilities(model: Path) -> None:
+    session = Session(model, threads=1)
+    crops = np.random.default_rng(0).integers(0, 256, (10, 48, 48), dtype=np.uint8)
+    whole = session.probabilities(crops)
+    assert whole.shape == (10, 7)
+    assert whole.dtype == np.float32
+    assert np.allclose(whole.sum(axis=1), 1, atol=1e-6)
+    assert np.allclose(session.probabilities(crops, batch=3), whole, atol=1e-6)
+    assert np.allclose(session.probabilities(crops, tta="flip"), whole, atol=1e-5)  # an average does not see the mirror
+    assert session.probabilities(crops[:0]).shape == (0, 7)
+    assert np.allclose(
+        session.logits(np.repeat(np.repeat(crops, 2, 1), 2, 2)), session.logits(crops), atol=1e-3
+    )  # resized
+
+
+def test_temperature_softens(make_model: Callable[..., Path]) -> None:
+    crops = np.full((1, 48, 48), 100, np.uint8)
+    facts = ModelInfo(tuple("abcdefg"), 48, (0.0,), (1.0,))
+    sharp = Session(make_model(info=facts.to_json()))
+    soft = Session(make_model(info=replace(facts, temperature=4.0).to_json()))
+    assert np.allclose(soft.probabilities(crops), softmax(sharp.logits(crops) / np.float32(4)), atol=1e-6)
+    assert soft.probabilities(crops).max() < sharp.probabilities(crops).max()
+
+
+def test_softmax_of_large_numbers() -> None:
+    found = softmax(np.array([[1e4, 1e4], [-1e4, 0]], np.float32))
+    assert found.tolist() == [[0.5, 0.5], [0, 1]]
+
+
+SEVEN = tuple("abcdefg")
+SEVERAL = ModelInfo(
+    SEVEN,
+    48,
+    (0.0,),
+    (1.0,),
+    temperature=2.0,
+    answers="distribution",
+    heads={"majority": OutputInfo(("h", "i", "j"), 4.0), "label": OutputInfo(("k", "l"), 0.5)},
+)
+
+
+@pytest.fixture
+def several(model: Path, tmp_path: Path) -> Callable[..., Path]:
+    """`several(info)`: the seven logits of `model`, then the first three turned round, then the last two."""
+
+    def write(info: ModelInfo = SEVERAL) -> Path:
+        proto = onnx.load(model)
+        cuts = [("reversed", [2, 1, 0]), ("last", [5, 6])]
+        for name, columns in cuts:
+            places = helper.make_tensor(f"{name} places", TensorProto.INT64, [len(columns)], columns)
+            proto.graph.initializer.append(places)
+            proto.graph.node.append(helper.make_node("Gather", ["logits", places.name], [name], axis=1))
+            proto.graph.output.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", len(columns)]))
+        helper.set_model_props(proto, {METADATA_KEY: info.to_json()})
+        onnx.save(proto, tmp_path / "several.onnx")
+        return tmp_path / "several.onnx"
+
+    return write
+
+
+def test_a_session_scores_the_output_asked_for_at_its_own_temperature(
+    model: Path, several: Callable[..., Path]
+) -> None:
+    path, crops = several(), np.random.default_rng(0).integers(0, 256, (6, 48, 48), dtype=np.uint8)
+    logits = Session(model).logits(crops)
+    for head, columns, labels, temperature in (
+        (None, [0, 1, 2, 3, 4, 5, 6], SEVEN, 2.0),
+        ("distribution", [0, 1, 2, 3, 4, 5, 6], SEVEN, 2.0),
+        ("majority", [2, 1, 0], ("h", "i", "j"), 4.0),
+        ("label", [5, 6], ("k", "l"), 0.5),
+    ):
+        session = Session(path, head=head)
+        assert (session.info.labels, session.info.temperature) == (labels, temperature)
+        assert session.info.answers == (head or "distribution")
+        assert np.array_equal(session.logits(crops), logits[:, columns])
+        expected = softmax(logits[:, columns] / np.float32(temperature))
+        assert np.allclose(session.probabilities(crops), expected, atol=1e-6)
+        assert np.allclose(session.probabilities(crops, tta="flip"), expected, atol=1e-4)
+        assert session.probabilities(crops[:0]).shape == (0, len(labels))
+
+
+def test_an_output_that_a_model_lacks_is_refused_with_those_it_has(model: Path, several: Callable[..., Path]) -> None:
+    with pytest.raises(InputError, match=r"no output 'plurality'; it has distribution, majority, label$"):
+        Session(several(), head="plurality")
+    with pytest.raises(InputError, match=r"no output 'majority'; it has label$"):
+        Session(model, head="majority")
+
+
+def test_files_from_before_there_were_further_outputs_still_open(make_model: Callable[..., Path]) -> None:
+    facts = json.loads(ModelInfo(SEVEN, 48, (0.0,), (1.0,), temperature=1.5).to_json())
+    old = {name: fact for name, fact in facts.items() if name not in ("answers", "heads")}
+    for head in (None, "label"):
+        session = Session(make_model(info=json.dumps(old)), head=head)
+        assert session.info == ModelInfo(SEVEN, 48, (0.0,), (1.0,), temperature=1.5)
+        assert (session.info.answers, session.info.heads) == ("label", {})
+        assert session.probabilities(np.zeros((2, 48, 48), np.uint8)).shape == (2, 7)
+    del old["temperature"], old["margin"], old["recipe"]
+    assert Session(make_model(info=json.dumps(old))).info.temperature == 1.0
+
+
+def test_outputs_that_contradict_the_network_are_refused(
+    several: Callable[..., Path], make_model: Callable[..., Path]
+) -> None:
+    turned = replace(SEVERAL, heads=dict(reversed(SEVERAL.heads.items())))
+    with pytest.raises(InputError, match=r"reversed is \['n', 3\], its metadata says \['n', 2\]"):
+        Session(several(turned), head="label")
+    with pytest.raises(InputError, match="has 1 outputs, its metadata names 3"):
+        Session(make_model(info=SEVERAL.to_json()), head="label")
+    with pytest.raises(InputError, match="model facts make no sense"):
+        Session(several(replace(SEVERAL, heads={"majority": OutputInfo(("h", "i", "j"), 0.0)})), head="majority")

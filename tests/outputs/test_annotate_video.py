@@ -1,0 +1,121 @@
+"""The annotated copy: the same times, the same sound, the faces where they are."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from mien.core.errors import InputError
+from mien.faces.annotate import COLOURS
+from mien.faces.faces import VideoFaces
+from mien.outputs import annotate_video
+from mien.recognition.video import Video
+from tests.drawn_video import scene, write
+from tests.recognition.test_smoothing import picture
+
+PICTURES = [scene(120) for _ in range(12)]
+FOUND = [picture(n, n / 25, {1: 0.9 if n < 6 else 0.1}) for n in range(0, 12, 3)]  # the face lies at (40, 0)
+
+
+def annotate(source: Path, target: Path) -> list[float]:
+    with Video(source) as video:
+        return list(annotate_video.write(video, FOUND, target, threads=1))
+
+
+def sound(path: Path) -> list[bytes]:
+    with av.open(str(path)) as file:
+        return [bytes(packet) for packet in file.demux(audio=0) if packet.size]
+
+
+def test_times_and_faces(tmp_path: Path) -> None:
+    times = [0, 0.1, 0.2, 0.25, 0.3, 0.6, 0.61, 0.7, 0.8, 0.9, 1.5, 1.6]
+    source = write(tmp_path / "a.mp4", PICTURES, times=times)
+    assert annotate(source, tmp_path / "b.mp4") == pytest.approx(times)
+    with Video(tmp_path / "b.mp4") as video:
+        frames = [(frame.time, frame.image) for frame in video]
+    assert [time for time, _ in frames] == pytest.approx(times)
+    assert frames[0][1].shape == (480, 720, 3)  # 7.5 times as large
+    for number, name in ((0, "happy"), (5, "happy"), (6, "sad"), (11, "sad")):
+        plate = frames[number][1][10:30, 302:308].reshape(-1, 3).mean(axis=0)
+        assert plate == pytest.approx(COLOURS[name], abs=20)
+    assert not list(tmp_path.glob(".*"))
+
+
+def test_sound_is_copied_packet_by_packet(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.mp4", PICTURES, sound="aac")
+    annotate(source, tmp_path / "b.mp4")
+    assert sound(tmp_path / "b.mp4") == sound(source)
+
+
+@pytest.mark.parametrize("hertz", [11_025, 44_100, 192_000])
+def test_sound_that_mp4_does_not_hold_becomes_aac(tmp_path: Path, hertz: int) -> None:
+    source = write(tmp_path / "a.avi", PICTURES, sound="pcm_s16le", hertz=hertz, codec="mpeg4")
+    annotate(source, tmp_path / "b.mp4")
+    with av.open(str(tmp_path / "b.mp4")) as file:
+        assert file.streams.audio[0].codec_context.name == "aac"
+        heard = np.concatenate([frame.to_ndarray()[0] for frame in file.decode(audio=0)])
+    assert len(heard) / 48_000 == pytest.approx(12 / 25, abs=0.05)
+    tone = np.abs(np.fft.rfft(heard[4096:12288])).argmax() * 48_000 / 8192
+    assert tone == pytest.approx(440, abs=6)
+
+
+def test_a_turned_video_is_upright_and_told_so_no_more(tmp_path: Path) -> None:
+    annotate(write(tmp_path / "a.mp4", PICTURES, rotate=90), tmp_path / "b.mp4")
+    with Video(tmp_path / "b.mp4") as video:
+        frame = next(iter(video))
+    assert frame.image.shape == (720, 480, 3)
+    assert frame.raw.rotation == 0
+
+
+def test_odd_sides(tmp_path: Path) -> None:
+    large = [np.full((481, 643, 3), 90, np.uint8)] * 3
+    annotate(write(tmp_path / "a.mkv", large), tmp_path / "b.mp4")
+    with Video(tmp_path / "b.mp4") as video:
+        assert next(iter(video)).image.shape in {(480, 642, 3), (480, 644, 3), (482, 642, 3)}
+
+
+def test_where_none_can_be_written_none_is_left(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.mp4", PICTURES)
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot be written"):
+        annotate(source, tmp_path / "file" / "b.mp4")
+    with Video(source) as video:
+        job = annotate_video.write(video, FOUND, tmp_path / "b.mp4")
+        next(job)
+        job.close()  # type: ignore[attr-defined]  # as Ctrl-C does
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "file"]
+
+
+def test_low_quality_is_said_or_else_no_name() -> None:
+    ground = np.full((400, 500, 3), 128, np.uint8)
+
+    def plate(found: VideoFaces) -> int:
+        """How long the first face's is."""
+        row = (annotate_video.overlay(ground, found, 1.0)[101] == COLOURS["happy"]).all(axis=1)
+        return int(row[100:].argmin())
+
+    one = replace(picture(0, 0, {1: 0.9}), boxes=np.array([[100, 120, 60, 60]], np.float32))
+    low = replace(one, low=np.array([True]))
+    assert plate(low) > 1.5 * plate(one)
+    rows = np.array([[0.9, 0.1]] * 2, np.float32)
+    for left, words in ((260, "1 (low quality)"), (190, "1")):  # where the second face is in the longer plate's way
+        boxes = np.array([[100, 120, 60, 60], [left, 60, 60, 60]], np.float32)
+        two = VideoFaces(boxes, rows, one.classes, low=np.array([True, False]), tracks=np.array([1, 2]), smoothed=rows)
+        assert plate(two) == pytest.approx(annotate_video._font(14).getlength(words) + 14, abs=2)
+
+
+def test_in_a_crowd_no_face_and_no_name_is_covered() -> None:
+    boxes = [[float(x), float(y), 60, 60] for y in (60, 150, 240) for x in (40, 110, 300)]
+    rows = np.tile(np.eye(3, dtype=np.float32)[:1], (9, 1))
+    crowd = VideoFaces(
+        np.array(boxes, np.float32), rows, ("happy", "angry", "sad"), tracks=np.arange(1, 10), smoothed=rows
+    )
+    drawn = annotate_video.overlay(np.full((400, 500, 3), 128, np.uint8), crowd, 1.0)
+    for x, y, *_ in np.array(boxes, int):
+        assert (drawn[y + 5 : y + 55, x + 5 : x + 55] == 128).all()
+        plate = drawn[y - 20 : y - 2, x + 2 : x + 18]
+        assert (plate == COLOURS["happy"]).all(axis=2).sum() > 100
+    alone = annotate_video.overlay(np.full((400, 500, 3), 128, np.uint8), crowd[:1], 1.0)
+    assert (alone[130:170, 60:90] < 30).any()  # its bars are there

@@ -1,0 +1,259 @@
+"""`mien predict` as a user meets it: stdout, stderr and the exit code."""
+
+import csv
+import io
+import json
+import re
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from PIL import Image
+
+from mien.cli import main
+from mien.faces.faces import PHOTO, columns
+from mien.outputs import photos as files
+from mien.outputs import predict_job
+from tests.brightness import FER
+from tests.outputs.test_table import read
+
+Capture = pytest.CaptureFixture[str]
+
+
+def predict(capsys: Capture, *arguments: object) -> tuple[int, str, str]:
+    with pytest.raises(SystemExit) as ended:
+        main(["predict", *map(str, arguments)])
+    found = capsys.readouterr()
+    return int(ended.value.code or 0), found.out, found.err
+
+
+@pytest.fixture
+def folder(tmp_path: Path, astronaut_file: Path) -> Path:
+    """A face, a photo without one, an empty file, and a text; with awkward names."""
+    place = tmp_path / "my photos"
+    place.mkdir()
+    (place / "face [bold].png").write_bytes(astronaut_file.read_bytes())
+    Image.new("RGB", (80, 60), "teal").save(place / "sea, sky.png")
+    (place / "zero.jpg").touch()
+    return place
+
+
+def test_json(capsys: Capture, folder: Path, model: Path) -> None:
+    code, out, err = predict(capsys, folder, "--model", model, "--json")
+    photos = json.loads(out)
+    assert code == 1
+    assert [Path(photo["file"]).name for photo in photos] == ["face [bold].png", "sea, sky.png", "zero.jpg"]
+    face = photos[0]["faces"][0]
+    assert set(photos[0]) == {"file", "detector", "faces"}
+    assert photos[0]["detector"] == "haar"
+    assert set(face) == {
+        "box",
+        "detection",
+        "expression",
+        "confidence",
+        "quality",
+        "uncertain",
+        "label_set",
+        "probabilities",
+    }
+    assert tuple(face["probabilities"]) == FER
+    assert sum(face["probabilities"].values()) == pytest.approx(1, abs=1e-4)
+    assert photos[1] == {"file": str(folder / "sea, sky.png"), "detector": "haar", "faces": []}
+    assert photos[2] == {"file": str(folder / "zero.jpg"), "faces": [], "error": f"{folder / 'zero.jpg'}: empty"}
+    assert err.splitlines() == [f"{folder / 'sea, sky.png'}: no face found", f"{folder / 'zero.jpg'}: empty"]
+
+
+def test_csv(capsys: Capture, folder: Path, model: Path) -> None:
+    code, out, _ = predict(capsys, folder, "--model", model, "--csv")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert code == 1
+    assert list(rows[0]) == [*columns(FER, PHOTO), "error"]
+    assert [row["face"] for row in rows] == ["0", "", ""]
+    assert float(rows[0]["confidence"]) == max(float(rows[0][f"p_{name}"]) for name in FER)
+    assert rows[0][f"p_{rows[0]['expression']}"] == rows[0]["confidence"]
+    assert {name: value for name, value in rows[1].items() if value} == {
+        "file": str(folder / "sea, sky.png"),
+        "detector": "haar",
+    }
+    assert [row["quality"] for row in rows] == ["ok", "", ""]
+    assert rows[2]["error"].endswith("zero.jpg: empty")
+
+
+def test_table(capsys: Capture, folder: Path, model: Path) -> None:
+    code, out, _ = predict(capsys, folder, "--model", model)
+    lines = [line.split() for line in out.splitlines() if line.strip()]
+    assert code == 1
+    assert lines[0] == ["file", "face", "expression", "runner-up", "box"]
+    assert len(lines) == 4  # head, rule, one face, who found it
+    assert "face [bold].png" in out
+    assert lines[3] == ["detector:", "haar"]
+
+
+def test_a_narrow_terminal_cuts_no_word_and_low_quality_is_said(
+    capsys: Capture, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    Image.new("L", (20, 20), 255).save(tmp_path / "white.png")
+    monkeypatch.setenv("COLUMNS", "80")
+    monkeypatch.setattr("sys.stdout.isatty", lambda: True)
+    _, out, _ = predict(capsys, tmp_path / "white.png", "--model", model, "--detector", "none")
+    assert "…" not in out
+    assert "neutral 100% (low quality)" in out
+    assert "0 0 20 20" in out
+    assert max(map(len, re.sub(r"\x1b\[[\d;]*m", "", out).splitlines())) <= 80
+
+
+def test_images_per_second_count_the_time_to_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    def burst() -> Iterator[files.Photo]:
+        time.sleep(0.2)
+        yield from [files.Photo(Path("p.jpg"), None, "p.jpg: empty")] * 8
+
+    terminal = io.StringIO()
+    terminal.isatty = lambda: True  # type: ignore[method-assign]
+    monkeypatch.setattr("sys.stderr", terminal)
+    monkeypatch.setenv("TERM", "xterm")
+    assert len(list(predict_job._watched(burst(), 8, [], quiet=False))) == 8
+    shown = [float(rate) for rate in re.findall(r"([\d.]+) images/s", terminal.getvalue())]
+    assert shown
+    assert max(shown) <= 8 / 0.2
+
+
+def test_all_fine_is_zero_and_says_nothing_else(capsys: Capture, astronaut_file: Path, model: Path) -> None:
+    code, out, err = predict(capsys, astronaut_file, "--model", model, "--threads", 1)
+    assert (code, err) == (0, "")
+    assert "astronaut.png" in out
+
+
+def test_out_writes_annotated_copies(capsys: Capture, folder: Path, model: Path, tmp_path: Path) -> None:
+    before = (folder / "face [bold].png").read_bytes()
+    predict(capsys, folder, "--model", model, "--out", tmp_path / "out", "--threads", 2)
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["face [bold].jpg", "sea, sky.jpg"]
+    assert (folder / "face [bold].png").read_bytes() == before
+    code, out, _ = predict(capsys, folder, "--model", model, "--out", folder / "copies", "--json")
+    again = predict(capsys, folder, "--model", model, "--out", folder / "copies", "--json")
+    assert again[:2] == (code, out)  # the copies are not taken for photos
+
+
+def test_detector_none_takes_the_crop_whole(capsys: Capture, tmp_path: Path, model: Path) -> None:
+    Image.new("L", (48, 48), 255).save(tmp_path / "white.png")
+    code, out, _ = predict(capsys, tmp_path, "--model", model, "--detector", "none", "--json")
+    assert code == 0
+    assert json.loads(out)[0]["faces"][0]["box"] == [0, 0, 48, 48]
+    assert json.loads(out)[0]["faces"][0]["expression"] == "neutral"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["gone.jpg"], "gone.jpg: no such file or folder"),
+        ([], "name at least one photo or folder"),
+        (["PHOTO", "--json", "--csv"], "choose one"),
+        (["PHOTO", "--model", "gone.onnx"], "gone.onnx: no such model"),
+        (["PHOTO", "--threads", "0"], "threads 0: expected at least 1"),
+        (["PHOTO", "--out", "FOLDER"], "would overwrite this picture"),
+        (["PHOTO", "--detector", "yunet"], "mien models pull yunet"),
+        (["PHOTO", "--table", "faces.xlsx"], "a table ends with .csv, .jsonl, .parquet"),
+        (["PHOTO", "--resume"], "add --table"),
+        (["PHOTO", "--gallery", "faces.pdf"], "a gallery ends with .html"),
+        (["nothing*.jpg"], "nothing*.jpg: no file or folder matches"),
+    ],
+)
+def test_bad_usage_is_two_and_one_line(
+    capsys: Capture, tmp_path: Path, model: Path, arguments: list[str], message: str
+) -> None:
+    Image.new("L", (48, 48)).save(tmp_path / "p.jpg")
+    names = {"PHOTO": str(tmp_path / "p.jpg"), "FOLDER": str(tmp_path)}
+    given = [names.get(argument, argument) for argument in arguments]
+    code, out, err = predict(capsys, *given, *([] if "--model" in given else ["--model", model]))
+    assert (code, out) == (2, "")
+    assert message in err
+    assert len(err.splitlines()) == 1
+
+
+def test_photos_of_which_none_can_be_read_are_two(capsys: Capture, tmp_path: Path, model: Path) -> None:
+    (tmp_path / "notes.txt").write_text("not a picture")
+    Image.new("L", (48, 48)).save(tmp_path / "black.png")
+    code, out, err = predict(capsys, tmp_path / "notes.txt", "--model", model)
+    assert (code, out) == (2, "")
+    assert err.startswith(str(tmp_path / "notes.txt"))
+    assert predict(capsys, tmp_path / "black.png", "--model", model)[0] == 1
+    assert predict(capsys, tmp_path / "notes.txt", tmp_path / "black.png", "--model", model)[0] == 1
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl", "parquet"])
+def test_a_table_is_interrupted_and_goes_on(
+    capsys: Capture, folder: Path, model: Path, tmp_path: Path, form: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(files, "BATCH", 1)
+    table = tmp_path / f"faces.{form}"
+    whole = tmp_path / f"whole.{form}"
+    arguments = [folder, "--model", model, "--table"]
+    code, out, err = predict(capsys, *arguments, whole)
+    assert (code, out) == (1, "")
+    assert re.fullmatch(r"3 photos, 1 face: \w+ 1", err.splitlines()[-1])
+
+    def interrupt(photo: object) -> list[dict[str, object]]:
+        rows = original(photo)  # type: ignore[arg-type]
+        if "sky" in rows[0]["file"]:
+            raise KeyboardInterrupt
+        return rows
+
+    original = predict_job._rows
+    with monkeypatch.context() as patch:
+        patch.setattr(predict_job, "_rows", interrupt)
+        code, _, err = predict(capsys, *arguments, table)
+        assert code == 130
+        assert err.splitlines()[-1] == f"mien: interrupted; {table} is whole so far, go on with --resume"
+    assert [Path(row["file"]).name for row in read(table)] == ["face [bold].png"]
+    code, _, err = predict(capsys, *arguments, table)
+    assert code == 2
+    assert "there already; go on with --resume" in err
+    code, _, err = predict(capsys, *arguments, table, "--resume")
+    assert code == 1
+    assert f"{table}: photos done 1, to go 2" in err
+    assert read(table) == read(whole)
+    said = f"{table}: whole already, with 3 photos\n"
+    assert predict(capsys, *arguments, table, "--resume") == (1, "", said)  # as the job that wrote it
+    (folder / "sea, sky.png").unlink()
+    (folder / "zero.jpg").unlink()
+    assert predict(capsys, *arguments, table, "--resume") == (0, "", said)
+    assert read(table) == read(whole)
+
+
+def test_a_whole_table_of_nothing_that_can_be_read_is_two(capsys: Capture, model: Path, tmp_path: Path) -> None:
+    (tmp_path / "a.jpg").touch()
+    arguments = [tmp_path / "a.jpg", "--model", model, "--table", tmp_path / "faces.csv"]
+    assert predict(capsys, *arguments)[0] == 2
+    assert predict(capsys, *arguments, "--resume")[::2] == (
+        2,
+        f"{tmp_path / 'faces.csv'}: whole already, with 1 photo\n",
+    )
+
+
+def test_gallery_and_sheet(capsys: Capture, folder: Path, model: Path, tmp_path: Path) -> None:
+    pages = (tmp_path / "faces.html", tmp_path / "faces.png")
+    code, _, _ = predict(capsys, folder, "--model", model, "--gallery", pages[0], "--sheet", pages[1], "--json")
+    assert code == 1
+    assert pages[0].read_text("utf-8").count("<img ") == 1
+    assert pages[1].stat().st_size > 1000
+
+
+def test_patterns_and_a_list_on_stdin(
+    capsys: Capture, folder: Path, model: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def names(*arguments: object) -> list[str]:
+        out = predict(capsys, *arguments, "--model", model, "--json")[1]
+        return [Path(photo["file"]).name for photo in json.loads(out)]
+
+    assert names(folder / "*.png") == ["face [bold].png", "sea, sky.png"]
+    assert names(folder.parent / "**" / "z*") == ["zero.jpg"]
+    assert names(folder / "face [bold].png") == ["face [bold].png"]  # a name that looks like a pattern
+    monkeypatch.setattr("sys.stdin", io.StringIO(f"{folder / 'zero.jpg'}\n\n{folder / 'sea, sky.png'}\n"))
+    assert names("-") == ["zero.jpg", "sea, sky.png"]
+
+
+def test_help_shows_examples(capsys: Capture) -> None:
+    code, out, _ = predict(capsys, "--help")
+    assert code == 0
+    assert "    $ mien predict photo.jpg\n" in out
+    assert "Exit code: 0" in out

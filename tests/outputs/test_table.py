@@ -1,0 +1,239 @@
+"""Tables: the same rows in every form, and none lost or repeated however a job ends."""
+
+import csv
+import json
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mien.core.errors import InputError, MissingExtra
+from mien.faces.faces import FRAME, PHOTO, columns
+from mien.outputs import table as rows
+from mien.outputs.table import LATER, TableWriter
+
+LABELS = ("happy", "sad")
+NAMES = columns(LABELS, PHOTO)
+FORMS = ["csv", "jsonl", "parquet"]
+
+
+def photo(name: str, faces: int = 1) -> list[dict[str, Any]]:
+    """The rows of a photo with so many faces; one with none keeps a row."""
+    if not faces:
+        return [{"file": name}]
+    one = {"file": name, "x": 1, "y": 2, "w": 3, "h": 4, "detection": 0.9, "expression": "happy", "quality": "ok"}
+    return [one | {"face": face, "confidence": 0.75, "p_happy": 0.75, "p_sad": 0.25} for face in range(faces)]
+
+
+def read(path: Path) -> list[dict[str, Any]]:
+    """The rows as JSON has them: empty cells are None."""
+    if path.suffix == ".csv":
+        with path.open(newline="", encoding="utf-8") as file:
+            return [
+                {
+                    name: (value or None) if name in rows._TEXT else float(value) if value else None
+                    for name, value in row.items()
+                }
+                for row in csv.DictReader(file)
+            ]
+    if path.suffix == ".jsonl":
+        return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
+    import pyarrow.parquet
+
+    found: list[dict[str, Any]] = pyarrow.parquet.read_table(path).to_pylist()
+    return found
+
+
+def whole(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return [{name: row.get(name) for name in NAMES} for row in found]
+
+
+def test_columns() -> None:
+    box = ["x", "y", "w", "h", "detection", "expression", "confidence", "quality", "uncertain", "label_set"]
+    box += ["p_happy", "p_sad", "detector"]
+    assert ["file", "face", *box] == NAMES
+    assert columns(LABELS, FRAME) == ["frame", "time", "track", *box[:-1], "s_happy", "s_sad", "detector"]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_what_is_written_is_read(tmp_path: Path, form: str) -> None:
+    path = tmp_path / "new" / f"faces.{form}"
+    with TableWriter(path, NAMES) as table:
+        assert table.done == set()
+        table.write(photo('a "quoted", näme.jpg', 2))
+        table.write(photo("none.jpg", 0))
+        table.write([])
+    assert read(path) == whole(photo('a "quoted", näme.jpg', 2) + photo("none.jpg", 0))
+    assert [entry.name for entry in path.parent.iterdir()] == [path.name]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_empty_table_has_its_columns(tmp_path: Path, form: str) -> None:
+    path = tmp_path / f"faces.{form}"
+    TableWriter(path, NAMES).close()
+    assert read(path) == []
+    with TableWriter(path, NAMES, resume=True) as table:
+        table.write(photo("a.jpg"))
+    assert read(path) == whole(photo("a.jpg"))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_finished_table_goes_on(tmp_path: Path, form: str) -> None:
+    path = tmp_path / f"faces.{form}"
+    with TableWriter(path, NAMES) as table:
+        table.write(photo("a.jpg", 2))
+        table.write(photo("b.jpg", 0))
+    with TableWriter(path, NAMES, resume=True) as table:
+        assert table.done == {"a.jpg", "b.jpg"}
+        table.write(photo("c.jpg"))
+    assert read(path) == whole(photo("a.jpg", 2) + photo("b.jpg", 0) + photo("c.jpg"))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_table_of_an_earlier_version_goes_on_without_the_later_columns(tmp_path: Path, form: str) -> None:
+    path, older = tmp_path / f"faces.{form}", [name for name in NAMES if name not in LATER]
+    with TableWriter(path, older) as table:
+        table.write(photo("a.jpg"))
+    with TableWriter(path, NAMES, resume=True) as table:
+        assert table.done == {"a.jpg"}
+        table.write([row | {"uncertain": True, "label_set": "happy|sad"} for row in photo("b.jpg")])
+    found = read(path)
+    assert list(found[0]) == older
+    assert found == [{name: row[name] for name in older} for row in whole(photo("a.jpg") + photo("b.jpg"))]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_uncertain_and_label_sets_come_back(tmp_path: Path, form: str) -> None:
+    path = tmp_path / f"faces.{form}"
+    rows = [row | {"uncertain": flag, "label_set": "happy|sad"} for row in photo("a.jpg") for flag in (True, False)]
+    with TableWriter(path, NAMES) as table:
+        table.write(rows + photo("b.jpg"))
+        assert [(row["uncertain"], row["label_set"]) for row in table.rows()] == [
+            *((True, "happy|sad"), (False, "happy|sad"), (None, None))
+        ]
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_an_error_ends_a_whole_table(tmp_path: Path, form: str) -> None:
+    path = tmp_path / f"faces.{form}"
+
+    def job() -> None:
+        with TableWriter(path, NAMES) as table:
+            table.write(photo("a.jpg"))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        job()
+    assert read(path) == whole(photo("a.jpg"))
+
+
+KILLED = """
+import sys
+from pathlib import Path
+from mien.outputs.table import TableWriter as Writer
+from tests.outputs.test_table import NAMES, photo
+with Writer(Path(sys.argv[1]), NAMES, resume=True) as table:
+    for number in range(1_000_000):
+        if str(number) not in table.done:
+            table.write(photo(str(number), number % 4))
+"""
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_killed_again_and_again(tmp_path: Path, form: str) -> None:
+    path = tmp_path / f"faces.{form}"
+    text = path if form != "parquet" else tmp_path / ".faces.parquet.part.jsonl"
+    size = 0
+    for _ in range(3):
+        job = subprocess.Popen([sys.executable, "-c", KILLED, str(path)])
+        while not text.exists() or text.stat().st_size < size + 20_000:
+            assert job.poll() is None
+            time.sleep(0.002)
+        job.kill()
+        job.wait()
+        size = text.stat().st_size
+    with TableWriter(path, NAMES, resume=True) as table:
+        count = len(table.done)
+    assert read(path) == whole([row for number in range(count) for row in photo(str(number), number % 4)])
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_half_a_photo_is_cut_off(tmp_path: Path, form: str) -> None:
+    """The rows of a photo count together: here two of three lines arrived before the power went."""
+    path = tmp_path / f"faces.{form}"
+    table = TableWriter(path, NAMES)
+    table.write(photo("a.jpg", 2))
+    before = path.read_bytes()
+    table.write(photo("b.jpg", 3))
+    after = path.read_bytes()
+    (tmp_path / f".faces.{form}.written").write_bytes(b"%20d" % len(before))
+    table._file.close()
+    table._marker.close()
+    path.write_bytes(after[: after.rindex(b"\n", 0, -1) + 1])
+    with TableWriter(path, NAMES, resume=True) as again:
+        assert again.done == {"a.jpg"}
+    assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("form", ["csv", "jsonl"])
+def test_a_torn_line_is_cut_off_where_nothing_is_noted(tmp_path: Path, form: str) -> None:
+    path = tmp_path / f"faces.{form}"
+    with TableWriter(path, NAMES) as table:
+        table.write(photo("a.jpg"))
+        table.write(photo("b.jpg"))
+    path.write_bytes(path.read_bytes()[:-7])
+    with TableWriter(path, NAMES, resume=True) as table:
+        assert table.done == {"a.jpg"}
+        table.write(photo("b.jpg"))
+    assert read(path) == whole(photo("a.jpg") + photo("b.jpg"))
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_table_that_is_there_is_left_alone(tmp_path: Path, form: str) -> None:
+    path = tmp_path / f"faces.{form}"
+    with TableWriter(path, NAMES) as table:
+        table.write(photo("a.jpg"))
+    before = path.read_bytes()
+    with pytest.raises(InputError, match="there already; go on with --resume"):
+        TableWriter(path, NAMES)
+    with pytest.raises(InputError, match="other columns"):
+        TableWriter(path, [*NAMES, "more"], resume=True)
+    assert path.read_bytes() == before
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("content", ["PNG, not\na table\n", "one line without an end", "[1]\ntorn", "a,b\n"])
+def test_a_file_that_is_no_table_stays(tmp_path: Path, form: str, content: str) -> None:
+    path = tmp_path / f"faces.{form}"
+    path.write_text(content)
+    with pytest.raises(InputError, match=r"other columns|damaged|no table"):
+        TableWriter(path, NAMES, resume=True)
+    assert path.read_text() == content
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_where_no_table_can_be(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with pytest.raises(InputError, match=r"a table ends with \.csv, \.jsonl, \.parquet"):
+        TableWriter(tmp_path / "faces.xlsx", NAMES)
+    (tmp_path / "file").touch()
+    with pytest.raises(InputError, match="cannot be written"):
+        TableWriter(tmp_path / "file" / "faces.csv", NAMES)
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    with pytest.raises(MissingExtra, match=r"mien\[table\]"):
+        TableWriter(tmp_path / "faces.parquet", NAMES)
+
+
+def test_no_room_keeps_what_was_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "faces.csv"
+    table = TableWriter(path, NAMES)
+    table.write(photo("a.jpg"))
+    with path.open("rb") as unwritable, monkeypatch.context() as patch:  # writing to it fails as on a full disk
+        patch.setattr(table, "_file", unwritable)
+        with pytest.raises(InputError, match="cannot be written"):
+            table.write(photo("b.jpg"))
+    table.close()
+    assert read(path) == whole(photo("a.jpg"))

@@ -1,0 +1,236 @@
+"""`mien predict` with videos, as a user meets it: files, lines, exit codes, interruptions."""
+
+import csv
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from unittest.mock import Mock
+
+import numpy as np
+import pytest
+from PIL import Image, UnidentifiedImageError
+
+from mien.outputs import video_job
+from mien.outputs.video_job import is_video
+from mien.recognition.video import Video
+from tests.brightness import FER
+from tests.drawn_video import scene, write
+from tests.outputs.test_predict_job import Capture, predict
+
+FILES = ["csv", "episodes.csv", "episodes.txt", "episodes.vtt", "timeline.png", "timeline.svg"]
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """1 s whose whole picture, a face crop to the detector `none`, goes from dark to bright."""
+    pictures = [np.full((64, 96, 3), 10 * n, np.uint8) for n in range(25)]
+    return write(tmp_path_factory.mktemp("clips") / "clip.mp4", pictures, sound="aac")
+
+
+def rows(path: Path) -> list[dict[str, str]]:
+    with path.open(newline="") as file:
+        return list(csv.DictReader(file))
+
+
+def test_a_video_gives_its_files(capsys: Capture, clip: Path, model: Path, tmp_path: Path) -> None:
+    code, out, err = predict(capsys, clip, "--model", model, "--detector", "none", "--out", tmp_path, "--video")
+    assert (code, out) == (0, "")
+    count = len(rows(tmp_path / "clip.episodes.csv"))
+    assert err == f"{tmp_path / 'clip.csv'}: 25 pictures over 1.0 s, 1 face, {count} episodes\n"
+    wanted = sorted(f"clip.{name}" for name in [*FILES, "annotated.mp4"])
+    assert sorted(path.name for path in tmp_path.iterdir()) == wanted
+    table = rows(tmp_path / "clip.csv")
+    assert list(table[0])[:3] == ["frame", "time", "track"]
+    assert [f"{kind}_{name}" for kind in "ps" for name in FER] == [
+        name for name in table[0] if name[:2] in ("p_", "s_")
+    ]
+    assert [int(row["frame"]) for row in table] == list(range(25))
+    assert (table[0]["expression"], table[24]["expression"]) == ("angry", "neutral")
+    with Video(tmp_path / "clip.annotated.mp4") as video:
+        assert sum(1 for _ in video) == 25
+
+
+@pytest.mark.parametrize(
+    ("options", "name", "taken"),
+    [
+        (["--every", "0.2s"], "clip.csv", "5 pictures over 1.0 s"),
+        (["--every", "200ms", "--format", "jsonl"], "clip.jsonl", "5 pictures over 1.0 s"),
+        (["--fps", "10", "--format", "parquet"], "clip.parquet", "10 pictures over 1.0 s"),
+        (["--every", "0.6s"], "clip.csv", "2 pictures over 1.0 s"),
+        (["--every", "9s"], "clip.csv", "1 picture over 0.0 s"),
+    ],
+)
+def test_samples_and_formats(
+    capsys: Capture, clip: Path, model: Path, tmp_path: Path, options: list[str], name: str, taken: str
+) -> None:
+    code, _, err = predict(capsys, clip, "--model", model, "--detector", "none", "--out", tmp_path, *options)
+    assert code == 0
+    assert err.startswith(f"{tmp_path / name}: {taken}, ")
+    assert (tmp_path / name).is_file()
+
+
+def test_photos_and_videos_in_one_go(capsys: Capture, clip: Path, model: Path, tmp_path: Path) -> None:
+    folder = tmp_path / "in"
+    (folder / "deep").mkdir(parents=True)
+    Image.new("L", (48, 48), 255).save(folder / "white.png")
+    (folder / "deep" / "clip.mp4").write_bytes(clip.read_bytes())
+    (folder / "broken.mov").write_text("not a video")
+    arguments = [folder, "--model", model, "--detector", "none", "--csv"]
+    code, out, err = predict(capsys, *arguments, "--out", tmp_path / "out")
+    assert code == 1
+    assert [line.split(",")[0] for line in out.splitlines()] == ["file", str(folder / "white.png")]
+    assert f"{folder / 'broken.mov'}: not a video that can be read" in err
+    assert sorted(str(path.relative_to(tmp_path / "out")) for path in (tmp_path / "out").rglob("*.*")) == [
+        *sorted(f"deep/clip.{name}" for name in FILES),
+        "white.jpg",
+    ]
+    code, out, err = predict(capsys, *arguments)
+    assert code == 0
+    assert err == "2 videos passed over; give --out FOLDER for their tables\n"
+    (folder / "broken.mov").unlink()
+    assert predict(capsys, *arguments)[2] == "1 video passed over; give --out FOLDER for their tables\n"
+
+
+@pytest.mark.parametrize("name", ["clip", "clip.dat"])
+def test_a_video_is_known_by_its_content_where_not_by_its_name(
+    capsys: Capture, clip: Path, model: Path, tmp_path: Path, name: str
+) -> None:
+    (tmp_path / name).write_bytes(clip.read_bytes())
+    arguments = [tmp_path / name, "--model", model, "--detector", "none"]
+    code, _, err = predict(capsys, *arguments, "--out", tmp_path / "out")
+    assert code == 0
+    assert err.startswith(f"{tmp_path / 'out' / 'clip.csv'}: 25 pictures over 1.0 s")
+    assert "add --out FOLDER" in predict(capsys, *arguments)[2]
+
+
+def test_other_content_is_no_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    Image.new("L", (48, 48)).save(tmp_path / "photo", "JPEG")
+    (tmp_path / "art.nfo").write_text("\x1b[1m no picture\n" * 50)  # FFmpeg would play it
+    (tmp_path / "text").write_text("no picture\n" * 50)
+    (tmp_path / "empty").touch()
+    os.mkfifo(tmp_path / "pipe")
+    for name in ("photo", "art.nfo", "text", "empty", "pipe", "gone"):
+        assert not is_video(tmp_path / name)
+    with monkeypatch.context() as patch:
+        patch.setattr(Image, "open", Mock(side_effect=UnidentifiedImageError))
+        assert not is_video(tmp_path / "photo")  # to FFmpeg a still picture is a video too
+    monkeypatch.setattr(video_job, "Video", Mock(side_effect=AssertionError))
+    assert not is_video(tmp_path / "photo")  # which Pillow knows at once
+    assert not is_video(tmp_path / "gone.jpg")
+
+
+def test_no_face_is_said_and_every_picture_has_a_row(capsys: Capture, model: Path, tmp_path: Path) -> None:
+    write(tmp_path / "dark.mp4", [scene(None)] * 5)
+    code, _, err = predict(
+        capsys, tmp_path / "dark.mp4", "--model", model, "--detector", "haar", "--out", tmp_path / "o"
+    )
+    assert code == 1
+    assert f"{tmp_path / 'dark.mp4'}: no face found" in err.splitlines()
+    table = rows(tmp_path / "o" / "dark.csv")
+    assert [row["frame"] for row in table] == ["0", "1", "2", "3", "4"]
+    assert {value for row in table for name, value in row.items() if name not in ("frame", "time")} == {""}
+
+
+def test_a_video_that_is_cut_off_keeps_its_rows(capsys: Capture, model: Path, tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (75, 64, 96, 3), dtype=np.uint8)
+    data = write(tmp_path / "whole.mkv", list(noise)).read_bytes()
+    (tmp_path / "cut.mkv").write_bytes(data[: len(data) // 2])
+    arguments = ["--model", model, "--detector", "none", "--out", tmp_path / "out"]
+    code, _, err = predict(capsys, tmp_path / "cut.mkv", *arguments)
+    assert code == 1
+    assert "cut off or damaged" in err.splitlines()[-1]
+    assert len(err.splitlines()) == 2
+    assert 30 <= len(rows(tmp_path / "out" / "cut.csv")) <= 45
+    (tmp_path / "text.mp4").write_text("not a video")
+    assert predict(capsys, tmp_path / "text.mp4", *arguments)[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ([], "the table of a video needs a place; add --out FOLDER"),
+        (["--out", "OUT", "--every", "0.2s", "--fps", "5"], "--every and --fps: choose one"),
+        (["--out", "OUT", "--every", "often"], "--every often: expected a time such as 0.2s"),
+        (["--out", "OUT", "--fps", "0"], "--fps 0: expected a number above 0"),
+        (["--out", "OUT", "--csv"], "--table, --json, --csv, --gallery and --sheet are for photos; there is none"),
+    ],
+)
+def test_bad_usage_is_two_and_one_line(
+    capsys: Capture, clip: Path, model: Path, tmp_path: Path, options: list[str], message: str
+) -> None:
+    given = [str(tmp_path / "out") if option == "OUT" else option for option in options]
+    code, out, err = predict(capsys, clip, "--model", model, "--detector", "none", *given)
+    assert (code, out) == (2, "")
+    assert message in err
+    assert len(err.splitlines()) == 1
+    assert not (tmp_path / "out").exists()
+
+
+def test_video_options_want_a_video(capsys: Capture, model: Path, tmp_path: Path) -> None:
+    Image.new("L", (48, 48)).save(tmp_path / "p.png")
+    code, _, err = predict(capsys, tmp_path / "p.png", "--model", model, "--fps", 5)
+    assert code == 2
+    assert "are for videos; there is none" in err
+
+
+def test_a_table_that_is_there_is_not_lost(capsys: Capture, clip: Path, model: Path, tmp_path: Path) -> None:
+    arguments = [clip, "--model", model, "--detector", "none", "--out", tmp_path]
+    predict(capsys, *arguments)
+    before = (tmp_path / "clip.csv").read_bytes()
+    code, _, err = predict(capsys, *arguments)
+    assert code == 2
+    assert "go on with --resume" in err
+    assert predict(capsys, *arguments, "--resume")[0] == 0
+    assert (tmp_path / "clip.csv").read_bytes() == before
+
+
+@pytest.mark.parametrize("there", ["clip.csv", "clip.parquet", ".clip.parquet.part.jsonl"])
+def test_a_table_that_is_there_is_refused_before_any_work(
+    capsys: Capture, clip: Path, model: Path, tmp_path: Path, there: str
+) -> None:
+    Image.new("L", (48, 48), 255).save(tmp_path / "white.png")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / there).touch()
+    arguments = [tmp_path / "white.png", clip, "--model", model, "--detector", "none", "--out", tmp_path / "out"]
+    form = "csv" if there.endswith("csv") else "parquet"
+    code, out, err = predict(capsys, *arguments, "--table", tmp_path / "faces.csv", "--format", form)
+    assert (code, out) == (2, "")
+    assert err == f"mien: {tmp_path / 'out' / there}: there already; go on with --resume, or choose another file\n"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "white.png"]
+    assert [path.name for path in (tmp_path / "out").iterdir()] == [there]
+
+
+@pytest.fixture(scope="module")
+def long(model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder with a video of 400 pictures and, in `whole`, what an undisturbed job gives."""
+    folder = tmp_path_factory.mktemp("long")
+    write(folder / "clip.mp4", [np.full((64, 96, 3), n % 256, np.uint8) for n in range(400)])
+    subprocess.run(job(folder, model, "whole"), check=True, capture_output=True)
+    return folder
+
+
+def job(folder: Path, model: Path, out: str, *more: str) -> list[str]:
+    verb = [sys.executable, "-m", "mien", "predict", str(folder / "clip.mp4"), "--out", str(folder / out)]
+    return [*verb, "--model", str(model), "--detector", "none", *more]
+
+
+@pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
+def test_interrupted_and_resumed_it_is_the_same(model: Path, long: Path, how: signal.Signals) -> None:
+    running = subprocess.Popen(job(long, model, how.name), stderr=subprocess.PIPE, text=True)
+    table = long / how.name / "clip.csv"
+    while not table.exists() or table.stat().st_size < 8_000:
+        assert running.poll() is None
+        time.sleep(0.001)
+    running.send_signal(how)
+    _, err = running.communicate()
+    assert running.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
+    if how == signal.SIGINT:
+        assert err.splitlines()[-1] == f"mien: interrupted; {table} is whole so far, go on with --resume"
+        assert 30 < len(rows(table)) < 400
+    subprocess.run(job(long, model, how.name, "--resume"), check=True, capture_output=True)
+    assert sorted(path.name for path in table.parent.iterdir()) == sorted(f"clip.{name}" for name in FILES)
+    for name in FILES:
+        assert (table.parent / f"clip.{name}").read_bytes() == (long / "whole" / f"clip.{name}").read_bytes()

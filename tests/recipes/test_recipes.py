@@ -1,0 +1,268 @@
+"""Every recipe is what was published, survives JSON, and contradictions and typos are told from each other."""
+
+import json
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mien import recipes
+from mien.core.errors import InputError
+from mien.core.labels import ALPHABETICAL, FER2013, FERPLUS, LEGEND, THREE
+from mien.recipes import ABOUT, RECIPES, Recipe
+
+PUBLISHED: dict[str, dict[str, Any]] = {
+    "efficientnet-b0": {
+        "classes": ALPHABETICAL,
+        "model": "timm/efficientnet_b0",
+        "pretrained": True,
+        "flip": 0.5,
+        "rotate": 20,
+        "batch": 32,
+        "optimizer": "adam",
+        "lr": 1e-3,
+        "epochs": 15,
+        "select": "loss",
+    },
+    "three-class": {
+        "classes": THREE,
+        "scaling": "unit",
+        "optimizer": "adam",
+        "lr": 1e-3,
+        "schedule": "plateau",
+        "patience": 5,
+        "epochs": 50,
+    },
+    "resnet9": {
+        "classes": ALPHABETICAL,
+        "scaling": "measured",
+        "pad": 4,
+        "crop": 32,
+        "flip": 0.5,
+        "optimizer": "adam",
+        "schedule": "one-cycle",
+    },
+    "vgg-5x5": {"classes": FER2013, "scaling": "unit", "optimizer": "adam", "lr": 1e-3, "batch": 64, "epochs": 20},
+    "three-conv": {"classes": LEGEND, "model": "three-conv", "optimizer": "adam", "lr": 0.01},
+    "mien": {"classes": FER2013, "model": "mien", "schedule": "one-cycle"},
+    "mien-votes": {"classes": FERPLUS, "model": "mien", "targets": "distribution", "heads": ("label",)},
+    "mien-polish": {"model": "mien", "targets": "distribution", "heads": ("label",), "early": 0},
+    "mien-distilled": {"model": "mien", "targets": "distribution", "heads": ("label",), "distill": 0.5},
+    "mien-large": {"model": "mien-large", "targets": "distribution", "heads": ("label",)},
+    "mien-sprint": {"classes": FER2013, "model": "mien-small", "heads": ("distribution",), "distinct": True},
+}
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_a_recipe_is_as_published(name: str) -> None:
+    assert {field: getattr(RECIPES[name], field) for field in PUBLISHED[name]} == PUBLISHED[name]
+    assert RECIPES[name].name == name
+    assert recipes.find(name) is RECIPES[name]
+
+
+def test_what_the_published_text_leaves_open_is_switched_on() -> None:
+    assert RECIPES["three-class"].early_stop > RECIPES["three-class"].patience
+    assert RECIPES["resnet9"].weight_decay > 0
+    assert RECIPES["resnet9"].clip_value > 0
+    assert RECIPES["mien"].ema > 0
+    assert RECIPES["mien"].label_smoothing > 0 or RECIPES["mien"].targets != "label"
+
+
+def test_every_recipe_tells_where_it_comes_from() -> None:
+    assert list(ABOUT) == list(RECIPES) == list(PUBLISHED)
+    assert all(about.source and about.dataset for about in ABOUT.values())
+
+
+@pytest.mark.parametrize(
+    ("fields", "words"),
+    [
+        ({"classes": ("happy",)}, "at least 2 classes"),
+        ({"classes": ("happy", "sad", "happy")}, "named twice"),
+        ({"targets": "votes"}, "one of label, majority"),
+        ({"channels": 2}, "one of 1, 3"),
+        ({"scaling": "measure"}, "did you mean 'measured'"),
+        ({"optimizer": "adamm"}, "did you mean 'adam'"),
+        ({"schedule": "one_cycle"}, "did you mean 'one-cycle'"),
+        ({"select": "lost"}, "did you mean 'loss'"),
+        ({"model": "mien", "pretrained": True}, "only timm/"),
+        ({"size": 15}, "size 15"),
+        ({"flip": 1.01}, "flip 1.01"),
+        ({"flip": -0.1}, "flip -0.1"),
+        ({"erase": 2.0}, "erase 2.0"),
+        ({"zoom": 1.0}, "zoom 1.0"),
+        ({"contrast": 1.0}, "contrast 1.0"),
+        ({"ema": 1.0}, "ema 1.0"),
+        ({"label_smoothing": 1.0}, "label_smoothing 1.0"),
+        ({"rotate": -1.0}, "rotate -1.0"),
+        ({"shift": -1.0}, "shift -1.0"),
+        ({"rotate": float("inf")}, "rotate inf"),
+        ({"lr": float("nan")}, "lr nan"),
+        ({"lr": 0.0}, "lr 0.0"),
+        ({"weight_decay": -1e-4}, "weight_decay"),
+        ({"clip_value": -0.1}, "clip_value"),
+        ({"batch": 1}, "batch 1"),
+        ({"epochs": 0}, "epochs 0"),
+        ({"max_steps": -1}, "max_steps"),
+        ({"patience": -1}, "patience"),
+        ({"early_stop": -1}, "early_stop"),
+        ({"seed": -1}, "seed -1"),
+        ({"crop": 60}, "crop 60 is larger"),
+        ({"crop": 57, "pad": 4}, "crop 57 is larger"),
+        ({"pad": 4}, "pad does nothing without crop"),
+        ({"pad": 48, "crop": 32}, "pad 48 must be below size 48"),
+        ({"model": "vgg-5x5", "crop": 32}, "one size only"),
+        ({"model": "three-conv", "early": 0.5}, "one size only; early must be 0"),
+        ({"early": 1.1}, "early 1.1"),
+        ({"early_size": 15}, "early_size 15 must be at least 16"),
+        ({"heads": ("votes",)}, "heads 'votes' must be one of label, majority"),
+        ({"heads": ("majorty",)}, "did you mean 'majority'"),
+        ({"heads": ("label",)}, "heads repeats a labelling, or targets"),
+        ({"heads": ("majority", "majority")}, "heads repeats a labelling, or targets"),
+        ({"mixup": -0.1}, "mixup -0.1"),
+        ({"mixup": float("inf")}, "mixup inf"),
+        ({"cutmix": 1.5}, "cutmix 1.5"),
+        ({"distill": -0.1}, "distill -0.1"),
+        ({"distill_temperature": 0.0}, "distill_temperature 0.0 must be above 0"),
+    ],
+)
+def test_a_contradiction_is_one_line_that_names_the_field(fields: dict[str, Any], words: str) -> None:
+    with pytest.raises(InputError, match=r"^recipe odd: ") as caught:
+        Recipe(name="odd", **fields)
+    assert words in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [{"flip": 1.0, "erase": 1.0}, {"crop": 56, "pad": 4}, {"model": "vgg-5x5", "crop": 48}, {"size": 16}, {"lr": 1}],
+)
+def test_the_limits_themselves_are_allowed(fields: dict[str, Any]) -> None:
+    Recipe(**fields)
+
+
+def test_outputs_are_the_answer_then_the_heads_and_their_widths_add_up() -> None:
+    votes = RECIPES["mien-votes"]
+    assert list(votes.outputs.items()) == [("distribution", FERPLUS), ("label", FER2013)]
+    assert votes.width == 15
+    assert list(Recipe(heads=("plurality", "majority")).outputs) == ["label", "plurality", "majority"]
+    assert Recipe(heads=("plurality", "majority")).width == 23
+    assert Recipe(classes=THREE).outputs == {"label": THREE}
+    assert Recipe(classes=THREE).width == 3
+    # a head for FER2013's labels has their classes, whatever the answer's are
+    assert Recipe(classes=THREE, targets="majority", heads=("label",)).outputs["label"] == FER2013
+
+
+@pytest.mark.parametrize(
+    ("fields", "soft"),
+    [
+        ({}, False),
+        ({"targets": "distribution", "classes": FERPLUS}, False),  # its reader gives shares by itself
+        ({"early": 0.5, "calibrate": True, "distinct": True, "label_smoothing": 0.1}, False),
+        ({"heads": ("majority",)}, True),
+        ({"mixup": 0.1}, True),
+        ({"cutmix": 0.1}, True),
+        ({"distill": 0.1}, True),
+    ],
+)
+def test_only_what_blends_or_joins_labels_needs_them_as_shares(fields: dict[str, Any], soft: bool) -> None:
+    assert Recipe(**fields).soft is soft
+
+
+@pytest.mark.parametrize(
+    ("stored", "words"),
+    [
+        ({"lrr": 0.1}, "no field 'lrr'; did you mean 'lr'"),
+        ({"zzzzzz": 0.1}, "no field 'zzzzzz'"),
+        ({"epochs": 3.5}, "'epochs': expected int, got 3.5"),
+        ({"epochs": True}, "'epochs': expected int, got True"),
+        ({"lr": "fast"}, "'lr': expected float, got 'fast'"),
+        ({"pretrained": 1}, "'pretrained': expected bool, got 1"),
+        ({"classes": "happy"}, "'classes': expected a list of names"),
+        ({"classes": [0, 1]}, "'classes': expected a list of names"),
+        ({"model": None}, "'model': expected str, got None"),
+        ({"optimizer": "lion"}, "one of adam, adamw, sgd"),
+    ],
+)
+def test_a_file_with_an_odd_field_says_which(tmp_path: Path, stored: dict[str, Any], words: str) -> None:
+    path = tmp_path / "own.json"
+    path.write_text(json.dumps(stored))
+    with pytest.raises(InputError, match=r"own\.json") as caught:
+        recipes.find(path)
+    assert words in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "[]", "3", "{", '{"recipe": 3}', '{"recipe": [1]}', "\x00"])
+def test_what_is_no_recipe_is_refused(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "broken.json"
+    path.write_text(text)
+    with pytest.raises(InputError, match=r"broken\.json"):
+        recipes.find(path)
+
+
+def test_a_name_that_is_nearly_right_gets_a_hint(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="did you mean 'resnet9'"):
+        recipes.find("resnet-9")
+    with pytest.raises(InputError, match="known: efficientnet-b0"):
+        recipes.find("quite another thing")
+    with pytest.raises(InputError, match="No such file"):
+        recipes.find(tmp_path / "absent.json")
+    with pytest.raises(InputError, match="Is a directory"):
+        recipes.find(tmp_path)
+
+
+@pytest.mark.parametrize("name", RECIPES)
+@pytest.mark.parametrize("nested", [True, False])
+def test_a_recipe_written_by_a_run_or_by_hand_is_read_back(tmp_path: Path, name: str, nested: bool) -> None:
+    stored = recipes.to_dict(RECIPES[name])
+    path = tmp_path / "recipe.json"
+    path.write_text(json.dumps({"recipe": stored, "device": "cpu"} if nested else stored))
+    assert recipes.find(path) == RECIPES[name]
+
+
+def test_a_file_may_name_only_what_differs(tmp_path: Path) -> None:
+    path = tmp_path / "own.json"
+    path.write_text('{"model": "resnet9", "lr": 1}')
+    assert recipes.find(path) == Recipe(model="resnet9", lr=1)
+
+
+@given(
+    st.builds(
+        Recipe,
+        name=st.text(),
+        classes=st.sampled_from([FER2013, LEGEND, THREE]),
+        targets=st.sampled_from(["label", "majority"]),
+        heads=st.sampled_from([(), ("plurality",), ("distribution", "plurality")]),
+        size=st.integers(16, 512),
+        channels=st.sampled_from([1, 3]),
+        flip=st.floats(0, 1),
+        rotate=st.floats(0, 360),
+        zoom=st.floats(0, 0.99),
+        erase=st.floats(0, 1),
+        lr=st.floats(1e-9, 1e9),
+        optimizer=st.sampled_from(["adam", "adamw", "sgd"]),
+        mixup=st.floats(0, 10),
+        distill=st.floats(0, 1),
+        calibrate=st.booleans(),
+        seed=st.integers(0, 2**63),
+    )
+)
+@settings(max_examples=40, deadline=None)
+def test_every_recipe_survives_json(recipe: Recipe) -> None:
+    assert recipes.from_dict(json.loads(json.dumps(recipes.to_dict(recipe)))) == recipe
+
+
+@given(st.sampled_from([field.name for field in fields(Recipe)]), st.integers(0, 20), st.characters(categories=["Ll"]))
+@settings(max_examples=40, deadline=None)
+def test_a_mistyped_field_is_never_taken(name: str, place: int, letter: str) -> None:
+    typo = name[:place] + letter + name[place:]
+    with pytest.raises(InputError, match="no field"):
+        recipes.from_dict({typo: getattr(Recipe(), name)})
+
+
+def test_a_taxonomy_stands_for_its_classes() -> None:
+    assert Recipe(classes=("alphabetical",)).classes == ALPHABETICAL
+    with pytest.raises(InputError, match="at least 2 classes"):
+        Recipe(classes=("alphabet",))

@@ -1,0 +1,195 @@
+"""Recognizer: the same faces from any source, one by one, in batches and in threads."""
+
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import Any
+
+import cv2
+import numpy as np
+import pytest
+from PIL import Image
+
+from mien import Faces, Recognizer
+from mien.core import images
+from mien.core.errors import InputError
+from mien.faces.detectors import Detections
+from tests.brightness import FER
+
+LEVELS = [round(255 * place / 6) for place in range(7)]  # the brightness that stands for each class
+
+
+def flat(level: int, height: int = 60, width: int = 80) -> images.Pixels:
+    return np.full((height, width), level, np.uint8)
+
+
+def three_boxes(image: images.Pixels, /) -> Detections:
+    """A detector that sees three faces, surely."""
+    boxes = np.array([[0, 0, 20, 20], [20, 0, 20, 20], [40, 0, 20, 20]], np.float32)
+    return Detections(boxes, np.array([0.9, 0.8, 0.7], np.float32))
+
+
+class Counting:
+    """Stands before a session and counts its calls."""
+
+    def __init__(self, recognizer: Recognizer) -> None:
+        self.sizes: list[int] = []
+        self.info = recognizer.session.info
+        self.inner = recognizer.session.probabilities
+        recognizer.session.probabilities = self  # type: ignore[method-assign, assignment]
+
+    def __call__(self, crops: images.Pixels) -> Any:
+        self.sizes.append(len(crops))
+        return self.inner(crops)
+
+
+@pytest.mark.parametrize("place", range(7))
+def test_brightness_decides_in_the_model_of_the_tests(model: Path, place: int) -> None:
+    found = Recognizer(model, "none")(flat(LEVELS[place]))
+    assert found.labels == (FER[place],)
+    assert found.boxes.tolist() == [[0, 0, 80, 60]]
+    assert found.scores[0] > 0.9
+
+
+def test_a_real_face_from_any_source(model: Path, astronaut: images.Pixels, astronaut_file: Path) -> None:
+    recognize = Recognizer(model)
+    first = recognize(astronaut_file)
+    assert len(first) == 1
+    sources = (
+        str(astronaut_file),
+        astronaut_file.read_bytes(),
+        Image.fromarray(astronaut),
+        astronaut,
+        astronaut / 255.0,
+    )
+    for found in [*map(recognize, sources), recognize(astronaut[:, :, ::-1], bgr=True)]:
+        assert np.array_equal(found.boxes, first.boxes)
+        assert np.array_equal(found.probabilities, first.probabilities)
+
+
+def test_boxes_are_of_the_upright_picture(model: Path, astronaut: images.Pixels, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[274] = 6
+    Image.fromarray(np.rot90(astronaut)).save(tmp_path / "turned.png", exif=exif)
+    recognize = Recognizer(model)
+    assert np.array_equal(recognize(tmp_path / "turned.png").boxes, recognize(astronaut).boxes)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_crops_are_made_as_training_makes_them(
+    make_model: Callable[..., Path], astronaut: images.Pixels, channels: int
+) -> None:
+    recognize = Recognizer(make_model(channels=channels, size=40), three_boxes)
+    found = recognize(astronaut)
+    crops = [images.crop(astronaut, box, margin=0.1) for box in found.boxes]
+    fitted = np.stack([images.to_channels(images.resize(crop, 40), channels) for crop in crops])
+    assert np.array_equal(found.probabilities, recognize.session.probabilities(fitted))
+    assert found.detection_scores is not None
+    assert found.detection_scores.tolist() == pytest.approx([0.9, 0.8, 0.7])
+
+
+def test_one_call_of_the_network_per_picture(model: Path) -> None:
+    recognize = Recognizer(model, three_boxes)
+    calls = Counting(recognize)
+    assert len(recognize(flat(100))) == 3
+    assert calls.sizes == [3]
+
+
+def test_batch_gives_what_single_calls_give(model: Path, astronaut: images.Pixels) -> None:
+    recognize = Recognizer(model)
+    pictures = [astronaut, flat(90), np.asarray(cv2.flip(astronaut, 1), np.uint8), astronaut[:300]]
+    together = list(recognize.batch(pictures, faces=3))
+    assert [len(found) for found in together] == [1, 0, 1, 1]
+    for one, other in zip(map(recognize, pictures), together, strict=True):
+        assert np.array_equal(one.boxes, other.boxes)
+        assert np.allclose(one.probabilities, other.probabilities, atol=1e-6)
+
+
+def test_batch_is_lazy_and_shares_calls(model: Path) -> None:
+    recognize = Recognizer(model, three_boxes)
+    calls = Counting(recognize)
+    read: list[int] = []
+
+    def pictures() -> Iterator[images.Pixels]:
+        for number in range(100):
+            read.append(number)
+            yield flat(number)
+
+    stream = recognize.batch(pictures(), faces=12)
+    assert read == []
+    assert isinstance(next(stream), Faces)
+    assert (len(read), calls.sizes) == (4, [12])
+    assert len(list(stream)) == 99
+    assert calls.sizes == [12] * 25
+
+
+def test_batch_yields_what_came_before_a_broken_picture(model: Path) -> None:
+    stream = Recognizer(model, "none").batch([flat(0), flat(255), b"broken", flat(0)])
+    assert [next(stream).labels, next(stream).labels] == [("angry",), ("neutral",)]
+    with pytest.raises(InputError, match="not an image"):
+        next(stream)
+
+
+def test_pictures_without_faces_call_no_network(model: Path) -> None:
+    recognize = Recognizer(model)
+    assert [len(found) for found in recognize.batch([flat(1), flat(2)])] == [0, 0]
+    assert list(recognize.batch([])) == []
+
+
+def test_threads_share_one_recognizer(model: Path, astronaut: images.Pixels) -> None:
+    recognize = Recognizer(model, threads=1)
+    pictures = [astronaut, np.asarray(cv2.flip(astronaut, 1), np.uint8), flat(30), astronaut[:300]]
+    alone = [recognize(picture) for picture in pictures]
+    with ThreadPoolExecutor(4) as pool:
+        for one, other in zip(alone * 3, pool.map(recognize, pictures * 3), strict=True):
+            assert np.array_equal(one.boxes, other.boxes)
+            assert np.array_equal(one.probabilities, other.probabilities)
+
+
+def test_threads_share_one_yunet(model: Path, yunet_file: Path, astronaut: images.Pixels) -> None:
+    recognize = Recognizer(model, yunet_file, threads=1)
+    pictures = [astronaut, np.asarray(cv2.flip(astronaut, 1), np.uint8), astronaut[:300], astronaut[:, :400]]
+    alone = [recognize(picture) for picture in pictures]
+    assert [len(faces) for faces in alone] == [1, 1, 1, 1]
+    together = threading.Barrier(8)
+
+    def work(worker: int) -> list[Faces]:
+        together.wait(30)
+        return [recognize(picture) for picture in pictures[worker % 4 :] + pictures[: worker % 4]]
+
+    with ThreadPoolExecutor(8) as pool:
+        for worker, found in enumerate(pool.map(work, range(8))):
+            for one, other in zip(alone[worker % 4 :] + alone[: worker % 4], found, strict=True):
+                assert np.array_equal(one.boxes, other.boxes)
+                assert np.array_equal(one.probabilities, other.probabilities)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="counts the threads in /proc")
+def test_one_thread_is_one_thread(model: Path) -> None:
+    """With threads=1 neither onnxruntime nor OpenCV starts any."""
+    code = """if True:
+        import os, sys, cv2, numpy, onnxruntime
+        from mien import Recognizer
+        before = len(os.listdir("/proc/self/task"))
+        recognizer = Recognizer(sys.argv[1], "haar", threads=1)
+        recognizer(numpy.random.default_rng(0).integers(0, 256, (300, 400), numpy.uint8))
+        Recognizer(sys.argv[1], "none", threads=1)(numpy.zeros((50, 50), numpy.uint8))
+        print(len(os.listdir("/proc/self/task")) - before, cv2.getNumThreads())
+    """
+    done = subprocess.run([sys.executable, "-c", code, str(model)], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["0", "1"]
+
+
+def test_less_than_one_thread(model: Path) -> None:
+    with pytest.raises(InputError, match="threads 0: expected at least 1"):
+        Recognizer(model, threads=0)
+
+
+def test_a_detector_of_ones_own_may_see_nothing(model: Path) -> None:
+    found = Recognizer(model, lambda image: Detections(np.zeros((0, 4), np.float32)))(flat(3))
+    assert len(found) == 0
+    with pytest.raises(InputError, match="expected a box"):
+        Recognizer(model, lambda image: Detections(np.zeros((1, 4), np.float32)))(flat(3))

@@ -1,0 +1,75 @@
+"""Tracks: ids stay with their faces, through short gaps and no longer."""
+
+from collections.abc import Sequence
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mien.recognition.tracking import GAP, Tracker, overlaps
+
+
+def boxes(*rows: Sequence[float]) -> NDArray[np.float32]:
+    return np.array(rows, np.float32).reshape(-1, 4)
+
+
+def test_overlap_is_intersection_over_union() -> None:
+    found = overlaps(boxes([0, 0, 10, 10]), boxes([0, 0, 10, 10], [5, 0, 10, 10], [20, 0, 5, 5]))
+    assert found.tolist() == [pytest.approx([1, 1 / 3, 0])]
+
+
+def test_two_faces_that_move_keep_their_ids_in_any_order() -> None:
+    track = Tracker()
+    for step in range(20):
+        one, other = [10 + 3 * step, 20, 30, 30], [200 - 3 * step, 20, 30, 30]
+        ids = track(step / 25, boxes(one, other) if step % 2 else boxes(other, one))
+        assert ids.tolist() == ([2, 1] if step % 2 else [1, 2])
+
+
+def test_the_larger_overlap_wins() -> None:
+    track = Tracker()
+    track(0, boxes([0, 0, 10, 10], [8, 0, 10, 10]))
+    assert track(0.04, boxes([6, 0, 10, 10])).tolist() == [2]
+
+
+def test_a_short_gap_is_bridged_a_long_one_not() -> None:
+    track, face = Tracker(), boxes([10, 10, 20, 20])
+    assert track(0, face).tolist() == [1]
+    for step in range(1, 10):
+        assert track(step * GAP / 10, boxes()).tolist() == []
+    assert track(GAP, face).tolist() == [1]
+    for step in range(1, 12):
+        track(GAP + step * GAP / 10, boxes())
+    assert track(GAP * 2.2, face).tolist() == [2]
+
+
+def test_far_apart_samples_may_miss_a_face_too() -> None:
+    track, face = Tracker(), boxes([10, 10, 20, 20])
+    assert [track(time, found).tolist() for time, found in ((0, face), (5, face), (10, boxes()), (15, face))] == [
+        [1],
+        [1],
+        [],
+        [1],
+    ]
+
+
+def test_another_place_is_another_face() -> None:
+    track = Tracker()
+    track(0, boxes([0, 0, 20, 20]))
+    assert track(0.04, boxes([40, 0, 20, 20])).tolist() == [2]
+
+
+def test_a_restored_tracker_goes_on_as_the_first() -> None:
+    dice = np.random.default_rng(0)
+    pictures = []
+    for step in range(60):
+        here = [place for place in range(4) if dice.random() < 0.6]
+        pictures.append((step / 5, boxes(*([60.0 * place + int(dice.integers(0, 9)), 5, 30, 30] for place in here))))
+    whole = Tracker()
+    ids = [whole(time, found) for time, found in pictures]
+    for cut in (1, 17, 40):
+        again = Tracker()
+        for (time, found), known in zip(pictures[:cut], ids[:cut], strict=True):
+            again.restore(time, found, known)
+        rest = [again(time, found).tolist() for time, found in pictures[cut:]]
+        assert rest == [found.tolist() for found in ids[cut:]]

@@ -1,0 +1,138 @@
+"""Frames as players show them: times, turns, samples, and what is said of damage."""
+
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from mien.core.errors import InputError
+from mien.recognition.video import Video
+from tests.drawn_video import bright, scene, write
+
+PICTURES = [scene(level) for level in range(0, 250, 25)]
+
+
+def test_frames_in_order_and_to_the_pixel(tmp_path: Path) -> None:
+    with Video(write(tmp_path / "a.mp4", PICTURES)) as video:
+        frames = [(frame.number, frame.time, frame.image) for frame in video]
+    assert [number for number, _, _ in frames] == list(range(10))
+    assert [time for _, time, _ in frames] == pytest.approx([place / 25 for place in range(10)])
+    assert all(np.array_equal(image, picture) for (_, _, image), picture in zip(frames, PICTURES, strict=True))
+    assert (video.damage, video.duration) == ("", 0.4)
+
+
+def test_times_are_those_of_a_varying_rate(tmp_path: Path) -> None:
+    times = [0, 0.04, 0.05, 0.3, 0.31, 1.2, 1.3, 1.35, 1.4, 2.0]
+    with Video(write(tmp_path / "a.mkv", PICTURES, times=times)) as video:
+        assert [frame.time for frame in video] == pytest.approx(times)
+
+
+def test_times_begin_where_the_file_does(tmp_path: Path) -> None:
+    with Video(write(tmp_path / "a.mkv", PICTURES, times=[5 + place / 10 for place in range(10)])) as video:
+        assert [frame.time for frame in video] == pytest.approx([place / 10 for place in range(10)])
+
+
+@pytest.mark.parametrize(
+    ("rotate", "mirror", "box"),
+    [
+        (0, False, [30, 20, 24, 24]),
+        (90, False, [20, 42, 24, 24]),
+        (180, False, [42, 20, 24, 24]),
+        (270, False, [20, 30, 24, 24]),
+        (0, True, [42, 20, 24, 24]),
+    ],
+)
+def test_pictures_are_upright(tmp_path: Path, rotate: int, mirror: bool, box: list[float]) -> None:
+    """The face lies at (30, 20) of 96 x 64; `rotate` is counter-clockwise."""
+    with Video(write(tmp_path / "a.mp4", [scene(200)], rotate=rotate, mirror=mirror)) as video:
+        image = next(iter(video)).image
+    assert image.shape[:2] == ((96, 64) if rotate in (90, 270) else (64, 96))
+    assert bright(image).boxes.tolist() == [box]
+
+
+def test_pixels_are_square(tmp_path: Path) -> None:
+    with Video(write(tmp_path / "wide.mp4", PICTURES, pixel=2)) as video:
+        assert next(iter(video)).image.shape == (64, 192, 3)
+
+
+@pytest.mark.parametrize(("every", "numbers"), [(0.1, [0, 3, 5, 8]), (0.04, list(range(10))), (9, [0])])
+def test_sampling_takes_the_first_frame_from_each_multiple(tmp_path: Path, every: float, numbers: list[int]) -> None:
+    with Video(write(tmp_path / "a.mp4", PICTURES), every=every) as video:
+        assert [frame.number for frame in video] == numbers
+
+
+NOISE = [np.random.default_rng(place).integers(0, 256, (64, 96, 3), dtype=np.uint8) for place in range(75)]
+
+
+def fast(path: Path) -> bytes:
+    """Return an MP4 of 3 s whose index stands first, so that its end can be missing."""
+    write(path, NOISE)
+    front = path.with_suffix(".front.mp4")
+    with av.open(str(path)) as source, av.open(str(front), "w", options={"movflags": "faststart"}) as target:
+        stream = target.add_stream_from_template(source.streams.video[0])
+        for packet in source.demux(video=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    return front.read_bytes()
+
+
+def test_a_video_that_is_cut_off_gives_what_is_there(tmp_path: Path) -> None:
+    data = fast(tmp_path / "whole.mp4")
+    (tmp_path / "cut.mp4").write_bytes(data[: len(data) // 2])
+    with Video(tmp_path / "cut.mp4") as video:
+        count = sum(1 for _ in video)
+    assert 30 <= count <= 40
+    assert video.damage.startswith(f"{tmp_path / 'cut.mp4'}: ends at 1.")
+    assert "should at 3.00 s" in video.damage
+
+
+def test_damage_in_the_middle_is_passed_over(tmp_path: Path) -> None:
+    data = bytearray(fast(tmp_path / "whole.mp4"))
+    middle = len(data) // 2
+    data[middle : middle + 60_000] = np.random.default_rng(0).integers(0, 256, 60_000, dtype=np.uint8).tobytes()
+    (tmp_path / "a.mp4").write_bytes(data)
+    with Video(tmp_path / "a.mp4") as video:
+        numbers = [frame.number for frame in video]
+    assert 60 <= len(numbers) < 75
+    assert ": damaged in " in video.damage
+    assert "the first near 1." in video.damage
+
+
+def test_a_file_of_nothing_but_its_head(tmp_path: Path) -> None:
+    data = fast(tmp_path / "whole.mp4")
+    (tmp_path / "head.mp4").write_bytes(data[: data.index(b"mdat") + 4])
+    with Video(tmp_path / "head.mp4") as video:
+        assert list(video) == []
+    assert "no frame" in video.damage
+
+
+def test_what_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
+    write(tmp_path / "a.mp4", PICTURES, sound="aac")
+    data = (tmp_path / "a.mp4").read_bytes()
+    with av.open(str(tmp_path / "a.mp4")) as source, av.open(str(tmp_path / "sound.mp4"), "w") as target:
+        stream = target.add_stream_from_template(source.streams.audio[0])
+        for packet in source.demux(audio=0):
+            if packet.dts is not None:
+                packet.stream = stream
+                target.mux(packet)
+    (tmp_path / "empty.mp4").touch()
+    (tmp_path / "text.mp4").write_text("not a video\n" * 100)
+    (tmp_path / "half.mp4").write_bytes(data[: len(data) // 2])
+    (tmp_path / "unknown.mp4").write_bytes(data.replace(b"avc1", b"xyz9"))
+    for name, message in {
+        "empty.mp4": "empty",
+        "text.mp4": "not a video that can be read",
+        "half.mp4": "is it damaged or cut off",
+        "sound.mp4": "no video in it",
+        "unknown.mp4": "no decoder for its video",
+        "gone.mp4": "no such file",
+        ".": "not a file",
+    }.items():
+        with pytest.raises(InputError, match=message) as found:
+            Video(tmp_path / name)
+        assert str(found.value).startswith(str(tmp_path / name))
+        assert len(str(found.value).splitlines()) == 1
+    with pytest.raises(InputError, match="expected seconds"):
+        Video(tmp_path / "a.mp4", every=-1)

@@ -1,0 +1,230 @@
+"""(seed, epoch, step) alone decides a batch: for any start, any number of processes, any layout of the source."""
+
+from collections import Counter
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+
+from mien.core import images
+from mien.core.errors import InputError
+from mien.datasets import Samples
+from mien.recipes import RECIPES
+from mien.training.augment import augment, mix
+from mien.training.batches import Batches, normalise
+from tests import drawn
+
+CPU = torch.device("cpu")
+
+
+def marked(n: int) -> Samples:
+    """Samples of 1 x 1 pixel, known by their value, whose label is the value modulo 7."""
+    values = np.arange(n)
+    return replace(
+        drawn.faces(0),
+        images=values.astype(np.uint8).reshape(n, 1, 1),
+        labels=values % 7,
+        ids=values.astype(str),
+    )
+
+
+def batches(samples: Samples, batch: int, **more: Any) -> Batches:
+    channels = 1 if samples.images.ndim == 3 else 3
+    return Batches(
+        samples.images, samples.labels, batch, CPU, **{"mean": [0.0] * channels, "std": [1.0] * channels, **more}
+    )
+
+
+def plain(pictures: Tensor, _: torch.Generator) -> Tensor:
+    return pictures
+
+
+def values(pictures: Tensor) -> list[int]:
+    return [round(value * 255) for value in pictures.flatten().tolist()]
+
+
+@given(n=st.integers(2, 200), batch=st.integers(2, 64), epoch=st.integers(0, 50), seed=st.integers(0, 2**63))
+@settings(max_examples=60, deadline=None)
+def test_an_epoch_shows_every_picture_at_most_once_in_full_batches(n: int, batch: int, epoch: int, seed: int) -> None:
+    part = batches(marked(n), batch, seed=seed)
+    seen: Counter[int] = Counter()
+    for pictures, labels in part.training(epoch, augment=plain):
+        assert pictures.shape == (min(batch, n), 1, 1, 1)
+        assert [value % 7 for value in values(pictures)] == labels.tolist()
+        seen.update(values(pictures))
+    assert max(seen.values()) == 1
+    assert len(seen) == part.steps * part.batch
+    assert n - len(seen) < batch
+
+
+def test_the_left_over_pictures_change_with_the_epoch() -> None:
+    part = batches(marked(10), 8)
+    unseen = {
+        epoch: set(range(10))
+        - {value for pictures, _ in part.training(epoch, augment=plain) for value in values(pictures)}
+        for epoch in range(10)
+    }
+    assert len(set().union(*unseen.values())) > 4
+
+
+def orders(part: Batches, epoch: int, start: int = 0) -> list[list[int]]:
+    return [values(pictures) for pictures, _ in part.training(epoch, start=start, augment=plain)]
+
+
+def test_seed_and_epoch_decide_the_order() -> None:
+    assert orders(batches(marked(64), 8, seed=1), 3) == orders(batches(marked(64), 8, seed=1), 3)
+    different = [orders(batches(marked(64), 8, seed=seed), epoch) for seed in (0, 1) for epoch in (0, 1)]
+    assert len({str(order) for order in different}) == 4
+
+
+@pytest.mark.parametrize("start", [0, 1, 4, 7, 8])
+def test_an_epoch_entered_late_has_the_same_remaining_steps(start: int) -> None:
+    recipe = RECIPES["mien"]
+    part = batches(drawn.faces(64), 8, seed=3)
+    work = partial(part.training, 2, augment=lambda pictures, dice: augment(pictures, recipe, dice))
+    late, whole = list(work(start=start)), list(work())[start:]
+    assert len(late) == 8 - start
+    for (some, labels), (other, others) in zip(late, whole, strict=True):
+        assert torch.equal(some, other)
+        assert torch.equal(labels, others)
+
+
+@pytest.mark.parametrize("world", [2, 4])
+def test_processes_together_see_what_one_would(world: int) -> None:
+    recipe = RECIPES["mien"]
+    samples = drawn.faces(50)
+
+    def epoch(rank: int, world: int) -> list[tuple[Tensor, Tensor]]:
+        part = batches(samples, 8, seed=3, rank=rank, world=world)
+        return list(part.training(1, augment=lambda pictures, dice: augment(pictures, recipe, dice)))
+
+    whole, shares = epoch(0, 1), [epoch(rank, world) for rank in range(world)]
+    for step, (pictures, labels) in enumerate(whole):
+        for rank in range(world):
+            assert torch.equal(shares[rank][step][0], pictures[rank::world])
+            assert torch.equal(shares[rank][step][1], labels[rank::world])
+
+
+@given(n=st.integers(2, 60), world=st.integers(1, 5), batch=st.integers(1, 20))
+@settings(max_examples=40, deadline=None)
+def test_processes_share_the_validation_out_without_a_rest(n: int, world: int, batch: int) -> None:
+    seen: list[int] = []
+    for rank in range(world):
+        for pictures, labels in batches(marked(n), 8, rank=rank, world=world).whole(batch=batch):
+            assert len(pictures) <= batch
+            assert [value % 7 for value in values(pictures)] == labels.tolist()
+            seen += values(pictures)
+    assert sorted(seen) == list(range(n))
+
+
+def test_the_validation_comes_in_order() -> None:
+    assert [value for pictures, _ in batches(marked(20), 8).whole(batch=6) for value in values(pictures)] == list(
+        range(20)
+    )
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_normalising_is_what_images_scale_does(channels: int) -> None:
+    samples = drawn.faces(9, channels=channels)
+    mean, std = [0.5, 0.4, 0.3][:channels], [0.2, 0.25, 0.3][:channels]
+    found = torch.cat([pictures for pictures, _ in batches(samples, 4, mean=mean, std=std).whole(batch=4)])
+    assert np.allclose(found.numpy(), images.scale(samples.images, mean, std), atol=1e-6)
+    assert torch.allclose(normalise(torch.ones(2, channels, 3, 3), mean, std)[0, 0], torch.tensor((1 - 0.5) / 0.2))
+
+
+def test_grey_pictures_in_three_channels_are_kept_once_and_come_out_thrice() -> None:
+    grey = drawn.faces(20)
+    repeated = replace(grey, images=np.repeat(grey.images[..., None], 3, axis=-1))
+    assert batches(repeated, 8).images.shape == (20, 48, 48, 1)
+    assert batches(drawn.faces(20, channels=3), 8).images.shape == (20, 48, 48, 3)
+    mean, std = [0.5, 0.4, 0.3], [0.2, 0.25, 0.3]
+    part = batches(repeated, 8, mean=mean, std=std)
+    assert np.allclose(next(part.whole(batch=20))[0].numpy(), images.scale(repeated.images, mean, std), atol=1e-6)
+    pictures, _ = next(part.training(0, augment=plain))
+    assert pictures.shape == (8, 3, 48, 48)
+    almost = repeated.images.copy()
+    almost[7, 3, 3, 2] ^= 1  # one pixel of one picture has a colour
+    assert batches(replace(repeated, images=almost), 8).images.shape == (20, 48, 48, 3)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_training_batches_have_their_channels_last(channels: int) -> None:
+    pictures, _ = next(batches(drawn.faces(16, channels=channels), 8).training(0, augment=plain))
+    assert pictures.is_contiguous(memory_format=torch.channels_last)
+    assert pictures.dtype == torch.float32
+
+
+def test_a_distribution_of_votes_is_a_label_too() -> None:
+    samples = replace(drawn.faces(14), labels=np.eye(7, dtype=np.float32)[np.arange(14) % 7])
+    _, labels = next(batches(samples, 7).training(0, augment=plain))
+    assert labels.shape == (7, 7)
+    assert labels.dtype == torch.float32
+
+
+@pytest.mark.parametrize("start", [0, 3])
+def test_mixing_sees_augmented_pictures_before_they_are_scaled_and_their_targets(start: int) -> None:
+    samples = replace(marked(30), labels=np.eye(7, dtype=np.float32)[np.arange(30) % 7])
+    seen: list[tuple[Tensor, Tensor]] = []
+
+    def spy(pictures: Tensor, targets: Tensor, _: torch.Generator) -> tuple[Tensor, Tensor]:
+        seen.append((pictures.clone(), targets.clone()))
+        return pictures * 0 + 0.25, targets * 0.5
+
+    part = batches(samples, 8, mean=[0.5], std=[0.125])
+    found = list(part.training(1, start=start, augment=lambda pictures, _: pictures + 2, mix=spy))
+    assert len(found) == len(seen) == 3 - start
+    for (pictures, targets), (before, whole) in zip(found, seen, strict=True):
+        assert [value % 7 for value in values(before - 2)] == whole.argmax(1).tolist()
+        assert torch.equal(pictures, torch.full((8, 1, 1, 1), -2.0))  # (0.25 - 0.5) / 0.125
+        assert torch.equal(targets, whole * 0.5)
+    assert seen or start == 3
+
+
+@pytest.mark.parametrize("fields", [{"mixup": 0.4}, {"cutmix": 1.0}, {"mixup": 0.4, "cutmix": 0.5}])
+def test_mixed_batches_are_the_same_for_any_start_and_any_number_of_processes(fields: dict[str, float]) -> None:
+    recipe = replace(RECIPES["mien"], **fields)  # type: ignore[arg-type]
+    samples = replace(drawn.faces(50), labels=np.eye(7, dtype=np.float32)[np.arange(50) % 7])
+
+    def epoch(rank: int, world: int, start: int = 0) -> list[tuple[Tensor, Tensor]]:
+        part = batches(samples, 8, seed=3, rank=rank, world=world)
+        return list(
+            part.training(
+                1,
+                start=start,
+                augment=lambda pictures, dice: augment(pictures, recipe, dice),
+                mix=lambda pictures, targets, dice: mix(pictures, targets, recipe, dice),
+            )
+        )
+
+    whole, shares, late = epoch(0, 1), [epoch(rank, 2) for rank in range(2)], epoch(0, 1, start=4)
+    assert any(0 < value < 1 for _, targets in whole for value in targets.flatten().tolist())
+    for step, pair in enumerate(whole):
+        for place, tensor in enumerate(pair):
+            assert all(torch.equal(shares[rank][step][place], tensor[rank::2]) for rank in range(2))
+            assert step < 4 or torch.equal(late[step - 4][place], tensor)
+
+
+def test_the_source_may_be_read_only_and_is_left_alone() -> None:
+    samples = drawn.faces(16)
+    samples.images.flags.writeable = False
+    before = samples.images.copy()
+    part = batches(samples, 8)
+    for _ in part.training(0, augment=lambda pictures, _: pictures.mul_(0)):
+        pass
+    assert np.array_equal(samples.images, before)
+    assert torch.equal(part.images[..., 0], torch.from_numpy(before))
+
+
+def test_what_cannot_be_trained_on_is_told() -> None:
+    with pytest.raises(InputError, match="at least 2 samples"):
+        batches(drawn.faces(1), 8)
+    with pytest.raises(InputError, match="1 of 5 have none"):
+        batches(replace(drawn.faces(5), labels=np.array([0, 1, -1, 2, 3])), 8)
+    with pytest.raises(InputError, match="batch of 9 cannot be shared evenly by 2"):
+        next(batches(drawn.faces(20), 9, world=2).training(0, augment=plain))

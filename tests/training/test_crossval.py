@@ -1,0 +1,219 @@
+"""No picture is judged by a network that has seen it, its copies or its person; a finished fold is trained but once."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from mien.core.errors import InputError
+from mien.core.labels import FER2013
+from mien.recipes import Recipe, to_dict
+from mien.training import crossval
+from mien.training.augment import shrink
+from mien.training.data import Split
+from mien.training.objective import Objective
+from mien.training.stop import Interrupted
+from tests import drawn
+
+Tiny = Callable[..., Recipe]
+SAMPLES = drawn.faces(60, size=16)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("MIEN_CACHE", str(tmp_path / "cache"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def recipe(tiny: Tiny) -> Recipe:
+    return tiny("mien", model="mien-small", epochs=1)
+
+
+def dealt(count: int = 3) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
+    return crossval.assign_folds(SAMPLES.labels, np.arange(len(SAMPLES)), count, 0)
+
+
+def test_copies_and_persons_hang_together_by_way_of_others() -> None:
+    copies = np.array([0, 1, 0, 3, 4, 1, 6])
+    people = np.array(["ann", "", "", "ann", "bob", "bob", ""])
+    found = crossval.group_ids(copies, people)
+    parts = {frozenset(np.flatnonzero(found == number).tolist()) for number in found}
+    assert parts == {frozenset({0, 2, 3}), frozenset({1, 4, 5}), frozenset({6})}
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.data())
+def test_groups_stay_whole_and_every_fold_has_its_share(data: st.DataObject) -> None:
+    n, count = data.draw(st.integers(8, 60)), data.draw(st.integers(2, 4))
+    labels = np.array(data.draw(st.lists(st.integers(0, 3), min_size=n, max_size=n)))
+    together = np.array(data.draw(st.lists(st.integers(0, 12), min_size=n, max_size=n)))
+    if len(np.unique(together)) < count:
+        return
+    found = crossval.assign_folds(labels, together, count, 0)
+    assert all(len(set(found[together == group].tolist())) == 1 for group in together)
+    assert np.array_equal(found, crossval.assign_folds(labels, together, count, 0))
+    assert set(found.tolist()) == set(range(count))
+
+
+def test_the_seed_decides_and_labels_are_shared_out_evenly() -> None:
+    labels = np.repeat([0, 1, 2], [400, 100, 40])
+    found = crossval.assign_folds(labels, np.arange(540), 4, 0)
+    assert [np.bincount(labels[found == fold]).tolist() for fold in range(4)] == [[100, 25, 10]] * 4
+    assert not np.array_equal(found, crossval.assign_folds(labels, np.arange(540), 4, 1))
+
+
+@pytest.mark.parametrize("count", [0, 1, 4])
+def test_folds_that_cannot_be(count: int) -> None:
+    with pytest.raises(InputError, match=f"folds {count}: expected 2 to 3, as many as there are groups"):
+        crossval.assign_folds(np.zeros(9, np.int64), np.arange(9) % 3, count, 0)
+
+
+def test_a_fold_is_judged_by_what_learnt_the_others(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+    fold = dealt()
+    learnt: list[set[bytes]] = []
+    judged: list[set[bytes]] = []
+    fit, answer = crossval.fit, crossval.probabilities
+
+    def noting(*arguments: object) -> object:
+        learnt.append({image.tobytes() for image in arguments[1].images})  # type: ignore[attr-defined]
+        return fit(*arguments)  # type: ignore[arg-type]
+
+    def noting_too(*arguments: object) -> object:
+        judged.append({image.tobytes() for image in arguments[1]})  # type: ignore[attr-defined]
+        return answer(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(crossval, "fit", noting)
+    monkeypatch.setattr(crossval, "probabilities", noting_too)
+    found = crossval.out_of_fold(recipe, SAMPLES.images, SAMPLES.labels, fold, device="cpu")
+    assert found.shape == (60, 7)
+    assert found.sum(1) == pytest.approx(1, abs=1e-5)
+    every = {image.tobytes() for image in SAMPLES.images}
+    assert set.union(*judged) == every
+    assert sum(map(len, judged)) == len(every) == 60  # each exactly once
+    assert all(mine == every - held for mine, held in zip(learnt, judged, strict=True))
+
+
+def test_the_same_bits_again_and_others_by_another_seed(
+    recipe: Recipe, tiny: Tiny, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    found = []
+    for number, chosen in enumerate((recipe, recipe, tiny("mien", model="mien-small", epochs=1, seed=1))):
+        monkeypatch.setenv("MIEN_CACHE", str(tmp_path / str(number)))
+        found.append(crossval.out_of_fold(chosen, SAMPLES.images, SAMPLES.labels, dealt(2), device="cpu"))
+    assert np.array_equal(found[0], found[1])
+    assert not np.array_equal(found[0], found[2])
+
+
+def test_the_mirror_image_counts_as_much(recipe: Recipe) -> None:
+    part = Split(SAMPLES.images, SAMPLES.labels, FER2013)
+    model, scaling = crossval.fit(recipe, part, torch.device("cpu"), lambda: None)
+    one, other = (
+        crossval.probabilities(model, images, scaling, torch.device("cpu"))
+        for images in (SAMPLES.images, SAMPLES.images[:, :, ::-1])
+    )
+    assert one == pytest.approx(other, abs=1e-5)
+
+
+KILLED = """
+import os, signal, sys
+from pathlib import Path
+import torch
+from mien.recipes import from_json
+from mien.training import crossval as folds
+from tests.training.test_crossval import SAMPLES, dealt
+torch.set_num_threads(1)
+store, calls = folds._store, 0
+def die(*arguments):
+    global calls
+    calls += 1
+    store(*arguments)
+    if calls == 2:
+        os.kill(os.getpid(), signal.SIGKILL)
+folds._store = die
+folds.out_of_fold(from_json(Path(sys.argv[1])), SAMPLES.images, SAMPLES.labels, dealt(), device="cpu")
+"""
+
+
+def test_killed_between_folds_it_goes_on_to_the_same_bits(
+    recipe: Recipe, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    own = tmp_path / "own.json"
+    own.write_text(json.dumps(to_dict(recipe)))
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(own)], capture_output=True, text=True)
+    assert ended.returncode == -signal.SIGKILL, ended.stderr
+    assert ended.stderr.count("s to go") == 1
+    arguments = (recipe, SAMPLES.images, SAMPLES.labels, dealt())
+    (kept,) = cache.glob("folds-*")
+    assert {path.name for path in kept.iterdir()} == {"0.npy", "1.npy"}
+    found = crossval.out_of_fold(*arguments, device="cpu")
+    assert [line.split(":")[0] for line in capsys.readouterr().err.splitlines()] == ["fold 3 of 3"]
+    (kept / "1.npy").write_bytes(b"torn")
+    assert np.array_equal(crossval.out_of_fold(*arguments, device="cpu"), found)  # that one anew
+    assert [line.split(":")[0] for line in capsys.readouterr().err.splitlines()] == ["fold 2 of 3"]
+    monkeypatch.setenv("MIEN_CACHE", str(tmp_path / "new"))
+    assert np.array_equal(crossval.out_of_fold(*arguments, device="cpu"), found)
+
+
+def test_ctrl_c_says_how_to_go_on(recipe: Recipe, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    store = crossval._store
+
+    def then_interrupt(*arguments: object) -> None:
+        store(*arguments)  # type: ignore[arg-type]
+        monkeypatch.setattr(crossval, "fit", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+
+    monkeypatch.setattr(crossval, "_store", then_interrupt)
+    with pytest.raises(Interrupted, match="stopped in fold 2 of 3; the same command goes on with that fold"):
+        crossval.out_of_fold(recipe, SAMPLES.images, SAMPLES.labels, dealt(), device="cpu")
+    assert len(list(cache.glob("folds-*/*.npy"))) == 1
+
+
+def test_other_data_or_labels_are_trained_anew(recipe: Recipe, cache: Path) -> None:
+    for labels in (SAMPLES.labels, (SAMPLES.labels + 1) % 7):
+        crossval.out_of_fold(recipe, SAMPLES.images, labels, dealt(2), device="cpu")
+    assert len(list(cache.glob("folds-*"))) == 2
+
+
+def test_weights_that_are_no_numbers_are_told(tiny: Tiny) -> None:
+    wild = tiny("mien", model="mien-small", epochs=1, lr=1e30)
+    with pytest.raises(InputError, match="fold 1 of 2: the weights are no longer numbers; lower the recipe's lr"):
+        crossval.out_of_fold(wild, SAMPLES.images, SAMPLES.labels, dealt(2), device="cpu")
+
+
+def test_a_cache_that_cannot_be_written_costs_only_the_keeping(
+    recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("MIEN_CACHE", str(tmp_path / "file"))
+    assert crossval.out_of_fold(recipe, SAMPLES.images, SAMPLES.labels, dealt(2), device="cpu").shape == (60, 7)
+
+
+def test_every_ingredient_of_a_recipe_is_followed(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Early small pictures, blended targets, clipping, a limit of steps."""
+    sizes: list[int] = []
+    take = Objective.loss
+
+    def noting(self: Objective, logits: torch.Tensor, targets: torch.Tensor, *, smoothing: bool) -> torch.Tensor:
+        assert targets.ndim == 2
+        return take(self, logits, targets, smoothing=smoothing)
+
+    def small(images: torch.Tensor, size: int) -> torch.Tensor:
+        sizes.append(size)
+        return shrink(images, size)
+
+    monkeypatch.setattr(crossval, "shrink", small)
+    monkeypatch.setattr(Objective, "loss", noting)
+    recipe = tiny(
+        "mien", model="mien-small", size=24, early=0.5, early_size=16, mixup=0.4, clip_value=0.1, ema=0, max_steps=5
+    )
+    crossval.out_of_fold(recipe, drawn.faces(60, size=24).images, SAMPLES.labels, dealt(2), device="cpu")
+    assert sizes == [16] * 6  # 3 of 5 steps, of two networks

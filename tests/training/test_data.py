@@ -1,0 +1,180 @@
+"""Labellings meet by picture: what one of them does not know it leaves at zero, and no picture comes twice."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mien import datasets
+from mien.core import images
+from mien.core.errors import InputError
+from mien.core.labels import FER2013, FERPLUS, LEGEND
+from mien.datasets import Samples
+from mien.faces.detectors import DETECTORS, Detections
+from mien.recipes import RECIPES, Recipe
+from mien.training.data import Split, build_splits
+from tests import drawn
+
+VOTES = replace(RECIPES["mien-votes"], distinct=False)
+CLEAR = [0, 9, 1, 0, 0, 0, 0, 0, 0, 0]  # -> happy
+HALF = [5, 0, 0, 5, 0, 0, 0, 0, 0, 0]  # -> neutral and sad
+UNSURE = [1, 0, 0, 2, 0, 0, 0, 0, 7, 0]  # dropped by the rule
+NO_FACE = [0, 0, 0, 0, 0, 0, 0, 0, 0, 10]  # likewise
+ROWS = [CLEAR, HALF, UNSURE, NO_FACE, CLEAR, UNSURE, HALF]
+USAGE = ["Training"] * 4 + ["PublicTest"] * 3
+
+
+@pytest.fixture
+def fer(tmp_path: Path) -> Path:
+    """Seven faces, angry to neutral, each with its FER2013 label; four of them with votes that the rule keeps."""
+    drawn.write_fer2013(tmp_path / "fer" / "fer2013.csv", drawn.faces(7), USAGE)
+    drawn.write_votes(tmp_path / "fer" / "fer2013new.csv", ROWS, USAGE)
+    return tmp_path / "fer"
+
+
+def rows(part: Split) -> dict[int, list[float]]:
+    """The number of the drawn face -> its targets."""
+    pictures = [image.tobytes() for image in drawn.faces(7).images]
+    return {pictures.index(image.tobytes()): row for image, row in zip(part.images, part.targets.tolist(), strict=True)}
+
+
+def target(votes: dict[str, float], label: str) -> list[float]:
+    return [votes.get(name, 0.0) for name in FERPLUS] + [float(name == label) for name in FER2013]
+
+
+def test_votes_and_labels_of_a_picture_stand_in_one_row(fer: Path) -> None:
+    parts = build_splits(VOTES, fer, None)
+    assert list(parts) == ["train", "validation"]
+    assert all(part.targets.dtype == np.float32 for part in parts.values())
+    assert rows(parts["train"]) == {
+        0: target({"happy": 1}, "angry"),
+        1: target({"neutral": 0.5, "sad": 0.5}, "disgust"),
+        2: target({}, "fear"),  # the rule drops its votes; its label stays
+        3: target({}, "happy"),
+    }
+    assert rows(parts["validation"]) == {
+        4: target({"happy": 1}, "sad"),
+        5: target({}, "surprise"),
+        6: target({"neutral": 0.5, "sad": 0.5}, "neutral"),
+    }
+    assert parts["train"].classes == FERPLUS
+    assert parts["train"].counts == {name: int(name in ("happy", "neutral")) for name in FERPLUS}
+
+
+def test_the_answer_comes_first(fer: Path) -> None:
+    turned = build_splits(replace(VOTES, classes=FER2013, targets="label", heads=("majority",)), fer, None)["train"]
+    assert turned.targets.shape == (4, 15)
+    found = rows(turned)
+    assert found[0][:7] == [1, 0, 0, 0, 0, 0, 0]
+    assert found[0][7:] == [float(name == "happy") for name in FERPLUS]
+    assert found[1][7:] == [0] * 8  # half of the votes are no majority
+    assert turned.counts["disgust"] == 1
+
+
+@pytest.mark.parametrize("kind", ["fer2013", "ferplus"])
+def test_either_name_of_the_two_files_does_for_both_labellings(fer: Path, kind: str) -> None:
+    assert build_splits(VOTES, fer, kind)["train"].fingerprint == build_splits(VOTES, fer, None)["train"].fingerprint
+
+
+def test_one_dataset_with_one_labelling_is_what_its_reader_gives(fer: Path) -> None:
+    part = build_splits(RECIPES["mien"], fer, None)["train"]
+    samples = datasets.read(fer, "train")
+    assert part.targets.dtype == np.int64
+    assert part.fingerprint == samples.fingerprint
+    assert part.counts == samples.counts
+    assert len(part) == 4
+
+
+@pytest.mark.parametrize("fields", [{"mixup": 0.2}, {"cutmix": 0.5}, {"distill": 0.5}])
+def test_what_blends_targets_gets_them_as_shares(fer: Path, fields: dict[str, Any]) -> None:
+    soft, hard = (
+        build_splits(recipe, fer, None)["train"] for recipe in (replace(RECIPES["mien"], **fields), RECIPES["mien"])
+    )
+    assert np.array_equal(soft.targets, np.eye(7, dtype=np.float32)[hard.targets])
+    assert np.array_equal(soft.images, hard.images)
+    assert soft.counts == hard.counts
+
+
+def bright(image: images.Pixels, /) -> Detections:
+    """A detector for the photos below: the face is what is not black."""
+    y, x = np.nonzero(images.to_channels(image, 1) > 12)
+    if not len(x):
+        return Detections(np.zeros((0, 4), np.float32))
+    return Detections(np.array([[x.min(), y.min(), np.ptp(x) + 1, np.ptp(y) + 1], [0, 0, 2, 2]], np.float32))
+
+
+@pytest.fixture
+def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Path]:
+    """`photos(n)`: n photos in legend form, faces of 48 x 48 in a black frame; every fifth shows none."""
+    monkeypatch.setitem(DETECTORS, "haar", lambda: bright)
+
+    def write(n: int) -> Path:
+        faces = drawn.faces(n, LEGEND)
+        framed = np.pad(faces.images, ((0, 0), (24, 24), (24, 24)))
+        framed[::5] = 0
+        return drawn.write_legend(tmp_path / "legend", replace(faces, images=framed), each=1)
+
+    return write
+
+
+def test_faces_out_of_photos_join_the_answer(fer: Path, photos: Callable[[int], Path]) -> None:
+    legend = photos(60)
+    parts, alone = build_splits(VOTES, fer, None, photos=[legend]), build_splits(VOTES, fer, None)
+    for split, part in parts.items():
+        own = len(alone[split])
+        samples = datasets.read(legend, split, classes=FERPLUS)
+        seen = samples[samples.images.max(axis=(1, 2)) > 12]
+        assert 0 < len(seen) < len(samples)
+        assert len(part) == own + len(seen)  # without those that show no face
+        assert np.array_equal(part.targets[:own], alone[split].targets)
+        joined = part.targets[own:]
+        assert not joined[:, 8:].any()  # they have no label of FER2013
+        assert sorted(joined[:, :8].argmax(1).tolist()) == sorted(seen.hard.tolist())
+        assert (joined[:, :8].sum(1) == 1).all()
+        assert part.counts == {name: alone[split].counts[name] + count for name, count in seen.counts.items()}
+    recipe = replace(VOTES, margin=0.0)
+    tight = build_splits(recipe, fer, None, photos=[legend])["train"].images[4:]
+    assert tight.mean() > 1.2 * parts["train"].images[4:].mean()  # the margin is black, and only it was cut off
+
+
+def test_a_recipe_with_hard_labels_takes_photos_too(fer: Path, photos: Callable[[int], Path]) -> None:
+    part = build_splits(RECIPES["mien"], fer, None, photos=[photos(60)])["train"]
+    assert part.targets.shape[1] == 7
+    assert (part.targets.sum(1) == 1).all()
+    assert len(part) > 30
+
+
+def test_photos_of_another_kind_are_refused(fer: Path) -> None:
+    with pytest.raises(InputError, match="a dataset of kind fer2013 holds face crops"):
+        build_splits(VOTES, fer, None, photos=[fer])
+
+
+def test_distinct_leaves_out_what_is_validated_on_and_nothing_else(tmp_path: Path) -> None:
+    samples = drawn.faces(10)
+    pictures = samples.images.copy()
+    pictures[2] = pictures[8]  # in both parts
+    pictures[4] = pictures[3]  # twice in training: not our matter
+    pictures[5] = pictures[9]
+    pictures[5, 0, 0] ^= 1  # almost in both
+    path = drawn.write_fer2013(
+        tmp_path / "fer2013.csv", replace(samples, images=pictures), ["Training"] * 7 + ["PublicTest"] * 3
+    )
+    recipe = Recipe(size=48)
+    every, distinct = build_splits(recipe, path, None), build_splits(replace(recipe, distinct=True), path, None)
+    kept = [0, 1, 3, 4, 5, 6]
+    assert np.array_equal(distinct["train"].images, every["train"].images[kept])
+    assert np.array_equal(distinct["train"].targets, every["train"].targets[kept])
+    assert distinct["validation"].fingerprint == every["validation"].fingerprint
+    soft = build_splits(replace(recipe, distinct=True, mixup=0.2), path, None)["train"]
+    assert np.array_equal(soft.targets, np.eye(7, dtype=np.float32)[distinct["train"].targets])
+
+
+def test_an_unlabelled_picture_is_left_out_of_shares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    samples: Samples = drawn.faces(7)
+    monkeypatch.setattr(
+        "mien.datasets.read", lambda *_, **__: replace(samples, labels=np.array([0, 1, -1, 3, 4, 5, 6]))
+    )
+    assert build_splits(Recipe(mixup=0.2), tmp_path, None)["train"].targets.argmax(1).tolist() == [0, 1, 3, 4, 5, 6]

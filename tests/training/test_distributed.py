@@ -1,0 +1,133 @@
+"""Two processes compute what one does on the same global batch."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+from torch import nn
+
+from mien import recipes
+from mien.core.errors import InputError
+from mien.recipes import Recipe
+from mien.training import batches, distributed, trainer
+from mien.training.batches import normalise
+from mien.training.networks import create
+from mien.training.run import Run
+from mien.training.start import train
+
+DOUBLE = """
+import runpy, time
+from mien.training import batches
+from mien.training import trainer as loop
+create, normalise = loop.create, batches.normalise
+loop.create = lambda *names, **facts: create(*names, **facts).double()
+batches.normalise = lambda *arguments: normalise(*arguments).double()
+loop.draw_curves = lambda *_: None
+loop.export = lambda run: (time.sleep(2), (run / "model.onnx").touch())  # the others are done long before
+"""
+
+
+@pytest.mark.usefixtures("quick")
+def test_two_processes_under_torchrun_equal_one(
+    tiny: Callable[..., Recipe], fer2013: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """After 14 steps in double precision, weights agree to 1e-12 of their size, losses (float32 sums) to 1e-5.
+
+    In single precision they agree to 1e-5 until a ReLU's input is so near 0 that the order of a sum decides its sign.
+    """
+    recipe = tiny("mien", epochs=2)
+    own, driver = tmp_path / "own.json", tmp_path / "driver.py"
+    own.write_text(json.dumps(recipes.to_dict(recipe)))
+    driver.write_text(DOUBLE + 'runpy.run_module("mien", run_name="__main__")')
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "create", lambda *names, **facts: create(*names, **facts).double())
+        patch.setattr(batches, "normalise", lambda *arguments: normalise(*arguments).double())
+        train(recipe, fer2013, tmp_path / "one", device="cpu")
+    program = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(driver)]
+    arguments = ["train", str(own), "--data", str(fer2013), "--out", str(tmp_path / "two"), "--device", "cpu"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.run([*program, *arguments], capture_output=True, text=True, env=environment)
+    assert process.returncode == 0, process.stderr
+    assert process.stderr.count("2 processes") == 1  # one of them speaks
+    assert process.stdout.splitlines() == [str(tmp_path / "two")]
+    assert (tmp_path / "two" / "model.onnx").exists()
+    one, two = (Run(tmp_path / name) for name in ("one", "two"))
+    assert (one.description["processes"], two.description["processes"]) == (1, 2)
+    for row, other in zip(one.metrics(), two.metrics(), strict=True):
+        for name in row.keys() - {"seconds", "images_per_second"}:
+            assert row[name] == pytest.approx(other[name], rel=1e-5), name
+    weights = [load_file(run.path / "last.safetensors") for run in (one, two)]
+    for name, value in weights[0].items():
+        assert float((value - weights[1][name]).abs().max()) <= 1e-12 * max(1, float(value.abs().max())), name
+
+
+def test_nobody_leaves_the_group_before_the_others_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[str] = []
+    monkeypatch.setattr(distributed, "WORLD", 2)
+    for name in ("init_process_group", "barrier", "destroy_process_group"):
+        monkeypatch.setattr(torch.distributed, name, lambda *_, name=name, **__: calls.append(name))
+    device = torch.device("cpu")
+    with distributed.process_group(device):
+        pass
+    assert calls == ["init_process_group", "barrier", "destroy_process_group"]
+    calls.clear()
+    with (
+        pytest.raises(InputError, match="another process of this run has ended"),
+        distributed.process_group(device),
+    ):
+        raise RuntimeError("[../third_party/gloo/gloo/transport/tcp/pair.cc:547] Connection closed by peer")
+    assert calls == ["init_process_group", "destroy_process_group"]
+    with pytest.raises(RuntimeError, match="own"), distributed.process_group(device):
+        raise RuntimeError("our own")
+
+
+@pytest.fixture
+def twins(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Pretend to be one of two processes that hold the same pictures."""
+
+    monkeypatch.setattr(distributed, "WORLD", 2)
+    monkeypatch.setattr(distributed, "total", lambda values: values * 2)
+
+
+@pytest.mark.usefixtures("twins")
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda: nn.Sequential(nn.Conv2d(2, 4, 3), nn.BatchNorm2d(4)),
+        lambda: nn.Sequential(nn.Flatten(), nn.Linear(72, 5), nn.BatchNorm1d(5)),
+        lambda: create("timm/test_efficientnet", classes=3, channels=2),  # its norms bring their activations along
+    ],
+    ids=["2d", "1d", "timm"],
+)
+def test_synchronised_norms_are_norms_over_everything(make: Callable[[], nn.Module]) -> None:
+    torch.manual_seed(0)
+    whole = make().train()
+    share = make().train()
+    share.load_state_dict(whole.state_dict())
+    share = distributed.synchronise_norms(share, torch.device("cpu"))
+    assert any(isinstance(module, distributed.SyncBatchNorm) for module in share.modules())
+    pictures = torch.rand(6, 2, 6, 6) if not hasattr(whole, "num_classes") else torch.rand(6, 2, 48, 48)
+    expected = whole(torch.cat([pictures, pictures]))[:6]
+    found = share(pictures)
+    assert torch.allclose(found, expected, atol=1e-4)
+    for one, other in zip(share.buffers(), whole.buffers(), strict=True):  # running mean, variance, count
+        assert torch.allclose(one.float(), other.float(), atol=1e-5)
+    with torch.no_grad():
+        assert torch.allclose(share.eval()(pictures), whole.eval()(pictures), atol=1e-4)
+
+
+def test_alone_nothing_is_changed_or_announced() -> None:
+    model = nn.Sequential(nn.BatchNorm2d(3))
+    device = torch.device("cpu")
+    with distributed.process_group(device):
+        assert distributed.synchronise_norms(model, device) is model
+        assert distributed.share(model, device) is model
+        assert type(model[0]) is nn.BatchNorm2d
+        assert distributed.total(torch.tensor([1.0, 2.0])).tolist() == [1, 2]
+        assert not torch.distributed.is_initialized()

@@ -1,0 +1,226 @@
+"""A model.onnx equals the network it came from, explains itself, and stands only if it does."""
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+import torch
+from torch import nn
+
+from mien import recipes
+from mien.core import images
+from mien.core.errors import InputError
+from mien.core.labels import FER2013, FERPLUS
+from mien.evaluation.calibrate import fit
+from mien.evaluation.calibrate.files import FILE as CALIBRATION
+from mien.evaluation.calibrate.files import save
+from mien.evaluation.calibrate.fit import CalibrationOptions, CalibrationSource
+from mien.models.session import ModelInfo, OutputInfo, Session, measured_crops, softmax
+from mien.recipes import RECIPES, Recipe
+from mien.training.export import check, export, network, to_onnx
+from mien.training.networks import create
+from mien.training.run import Run
+from tests import drawn
+
+SIZES = {  # of the file, in MB, at most
+    "efficientnet-b0": 16.5,
+    "three-class": 4.0,
+    "resnet9": 26.5,
+    "vgg-5x5": 11.3,
+    "three-conv": 38.0,
+    "mien": 2.8,
+    "mien-votes": 2.8,
+    "mien-polish": 2.8,
+    "mien-distilled": 2.8,
+    "mien-large": 45.0,
+    "mien-sprint": 0.9,
+}
+
+
+def finished(path: Path, recipe: Recipe) -> nn.Module:
+    """Write a run with random weights, batch statistics included, and return its network."""
+    torch.manual_seed(1)
+    model = create(recipe.model, classes=recipe.width, channels=recipe.channels, size=recipe.size).train()
+    with torch.no_grad():
+        model(torch.rand(4, recipe.channels, recipe.size, recipe.size))
+    mean, std = [0.5, 0.4, 0.3][: recipe.channels], [0.25, 0.2, 0.3][: recipe.channels]
+    run = Run.reserve(path)
+    run.describe({"recipe": recipes.to_dict(recipe), "data": {}, "mean": mean, "std": std})
+    run.save_weights("best", model)
+    return model.eval()
+
+
+@pytest.fixture(scope="module")
+def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("runs") / "mien"
+    finished(path, RECIPES["mien"])
+    export(path)
+    return path
+
+
+@pytest.mark.parametrize("name", RECIPES)
+def test_every_recipe_exports_to_what_torch_computes(tmp_path: Path, name: str) -> None:
+    recipe = RECIPES[name]
+    model = finished(tmp_path / "run", recipe)
+    path = export(tmp_path / "run")
+    assert path == tmp_path / "run" / "model.onnx"
+    session = Session(tmp_path / "run")
+    assert session.info == ModelInfo(
+        labels=recipe.classes,
+        size=recipe.size,
+        mean=(0.5, 0.4, 0.3)[: recipe.channels],
+        std=(0.25, 0.2, 0.3)[: recipe.channels],
+        temperature=1.0,
+        margin=0.1,
+        crops=measured_crops(),
+        recipe=name,
+        answers=recipe.targets,
+        heads={head: OutputInfo(recipe.outputs[head]) for head in recipe.heads},
+    )
+    crops = drawn.faces(7, recipe.classes[:3], size=recipe.size, channels=recipe.channels).images
+    with torch.inference_mode():
+        expected = model(torch.from_numpy(images.scale(crops, session.info.mean, session.info.std))).numpy()
+    assert expected.std() > 1e-3
+    for n in (0, 1, 2, 7):  # any batch size
+        outputs = [one.logits(crops[:n]) for one in (session, *(Session(path, head=head) for head in recipe.heads))]
+        assert np.allclose(np.concatenate(outputs, axis=1), expected[:n], atol=1e-3, rtol=1e-3)
+    assert path.stat().st_size < SIZES[name] * 1e6
+    assert {file.name for file in (tmp_path / "run").iterdir()} == {"recipe.json", "best.safetensors", "model.onnx"}
+
+
+def test_a_margin_of_ones_own_holds_for_every_detector(tmp_path: Path) -> None:
+    finished(tmp_path / "run", replace(RECIPES["mien"], margin=0.3))
+    info = Session(export(tmp_path / "run")).info
+    assert [info.crop(name) for name in ("haar", "yunet")] == [images.Crop(0.3)] * 2
+
+
+def test_the_file_explains_itself(run: Path) -> None:
+    model = onnx.load(run / "model.onnx")
+    facts = json.loads({entry.key: entry.value for entry in model.metadata_props}["mien"])
+    assert facts == {
+        "labels": list(RECIPES["mien"].classes),
+        "size": 48,
+        "mean": [0.5],
+        "std": [0.25],
+        "temperature": 1.0,
+        "margin": 0.1,
+        "crops": {"haar": {"margin": 0.1, "level": False}, "yunet": {"margin": 0.05, "level": True}},
+        "recipe": "mien",
+        "answers": "label",
+        "heads": {},
+    }
+    assert [entry.name for entry in model.graph.input] == ["faces"]
+    assert [entry.name for entry in model.graph.output] == ["logits"]
+    shape = [
+        dimension.dim_value or dimension.dim_param for dimension in model.graph.input[0].type.tensor_type.shape.dim
+    ]
+    assert isinstance(shape[0], str)
+    assert shape[1:] == [1, 48, 48]
+    assert str(Path(__file__).parents[1]) not in (run / "model.onnx").read_bytes().decode("latin-1")  # no place of ours
+
+
+def test_calibration_travels_along(run: Path, tmp_path: Path) -> None:
+    out = tmp_path / "faces.onnx"
+    (run / CALIBRATION).write_text('{"label": 1.5}')
+    assert export(run, out=out) == out
+    (run / CALIBRATION).unlink()
+    session = Session(out)
+    assert session.info.temperature == 1.5
+    crops = drawn.faces(4).images
+    assert np.allclose(session.logits(crops), Session(run).logits(crops), atol=1e-5)
+
+
+def test_all_of_the_calibration_travels_along(run: Path, tmp_path: Path) -> None:
+    labels = np.arange(70) % 7
+    logits = (3 * np.eye(7)[labels] + np.random.default_rng(0).normal(0, 1, (70, 7))).astype(np.float32)
+    wanted = CalibrationOptions("vector", abstain_at=0.8, coverage=0.9)
+    found = fit(
+        logits, labels, Session(run).info, CalibrationSource("validation", "fer2013", "label", "f" * 16), wanted
+    )
+    save(run, {"label": (found.temperature, found.calibration)})
+    info = Session(export(run, out=tmp_path / "faces.onnx")).info
+    (run / CALIBRATION).unlink()
+    assert (info.temperature, info.calibration) == (found.temperature, found.calibration)
+
+
+@pytest.fixture(scope="module")
+def votes(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A run with two outputs, on small pictures."""
+    path = tmp_path_factory.mktemp("runs") / "votes"
+    finished(path, replace(RECIPES["mien-votes"], size=16, early=0))
+    export(path)
+    return path
+
+
+def test_each_output_stands_in_the_file_by_name_with_its_own_temperature(votes: Path, tmp_path: Path) -> None:
+    (votes / CALIBRATION).write_text('{"distribution": 1.5, "label": 0.5}')
+    path = export(votes, out=tmp_path / "faces.onnx")
+    (votes / CALIBRATION).unlink()
+    model = onnx.load(path)
+    facts = json.loads({entry.key: entry.value for entry in model.metadata_props}["mien"])
+    assert [entry.name for entry in model.graph.output] == ["logits", "label"]
+    assert (facts["answers"], facts["labels"], facts["temperature"]) == ("distribution", list(FERPLUS), 1.5)
+    assert facts["heads"] == {"label": {"labels": list(FER2013), "temperature": 0.5}}
+    crops = drawn.faces(4, size=16).images
+    for head, temperature, labels in (("distribution", 1.5, FERPLUS), ("label", 0.5, FER2013)):
+        session, plain = Session(path, head=head), Session(votes, head=head)
+        assert session.info.labels == labels
+        assert (session.info.temperature, plain.info.temperature) == (temperature, 1.0)
+        assert np.allclose(session.logits(crops), plain.logits(crops), atol=1e-5)
+        scaled = softmax(plain.logits(crops) / np.float32(temperature))
+        assert np.allclose(session.probabilities(crops), scaled, atol=1e-5)
+        assert not np.allclose(session.probabilities(crops), plain.probabilities(crops), atol=1e-3)
+
+
+def test_a_further_output_that_computes_something_else_is_not_let_through(votes: Path) -> None:
+    model = network(votes / "best.safetensors", Run(votes).recipe).eval()
+    check(model, votes / "model.onnx")
+    with torch.no_grad():
+        model[-1].bias[8:] += 0.5  # type: ignore[index]
+    with pytest.raises(InputError, match=r"differs from torch by 0\.5"):
+        check(model, votes / "model.onnx")
+
+
+def test_a_file_that_computes_something_else_is_not_let_through(tmp_path: Path) -> None:
+    torch.manual_seed(0)
+    one, other = (create("mien", classes=7).eval() for _ in range(2))
+    info = ModelInfo(labels=RECIPES["mien"].classes, size=48, mean=(0.0,), std=(1.0,))
+    to_onnx(one, info, tmp_path / "one.onnx")
+    check(one, tmp_path / "one.onnx")
+    with pytest.raises(InputError, match="differs from torch by"):
+        check(other, tmp_path / "one.onnx")
+    broken = create("mien", classes=7).eval()
+    with torch.no_grad():
+        broken[-1].bias.fill_(float("nan"))  # type: ignore[index]
+    with pytest.raises(InputError, match="differs from torch by nan"):
+        check(broken, tmp_path / "one.onnx")
+
+
+def test_a_run_that_cannot_be_exported_is_told(tmp_path: Path, run: Path) -> None:
+    with pytest.raises(InputError, match="no run; expected a folder"):
+        export(tmp_path)
+    (tmp_path / "recipe.json").write_text('{"model": "mien"}')
+    with pytest.raises(InputError, match="a recipe, not that of a run"):
+        export(tmp_path)
+    (tmp_path / "recipe.json").write_text((run / "recipe.json").read_text())
+    with pytest.raises(InputError, match=r"no best\.safetensors; the run has not finished an epoch"):
+        export(tmp_path)
+    for content in (b"", b"not weights at all", (run / "best.safetensors").read_bytes()[:-100]):
+        (tmp_path / "best.safetensors").write_bytes(content)
+        with pytest.raises(InputError, match=r"best\.safetensors: not the weights of mien") as caught:
+            export(tmp_path)
+        assert "\n" not in str(caught.value)
+    Run(tmp_path).save_weights("best", nn.Linear(2, 2))
+    with pytest.raises(InputError, match=r"best\.safetensors: not the weights of mien"):
+        export(tmp_path)
+    with pytest.raises(InputError, match="cannot be written"):
+        export(run, out=tmp_path / "best.safetensors" / "below.onnx")
+
+
+@pytest.mark.parametrize("name", ["default", "nonsuch"])
+def test_a_name_is_no_run(name: str) -> None:
+    with pytest.raises(InputError, match=f"{name}: no run; expected a folder"):
+        export(Path(name))

@@ -1,0 +1,133 @@
+"""The loss is cross-entropy over each output; a labelling that lacks a picture neither learns from it nor counts it."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from torch import Tensor
+from torch.nn import functional as F
+
+from mien.core.labels import FER2013, FERPLUS
+from mien.recipes import Recipe
+from mien.training.objective import Objective
+
+TWO = Recipe(classes=FERPLUS, targets="distribution", heads=("label",), label_smoothing=0.1)
+SEEDS = st.integers(0, 10**6)
+
+
+def dice(seed: int) -> torch.Generator:
+    return torch.Generator().manual_seed(seed)
+
+
+def noise(n: int, k: int, seed: int) -> Tensor:
+    return 3 * torch.randn(n, k, generator=dice(seed))
+
+
+def shares(n: int, k: int, seed: int) -> Tensor:
+    """Float [n, k], rows summing to 1."""
+    return noise(n, k, seed).softmax(1)
+
+
+def classes(n: int, k: int, seed: int) -> Tensor:
+    return torch.randint(k, (n,), generator=dice(seed))
+
+
+def one_hot(labels: Tensor, k: int) -> Tensor:
+    return F.one_hot(labels, k).float()
+
+
+@given(n=st.integers(1, 9), smooth=st.floats(0, 0.9), smoothing=st.booleans(), seed=SEEDS)
+@settings(max_examples=40, deadline=None)
+def test_one_hot_shares_cost_what_the_class_costs(n: int, smooth: float, smoothing: bool, seed: int) -> None:
+    objective = Objective(Recipe(label_smoothing=smooth))
+    logits, labels = noise(n, 7, seed), classes(n, 7, seed + 1)
+    expected = F.cross_entropy(logits, labels, label_smoothing=smooth * smoothing)
+    hard = objective.loss(logits, labels, smoothing=smoothing)
+    soft = objective.loss(logits, one_hot(labels, 7), smoothing=smoothing)
+    assert torch.equal(hard, expected)
+    assert soft.item() == pytest.approx(expected.item(), rel=1e-4, abs=1e-6)
+
+
+@given(n=st.integers(1, 9), seed=SEEDS)
+@settings(max_examples=40, deadline=None)
+def test_the_outputs_losses_add_up_and_votes_are_never_smoothed(n: int, seed: int) -> None:
+    logits, votes, labels = noise(n, 15, seed), shares(n, 8, seed + 1), classes(n, 7, seed + 2)
+    for smoothing in (True, False):
+        found = Objective(TWO).loss(logits, torch.cat([votes, one_hot(labels, 7)], 1), smoothing=smoothing)
+        expected = F.cross_entropy(logits[:, :8], votes) + F.cross_entropy(
+            logits[:, 8:], labels, label_smoothing=0.1 * smoothing
+        )
+        assert found.item() == pytest.approx(expected.item(), rel=1e-4)
+
+
+@pytest.mark.parametrize("targets", ["majority", "plurality"])
+def test_a_class_that_votes_agree_on_is_smoothed(targets: str) -> None:
+    objective = Objective(Recipe(classes=FERPLUS, targets=targets, heads=("label",), label_smoothing=0.1))  # type: ignore[arg-type]
+    logits, labels = noise(5, 15, 0), classes(5, 8, 1)
+    found = objective.loss(logits, torch.cat([one_hot(labels, 8), torch.zeros(5, 7)], 1), smoothing=True)
+    assert found.item() == pytest.approx(F.cross_entropy(logits[:, :8], labels, label_smoothing=0.1).item(), rel=1e-5)
+
+
+@given(n=st.integers(2, 9), seed=SEEDS)
+@settings(max_examples=40, deadline=None)
+def test_a_labelling_that_does_not_know_a_picture_adds_nothing_and_teaches_nothing(n: int, seed: int) -> None:
+    logits = noise(n, 15, seed).requires_grad_()
+    targets = torch.cat([shares(n, 8, seed + 1), one_hot(classes(n, 7, seed + 2), 7)], 1)
+    targets[0, :8] = 0  # the first picture without votes, the last without a label
+    targets[-1, 8:] = 0
+    objective = Objective(TWO)
+    found = objective.loss(logits, targets, smoothing=True)
+    known = F.cross_entropy(logits[1:, :8], targets[1:, :8]) + F.cross_entropy(
+        logits[:-1, 8:], targets[:-1, 8:].argmax(1), label_smoothing=0.1
+    )
+    assert found.item() == pytest.approx(known.item() * (n - 1) / n, rel=1e-4)  # the mean is over all pictures
+    (slopes,) = torch.autograd.grad(found, logits)
+    assert not slopes[0, :8].any()
+    assert not slopes[-1, 8:].any()
+    assert slopes[0, 8:].any()
+    assert slopes[-1, :8].any()
+    assert objective.loss(logits, torch.zeros(n, 15), smoothing=True).item() == 0
+
+
+@given(n=st.integers(1, 9), heat=st.floats(0.5, 8), seed=SEEDS)
+@settings(max_examples=40, deadline=None)
+def test_the_divergence_is_nothing_for_equal_answers_and_positive_for_others(n: int, heat: float, seed: int) -> None:
+    objective = Objective(replace(TWO, distill=0.5, distill_temperature=heat))
+    logits, other = noise(n, 15, seed), noise(n, 15, seed + 1)
+    assert objective.divergence(logits, [logits, logits]).item() == pytest.approx(0, abs=1e-4)
+    moved = logits.clone()
+    moved[:, :8] += 3.0  # what is the same for all classes of an output says nothing
+    assert objective.divergence(moved, [logits]).item() == pytest.approx(0, abs=1e-4)
+    assert objective.divergence(logits, [other]).item() > 1e-3
+
+
+def test_the_divergence_is_that_from_the_teachers_mean_by_hand() -> None:
+    objective = Objective(replace(TWO, distill=0.5, distill_temperature=3.0))
+    logits, teachers = noise(4, 15, 0), [noise(4, 15, 1), noise(4, 15, 2)]
+    expected = 0.0
+    for block in (slice(0, 8), slice(8, 15)):
+        wanted = sum((teacher[:, block] / 3).softmax(1) for teacher in teachers) / 2
+        answer = (logits[:, block] / 3).softmax(1)
+        expected += 9 * float((wanted * (wanted / answer).log()).sum()) / 4
+    assert objective.divergence(logits, teachers).item() == pytest.approx(expected, rel=1e-4)
+
+
+def test_hits_are_counted_for_each_output_among_what_it_knows() -> None:
+    answers = torch.tensor([[1, 2], [1, 2], [3, 2], [4, 0]])  # of the eight, of the seven
+    logits = torch.cat([one_hot(answers[:, 0], 8), one_hot(answers[:, 1], 7)], 1)
+    targets = torch.zeros(4, 15)
+    targets[0, [1, 0]] = torch.tensor([0.6, 0.4])  # right
+    targets[1, [1, 5]] = torch.tensor([0.3, 0.7])  # wrong
+    targets[2, 3] = 1  # right; the last has no votes
+    targets[[0, 3], [8 + 2, 8 + 0]] = 1  # right, right; the others have no label
+    assert Objective(TWO).hits(logits, targets).tolist() == [[2, 3], [2, 2]]
+    hard = Objective(Recipe(classes=FER2013)).hits(logits[:, 8:], torch.tensor([2, 2, 1, 0]))
+    assert hard.tolist() == [[3, 4]]
+
+
+def test_an_unknown_picture_is_no_hit_even_where_the_first_class_is_answered() -> None:
+    logits = torch.zeros(3, 15)
+    logits[:, [0, 8]] = 9.0  # an argmax over zeros is the first class too
+    assert Objective(TWO).hits(logits, torch.zeros(3, 15)).tolist() == [[0, 0], [0, 0]]

@@ -1,0 +1,50 @@
+"""A line per epoch where nobody watches, a bar with time left on a terminal, nothing from the other processes."""
+
+import io
+import sys
+
+import pytest
+
+from mien.training.progress import EpochBar
+
+ROW = {
+    "train_loss": 0.5,
+    "train_accuracy": 0.75,
+    "val_loss": 0.6,
+    "val_accuracy": 0.7,
+    "images_per_second": 1234.0,
+    "seconds": 2.5,
+}
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def shown(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch, *, visible: bool = True) -> str:
+    monkeypatch.setattr(sys, "stderr", stream)
+    with EpochBar(1, 9, 40, visible=visible) as bar:
+        bar.show(20, 0.5, 0.75, 4321)
+        bar.progress.refresh()
+        bar.close(ROW)
+    return stream.getvalue()
+
+
+def test_a_log_gets_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    expected = (
+        "epoch 2/9 train_loss 0.5000 train_accuracy 0.7500 val_loss 0.6000 val_accuracy 0.7000 1,234 images/s 2.5 s"
+    )
+    assert shown(io.StringIO(), monkeypatch) == expected + "\n"
+
+
+def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "160")
+    text = shown(Terminal(), monkeypatch)
+    for words in ("epoch 2/9", "20/40", "loss 0.5000 accuracy 0.7500 4,321 images/s", "0:0"):
+        assert words in text
+
+
+def test_other_processes_are_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert shown(Terminal(), monkeypatch, visible=False) == ""

@@ -1,0 +1,340 @@
+"""Stopped in every way there is, a run goes on to the same bits; what it cannot go on from is told."""
+
+import json
+import os
+import pickle
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+
+from mien import recipes
+from mien.cli import main
+from mien.core.errors import InputError
+from mien.core.labels import FERPLUS, LEGEND
+from mien.evaluation.calibrate.files import FILE as CALIBRATION
+from mien.faces.detectors import DETECTORS, FullImage
+from mien.models.session import Session
+from mien.recipes import Recipe
+from mien.training import trainer
+from mien.training.data import build_splits
+from mien.training.run import Run
+from mien.training.start import resume, train
+from mien.training.stop import Interrupted
+from mien.training.trainer import Trainer
+from tests import drawn
+from tests.training.runs import assert_same, figures
+
+Tiny = Callable[..., Recipe]
+
+CASES: dict[str, dict[str, Any]] = {  # what has state of its own to lose
+    "mien": {"label_smoothing": 0.1},  # SGD with momentum, one-cycle, an average, every augmentation
+    "three-class": {"patience": 0, "lr": 1e-2},  # dropout, Adam, plateau falling at once
+    "resnet9": {"crop": 12, "pad": 2, "epochs": 2},  # crops, clipping, Adam with decay and one-cycle
+}
+
+
+KILLED = """
+import os, signal, sys
+from mien.cli import main
+from mien.training import run, trainer
+where, at = sys.argv[1], int(sys.argv[2])
+trainer.SAVE_SECONDS = trainer.SYNC_SECONDS = 0.0
+owner, name = {"step": (trainer.Trainer, "_step"), "fsync": (run.os, "fsync")}[where]
+original, calls = getattr(owner, name), 0
+def die(*arguments):
+    global calls
+    calls += 1
+    if calls == at:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return original(*arguments)
+setattr(owner, name, die)
+main(sys.argv[3:])
+"""
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("name", "where", "at"),
+    [
+        ("mien", "fsync", 13),  # while a checkpoint is being written, in the second epoch
+        ("three-class", "step", 11),  # between two checkpoints, in the second epoch
+        ("resnet9", "fsync", 10),  # at the end of the first, between its weights and its line in the metrics
+    ],
+)
+def test_killed_at_any_moment_it_goes_on_to_the_same_bits(
+    tiny: Tiny, fer2013: Path, tmp_path: Path, name: str, where: str, at: int
+) -> None:
+    recipe = tiny(name, **CASES[name])
+    train(recipe, fer2013, tmp_path / "whole", device="cpu")
+    own = tmp_path / "own.json"
+    own.write_text(json.dumps(recipes.to_dict(recipe)))
+    killed = tmp_path / "killed"
+    arguments = ["train", str(own), "--data", str(fer2013), "--out", str(killed), "--device", "cpu", "--threads", "1"]
+    process = subprocess.run([sys.executable, "-c", KILLED, where, str(at), *arguments], capture_output=True, text=True)
+    assert process.returncode == -signal.SIGKILL, process.stderr
+    state = Run(killed).load_state(torch.device("cpu"))
+    assert state is not None
+    assert state["step"] == {"mien": 7, "three-class": 10, "resnet9": 6}[name]
+    resume(killed, device="cpu")
+    assert_same(killed, tmp_path / "whole")
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize(("name", "step"), [("mien", 3), ("mien", 7), ("three-class", 11)])
+def test_ctrl_c_saves_and_says_how_to_go_on(
+    tiny: Tiny,
+    fer2013: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    number: signal.Signals,
+    name: str,
+    step: int,
+) -> None:
+    recipe = tiny(name, **CASES[name])
+    own = tmp_path / "own.json"
+    own.write_text(json.dumps(recipes.to_dict(recipe)))
+    train(recipe, fer2013, tmp_path / "whole", device="cpu")
+    handlers = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
+    run = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(trainer, "SYNC_SECONDS", 0.0)
+        take = Trainer._step
+
+        def interrupted(self: Trainer, *arguments: Any) -> None:
+            take(self, *arguments)
+            if self.step == step:
+                os.kill(os.getpid(), number)
+
+        patch.setattr(Trainer, "_step", interrupted)
+        with pytest.raises(SystemExit) as caught:
+            main(["train", str(own), "--data", str(fer2013), "--out", str(run), "--device", "cpu"])
+    assert caught.value.code == 130
+    captured = capsys.readouterr()
+    assert captured.out == ""
+    assert captured.err.splitlines()[-1].startswith("mien: stopped ")
+    assert captured.err.endswith(f"go on with: mien resume {run}\n")
+    assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == handlers
+    state = Run(run).load_state(torch.device("cpu"))
+    assert state is not None
+    assert state["step"] == step
+    with pytest.raises(SystemExit) as caught:
+        main(["resume", str(run), "--device", "cpu"])
+    assert caught.value.code == 0
+    captured = capsys.readouterr()
+    assert captured.out == f"{run}\n"
+    assert f"going on at {step}" in captured.err
+    assert_same(run, tmp_path / "whole")
+
+
+def test_everything_at_once_goes_on_to_the_same_bits(
+    tiny: Tiny, ferplus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step = 11  # among the small pictures of the first 13, within an epoch
+    recipe = tiny(
+        "mien-votes", classes=FERPLUS, size=24, early=0.6, early_size=16, mixup=0.4, cutmix=0.5, ema=0.9, calibrate=True
+    )
+    sizes: dict[int, int] = {}
+    take = Trainer._step
+
+    def noting(self: Trainer, images: torch.Tensor, *rest: Any) -> None:
+        sizes[self.step] = images.shape[-1]
+        take(self, images, *rest)
+        self.stop.asked = self.run.path.name == "run" and self.step == step
+
+    monkeypatch.setattr(trainer, "draw_curves", lambda rows, path: None)
+    monkeypatch.setattr(trainer, "SYNC_SECONDS", 0.0)
+    monkeypatch.setattr(Trainer, "_step", noting)
+    whole, run = tmp_path / "whole", tmp_path / "run"
+    train(recipe, ferplus, whole, device="cpu")
+    assert sizes == {place: 16 if place < 0.6 * 21 else 24 for place in range(21)}
+    with pytest.raises(Interrupted, match=f"stopped at step 11 of 21 .*mien resume {run}"):
+        train(recipe, ferplus, run, device="cpu")
+    sizes.clear()
+    resume(run, device="cpu")
+    assert sizes == {place: 16 if place < 0.6 * 21 else 24 for place in range(step, 21)}
+    assert_same(run, whole)
+    for name in (CALIBRATION, "model.onnx"):
+        assert (run / name).read_bytes() == (whole / name).read_bytes(), name
+    last = figures(run)[-1]
+    assert {"val_accuracy", "val_accuracy_label"} <= last.keys()
+    session = Session(run)
+    fitted = json.loads((run / CALIBRATION).read_text())
+    temperatures = {name: one["temperature"] for name, one in fitted.items()}
+    assert temperatures == {"distribution": session.info.temperature, "label": session.info.heads["label"].temperature}
+    assert session.probabilities(drawn.faces(5).images).shape == (5, 8)
+    part = build_splits(recipe, ferplus, None)["validation"]
+    for head, block in (("distribution", part.targets[:, :8]), ("label", part.targets[:, 8:])):
+        known = block.any(axis=1)
+        right = Session(run, head=head).logits(part.images[known]).argmax(1) == block[known].argmax(1)
+        figure = last["val_accuracy" if head == "distribution" else "val_accuracy_label"]
+        assert right.mean() == pytest.approx(figure)  # what was selected is what is shipped, and each head is itself
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_second_ctrl_c_ends_at_once_but_an_echo_of_the_first_does_not(
+    tiny: Tiny, fer2013: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    clock = iter([0.0, 0.5, 2.0])
+    take = Trainer._step
+    monkeypatch.setattr("mien.training.stop.time.monotonic", lambda: next(clock))
+
+    def interrupted(self: Trainer, *arguments: Any) -> None:
+        take(self, *arguments)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    monkeypatch.setattr(Trainer, "_step", interrupted)
+    with pytest.raises(KeyboardInterrupt) as caught:
+        train(tiny("mien"), fer2013, tmp_path / "run", device="cpu")
+    assert not isinstance(caught.value, Interrupted)
+    assert next(clock, None) is None  # all three were seen
+    resume_state = Run(tmp_path / "run").load_state(torch.device("cpu"))
+    assert resume_state is None  # nothing was saved yet, and nothing is torn
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("file", ["best.safetensors", "metrics.jsonl", "resume.pt"])
+def test_a_full_disk_is_one_line_and_the_last_checkpoint_goes_on(
+    tiny: Tiny, fer2013: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
+) -> None:
+    recipe = tiny("mien")
+    train(recipe, fer2013, tmp_path / "whole", device="cpu")
+    out, sync, filled = tmp_path / "run", os.fsync, False
+
+    def full(descriptor: int) -> None:
+        nonlocal filled
+        if Path(f"/proc/self/fd/{descriptor}").readlink().name == f".{file}.part" and (out / file).exists():
+            filled = True
+            raise OSError(28, "No space left on device")
+        sync(descriptor)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "fsync", full)
+        with pytest.raises(InputError, match=r"No space left on device.*mien resume") as caught:
+            train(recipe, fer2013, out, device="cpu")
+    assert filled
+    assert "\n" not in str(caught.value)
+    assert not list(out.glob(".*"))  # nothing half written takes up the room
+    resume(out, device="cpu")
+    assert_same(out, tmp_path / "whole")
+
+
+@pytest.fixture
+def stopped(
+    tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: None
+) -> Path:  # beside data of its own, which tests may change
+    """A run stopped after its first epoch, in tmp_path/run; its data lies in tmp_path/data."""
+    drawn.write_fer2013(tmp_path / "data" / "fer2013.csv", drawn.faces(77), ["Training"] * 56 + ["PublicTest"] * 21)
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "_stopped_early", lambda self: self.step >= 7)
+        train(tiny("mien", epochs=2), tmp_path / "data", tmp_path / "run", device="cpu")
+    return tmp_path / "run"
+
+
+def test_changed_data_is_refused(stopped: Path, tmp_path: Path) -> None:
+    usage = ["Training"] * 56 + ["PublicTest"] * 21
+    samples = drawn.faces(77)
+    images = samples.images.copy()
+    images[76, :3, :3] ^= 128  # a corner of one validation picture
+    drawn.write_fer2013(tmp_path / "data" / "fer2013.csv", replace(samples, images=images), usage)
+    with pytest.raises(InputError, match=r"the validation split has changed since .* began; train anew"):
+        resume(stopped, device="cpu")
+    (tmp_path / "data" / "fer2013.csv").unlink()
+    with pytest.raises(InputError, match="data"):
+        resume(stopped, device="cpu")
+
+
+@pytest.mark.usefixtures("quick")
+def test_photos_are_found_again_and_a_changed_one_is_refused(
+    tiny: Tiny, ferplus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(DETECTORS, "haar", FullImage)
+    photos = drawn.write_legend(tmp_path / "photos", drawn.faces(64, LEGEND), each=1)
+    recipe = tiny("mien-votes", classes=FERPLUS, early=0, epochs=2, margin=0.0, calibrate=False)
+    with monkeypatch.context() as patch:
+        patch.setattr(Trainer, "_stopped_early", lambda self: self.step >= self.training.steps)
+        train(recipe, ferplus, tmp_path / "run", photos=[photos], device="cpu")
+    assert Run(tmp_path / "run").description["data"]["photos"] == [str(photos)]
+    train(recipe, ferplus, tmp_path / "whole", photos=[photos], device="cpu")
+    assert Run(tmp_path / "whole").description["data"]["splits"]["train"]["n"] > 56 + 40
+    taken = sorted((photos / "images").glob("*.jpg"))
+    kept = taken[0].read_bytes()
+    taken[0].write_bytes(taken[1].read_bytes())
+    with pytest.raises(InputError, match=r"the (train|validation) split has changed since .* began; train anew"):
+        resume(tmp_path / "run", device="cpu")
+    taken[0].write_bytes(kept)
+    resume(tmp_path / "run", device="cpu")
+    assert_same(tmp_path / "run", tmp_path / "whole")
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_hub_is_asked_once_and_leaves_no_run_behind_where_it_fails(
+    tiny: Tiny, fer2013: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[bool] = []
+
+    def create(name: str, *, pretrained: bool = False, **facts: Any) -> torch.nn.Module:
+        asked.append(pretrained)
+        if len(asked) == 1:
+            raise InputError("the ImageNet weights cannot be had")
+        return original("mien", **facts)
+
+    recipe = tiny("efficientnet-b0", pretrained=True, epochs=1)
+    original = trainer.create  # type: ignore[attr-defined]
+    monkeypatch.setattr("mien.training.trainer.create", create)
+    monkeypatch.setattr("mien.training.setup.cost", lambda _: {"parameters": 0, "macs": 0})
+    with pytest.raises(InputError, match="cannot be had"):
+        train(recipe, fer2013, tmp_path / "run", device="cpu")
+    train(recipe, fer2013, tmp_path / "run", device="cpu")  # the same folder is free for the next try
+    resume(tmp_path / "run", device="cpu")
+    assert asked == [True, True, False]
+
+
+def test_a_torn_line_of_metrics_is_written_anew(stopped: Path) -> None:
+    path = stopped / "metrics.jsonl"
+    line = path.read_text()
+    path.write_text(line + line.replace('"epoch": 1', '"epoch": 2')[:50])
+    assert [row["epoch"] for row in Run(stopped).metrics()] == [1]
+    resume(stopped, device="cpu")
+    assert [json.loads(row)["epoch"] for row in path.read_text().splitlines()] == [1, 2]
+
+
+class Bomb:
+    """A pickle that makes a file when it is loaded."""
+
+    def __init__(self, target: Path) -> None:
+        self.target = target
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Path.touch, (self.target,)
+
+
+@pytest.mark.parametrize("wrapped", [True, False])
+def test_a_pickle_bomb_does_not_go_off(stopped: Path, tmp_path: Path, wrapped: bool) -> None:
+    bomb, target = Bomb(tmp_path / "gone off"), stopped / "resume.pt"
+    if wrapped:
+        torch.save({"step": bomb}, target)
+    else:
+        target.write_bytes(pickle.dumps(bomb))
+    with pytest.raises(InputError, match=r"resume\.pt: cannot be read") as caught:
+        resume(stopped, device="cpu")
+    assert "\n" not in str(caught.value)
+    assert not (tmp_path / "gone off").exists()
+
+
+@pytest.mark.parametrize("content", [b"", b"PK\x03\x04 torn"])
+def test_a_damaged_checkpoint_is_told(stopped: Path, content: bytes) -> None:
+    (stopped / "resume.pt").write_bytes(content)
+    with pytest.raises(InputError, match=r"resume\.pt: cannot be read.*delete it to start the run from its beginning"):
+        resume(stopped, device="cpu")
+    (stopped / "resume.pt").unlink()
+    resume(stopped, device="cpu")
+    assert [row["epoch"] for row in figures(stopped)] == [1, 2]

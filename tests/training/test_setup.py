@@ -1,0 +1,114 @@
+"""Mean and standard deviation are those of the training part; a device is checked before anything is written."""
+
+import json
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from mien.core.errors import InputError
+from mien.core.labels import ALPHABETICAL, FER2013, THREE
+from mien.datasets import Samples
+from mien.models.session import ASSETS
+from mien.recipes import Recipe
+from mien.training import setup
+from mien.training.data import Split, build_splits
+from mien.training.networks import create
+from mien.training.start import train
+from tests import drawn
+
+Tiny = Callable[..., Recipe]
+
+
+def part(samples: Samples) -> Split:
+    return Split(samples.images, samples.labels, samples.classes)
+
+
+@pytest.mark.parametrize("channels", [1, 3])
+def test_measured_scaling_is_numpys(channels: int) -> None:
+    samples = drawn.faces(20, channels=channels)
+    mean, std = setup.scaling(Recipe(scaling="measured", channels=channels), part(samples))  # type: ignore[arg-type]
+    pixels = samples.images.reshape(-1, channels) / 255
+    assert np.allclose(mean, pixels.mean(0))
+    assert np.allclose(std, pixels.std(0))
+    assert setup.scaling(Recipe(channels=channels), part(samples)) == ([0.0] * channels, [1.0] * channels)  # type: ignore[arg-type]
+
+
+def test_a_set_of_one_colour_is_not_divided_by_zero() -> None:
+    samples = drawn.faces(4)
+    _, std = setup.scaling(Recipe(scaling="measured"), part(replace(samples, images=np.full_like(samples.images, 7))))
+    assert std == [1e-3]
+
+
+def test_devices() -> None:
+    assert setup.device("cpu") == torch.device("cpu")
+    assert setup.device("auto").type in ("cpu", "cuda", "mps")
+    with pytest.raises(
+        InputError, match=r"device 'quantum' cannot be used here; expected auto, cpu, cuda, cuda:N or mps$"
+    ):
+        setup.device("quantum")
+
+
+def test_an_order_of_labels_is_never_assumed(tmp_path: Path) -> None:
+    faces = drawn.faces(70)
+    data = drawn.write_arrays(tmp_path, faces)
+    with pytest.raises(
+        InputError, match=r"labels 0\.\.6 without names; say which .*--classes fer2013 or --classes alph"
+    ):
+        build_splits(Recipe(), data, None)
+    found = build_splits(Recipe(), data, None, order=ALPHABETICAL)["train"]
+    assert found.classes == FER2013  # by name: 4 is neutral in the file
+    written = {image.tobytes(): label for image, label in zip(faces.images, faces.labels.tolist(), strict=True)}
+    neutral = found.images[found.targets == FER2013.index("neutral")]
+    assert {written[image.tobytes()] for image in neutral} == {4}
+
+
+def test_a_run_sets_out_from_anothers_weights(tmp_path: Path) -> None:
+    data, few = drawn.write_fer2013(tmp_path / "fer2013.csv", drawn.faces(70)), Recipe(max_steps=1, lr=1e-9)
+    first = train(few, data, tmp_path / "first", device="cpu")
+    second = train(replace(few, seed=1), data, tmp_path / "second", start=first, device="cpu")
+    before, after = load_file(first / "best.safetensors"), load_file(second / "best.safetensors")
+    assert all(torch.allclose(after[key], before[key], atol=1e-6) for key in before if key.endswith(("weight", "bias")))
+    other, last = create("mien", classes=3), next(key for key, value in before.items() if value.shape == (7, 128))
+    fresh = other.state_dict()[last].clone()
+    setup.load_pretrained(other, first, replace(few, classes=THREE))
+    assert all(torch.equal(value, before[key]) for key, value in other.state_dict().items() if len(value.shape) == 4)
+    assert torch.equal(other.state_dict()[last], fresh)  # the outputs begin anew
+    with pytest.raises(InputError, match="first: has weights of mien with channels 1, not of resnet9 with 3"):
+        setup.load_pretrained(other, first, Recipe(model="resnet9", channels=3))
+
+
+def test_a_run_sets_out_from_a_bundled_model() -> None:
+    model = create("mien", classes=3)
+    setup.load_pretrained(model, Path("default"), Recipe(classes=THREE))
+    stored = load_file(ASSETS / "default.safetensors")
+    assert all(torch.equal(value, stored[key]) for key, value in model.state_dict().items() if len(value.shape) == 4)
+
+
+def test_16_bits_where_they_are_the_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain, depthwise = create("mien-small", classes=7), create("timm/efficientnet_b0", classes=7, channels=3)
+    cpu, gpu, apple = (torch.device(name) for name in ("cpu", "cuda", "mps"))
+    for able, expected in ((True, "bfloat16"), (False, "float32")):
+        monkeypatch.setattr(torch.cpu, "get_capabilities", lambda able=able: {"avx512_bf16": able}, raising=False)
+        assert setup.precision(Recipe(), plain, cpu) == expected
+        assert setup.precision(Recipe(), depthwise, cpu) == "float32"
+        assert setup.precision(Recipe(), depthwise, gpu) == "bfloat16"
+        assert setup.precision(Recipe(), plain, apple) == "float32"
+        assert setup.precision(Recipe(precision="float32"), plain, gpu) == "float32"
+        assert setup.precision(Recipe(precision="bfloat16"), depthwise, cpu) == "bfloat16"
+    monkeypatch.delattr(torch.cpu, "get_capabilities")  # as in older ones
+    assert setup.precision(Recipe(), plain, cpu) == "float32"
+
+
+def test_a_run_computes_and_records_the_precision_asked_for(tiny: Tiny, fer2013: Path, tmp_path: Path) -> None:
+    weights = {}
+    for precision in ("float32", "bfloat16"):
+        run = train(tiny("mien", precision=precision, max_steps=2), fer2013, tmp_path / precision, device="cpu")
+        assert json.loads((run / "recipe.json").read_text())["precision"] == precision
+        weights[precision] = load_file(run / "best.safetensors")
+    assert all(value.dtype == torch.float32 for value in weights["bfloat16"].values() if value.is_floating_point())
+    assert not all(torch.equal(value, weights["bfloat16"][key]) for key, value in weights["float32"].items())
