@@ -41,5 +41,5 @@ $(BIN)/uv:
 	@touch $@
 
 .venv/full: pyproject.toml constraints.txt | $(BIN)/uv
-	$(INSTALL) --editable '.[train,kaggle,table,agree]' --group dev
+	$(INSTALL) --editable '.[train,kaggle,table,eval,card]' --group dev
 	@touch .venv/base $@

@@ -225,6 +225,7 @@ def test_links_bombs_and_gaps_are_refused(server: Server, tmp_path: Path, monkey
     with pytest.raises(InputError, match=r"no fer2013new\.csv in the archive"):
         fetch.fetch("ferplus", tmp_path / "b")
     server.body = archive({"top/fer2013new.csv": b"0" * 2_000_000})
+    monkeypatch.setattr("mien.datasets.download.MOST", 1_000_000)
     monkeypatch.setattr(transfer, "MOST", 1_000_000)
     with pytest.raises(InputError, match="unsafe archive: it unpacks to"):
         fetch.fetch("ferplus", tmp_path / "c")

@@ -69,7 +69,7 @@ main(["export", "default", "--int8", {str(tmp_path)!r}])
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     assert (done.returncode, done.stdout) == (2, "False\n")
-    assert done.stderr == "mien: a model in 8 bits needs an optional part of mien: pip install 'mien[onnx]'\n"
+    assert done.stderr == "mien: a model in 8 bits needs an optional part of mien: pip install 'mien[eval]'\n"
 
 
 def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -21,7 +21,7 @@ try:
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
 except ImportError:
-    raise MissingExtra("onnx", "a model in 8 bits") from None
+    raise MissingExtra("eval", "a model in 8 bits") from None
 
 PICTURES = 2048  # to set the ranges from
 BATCH = 64

@@ -237,5 +237,5 @@ def test_page_and_tables_say_it_all() -> None:
 
 def test_without_the_libraries_the_extra_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "statsmodels.stats.inter_rater", None)
-    with pytest.raises(MissingExtra, match=r"mien\[agree\]"):
+    with pytest.raises(MissingExtra, match=r"mien\[eval\]"):
         agree(codings([[0, 1], [0, 1]]))

@@ -156,7 +156,7 @@ def test_without_onnx_the_extra_is_named(
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
     code, _, err = mien(model, "--data", faces, "--out", tmp_path / "out.onnx")
     assert code == 2
-    assert "pip install 'mien[onnx]'" in err
+    assert "pip install 'mien[eval]'" in err
 
 
 def test_a_runs_file_keeps_its_other_outputs_and_that_of_the_first_version(tmp_path: Path) -> None:

@@ -140,7 +140,7 @@ def _needed() -> None:
         import sklearn.metrics  # noqa: F401
         import statsmodels.stats.inter_rater  # noqa: F401
     except ImportError:
-        raise MissingExtra("agree", "mien agree") from None
+        raise MissingExtra("eval", "mien agree") from None
 
 
 @dataclass(frozen=True)

@@ -96,7 +96,7 @@ def place(model: str | Path, out: Path | None) -> Path:
     try:
         import onnx  # noqa: F401
     except ImportError:
-        raise MissingExtra("onnx", "writing into an ONNX file") from None
+        raise MissingExtra("eval", "writing into an ONNX file") from None
     if out is None:
         if str(model) in bundled() or not Path(model).is_dir():
             raise InputError(f"{model}: no run folder, so it stays as it is; say where to write with --out FILE.onnx")

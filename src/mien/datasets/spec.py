@@ -1,0 +1,57 @@
+"""Which labelled faces: the one description that every verb and function takes."""
+
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Literal, Self
+
+from mien.core.errors import InputError
+from mien.core.labels import MERGES
+from mien.datasets.splits import split_name
+
+Targets = Literal["label", "majority", "plurality", "distribution"]
+Merge = Literal["drop", "contempt-as-disgust", "contempt-as-neutral"]
+
+
+@dataclass(frozen=True)
+class DataSpec:
+    """A split of a dataset, and how it is read.
+
+    Raises:
+        InputError: an unknown split or merge, or shares out of range.
+
+    Example:
+        >>> DataSpec(Path("fer2013"), targets="majority").split
+        'validation'
+    """
+
+    path: Path
+    """The dataset's folder or file."""
+    split: str = "validation"
+    """Which part of it: train, validation (PublicTest), test (PrivateTest) or all."""
+    kind: str | None = None
+    """The format, where it is not to be recognised: a name that mien data inspect --help lists."""
+    targets: Targets = "label"
+    """Which labels, where the dataset has FER+ votes."""
+    classes: str | None = None
+    """What the integers of arrays mean, as fer2013 or alphabetical; elsewhere, the classes to keep."""
+    merge: Merge = "drop"
+    """What contempt counts as, where one side lacks it; drop leaves it out."""
+    holdout: float | None = None
+    """The validation share where the dataset has no such split; that of the model's run by default."""
+    exclude: Path | None = None
+    """A CSV file whose column id lists what of the data is left out."""
+    output: Targets | None = None
+    """Which output of the model, where it has several; the one that follows the targets by default."""
+    detector: str | None = None
+    """The data are photos: find the face in each first, as predict does. A photo without a face counts as wrong."""
+
+    def __post_init__(self) -> None:
+        split_name(self.split)
+        if self.merge not in MERGES:
+            raise InputError(f"unknown merge {self.merge!r}; known: {', '.join(MERGES)}")
+        if self.holdout is not None and not 0 <= self.holdout < 1:
+            raise InputError(f"holdout {self.holdout:g}: expected a share of at least 0 and below 1")
+
+    def of(self, split: str) -> Self:
+        """Return the same for another split."""
+        return replace(self, split=split)

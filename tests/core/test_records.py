@@ -1,0 +1,66 @@
+"""Reading and writing our JSON files."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from mien.core import records
+from mien.core.errors import InputError
+
+
+@dataclass(frozen=True)
+class Inner:
+    accuracy: float
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Outer:
+    name: str
+    scores: dict[str, Inner]
+    counts: NDArray[np.int64]
+    note: str | None = None
+
+
+RECORD = Outer("a", {"x": Inner(0.5, (0.4, 0.6))}, np.array([[1, 2], [3, 4]]))
+
+
+def test_a_record_is_read_as_written(tmp_path: Path) -> None:
+    records.write(tmp_path / "a.json", RECORD)
+    found = records.read(tmp_path / "a.json", Outer, what="a record")
+    assert records.to_json(found) == records.to_json(RECORD)
+    assert found.counts.tolist() == [[1, 2], [3, 4]]
+
+
+def test_unknown_fields_are_passed_over() -> None:
+    assert records.loads('{"accuracy": 1, "interval": [0, 1], "new": []}', Inner, where="x") == Inner(1.0, (0.0, 1.0))
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ('{"name": "a", "scores": {"x": {"accuracy": "high", "interval": [0, 1]}}, "counts": []}', "accuracy"),
+        ('{"name": "a", "scores": 1, "counts": []}', "scores"),
+        ("{", "truncated"),
+        ("[" * 100_000, ""),
+        ("\udcff".encode("utf-8", "surrogateescape"), "malformed"),
+        ("1" * 400, "out of range"),
+    ],
+)
+def test_what_is_wrong_is_named_in_one_line(tmp_path: Path, text: str | bytes, reason: str) -> None:
+    path = tmp_path / "a.json"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    with pytest.raises(InputError) as error:
+        records.read(path, Outer, what="a record")
+    assert str(error.value).startswith(f"{path}: ")
+    assert str(error.value).endswith("; expected a record")
+    assert reason.replace("`", "") in str(error.value)
+    assert "\n" not in str(error.value)
+
+
+def test_a_missing_file_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"none\.json: No such file or directory; expected a record"):
+        records.read(tmp_path / "none.json", Outer, what="a record")
