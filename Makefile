@@ -8,7 +8,7 @@ PHOTO ?= $(shell $(BIN)/python -c "from importlib.util import find_spec; print(f
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check format bench
+.PHONY: help demo test fast coverage check format bench
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -18,6 +18,12 @@ demo: .venv/base ## recognise the faces of a photo (PHOTO=path) with the bundled
 
 test: .venv/full ## set up everything, training included, and run the tests
 	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2
+
+fast: .venv/full ## the tests but for the slow ones
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 -m 'not slow'
+
+coverage: .venv/full ## the tests, and the share of src they run through
+	OMP_NUM_THREADS=1 $(BIN)/pytest -n 2 --cov --cov-report term:skip-covered
 
 check: .venv/full ## format, lint, types, import rules
 	$(BIN)/ruff format --check

@@ -1,35 +1,44 @@
-"""The command `mien`: one function per verb, heavy imports inside the functions.
+"""The command `mien`: a file per verb, each a function whose signature is its options, heavy imports inside.
 
 stdout carries results, stderr everything else.
 """
 
 import difflib
 import sys
+from importlib import import_module
+from textwrap import fill
 from typing import NoReturn
 
-from mien.cli import agree, audit, benchmark, calibrate, card, data, evaluate, live, models, predict, train
-from mien.cli.parse import Verb, first_process, run, run_action
+from mien.cli.parse import first_process, run, run_action
 from mien.core.errors import InputError, MissingExtra
 
-VERBS: dict[str, Verb] = {
-    "recipes": train.recipes,
-    "data": data.data,
-    "train": train.train,
-    "resume": train.resume,
-    "evaluate": evaluate.evaluate,
-    "compare": evaluate.compare,
-    "calibrate": calibrate.calibrate,
-    "benchmark": benchmark.benchmark,
-    "audit": audit.audit,
-    "agree": agree.agree,
-    "card": card.card,
-    "models": models.models,
-    "predict": predict.predict,
-    "live": live.live,
-    "submit": predict.submit,
-    "export": train.export,
+GROUPS = {  # the first lines of the verbs' docstrings: mien --help imports none of them
+    "recognise": {
+        "predict": "Recognise the expressions of faces in photos and videos",
+        "live": "Recognise the expressions of faces in a camera's stream",
+        "submit": "Write a leaderboard's CSV file: a class index for each test image",
+        "models": "List the bundled models, time a model, download the YuNet detector",
+    },
+    "data": {
+        "data": "Inspect a dataset, check it for issues, or download one",
+    },
+    "train": {
+        "recipes": "List the recipes with source, data, cost and expected score",
+        "train": "Train a recipe on a dataset",
+        "resume": "Continue a stopped training run, with identical final weights",
+        "export": "Export a run's best weights as ONNX, or write an 8-bit copy",
+    },
+    "measure": {
+        "evaluate": "Score a model on a split of a dataset and write a report",
+        "compare": "Compare evaluations of runs, or benchmark results, in one table",
+        "calibrate": "Calibrate probabilities; fit an abstention threshold and prediction sets",
+        "benchmark": "Score models by a fixed protocol, with intervals, seeds and costs",
+        "audit": "Measure accuracy under corruptions and by subgroup; gate on limits",
+        "agree": "Measure agreement between human coders and a model: kappa, alpha",
+        "card": "Write a Hugging Face model card from the measured files",
+    },
 }
-ACTIONS = {"data": data.ACTIONS, "models": models.ACTIONS}
+VERBS = {verb: line for group in GROUPS.values() for verb, line in group.items()}
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
@@ -48,10 +57,7 @@ def main(arguments: list[str] | None = None) -> NoReturn:
             near = difflib.get_close_matches(verb, VERBS, n=1)
             hint = f"; did you mean {near[0]!r}?" if near else ""
             raise InputError(f"no verb {verb!r}{hint} (mien --help lists them)")
-        if verb in ACTIONS:
-            code = run_action(VERBS[verb], verb, ACTIONS[verb], rest)
-        else:
-            code = train.run_train(rest) if verb == "train" else run(VERBS[verb], f"mien {verb}", rest)
+        code = run_verb(verb, rest)
         sys.stdout.flush()
         sys.exit(code)
     except (InputError, MissingExtra) as error:
@@ -75,17 +81,27 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         sys.exit(2)
 
 
+def run_verb(verb: str, arguments: list[str]) -> int:
+    """Import the verb and run it; return the exit code."""
+    module = import_module(f"mien.cli.{verb}")
+    if verb == "train":
+        code: int = module.run_train(arguments)
+        return code
+    if hasattr(module, "ACTIONS"):
+        return run_action(getattr(module, verb), verb, module.ACTIONS, arguments)
+    return run(getattr(module, verb), f"mien {verb}", arguments)
+
+
 def overview() -> str:
-    """Return the text of `mien --help`: every verb with the first line of its docstring."""
-    lines = [f"  {name:<10}{(function.__doc__ or '').splitlines()[0]}" for name, function in VERBS.items()]
-    return "\n".join(
-        [
-            "usage: mien VERB [options]",
+    """Return the text of `mien --help`: the verbs in their groups."""
+    lines = ["usage: mien VERB [options]", "", "Facial expression recognition, from pixels to a table you can trust."]
+    for group, verbs in GROUPS.items():
+        lines += [
             "",
-            "Facial expression recognition, from pixels to a table you can trust.",
-            "",
-            *lines,
-            "",
-            "mien VERB --help shows a verb's options and examples.",
+            group,
+            *(
+                fill(line, 80, initial_indent=f"  {verb:<10}", subsequent_indent=" " * 12)
+                for verb, line in verbs.items()
+            ),
         ]
-    )
+    return "\n".join([*lines, "", "mien VERB --help shows a verb's options and examples."])

@@ -4,13 +4,12 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from tyro.conf import Positional
-
 from mien.cli.parse import console
 
 
 def agree(
-    tables: Positional[list[Path]],
+    tables: list[Path],
+    /,
     *,
     humans: bool = False,
     missing: tuple[str, ...] = (),
@@ -21,7 +20,7 @@ def agree(
     page: Path | None = None,
     json: bool = False,
 ) -> None:
-    """Measure how far coders, machine and people, agree: Cohen's and Fleiss' kappa, Krippendorff's alpha.
+    """Measure agreement between human coders and a model: kappa, alpha.
 
     The first table is the machine's, as mien predict writes it; the others are people's, with the columns file,label or
     file,face,label of photos, or time,label or start,end,label (in seconds) of videos. With two people or more it says

@@ -4,14 +4,13 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from tyro.conf import Positional
-
 from mien.cli.evaluate import Labelling
 from mien.cli.parse import console
 
 
 def audit(
-    model: Positional[str],
+    model: str,
+    /,
     *,
     data: Path,
     split: str = "validation",
@@ -33,7 +32,7 @@ def audit(
     out: Path | None = None,
     json: bool = False,
 ) -> int:
-    """Measure where a model fails: on corrupted pictures, by light and sharpness, by groups of people.
+    """Measure accuracy under corruptions and by subgroup; gate on limits.
 
     Every picture is made worse in 12 ways (size, blur, motion, jpeg, noise, dark, bright, contrast, rotation, eyes,
     mouth, patch) at five strengths each, and scored again; the clean ones are scored by quintiles of their brightness,

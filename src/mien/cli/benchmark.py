@@ -1,18 +1,17 @@
-"""The verb `benchmark`, and `compare` of its results."""
+"""The verb `benchmark`."""
 
 import shlex
 import sys
 from pathlib import Path
-from typing import Any, Literal
-
-from tyro.conf import Positional
+from typing import Any
 
 from mien.cli.parse import console
 from mien.core.errors import InputError
 
 
 def benchmark(
-    protocol: Positional[str | None] = None,
+    protocol: str | None = None,
+    /,
     *,
     data: Path | None = None,
     model: list[str] | None = None,
@@ -23,7 +22,7 @@ def benchmark(
     out: Path = Path("benchmark"),
     json: bool = False,
 ) -> None:
-    """Measure a model by a fixed protocol, so that the figure can stand beside others; without a name, list them.
+    """Score models by a fixed protocol, with intervals, seeds and costs.
 
     Scored is the protocol's choosing split. Its final split is scored with --final alone, once everything is chosen:
     finals.jsonl in the folder of the results counts how often that was done. Several models are seeds of one recipe;
@@ -107,36 +106,6 @@ def benchmark(
     print(f"wrote {path}", file=sys.stderr)
 
 
-def compare_results(
-    paths: list[str], view: Literal["none", "flip"], *, json: bool, markdown: bool, plot: Path | None
-) -> None:
-    """Show results of `mien benchmark` side by side; see `scoring.compare`."""
-    from json import dumps
-
-    from mien.evaluation.benchmark import leaderboard
-    from mien.evaluation.benchmark.report import save_page
-
-    if plot and plot.suffix.lower() != ".html":
-        raise InputError(f"--plot {plot}: expected a file that ends in .html")
-    results = [leaderboard.load(path) for path in paths]
-    lines = leaderboard.leaderboard(results, view)
-    found = leaderboard.tests(results, view)
-    title = leaderboard.title(results, view)
-    if json:
-        objects = {"of": title, "results": [vars(line) for line in lines], "tests": [test.to_json() for test in found]}
-        print(dumps(objects))
-    elif markdown:
-        print(leaderboard.markdown(*leaderboard.figures(lines)))
-        print(leaderboard.markdown(*leaderboard.costs(lines)), end="")
-    else:
-        console().print(_compared(title, lines, found))
-    for note in leaderboard.cautions(lines):
-        print(f"warning: {note}", file=sys.stderr)
-    if plot:
-        save_page(plot, title, lines, found)
-        print(f"wrote {plot}", file=sys.stderr)
-
-
 def _listed() -> Any:
     from rich import box
     from rich.table import Table
@@ -149,18 +118,7 @@ def _listed() -> Any:
     return table
 
 
-def _compared(title: str, lines: Any, found: Any) -> Any:
-    from rich.console import Group
-    from rich.text import Text
-
-    from mien.evaluation.benchmark.leaderboard import costs, figures
-    from mien.evaluation.benchmark.report import TESTED, tested
-
-    tables = [_table(*figures(lines)), _table(*costs(lines))]
-    return Group(Text(title), *tables, *([_table(TESTED, [tested(test) for test in found])] if found else []))
-
-
-def _table(head: Any, rows: Any) -> Any:
+def figure_table(head: Any, rows: Any) -> Any:
     from rich import box
     from rich.table import Column, Table
 
@@ -183,10 +141,10 @@ def _shown(result: dict[str, Any]) -> Any:
     lines = [leaderboard_row(result, view) for view in result["summary"]]
     head, rows = figures(lines)
     parts += [
-        _table(
+        figure_table(
             ["view", *head[1:]], [[views[view], *row[1:]] for view, row in zip(result["summary"], rows, strict=True)]
         ),
-        _table(*costs(lines[:1])),
+        figure_table(*costs(lines[:1])),
     ]
     model = result["models"][0]
     if left := result["data"]["left_out_as_duplicates"]:
@@ -202,7 +160,7 @@ def _shown(result: dict[str, Any]) -> Any:
                 f"{agreed['annotator_kl']:.4f}; most voted class named {agreed['accuracy']:.4f}, by one annotator "
                 f"{agreed['annotator_accuracy']:.4f}"
             ),
-            _table(("annotators who agree", "n", "accuracy", "one annotator"), levels),
+            figure_table(("annotators who agree", "n", "accuracy", "one annotator"), levels),
         ]
     if against := result.get("against"):
         for view, test in against["views"].items():

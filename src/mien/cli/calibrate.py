@@ -4,14 +4,13 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from tyro.conf import Positional
-
 from mien.cli.evaluate import Labelling
 from mien.cli.parse import console
 
 
 def calibrate(
-    model: Positional[str],
+    model: str,
+    /,
     *,
     data: Path,
     split: str = "validation",
@@ -29,7 +28,7 @@ def calibrate(
     out: Path | None = None,
     json: bool = False,
 ) -> None:
-    """Make a model's probabilities mean what they say, and let it say when it is not sure.
+    """Calibrate probabilities; fit an abstention threshold and prediction sets.
 
     Fits, on labelled faces that the model did not learn, a temperature or a scale and a bias per class; with
     --abstain-at the confidence below which predict marks an answer as uncertain; with --coverage the label sets that

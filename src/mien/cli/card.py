@@ -3,11 +3,10 @@
 import sys
 from pathlib import Path
 
-from tyro.conf import Positional
-
 
 def card(
-    model: Positional[str],
+    model: str,
+    /,
     *,
     out: Path | None = None,
     license: str | None = None,
@@ -15,7 +14,7 @@ def card(
     results: tuple[Path, ...] = (),
     force: bool = False,
 ) -> None:
-    """Write a model card in Hugging Face's format from what was measured of a model, and from nothing else.
+    """Write a Hugging Face model card from the measured files.
 
     Reads a run's recipe, metrics, evaluations, calibration, audits and benchmark results. What was not measured is said
     to be not measured, with the command that measures it. Of a bundled model the card goes to stdout.

@@ -4,13 +4,11 @@ import sys
 from pathlib import Path
 from typing import Any, Literal
 
-from tyro.conf import Positional
-
-from mien.cli.parse import Verb, console
+from mien.cli.parse import Verb, console, load_training
 
 
 def data() -> None:
-    """See what a dataset holds and what is wrong with it, or download one.
+    """Inspect a dataset, check it for issues, or download one.
 
     Examples:
         $ mien data inspect fer2013/
@@ -23,7 +21,7 @@ def data() -> None:
 
 
 def inspect_data(
-    path: Positional[Path],
+    path: Path,
     /,
     *,
     kind: str | None = None,
@@ -67,9 +65,7 @@ def inspect_data(
     print(f"wrote {sheet}", file=sys.stderr)
 
 
-def fetch_data(
-    name: Positional[Literal["fer2013", "folders", "ferplus", "legend"]], /, *, out: Path | None = None
-) -> None:
+def fetch_data(name: Literal["fer2013", "folders", "ferplus", "legend"], /, *, out: Path | None = None) -> None:
     """Download a dataset and print the folder it lies in.
 
     fer2013 and folders come from Kaggle and need an account there and pip install 'mien[kaggle]'; ferplus (the votes,
@@ -90,7 +86,7 @@ def fetch_data(
 
 
 def check_data(
-    path: Positional[Path],
+    path: Path,
     /,
     *,
     kind: str | None = None,
@@ -154,7 +150,6 @@ def check_data(
     from json import dumps
 
     from mien import recipes
-    from mien.cli.train import load
     from mien.core.errors import InputError
     from mien.core.files import check_folder
     from mien.datasets import check, clean
@@ -170,7 +165,7 @@ def check_data(
         raise InputError("--folds, --recipe and --device say how --label-errors are looked for; say that as well")
     judged: dict[str, Any] = {"folds": folds, "device": device}
     if label_errors:
-        training = load(None, "looking for label errors")
+        training = load_training(purpose="looking for label errors")
         if folds < 2:
             raise InputError(f"--folds {folds}: at least 2")
         if recipe is not None:

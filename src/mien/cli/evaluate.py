@@ -1,19 +1,17 @@
-"""The verbs that measure models: `evaluate` and `compare`."""
+"""The verb `evaluate`."""
 
 import sys
 from pathlib import Path
-from typing import Any, Literal
-
-from tyro.conf import Positional
+from typing import Literal
 
 from mien.cli.parse import console
-from mien.core.errors import InputError
 
 Labelling = Literal["label", "majority", "plurality", "distribution"]
 
 
 def evaluate(
-    model: Positional[str],
+    model: str,
+    /,
     *,
     data: Path,
     split: str = "validation",
@@ -29,7 +27,7 @@ def evaluate(
     out: Path | None = None,
     json: bool = False,
 ) -> None:
-    """Score an exported model on a split of a dataset, and write the report.
+    """Score a model on a split of a dataset and write a report.
 
     A run keeps its scores in its folder, as evaluation-SPLIT-TTA[-by-TARGETS][-HEAD][-DETECTOR].json and report.html.
     Those of any other model are only printed, unless --out names a folder.
@@ -87,63 +85,3 @@ def evaluate(
         print(f"wrote {path}", file=sys.stderr)
     if not folder:
         print("nothing written; --out DIR writes report.html there", file=sys.stderr)
-
-
-def compare(
-    runs: Positional[list[str]],
-    *,
-    split: str = "validation",
-    tta: Literal["none", "flip"] = "none",
-    targets: Labelling = "label",
-    head: Labelling | None = None,
-    detector: Literal["yunet", "haar", "none"] | None = None,
-    plot: Path | None = None,
-    markdown: bool = False,
-    json: bool = False,
-) -> None:
-    """Show the evaluations of several runs, or results of mien benchmark, in one table, the most accurate first.
-
-    Refuses to set figures side by side that were measured on different test data, targets or views, or by different
-    protocols. Runs without such an evaluation are named on stderr. Results of mien benchmark are tested in pairs.
-
-    Examples:
-        $ mien compare runs/*
-        $ mien compare runs/first runs/second --split test --tta flip
-        $ mien compare results/a/evaluation-test-none.json runs/b/evaluation-test-none.json --json
-        $ mien compare benchmark/fer2013-*.json --plot accuracy.html
-
-    Args:
-        runs: Run folders or evaluation files; or files that mien benchmark wrote.
-        split: Which evaluation of a run folder is read.
-        tta: Likewise, which view.
-        targets: Likewise, by which labels.
-        head: Likewise, of which output, where evaluate was asked for one.
-        detector: Likewise, whose faces, where the data were photos.
-        plot: An .html page to draw benchmark results in: accuracy against ms per face and size.
-        markdown: Print benchmark results as a Markdown table.
-        json: Print a JSON list instead of a table; of benchmark results, an object with their tests.
-    """
-    from json import dumps
-
-    from mien.cli.benchmark import compare_results
-    from mien.evaluation import compare, comparison_table, lacks
-    from mien.evaluation.benchmark.leaderboard import is_result
-
-    results = [run for run in runs if is_result(run)]
-    if results and len(results) == len(runs):
-        compare_results(runs, tta, json=json, markdown=markdown, plot=plot)
-        return
-    if results:
-        other = next(run for run in runs if run not in results)
-        raise InputError(f"{results[0]} is a result of mien benchmark and {other} is not; they cannot be compared")
-    if plot or markdown:
-        raise InputError("--plot and --markdown are for results of mien benchmark")
-    which: dict[str, Any] = {"split": split, "tta": tta, "targets": targets, "head": head, "detector": detector}
-    reasons = {run: lacks(run, **which) for run in runs}
-    rows = compare([run for run in runs if not reasons[run]] or runs, **which)
-    for reason in filter(None, reasons.values()):
-        print(reason, file=sys.stderr)
-    if json:
-        print(dumps([vars(row) for row in rows]))
-    else:
-        console().print(comparison_table(rows))

@@ -10,7 +10,7 @@ def live(
     port: int | None = None,
     threads: int | None = None,
 ) -> None:
-    """Recognise the faces that a camera sees, as they come.
+    """Recognise the expressions of faces in a camera's stream.
 
     The newest frame is always next: what comes while one is worked on is passed over. A camera that is lost is tried
     again until it is back; a file is played at its own speed, once.

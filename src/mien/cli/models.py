@@ -3,8 +3,6 @@
 import sys
 from typing import TYPE_CHECKING, Any, Literal
 
-from tyro.conf import Positional
-
 from mien.cli.parse import Verb, console
 from mien.core.errors import InputError
 
@@ -13,7 +11,7 @@ if TYPE_CHECKING:
 
 
 def models() -> None:
-    """List the models in the package, measure how fast one is here, or fetch the better face detector.
+    """List the bundled models, time a model, download the YuNet detector.
 
     Examples:
         $ mien models list
@@ -49,7 +47,7 @@ def list_models(*, json: bool = False) -> None:
         print("large is a recipe so far: mien train mien-large (it wants a GPU)", file=sys.stderr)
 
 
-def time_model(model: Positional[str] = "default", *, batch: int = 1, threads: int = 1, json: bool = False) -> None:
+def time_model(model: str = "default", /, *, batch: int = 1, threads: int = 1, json: bool = False) -> None:
     """Measure a model's milliseconds per face on this machine: crops in, probabilities out.
 
     Examples:
@@ -78,7 +76,7 @@ def time_model(model: Positional[str] = "default", *, batch: int = 1, threads: i
         )
 
 
-def pull_model(name: Positional[Literal["yunet"]] = "yunet") -> None:
+def pull_model(name: Literal["yunet"] = "yunet", /) -> None:
     """Download the face detector YuNet (0.2 MB, MIT), which --detector auto then takes.
 
     From the OpenCV Zoo on GitHub, or else Hugging Face; kept only with the checksum that this version of mien knows. It

@@ -5,11 +5,10 @@ import inspect
 import os
 import sys
 from collections.abc import Callable
+from types import ModuleType
 from typing import TYPE_CHECKING
 
-import tyro
-
-from mien.core.errors import InputError
+from mien.core.errors import InputError, MissingExtra
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -22,6 +21,8 @@ def run(function: Verb, program: str, arguments: list[str], **defaults: object) 
 
     An argument named in `defaults` is a dataclass whose fields become options, switches among them with a --no- twin.
     """
+    import tyro
+
     config = (tyro.conf.OmitArgPrefixes,) if defaults else (tyro.conf.FlagCreatePairsOff,)
     description = inspect.cleandoc(function.__doc__ or "").split("\nArgs:")[0]
     called = functools.partial(function, **defaults)
@@ -52,3 +53,20 @@ def console() -> "Console":
     from rich.console import Console
 
     return Console(width=None if sys.stdout.isatty() else 120)
+
+
+def load_training(threads: int | None = None, purpose: str = "training") -> ModuleType:
+    """Import what needs torch, on so many threads, or say how to get it."""
+    try:
+        import torch
+
+        import mien.training
+    except ImportError as error:
+        if (error.name or "").startswith("mien"):
+            raise
+        raise MissingExtra("train", purpose) from None
+    if threads is not None:
+        if threads < 1:
+            raise InputError(f"--threads {threads}: at least 1")
+        torch.set_num_threads(threads)
+    return mien.training

@@ -1,16 +1,14 @@
-"""The verbs that use models: `predict` and `submit`."""
+"""The verb `predict`."""
 
-import sys
 from pathlib import Path
 from typing import Literal
-
-from tyro.conf import Positional
 
 from mien.core.errors import InputError
 
 
 def predict(
-    paths: Positional[list[Path]],
+    paths: list[Path],
+    /,
     *,
     model: str = "default",
     detector: str = "auto",
@@ -27,7 +25,7 @@ def predict(
     video: bool = False,
     threads: int | None = None,
 ) -> int:
-    """Find the faces of photos and videos and say what their expressions look like.
+    """Recognise the expressions of faces in photos and videos.
 
     Prints a table, or with --json or --csv what a program reads. Boxes are x, y, width, height in pixels of the
     upright photo. What cannot be read, or has no face in it, is named on stderr, and the rest goes on.
@@ -97,36 +95,3 @@ def _seconds(text: str) -> float:
     if not 0 <= value < float("inf"):
         raise InputError(f"--every {text}: expected a time such as 0.2s or 200ms")
     return value
-
-
-def submit(
-    model: Positional[str],
-    *,
-    data: Path,
-    out: Path = Path("submission.csv"),
-    sample: Path | None = None,
-    tta: Literal["none", "flip"] = "none",
-    threads: int | None = None,
-) -> None:
-    """Write a leaderboard's CSV: the class index that the model gives each test picture.
-
-    The categories count the classes in the model's own order; of a three-class model 0 is angry, 1 happy, 2 neutral.
-    Ids count from 0, or are those of the sample submission, whose column names are taken over too.
-
-    Examples:
-        $ mien submit runs/three --data x_test.npy --out submission.csv
-        $ mien submit runs/three --data three-class/ --sample three-class/sample_submission.csv
-
-    Args:
-        model: default (the bundled model), a run folder, or an .onnx file.
-        data: The test pictures: an .npy file, or a folder or .npz that holds x_test.
-        out: The file to write.
-        sample: The leaderboard's sample submission.
-        tta: none scores each picture, flip the mean of its and its mirror image's probabilities.
-        threads: How many cores to use; all of them unless said.
-    """
-    from mien.outputs.submission import submit
-
-    counts = submit(model, data, out, sample=sample, tta=tta, threads=threads)
-    shares = ", ".join(f"{label} {count:,}" for label, count in sorted(counts.items()))
-    print(f"wrote {out}: {counts.total():,} rows ({shares})", file=sys.stderr)

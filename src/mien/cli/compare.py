@@ -1,0 +1,111 @@
+"""The verb `compare`."""
+
+import sys
+from pathlib import Path
+from typing import Any, Literal
+
+from mien.cli.benchmark import figure_table
+from mien.cli.evaluate import Labelling
+from mien.cli.parse import console
+from mien.core.errors import InputError
+
+
+def compare(
+    runs: list[str],
+    /,
+    *,
+    split: str = "validation",
+    tta: Literal["none", "flip"] = "none",
+    targets: Labelling = "label",
+    head: Labelling | None = None,
+    detector: Literal["yunet", "haar", "none"] | None = None,
+    plot: Path | None = None,
+    markdown: bool = False,
+    json: bool = False,
+) -> None:
+    """Compare evaluations of runs, or benchmark results, in one table.
+
+    Refuses to set figures side by side that were measured on different test data, targets or views, or by different
+    protocols. Runs without such an evaluation are named on stderr. Results of mien benchmark are tested in pairs.
+
+    Examples:
+        $ mien compare runs/*
+        $ mien compare runs/first runs/second --split test --tta flip
+        $ mien compare results/a/evaluation-test-none.json runs/b/evaluation-test-none.json --json
+        $ mien compare benchmark/fer2013-*.json --plot accuracy.html
+
+    Args:
+        runs: Run folders or evaluation files; or files that mien benchmark wrote.
+        split: Which evaluation of a run folder is read.
+        tta: Likewise, which view.
+        targets: Likewise, by which labels.
+        head: Likewise, of which output, where evaluate was asked for one.
+        detector: Likewise, whose faces, where the data were photos.
+        plot: An .html page to draw benchmark results in: accuracy against ms per face and size.
+        markdown: Print benchmark results as a Markdown table.
+        json: Print a JSON list instead of a table; of benchmark results, an object with their tests.
+    """
+    from json import dumps
+
+    from mien.evaluation import compare, comparison_table, lacks
+    from mien.evaluation.benchmark.leaderboard import is_result
+
+    results = [run for run in runs if is_result(run)]
+    if results and len(results) == len(runs):
+        compare_results(runs, tta, json=json, markdown=markdown, plot=plot)
+        return
+    if results:
+        other = next(run for run in runs if run not in results)
+        raise InputError(f"{results[0]} is a result of mien benchmark and {other} is not; they cannot be compared")
+    if plot or markdown:
+        raise InputError("--plot and --markdown are for results of mien benchmark")
+    which: dict[str, Any] = {"split": split, "tta": tta, "targets": targets, "head": head, "detector": detector}
+    reasons = {run: lacks(run, **which) for run in runs}
+    rows = compare([run for run in runs if not reasons[run]] or runs, **which)
+    for reason in filter(None, reasons.values()):
+        print(reason, file=sys.stderr)
+    if json:
+        print(dumps([vars(row) for row in rows]))
+    else:
+        console().print(comparison_table(rows))
+
+
+def compare_results(
+    paths: list[str], view: Literal["none", "flip"], *, json: bool, markdown: bool, plot: Path | None
+) -> None:
+    """Show results of `mien benchmark` side by side; see `scoring.compare`."""
+    from json import dumps
+
+    from mien.evaluation.benchmark import leaderboard
+    from mien.evaluation.benchmark.report import save_page
+
+    if plot and plot.suffix.lower() != ".html":
+        raise InputError(f"--plot {plot}: expected a file that ends in .html")
+    results = [leaderboard.load(path) for path in paths]
+    lines = leaderboard.leaderboard(results, view)
+    found = leaderboard.tests(results, view)
+    title = leaderboard.title(results, view)
+    if json:
+        objects = {"of": title, "results": [vars(line) for line in lines], "tests": [test.to_json() for test in found]}
+        print(dumps(objects))
+    elif markdown:
+        print(leaderboard.markdown(*leaderboard.figures(lines)))
+        print(leaderboard.markdown(*leaderboard.costs(lines)), end="")
+    else:
+        console().print(_compared(title, lines, found))
+    for note in leaderboard.cautions(lines):
+        print(f"warning: {note}", file=sys.stderr)
+    if plot:
+        save_page(plot, title, lines, found)
+        print(f"wrote {plot}", file=sys.stderr)
+
+
+def _compared(title: str, lines: Any, found: Any) -> Any:
+    from rich.console import Group
+    from rich.text import Text
+
+    from mien.evaluation.benchmark.leaderboard import costs, figures
+    from mien.evaluation.benchmark.report import TESTED, tested
+
+    tables = [figure_table(*figures(lines)), figure_table(*costs(lines))]
+    return Group(Text(title), *tables, *([figure_table(TESTED, [tested(test) for test in found])] if found else []))

@@ -1,0 +1,39 @@
+"""The verb `submit`."""
+
+import sys
+from pathlib import Path
+from typing import Literal
+
+
+def submit(
+    model: str,
+    /,
+    *,
+    data: Path,
+    out: Path = Path("submission.csv"),
+    sample: Path | None = None,
+    tta: Literal["none", "flip"] = "none",
+    threads: int | None = None,
+) -> None:
+    """Write a leaderboard's CSV file: a class index for each test image.
+
+    The categories count the classes in the model's own order; of a three-class model 0 is angry, 1 happy, 2 neutral.
+    Ids count from 0, or are those of the sample submission, whose column names are taken over too.
+
+    Examples:
+        $ mien submit runs/three --data x_test.npy --out submission.csv
+        $ mien submit runs/three --data three-class/ --sample three-class/sample_submission.csv
+
+    Args:
+        model: default (the bundled model), a run folder, or an .onnx file.
+        data: The test pictures: an .npy file, or a folder or .npz that holds x_test.
+        out: The file to write.
+        sample: The leaderboard's sample submission.
+        tta: none scores each picture, flip the mean of its and its mirror image's probabilities.
+        threads: How many cores to use; all of them unless said.
+    """
+    from mien.outputs.submission import submit
+
+    counts = submit(model, data, out, sample=sample, tta=tta, threads=threads)
+    shares = ", ".join(f"{label} {count:,}" for label, count in sorted(counts.items()))
+    print(f"wrote {out}: {counts.total():,} rows ({shares})", file=sys.stderr)
