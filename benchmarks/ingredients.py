@@ -21,12 +21,23 @@ from pathlib import Path
 from mien.evaluation import evaluate
 from mien.models.session import Session
 
-BASE = ["mien-votes", "--model", "mien-small", "--epochs", "8", "--early", "0.75", "--ema", "0.99", "--no-calibrate"]
+BASE = [
+    "mien-votes",
+    "--model",
+    "mien-small",
+    "--epochs",
+    "8",
+    "--progressive-resize",
+    "0.75",
+    "--ema",
+    "0.99",
+    "--no-calibrate",
+]
 PLAIN = ["--rotate", "0", "--zoom", "0", "--shift", "0", "--contrast", "0", "--erase", "0"]
 CHANGES: dict[str, list[str]] = {
     "base": [],
-    "labels alone": ["--targets", "label", "--classes", "fer2013", "--heads"],
-    "votes alone": ["--heads"],
+    "labels alone": ["--targets", "label", "--classes", "fer2013", "--extra-outputs"],
+    "votes alone": ["--extra-outputs"],
     "majority for votes": ["--targets", "majority"],
     "no augmentation": ["--flip", "0", *PLAIN],
     "flip alone": PLAIN,
@@ -34,13 +45,13 @@ CHANGES: dict[str, list[str]] = {
     "no label smoothing": ["--label-smoothing", "0"],
     "mixup 0.2": ["--mixup", "0.2"],
     "cutmix 0.5": ["--cutmix", "0.5"],
-    "48 x 48 throughout": ["--early", "0"],
+    "48 x 48 throughout": ["--progressive-resize", "0"],
     "taught by default": ["--distill", "0.5", "--teachers", "default"],
     "wider and deeper (mien)": ["--model", "mien"],
     "16 epochs": ["--epochs", "16"],
     "no erasing": ["--erase", "0"],
-    "48 x 48, the same time": ["--early", "0", "--epochs", "5"],
-    "duplicates kept": ["--no-distinct"],
+    "48 x 48, the same time": ["--progressive-resize", "0", "--epochs", "5"],
+    "duplicates kept": ["--no-drop-duplicates"],
 }
 SCORES = ("label", "majority")
 

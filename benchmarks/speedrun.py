@@ -4,7 +4,7 @@
 
 Each run is a process of its own with its own seed; the clock starts before Python does and stops when the first epoch
 whose validation accuracy (PublicTest, single view) reaches the target has been reported. Duplicates of PublicTest are
-not trained on (`distinct`). Further options go to `mien train`.
+not trained on (`drop_duplicates`). Further options go to `mien train`.
 
 Last result (2026-11-21, one core of an AMD EPYC, Zen 4, bfloat16, the other core busy; 3 seeds): mien-sprint to 0.62 in
 281 s (sd 35), 3 of 3 runs, 2,170 images/s on average, 2,700 at 32 x 32; best accuracy 0.6286, 0.6294, 0.6289.

@@ -48,11 +48,16 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "vgg-5x5": {"classes": FER2013, "scaling": "unit", "optimizer": "adam", "lr": 1e-3, "batch": 64, "epochs": 20},
     "three-conv": {"classes": LEGEND, "model": "three-conv", "optimizer": "adam", "lr": 0.01},
     "mien": {"classes": FER2013, "model": "mien", "schedule": "one-cycle"},
-    "mien-votes": {"classes": FERPLUS, "model": "mien", "targets": "distribution", "heads": ("label",)},
-    "mien-polish": {"model": "mien", "targets": "distribution", "heads": ("label",), "early": 0},
-    "mien-distilled": {"model": "mien", "targets": "distribution", "heads": ("label",), "distill": 0.5},
-    "mien-large": {"model": "mien-large", "targets": "distribution", "heads": ("label",)},
-    "mien-sprint": {"classes": FER2013, "model": "mien-small", "heads": ("distribution",), "distinct": True},
+    "mien-votes": {"classes": FERPLUS, "model": "mien", "targets": "distribution", "extra_outputs": ("label",)},
+    "mien-polish": {"model": "mien", "targets": "distribution", "extra_outputs": ("label",), "progressive_resize": 0},
+    "mien-distilled": {"model": "mien", "targets": "distribution", "extra_outputs": ("label",), "distill": 0.5},
+    "mien-large": {"model": "mien-large", "targets": "distribution", "extra_outputs": ("label",)},
+    "mien-sprint": {
+        "classes": FER2013,
+        "model": "mien-small",
+        "extra_outputs": ("distribution",),
+        "drop_duplicates": True,
+    },
 }
 
 
@@ -114,13 +119,13 @@ def test_every_recipe_tells_where_it_comes_from() -> None:
         ({"pad": 4}, "pad does nothing without crop"),
         ({"pad": 48, "crop": 32}, "pad 48 must be below size 48"),
         ({"model": "vgg-5x5", "crop": 32}, "one size only"),
-        ({"model": "three-conv", "early": 0.5}, "one size only; early must be 0"),
-        ({"early": 1.1}, "early 1.1"),
-        ({"early_size": 15}, "early_size 15 must be at least 16"),
-        ({"heads": ("votes",)}, "heads 'votes' must be one of label, majority"),
-        ({"heads": ("majorty",)}, "did you mean 'majority'"),
-        ({"heads": ("label",)}, "heads repeats a labelling, or targets"),
-        ({"heads": ("majority", "majority")}, "heads repeats a labelling, or targets"),
+        ({"model": "three-conv", "progressive_resize": 0.5}, "one size only; progressive_resize must be 0"),
+        ({"progressive_resize": 1.1}, "progressive_resize 1.1"),
+        ({"progressive_size": 15}, "progressive_size 15 must be at least 16"),
+        ({"extra_outputs": ("votes",)}, "extra_outputs 'votes' must be one of label, majority"),
+        ({"extra_outputs": ("majorty",)}, "did you mean 'majority'"),
+        ({"extra_outputs": ("label",)}, "extra_outputs names one output twice"),
+        ({"extra_outputs": ("majority", "majority")}, "extra_outputs names one output twice"),
         ({"mixup": -0.1}, "mixup -0.1"),
         ({"mixup": float("inf")}, "mixup inf"),
         ({"cutmix": 1.5}, "cutmix 1.5"),
@@ -143,16 +148,16 @@ def test_the_limits_themselves_are_allowed(fields: dict[str, Any]) -> None:
     Recipe(**fields)
 
 
-def test_outputs_are_the_answer_then_the_heads_and_their_widths_add_up() -> None:
+def test_outputs_are_the_primary_one_then_the_extra_ones_and_their_widths_add_up() -> None:
     votes = RECIPES["mien-votes"]
     assert list(votes.outputs.items()) == [("distribution", FERPLUS), ("label", FER2013)]
     assert votes.width == 15
-    assert list(Recipe(heads=("plurality", "majority")).outputs) == ["label", "plurality", "majority"]
-    assert Recipe(heads=("plurality", "majority")).width == 23
+    assert list(Recipe(extra_outputs=("plurality", "majority")).outputs) == ["label", "plurality", "majority"]
+    assert Recipe(extra_outputs=("plurality", "majority")).width == 23
     assert Recipe(classes=THREE).outputs == {"label": THREE}
     assert Recipe(classes=THREE).width == 3
-    # a head for FER2013's labels has their classes, whatever the answer's are
-    assert Recipe(classes=THREE, targets="majority", heads=("label",)).outputs["label"] == FER2013
+    # the output for FER2013's labels has their classes, whatever those of the primary output are
+    assert Recipe(classes=THREE, targets="majority", extra_outputs=("label",)).outputs["label"] == FER2013
 
 
 @pytest.mark.parametrize(
@@ -160,8 +165,8 @@ def test_outputs_are_the_answer_then_the_heads_and_their_widths_add_up() -> None
     [
         ({}, False),
         ({"targets": "distribution", "classes": FERPLUS}, False),  # its reader gives shares by itself
-        ({"early": 0.5, "calibrate": True, "distinct": True, "label_smoothing": 0.1}, False),
-        ({"heads": ("majority",)}, True),
+        ({"progressive_resize": 0.5, "calibrate": True, "drop_duplicates": True, "label_smoothing": 0.1}, False),
+        ({"extra_outputs": ("majority",)}, True),
         ({"mixup": 0.1}, True),
         ({"cutmix": 0.1}, True),
         ({"distill": 0.1}, True),
@@ -234,7 +239,7 @@ def test_a_file_may_name_only_what_differs(tmp_path: Path) -> None:
         name=st.text(),
         classes=st.sampled_from([FER2013, LEGEND, THREE]),
         targets=st.sampled_from(["label", "majority"]),
-        heads=st.sampled_from([(), ("plurality",), ("distribution", "plurality")]),
+        extra_outputs=st.sampled_from([(), ("plurality",), ("distribution", "plurality")]),
         size=st.integers(16, 512),
         channels=st.sampled_from([1, 3]),
         flip=st.floats(0, 1),

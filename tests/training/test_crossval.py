@@ -213,7 +213,15 @@ def test_every_ingredient_of_a_recipe_is_followed(tiny: Tiny, monkeypatch: pytes
     monkeypatch.setattr(crossval, "shrink", small)
     monkeypatch.setattr(Objective, "loss", noting)
     recipe = tiny(
-        "mien", model="mien-small", size=24, early=0.5, early_size=16, mixup=0.4, clip_value=0.1, ema=0, max_steps=5
+        "mien",
+        model="mien-small",
+        size=24,
+        progressive_resize=0.5,
+        progressive_size=16,
+        mixup=0.4,
+        clip_value=0.1,
+        ema=0,
+        max_steps=5,
     )
     crossval.out_of_fold(recipe, drawn.faces(60, size=24).images, SAMPLES.labels, dealt(2), device="cpu")
     assert sizes == [16] * 6  # 3 of 5 steps, of two networks

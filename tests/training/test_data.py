@@ -18,7 +18,7 @@ from mien.recipes import RECIPES, Recipe
 from mien.training.data import Split, build_splits
 from tests import drawn
 
-VOTES = replace(RECIPES["mien-votes"], distinct=False)
+VOTES = replace(RECIPES["mien-votes"], drop_duplicates=False)
 CLEAR = [0, 9, 1, 0, 0, 0, 0, 0, 0, 0]  # -> happy
 HALF = [5, 0, 0, 5, 0, 0, 0, 0, 0, 0]  # -> neutral and sad
 UNSURE = [1, 0, 0, 2, 0, 0, 0, 0, 7, 0]  # dropped by the rule
@@ -65,7 +65,9 @@ def test_votes_and_labels_of_a_picture_stand_in_one_row(fer: Path) -> None:
 
 
 def test_the_answer_comes_first(fer: Path) -> None:
-    turned = build_splits(replace(VOTES, classes=FER2013, targets="label", heads=("majority",)), fer, None)["train"]
+    turned = build_splits(replace(VOTES, classes=FER2013, targets="label", extra_outputs=("majority",)), fer, None)[
+        "train"
+    ]
     assert turned.targets.shape == (4, 15)
     found = rows(turned)
     assert found[0][:7] == [1, 0, 0, 0, 0, 0, 0]
@@ -152,7 +154,7 @@ def test_photos_of_another_kind_are_refused(fer: Path) -> None:
         build_splits(VOTES, fer, None, photos=[fer])
 
 
-def test_distinct_leaves_out_what_is_validated_on_and_nothing_else(tmp_path: Path) -> None:
+def test_drop_duplicates_leaves_out_what_is_validated_on_and_nothing_else(tmp_path: Path) -> None:
     samples = drawn.faces(10)
     pictures = samples.images.copy()
     pictures[2] = pictures[8]  # in both parts
@@ -163,13 +165,13 @@ def test_distinct_leaves_out_what_is_validated_on_and_nothing_else(tmp_path: Pat
         tmp_path / "fer2013.csv", replace(samples, images=pictures), ["Training"] * 7 + ["PublicTest"] * 3
     )
     recipe = Recipe(size=48)
-    every, distinct = build_splits(recipe, path, None), build_splits(replace(recipe, distinct=True), path, None)
+    every, kept_once = build_splits(recipe, path, None), build_splits(replace(recipe, drop_duplicates=True), path, None)
     kept = [0, 1, 3, 4, 5, 6]
-    assert np.array_equal(distinct["train"].images, every["train"].images[kept])
-    assert np.array_equal(distinct["train"].targets, every["train"].targets[kept])
-    assert distinct["validation"].fingerprint == every["validation"].fingerprint
-    soft = build_splits(replace(recipe, distinct=True, mixup=0.2), path, None)["train"]
-    assert np.array_equal(soft.targets, np.eye(7, dtype=np.float32)[distinct["train"].targets])
+    assert np.array_equal(kept_once["train"].images, every["train"].images[kept])
+    assert np.array_equal(kept_once["train"].targets, every["train"].targets[kept])
+    assert kept_once["validation"].fingerprint == every["validation"].fingerprint
+    soft = build_splits(replace(recipe, drop_duplicates=True, mixup=0.2), path, None)["train"]
+    assert np.array_equal(soft.targets, np.eye(7, dtype=np.float32)[kept_once["train"].targets])
 
 
 def test_an_unlabelled_picture_is_left_out_of_shares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,8 +66,8 @@ def test_a_teacher_sees_pictures_at_its_own_size(tmp_path: Path) -> None:
 
 def test_a_network_learns_its_teachers_answers(tiny: Tiny, ferplus: Path, tmp_path: Path, quick: None) -> None:
     learner = tiny(
-        "mien-votes", classes=FERPLUS, early=0, epochs=5, ema=0, calibrate=False, optimizer="adam", lr=2e-3,
-        schedule="constant", flip=0.5, rotate=0, zoom=0, shift=0, contrast=0, erase=0,
+        "mien-votes", classes=FERPLUS, progressive_resize=0, epochs=5, ema=0, calibrate=False, optimizer="adam",
+        lr=2e-3, schedule="constant", flip=0.5, rotate=0, zoom=0, shift=0, contrast=0, erase=0,
     )  # fmt: skip
     train(learner, ferplus, tmp_path / "teacher", device="cpu")
     student = replace(learner, distill=1.0, seed=1)
@@ -132,7 +132,7 @@ def test_what_cannot_teach_is_refused_and_leaves_the_folder_free(
     plain, taught = tiny("mien", max_steps=1), tiny("mien", max_steps=1, distill=0.5)
     finished(tmp_path / "teacher", plain)
     finished(tmp_path / "three", tiny("mien", classes=THREE))
-    finished(tmp_path / "votes", tiny("mien-votes", classes=FERPLUS, early=0))
+    finished(tmp_path / "votes", tiny("mien-votes", classes=FERPLUS, progressive_resize=0))
     finished(tmp_path / "unfinished", plain)
     (tmp_path / "unfinished" / "best.safetensors").unlink()
     for recipe, places, message in (

@@ -78,14 +78,16 @@ def test_every_recipe_exports_to_what_torch_computes(tmp_path: Path, name: str) 
         crops=measured_crops(),
         recipe=name,
         answers=recipe.targets,
-        heads={head: OutputInfo(recipe.outputs[head]) for head in recipe.heads},
+        heads={head: OutputInfo(recipe.outputs[head]) for head in recipe.extra_outputs},
     )
     crops = drawn.faces(7, recipe.classes[:3], size=recipe.size, channels=recipe.channels).images
     with torch.inference_mode():
         expected = model(torch.from_numpy(images.scale(crops, session.info.mean, session.info.std))).numpy()
     assert expected.std() > 1e-3
     for n in (0, 1, 2, 7):  # any batch size
-        outputs = [one.logits(crops[:n]) for one in (session, *(Session(path, head=head) for head in recipe.heads))]
+        outputs = [
+            one.logits(crops[:n]) for one in (session, *(Session(path, head=head) for head in recipe.extra_outputs))
+        ]
         assert np.allclose(np.concatenate(outputs, axis=1), expected[:n], atol=1e-3, rtol=1e-3)
     assert path.stat().st_size < SIZES[name] * 1e6
     assert {file.name for file in (tmp_path / "run").iterdir()} == {"recipe.json", "best.safetensors", "model.onnx"}
@@ -150,7 +152,7 @@ def test_all_of_the_calibration_travels_along(run: Path, tmp_path: Path) -> None
 def votes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with two outputs, on small pictures."""
     path = tmp_path_factory.mktemp("runs") / "votes"
-    finished(path, replace(RECIPES["mien-votes"], size=16, early=0))
+    finished(path, replace(RECIPES["mien-votes"], size=16, progressive_resize=0))
     export(path)
     return path
 

@@ -140,7 +140,15 @@ def test_everything_at_once_goes_on_to_the_same_bits(
 ) -> None:
     step = 11  # among the small pictures of the first 13, within an epoch
     recipe = tiny(
-        "mien-votes", classes=FERPLUS, size=24, early=0.6, early_size=16, mixup=0.4, cutmix=0.5, ema=0.9, calibrate=True
+        "mien-votes",
+        classes=FERPLUS,
+        size=24,
+        progressive_resize=0.6,
+        progressive_size=16,
+        mixup=0.4,
+        cutmix=0.5,
+        ema=0.9,
+        calibrate=True,
     )
     sizes: dict[int, int] = {}
     take = Trainer._step
@@ -258,7 +266,7 @@ def test_photos_are_found_again_and_a_changed_one_is_refused(
 ) -> None:
     monkeypatch.setitem(DETECTORS, "haar", FullImage)
     photos = drawn.write_legend(tmp_path / "photos", drawn.faces(64, LEGEND), each=1)
-    recipe = tiny("mien-votes", classes=FERPLUS, early=0, epochs=2, margin=0.0, calibrate=False)
+    recipe = tiny("mien-votes", classes=FERPLUS, progressive_resize=0, epochs=2, margin=0.0, calibrate=False)
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "_stopped_early", lambda self: self.step >= self.training.steps)
         train(recipe, ferplus, tmp_path / "run", photos=[photos], device="cpu")

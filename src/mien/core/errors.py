@@ -3,6 +3,9 @@
 The command line prints them as one line and ends with exit code 2.
 """
 
+import difflib
+from collections.abc import Iterable
+
 
 class InputError(ValueError):
     """What the user handed us cannot be used. The message says what is wrong, where (file, row) and what to do."""
@@ -13,3 +16,9 @@ class MissingExtra(ImportError):  # noqa: N818 - reads as what it is
 
     def __init__(self, extra: str, purpose: str) -> None:
         super().__init__(f"{purpose} needs an optional part of mien: pip install 'mien[{extra}]'")
+
+
+def did_you_mean(name: str, known: Iterable[str], *, most: int = 1) -> str:
+    """Return "; did you mean 'a', 'b'?" with the known names that are similar to `name`, or "" where none is."""
+    near = difflib.get_close_matches(name, known, n=most)
+    return f"; did you mean {', '.join(map(repr, near))}?" if near else ""

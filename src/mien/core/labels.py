@@ -5,13 +5,12 @@ never silently takes another's order: labels travel with their `classes`, and `m
 goes or that it is dropped.
 """
 
-import difflib
 from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.core.errors import InputError
+from mien.core.errors import InputError, did_you_mean
 
 FER2013 = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # the codes 0..6 of fer2013.csv
 ALPHABETICAL = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")  # class folders, sorted by name
@@ -56,9 +55,8 @@ def canonical(name: str) -> str:
     folded = name.strip().lower()
     folded = SYNONYMS.get(folded, folded)
     if folded not in FERPLUS:
-        near = difflib.get_close_matches(folded, [*FERPLUS, *SYNONYMS], n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise InputError(f"unknown label {name!r}{hint} (known: {', '.join(sorted(FERPLUS))})")
+        near = did_you_mean(folded, [*FERPLUS, *SYNONYMS])
+        raise InputError(f"unknown label {name!r}{near} (known: {', '.join(sorted(FERPLUS))})")
     return folded
 
 

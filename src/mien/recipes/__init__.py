@@ -6,12 +6,12 @@
 import json
 from pathlib import Path
 
-from mien.core.errors import InputError
+from mien.core.errors import InputError, did_you_mean
 from mien.recipes.named import ABOUT, RECIPES
-from mien.recipes.recipe import HEADS, ONE_SIZE, About, Recipe, from_dict, hint, to_dict
+from mien.recipes.recipe import ONE_SIZE, OUTPUT_CLASSES, About, Recipe, from_dict, to_dict
 
 __all__ = [
-    "ABOUT", "HEADS", "ONE_SIZE", "RECIPES", "About", "Recipe", "find", "from_dict", "from_json", "hint", "to_dict",
+    "ABOUT", "ONE_SIZE", "OUTPUT_CLASSES", "RECIPES", "About", "Recipe", "find", "from_dict", "from_json", "to_dict",
 ]  # fmt: skip
 
 
@@ -27,7 +27,7 @@ def find(name: str | Path) -> Recipe:
     if path.suffix == ".json" or path.exists():
         return from_json(path)
     raise InputError(
-        f"no recipe {str(name)!r}{hint(str(name), RECIPES)} (known: {', '.join(RECIPES)}, or a .json file)"
+        f"no recipe {str(name)!r}{did_you_mean(str(name), RECIPES)} (known: {', '.join(RECIPES)}, or a .json file)"
     )
 
 

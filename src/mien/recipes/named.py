@@ -48,7 +48,7 @@ _publish(
         source="a three-class CNN for a Kaggle leaderboard: angry, happy, neutral",
         dataset="arrays",
         cost="18 epochs of 2 minutes on one CPU core, shared",
-        expected="0.76696, the leaderboard's pass mark; 0.7765 on the PublicTest part, n = 1,969, 1 seed",
+        expected="0.76696, the leaderboard's pass mark; 0.7765 on PublicTest, n = 1,969, 1 seed",
     ),
 )
 _publish(
@@ -72,7 +72,7 @@ _publish(
         source="ResNet9 with one-cycle learning (after Page 2018) on Kaggle's folders",
         dataset="folder",
         cost="half an hour an epoch on one CPU core, shared",
-        expected="none published; 0.2558 on the validation part after 1 epoch of 202 steps, n = 6,346, 1 seed",
+        expected="none published; 0.2558 on the validation split after 1 epoch of 202 steps, n = 6,346, 1 seed",
     ),
 )
 _publish(
@@ -80,7 +80,7 @@ _publish(
     About(
         source="a CNN with 5x5 filters on fer2013.csv",
         dataset="fer2013",
-        cost="half an hour an epoch on one CPU core: 20 epochs want a GPU",
+        cost="half an hour an epoch on one CPU core: 20 epochs need a GPU",
         expected="none published; 0.4051 on PublicTest after 250 steps, n = 3,589, 1 seed",
     ),
 )
@@ -90,7 +90,7 @@ _publish(
         source="a small CNN on muxspace/facial_expressions",
         dataset="legend",
         cost="10 epochs of 44 seconds on one CPU core, shared",
-        expected="none published; 0.6548 on persons not trained on, n = 1,402, 1 seed (always neutral: 0.4579)",
+        expected="none published; 0.6548 on people not trained on, n = 1,402, 1 seed (always neutral: 0.4579)",
     ),
 )
 _publish(
@@ -129,15 +129,15 @@ _publish(
         name="mien-votes",
         classes=FERPLUS,
         targets="distribution",
-        heads=("label",),
-        distinct=True,
-        early=0.6,
+        extra_outputs=("label",),
+        drop_duplicates=True,
+        progressive_resize=0.6,
         epochs=50,
         ema=0.999,
         calibrate=True,
     ),
     About(
-        source="ours: the network of `mien` with two outputs, the FER+ votes (its answer) and FER2013's labels",
+        source="ours: the network of `mien` with two outputs: the FER+ votes (primary) and FER2013's labels",
         dataset="ferplus, with --photos of legend",
         cost="30 epochs of 49 and 20 of 115 seconds on one CPU core",
         expected="0.6765 on PublicTest, 0.868 on its FER+ majority, single view, n = 3,589 and 3,199, 1 seed",
@@ -145,7 +145,7 @@ _publish(
 )
 
 _publish(
-    replace(RECIPES["mien-votes"], name="mien-polish", early=0.0, epochs=34, lr=0.04),
+    replace(RECIPES["mien-votes"], name="mien-polish", progressive_resize=0.0, epochs=34, lr=0.04),
     About(
         source="ours: a second cycle for a finished run of mien-votes, named with --start; the bundled `default`",
         dataset="ferplus, with --photos of legend",
@@ -156,19 +156,21 @@ _publish(
 _publish(
     replace(RECIPES["mien-votes"], name="mien-distilled", distill=0.5),
     About(
-        source="ours: `mien-votes` that learns from --teachers as well (Hinton et al. 2015), best `mien-large`",
+        source="ours: `mien-votes` that also learns from --teachers (Hinton et al. 2015), best `mien-large`",
         dataset="ferplus, with --photos of legend",
-        cost="that of mien-votes and of the teachers' answers to every picture",
-        expected="not measured: its teachers want a GPU",
+        cost="that of mien-votes, and the teachers' predictions for every image",
+        expected="not measured: its teachers need a GPU",
     ),
 )
 _publish(
-    replace(RECIPES["mien-votes"], name="mien-large", model="mien-large", early=0.0, cutmix=0.5, epochs=60),
+    replace(
+        RECIPES["mien-votes"], name="mien-large", model="mien-large", progressive_resize=0.0, cutmix=0.5, epochs=60
+    ),
     About(
         source="ours: the variant `large`, a ResNet-18 (He et al. 2016) at the full size of the faces; a teacher",
         dataset="ferplus, with --photos of legend",
-        cost="wants a GPU: 1.2 GMAC a picture, 25 times `mien`",
-        expected="not measured: it wants a GPU",
+        cost="needs a GPU: 1.2 GMAC an image, 25 times `mien`",
+        expected="not measured: it needs a GPU",
     ),
 )
 _publish(
@@ -176,9 +178,9 @@ _publish(
         RECIPES["mien"],
         name="mien-sprint",
         model="mien-small",
-        heads=("distribution",),
-        distinct=True,
-        early=0.75,
+        extra_outputs=("distribution",),
+        drop_duplicates=True,
+        progressive_resize=0.75,
         epochs=20,
         ema=0.99,
         rotate=0,
@@ -186,7 +188,7 @@ _publish(
         erase=0,
     ),
     About(
-        source="ours: FER2013's labels in minutes, the FER+ votes learnt beside them; benchmarks/speedrun.py times it",
+        source="ours: FER2013's labels in minutes, and FER+ votes as extra output; benchmarks/speedrun.py times it",
         dataset="ferplus",
         cost="15 epochs of 11 and 5 of 20 seconds on one CPU core, in bfloat16",
         expected="0.629 on PublicTest, single view, n = 3,589, 3 seeds; above 0.62 after 281 s on one CPU core",

@@ -1,30 +1,28 @@
 """What a recipe is: every field that decides a training run, checked, and as JSON holds it."""
 
-import difflib
 import math
-from collections.abc import Iterable
 from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
-from mien.core.errors import InputError
+from mien.core.errors import InputError, did_you_mean
 from mien.core.labels import FER2013, FERPLUS, TAXONOMIES
 
-HEADS = {"label": FER2013, "majority": FERPLUS, "plurality": FERPLUS, "distribution": FERPLUS}  # and their classes
-ONE_SIZE = ("three-class", "three-conv", "vgg-5x5")  # networks whose dense layers are cut to the size of the picture
+OUTPUT_CLASSES = {"label": FER2013, "majority": FERPLUS, "plurality": FERPLUS, "distribution": FERPLUS}
+ONE_SIZE = ("three-class", "three-conv", "vgg-5x5")  # networks whose dense layers fit one image size
 
 
 @dataclass(frozen=True)
 class About:
-    """What people should know of a recipe before they run it."""
+    """What people should know about a recipe before they run it."""
 
     source: str
-    """Where it comes from, and what was published of it."""
+    """Where it comes from, and what was published about it."""
     dataset: str
     """The kind of dataset it was written for."""
     cost: str
     """What a run takes, on which device."""
     expected: str
-    """The score it should reach, on what."""
+    """The score it should reach, and on which data."""
 
 
 @dataclass(frozen=True)
@@ -35,70 +33,70 @@ class Recipe:
     """What the recipe is called."""
 
     classes: tuple[str, ...] = FER2013
-    """What the outputs stand for, in order: names, or one of a taxonomy (fer2013, alphabetical, ferplus, legend,
+    """The classes of the primary output, in order: names, or a taxonomy (fer2013, alphabetical, ferplus, legend,
     three-class)."""
     targets: Literal["label", "majority", "plurality", "distribution"] = "label"
-    """FER2013's label, or what the FER+ votes say: their majority, plurality, or all of them as a distribution."""
-    heads: tuple[str, ...] = ()
-    """Further labellings of the same faces, learnt beside the answer, each an output of its own: as `targets`."""
-    distinct: bool = False
-    """Leave out training pictures that stand, pixel for pixel, in the validation part as well."""
+    """What the primary output learns: FER2013's label, or the FER+ votes as majority, plurality or distribution."""
+    extra_outputs: tuple[str, ...] = ()
+    """Further labels of the same faces, values as for `targets`; the network has one output for each."""
+    drop_duplicates: bool = False
+    """Leave out training images that are, pixel for pixel, in the validation split too."""
     model: str = "mien"
     """The network: a name from `mien.training.networks`, or timm/NAME."""
     pretrained: bool = False
     """Start from the weights that timm offers for its networks (downloads them)."""
     size: int = 48
-    """Pictures are size x size pixels."""
+    """Images are size x size pixels."""
     channels: Literal[1, 3] = 1
-    """1: grey, 3: RGB (grey pictures are repeated)."""
+    """1: grey, 3: RGB (grey images are repeated)."""
     scaling: Literal["unit", "measured"] = "unit"
-    """unit: pixels / 255. measured: then less the training part's mean, over its deviation, per channel."""
+    """unit: pixels / 255. measured: then standardised by the training split's mean and deviation, per channel."""
 
     holdout: float = 0.1
-    """Share that becomes the validation part where the dataset has none."""
+    """Share of the data that becomes the validation split where the dataset has none."""
     margin: float = 0.1
-    """What recognition adds to a detected box on every side, in parts of its side, to meet the crops trained on. Left
-    as it is, the crops measured for each detector stand before it."""
+    """What recognition adds to a detected box on every side, as a share of its side, so that faces look like the
+    training crops. With the default, the crops measured for each detector are used instead."""
 
     flip: float = 0.0
     """Probability of a mirror image."""
     rotate: float = 0.0
-    """Rotation, uniform within so many degrees to either side."""
+    """Maximum rotation in degrees; uniform, to either side."""
     zoom: float = 0.0
     """Scale, uniform within 1 - zoom .. 1 + zoom."""
     shift: float = 0.0
-    """Shift, uniform within so many pixels along each axis."""
+    """Maximum shift in pixels along each axis; uniform."""
     crop: int = 0
-    """Train on random crops of crop x crop pixels (0: whole pictures); validation sees whole pictures."""
+    """Train on random crops of crop x crop pixels (0: whole images); validation uses whole images."""
     pad: int = 0
-    """Pixels mirrored on around every side before the random crop."""
+    """Pixels that are added on every side, by reflection, before the random crop."""
     contrast: float = 0.0
     """Contrast and brightness, uniform within 1 - contrast .. 1 + contrast, and likewise of the full range."""
     erase: float = 0.0
-    """Probability of a random rectangle (2 to 20 % of the area) filled with the picture's mean (Zhong et al. 2017)."""
+    """Probability of a random rectangle (2 to 20 % of the area) filled with the image's mean (Zhong et al. 2017)."""
 
     mixup: float = 0.0
-    """Blend each picture and its target with another's, by a share from Beta(mixup, mixup) (Zhang et al. 2018)."""
+    """Blend each image and its target with another's, by a share from Beta(mixup, mixup) (Zhang et al. 2018)."""
     cutmix: float = 0.0
-    """Probability per batch that a rectangle of each picture, and its share of the target, come from another
+    """Probability per batch that a rectangle of each image, and its share of the target, come from another image
     (Yun et al. 2019)."""
-    early: float = 0.0
-    """Share of the steps, from the first, that see pictures shrunk to `early_size`: cheap steps first."""
-    early_size: int = 32
-    """Pixels on a side while `early`."""
+    progressive_resize: float = 0.0
+    """Share of the steps, from the first, that train on images of `progressive_size`: cheaper steps first."""
+    progressive_size: int = 32
+    """Side of those smaller images, in pixels."""
 
     distill: float = 0.0
-    """Share of the loss that is the divergence from the teachers' answers to the same augmented pictures (Hinton et al.
-    2015; Beyer et al. 2022)."""
+    """Share of the loss that is the divergence from the teachers' predictions for the same augmented images (Hinton et
+    al. 2015; Beyer et al. 2022)."""
     distill_temperature: float = 2.0
-    """Teachers' and network's logits are divided by it for that."""
+    """For that, the logits of teachers and network are divided by it."""
 
     batch: int = 64
-    """Pictures per step, over all processes together."""
+    """Images per step, all processes together."""
     epochs: int = 20
-    """Passes over the training part."""
+    """Passes over the training split."""
     max_steps: int = 0
-    """Stop after so many steps (0: no limit)."""
+    """Maximum number of steps (0: no limit)."""
     optimizer: Literal["adam", "adamw", "sgd"] = "adam"
     """sgd has Nesterov momentum of 0.9."""
     lr: float = 1e-3
@@ -112,20 +110,20 @@ class Recipe:
     patience: int = 5
     """Epochs that `plateau` waits."""
     early_stop: int = 0
-    """Stop after so many epochs without a lower validation loss (0: never)."""
+    """Stop after this many epochs without a lower validation loss (0: never)."""
     label_smoothing: float = 0.0
-    """Share of the target spread evenly over all classes (Szegedy et al. 2016)."""
+    """Share of the target that is spread evenly over all classes (Szegedy et al. 2016)."""
     ema: float = 0.0
-    """Decay per step of an exponential average of the weights, which is what is validated and kept (0: none)."""
+    """Decay per step of an exponential moving average of the weights; that average is validated and kept (0: none)."""
     select: Literal["loss", "accuracy", "last"] = "loss"
-    """Which epoch's weights are kept: best by validation loss or accuracy, or simply the last."""
+    """Which epoch's weights are kept as best: lowest validation loss, highest accuracy, or the last epoch."""
     calibrate: bool = False
-    """Fit the temperature of each output on the validation part when done."""
+    """Fit the temperature of each output on the validation split at the end."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """bfloat16 computes convolutions and products in 16 bits. auto: on GPUs, and on CPUs with instructions for it, but
-    not for networks with depthwise convolutions there, which it slows."""
+    """bfloat16 computes convolutions and matrix products in 16 bits. auto: on GPUs, and on CPUs with instructions for
+    it, but there not for networks with depthwise convolutions, which it makes slower."""
     seed: int = 0
-    """Decides initial weights, order and augmentation."""
+    """Seed of initial weights, order and augmentation."""
 
     def __post_init__(self) -> None:
         def demand(holds: bool, text: str) -> None:
@@ -136,20 +134,22 @@ class Recipe:
             value = getattr(self, name)
             if get_origin(kind) is Literal and value not in get_args(kind):
                 known = [str(choice) for choice in get_args(kind)]
-                demand(False, f"{name} {value!r} must be one of {', '.join(known)}" + hint(str(value), known))
+                demand(False, f"{name} {value!r} must be one of {', '.join(known)}" + did_you_mean(str(value), known))
             demand(kind is not float or math.isfinite(value), f"{name} {value} must be a number")
         if len(self.classes) == 1 and self.classes[0] in TAXONOMIES:
             object.__setattr__(self, "classes", TAXONOMIES[self.classes[0]])
         demand(len(self.classes) >= 2, "needs at least 2 classes")
         demand(len(set(self.classes)) == len(self.classes), f"a class is named twice in {', '.join(self.classes)}")
-        for head in set(self.heads) - set(HEADS):
-            demand(False, f"heads {head!r} must be one of {', '.join(HEADS)}" + hint(head, HEADS))
-        demand(len({self.targets, *self.heads}) == 1 + len(self.heads), "heads repeats a labelling, or targets")
+        for output in set(self.extra_outputs) - set(OUTPUT_CLASSES):
+            listed = ", ".join(OUTPUT_CLASSES)
+            demand(False, f"extra_outputs {output!r} must be one of {listed}" + did_you_mean(output, OUTPUT_CLASSES))
+        outputs = (self.targets, *self.extra_outputs)
+        demand(len(set(outputs)) == len(outputs), "extra_outputs names one output twice, or repeats targets")
         for name in ("lr", "distill_temperature"):
             demand(getattr(self, name) > 0, f"{name} {getattr(self, name)} must be above 0")
-        for name, least in (("batch", 2), ("epochs", 1), ("size", 16), ("early_size", 16)):
+        for name, least in (("batch", 2), ("epochs", 1), ("size", 16), ("progressive_size", 16)):
             demand(getattr(self, name) >= least, f"{name} {getattr(self, name)} must be at least {least}")
-        for name in ("flip", "erase", "cutmix", "distill", "early"):
+        for name in ("flip", "erase", "cutmix", "distill", "progressive_resize"):
             demand(0 <= getattr(self, name) <= 1, f"{name} {getattr(self, name)} must lie in 0..1")
         for name in ("label_smoothing", "ema", "zoom", "contrast", "margin", "holdout"):
             demand(0 <= getattr(self, name) < 1, f"{name} {getattr(self, name)} must lie in 0..1, 1 excluded")
@@ -168,46 +168,40 @@ class Recipe:
         ):
             demand(getattr(self, name) >= 0, f"{name} {getattr(self, name)} must not be negative")
         demand(not self.pad or self.crop > 0, "pad does nothing without crop")
-        demand(self.pad < self.size, f"pad {self.pad} must be below size {self.size}, which it mirrors")
+        demand(self.pad < self.size, f"pad {self.pad} must be below size {self.size}, which it reflects")
         demand(
             self.crop <= self.size + 2 * self.pad,
             f"crop {self.crop} is larger than size {self.size} with pad {self.pad}",
         )
         demand(
-            not self.early or self.early_size < self.size,
-            f"early_size {self.early_size} must be below size {self.size}",
+            not self.progressive_resize or self.progressive_size < self.size,
+            f"progressive_size {self.progressive_size} must be below size {self.size}",
         )
         demand(
-            not self.early or self.model not in ONE_SIZE,
-            f"{self.model} takes pictures of one size only; early must be 0",
+            not self.progressive_resize or self.model not in ONE_SIZE,
+            f"{self.model} accepts images of one size only; progressive_resize must be 0",
         )
         cut = self.crop not in (0, self.size) and self.model in ONE_SIZE
         demand(
             not cut,
-            f"{self.model} takes pictures of one size only; crop {self.crop} must be 0 or the size, {self.size}",
+            f"{self.model} accepts images of one size only; crop {self.crop} must be 0 or the size, {self.size}",
         )
         demand(not self.pretrained or self.model.startswith("timm/"), "only timm/ networks have pretrained weights")
 
     @property
     def outputs(self) -> dict[str, tuple[str, ...]]:
-        """The labellings the network learns, each with its classes; the first is its answer."""
-        return {self.targets: self.classes} | {head: HEADS[head] for head in self.heads}
+        """The labels that the network learns, each with its classes; the first is the primary output."""
+        return {self.targets: self.classes} | {name: OUTPUT_CLASSES[name] for name in self.extra_outputs}
 
     @property
     def width(self) -> int:
-        """Classes of all outputs together."""
+        """Number of classes of all outputs together."""
         return sum(map(len, self.outputs.values()))
 
     @property
     def soft(self) -> bool:
-        """Whether targets are shares over all outputs' classes rather than one class per picture."""
-        return bool(self.heads or self.mixup or self.cutmix or self.distill)
-
-
-def hint(name: str, known: Iterable[str]) -> str:
-    """Return "; did you mean ...?" where one of the known names is near, or nothing."""
-    near = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""
+        """Whether targets are shares over the classes of all outputs, not one class per image."""
+        return bool(self.extra_outputs or self.mixup or self.cutmix or self.distill)
 
 
 def from_dict(stored: dict[str, Any]) -> Recipe:
@@ -215,7 +209,7 @@ def from_dict(stored: dict[str, Any]) -> Recipe:
     known = {field.name: type(getattr(Recipe(), field.name)) for field in fields(Recipe)}
     for name, value in stored.items():
         if name not in known:
-            raise InputError(f"a recipe has no field {name!r}{hint(name, known)}")
+            raise InputError(f"a recipe has no field {name!r}{did_you_mean(name, known)}")
         kind = known[name]
         if kind is tuple:
             fits = isinstance(value, list | tuple) and all(isinstance(part, str) for part in value)

@@ -164,7 +164,7 @@ def fit(
 
     def prepared(pictures: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
         pictures = augment(pictures, recipe, generator)
-        return shrink(pictures, recipe.early_size) if step < recipe.early * total else pictures
+        return shrink(pictures, recipe.progressive_size) if step < recipe.progressive_resize * total else pictures
 
     def blended(
         pictures: torch.Tensor, targets: torch.Tensor, generator: torch.Generator

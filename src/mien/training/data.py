@@ -70,7 +70,10 @@ def build_splits(
 
     def read(split: str, targets: str) -> Samples:
         named = kind
-        if recipe.heads and kind in ("fer2013", "ferplus"):  # two names of the same files: for labels, and for votes
+        if recipe.extra_outputs and kind in (
+            "fer2013",
+            "ferplus",
+        ):  # two names of the same files: for labels, and for votes
             named = "fer2013" if targets == "label" else "ferplus"
         return datasets.read(
             data,
@@ -93,7 +96,7 @@ def build_splits(
         else:
             (samples,) = labellings.values()
             parts[split] = Split(samples.images, samples.labels, recipe.classes)
-    if recipe.distinct:
+    if recipe.drop_duplicates:
         seen = {image.tobytes() for image in parts["validation"].images}
         new = np.array([image.tobytes() not in seen for image in parts["train"].images])
         parts["train"] = replace(parts["train"], images=parts["train"].images[new], targets=parts["train"].targets[new])

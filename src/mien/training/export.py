@@ -53,7 +53,7 @@ def export(run: Path, *, out: Path | None = None) -> Path:
         crops=measured_crops() if recipe.margin == recipes.Recipe().margin else {},  # a margin of one's own holds
         recipe=recipe.name,
         answers=recipe.targets,
-        heads={head: OutputInfo(recipe.outputs[head]) for head in recipe.heads},
+        heads={head: OutputInfo(recipe.outputs[head]) for head in recipe.extra_outputs},
     )
     for output, fitted in calibrate.read(run).items():
         if output in recipe.outputs:

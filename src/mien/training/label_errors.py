@@ -14,7 +14,14 @@ from mien.recipes import RECIPES, Recipe
 from mien.training import crossval as k_folds
 
 RECIPE = replace(
-    RECIPES["mien-sprint"], name="label-errors", heads=(), distinct=False, early=0.0, size=32, shift=3, epochs=6
+    RECIPES["mien-sprint"],
+    name="label-errors",
+    extra_outputs=(),
+    drop_duplicates=False,
+    progressive_resize=0.0,
+    size=32,
+    shift=3,
+    epochs=6,
 )
 
 
@@ -117,7 +124,7 @@ def label_errors(
     rows, together = rows[kept], together[kept]
     labels, classes = np.searchsorted(learnt, codes[rows]), tuple(table.classes[code] for code in learnt)
     fold = k_folds.assign_folds(labels, together, folds, recipe.seed)
-    recipe = replace(recipe, classes=classes, targets="label", heads=(), distill=0.0)
+    recipe = replace(recipe, classes=classes, targets="label", extra_outputs=(), distill=0.0)
     form = ImageSpec(recipe.size, recipe.channels)
     pictures = form.empty(len(rows))
     for place, row in enumerate(rows.tolist()):

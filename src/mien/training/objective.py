@@ -10,8 +10,8 @@ from mien.recipes import Recipe
 class Objective:
     """The outputs of a recipe as columns of one tensor of logits [n, k].
 
-    Targets are as in `gather.Part`: int64 [n], or float [n, k] where an output that does not know a picture has zeros
-    and adds nothing to its loss.
+    Targets are as in `mien.training.data.Split`: int64 [n], or float [n, k]. Where a row
+    has no label for an output, its columns are zeros and add nothing to the loss.
     """
 
     def __init__(self, recipe: Recipe) -> None:

@@ -183,8 +183,8 @@ class Trainer:
 
     def _augment(self, images: Tensor, generator: torch.Generator) -> Tensor:
         images = augment(images, self.recipe, generator)
-        early = self.step < self.recipe.early * self.total
-        return shrink(images, self.recipe.early_size) if early else images
+        early = self.step < self.recipe.progressive_resize * self.total
+        return shrink(images, self.recipe.progressive_size) if early else images
 
     def _mix(self, images: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         return mix(images, targets, self.recipe, generator)
@@ -242,7 +242,7 @@ class Trainer:
         if not math.isfinite(loss):
             self._diverged("validation loss", self.step)
         accuracies = [right / max(count, 1) for right, count in zip(hits[::2], hits[1::2], strict=True)]
-        further = zip(self.recipe.heads, accuracies[1:], strict=True)
+        further = zip(self.recipe.extra_outputs, accuracies[1:], strict=True)
         return {"val_loss": loss / n, "val_accuracy": accuracies[0]} | {
             f"val_accuracy_{head}": accuracy for head, accuracy in further
         }

@@ -235,7 +235,7 @@ def test_faces_that_were_learnt_are_counted(data: Path, seeds: list[Path], make_
     assert measured("fer2013", data, unknown)["models"][0]["learnt"] is None
     assert measured("fer2013", data, unknown, learnt_from=[data])["models"][0]["learnt"]["faces"] == 1
     facts = json.loads((seeds[0] / "recipe.json").read_text())
-    facts["recipe"]["distinct"] = True  # its training left that face out
+    facts["recipe"]["drop_duplicates"] = True  # its training left that face out
     (seeds[0] / "recipe.json").write_text(json.dumps(facts))
     assert measured("fer2013", data, seeds[0])["models"][0]["learnt"]["faces"] == 0
 

@@ -165,7 +165,7 @@ def test_names_are_found_or_hinted_at() -> None:
         create("vgg5x5", classes=7)
     with pytest.raises(InputError, match="known: mien"):
         create("something else", classes=7)
-    with pytest.raises(InputError, match="timm has no network 'efficientnet_bo'; did you mean efficientnet_b"):
+    with pytest.raises(InputError, match="timm has no network 'efficientnet_bo'; did you mean 'efficientnet_b"):
         create("timm/efficientnet_bo", classes=7)
     with pytest.raises(InputError, match=r"timm has no network 'qqqqqq'$"):
         create("timm/qqqqqq", classes=7)

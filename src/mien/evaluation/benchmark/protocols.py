@@ -10,9 +10,8 @@ import json
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
-from mien.core.errors import InputError
+from mien.core.errors import InputError, did_you_mean
 from mien.core.labels import ALPHABETICAL, FER2013, FERPLUS, LEGEND, THREE
-from mien.recipes import hint
 
 PROSE = ("title", "source", "published")  # what says what a protocol is and decides nothing
 VOTES = ("majority", "plurality", "distribution")
@@ -172,5 +171,5 @@ PROTOCOLS: dict[str, Protocol] = {protocol.id: protocol for protocol in _ALL}
 def find(name: str) -> Protocol:
     """Return the protocol of that id. InputError names those there are."""
     if name not in PROTOCOLS:
-        raise InputError(f"no protocol {name!r}{hint(name, PROTOCOLS)} (known: {', '.join(PROTOCOLS)})")
+        raise InputError(f"no protocol {name!r}{did_you_mean(name, PROTOCOLS)} (known: {', '.join(PROTOCOLS)})")
     return PROTOCOLS[name]

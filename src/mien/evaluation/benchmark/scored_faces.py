@@ -126,7 +126,7 @@ def seen_in_training(part: ScoredFaces, session: Session, learnt_from: Sequence[
         exclude = left if left.is_file() and place in [path.resolve() for path in own] else None
         table = datasets.open_dataset(place, order=known.get("order"), holdout=holdout, exclude=exclude)
         train = table.images[table.splits == "train"]
-        if recipe.get("distinct"):  # training left these out
+        if recipe.get("drop_duplicates"):  # training left these out
             chosen = {image.tobytes() for image in table.images[table.splits == "validation"]}
             train = train[[image.tobytes() not in chosen for image in train]]
         trained.append(np.asarray(train))

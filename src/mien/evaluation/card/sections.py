@@ -83,7 +83,7 @@ def training(facts: Facts) -> str:
     whole = json.dumps({key: value for key, value in recipe.items() if key != "classes"}, indent=1, ensure_ascii=False)
     return f"""{_table(["", ""], rows)}
 
-{chosen}{twins if recipe.get("distinct") else ""}
+{chosen}{twins if recipe.get("drop_duplicates") else ""}
 
 <details><summary>The recipe, every field</summary>
 

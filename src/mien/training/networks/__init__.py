@@ -2,11 +2,10 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
-from difflib import get_close_matches
 
 from torch import nn
 
-from mien.core.errors import InputError, MissingExtra
+from mien.core.errors import InputError, MissingExtra, did_you_mean
 from mien.training.networks.mien import mien, mien_large, mien_small
 from mien.training.networks.resnet9 import resnet9
 from mien.training.networks.three_class import three_class
@@ -33,9 +32,7 @@ def create(name: str, *, classes: int, channels: int = 1, size: int = 48, pretra
     if name.startswith("timm/"):
         return _from_timm(name.removeprefix("timm/"), classes=classes, channels=channels, pretrained=pretrained)
     if name not in MODELS:
-        near = get_close_matches(name, MODELS, n=1)
-        hint = f"; did you mean {near[0]!r}?" if near else ""
-        raise InputError(f"no network {name!r}{hint} (known: {', '.join(MODELS)}, timm/NAME)")
+        raise InputError(f"no network {name!r}{did_you_mean(name, MODELS)} (known: {', '.join(MODELS)}, timm/NAME)")
     return MODELS[name](classes, channels, size)
 
 
@@ -45,8 +42,7 @@ def _from_timm(name: str, *, classes: int, channels: int, pretrained: bool) -> n
     except ImportError:
         raise MissingExtra("train", f"timm/{name}") from None
     if not timm.is_model(name):
-        near = get_close_matches(name, timm.list_models(), n=3)
-        raise InputError(f"timm has no network {name!r}" + (f"; did you mean {', '.join(near)}?" if near else ""))
+        raise InputError(f"timm has no network {name!r}{did_you_mean(name, timm.list_models(), most=3)}")
     answers = True
     try:
         with _impatient_hub() if pretrained else nullcontext(True) as answers:
