@@ -19,14 +19,31 @@ Verb = Callable[..., int | None]
 def run(function: Verb, program: str, arguments: list[str], **defaults: object) -> int:
     """Parse the arguments by the function's signature and call it; what it returns is the exit code (None is 0).
 
-    An argument named in `defaults` is a dataclass whose fields become options, switches among them with a --no- twin.
+    Positional arguments are its positional-only parameters. A parameter annotated with a dataclass becomes an option
+    for each field; of the options of a DataSpec (see `mien.cli.options`) the function gets the DataSpec.
+
+    Args:
+        function: the verb.
+        program: what usage shows: mien VERB.
+        arguments: those after the verb.
+        defaults: arguments of the function given already; the fields of a dataclass among them are the defaults of its
+            options, and switches have a --no- twin.
     """
     import tyro
 
-    config = (tyro.conf.OmitArgPrefixes,) if defaults else (tyro.conf.FlagCreatePairsOff,)
+    @functools.wraps(function)
+    def parsed(*given: object, **named: object) -> Callable[[], int | None]:
+        return functools.partial(function, *map(_spec, given), **{name: _spec(value) for name, value in named.items()})
+
+    config = (tyro.conf.OmitArgPrefixes, *(() if defaults else (tyro.conf.FlagCreatePairsOff,)))
     description = inspect.cleandoc(function.__doc__ or "").split("\nArgs:")[0]
-    called = functools.partial(function, **defaults)
-    return tyro.cli(called, prog=program, description=description, args=arguments, config=config) or 0
+    called = functools.partial(parsed, **defaults)
+    verb = tyro.cli(called, prog=program, description=description, args=arguments, config=config)
+    return verb() or 0
+
+
+def _spec(value: object) -> object:
+    return value.spec() if hasattr(value, "spec") else value
 
 
 def run_action(about: Verb, verb: str, actions: dict[str, Verb], arguments: list[str]) -> int:
