@@ -37,7 +37,7 @@ from mien.core.labels import FERPLUS
 from mien.datasets import open_dataset
 from mien.datasets.dataset import Problems
 from mien.datasets.readers import ferplus
-from mien.evaluation.metrics import wilson
+from mien.evaluation.statistics import wilson
 from mien.training.label_errors import RECIPE, LabelErrors, label_errors
 
 LENGTHS = (100, 500, 1000)

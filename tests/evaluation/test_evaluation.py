@@ -13,7 +13,7 @@ from mien.core.errors import InputError
 from mien.core.labels import ALPHABETICAL, FER2013, FERPLUS, LEGEND, THREE
 from mien.evaluation import DataFacts, evaluate, measure
 from mien.evaluation.evaluation import align, matching_output
-from mien.evaluation.metrics import wilson
+from mien.evaluation.statistics import wilson
 from mien.evaluation.terminal import notes
 from mien.models.session import ModelInfo, OutputInfo, Session
 from tests.blocks import MakeModel, MakeSamples, draw

@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 from sklearn import metrics
 
 from mien.core.errors import InputError
-from mien.evaluation.metrics import BINS, annotator, end_to_end, score, wilson
+from mien.evaluation.metrics import BINS, annotator, end_to_end, score
 
 Predictions = tuple[NDArray[np.float32], NDArray[np.int64]]
 
@@ -105,23 +105,6 @@ def test_a_class_without_samples_or_answers_is_undefined_and_left_out_of_the_mea
     assert scores.balanced_accuracy == pytest.approx((0.5 + 0) / 2)
     assert scores.macro_f1 == pytest.approx((0.5 + 0 + 0) / 3)
     assert scores.to_json()["confusion_rates"] == [[0.5, 0, 0.5, 0], [1, 0, 0, 0], None, None]
-
-
-@pytest.mark.parametrize(
-    ("successes", "n", "low", "high"),
-    [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0, 0.1611), (1, 29, 0.0061, 0.1718)],
-)
-def test_wilson_is_as_published(successes: int, n: int, low: float, high: float) -> None:
-    """Newcombe 1998, Statistics in Medicine 17, 857-872, table I, method 3."""
-    assert wilson(successes, n) == pytest.approx((low, high), abs=5e-5)
-
-
-@given(st.integers(1, 10_000), st.data())
-def test_wilson_encloses_the_proportion_and_mirrors(n: int, data: st.DataObject) -> None:
-    successes = data.draw(st.integers(0, n))
-    low, high = wilson(successes, n)
-    assert 0 <= low <= successes / n <= high <= 1
-    assert wilson(n - successes, n) == pytest.approx((1 - high, 1 - low))
 
 
 def test_votes_are_scored_by_the_most_voted_class_and_by_divergence() -> None:

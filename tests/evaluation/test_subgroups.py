@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from mien.core.errors import InputError
 from mien.evaluation import subgroups
-from mien.evaluation.metrics import wilson
-from mien.evaluation.subgroups import Column, column, match, newcombe, quintiles, read
+from mien.evaluation.statistics import newcombe, wilson
+from mien.evaluation.subgroups import Column, column, match, quintiles, read
 
 CLASSES = ("happy", "sad")
 
@@ -39,72 +39,45 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-@pytest.mark.parametrize(
-    ("cells", "expected"),
-    [  # the contrasts of Newcombe 1998, table II, by method 10 as statsmodels has it
-        ((56, 70, 48, 80), (0.0524, 0.3339)),
-        ((9, 10, 3, 10), (0.1705, 0.8090)),
-        ((6, 7, 2, 7), (0.0582, 0.8062)),
-        ((5, 56, 0, 29), (-0.0381, 0.1926)),
-        ((0, 10, 0, 20), (-0.1611, 0.2775)),
-        ((10, 10, 0, 20), (0.6791, 1.0)),
-    ],
-)
-def test_newcombes_examples(cells: tuple[int, int, int, int], expected: tuple[float, float]) -> None:
-    hits, n, other_hits, other = cells
-    interval = newcombe((hits / n, wilson(hits, n)), (other_hits / other, wilson(other_hits, other)))
-    assert interval == pytest.approx(expected, abs=5.1e-5)
-
-
-def test_newcombe_as_statsmodels() -> None:
-    library = pytest.importorskip("statsmodels.stats.proportion")
-    dice = np.random.default_rng(0)
-    for n, other in dice.integers(1, 400, (30, 2)).tolist():
-        hits, other_hits = dice.integers(0, n + 1), dice.integers(0, other + 1)
-        expected = library.confint_proportions_2indep(hits, n, other_hits, other, method="newcomb")
-        found = newcombe((hits / n, wilson(hits, n)), (other_hits / other, wilson(other_hits, other)))
-        assert found == pytest.approx(expected, abs=1e-9)
-
-
 def test_a_gap_by_hand_and_at_equal_label_mix() -> None:
     found = scored(*MIXED)
-    assert [(group.value, group.part.n, group.part.accuracy) for group in found.groups] == [
+    assert [(group.value, group.scores.n, group.scores.accuracy) for group in found.groups] == [
         ("a", 40, 0.8),
         ("b", 40, 0.6),
     ]
-    assert found.groups[0].part.balanced_accuracy == pytest.approx(0.7)
-    assert found.groups[0].part.confidence == pytest.approx(0.75)
+    assert found.groups[0].scores.balanced_accuracy == pytest.approx(0.7)
+    assert found.groups[0].scores.confidence == pytest.approx(0.75)
     assert found.gap is not None
     assert (found.gap.best, found.gap.worst) == ("a", "b")
     assert found.gap.size == pytest.approx(0.2)
     assert found.gap.interval == pytest.approx(newcombe((0.8, wilson(32, 40)), (0.6, wilson(24, 40))))
-    assert [group.even for group in found.groups] == pytest.approx([0.7, 0.7])
-    assert found.even is not None
-    assert found.even.size == pytest.approx(0)
-    assert found.even.interval[0] < 0 < found.even.interval[1]
+    assert [group.label_adjusted for group in found.groups] == pytest.approx([0.7, 0.7])
+    assert found.label_adjusted is not None
+    assert found.label_adjusted.size == pytest.approx(0)
+    assert found.label_adjusted.interval[0] < 0 < found.label_adjusted.interval[1]
     assert found.compared == CLASSES
-    assert found.chance is not None
-    assert found.chance > 0.2
+    assert found.p_value is not None
+    assert found.p_value > 0.2
 
 
 def test_one_class_alone_has_newcombes_interval_at_equal_mix_too() -> None:
     found = scored(("a", 0, 36, 40), ("b", 0, 16, 40))
-    assert found.gap == found.even
+    assert found.gap == found.label_adjusted
     assert found.compared == ("happy",)
-    assert found.chance == pytest.approx(1 / 1000)
+    assert found.p_value == pytest.approx(1 / 1000)
 
 
 def test_classes_that_a_group_lacks_are_not_compared() -> None:
     found = scored(("a", 0, 30, 40), ("a", 1, 20, 20), ("b", 0, 20, 40))
     assert found.compared == ("happy",)
-    assert [group.even for group in found.groups] == [0.75, 0.5]
+    assert [group.label_adjusted for group in found.groups] == [0.75, 0.5]
     apart = scored(("a", 0, 30, 40), ("b", 1, 20, 40))
     assert apart.gap is not None
-    assert (apart.even, apart.compared) == (None, ())
-    assert [group.even for group in apart.groups] == [None, None]
+    assert (apart.label_adjusted, apart.compared) == (None, ())
+    assert [group.label_adjusted for group in apart.groups] == [None, None]
 
 
-def test_chance_is_what_shuffling_within_classes_gives() -> None:
+def test_p_value_is_what_shuffling_within_classes_gives() -> None:
     values, probabilities, labels = answers(("a", 0, 22, 30), ("a", 1, 12, 20), ("b", 0, 15, 25), ("b", 1, 9, 25))
     found = column("site", values, probabilities, labels, CLASSES, seed=3)
     right, first = probabilities.argmax(axis=1) == labels, np.array(values) == "a"
@@ -114,17 +87,17 @@ def test_chance_is_what_shuffling_within_classes_gives() -> None:
         for label in (0, 1):
             dealt[labels == label] = dice.permutation(right[labels == label])
         hits += abs(dealt[first].mean() - dealt[~first].mean()) >= actual - 1e-12
-    assert found.chance == pytest.approx(hits / 2000, abs=0.04)
+    assert found.p_value == pytest.approx(hits / 2000, abs=0.04)
 
 
 def test_small_groups_are_shown_but_not_compared() -> None:
     found = scored(*MIXED, ("c", 0, 0, 29))
-    assert [group.few for group in found.groups] == [False, False, True]
+    assert [group.too_small for group in found.groups] == [False, False, True]
     assert found.gap is not None
     assert found.gap.size == pytest.approx(0.2)
-    assert found.groups[2].even is None
+    assert found.groups[2].label_adjusted is None
     alone = scored(("a", 0, 30, 40), ("b", 0, 0, 29))
-    assert (alone.gap, alone.even, alone.chance) == (None, None, None)
+    assert (alone.gap, alone.label_adjusted, alone.p_value) == (None, None, None)
     assert alone.to_json()["gap"] is None
 
 
@@ -148,7 +121,7 @@ def test_many_numbers_are_cut_into_quintiles_and_few_are_ordered() -> None:
     values, probabilities, labels = answers(*((age, 0, 1, 2) for age in ages))
     found = column("age", values, probabilities, labels, CLASSES)
     assert [group.value for group in found.groups] == ["18 to 27", "28 to 37", "38 to 47", "48 to 57", "58 to 67"]
-    assert [group.part.n for group in found.groups] == [20] * 5
+    assert [group.scores.n for group in found.groups] == [20] * 5
     assert [group.value for group in scored(("10", 0, 1, 1), ("9", 0, 1, 1), ("1.5", 0, 1, 1)).groups] == [
         "1.5",
         "9",

@@ -15,10 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.core.errors import InputError
+from mien.evaluation.statistics import wilson
 
 BINS = 15  # as Guo et al. 2017
 FLOOR = float(np.finfo(np.float32).eps)  # the least probability a logarithm is taken of, as in scikit-learn
-Z = 1.959963984540054  # the 97.5 % quantile of the normal distribution
 
 
 @dataclass(frozen=True)
@@ -181,14 +181,6 @@ def annotator(votes: NDArray[Any]) -> tuple[float, float]:
     own = (votes * np.log(np.where(votes > 0, votes, 1))).sum(axis=1)
     expected = (votes * (votes @ logs.T)).sum(axis=1)  # of sum(votes ln(reading)), over which class is named
     return float((own - expected).mean()), float(votes.max(axis=1).mean())
-
-
-def wilson(successes: int, n: int) -> tuple[float, float]:
-    """Return the 95 % score interval of a proportion (Wilson 1927, without continuity correction), within 0..1."""
-    share = successes / n
-    centre = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
-    half = Z / (1 + Z * Z / n) * float(np.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n)))
-    return (0.0 if successes == 0 else centre - half, 1.0 if successes == n else centre + half)
 
 
 def _check(predicted: NDArray[np.float64], labels: NDArray[Any], k: int) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.evaluation.metrics import wilson
+from mien.evaluation.statistics import wilson
 from mien.models.calibration import Calibration
 
 POINTS = 100  # of the curve

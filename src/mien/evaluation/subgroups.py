@@ -14,14 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.core.errors import InputError
-from mien.evaluation.metrics import score, wilson
+from mien.evaluation.metrics import score
+from mien.evaluation.statistics import Interval, newcombe, permutation_test, weighted_proportion
 
 LEAST = 30  # samples from which a group's accuracy is compared: its interval is then at most 0.34 wide
 VALUES = 10  # a column of numbers with more different ones is cut into quintiles
 MOST = 50  # values of a column that are shown, those with the most samples
 SHUFFLES = 999
-
-Interval = tuple[float, float]
 
 
 @dataclass(frozen=True)
@@ -51,16 +50,16 @@ class Group:
     """The samples that share a value of a column."""
 
     value: str
-    part: SubsetScores
-    even: float | None
+    scores: SubsetScores
+    label_adjusted: float | None
     """The accuracy with the classes weighted as in all groups together; None where the group is not compared."""
     missed: int
     """Photos of this value in which no face was found; they are not among the samples."""
 
     @property
-    def few(self) -> bool:
+    def too_small(self) -> bool:
         """Whether it has too few samples to be compared."""
-        return self.part.n < LEAST
+        return self.scores.n < LEAST
 
 
 @dataclass(frozen=True)
@@ -85,12 +84,12 @@ class Column:
     groups: tuple[Group, ...]
     gap: Gap | None
     """Between groups of at least `LEAST` samples; None where fewer than two are that large."""
-    chance: float | None
-    """How often shuffling right and wrong answers within each class gives a gap as large: labels and chance alone."""
-    even: Gap | None
+    p_value: float | None
+    """Of a permutation test: how often shuffling right and wrong answers within each class gives a gap as large."""
+    label_adjusted: Gap | None
     """The gap with the classes weighted alike; None where the groups have no class in common."""
     compared: tuple[str, ...]
-    """The classes of which every compared group has samples: those that `even` weighs."""
+    """The classes of which every compared group has samples: those that `label_adjusted` weighs."""
     unknown: int
     """Samples without a value."""
     omitted: int
@@ -99,16 +98,22 @@ class Column:
     def to_json(self) -> dict[str, Any]:
         """Return the column as plain objects; `gap` and `gap_interval` are None where nothing can be compared."""
         values = [
-            {"value": group.value, **vars(group.part), "few": group.few, "even": group.even, "missed": group.missed}
+            {
+                "value": group.value,
+                **vars(group.scores),
+                "too_small": group.too_small,
+                "label_adjusted": group.label_adjusted,
+                "missed": group.missed,
+            }
             for group in self.groups
         ]
         gap = self.gap.to_json() if self.gap else {"gap": None, "gap_interval": None, "best": None, "worst": None}
-        even = self.even.to_json() | {"classes": list(self.compared)} if self.even else None
+        adjusted = self.label_adjusted.to_json() | {"classes": list(self.compared)} if self.label_adjusted else None
         return {
             "values": values,
             **gap,
-            "chance": self.chance,
-            "even": even,
+            "p_value": self.p_value,
+            "label_adjusted": adjusted,
             "unknown": self.unknown,
             "omitted": self.omitted,
         }
@@ -230,25 +235,25 @@ def column(
     common = (support > 0).all(axis=0) & bool(len(large))
     weights = np.where(common, support.sum(axis=0), 0) / max(1, support[:, common].sum())
     labelled = [names[place] for place in shown]
-    gap = even = chance = None
-    evens: dict[int, float] = {}
+    gap = label_adjusted = p_value = None
+    adjusted: dict[int, float] = {}
     if common.any():
-        mixed = [_weighted(row, whole, weights) for row, whole in zip(hits, support, strict=True)]
-        evens = {index: accuracy for index, (accuracy, _) in zip(large, mixed, strict=True)}
+        mixed = [weighted_proportion(row, whole, weights) for row, whole in zip(hits, support, strict=True)]
+        adjusted = {index: accuracy for index, (accuracy, _) in zip(large, mixed, strict=True)}
     if len(large) > 1:
         gap = _gap([(labelled[index], parts[index].accuracy, parts[index].interval) for index in large])
-        chance = _chance(hits, support, seed)
+        p_value = permutation_test(hits, support, shuffles=SHUFFLES, seed=seed)
         if common.any():
-            even = _gap([(labelled[index], *found) for index, found in zip(large, mixed, strict=True)])
+            label_adjusted = _gap([(labelled[index], *found) for index, found in zip(large, mixed, strict=True)])
     return Column(
         name=name,
         groups=tuple(
-            Group(labelled[index], found, evens.get(index), int((places[n:] == shown[index]).sum()))
+            Group(labelled[index], found, adjusted.get(index), int((places[n:] == shown[index]).sum()))
             for index, found in enumerate(parts)
         ),
         gap=gap,
-        chance=chance,
-        even=even,
+        p_value=p_value,
+        label_adjusted=label_adjusted,
         compared=tuple(np.asarray(classes)[common].tolist()),
         unknown=int((places[:n] < 0).sum()),
         omitted=int((counts > 0).sum()) - len(shown),
@@ -287,39 +292,6 @@ def quintiles(values: NDArray[Any]) -> tuple[list[str], NDArray[np.int64]]:
     return [f"{found.min():.4g} to {found.max():.4g}" for found in members], places.astype(np.int64)
 
 
-def newcombe(first: tuple[float, Interval], second: tuple[float, Interval]) -> Interval:
-    """Return the 95 % interval of the difference of two independent proportions, each with its own interval.
-
-    With Wilson's intervals this is method 10 of Newcombe 1998, "Interval estimation for the difference between
-    independent proportions" (without continuity correction).
-    """
-    (a, (a_low, a_high)), (b, (b_low, b_high)) = first, second
-    low, high = np.hypot(a - a_low, b_high - b), np.hypot(a_high - a, b - b_low)
-    return float(a - b - low), float(a - b + high)
-
-
-def _weighted(hits: NDArray[Any], support: NDArray[Any], weights: NDArray[Any]) -> tuple[float, Interval]:
-    """Return the weighted mean of the classes' accuracies, and its interval from theirs (Zou and Donner 2008)."""
-    used = np.flatnonzero(weights)
-    shares = hits[used] / support[used]
-    bounds = np.array([wilson(int(hits[place]), int(support[place])) for place in used])
-    mean = float(weights[used] @ shares)
-    low, high = (float(np.hypot.reduce(weights[used] * (shares - bounds[:, side]))) for side in (0, 1))
-    return mean, (max(0.0, mean - low), min(1.0, mean + high))
-
-
 def _gap(found: Sequence[tuple[str, float, Interval]]) -> Gap:
     best, worst = max(found, key=lambda group: group[1]), min(found, key=lambda group: group[1])
     return Gap(best[0], worst[0], best[1] - worst[1], newcombe(best[1:], worst[1:]))
-
-
-def _chance(hits: NDArray[Any], support: NDArray[Any], seed: int) -> float:
-    """Return the p-value of the gap: how often dealing each class's right answers anew to its samples gives as much."""
-    dice = np.random.default_rng(seed)
-    dealt = np.zeros((SHUFFLES, len(support)))
-    for place in range(support.shape[1]):
-        if support[:, place].any():
-            dealt += dice.multivariate_hypergeometric(support[:, place], int(hits[:, place].sum()), size=SHUFFLES)
-    shares, actual = dealt / support.sum(axis=1), hits.sum(axis=1) / support.sum(axis=1)
-    as_large = np.ptp(shares, axis=1) >= np.ptp(actual) - 1e-12
-    return float((1 + as_large.sum()) / (1 + SHUFFLES))

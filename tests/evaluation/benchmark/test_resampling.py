@@ -5,42 +5,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from numpy.typing import NDArray
-from scipy.stats import binomtest
 
 from mien.core.errors import InputError
-from mien.evaluation.benchmark.resampling import differ, holm, intervals, mcnemar, mean_interval, pack, unpack
+from mien.evaluation.benchmark.resampling import differ, intervals, mean_interval, pack, unpack
 from mien.evaluation.metrics import score
-
-counts = st.integers(0, 60)
-
-
-@given(counts, counts)
-def test_mcnemar_is_scipys_test_of_a_coin(b: int, c: int) -> None:
-    expected = binomtest(b, b + c).pvalue if b + c else 1.0
-    assert mcnemar(b, c) == pytest.approx(expected, rel=1e-9)
-
-
-def test_mcnemar_by_hand_and_of_many() -> None:
-    assert mcnemar(0, 5) == 2 / 2**5
-    assert mcnemar(1, 5) == pytest.approx(2 * (1 + 6) / 2**6)
-    assert mcnemar(3, 3) == 1
-    assert mcnemar(0, 2000) == 0  # below the least float, not an error
-    assert 0 < mcnemar(1500, 1300) < 1e-3
-
-
-def test_holm_by_hand() -> None:
-    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
-    assert holm([0.2, 0.9]) == pytest.approx([0.4, 0.9])
-    assert holm([0.7, 0.9]) == [1.0, 1.0]
-    assert holm([]) == []
-
-
-@given(st.lists(st.floats(0, 1), max_size=9))
-def test_holm_never_lowers_a_p_nor_changes_their_order(values: list[float]) -> None:
-    adjusted = holm(values)
-    assert all(p <= q <= 1 for p, q in zip(values, adjusted, strict=True))
-    order = sorted(range(len(values)), key=values.__getitem__)
-    assert [adjusted[place] for place in order] == sorted(adjusted)
 
 
 def test_intervals_are_those_of_drawn_faces() -> None:

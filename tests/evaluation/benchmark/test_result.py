@@ -21,7 +21,7 @@ from mien.evaluation.benchmark.protocols import PROTOCOLS, find
 from mien.evaluation.benchmark.result import benchmark, shortened
 from mien.evaluation.benchmark.scored_faces import copies_in, scored_faces
 from mien.evaluation.calibrate.files import calibrate
-from mien.evaluation.metrics import wilson
+from mien.evaluation.statistics import wilson
 from mien.models.quantize import quantize
 from tests import drawn
 from tests.blocks import MakeModel, MakeSamples, Mien

@@ -207,7 +207,7 @@ def test_audit_and_benchmark(run: Path, tmp_path: Path) -> None:
     audit = {
         "model": {"sha256": digest}, "n": 21, "accuracy": 0.6667,
         "corruptions": {"gaussian_blur": levels, "jpeg": flat},
-        "groups": {"site": {"values": values, "gap": 0.2, "gap_interval": [0.1, 0.3], "chance": 0.04}},
+        "groups": {"site": {"values": values, "gap": 0.2, "gap_interval": [0.1, 0.3], "p_value": 0.04}},
     }  # fmt: skip
     (run / "audit-validation.json").write_text(json.dumps(audit))
     view = {"n": 21, "accuracy": 0.5, "interval": [0.3, 0.7], "macro_f1": 0.4, "ece": 0.02}

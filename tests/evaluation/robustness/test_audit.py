@@ -58,7 +58,7 @@ def test_every_figure_is_that_of_its_pictures(make_model: MakeModel, faces: Path
         ("b", 30, 1 / 3),
     ]
     assert site["gap"] == pytest.approx(2 / 3)
-    assert site["even"]["classes"] == ["angry"]
+    assert site["label_adjusted"]["classes"] == ["angry"]
     assert (facts["table"]["unmatched_rows"], facts["table"]["unmatched_samples"]) == (1, 2)
     assert site["unknown"] == 2
     assert set(facts["strata"]) == {"brightness", "contrast", "sharpness"}
@@ -87,7 +87,7 @@ def test_a_limit_draws_the_classes_in_their_shares(make_model: MakeModel, faces:
     assert np.bincount(found.evaluation.samples.labels[found.sample])[[0, 1]].tolist() == [30, 10]
     assert (np.diff(found.sample) > 0).all()
     assert found.evaluation.scores.n == 80
-    assert found.corruptions["dark"][0].part.n == found.clean.n == 40
+    assert found.corruptions["dark"][0].scores.n == found.clean.n == 40
     other = audit(make_model(), faces, "all", corruptions=["dark"], limit=40, seed=1)
     assert other.sample.tolist() != found.sample.tolist()
     assert audit(make_model(), faces, "all", corruptions=[], limit=99).clean.n == 80

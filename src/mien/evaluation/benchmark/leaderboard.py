@@ -11,7 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.core.errors import InputError
-from mien.evaluation.benchmark.resampling import Difference, differ, holm, unpack
+from mien.evaluation.benchmark.resampling import Difference, differ, unpack
+from mien.evaluation.statistics import holm
 from mien.models.session import Tta
 
 FORMAT = 1  # of the result file

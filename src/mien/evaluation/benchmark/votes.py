@@ -15,7 +15,7 @@ from mien.datasets import Samples
 from mien.datasets.dataset import Problems
 from mien.datasets.readers import ferplus
 from mien.evaluation.evaluation import DataFacts, measure
-from mien.evaluation.metrics import wilson
+from mien.evaluation.statistics import wilson
 from mien.models.session import Session
 
 LEVELS = (0.0, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # of ten votes, so that each bin but the first is one count

@@ -337,8 +337,8 @@ def _audited(file: str, found: dict[str, Any]) -> str:
             for value in values
         ]  # fmt: skip
         span = "" if low is None else f" (95 % interval {low:.4f} to {high:.4f})"
-        if one.get("chance") is not None:
-            span += f"; chance alone gives as much in {100 * one['chance']:.1f} % of shuffles"
+        if one.get("p_value") is not None:
+            span += f"; chance alone gives as much in {100 * one['p_value']:.1f} % of shuffles"
         parts.append(
             f"By {text(column)}, the largest gap in accuracy: {gap}{span}.\n\n"
             + _table([text(column), "n", "accuracy", "95 % interval"], rows)

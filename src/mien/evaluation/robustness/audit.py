@@ -21,8 +21,7 @@ from mien.datasets import Samples
 from mien.evaluation import subgroups as tables
 from mien.evaluation.evaluation import Evaluation, evaluate
 from mien.evaluation.robustness.corruptions import CORRUPTIONS, STRENGTHS, Corruption, choose, corrupt, generator
-from mien.evaluation.subgroups import Column, SubsetScores, quintiles
-from mien.evaluation.subgroups import subset_scores as part
+from mien.evaluation.subgroups import Column, SubsetScores, quintiles, subset_scores
 from mien.faces.detectors import LargestFace, find, name
 from mien.faces.quality import contrast, sharpness
 from mien.models.session import Session, Tta
@@ -39,7 +38,7 @@ class Strength:
     """1 to 5."""
     parameter: str
     """The physical parameter, in words."""
-    part: SubsetScores
+    scores: SubsetScores
     drop: float | None
     """The share of the clean pictures' accuracy that is lost; below 0 where it rises, None where there was none."""
     pictures: images.Pixels
@@ -84,7 +83,7 @@ class Audit:
     @property
     def corrupted(self) -> float | None:
         """The mean accuracy over all corruptions and strengths; None where there were none."""
-        found = [strength.part.accuracy for strengths in self.corruptions.values() for strength in strengths]
+        found = [strength.scores.accuracy for strengths in self.corruptions.values() for strength in strengths]
         return float(np.mean(found)) if found else None
 
     def to_json(self) -> dict[str, Any]:
@@ -108,7 +107,7 @@ class Audit:
             "corrupted": self.corrupted,
             "corruptions": {
                 name: [
-                    {"strength": at.strength, "parameter": at.parameter, **asdict(at.part), "drop": at.drop}
+                    {"strength": at.strength, "parameter": at.parameter, **asdict(at.scores), "drop": at.drop}
                     for at in strengths
                 ]
                 for name, strengths in self.corruptions.items()
@@ -189,7 +188,7 @@ def audit(
     truth = found.samples.hard[sample]
     frequent = np.argsort(-np.bincount(truth), kind="stable")[:FACES]
     shown = np.sort([np.argmax(truth == label) for label in frequent if (truth == label).any()])
-    clean = part(found.probabilities[sample], found.samples.labels[sample], found.samples.classes)
+    clean = subset_scores(found.probabilities[sample], found.samples.labels[sample], found.samples.classes)
     return Audit(
         evaluation=found,
         clean=clean,
@@ -239,7 +238,7 @@ def _strata(found: Evaluation, sides: NDArray[np.int64] | None) -> dict[str, tup
     for what, values in measured.items():
         ranges, places = quintiles(values)
         strata[what] = tuple(
-            (span, part(probabilities[places == place], samples.labels[places == place], samples.classes))
+            (span, subset_scores(probabilities[places == place], samples.labels[places == place], samples.classes))
             for place, span in enumerate(ranges)
         )
     return strata
@@ -302,7 +301,7 @@ def _corrupt(
                     answers.append(found.alignment.fold(session.probabilities(worse, tta=found.tta)))
                     pictures.append(worse[shown[(shown >= start) & (shown < start + BLOCK)] - start])
                     progress.advance(task, len(rows))
-                scores = part(np.concatenate(answers), samples.labels[sample], samples.classes)
+                scores = subset_scores(np.concatenate(answers), samples.labels[sample], samples.classes)
                 drop = 1 - scores.accuracy / clean.accuracy if clean.accuracy else None
                 strengths.append(Strength(strength, corruption.told(strength), scores, drop, np.concatenate(pictures)))
             spoilt[corruption.name] = tuple(strengths)

@@ -23,10 +23,10 @@ def violations(audit: Audit, *, max_gap: float | None = None, min_accuracy: floa
         whole = audit.evaluation.scores
         parts = [("all", whole.accuracy, whole.interval, whole.n)]
         parts += [
-            (f"{column.name} {group.value}", group.part.accuracy, group.part.interval, group.part.n)
+            (f"{column.name} {group.value}", group.scores.accuracy, group.scores.interval, group.scores.n)
             for column in columns
             for group in column.groups
-            if not group.few
+            if not group.too_small
         ]
         found += [
             f"{what}: accuracy {accuracy:.4f} ({low:.4f}-{high:.4f}, n = {n:,}) is below {min_accuracy:g}"
@@ -37,7 +37,7 @@ def violations(audit: Audit, *, max_gap: float | None = None, min_accuracy: floa
         found += [
             f"{column.name}: gap {gap.size:.4f} ({gap.interval[0]:.4f} to {gap.interval[1]:.4f}) between {gap.best} "
             f"and {gap.worst} is above {max_gap:g} (labels and chance alone give as much in "
-            f"{100 * (column.chance or 0):.1f} % of shuffles)"
+            f"{100 * (column.p_value or 0):.1f} % of shuffles)"
             for column in columns
             if (gap := column.gap) and gap.size > max_gap + ROUNDING
         ]

@@ -109,7 +109,7 @@ def _overview(audit: Audit) -> str:
     rows = []
     for name, strengths in audit.corruptions.items():
         cells = "".join(_cell(at) for at in strengths)
-        mean = np.mean([at.part.accuracy for at in strengths])
+        mean = np.mean([at.scores.accuracy for at in strengths])
         told = f'<a href="#{name}">{name}</a> <span class="unit">{escape(parameters(name))}</span>'
         rows.append(f'<tr><th scope="row">{told}</th>{cells}<td><b>{100 * mean:.1f} %</b></td></tr>')
     return f"""<h2>Corruptions</h2>
@@ -121,7 +121,7 @@ def _overview(audit: Audit) -> str:
 
 
 def _cell(at: Strength) -> str:
-    rate = at.part.accuracy
+    rate = at.scores.accuracy
     strong = ' class="strong"' if rate >= STRONG else ""
     lost = "" if at.drop is None else f"<span>{round(-100 * at.drop):+d} %</span>"
     return f'<td{strong} style="--rate:{rate:.3f}"><b>{100 * rate:.1f} %</b>{lost}</td>'
@@ -139,8 +139,8 @@ def _column(column: Column, classes: Sequence[str]) -> str:
     head = [column.name, "samples", "accuracy", "95 % interval", "balanced", "confidence", "equal mix"]
     rows = []
     for group in column.groups:
-        found, even = group.part, "–" if group.even is None else f"{group.even:.3f}"
-        row = [group.value, *_figures(found), f"{found.balanced_accuracy:.3f}", f"{found.confidence:.3f}", even]
+        found, adjusted = group.scores, "–" if group.label_adjusted is None else f"{group.label_adjusted:.3f}"
+        row = [group.value, *_figures(found), f"{found.balanced_accuracy:.3f}", f"{found.confidence:.3f}", adjusted]
         rows.append([*row, f"{group.missed:,}"] if missed else row)
     return f"""<h3>{escape(column.name)}</h3>
 <p>{escape(verdict(column, classes))}</p>
@@ -171,7 +171,7 @@ def _corruptions(audit: Audit) -> str:
             f"<li>{''.join(_picture(crop) for crop in crops)}<span>{escape(caption)}</span></li>"
             for caption, crops in columns
         )
-        points = [(0.0, audit.clean), *((float(at.strength), at.part) for at in strengths)]
+        points = [(0.0, audit.clean), *((float(at.strength), at.scores) for at in strengths)]
         chart = charts.lines(
             name,
             [

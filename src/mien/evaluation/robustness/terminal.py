@@ -60,17 +60,17 @@ def remarks(audit: Audit) -> list[str]:
 def verdict(column: subgroups.Column, classes: Sequence[str]) -> str:
     """Return the column's gap in sentences; `classes` are all that were scored."""
     told = []
-    if column.gap is None or column.chance is None:
+    if column.gap is None or column.p_value is None:
         told.append(f"Fewer than two groups have {LEAST} samples: no gap is told.")
     else:
         told.append(f"Gap {_gap(column.gap)}.")
-        told.append(f"Labels and chance alone give as much in {100 * column.chance:.1f} % of shuffles.")
-        if column.even:
+        told.append(f"Labels and chance alone give as much in {100 * column.p_value:.1f} % of shuffles.")
+        if column.label_adjusted:
             over = "" if len(column.compared) == len(classes) else f" over {', '.join(column.compared)}"
-            told.append(f"At equal label mix{over}: {_gap(column.even)}.")
+            told.append(f"At equal label mix{over}: {_gap(column.label_adjusted)}.")
         else:
             told.append("The groups have no class in common, so nothing can be said at equal label mix.")
-    if few := [group.value for group in column.groups if group.few]:
+    if few := [group.value for group in column.groups if group.too_small]:
         told.append(f"Fewer than {LEAST} samples, not compared: {', '.join(few)}.")
     if column.omitted:
         told.append(f"{column.omitted:,} rarer values are not shown.")
@@ -89,7 +89,7 @@ def _corruptions(audit: Audit) -> Table:
     heads = [Column(f"strength {strength}", justify="right") for strength in STRENGTHS]
     table = Table("accuracy", "parameter", *heads, *_right("mean", "lost"), box=box.SIMPLE)
     for name, strengths in audit.corruptions.items():
-        accuracies = [at.part.accuracy for at in strengths]
+        accuracies = [at.scores.accuracy for at in strengths]
         mean = sum(accuracies) / len(accuracies)
         lost = f"{100 * (1 - mean / audit.clean.accuracy):.1f} %" if audit.clean.accuracy else "-"
         table.add_row(name, parameters(name), *(f"{value:.4f}" for value in accuracies), f"{mean:.4f}", lost)
@@ -118,10 +118,10 @@ def _column(column: subgroups.Column) -> Table:
     heads = _right("n", "accuracy", "95 % interval", "confidence", "balanced", "equal mix", *["no face"] * missed)
     table = Table(Column(column.name, overflow="fold"), *heads, box=box.SIMPLE)
     for group in column.groups:
-        even = "-" if group.even is None else f"{group.even:.4f}"
-        found = group.part
+        adjusted = "-" if group.label_adjusted is None else f"{group.label_adjusted:.4f}"
+        found = group.scores
         lost = [f"{group.missed:,}"] * missed
-        table.add_row(Text(group.value), *_cells(found), f"{found.balanced_accuracy:.4f}", even, *lost)
+        table.add_row(Text(group.value), *_cells(found), f"{found.balanced_accuracy:.4f}", adjusted, *lost)
     return table
 
 

@@ -1,0 +1,147 @@
+"""Intervals of proportions and tests of differences: one home for what evaluation says about random variation.
+
+Wilson's and Newcombe's intervals, Holm's adjustment and the bootstrap are a few lines of NumPy, so that
+`mien evaluate`, `mien audit` and `mien benchmark` need no SciPy; the tests check them against SciPy and statsmodels.
+SciPy gives the rest: the binomial distribution and McNemar's test.
+"""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.core.errors import MissingExtra
+
+Z = 1.959963984540054  # the 97.5 % quantile of the normal distribution
+
+Interval = tuple[float, float]
+
+
+def wilson(successes: int, n: int) -> Interval:
+    """Return the 95 % score interval of a proportion, within 0..1 (Wilson 1927, without continuity correction).
+
+    Args:
+        successes: 0..n.
+        n: at least 1.
+
+    Example:
+        >>> low, high = wilson(81, 263)
+        >>> round(low, 4), round(high, 4)
+        (0.2553, 0.3662)
+    """
+    share = successes / n
+    centre = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
+    half = Z / (1 + Z * Z / n) * float(np.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n)))
+    return (0.0 if successes == 0 else centre - half, 1.0 if successes == n else centre + half)
+
+
+def weighted_proportion(
+    successes: NDArray[np.int64], n: NDArray[np.int64], weights: NDArray[np.float64]
+) -> tuple[float, Interval]:
+    """Return the weighted mean of independent proportions and its 95 % interval, from theirs (Zou and Donner 2008).
+
+    Args:
+        successes: [k].
+        n: [k], above 0 where the weight is.
+        weights: [k], summing to 1; proportions of weight 0 are left out.
+    """
+    used = np.flatnonzero(weights)
+    shares = successes[used] / n[used]
+    bounds = np.array([wilson(int(successes[index]), int(n[index])) for index in used])
+    mean = float(weights[used] @ shares)
+    low, high = (float(np.hypot.reduce(weights[used] * (shares - bounds[:, side]))) for side in (0, 1))
+    return mean, (max(0.0, mean - low), min(1.0, mean + high))
+
+
+def newcombe(first: tuple[float, Interval], second: tuple[float, Interval]) -> Interval:
+    """Return the 95 % interval of the difference of two independent proportions, each with its own interval.
+
+    With Wilson's intervals this is method 10 of Newcombe 1998, "Interval estimation for the difference between
+    independent proportions" (without continuity correction). statsmodels has it for counts only, and weighted means
+    have none.
+    """
+    (a, (a_low, a_high)), (b, (b_low, b_high)) = first, second
+    low, high = np.hypot(a - a_low, b_high - b), np.hypot(a_high - a, b - b_low)
+    return float(a - b - low), float(a - b + high)
+
+
+def permutation_test(hits: NDArray[np.int64], support: NDArray[np.int64], *, shuffles: int, seed: int) -> float:
+    """Return the p-value of the difference between the highest and the lowest accuracy of several groups.
+
+    The null hypothesis: the accuracy depends on the class alone. Right answers are shuffled among the groups within
+    each class; SciPy's permutation test does not do that by strata.
+
+    Args:
+        hits: right answers, [groups, classes].
+        support: samples, [groups, classes].
+        shuffles: how many.
+        seed: of the shuffles.
+    """
+    rng = np.random.default_rng(seed)
+    shuffled = np.zeros((shuffles, len(support)))
+    for index in np.flatnonzero(support.any(axis=0)):
+        shuffled += rng.multivariate_hypergeometric(support[:, index], int(hits[:, index].sum()), size=shuffles)
+    n = support.sum(axis=1)
+    as_large = np.ptp(shuffled / n, axis=1) >= np.ptp(hits.sum(axis=1) / n) - 1e-12
+    return float((1 + as_large.sum()) / (1 + shuffles))
+
+
+def binomial_tail(successes: NDArray[np.int64], n: NDArray[np.int64], probability: float) -> NDArray[np.float64]:
+    """Return the probability of at least so many successes in n trials, elementwise.
+
+    Raises:
+        MissingExtra: no SciPy.
+    """
+    try:
+        from scipy.stats import binom
+    except ImportError:
+        raise MissingExtra("eval", "the binomial distribution") from None
+    return np.asarray(binom.sf(successes - 1, n, probability))
+
+
+def mcnemar(only_first: int, only_second: int) -> float:
+    """Return the two-sided p-value of McNemar's exact test (1947).
+
+    Args:
+        only_first: samples that only the first model has right.
+        only_second: samples that only the second model has right.
+
+    Raises:
+        MissingExtra: no SciPy.
+    """
+    try:
+        from scipy.stats import binomtest
+    except ImportError:
+        raise MissingExtra("eval", "McNemar's test between two models") from None
+    return float(binomtest(only_first, only_first + only_second).pvalue) if only_first + only_second else 1.0
+
+
+def holm(p_values: Sequence[float]) -> list[float]:
+    """Return p-values adjusted for their number (Holm 1979), in the order given."""
+    order = np.argsort(p_values)
+    adjusted = np.empty(len(p_values))
+    factors = len(p_values) - np.arange(len(p_values))
+    adjusted[order] = np.maximum.accumulate(np.minimum(1, factors * np.asarray(p_values)[order]))
+    return [float(p) for p in adjusted]
+
+
+def resample(counts: NDArray[Any], *, resamples: int, seed: int) -> NDArray[np.int64]:
+    """Return bootstrap resamples of n samples that fall into cells: int64 [resamples, cells] (Efron 1979).
+
+    A figure that depends on the counts of the cells alone (truth and answer; right or wrong) needs no more. The counts
+    follow the multinomial distribution, so the time does not depend on n; SciPy's bootstrap draws every sample.
+
+    Args:
+        counts: [cells], summing to n.
+        resamples: how many.
+        seed: of the draw.
+    """
+    n = int(counts.sum())
+    return np.random.default_rng(seed).multinomial(n, counts / n, size=resamples)
+
+
+def percentile_interval(values: NDArray[np.float64]) -> Interval:
+    """Return the 95 % percentile interval of a figure over its resamples, [resamples]."""
+    low, high = np.quantile(values, (0.025, 0.975)).tolist()
+    return low, high
