@@ -23,7 +23,9 @@ from mien import datasets
 from mien.core import images
 from mien.faces import quality
 from mien.faces.detectors import Detections, Detector, find
-from mien.models.session import ASSETS, METADATA_KEY, Session, bundled, measured_crops
+from mien.models.bundled import ASSETS, bundled, measured_crops
+from mien.models.metadata import METADATA_KEY
+from mien.models.session import Session
 
 Cut = Callable[[images.Pixels, Detections, int], images.Pixels]
 Change = Callable[[images.Pixels], images.Pixels]
@@ -81,7 +83,7 @@ def shifted(down: float, margin: float) -> Cut:
     return cut
 
 
-def plain(crop: images.Crop) -> Cut:
+def plain(crop: images.CropSpec) -> Cut:
     def cut(image: images.Pixels, found: Detections, place: int) -> images.Pixels:
         points = None if found.landmarks is None else found.landmarks[place]
         return crop.cut(image, found.boxes[place].tolist(), points)
@@ -174,7 +176,7 @@ def crops(session: Session, faces: Portraits, detectors: dict[str, Detector]) ->
         taken = measured_crops()[name]
         head(f"{name}: margin, square on the longer side")
         for margin in (-0.1, -0.05, 0.0, 0.03, 0.05, 0.1, 0.15, 0.2):
-            row(f"{margin:.2f}", measure(session, faces, looked, plain(images.Crop(margin)))[0])
+            row(f"{margin:.2f}", measure(session, faces, looked, plain(images.CropSpec(margin)))[0])
         head(f"{name}: other ways")
         for side in ("mean", "width", "aspect"):
             for margin in (0.0, 0.1, 0.2):
@@ -182,7 +184,7 @@ def crops(session: Session, faces: Portraits, detectors: dict[str, Detector]) ->
         for down in (-0.1, -0.05, 0.05, 0.1):
             row(f"{down:+.2f} down", measure(session, faces, looked, shifted(down, taken.margin))[0])
         for way in ("LINEAR", "CUBIC", "LANCZOS4"):
-            cut = plain(images.Crop(taken.margin))
+            cut = plain(images.CropSpec(taken.margin))
             row(way.lower(), measure(session, faces, looked, cut, method=getattr(cv2, f"INTER_{way}"))[0])
         if looked[0].landmarks is None:
             continue
@@ -193,7 +195,7 @@ def crops(session: Session, faces: Portraits, detectors: dict[str, Detector]) ->
             again = faces._replace(pictures=pictures)
             looked = look(detector, pictures)
             for level in (False, True):
-                cut = plain(images.Crop(taken.margin, level))
+                cut = plain(images.CropSpec(taken.margin, level))
                 row(f"turned by {degrees}, {'' if level else 'not '}level", measure(session, again, looked, cut)[0])
 
 
@@ -213,7 +215,7 @@ def hardships(session: Session, faces: Portraits, detectors: dict[str, Detector]
                 return
             result, fitted, _ = measure(session, again, looked, cut)
             boxes = np.stack([found.boxes[found.largest] for found in looked if len(found.boxes)])
-            low = quality.low(boxes, fitted)
+            low = quality.low_quality(boxes, fitted)
             sharp = np.quantile(quality.sharpness(fitted), [0.05, 0.5, 0.95])
             print(
                 f"| {title} | {result.found:.1%} | {result.accuracy:.3f} | {result.balanced:.3f} | {low.mean():.1%} | "

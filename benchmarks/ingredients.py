@@ -64,11 +64,11 @@ def run(name: str, seed: int, data: str, out: Path) -> dict[str, float | None]:
         command = [sys.executable, "-m", "mien", "train", *BASE, *CHANGES[name]]
         subprocess.run([*command, "--data", data, "--seed", str(seed), "--out", str(out)], check=True)
         info = Session(out).info
-        heads = {"label": "label", "majority": info.answers if info.answers != "label" else None}
+        heads = {"label": "label", "majority": info.primary_output if info.primary_output != "label" else None}
         scores: dict[str, float | None] = {}
         for targets, head in heads.items():
-            known = head in (info.answers, *info.heads)
-            scores[targets] = evaluate(out, data, targets=targets, head=head).scores.accuracy if known else None
+            known = head in info.outputs
+            scores[targets] = evaluate(out, data, targets=targets, output=head).scores.accuracy if known else None
         figures.write_text(json.dumps(scores))
     found: dict[str, float | None] = json.loads(figures.read_text())
     return found

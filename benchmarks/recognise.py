@@ -150,7 +150,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--photos", type=Path, default=shared / "photos")
     parser.add_argument("--video", type=Path, default=shared / "videos" / "fer_test.mp4")
-    parser.add_argument("--yunet", help="its .onnx file, where `mien models pull yunet` has not fetched it")
+    parser.add_argument("--yunet", help="its .onnx file, where `mien models download yunet` has not fetched it")
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--side", nargs=2, help=argparse.SUPPRESS)  # what to measure in this environment
     given = parser.parse_args()

@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/variants.py --fer2013 fer2013/ --legend facial_expressions/
 
 With --install RUN a run's model.onnx becomes `default` first, and the same in 8 bits `small`, each with a threshold and
-label sets of its own, fitted on one half of PublicTest and measured on the other; --calibrate fits these anew. The
+prediction sets of its own, fitted on one half of PublicTest and measured on the other; --calibrate fits these anew. The
 figures go into the cards, src/mien/assets/NAME.json, which `mien models list` shows; the table of README comes out on
 stdout.
 """
@@ -21,9 +21,10 @@ import onnxruntime
 
 from mien.datasets import read
 from mien.evaluation import Evaluation, calibrate, evaluate
+from mien.models.bundled import ASSETS, bundled, card
 from mien.models.latency import latency
 from mien.models.quantize import quantize
-from mien.models.session import ASSETS, Session, bundled, card
+from mien.models.session import Session
 
 PLACES = ("path", "photos", "teachers")  # of this machine
 
@@ -59,7 +60,7 @@ def shrink(pictures: Path) -> None:
 
 
 def doubt(name: str, pictures: Path) -> None:
-    """Give a model in the package its threshold and label sets: for its answer, which follows the votes.
+    """Give a model in the package its threshold and prediction sets: for its answer, which follows the votes.
 
     The probabilities stay: their temperature was fitted on faces of photos too, which would fare worse with one that is
     fitted on PublicTest alone.
@@ -91,7 +92,7 @@ def main() -> None:
     parser.add_argument("--legend", type=Path, default=Path(root, "facial_expressions"))
     parser.add_argument("--install", type=Path, metavar="RUN")
     parser.add_argument("--shrink", action="store_true", help="write small anew")
-    parser.add_argument("--calibrate", action="store_true", help="fit the thresholds and label sets anew")
+    parser.add_argument("--calibrate", action="store_true", help="fit the thresholds and prediction sets anew")
     arguments = parser.parse_args()
     if missing := [place for place in (arguments.fer2013, arguments.legend) if not place.exists()]:
         print(f"{missing[0]}: no such data; name it with --fer2013 or --legend. Left out.")

@@ -16,7 +16,7 @@ from mien.core.labels import FER2013
 from mien.datasets import Samples
 from mien.evaluation import DataFacts
 from mien.faces.detectors import DETECTORS, Detections
-from mien.models.session import METADATA_KEY, ModelInfo, OutputInfo
+from mien.models.metadata import METADATA_KEY, ModelInfo, OutputInfo
 
 BLOCKS = 4  # a crop has 4 x 4 blocks; block c, counted row by row, is bright where the class is c
 
@@ -39,7 +39,7 @@ def draw(places: Sequence[int], size: int = 48) -> NDArray[np.uint8]:
 def make_model(tmp_path: Path) -> MakeModel:
     """Return a function that writes a model whose logit of class c is `gain` times the brightness of block c.
 
-    `heads` are further outputs that read the blocks likewise, by the labelling they follow, each with its classes.
+    `further_outputs` read the blocks likewise; they are named by the labelling they follow, each with its classes.
     """
 
     def make(
@@ -49,10 +49,10 @@ def make_model(tmp_path: Path) -> MakeModel:
         size: int = 48,
         gain: float = 4.0,
         channels: int = 1,
-        answers: str = "label",
-        heads: Mapping[str, Sequence[str]] | None = None,
+        primary_output: str = "label",
+        further_outputs: Mapping[str, Sequence[str]] | None = None,
     ) -> Path:
-        outputs = {"logits": labels, **(heads or {})}
+        outputs = {"logits": labels, **(further_outputs or {})}
         eye = np.eye(BLOCKS * BLOCKS, dtype=np.float32)
         weights = {name: np.tile(gain / channels * eye[:, : len(k)], (channels, 1)) for name, k in outputs.items()}
         block = [size // BLOCKS] * 2
@@ -74,8 +74,8 @@ def make_model(tmp_path: Path) -> MakeModel:
             mean=(0.0,) * channels,
             std=(1.0,) * channels,
             recipe="blocks",
-            answers=answers,
-            heads={name: OutputInfo(tuple(k)) for name, k in (heads or {}).items()},
+            primary_output=primary_output,
+            further_outputs={name: OutputInfo(tuple(k), 1.0) for name, k in (further_outputs or {}).items()},
         )
         helper.set_model_props(model, {METADATA_KEY: info.to_json()})
         path = path or tmp_path / "blocks.onnx"

@@ -11,7 +11,7 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from mien.core import images
-from mien.models.session import METADATA_KEY, ModelInfo
+from mien.models.metadata import METADATA_KEY, ModelInfo
 
 FER = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 

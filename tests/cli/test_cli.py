@@ -10,7 +10,7 @@ import pytest
 
 from mien import cli
 from mien.cli import GROUPS, VERBS, main, overview
-from mien.models.session import bundled, card
+from mien.models.bundled import bundled, card
 
 
 def outcome(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:

@@ -73,7 +73,7 @@ def test_json_of_both_views_is_one_object(mien: Mien, make_model: MakeModel, fer
         (["evaluate", "MODEL", "--data", "DATA", "--split", "test"], "no split 'test' in it"),
         (["evaluate", "MODEL", "--data", "DATA", "--split", "exam"], "unknown split 'exam'"),
         (["evaluate", "MODEL", "--data", "DATA", "--kind", "fer"], "unknown kind of dataset 'fer'"),
-        (["evaluate", "MODEL", "--data", "DATA", "--head", "majority"], "no output 'majority'; it has label"),
+        (["evaluate", "MODEL", "--data", "DATA", "--output", "majority"], "no output 'majority'; it has label"),
         (["evaluate", "MODEL", "--data", "DATA", "--detector", "haar"], "of kind fer2013 holds face crops"),
         (["evaluate", "MODEL", "--data", "DATA", "--exclude", "absent.csv"], "absent.csv: No such file"),
         (["compare"], "nothing to compare"),
@@ -164,27 +164,27 @@ def test_what_is_excluded_is_recorded_and_not_compared_with_the_whole(
 
 def test_each_output_keeps_its_evaluation(mien: Mien, make_model: MakeModel, fer2013_csv: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    make_model(run / "model.onnx", labels=FERPLUS, answers="distribution", heads={"label": FER2013})
-    asked: dict[str, list[str]] = {"": [], "-distribution": ["--head", "distribution"]}
+    make_model(run / "model.onnx", labels=FERPLUS, primary_output="distribution", further_outputs={"label": FER2013})
+    asked: dict[str, list[str]] = {"": [], "-distribution": ["--output", "distribution"]}
     for more in asked.values():
         mien("evaluate", run, "--data", fer2013_csv, *more)
     assert {path.name for path in run.glob("*.json")} == {f"evaluation-validation-none{name}.json" for name in asked}
     accuracies = [json.loads(mien("compare", run, "--json", *more)[1])[0]["accuracy"] for more in asked.values()]
     assert accuracies[0] == pytest.approx(14 / 21)
     assert accuracies[1] < 0.5
-    code, _, err = mien("compare", run, "--head", "label", "--detector", "haar")
-    command = f"mien evaluate {run} --data PATH --split validation --head label --detector haar"
+    code, _, err = mien("compare", run, "--output", "label", "--detector", "haar")
+    command = f"mien evaluate {run} --data PATH --split validation --output label --detector haar"
     assert code == 2
     assert err == f"mien: {run}: no evaluation of validation, single view, label, haar; make one with: {command}\n"
 
 
 def test_an_output_is_chosen_by_name(mien: Mien, make_model: MakeModel, fer2013_csv: Path) -> None:
-    model = make_model(labels=FERPLUS, answers="distribution", heads={"label": FER2013})
+    model = make_model(labels=FERPLUS, primary_output="distribution", further_outputs={"label": FER2013})
     accuracies = {}
     for arguments, head in (
         ([], "label"),
-        (["--head", "label"], "label"),
-        (["--head", "distribution"], "distribution"),
+        (["--output", "label"], "label"),
+        (["--output", "distribution"], "distribution"),
     ):
         code, out, _ = mien("evaluate", model, "--data", fer2013_csv, "--json", *arguments)
         assert code == 0
@@ -193,7 +193,7 @@ def test_an_output_is_chosen_by_name(mien: Mien, make_model: MakeModel, fer2013_
         accuracies[head] = facts["accuracy"]
     assert accuracies["label"] == pytest.approx(14 / 21)
     assert accuracies["distribution"] < 0.5
-    _, out, _ = mien("evaluate", model, "--data", fer2013_csv, "--head", "distribution")
+    _, out, _ = mien("evaluate", model, "--data", fer2013_csv, "--output", "distribution")
     assert "scored: the model's output that follows distribution" in out
 
 

@@ -302,7 +302,7 @@ def pointed(slope: float) -> tuple[images.Pixels, np.ndarray[tuple[int, ...], np
 @pytest.mark.parametrize("slope", [-150, -40, -10, 0, 25, 90, 170])
 def test_eyes_are_made_level(slope: float) -> None:
     picture, points = pointed(slope)
-    found = images.Crop(0.1, level=True).cut(picture, (50, 50, 100, 100), points)
+    found = images.CropSpec(0.1, level=True).cut(picture, (50, 50, 100, 100), points)
     bright = np.argwhere(found > 127)
     assert found.shape == (120, 120)
     assert np.ptp(bright[:, 0]) <= 12  # a level bar: as high as its line is wide
@@ -313,10 +313,10 @@ def test_eyes_are_made_level(slope: float) -> None:
 def test_crop_turns_only_where_it_can_and_shall() -> None:
     picture, points = pointed(30)
     plain = images.crop(picture, (50, 50, 100, 100), margin=0.1)
-    assert np.array_equal(images.Crop(0.1).cut(picture, (50, 50, 100, 100), points), plain)
-    assert np.array_equal(images.Crop(0.1, level=True).cut(picture, (50, 50, 100, 100)), plain)
+    assert np.array_equal(images.CropSpec(0.1).cut(picture, (50, 50, 100, 100), points), plain)
+    assert np.array_equal(images.CropSpec(0.1, level=True).cut(picture, (50, 50, 100, 100)), plain)
     with pytest.raises(InputError, match=r"margin -0\.5: expected more than -0\.5"):
-        images.Crop(-0.5)
+        images.CropSpec(-0.5)
 
 
 def test_a_turn_about_nothing_changes_nothing() -> None:

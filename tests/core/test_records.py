@@ -64,3 +64,9 @@ def test_what_is_wrong_is_named_in_one_line(tmp_path: Path, text: str | bytes, r
 def test_a_missing_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"none\.json: No such file or directory; expected a record"):
         records.read(tmp_path / "none.json", Outer, what="a record")
+
+
+def test_defaults_that_a_file_leaves_out_are_written_again() -> None:
+    found = records.loads('{"name": "a", "scores": {}, "counts": []}', Outer, where="x")
+    assert vars(found)["note"] is None
+    assert records.to_json({"inside": [found]})["inside"][0]["note"] is None

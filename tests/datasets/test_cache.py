@@ -8,7 +8,7 @@ import pytest
 
 from mien import datasets
 from mien.core.errors import InputError
-from mien.core.images import Crop
+from mien.core.images import CropSpec
 from mien.datasets import Samples, cache
 from mien.faces.detectors import DETECTORS, Detections, FullImage, LargestFace
 from tests import drawn
@@ -69,7 +69,7 @@ def test_faces_and_whole_pictures_lie_apart_and_so_do_faces_found_otherwise(
     )
     monkeypatch.setitem(DETECTORS, "whole", FullImage)
     root = drawn.write_folders(tmp_path / "faces", drawn.faces(21))
-    finders = [None, *(LargestFace(name, Crop(margin)) for name in ("corner", "whole") for margin in (0.0, 0.5))]
+    finders = [None, *(LargestFace(name, CropSpec(margin)) for name in ("corner", "whole") for margin in (0.0, 0.5))]
     first = [datasets.read(root, "all", face=face) for face in finders]
     assert len(entries(place)) == 5
     assert len({samples.fingerprint for samples in first}) == 4  # all of a picture, without a margin, is the picture

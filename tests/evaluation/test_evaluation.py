@@ -15,7 +15,8 @@ from mien.evaluation import DataFacts, evaluate, measure
 from mien.evaluation.evaluation import align, matching_output
 from mien.evaluation.statistics import wilson
 from mien.evaluation.terminal import notes
-from mien.models.session import ModelInfo, OutputInfo, Session
+from mien.models.metadata import ModelInfo, OutputInfo
+from mien.models.session import Session
 from tests.blocks import MakeModel, MakeSamples, draw
 from tests.drawn import faces, write_arrays, write_fer2013, write_votes
 
@@ -228,7 +229,9 @@ def test_a_run_repeats_what_it_was_told_of_the_same_arrays(make_model: MakeModel
 def outputs(answers: str, *heads: str) -> ModelInfo:
     """A model that follows those labellings."""
     two = ("angry", "happy")
-    return ModelInfo(two, 48, (0.0,), (1.0,), answers=answers, heads={head: OutputInfo(two) for head in heads})
+    return ModelInfo(
+        two, 48, (0.0,), (1.0,), primary_output=answers, further_outputs={head: OutputInfo(two, 1.0) for head in heads}
+    )
 
 
 @pytest.mark.parametrize("kind", ["fer2013", "ferplus", "folder", "legend", "arrays"])
@@ -268,7 +271,7 @@ def test_evaluate_picks_the_output_and_says_which(make_model: MakeModel, tmp_pat
     path = write_fer2013(tmp_path / "data" / "fer2013.csv", samples, ["PublicTest"] * 21).parent
     votes = [[10 * (FERPLUS[column] == FER2013[place]) for column in range(8)] + [0, 0] for place in places]
     write_votes(path / "fer2013new.csv", votes, ["PublicTest"] * 21)
-    model = make_model(labels=FERPLUS, answers="distribution", heads={"label": FER2013})
+    model = make_model(labels=FERPLUS, primary_output="distribution", further_outputs={"label": FER2013})
     own = evaluate(model, path)
     assert (own.model.head, own.model.labels, own.scores.accuracy) == ("label", FER2013, 1)
     assert notes(own) == []
@@ -276,12 +279,12 @@ def test_evaluate_picks_the_output_and_says_which(make_model: MakeModel, tmp_pat
     assert (voted.model.head, voted.model.labels) == ("distribution", FERPLUS)
     assert voted.scores.accuracy < 0.5
     assert notes(voted)[0] == "scored: the model's output that follows distribution"
-    forced = evaluate(model, path, head="distribution")
+    forced = evaluate(model, path, output="distribution")
     assert forced.scores.accuracy == voted.scores.accuracy
     assert forced.to_json()["model"]["head"] == "distribution"
-    assert evaluate(model, path, targets="majority", head="label").scores.accuracy == 1
+    assert evaluate(model, path, targets="majority", output="label").scores.accuracy == 1
     with pytest.raises(InputError, match="no output 'plurality'; it has distribution, label"):
-        evaluate(model, path, head="plurality")
+        evaluate(model, path, output="plurality")
 
 
 def test_one_annotators_figures_stand_beside_the_votes(
@@ -290,7 +293,7 @@ def test_one_annotators_figures_stand_beside_the_votes(
     votes = np.zeros((3, 8), dtype=np.float32)
     votes[0, 1], votes[1, 2], votes[2, [0, 3]] = 1, 1, 0.5
     found = measure(
-        Session(make_model(labels=FERPLUS, answers="distribution")),
+        Session(make_model(labels=FERPLUS, primary_output="distribution")),
         make_samples([1, 2, 0], votes, classes=FERPLUS),
         replace(data, targets="distribution"),
     )

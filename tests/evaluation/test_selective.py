@@ -15,7 +15,8 @@ from mien.evaluation.report import page
 from mien.evaluation.selective import risks, selective
 from mien.evaluation.terminal import selective_notes
 from mien.models.calibration import Abstention, Calibration, Conformal
-from mien.models.session import METADATA_KEY, Session
+from mien.models.metadata import METADATA_KEY
+from mien.models.session import Session
 from tests.blocks import MakeModel, MakeSamples
 
 MADE = Calibration(
@@ -97,7 +98,7 @@ def test_report_and_terminal_say_what_it_was_fitted_on(
         selective_notes(measure(session, samples, replace(data, fingerprint=mark, kind=kind)))
         for mark, kind in (("0" * 16, "folder"), ("f" * 16, "fer2013"), ("0" * 16, "ferplus"))
     )
-    assert other[2] == "threshold and label sets were fitted on 30 faces, fer2013 validation, targets: label"
+    assert other[2] == "threshold and prediction sets were fitted on 30 faces, fer2013 validation, targets: label"
     assert same[2].endswith("this very split, targets: label; not all of these faces are new to it")
     assert part[2].endswith("; some of these faces may be among them")
     found = measure(session, samples, data)

@@ -64,7 +64,7 @@ def test_a_full_bar_leaves_room_for_its_figure() -> None:
 def test_low_quality_is_said() -> None:
     picture = np.full((700, 900, 3), 90, np.uint8)
     one = faces([[300, 200, 200, 200]])
-    low = replace(one, low=np.array([True]))
+    low = replace(one, low_quality=np.array([True]))
     assert (draw(picture, low) != draw(picture, one))[160:198, 420:].any()  # a longer plate
 
 

@@ -118,10 +118,10 @@ def test_auto_tells_once_how_to_get_yunet(
     assert isinstance(find("auto"), Haar)
     told = capsys.readouterr().err
     assert len(told.splitlines()) == 1
-    assert "mien models pull yunet" in told
+    assert "mien models download yunet" in told
     assert isinstance(find("auto"), Haar)
     assert capsys.readouterr().err == ""
-    with pytest.raises(InputError, match="get it with: mien models pull yunet"):
+    with pytest.raises(InputError, match="get it with: mien models download yunet"):
         find("yunet")
     (tmp_path / "file").touch()
     monkeypatch.setenv("MIEN_MODELS", str(tmp_path / "file" / "below"))  # nowhere to remember it
@@ -198,10 +198,10 @@ def test_larger_faces_come_first(yunet: YuNet, photos: Path) -> None:
 
 
 def test_largest_face_is_cut_out_as_the_crop_says(yunet_file: Path, astronaut: images.Pixels) -> None:
-    finder = LargestFace(str(yunet_file), images.Crop(0.2, True))
+    finder = LargestFace(str(yunet_file), images.CropSpec(0.2, True))
     found = YuNet(yunet_file)(astronaut)
     assert found.landmarks is not None
-    expected = images.Crop(0.2, True).cut(astronaut, found.boxes[0].tolist(), found.landmarks[0])
+    expected = images.CropSpec(0.2, True).cut(astronaut, found.boxes[0].tolist(), found.landmarks[0])
     crop = finder(astronaut)
     assert crop is not None
     assert np.array_equal(crop, expected)
@@ -214,33 +214,33 @@ def test_the_largest_face_is_cut_out_with_its_margin(monkeypatch: pytest.MonkeyP
     monkeypatch.setitem(DETECTORS, "fixed", lambda: lambda _: Detections(boxes))
     picture = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     for margin, side in ((0.0, 20), (0.1, 24), (0.5, 40)):
-        crop = LargestFace("fixed", images.Crop(margin))(picture)
+        crop = LargestFace("fixed", images.CropSpec(margin))(picture)
         assert crop is not None
         assert crop.shape == (side, side, 3)
         assert np.array_equal(crop, images.crop(picture, [10, 20, 20, 10], margin=margin))
     monkeypatch.setitem(DETECTORS, "fixed", lambda: lambda _: Detections(boxes[:0]))
-    assert LargestFace("fixed", images.Crop(0.1))(picture) is None
+    assert LargestFace("fixed", images.CropSpec(0.1))(picture) is None
 
 
 def test_a_finder_says_how_it_finds_for_the_cache() -> None:
     assert (
-        repr(LargestFace("haar", images.Crop(0.1)))
-        == "LargestFace(detector='haar', crop=Crop(margin=0.1, level=False))"
+        repr(LargestFace("haar", images.CropSpec(0.1)))
+        == "LargestFace(detector='haar', crop=CropSpec(margin=0.1, level=False))"
     )
     assert (
-        LargestFace("haar", images.Crop(0.1))
-        == LargestFace("haar", images.Crop(0.1))
-        != LargestFace("haar", images.Crop(0.2))
+        LargestFace("haar", images.CropSpec(0.1))
+        == LargestFace("haar", images.CropSpec(0.1))
+        != LargestFace("haar", images.CropSpec(0.2))
     )
     with pytest.raises(InputError, match="no detector 'yolo'"):
-        LargestFace("yolo", images.Crop(0.1))
+        LargestFace("yolo", images.CropSpec(0.1))
 
 
 def test_haar_cuts_the_astronaut_out(astronaut: images.Pixels) -> None:
-    crop = LargestFace("haar", images.Crop(0.0))(astronaut)
+    crop = LargestFace("haar", images.CropSpec(0.0))(astronaut)
     assert crop is not None
     assert 0.7 < crop.shape[0] / FACE[2] < 1.6
-    assert LargestFace("haar", images.Crop(0.0))(np.full((200, 200), 127, np.uint8)) is None
+    assert LargestFace("haar", images.CropSpec(0.0))(np.full((200, 200), 127, np.uint8)) is None
 
 
 def test_real_portraits(real_data: Path) -> None:

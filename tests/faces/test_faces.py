@@ -103,7 +103,7 @@ def test_dictionaries_survive_json(n: int) -> None:
     assert [row["expression"] for row in rows] == list(found.labels)
     for row, box, probabilities in zip(rows, found.boxes, found.probabilities, strict=True):
         assert list(row) == [
-            *("box", "detection", "expression", "confidence", "quality", "uncertain", "label_set", "probabilities")
+            *("box", "detection", "expression", "confidence", "quality", "uncertain", "prediction_set", "probabilities")
         ]
         assert row["box"] == box.tolist()
         assert all(isinstance(value, int) for value in row["box"])
@@ -117,7 +117,7 @@ def seen(n: int = 3) -> Faces:
     return replace(
         faces(n),
         landmarks=np.arange(10 * n, dtype=np.float32).reshape(n, 5, 2),
-        low=np.arange(n) % 2 == 1,
+        low_quality=np.arange(n) % 2 == 1,
         detector="yunet",
     )
 
@@ -130,48 +130,48 @@ def test_parts_beside_the_boxes_are_checked_and_chosen() -> None:
     assert faces(2).quality == ("ok", "ok")
     with pytest.raises(InputError, match=r"landmarks: expected float32 \[3, 5, 2\], got float32 \[3, 2, 5\]"):
         replace(seen(), landmarks=np.zeros((3, 2, 5), np.float32))
-    with pytest.raises(InputError, match=r"low: expected bool \[3\], got float64 \[3\]"):
-        replace(seen(), low=np.zeros(3))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"low_quality: expected bool \[3\], got float64 \[3\]"):
+        replace(seen(), low_quality=np.zeros(3))  # type: ignore[arg-type]
 
 
 def doubted() -> Faces:
     """Three faces: angry (sure), happy (uncertain), neutral (uncertain, and of low quality)."""
     return replace(
         faces(3),
-        low=np.array([False, False, True]),
+        low_quality=np.array([False, False, True]),
         uncertain=np.array([False, True, True]),
-        sets=np.array([[1, 0, 0], [1, 1, 0], [1, 1, 1]], bool),
+        in_prediction_set=np.array([[1, 0, 0], [1, 1, 0], [1, 1, 1]], bool),
     )
 
 
-def test_uncertain_faces_and_label_sets_are_checked_and_chosen() -> None:
+def test_uncertain_faces_and_prediction_sets_are_checked_and_chosen() -> None:
     found = doubted()
     assert found.labels == ("angry", "happy", "neutral")
-    assert found.label_sets == (("angry",), ("happy", "angry"), ("neutral", "angry", "happy"))
-    assert found.notes == ("", "uncertain", "low quality, uncertain")
+    assert found.prediction_sets == (("angry",), ("happy", "angry"), ("neutral", "angry", "happy"))
+    assert found.flags == ("", "uncertain", "low quality, uncertain")
     for index in ([2, 1], np.array([False, True, True]), slice(1, 3), 1, []):
         chosen = found[index]
         places = np.atleast_1d(np.arange(3)[index])
         assert chosen.uncertain is not None
         assert chosen.uncertain.tolist() == [bool(place) for place in places]
-        assert chosen.label_sets == tuple(found.label_sets[place] for place in places)
-    assert [len(face.label_sets[0]) for face in found if face.label_sets] == [1, 2, 3]
+        assert chosen.prediction_sets == tuple(found.prediction_sets[place] for place in places)
+    assert [len(face.prediction_sets[0]) for face in found if face.prediction_sets] == [1, 2, 3]
     assert len(found[~found.uncertain]) == 1  # type: ignore[operator]
-    assert (faces(2).uncertain, faces(2).label_sets, faces(2).notes) == (None, None, ("", ""))
+    assert (faces(2).uncertain, faces(2).prediction_sets, faces(2).flags) == (None, None, ("", ""))
     with pytest.raises(InputError, match=r"uncertain: expected bool \[3\], got bool \[2\]"):
         replace(found, uncertain=np.zeros(2, bool))
-    with pytest.raises(InputError, match=r"sets: expected bool \[3, 3\], got float64 \[3, 3\]"):
-        replace(found, sets=np.zeros((3, 3)))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"in_prediction_set: expected bool \[3, 3\], got float64 \[3, 3\]"):
+        replace(found, in_prediction_set=np.zeros((3, 3)))  # type: ignore[arg-type]
 
 
-def test_uncertain_faces_and_label_sets_in_rows_and_dictionaries() -> None:
+def test_uncertain_faces_and_prediction_sets_in_rows_and_dictionaries() -> None:
     rows = doubted().to_rows()
     assert [row["uncertain"] for row in rows] == [False, True, True]
-    assert [row["label_set"] for row in rows] == ["angry", "happy|angry", "neutral|angry|happy"]
+    assert [row["prediction_set"] for row in rows] == ["angry", "happy|angry", "neutral|angry|happy"]
     assert list(rows[0]) == columns(CLASSES, ())
     found = json.loads(json.dumps(doubted().to_dicts()))
     assert [face["uncertain"] for face in found] == [False, True, True]
-    assert [face["label_set"] for face in found] == [["angry"], ["happy", "angry"], ["neutral", "angry", "happy"]]
+    assert [face["prediction_set"] for face in found] == [["angry"], ["happy", "angry"], ["neutral", "angry", "happy"]]
 
 
 def test_rows_have_the_columns_of_tables() -> None:
@@ -179,7 +179,7 @@ def test_rows_have_the_columns_of_tables() -> None:
     assert list(rows[0]) == columns(CLASSES, ())
     assert rows[1] == {
         **{"x": 1, "y": 2, "w": 3, "h": 4, "detection": 0.51, "expression": "happy", "confidence": 0.51},
-        **{"quality": "low", "uncertain": None, "label_set": None},
+        **{"quality": "low", "uncertain": None, "prediction_set": None},
         **{"p_angry": 0.245, "p_happy": 0.51, "p_neutral": 0.245, "detector": "yunet"},
     }
     assert replace(seen(), detection_scores=None).to_rows()[0]["detection"] is None

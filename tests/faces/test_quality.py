@@ -8,7 +8,7 @@ import pytest
 
 from mien import Recognizer
 from mien.core import images
-from mien.faces.quality import BLURRED, SMALLEST, low, sharpness
+from mien.faces.quality import BLURRED, SMALLEST, low_quality, sharpness
 
 
 @pytest.fixture(scope="module")
@@ -37,9 +37,9 @@ def test_small_blurred_and_dim_are_low(crop: images.Pixels) -> None:
     boxes = np.array([[0, 0, 90, 90]] * 4, np.float32)
     boxes[:2, 2:] = [[SMALLEST, 5], [SMALLEST - 1, SMALLEST - 1]]
     soft = np.asarray(cv2.GaussianBlur(crop, (0, 0), 4), np.uint8)
-    found = low(boxes, np.stack([crop, crop, soft, np.asarray(crop // 12, np.uint8)]))
+    found = low_quality(boxes, np.stack([crop, crop, soft, np.asarray(crop // 12, np.uint8)]))
     assert found.tolist() == [False, True, True, True]
-    assert low(boxes[:0], np.zeros((0, 48, 48, 3), np.uint8)).shape == (0,)
+    assert low_quality(boxes[:0], np.zeros((0, 48, 48, 3), np.uint8)).shape == (0,)
 
 
 def test_low_faces_are_marked_and_kept(model: Path, astronaut: images.Pixels) -> None:

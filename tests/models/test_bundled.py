@@ -13,7 +13,8 @@ from mien.core.labels import FER2013, FERPLUS
 from mien.evaluation import DataFacts, evaluate
 from mien.evaluation.calibrate.files import calibrate
 from mien.evaluation.calibrate.fit import CalibrationOptions
-from mien.models.session import Session, bundled, card, measured_crops
+from mien.models.bundled import bundled, card, measured_crops
+from mien.models.session import Session
 from mien.recipes import RECIPES, from_dict
 
 LARGEST = {"default": 6e6, "small": 1e6}  # bytes
@@ -37,8 +38,8 @@ def test_it_was_trained_by_the_recipe_of_today(name: str) -> None:
     recipe = from_dict(training["recipe"])
     assert recipe == RECIPES[recipe.name]
     info = Session(name).info
-    assert (info.labels, info.answers, info.recipe) == (FERPLUS, "distribution", recipe.name)
-    assert info.heads["label"].labels == FER2013
+    assert (info.labels, info.primary_output, info.recipe) == (FERPLUS, "distribution", recipe.name)
+    assert info.outputs["label"].labels == FER2013
     assert info.mean == pytest.approx(training["mean"])
     assert info.crops == measured_crops()  # benchmarks/crops.py --take
 
@@ -60,7 +61,7 @@ def test_it_says_when_it_is_not_sure(name: str) -> None:
     assert (made.abstain.target, made.conformal.coverage) == (0.9, 0.9)
     assert (made.abstain.accuracy or 0) > 0.9
     assert made.conformal.measured_coverage == pytest.approx(0.9, abs=0.02)
-    assert Session(name).info.heads["label"].calibration is None
+    assert Session(name).info.outputs["label"].calibration is None
 
 
 @pytest.mark.parametrize("name", bundled())

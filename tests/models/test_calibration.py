@@ -12,7 +12,8 @@ import pytest
 from mien import Recognizer
 from mien.core.errors import InputError
 from mien.models.calibration import Abstention, Calibration, Conformal
-from mien.models.session import ModelInfo, OutputInfo, Session, softmax
+from mien.models.metadata import ModelInfo, OutputInfo
+from mien.models.session import Session, softmax
 
 SEVEN = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
 INFO = ModelInfo(SEVEN, 48, (0.0,), (1.0,))
@@ -39,10 +40,12 @@ PLAIN = replace(MADE, method="temperature", scale=(), bias=())
 
 
 def test_it_survives_the_file() -> None:
-    info = replace(INFO, temperature=1.5, calibration=MADE, heads={"majority": OutputInfo(("a", "b"), 2.0, PLAIN)})
+    info = replace(
+        INFO, temperature=1.5, calibration=MADE, further_outputs={"majority": OutputInfo(("a", "b"), 2.0, PLAIN)}
+    )
     assert ModelInfo.from_json(info.to_json()) == info
-    assert info.of("majority").calibration == PLAIN
-    assert info.of("label").calibration == MADE
+    assert info.for_output("majority").calibration == PLAIN
+    assert info.for_output("label").calibration == MADE
 
 
 def test_facts_of_later_versions_are_passed_over() -> None:
@@ -53,12 +56,12 @@ def test_facts_of_later_versions_are_passed_over() -> None:
 
 
 def test_a_model_without_says_nothing_of_it() -> None:
-    info = replace(INFO, heads={"majority": OutputInfo(("a", "b"))})
+    info = replace(INFO, further_outputs={"majority": OutputInfo(("a", "b"), 1.0)})
     facts = json.loads(info.to_json())
     assert "calibration" not in facts
     assert set(facts["heads"]["majority"]) == {"labels", "temperature"}
     assert info.uncertain(np.ones((1, 7), np.float32)) is None
-    assert info.sets(np.ones((1, 7), np.float32)) is None
+    assert info.in_prediction_set(np.ones((1, 7), np.float32)) is None
 
 
 @pytest.mark.parametrize(
@@ -101,7 +104,7 @@ def test_what_is_below_the_threshold_is_uncertain() -> None:
     assert rule.uncertain(rows[:0]).tolist() == []
 
 
-def test_recognition_marks_uncertain_faces_and_gives_label_sets(make_model: Callable[..., Path]) -> None:
+def test_recognition_marks_uncertain_faces_and_gives_prediction_sets(make_model: Callable[..., Path]) -> None:
     heat = replace(INFO, temperature=20.0, calibration=PLAIN)
     model = make_model(info=heat.to_json())
     picture = np.full((48, 48), 128, np.uint8)
@@ -111,6 +114,6 @@ def test_recognition_marks_uncertain_faces_and_gives_label_sets(make_model: Call
     assert found.uncertain.tolist() == [bool(rows.max() < 0.6)]
     order = np.argsort(-rows[0], kind="stable")
     expected = tuple(SEVEN[place] for place in order if place == order[0] or 1 - rows[0, place] <= 0.7)
-    assert found.label_sets == (expected,)
+    assert found.prediction_sets == (expected,)
     plain = Recognizer(make_model(info=INFO.to_json()), detector="none")(picture)
-    assert (plain.uncertain, plain.label_sets) == (None, None)
+    assert (plain.uncertain, plain.prediction_sets) == (None, None)

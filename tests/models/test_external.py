@@ -13,7 +13,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 from mien.core.errors import InputError
 from mien.models import latency
-from mien.models.session import METADATA_KEY, ModelInfo, Session
+from mien.models.metadata import METADATA_KEY, ModelInfo
+from mien.models.session import Session
 
 SIZE, LABELS = 6, ["Anger", "happiness", "neutral"]
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
@@ -31,7 +32,7 @@ Write = Callable[..., Path]
 
 @pytest.fixture
 def write(tmp_path: Path) -> Write:
-    """Return a function that writes a linear network over `weights` [channels, size, size, k], and its sidecar."""
+    """Return a function that writes a linear network over `weights` [channels, size, size, k], and its spec."""
 
     def make(
         facts: dict[str, Any] | str | None,
@@ -117,7 +118,7 @@ def test_temperature_sharpens_probabilities_too(write: Write, crops: NDArray[np.
     assert same == pytest.approx(soft, abs=2e-6)
 
 
-def test_metadata_goes_before_a_sidecar(write: Write) -> None:
+def test_metadata_goes_before_an_external_spec(write: Write) -> None:
     info = ModelInfo(("angry", "happy", "neutral"), SIZE, MEAN, STD, temperature=1.5)
     assert Session(write({"anything": "else"}, info=info)).info == info
 
@@ -154,7 +155,7 @@ def without(name: str) -> dict[str, Any]:
         (FACTS | {"layout": "CHW"}, "layout: expected NCHW or NHWC"),
         (FACTS | {"output": "softmax"}, "output: expected logits or probabilities"),
         (FACTS | {"temperature": 0}, "temperature: expected a number above 0"),
-        (FACTS | {"answers": "votes"}, "answers: expected label or majority"),
+        (FACTS | {"primary_output": "votes"}, "primary_output: expected label or majority"),
         (FACTS | {"size": 7}, r"x is \['n', 3, 6, 6\], theirs-0\.json says \['n', 3, 7, 7\]"),
         (FACTS | {"layout": "NHWC"}, r"theirs-0\.json says \['n', 6, 6, 3\]"),
         (FACTS | {"labels": ["happy", "sad"]}, r"y is \['n', 3\], theirs-0\.json says \['n', 2\]"),

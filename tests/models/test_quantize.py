@@ -11,8 +11,9 @@ import pytest
 from mien.cli import main
 from mien.core.errors import InputError
 from mien.core.labels import FER2013
+from mien.models.bundled import resolve
 from mien.models.quantize import quantize
-from mien.models.session import Session, resolve
+from mien.models.session import Session
 from tests import drawn
 
 
@@ -23,7 +24,7 @@ def test_a_quarter_of_the_size_and_nearly_the_same_answers(tmp_path: Path) -> No
     assert found.agreement > 0.9
     others = drawn.faces(200, FER2013, seed=5).images
     for head in ("distribution", "label"):
-        exact, small = (Session(model, head=head) for model in ("default", found.path))
+        exact, small = (Session(model, output=head) for model in ("default", found.path))
         assert small.info == exact.info
         exactly, closely = exact.probabilities(others), small.probabilities(others)
         assert np.abs(exactly - closely).mean() < 0.02

@@ -11,8 +11,10 @@ import pytest
 from onnx import TensorProto, helper
 
 from mien.core.errors import InputError
-from mien.core.images import Crop
-from mien.models.session import METADATA_KEY, ModelInfo, OutputInfo, Session, measured_crops, resolve, softmax
+from mien.core.images import CropSpec
+from mien.models.bundled import measured_crops, resolve
+from mien.models.metadata import METADATA_KEY, ModelInfo, OutputInfo
+from mien.models.session import Session, softmax
 
 
 def test_the_facts_survive_the_file() -> None:
@@ -23,20 +25,26 @@ def test_the_facts_survive_the_file() -> None:
         std=(1.0, 1.0, 2.0),
         temperature=1.5,
         margin=0.2,
-        crops={"yunet": Crop(0.05, level=True)},
+        crops={"yunet": CropSpec(0.05, level=True)},
         recipe="mien",
     )
     assert ModelInfo.from_json(info.to_json()) == info
-    several = replace(info, answers="distribution", heads={"label": OutputInfo(("sad", "fear", "happy"), 0.5)})
+    several = replace(
+        info, primary_output="distribution", further_outputs={"label": OutputInfo(("sad", "fear", "happy"), 0.5)}
+    )
     assert ModelInfo.from_json(several.to_json()) == several
 
 
 def test_crops_by_detector() -> None:
-    info = ModelInfo(("angry", "happy"), 48, (0.0,), (1.0,), margin=0.2, crops={"yunet": Crop(0.05, level=True)})
-    assert [info.crop(name) for name in ("yunet", "haar", "none")] == [Crop(0.05, level=True), Crop(0.2), Crop()]
+    info = ModelInfo(("angry", "happy"), 48, (0.0,), (1.0,), margin=0.2, crops={"yunet": CropSpec(0.05, level=True)})
+    assert [info.crop(name) for name in ("yunet", "haar", "none")] == [
+        CropSpec(0.05, level=True),
+        CropSpec(0.2),
+        CropSpec(0.0),
+    ]
     old = json.loads(info.to_json())
     del old["crops"]  # as files were written before there were any
-    assert ModelInfo.from_json(json.dumps(old)).crop("yunet") == Crop(0.2)
+    assert ModelInfo.from_json(json.dumps(old)).crop("yunet") == CropSpec(0.2)
     assert {"haar", "yunet"} <= measured_crops().keys()
 
 
@@ -75,7 +83,7 @@ def test_what_is_no_model_of_ours_is_refused(tmp_path: Path, make_model: Callabl
         Session(tmp_path / "text.onnx")
     with pytest.raises(InputError, match="no mien metadata"):
         Session(make_model(info=None))
-    with pytest.raises(InputError, match="model facts are incomplete"):
+    with pytest.raises(InputError, match=r"model facts: .* missing required field labels"):
         Session(make_model(info="{}"))
 
 
@@ -133,8 +141,8 @@ SEVERAL = ModelInfo(
     (0.0,),
     (1.0,),
     temperature=2.0,
-    answers="distribution",
-    heads={"majority": OutputInfo(("h", "i", "j"), 4.0), "label": OutputInfo(("k", "l"), 0.5)},
+    primary_output="distribution",
+    further_outputs={"majority": OutputInfo(("h", "i", "j"), 4.0), "label": OutputInfo(("k", "l"), 0.5)},
 )
 
 
@@ -168,9 +176,9 @@ def test_a_session_scores_the_output_asked_for_at_its_own_temperature(
         ("majority", [2, 1, 0], ("h", "i", "j"), 4.0),
         ("label", [5, 6], ("k", "l"), 0.5),
     ):
-        session = Session(path, head=head)
+        session = Session(path, output=head)
         assert (session.info.labels, session.info.temperature) == (labels, temperature)
-        assert session.info.answers == (head or "distribution")
+        assert session.info.primary_output == (head or "distribution")
         assert np.array_equal(session.logits(crops), logits[:, columns])
         expected = softmax(logits[:, columns] / np.float32(temperature))
         assert np.allclose(session.probabilities(crops), expected, atol=1e-6)
@@ -180,18 +188,18 @@ def test_a_session_scores_the_output_asked_for_at_its_own_temperature(
 
 def test_an_output_that_a_model_lacks_is_refused_with_those_it_has(model: Path, several: Callable[..., Path]) -> None:
     with pytest.raises(InputError, match=r"no output 'plurality'; it has distribution, majority, label$"):
-        Session(several(), head="plurality")
+        Session(several(), output="plurality")
     with pytest.raises(InputError, match=r"no output 'majority'; it has label$"):
-        Session(model, head="majority")
+        Session(model, output="majority")
 
 
 def test_files_from_before_there_were_further_outputs_still_open(make_model: Callable[..., Path]) -> None:
     facts = json.loads(ModelInfo(SEVEN, 48, (0.0,), (1.0,), temperature=1.5).to_json())
     old = {name: fact for name, fact in facts.items() if name not in ("answers", "heads")}
     for head in (None, "label"):
-        session = Session(make_model(info=json.dumps(old)), head=head)
+        session = Session(make_model(info=json.dumps(old)), output=head)
         assert session.info == ModelInfo(SEVEN, 48, (0.0,), (1.0,), temperature=1.5)
-        assert (session.info.answers, session.info.heads) == ("label", {})
+        assert (session.info.primary_output, session.info.further_outputs) == ("label", {})
         assert session.probabilities(np.zeros((2, 48, 48), np.uint8)).shape == (2, 7)
     del old["temperature"], old["margin"], old["recipe"]
     assert Session(make_model(info=json.dumps(old))).info.temperature == 1.0
@@ -200,10 +208,12 @@ def test_files_from_before_there_were_further_outputs_still_open(make_model: Cal
 def test_outputs_that_contradict_the_network_are_refused(
     several: Callable[..., Path], make_model: Callable[..., Path]
 ) -> None:
-    turned = replace(SEVERAL, heads=dict(reversed(SEVERAL.heads.items())))
+    turned = replace(SEVERAL, further_outputs=dict(reversed(SEVERAL.further_outputs.items())))
     with pytest.raises(InputError, match=r"reversed is \['n', 3\], its metadata says \['n', 2\]"):
-        Session(several(turned), head="label")
+        Session(several(turned), output="label")
     with pytest.raises(InputError, match="has 1 outputs, its metadata names 3"):
-        Session(make_model(info=SEVERAL.to_json()), head="label")
+        Session(make_model(info=SEVERAL.to_json()), output="label")
     with pytest.raises(InputError, match="model facts make no sense"):
-        Session(several(replace(SEVERAL, heads={"majority": OutputInfo(("h", "i", "j"), 0.0)})), head="majority")
+        Session(
+            several(replace(SEVERAL, further_outputs={"majority": OutputInfo(("h", "i", "j"), 0.0)})), output="majority"
+        )

@@ -97,12 +97,14 @@ def test_low_quality_is_said_or_else_no_name() -> None:
         return int(row[100:].argmin())
 
     one = replace(picture(0, 0, {1: 0.9}), boxes=np.array([[100, 120, 60, 60]], np.float32))
-    low = replace(one, low=np.array([True]))
+    low = replace(one, low_quality=np.array([True]))
     assert plate(low) > 1.5 * plate(one)
     rows = np.array([[0.9, 0.1]] * 2, np.float32)
     for left, words in ((260, "1 (low quality)"), (190, "1")):  # where the second face is in the longer plate's way
         boxes = np.array([[100, 120, 60, 60], [left, 60, 60, 60]], np.float32)
-        two = VideoFaces(boxes, rows, one.classes, low=np.array([True, False]), tracks=np.array([1, 2]), smoothed=rows)
+        two = VideoFaces(
+            boxes, rows, one.classes, low_quality=np.array([True, False]), tracks=np.array([1, 2]), smoothed=rows
+        )
         assert plate(two) == pytest.approx(annotate_video._font(14).getlength(words) + 14, abs=2)
 
 

@@ -54,7 +54,7 @@ def test_json(capsys: Capture, folder: Path, model: Path) -> None:
         "confidence",
         "quality",
         "uncertain",
-        "label_set",
+        "prediction_set",
         "probabilities",
     }
     assert tuple(face["probabilities"]) == FER
@@ -151,7 +151,7 @@ def test_detector_none_takes_the_crop_whole(capsys: Capture, tmp_path: Path, mod
         (["PHOTO", "--model", "gone.onnx"], "gone.onnx: no such model"),
         (["PHOTO", "--threads", "0"], "threads 0: expected at least 1"),
         (["PHOTO", "--out", "FOLDER"], "would overwrite this picture"),
-        (["PHOTO", "--detector", "yunet"], "mien models pull yunet"),
+        (["PHOTO", "--detector", "yunet"], "mien models download yunet"),
         (["PHOTO", "--table", "faces.xlsx"], "a table ends with .csv, .jsonl, .parquet"),
         (["PHOTO", "--resume"], "add --table"),
         (["PHOTO", "--gallery", "faces.pdf"], "a gallery ends with .html"),

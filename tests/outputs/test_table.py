@@ -52,7 +52,7 @@ def whole(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_columns() -> None:
-    box = ["x", "y", "w", "h", "detection", "expression", "confidence", "quality", "uncertain", "label_set"]
+    box = ["x", "y", "w", "h", "detection", "expression", "confidence", "quality", "uncertain", "prediction_set"]
     box += ["p_happy", "p_sad", "detector"]
     assert ["file", "face", *box] == NAMES
     assert columns(LABELS, FRAME) == ["frame", "time", "track", *box[:-1], "s_happy", "s_sad", "detector"]
@@ -99,19 +99,21 @@ def test_a_table_of_an_earlier_version_goes_on_without_the_later_columns(tmp_pat
         table.write(photo("a.jpg"))
     with TableWriter(path, NAMES, resume=True) as table:
         assert table.done == {"a.jpg"}
-        table.write([row | {"uncertain": True, "label_set": "happy|sad"} for row in photo("b.jpg")])
+        table.write([row | {"uncertain": True, "prediction_set": "happy|sad"} for row in photo("b.jpg")])
     found = read(path)
     assert list(found[0]) == older
     assert found == [{name: row[name] for name in older} for row in whole(photo("a.jpg") + photo("b.jpg"))]
 
 
 @pytest.mark.parametrize("form", FORMS)
-def test_uncertain_and_label_sets_come_back(tmp_path: Path, form: str) -> None:
+def test_uncertain_and_prediction_sets_come_back(tmp_path: Path, form: str) -> None:
     path = tmp_path / f"faces.{form}"
-    rows = [row | {"uncertain": flag, "label_set": "happy|sad"} for row in photo("a.jpg") for flag in (True, False)]
+    rows = [
+        row | {"uncertain": flag, "prediction_set": "happy|sad"} for row in photo("a.jpg") for flag in (True, False)
+    ]
     with TableWriter(path, NAMES) as table:
         table.write(rows + photo("b.jpg"))
-        assert [(row["uncertain"], row["label_set"]) for row in table.rows()] == [
+        assert [(row["uncertain"], row["prediction_set"]) for row in table.rows()] == [
             *((True, "happy|sad"), (False, "happy|sad"), (None, None))
         ]
 

@@ -10,7 +10,7 @@ import pytest
 from mien import InputError, Recognizer
 from mien.faces.faces import FRAME, VideoFaces, columns
 from mien.models.calibration import Abstention, Calibration, Conformal
-from mien.models.session import ModelInfo
+from mien.models.metadata import ModelInfo
 from mien.outputs.table import LATER, TableWriter
 from mien.recognition.recognize_video import from_rows, recognize_video, to_rows
 from mien.recognition.video import Video
@@ -67,7 +67,7 @@ def test_rows_and_back(found: list[VideoFaces]) -> None:
         assert np.array_equal(one.probabilities, again.probabilities)
 
 
-def test_uncertain_and_label_sets_come_back(clip: Path, make_model: Callable[..., Path]) -> None:
+def test_uncertain_and_prediction_sets_come_back(clip: Path, make_model: Callable[..., Path]) -> None:
     made = Calibration(
         "temperature", 9, 9, False, "", "", "", "",
         abstain=Abstention(0.9, 0.8, 1, 1), conformal=Conformal(0.9, 0.6, 1, 1),
@@ -80,9 +80,9 @@ def test_uncertain_and_label_sets_come_back(clip: Path, make_model: Callable[...
     for one, again in zip(found, from_rows(rows, FER), strict=True):
         assert to_rows(again) == to_rows(one)
         if len(one):
-            assert again.label_sets == one.label_sets
+            assert again.prediction_sets == one.prediction_sets
     older = [{name: value for name, value in row.items() if name not in LATER} for row in rows]
-    assert all(one.uncertain is None and one.sets is None for one in from_rows(older, FER))
+    assert all(one.uncertain is None and one.in_prediction_set is None for one in from_rows(older, FER))
 
 
 def table(path: Path, clip: Path, recognizer: Recognizer, *, stop: int = 1000) -> None:

@@ -18,7 +18,9 @@ from mien.evaluation.calibrate import fit
 from mien.evaluation.calibrate.files import FILE as CALIBRATION
 from mien.evaluation.calibrate.files import save
 from mien.evaluation.calibrate.fit import CalibrationOptions, CalibrationSource
-from mien.models.session import ModelInfo, OutputInfo, Session, measured_crops, softmax
+from mien.models.bundled import measured_crops
+from mien.models.metadata import ModelInfo, OutputInfo
+from mien.models.session import Session, softmax
 from mien.recipes import RECIPES, Recipe
 from mien.training.export import check, export, network, to_onnx
 from mien.training.networks import create
@@ -77,8 +79,8 @@ def test_every_recipe_exports_to_what_torch_computes(tmp_path: Path, name: str) 
         margin=0.1,
         crops=measured_crops(),
         recipe=name,
-        answers=recipe.targets,
-        heads={head: OutputInfo(recipe.outputs[head]) for head in recipe.extra_outputs},
+        primary_output=recipe.targets,
+        further_outputs={head: OutputInfo(recipe.outputs[head], 1.0) for head in recipe.extra_outputs},
     )
     crops = drawn.faces(7, recipe.classes[:3], size=recipe.size, channels=recipe.channels).images
     with torch.inference_mode():
@@ -86,7 +88,7 @@ def test_every_recipe_exports_to_what_torch_computes(tmp_path: Path, name: str) 
     assert expected.std() > 1e-3
     for n in (0, 1, 2, 7):  # any batch size
         outputs = [
-            one.logits(crops[:n]) for one in (session, *(Session(path, head=head) for head in recipe.extra_outputs))
+            one.logits(crops[:n]) for one in (session, *(Session(path, output=head) for head in recipe.extra_outputs))
         ]
         assert np.allclose(np.concatenate(outputs, axis=1), expected[:n], atol=1e-3, rtol=1e-3)
     assert path.stat().st_size < SIZES[name] * 1e6
@@ -96,7 +98,7 @@ def test_every_recipe_exports_to_what_torch_computes(tmp_path: Path, name: str) 
 def test_a_margin_of_ones_own_holds_for_every_detector(tmp_path: Path) -> None:
     finished(tmp_path / "run", replace(RECIPES["mien"], margin=0.3))
     info = Session(export(tmp_path / "run")).info
-    assert [info.crop(name) for name in ("haar", "yunet")] == [images.Crop(0.3)] * 2
+    assert [info.crop(name) for name in ("haar", "yunet")] == [images.CropSpec(0.3)] * 2
 
 
 def test_the_file_explains_itself(run: Path) -> None:
@@ -168,7 +170,7 @@ def test_each_output_stands_in_the_file_by_name_with_its_own_temperature(votes: 
     assert facts["heads"] == {"label": {"labels": list(FER2013), "temperature": 0.5}}
     crops = drawn.faces(4, size=16).images
     for head, temperature, labels in (("distribution", 1.5, FERPLUS), ("label", 0.5, FER2013)):
-        session, plain = Session(path, head=head), Session(votes, head=head)
+        session, plain = Session(path, output=head), Session(votes, output=head)
         assert session.info.labels == labels
         assert (session.info.temperature, plain.info.temperature) == (temperature, 1.0)
         assert np.allclose(session.logits(crops), plain.logits(crops), atol=1e-5)

@@ -177,12 +177,15 @@ def test_everything_at_once_goes_on_to_the_same_bits(
     session = Session(run)
     fitted = json.loads((run / CALIBRATION).read_text())
     temperatures = {name: one["temperature"] for name, one in fitted.items()}
-    assert temperatures == {"distribution": session.info.temperature, "label": session.info.heads["label"].temperature}
+    assert temperatures == {
+        "distribution": session.info.temperature,
+        "label": session.info.outputs["label"].temperature,
+    }
     assert session.probabilities(drawn.faces(5).images).shape == (5, 8)
     part = build_splits(recipe, ferplus, None)["validation"]
     for head, block in (("distribution", part.targets[:, :8]), ("label", part.targets[:, 8:])):
         known = block.any(axis=1)
-        right = Session(run, head=head).logits(part.images[known]).argmax(1) == block[known].argmax(1)
+        right = Session(run, output=head).logits(part.images[known]).argmax(1) == block[known].argmax(1)
         figure = last["val_accuracy" if head == "distribution" else "val_accuracy_label"]
         assert right.mean() == pytest.approx(figure)  # what was selected is what is shipped, and each head is itself
 

@@ -13,7 +13,7 @@ from safetensors.torch import load_file
 from mien.core.errors import InputError
 from mien.core.labels import ALPHABETICAL, FER2013, THREE
 from mien.datasets import Samples
-from mien.models.session import ASSETS
+from mien.models.bundled import ASSETS
 from mien.recipes import Recipe
 from mien.training import setup
 from mien.training.data import Split, build_splits

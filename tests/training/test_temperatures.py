@@ -11,7 +11,7 @@ from mien.core.images import Pixels
 from mien.core.labels import FER2013, FERPLUS
 from mien.evaluation.calibrate.files import FILE
 from mien.evaluation.calibrate.scaling import temperature
-from mien.models.session import ModelInfo
+from mien.models.metadata import ModelInfo
 from mien.recipes import Recipe
 from mien.training.data import Split
 from mien.training.temperatures import calibrate
@@ -21,11 +21,11 @@ from tests import drawn
 class Fake:
     """A session whose logits are the picture's first pixels, those of the first output before those of the second."""
 
-    def __init__(self, path: Path, *, head: str) -> None:
+    def __init__(self, path: Path, *, output: str) -> None:
         assert path.name == "model.onnx"
-        self.columns = {"distribution": slice(0, 8), "label": slice(8, 15)}[head]
-        labels = {"distribution": FERPLUS, "label": FER2013}[head]
-        self.info = ModelInfo(labels, 48, (0.0,), (1.0,), answers=head)
+        self.columns = {"distribution": slice(0, 8), "label": slice(8, 15)}[output]
+        labels = {"distribution": FERPLUS, "label": FER2013}[output]
+        self.info = ModelInfo(labels, 48, (0.0,), (1.0,), primary_output=output)
 
     def logits(self, crops: Pixels) -> NDArray[np.float32]:
         return crops[:, 0, self.columns].astype(np.float32) / np.float32(20)
@@ -65,7 +65,7 @@ def test_each_output_has_its_own_by_the_pictures_it_knows(tmp_path: Path, monkey
 
 
 def test_one_output_with_hard_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mien.training.temperatures.Session", lambda path, head: Fake(path, head="label"))
+    monkeypatch.setattr("mien.training.temperatures.Session", lambda path, output: Fake(path, output="label"))
     samples = drawn.faces(40)
     calibrate(tmp_path, Recipe(), Split(samples.images, samples.labels, samples.classes))
     expected = temperature(samples.images[:, 0, 8:15].astype(np.float32) / np.float32(20), samples.labels)

@@ -27,7 +27,7 @@ def audit(
     merge: Literal["drop", "contempt-as-disgust", "contempt-as-neutral"] = "drop",
     holdout: float | None = None,
     exclude: Path | None = None,
-    head: Labelling | None = None,
+    output: Labelling | None = None,
     detector: str | None = None,
     out: Path | None = None,
     json: bool = False,
@@ -69,7 +69,7 @@ def audit(
         merge: How contempt is folded where wanted; drop leaves out what one side lacks.
         holdout: The validation share where the dataset has no such split; that of the model's run by default.
         exclude: A CSV file whose column id lists what of the data is left out.
-        head: Which output of the model is scored, where it has several; the one that follows the targets by default.
+        output: Which output of the model is scored, where it has several; the one that follows the targets by default.
         detector: The data are photos: find the face in each first, as predict does; what is corrupted is its crop.
         out: Where the figures and the page are written instead.
         json: Print one JSON object instead of tables.
@@ -83,7 +83,7 @@ def audit(
     from mien.evaluation.robustness.gate import check_bounds, violations
     from mien.evaluation.robustness.report import save
     from mien.evaluation.robustness.terminal import audit_tables
-    from mien.models.session import bundled
+    from mien.models.bundled import bundled
 
     check_bounds(max_gap, min_accuracy, groups is not None)
     named = {"all": list(CORRUPTIONS), "none": []}
@@ -95,7 +95,7 @@ def audit(
     found = audit(
         model, data, split, corruptions=named.get(corruptions, asked), limit=limit, groups=groups,
         seed=seed, tta=tta, kind=kind, targets=targets, classes=classes, merge=merge, holdout=holdout, exclude=exclude,
-        head=head, detector=detector,
+        output=output, detector=detector,
     )  # fmt: skip
     if found.evaluation.data.trained_on:
         print(f"warning: {data}, {found.evaluation.data.split}: {TRAINED_ON}", file=sys.stderr)

@@ -23,7 +23,7 @@ def calibrate(
     kind: str | None = None,
     classes: str | None = None,
     exclude: Path | None = None,
-    head: Labelling | None = None,
+    output: Labelling | None = None,
     detector: str | None = None,
     out: Path | None = None,
     json: bool = False,
@@ -31,8 +31,8 @@ def calibrate(
     """Calibrate probabilities; fit an abstention threshold and prediction sets.
 
     Fits, on labelled faces that the model did not learn, a temperature or a scale and a bias per class; with
-    --abstain-at the confidence below which predict marks an answer as uncertain; with --coverage the label sets that
-    predict gives. All of it is kept in the ONNX file. What such a file had of this before is replaced.
+    --abstain-at the confidence below which predict marks an answer as uncertain; with --coverage the prediction sets
+    that predict gives. All of it is kept in the ONNX file. What such a file had of this before is replaced.
 
     Of a run model.onnx is replaced, and calibration.json says what was measured. Any other model stays, and --out
     names the file to write. docs/calibration.md says what is promised and what is not.
@@ -51,14 +51,14 @@ def calibrate(
         method: temperature (one number, the answers stay the same), vector (a scale and a bias per class), or keep (the
             probabilities stay what they are; for --abstain-at and --coverage alone).
         abstain_at: The accuracy that the answers shall have which are not uncertain, such as 0.9.
-        coverage: How often a label set shall hold the truth, such as 0.9.
+        coverage: How often a prediction set shall hold the truth, such as 0.9.
         share: How much of each class it is fitted on, drawn at random; the rest measures. 1: all, and the figures are
             of the faces it was fitted on.
         seed: Of that draw.
         kind: The reader, where it is not to be recognised: fer2013, ferplus, folder, legend or arrays.
         classes: What the integers of arrays mean, as fer2013 or alphabetical; elsewhere, the classes to read.
         exclude: A CSV file whose column id lists what of the data is left out.
-        head: Which output of the model, where it has several; the one that follows the targets by default.
+        output: Which output of the model, where it has several; the one that follows the targets by default.
         detector: The data are photos: find the face in each first, as predict does.
         out: The .onnx file to write instead; it must not be there yet.
         json: Print one JSON object instead of a table.
@@ -70,7 +70,7 @@ def calibrate(
     wanted = calibration.CalibrationOptions(method, abstain_at, coverage, share, seed)
     place = calibration.place(model, out)
     info, found = calibration.calibrate(
-        model, data, split, wanted=wanted, kind=kind, targets=targets, classes=classes, exclude=exclude, head=head,
+        model, data, split, wanted=wanted, kind=kind, targets=targets, classes=classes, exclude=exclude, output=output,
         detector=detector,
     )  # fmt: skip
     calibration.write(model, info, place)

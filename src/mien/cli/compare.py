@@ -17,7 +17,7 @@ def compare(
     split: str = "validation",
     tta: Literal["none", "flip"] = "none",
     targets: Labelling = "label",
-    head: Labelling | None = None,
+    output: Labelling | None = None,
     detector: Literal["yunet", "haar", "none"] | None = None,
     plot: Path | None = None,
     markdown: bool = False,
@@ -39,7 +39,7 @@ def compare(
         split: Which evaluation of a run folder is read.
         tta: Likewise, which view.
         targets: Likewise, by which labels.
-        head: Likewise, of which output, where evaluate was asked for one.
+        output: Likewise, of which output, where evaluate was asked for one.
         detector: Likewise, whose faces, where the data were photos.
         plot: An .html page to draw benchmark results in: accuracy against ms per face and size.
         markdown: Print benchmark results as a Markdown table.
@@ -59,7 +59,7 @@ def compare(
         raise InputError(f"{results[0]} is a result of mien benchmark and {other} is not; they cannot be compared")
     if plot or markdown:
         raise InputError("--plot and --markdown are for results of mien benchmark")
-    which: dict[str, Any] = {"split": split, "tta": tta, "targets": targets, "head": head, "detector": detector}
+    which: dict[str, Any] = {"split": split, "tta": tta, "targets": targets, "output": output, "detector": detector}
     reasons = {run: lacks(run, **which) for run in runs}
     rows = compare([run for run in runs if not reasons[run]] or runs, **which)
     for reason in filter(None, reasons.values()):

@@ -180,10 +180,12 @@ def check_data(
         clean.ready(fix, path)
     face = None
     if detector is not None:
-        from mien.core.images import Crop
+        from mien.core.images import CropSpec
         from mien.faces import detectors
 
-        face = detectors.LargestFace(detectors.name(detectors.find("auto")) if detector == "auto" else detector, Crop())
+        face = detectors.LargestFace(
+            detectors.name(detectors.find("auto")) if detector == "auto" else detector, CropSpec(0.0)
+        )
     found = check(path, kind=kind, targets=targets, order=classes, exclude=exclude, near=not exact, face=face)
     if label_errors:
         found = training.label_errors(found.table, copies=found.duplicates.groups, **judged).told(found)

@@ -22,7 +22,7 @@ def evaluate(
     merge: Literal["drop", "contempt-as-disgust", "contempt-as-neutral"] = "drop",
     holdout: float | None = None,
     exclude: Path | None = None,
-    head: Labelling | None = None,
+    output: Labelling | None = None,
     detector: str | None = None,
     out: Path | None = None,
     json: bool = False,
@@ -50,7 +50,7 @@ def evaluate(
         merge: How contempt is folded where wanted; drop leaves out what one side lacks.
         holdout: The validation share where the dataset has no such split; that of the model's run by default.
         exclude: A CSV file whose column id lists what of the data is left out.
-        head: Which output of the model is scored, where it has several; the one that follows the targets by default.
+        output: Which output of the model is scored, where it has several; the one that follows the targets by default.
         detector: The data are photos: find the face in each first, as predict does; a face not found counts as a wrong
             answer.
         out: Where the scores and the report are written instead.
@@ -60,7 +60,7 @@ def evaluate(
 
     from mien.core.files import check_folder
     from mien.evaluation import TRAINED_ON, evaluate, save, tables
-    from mien.models.session import bundled
+    from mien.models.bundled import bundled
 
     views: tuple[Literal["none", "flip"], ...] = ("none", "flip") if tta == "both" else (tta,)
     run = Path(model) if model not in bundled() and Path(model).is_dir() else None
@@ -70,7 +70,7 @@ def evaluate(
     found = [
         evaluate(
             model, data, split, tta=view, kind=kind, targets=targets, classes=classes, merge=merge,
-            holdout=holdout, exclude=exclude, head=head, detector=detector,
+            holdout=holdout, exclude=exclude, output=output, detector=detector,
         )
         for view in views
     ]  # fmt: skip

@@ -31,8 +31,9 @@ def export(run: Path, /, *, out: Path | None = None, int8: Path | None = None) -
         print(export_run(run, out=out))
         return
     from mien import datasets
+    from mien.models.bundled import bundled, resolve
     from mien.models.quantize import quantize
-    from mien.models.session import Session, bundled, resolve
+    from mien.models.session import Session
 
     info = Session(run).info
     faces = datasets.read(int8, "train", size=info.size, channels=len(info.mean), order=info.labels)

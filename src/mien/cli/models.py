@@ -15,11 +15,11 @@ def models() -> None:
 
     Examples:
         $ mien models list
-        $ mien models pull yunet
+        $ mien models download yunet
         $ mien models time default
         $ mien models time runs/first --batch 32 --threads 2
 
-    mien models list --help, mien models time --help and mien models pull --help show their options.
+    mien models list --help, mien models time --help and mien models download --help show their options.
     """
 
 
@@ -37,7 +37,7 @@ def list_models(*, json: bool = False) -> None:
     """
     from json import dumps
 
-    from mien.models.session import bundled, card
+    from mien.models.bundled import bundled, card
 
     cards = {name: card(name) for name in bundled()}
     if json:
@@ -76,7 +76,7 @@ def time_model(model: str = "default", /, *, batch: int = 1, threads: int = 1, j
         )
 
 
-def pull_model(name: Literal["yunet"] = "yunet", /) -> None:
+def download_model(name: Literal["yunet"] = "yunet", /) -> None:
     """Download the face detector YuNet (0.2 MB, MIT), which --detector auto then takes.
 
     From the OpenCV Zoo on GitHub, or else Hugging Face; kept only with the checksum that this version of mien knows. It
@@ -84,17 +84,17 @@ def pull_model(name: Literal["yunet"] = "yunet", /) -> None:
     printed. Where there is no network, put the file there by hand.
 
     Examples:
-        $ mien models pull yunet
+        $ mien models download yunet
 
     Args:
         name: What to fetch.
     """
-    from mien.faces.download import pull
+    from mien.faces.download import download_weights
 
-    print(pull(name))
+    print(download_weights(name))
 
 
-ACTIONS: dict[str, Verb] = {"list": list_models, "time [MODEL]": time_model, "pull yunet": pull_model}
+ACTIONS: dict[str, Verb] = {"list": list_models, "time [MODEL]": time_model, "download yunet": download_model}
 
 
 def _table(cards: dict[str, dict[str, Any]]) -> "Table":

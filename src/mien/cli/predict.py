@@ -50,7 +50,7 @@ def predict(
         paths: Photos, videos, folders and patterns ('holiday/*.jpg'); folders are searched to the bottom. - reads a
             list of paths from stdin.
         model: default (the bundled model), a run folder, or an .onnx file.
-        detector: auto is yunet where mien models pull yunet has fetched it, else haar, which finds upright frontal
+        detector: auto is yunet where mien models download yunet has fetched it, else haar, which finds upright frontal
             faces; none takes each photo as one face crop; or name yunet, haar, or the .onnx file of a YuNet.
         json: Print a list with one object per photo: file, detector, faces, and error where it could not be read.
         csv: Print one row per face; a photo without one keeps a row with empty cells.

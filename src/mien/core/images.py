@@ -152,11 +152,11 @@ def resize(image: Pixels, size: int) -> Pixels:
 
 
 @dataclass(frozen=True)
-class Crop:
+class CropSpec:
     """How faces are cut out around a detector's boxes."""
 
-    margin: float = 0.0
-    """How much of the box's longer side is added on every side."""
+    margin: float
+    """Share of the box's longer side that is added on every side."""
     level: bool = False
     """Turn the face until its eyes are level, where the detector says where they are."""
 

@@ -8,6 +8,7 @@ line that names file and field. NumPy arrays become lists. What a field cannot h
 does not know are passed over, so that a newer mien's files can be read.
 """
 
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
@@ -38,7 +39,7 @@ def from_json(facts: Any, kind: type[T], *, where: str) -> T:
         InputError: a field is missing, or of another type; the message begins with `where` and names the field.
     """
     try:
-        return msgspec.convert(facts, kind, dec_hook=_array)
+        return _complete(msgspec.convert(facts, kind, dec_hook=_array))
     except (msgspec.ValidationError, InputError, RecursionError) as error:
         raise InputError(f"{where}: {_reason(error)}") from None
 
@@ -46,7 +47,7 @@ def from_json(facts: Any, kind: type[T], *, where: str) -> T:
 def loads(text: str | bytes, kind: type[T], *, where: str) -> T:
     """Return JSON text as a record of `kind`. Errors as `from_json`, and where it is no JSON."""
     try:
-        return msgspec.json.decode(text, type=kind, dec_hook=_array)
+        return _complete(msgspec.json.decode(text, type=kind, dec_hook=_array))
     except (msgspec.DecodeError, InputError, RecursionError, UnicodeError) as error:
         raise InputError(f"{where}: {_reason(error)}") from None
 
@@ -76,6 +77,20 @@ def read(path: Path, kind: type[T], *, what: str) -> T:
         return loads(text, kind, where=str(path))
     except InputError as error:
         raise InputError(f"{error}; expected {what}") from None
+
+
+def _complete(value: T) -> T:
+    """Give every dataclass in it its defaults as values of its own: msgspec leaves them to the class, where neither
+    vars() nor msgspec's own writing sees them."""
+    if is_dataclass(value) and not isinstance(value, type):
+        for entry in fields(value):
+            if entry.name not in vars(value):
+                object.__setattr__(value, entry.name, entry.default)
+            _complete(getattr(value, entry.name))
+    elif isinstance(value, dict | list | tuple):
+        for item in value.values() if isinstance(value, dict) else value:
+            _complete(item)
+    return value
 
 
 def _reason(error: Exception) -> str:

@@ -47,7 +47,7 @@ def compare(
     split: str = "validation",
     tta: Tta = "none",
     targets: str = "label",
-    head: str | None = None,
+    output: str | None = None,
     detector: str | None = None,
 ) -> list[ComparisonRow]:
     """Return one row for each run, the most accurate first.
@@ -57,7 +57,7 @@ def compare(
         split: as `mien.datasets.read` has it.
         tta: none or flip.
         targets: which labels the data were read with.
-        head: the output that `evaluate` was asked for, if it was.
+        output: the output that `evaluate` was asked for, if it was.
         detector: the name of the one that found the faces, where the data were photos.
 
     Raises:
@@ -66,9 +66,9 @@ def compare(
     if not runs:
         raise InputError("nothing to compare; name the run folders")
     for run in runs:
-        if why := lacks(run, split=split, tta=tta, targets=targets, head=head, detector=detector):
+        if why := lacks(run, split=split, tta=tta, targets=targets, output=output, detector=detector):
             raise InputError(why)
-    file = filename("evaluation", split_name(split), tta, targets, head, detector)
+    file = filename("evaluation", split_name(split), tta, targets, output, detector)
     found = {str(run): _load(Path(run), file) for run in runs}
     (first, reference), *others = [(run, _conditions(evaluation)) for run, evaluation in found.items()]
     for run, conditions in others:
@@ -87,19 +87,19 @@ def lacks(
     split: str = "validation",
     tta: Tta = "none",
     targets: str = "label",
-    head: str | None = None,
+    output: str | None = None,
     detector: str | None = None,
 ) -> str:
     """Return that a run folder has no such evaluation and how to make it; "" where it has, or `run` is no folder."""
     path, split = Path(run), split_name(split)
-    file = filename("evaluation", split, tta, targets, head, detector)
+    file = filename("evaluation", split, tta, targets, output, detector)
     if not path.is_dir() or (path / file).is_file():
         return ""
     asked = {"tta": tta if tta != "none" else None, "targets": targets if targets != "label" else None}
-    options = asked | {"head": head, "detector": detector}
+    options = asked | {"output": output, "detector": detector}
     command = f"mien evaluate {path} --data PATH --split {split}"
     command += "".join(f" --{option} {value}" for option, value in options.items() if value)
-    what = ", ".join(filter(None, [split, VIEWS[tta], asked["targets"], head, detector]))
+    what = ", ".join(filter(None, [split, VIEWS[tta], asked["targets"], output, detector]))
     return f"{path}: no evaluation of {what}; make one with: {command}"
 
 

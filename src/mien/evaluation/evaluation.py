@@ -21,7 +21,9 @@ from mien.datasets import exclude as exclusion
 from mien.evaluation.metrics import EndToEnd, Scores, end_to_end, score
 from mien.evaluation.selective import Selective, selective
 from mien.faces.detectors import LargestFace, find, name
-from mien.models.session import ASSETS, ModelInfo, Session, Tta
+from mien.models.bundled import ASSETS
+from mien.models.metadata import ModelInfo
+from mien.models.session import Session, Tta
 
 PRINT = (48, 1)  # the size and channels data is fingerprinted at, so that the model's own do not enter
 TRAINED_ON = "the model was trained on these very pictures; the figures say nothing about others"
@@ -104,7 +106,7 @@ class Evaluation:
     """Of answering only where the model is sure."""
     end_to_end: EndToEnd | None = None
     """The scores over all photos, where faces were looked for; `scores` are of those found."""
-    head: str | None = None
+    output: str | None = None
     """The output that was asked for; None: the one that follows the targets. `model.head` is what was scored."""
     missed: tuple[str, ...] = ()
     """The ids of the photos in which the detector found no face."""
@@ -142,7 +144,7 @@ def evaluate(
     merge: str = "drop",
     holdout: float | None = None,
     exclude: Path | None = None,
-    head: str | None = None,
+    output: str | None = None,
     detector: str | None = None,
 ) -> Evaluation:
     """Score the exported ONNX of `model` on one split of the dataset at `data`.
@@ -160,17 +162,17 @@ def evaluate(
         holdout: the validation share where the dataset has no such split; None takes that of the model's run, so that
             nothing it was trained on is scored as validation.
         exclude: as `mien.datasets.read` has it.
-        head: which output of the model, by the labelling it follows; None takes the one that follows `targets`.
+        output: which output of the model, by the labelling it follows; None takes the one that follows `targets`.
         detector: the data are photos: find the face in each with it first; one that is not found is a wrong answer.
 
     Raises:
         InputError: no such model or data, fewer than two classes in common, or nothing left to score.
     """
     session, samples, facts, detector = opened(
-        model, data, split, kind=kind, targets=targets, classes=classes, holdout=holdout, exclude=exclude, head=head,
-        detector=detector,
+        model, data, split, kind=kind, targets=targets, classes=classes, holdout=holdout, exclude=exclude,
+        output=output, detector=detector,
     )  # fmt: skip
-    return measure(session, samples, facts, tta=tta, merge=merge, head=head, detector=detector)
+    return measure(session, samples, facts, tta=tta, merge=merge, output=output, detector=detector)
 
 
 def opened(
@@ -183,14 +185,14 @@ def opened(
     classes: str | None = None,
     holdout: float | None = None,
     exclude: Path | None = None,
-    head: str | None = None,
+    output: str | None = None,
     detector: str | None = None,
 ) -> tuple[Session, Samples, DataFacts, str | None]:
     """Return the model, the samples as it reads them, what they are, and who finds the faces, as `evaluate` has it."""
-    session = Session(model, head=head)
+    session = Session(model, output=output)
     kind = kind or datasets.detect(data, targets)
-    if head is None:
-        session = Session(model, head=matching_output(session.info, kind, targets))
+    if output is None:
+        session = Session(model, output=matching_output(session.info, kind, targets))
     face = None
     if detector:
         chosen = name(find(detector))
@@ -234,8 +236,8 @@ def matching_output(info: ModelInfo, kind: str, targets: str) -> str:
     """
     votes = targets != "label"
     if votes or kind == "fer2013":
-        return next((name for name in (info.answers, *info.heads) if (name != "label") == votes), info.answers)
-    return info.answers
+        return next((name for name in info.outputs if (name != "label") == votes), info.primary_output)
+    return info.primary_output
 
 
 def record(session: Session) -> dict[str, Any]:
@@ -268,7 +270,7 @@ def measure(
     *,
     tta: Tta = "none",
     merge: str = "drop",
-    head: str | None = None,
+    output: str | None = None,
     detector: str | None = None,
 ) -> Evaluation:
     """Score an open model on samples already read; `data` says what they are. Errors as `evaluate` has them."""
@@ -305,7 +307,7 @@ def measure(
         selective=selective(
             probabilities, scored.hard, answers, places, scored.classes, session.info.calibration, data.fingerprint
         ),
-        head=head,
+        output=output,
         missed=missed,
     )
 
@@ -369,5 +371,5 @@ def _identify(session: Session) -> ModelFile:
         labels=info.labels,
         size=info.size,
         channels=len(info.mean),
-        head=info.answers,
+        head=info.primary_output,
     )

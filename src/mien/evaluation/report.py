@@ -43,7 +43,7 @@ def save(evaluations: Sequence[Evaluation], folder: Path, *, metrics: Path | Non
     texts = {}
     for found in evaluations:
         detector = found.end_to_end.detector if found.end_to_end else None
-        name = filename("evaluation", found.data.split, found.tta, found.data.targets, found.head, detector)
+        name = filename("evaluation", found.data.split, found.tta, found.data.targets, found.output, detector)
         texts[name] = json.dumps(found.to_json(), indent=1)
     texts["report.html"] = page(evaluations, epochs=read_epochs(metrics) if metrics else ())
     for name, text in texts.items():

@@ -1,4 +1,4 @@
-"""What a model gains by not answering: risk and coverage, the threshold it carries, its conformal label sets.
+"""What a model gains by not answering: risk and coverage, the threshold it carries, its conformal prediction sets.
 
 docs/calibration.md says in words what each figure means.
 """
@@ -35,7 +35,7 @@ class AbstentionScores:
 
 @dataclass(frozen=True)
 class PredictionSetScores:
-    """The conformal label sets, by the quantile in the model."""
+    """The conformal prediction sets, by the quantile in the model."""
 
     target: float
     """The coverage that the quantile was chosen for."""
@@ -88,7 +88,7 @@ def selective(
     fitted: Calibration | None,
     fingerprint: str,
 ) -> Selective:
-    """Score what is answered where the model is sure, and its label sets.
+    """Score what is answered where the model is sure, and its prediction sets.
 
     Args:
         probabilities: [n, k] over the scored `classes`.
@@ -150,7 +150,7 @@ def _conformal(
 ) -> PredictionSetScores | None:
     if fitted is None or fitted.conformal is None:
         return None
-    sets = fitted.conformal.sets(answers)
+    sets = fitted.conformal.in_prediction_set(answers)
     held = (sets & (places == truth[:, None])).any(axis=1)
     return PredictionSetScores(
         target=fitted.conformal.coverage,

@@ -58,7 +58,7 @@ def notes(evaluation: Evaluation) -> list[str]:
 
 
 def selective_notes(evaluation: Evaluation) -> list[str]:
-    """Return in words what the threshold and the label sets in the model do here, and on what they were fitted."""
+    """Return in words what the threshold and the prediction sets in the model do here, and on what they were fitted."""
     scored, found = evaluation.selective, []
     if at := scored.abstention:
         of = "none is left" if at.interval is None else f"of those {_percent(at.accuracy, at.interval)} are right"
@@ -68,7 +68,8 @@ def selective_notes(evaluation: Evaluation) -> list[str]:
         )
     if sets := scored.conformal:
         found.append(
-            f"label sets for a coverage of {sets.target:g}: {_percent(sets.coverage, sets.interval)} hold the truth, "
+            f"prediction sets for a coverage of {sets.target:g}: "
+            f"{_percent(sets.coverage, sets.interval)} hold the truth, "
             f"{sets.mean_size:.2f} labels on the mean"
         )
     if scored.fitted and (scored.abstention or scored.conformal):
@@ -80,7 +81,7 @@ def selective_notes(evaluation: Evaluation) -> list[str]:
         if not scored.fitted_here and data.split == fitted.split and _files(data.kind) == _files(fitted.kind):
             warning = "; some of these faces may be among them"
         about = f"{fitted.n:,} faces, {part}{where}, targets: {fitted.targets}{warning}"
-        found.append(f"threshold and label sets were fitted on {about}")
+        found.append(f"threshold and prediction sets were fitted on {about}")
     return found
 
 

@@ -95,7 +95,7 @@ class _Layer:
         for box, colour in zip(self.boxes, colours, strict=True):
             self.frame(box, colour)
         for box, colour, label, score, note in zip(
-            self.boxes, colours, self.faces.labels, self.faces.scores.tolist(), self.faces.notes, strict=True
+            self.boxes, colours, self.faces.labels, self.faces.scores.tolist(), self.faces.flags, strict=True
         ):
             self.plate(box, colour, f"{label} {score:.0%}" + (f" ({note})" if note else ""))
         for box, colour, row in zip(self.boxes, colours, self.faces.probabilities.tolist(), strict=True):

@@ -1,7 +1,7 @@
 """Where the faces are: a detector takes an upright picture and returns boxes.
 
-`yunet` is the better one, and five times faster: `mien models pull yunet` fetches it. `haar` ships inside OpenCV, so
-that recognition works offline from the first minute; it finds upright, frontal faces. The figures that the settings
+`yunet` is the better one, and five times faster: `mien models download yunet` fetches it. `haar` ships inside OpenCV,
+so that recognition works offline from the first minute; it finds upright, frontal faces. The figures that the settings
 were chosen by are in LOG.md.
 """
 
@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from mien.core import images
 from mien.core.errors import InputError
-from mien.faces.download import place, pulled
+from mien.faces.download import downloaded, weights_folder
 
 
 class Detections(NamedTuple):
@@ -213,14 +213,14 @@ def _shared(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
 
 
 def _yunet() -> YuNet:
-    path = pulled("yunet")
+    path = downloaded("yunet")
     if path is None:
-        raise InputError("the detector yunet is not here yet; get it with: mien models pull yunet")
+        raise InputError("the detector yunet is not here yet; get it with: mien models download yunet")
     return YuNet(path)
 
 
 def _auto() -> Detector:
-    if pulled("yunet"):
+    if downloaded("yunet"):
         return _yunet()
     _hint()
     return Haar()
@@ -228,10 +228,12 @@ def _auto() -> Detector:
 
 def _hint() -> None:
     """Say once per machine on stderr that there is a better detector."""
-    told = place() / ".told-of-yunet"
+    told = weights_folder() / ".told-of-yunet"
     if told.exists():
         return
-    print("mien: faces are found by haar; yunet finds far more and is faster: mien models pull yunet", file=sys.stderr)
+    print(
+        "mien: faces are found by haar; yunet finds far more and is faster: mien models download yunet", file=sys.stderr
+    )
     with contextlib.suppress(OSError):  # nowhere to remember it
         told.parent.mkdir(parents=True, exist_ok=True)
         told.touch()
@@ -243,7 +245,7 @@ DETECTORS: dict[str, Callable[[], Detector]] = {"auto": _auto, "yunet": _yunet, 
 def find(detector: str | Path | Detector) -> Detector:
     """Return the detector of that name, the YuNet of that .onnx file, or the one given.
 
-    `auto` is yunet where it has been pulled, else haar; then a line on stderr says, once per machine, how to get yunet.
+    `auto` is yunet where it has been downloaded, else haar; then stderr says so, once per machine.
 
     Raises:
         InputError: no detector has that name, or its file cannot be used.
@@ -272,7 +274,7 @@ class LargestFace:
     """
 
     detector: str
-    crop: images.Crop
+    crop: images.CropSpec
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "_detect", find(self.detector))

@@ -19,7 +19,7 @@ class Weights:
     licence: str
 
 
-PULLABLE: dict[str, Weights] = {
+WEIGHTS: dict[str, Weights] = {
     "yunet": Weights(
         "face_detection_yunet_2026may.onnx",
         "ebafce4e3c118d6554634be5c27ab333b4c047a9a8c3faf1d7cf93101c22f0f0",
@@ -34,7 +34,7 @@ PULLABLE: dict[str, Weights] = {
 }
 
 
-def place() -> Path:
+def weights_folder() -> Path:
     """Return the folder for weights: MIEN_MODELS, or mien/ in XDG_DATA_HOME, or ~/.local/share/mien."""
     if given := os.environ.get("MIEN_MODELS"):
         return Path(given).expanduser()
@@ -42,24 +42,24 @@ def place() -> Path:
     return (Path(shared) if shared else Path.home() / ".local" / "share") / "mien"
 
 
-def pulled(name: str) -> Path | None:
-    """Return the file of weights that were pulled, None where they were not."""
-    path = place() / PULLABLE[name].file
+def downloaded(name: str) -> Path | None:
+    """Return the file of weights that were downloaded, None where they were not."""
+    path = weights_folder() / WEIGHTS[name].file
     return path if path.is_file() else None
 
 
-def pull(name: str) -> Path:
-    """Download the weights `name` of `PULLABLE` unless they are there already and whole; return the file.
+def download_weights(name: str) -> Path:
+    """Download the weights `name` of `WEIGHTS` unless they are there already and whole; return the file.
 
     A download that was cut goes on where it stopped. What has another checksum than the one pinned here is thrown away.
 
     Raises:
         InputError: no such name, nowhere reachable, other content than expected, or no place to write.
     """
-    if name not in PULLABLE:
-        raise InputError(f"nothing to pull is called {name!r}; expected {', '.join(PULLABLE)}")
-    weights = PULLABLE[name]
-    path = place() / weights.file
+    if name not in WEIGHTS:
+        raise InputError(f"no weights {name!r} to download; expected {', '.join(WEIGHTS)}")
+    weights = WEIGHTS[name]
+    path = weights_folder() / weights.file
     part = path.with_name(f"{path.name}.part")
     failures = []
     try:

@@ -25,12 +25,12 @@ def columns(labels: Sequence[str], key: Sequence[str]) -> list[str]:
     """Return the names of the columns, for faces scored over `labels`; `key` is `PHOTO` or `FRAME`.
 
     Boxes are in pixels of the upright picture, `time` in seconds; `detection`, `confidence`, `p_...` and, of videos,
-    the smoothed `s_...` go from 0 to 1. `uncertain` is True or False, `label_set` labels with | between them; both are
-    empty where the model has no threshold, no label sets.
+    the smoothed `s_...` go from 0 to 1. `uncertain` is True or False, `prediction_set` labels with | between them; both
+    are empty where the model has no threshold, no prediction sets.
     """
     kinds = ("p", "s") if key == FRAME else ("p",)
     return [
-        *(*key, "x", "y", "w", "h", "detection", "expression", "confidence", "quality", "uncertain", "label_set"),
+        *(*key, "x", "y", "w", "h", "detection", "expression", "confidence", "quality", "uncertain", "prediction_set"),
         *(f"{kind}_{label}" for kind in kinds for label in labels),
         "detector",
     ]
@@ -47,11 +47,11 @@ class Faces:
         detection_scores: float32 [n], how sure the detector was; None where it does not say.
         landmarks: float32 [n, 5, 2], x, y of the eye at the picture's left, that at its right, nose tip, mouth corners
             likewise; None where the detector does not say.
-        low: bool [n], too small, blurred or dim to be relied on (`mien.faces.quality`); None where nobody looked.
+        low_quality: bool [n], too small, blurred or dim to be relied on (`mien.faces.quality`).
         detector: who found them.
         uncertain: bool [n], the confidence is below the model's threshold; None where the model has none
             (docs/calibration.md).
-        sets: bool [n, k], which of `classes` are in the face's conformal label set; None where the model has none.
+        in_prediction_set: bool [n, k], the `classes` in the face's prediction set; None where the model has none.
 
     Raises:
         InputError: the arrays do not fit each other; says expected and got.
@@ -62,10 +62,10 @@ class Faces:
     classes: tuple[str, ...]
     detection_scores: NDArray[np.float32] | None = None
     landmarks: NDArray[np.float32] | None = None
-    low: NDArray[np.bool_] | None = None
+    low_quality: NDArray[np.bool_] | None = None
     detector: str = ""
     uncertain: NDArray[np.bool_] | None = None
-    sets: NDArray[np.bool_] | None = None
+    in_prediction_set: NDArray[np.bool_] | None = None
     KEY: ClassVar[tuple[str, ...]] = ()
     """What tells the rows of a table apart (`columns`)."""
 
@@ -78,9 +78,9 @@ class Faces:
         if self.landmarks is not None:
             _expect("landmarks", self.landmarks, (n, 5, 2))
         for name, flags, shape in (
-            ("low", self.low, (n,)),
+            ("low_quality", self.low_quality, (n,)),
             ("uncertain", self.uncertain, (n,)),
-            ("sets", self.sets, (n, k)),
+            ("in_prediction_set", self.in_prediction_set, (n, k)),
         ):
             if flags is not None and (flags.dtype != bool or flags.shape != shape):
                 raise InputError(f"{name}: expected bool {list(shape)}, got {flags.dtype} {list(flags.shape)}")
@@ -103,10 +103,10 @@ class Faces:
             classes=self.classes,
             detection_scores=None if self.detection_scores is None else self.detection_scores[chosen],
             landmarks=None if self.landmarks is None else self.landmarks[chosen],
-            low=None if self.low is None else self.low[chosen],
+            low_quality=None if self.low_quality is None else self.low_quality[chosen],
             detector=self.detector,
             uncertain=None if self.uncertain is None else self.uncertain[chosen],
-            sets=None if self.sets is None else self.sets[chosen],
+            in_prediction_set=None if self.in_prediction_set is None else self.in_prediction_set[chosen],
         )
 
     def __iter__(self) -> Iterator["Faces"]:
@@ -126,31 +126,31 @@ class Faces:
     @property
     def quality(self) -> tuple[str, ...]:
         """`low` for each face that is too small, blurred or dim to be relied on, `ok` for the others."""
-        return tuple("low" if low else "ok" for low in _flags(self.low, self))
+        return tuple("low" if low else "ok" for low in _flags(self.low_quality, self))
 
     @property
-    def label_sets(self) -> tuple[tuple[str, ...], ...] | None:
-        """The conformal label set of each face, likeliest first, never empty; None where the model has none."""
-        if self.sets is None:
+    def prediction_sets(self) -> tuple[tuple[str, ...], ...] | None:
+        """The conformal prediction set of each face, likeliest first, never empty; None where the model has none."""
+        if self.in_prediction_set is None:
             return None
         ranks = np.argsort(-self.probabilities, axis=1, kind="stable")
         return tuple(
             tuple(self.classes[place] for place in rank if held[place])
-            for rank, held in zip(ranks.tolist(), self.sets.tolist(), strict=True)
+            for rank, held in zip(ranks.tolist(), self.in_prediction_set.tolist(), strict=True)
         )
 
     @property
-    def notes(self) -> tuple[str, ...]:
+    def flags(self) -> tuple[str, ...]:
         """What is to be said beside each face: low quality, uncertain, both or nothing."""
         return tuple(
             ", ".join(name for name, true in (("low quality", low), ("uncertain", uncertain)) if true)
-            for low, uncertain in zip(_flags(self.low, self), _flags(self.uncertain, self), strict=True)
+            for low, uncertain in zip(_flags(self.low_quality, self), _flags(self.uncertain, self), strict=True)
         )
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return a dictionary per face, ready for JSON: box (whole pixels), detection, expression, confidence, quality,
-        uncertain, label_set (a list), probabilities. What the detector or the model does not say is None."""
-        sets = [None] * len(self) if self.label_sets is None else [list(held) for held in self.label_sets]
+        uncertain, prediction_set (a list), probabilities. What the detector or the model does not say is None."""
+        sets = [None] * len(self) if self.prediction_sets is None else [list(held) for held in self.prediction_sets]
         return [
             {
                 "box": [row["x"], row["y"], row["w"], row["h"]],
@@ -159,7 +159,7 @@ class Faces:
                 "confidence": row["confidence"],
                 "quality": row["quality"],
                 "uncertain": row["uncertain"],
-                "label_set": held,
+                "prediction_set": held,
                 "probabilities": {label: row[f"p_{label}"] for label in self.classes},
             }
             for row, held in zip(Faces.to_rows(self), sets, strict=True)
@@ -169,7 +169,11 @@ class Faces:
         """Return a dictionary per face with the columns of `columns`, less the key's."""
         scores = [None] * len(self) if self.detection_scores is None else self.detection_scores.astype(float).round(4)
         uncertain = [None] * len(self) if self.uncertain is None else self.uncertain.tolist()
-        sets = [None] * len(self) if self.label_sets is None else [SEPARATOR.join(held) for held in self.label_sets]
+        sets = (
+            [None] * len(self)
+            if self.prediction_sets is None
+            else [SEPARATOR.join(held) for held in self.prediction_sets]
+        )
         rows = self.probabilities.astype(np.float64).round(6).tolist()
         return [
             {
@@ -179,7 +183,7 @@ class Faces:
                 "confidence": max(row),
                 "quality": quality,
                 "uncertain": doubt,
-                "label_set": held,
+                "prediction_set": held,
                 **{f"p_{name}": value for name, value in zip(self.classes, row, strict=True)},
                 "detector": self.detector,
             }

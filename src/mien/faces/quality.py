@@ -32,7 +32,7 @@ def contrast(crops: images.Pixels) -> NDArray[np.float32]:
     return np.array([images.to_channels(crop, 1).std() for crop in crops], np.float32)
 
 
-def low(boxes: NDArray[np.float32], crops: images.Pixels) -> NDArray[np.bool_]:
+def low_quality(boxes: NDArray[np.float32], crops: images.Pixels) -> NDArray[np.bool_]:
     """Return bool [n]: whether the box [n, 4] is too small, or the crop that the network reads too blurred or dim."""
     small = boxes[:, 2:].max(axis=1, initial=0) < SMALLEST
     return np.asarray(small | (sharpness(crops) < BLURRED) | (contrast(crops) < DIM))

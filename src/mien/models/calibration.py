@@ -1,15 +1,16 @@
-"""What was fitted on labelled faces and travels in a model: scaled logits, a threshold of confidence, label sets.
+"""What was fitted on labelled faces and travels in a model: scaled logits, a threshold of confidence, prediction sets.
 
 `mien.evaluation.calibrate` fits it; here it is kept, checked and applied.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.core import records
 from mien.core.errors import InputError
 
 METHODS = ("temperature", "vector")
@@ -50,7 +51,7 @@ class Conformal:
     """How many labels a set has, over the measured faces."""
     method: str = "lac"
 
-    def sets(self, probabilities: NDArray[np.float32]) -> NDArray[np.bool_]:
+    def in_prediction_set(self, probabilities: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Return bool [n, k], which labels are in the set of each row of [n, k]; the likeliest always is."""
         sets = 1 - probabilities.astype(np.float64) <= self.quantile
         sets[np.arange(len(sets)), probabilities.argmax(axis=1)] = True
@@ -111,26 +112,15 @@ class Calibration:
         return asdict(self)
 
     @classmethod
-    def from_json(cls, facts: Mapping[str, Any]) -> "Calibration":
-        """Pass over facts it does not know; TypeError or ValueError where one is missing or of another kind."""
-        known = {name: value for name, value in _known(cls, facts).items() if name not in ("abstain", "conformal")}
-        known |= {name: tuple(float(value) for value in facts.get(name, ())) for name in ("scale", "bias")}
-        abstain, conformal = facts.get("abstain"), facts.get("conformal")
-        return cls(
-            **known,
-            abstain=Abstention(**_known(Abstention, abstain)) if abstain else None,
-            conformal=Conformal(**_known(Conformal, conformal)) if conformal else None,
-        )
+    def from_json(cls, facts: object) -> Self:
+        """Return the record of plain objects; InputError where a fact is missing or of another type."""
+        return records.from_json(facts, cls, where="calibration")
 
 
-def scaled(
+def scale_logits(
     logits: NDArray[np.float32], temperature: float, scale: Sequence[float] = (), bias: Sequence[float] = ()
 ) -> NDArray[np.float32]:
     """Return logits [n, k] whose softmax is calibrated: by scale and bias [k] where given, else by the temperature."""
     if scale:
         return logits * np.array(scale, np.float32) + np.array(bias, np.float32)
     return logits / np.float32(temperature)
-
-
-def _known(kind: Any, facts: Mapping[str, Any]) -> dict[str, Any]:
-    return {entry.name: facts[entry.name] for entry in fields(kind) if entry.name in facts}

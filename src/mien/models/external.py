@@ -19,9 +19,9 @@ from mien.core.labels import canonical
 CHANNELS = {"grey": 1, "RGB": 3, "BGR": 3}
 LAYOUTS = ("NCHW", "NHWC")
 OUTPUTS = ("logits", "probabilities")
-ANSWERS = ("label", "majority", "plurality", "distribution")
+LABELLINGS = ("label", "majority", "plurality", "distribution")
 KNOWN = (
-    "labels", "size", "channels", "layout", "mean", "std", "scale", "output", "temperature", "margin", "answers",
+    "labels", "size", "channels", "layout", "mean", "std", "scale", "output", "temperature", "margin", "primary_output",
 )  # fmt: skip
 LEAST = float(np.finfo(np.float32).tiny)  # a probability of 0 has no logarithm
 
@@ -46,7 +46,7 @@ class ExternalModelSpec:
     """Logits, or the logarithms of probabilities, are divided by it."""
     margin: float = 0.0
     """How much of a detected box's longer side is added on every side before the crop."""
-    answers: str = "label"
+    primary_output: str = "label"
     """The labelling its answer follows: label, or majority, plurality, distribution of FER+."""
 
     @property
@@ -76,7 +76,7 @@ class ExternalModelSpec:
         return np.log(np.maximum(numbers, LEAST))
 
 
-def read(model: Path) -> ExternalModelSpec:
+def read_spec(model: Path) -> ExternalModelSpec:
     """Return the facts beside an .onnx file without any.
 
     Raises:
@@ -132,7 +132,7 @@ def _checked(facts: Any) -> ExternalModelSpec:
         layout=_one_of("layout", {"layout": "NCHW", **facts}, LAYOUTS),
         temperature=_number("temperature", facts.get("temperature", 1.0), above=0),
         margin=_number("margin", facts.get("margin", 0.0), above=-0.5),
-        answers=_one_of("answers", {"answers": "label", **facts}, ANSWERS),
+        primary_output=_one_of("primary_output", {"primary_output": "label", **facts}, LABELLINGS),
     )
 
 

@@ -69,7 +69,7 @@ def quantize(model: str | Path, pictures: images.Pixels, out: Path) -> Quantized
             fewer than 90 %.
     """
     exact = Session(model)
-    if exact.sidecar:
+    if exact.external:
         raise InputError(f"{exact.path}: not a model that mien exported; it can be measured, but not written in 8 bits")
     if any(node.op_type == "QuantizeLinear" for node in onnx.load(exact.path).graph.node):
         raise InputError(f"{exact.path}: in 8 bits already; name the model it was made of")

@@ -72,7 +72,7 @@ class Gallery:
 
     def add(self, photo: Photo) -> None:
         """Keep the faces of a photo that was recognised with its portraits."""
-        faces, notes = (photo.faces.to_dicts(), photo.faces.notes) if photo.faces else ([], ())
+        faces, notes = (photo.faces.to_dicts(), photo.faces.flags) if photo.faces else ([], ())
         for place, (face, note, portrait) in enumerate(zip(faces, notes, photo.portraits, strict=True)):
             packed = io.BytesIO()
             Image.fromarray(portrait).save(packed, "JPEG", quality=85)

@@ -219,7 +219,7 @@ def print_table(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO)
         caption_justify="left",
     )
     for photo in photos:
-        notes = photo.faces.notes if photo.faces else ()
+        notes = photo.faces.flags if photo.faces else ()
         for number, (face, note) in enumerate(zip(photo.faces.to_dicts() if photo.faces else [], notes, strict=True)):
             ranked = sorted(face["probabilities"].items(), key=lambda pair: -pair[1])
             first, second = (f"{name} {share:.0%}" for name, share in ranked[:2])

@@ -20,10 +20,10 @@ from mien.core.files import replacing
 
 FORMATS = (".csv", ".jsonl", ".parquet")
 
-LATER = ("uncertain", "label_set")
+LATER = ("uncertain", "prediction_set")
 """Columns that tables of earlier versions lack; those go on without."""
 
-_TEXT = {"file", "expression", "quality", "label_set", "detector", "error"}
+_TEXT = {"file", "expression", "quality", "prediction_set", "detector", "error"}
 _WHOLE = {"face", "frame", "track"}
 
 Row = Mapping[str, Any]

@@ -76,10 +76,10 @@ def from_rows(rows: Iterable[dict[str, Any]], classes: Sequence[str]) -> Iterato
             table([f"p_{name}" for name in classes]),
             tuple(classes),
             None if None in scores else np.array(scores, np.float32),
-            low=np.array([row["quality"] == "low" for row in faces], bool),
+            low_quality=np.array([row["quality"] == "low" for row in faces], bool),
             detector=faces[0]["detector"] if faces else "",
             uncertain=_uncertain(faces),
-            sets=_sets(faces, classes),
+            in_prediction_set=_sets(faces, classes),
             frame=frame,
             time=time,
             tracks=np.array([row["track"] for row in faces], np.int64),
@@ -95,7 +95,7 @@ def _uncertain(faces: list[dict[str, Any]]) -> Any:
 
 def _sets(faces: list[dict[str, Any]], classes: Sequence[str]) -> Any:
     """Return bool [n, k], likewise."""
-    cells: list[Any] = [row.get("label_set") for row in faces]
+    cells: list[Any] = [row.get("prediction_set") for row in faces]
     if not cells or None in cells:
         return None
     held = [set(cell.split(SEPARATOR)) for cell in cells]

@@ -20,8 +20,8 @@ class Recognizer:
 
     Args:
         model: `default` (the bundled one), a run folder, or an .onnx file that mien exported.
-        detector: `auto` (yunet where `mien models pull yunet` has fetched it, else haar), `yunet`, `haar`, `none` (each
-            picture is one face crop), the .onnx file of a YuNet, or any callable that is a `Detector`.
+        detector: `auto` (yunet where `mien models download yunet` has fetched it, else haar), `yunet`, `haar`, `none`
+            (each picture is one face crop), the .onnx file of a YuNet, or any callable that is a `Detector`.
         threads: how many cores may be used; None leaves it to onnxruntime and OpenCV (all of them). OpenCV has one
             number for the whole process, which this sets.
 
@@ -120,8 +120,8 @@ class Recognizer:
                 classes=self.session.info.labels,
                 detection_scores=found.scores,
                 landmarks=found.landmarks,
-                low=quality.low(found.boxes, crops),
+                low_quality=quality.low_quality(found.boxes, crops),
                 detector=name(self.detector),
                 uncertain=self.session.info.uncertain(rows),
-                sets=self.session.info.sets(rows),
+                in_prediction_set=self.session.info.in_prediction_set(rows),
             )

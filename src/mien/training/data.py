@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien import datasets
-from mien.core.images import Crop
+from mien.core.images import CropSpec
 from mien.datasets import Samples
 from mien.faces.detectors import LargestFace
 from mien.recipes import Recipe
@@ -112,7 +112,7 @@ def _joined(recipe: Recipe, split: str, labellings: Mapping[str, Samples], photo
             split,
             size=recipe.size,
             channels=recipe.channels,
-            face=LargestFace("haar", Crop(recipe.margin)),
+            face=LargestFace("haar", CropSpec(recipe.margin)),
             classes=recipe.classes,
             holdout=recipe.holdout,
         )

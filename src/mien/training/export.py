@@ -20,7 +20,9 @@ from mien.core import images
 from mien.core.errors import InputError
 from mien.core.files import replacing
 from mien.evaluation import calibrate
-from mien.models.session import METADATA_KEY, ModelInfo, OutputInfo, Session, measured_crops
+from mien.models.bundled import measured_crops
+from mien.models.metadata import METADATA_KEY, ModelInfo, OutputInfo
+from mien.models.session import Session
 from mien.recipes import Recipe
 from mien.training.networks import create
 
@@ -52,8 +54,8 @@ def export(run: Path, *, out: Path | None = None) -> Path:
         margin=recipe.margin,
         crops=measured_crops() if recipe.margin == recipes.Recipe().margin else {},  # a margin of one's own holds
         recipe=recipe.name,
-        answers=recipe.targets,
-        heads={head: OutputInfo(recipe.outputs[head]) for head in recipe.extra_outputs},
+        primary_output=recipe.targets,
+        further_outputs={head: OutputInfo(recipe.outputs[head], 1.0) for head in recipe.extra_outputs},
     )
     for output, fitted in calibrate.read(run).items():
         if output in recipe.outputs:
@@ -83,9 +85,9 @@ def to_onnx(model: nn.Module, info: ModelInfo, path: Path) -> None:
 
     Further outputs follow the answer's, each named after its labelling.
     """
-    if info.heads:
+    if info.further_outputs:
         model = Outputs(
-            model, [len(labels) for labels in (info.labels, *(head.labels for head in info.heads.values()))]
+            model, [len(labels) for labels in (info.labels, *(head.labels for head in info.further_outputs.values()))]
         )
     example = torch.zeros(2, len(info.mean), info.size, info.size)
     with quiet():
@@ -93,7 +95,7 @@ def to_onnx(model: nn.Module, info: ModelInfo, path: Path) -> None:
             model,
             (example,),
             input_names=["faces"],
-            output_names=["logits", *info.heads],
+            output_names=["logits", *info.further_outputs],
             dynamo=True,
             dynamic_shapes=({0: torch.export.Dim("n")},),
         )
@@ -135,7 +137,7 @@ class Outputs(nn.Module):
 def check(model: nn.Module, path: Path) -> None:
     """Compare the file's logits with the network's on noise, at two batch sizes. InputError where they differ."""
     session = Session(path)
-    heads = [Session(path, head=head) for head in session.info.heads]
+    heads = [Session(path, output=head) for head in session.info.further_outputs]
     size, channels = session.info.size, len(session.info.mean)
     pixels = np.random.default_rng(0).integers(0, 256, (5, size, size, channels), dtype=np.uint8)
     for crops in (pixels[:1], pixels):

@@ -15,7 +15,7 @@ from torch import nn
 
 from mien import recipes
 from mien.core.errors import InputError
-from mien.models.session import ASSETS, bundled, card
+from mien.models.bundled import ASSETS, bundled, card
 from mien.training.export import network
 
 

@@ -21,7 +21,7 @@ def calibrate(run: Path, recipe: Recipe, validation: Split) -> None:
             shares = np.eye(len(classes), dtype=np.float32)[shares]
         shares = shares[:, start : start + len(classes)]
         start += len(classes)
-        session = Session(run / "model.onnx", head=name)
+        session = Session(run / "model.onnx", output=name)
         faces = np.flatnonzero(shares.any(axis=1))
         logits = [session.logits(validation.images[block]) for block in np.array_split(faces, 1 + len(faces) // 256)]
         source = CalibrationSource("validation", kind="", targets=name, fingerprint=validation.fingerprint)

@@ -9,7 +9,9 @@ import pytest
 from onnx import TensorProto, helper, numpy_helper
 
 from mien.evaluation.benchmark.cost import Cost, cost, count
-from mien.models.session import METADATA_KEY, ModelInfo, Session, bundled, card
+from mien.models.bundled import bundled, card
+from mien.models.metadata import METADATA_KEY, ModelInfo
+from mien.models.session import Session
 from tests.blocks import MakeModel
 
 

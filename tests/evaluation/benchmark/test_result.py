@@ -111,7 +111,7 @@ def test_the_choosing_split_is_scored_with_all_its_figures(data: Path, make_mode
 
 
 def test_calibration_is_told_apart(data: Path, make_model: MakeModel, monkeypatch: pytest.MonkeyPatch) -> None:
-    from mien.models.session import ModelInfo
+    from mien.models.metadata import ModelInfo
 
     as_read = ModelInfo.from_json
     plain = measured("fer2013", data, make_model())["models"][0]["views"]
@@ -183,7 +183,7 @@ def test_the_annotators_stand_beside_the_model(data: Path, make_model: MakeModel
 
 
 def test_the_output_that_a_protocol_asks_for_is_scored(data: Path, make_model: MakeModel) -> None:
-    model = make_model(labels=FERPLUS, answers="distribution", heads={"label": FER2013})
+    model = make_model(labels=FERPLUS, primary_output="distribution", further_outputs={"label": FER2013})
     assert measured("fer2013", data, model)["models"][0]["head"] == "label"
 
 

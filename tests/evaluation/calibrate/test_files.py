@@ -17,7 +17,8 @@ from mien.evaluation import evaluate
 from mien.evaluation.calibrate import fit
 from mien.evaluation.calibrate.files import FILE, read, save
 from mien.evaluation.calibrate.fit import CalibrationSource, chosen
-from mien.models.session import ModelInfo, Session, softmax
+from mien.models.metadata import ModelInfo
+from mien.models.session import Session, softmax
 from tests.evaluation.calibrate.conftest import N
 
 Mien = Callable[..., tuple[int, str, str]]
@@ -36,12 +37,12 @@ def mien(capsys: pytest.CaptureFixture[str]) -> Mien:
 
 def test_a_run_is_calibrated_in_place(mien: Mien, make_model: MakeModel, faces: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
-    made = make_model(run / "model.onnx", gain=20.0, heads={"majority": ("neutral", "happy", "sad")})
+    made = make_model(run / "model.onnx", gain=20.0, further_outputs={"majority": ("neutral", "happy", "sad")})
     proto = onnx.load(made)
     proto.metadata_props.add(key="somebody", value="else's")
     onnx.save(proto, made)
     crops = np.random.default_rng(0).integers(0, 256, (20, 48, 48), dtype=np.uint8)
-    before = {head: Session(run, head=head).logits(crops) for head in ("label", "majority")}
+    before = {head: Session(run, output=head).logits(crops) for head in ("label", "majority")}
     code, out, err = mien(
         run, "--data", faces, "--abstain-at", 0.7, "--coverage", 0.9, "--share", 0.5, "--method", "vector"
     )
@@ -49,7 +50,13 @@ def test_a_run_is_calibrated_in_place(mien: Mien, make_model: MakeModel, faces: 
     samples = read_samples(faces, "validation")
     n = int(chosen(samples.hard, 0.5, 0).sum())
     told = " ".join(out.split())
-    for word in ("uncalibrated", "vector scaling", "threshold 0.", "label sets for", f"measured on {N - n} others"):
+    for word in (
+        "uncalibrated",
+        "vector scaling",
+        "threshold 0.",
+        "prediction sets for",
+        f"measured on {N - n} others",
+    ):
         assert word in told
     assert err.count("wrote") == 2
     assert {path.name for path in run.iterdir()} == {"model.onnx", FILE}
@@ -60,10 +67,10 @@ def test_a_run_is_calibrated_in_place(mien: Mien, make_model: MakeModel, faces: 
     props = {entry.key: entry.value for entry in onnx.load(made).metadata_props}
     assert props["somebody"] == "else's"
     for head, logits in before.items():
-        assert np.array_equal(Session(run, head=head).logits(crops), logits)
+        assert np.array_equal(Session(run, output=head).logits(crops), logits)
     info = Session(run).info
     assert info.calibration is not None
-    assert info.heads["majority"].calibration is None
+    assert info.outputs["majority"].calibration is None
     assert read(run) == {"label": (info.temperature, info.calibration)}
     facts = json.loads((run / FILE).read_text())["label"]
     assert facts["fingerprint"] == samples.fingerprint
@@ -88,17 +95,19 @@ def test_the_output_that_follows_the_targets_is_calibrated(
     mien: Mien, make_model: MakeModel, faces: Path, tmp_path: Path
 ) -> None:
     labels = ("neutral", "happy")
-    model = make_model(answers="majority", labels=labels, heads={"label": Session(make_model()).info.labels})
+    model = make_model(
+        primary_output="majority", labels=labels, further_outputs={"label": Session(make_model()).info.labels}
+    )
     code, out, _ = mien(model, "--data", faces, "--out", tmp_path / "out.onnx", "--json")
     assert code == 0
     facts = json.loads(out)
     info = Session(tmp_path / "out.onnx").info
     assert (facts["output"], info.temperature, info.calibration) == ("label", 1.0, None)
-    head = info.heads["label"]
+    head = info.outputs["label"]
     assert head.calibration is not None
     assert (head.temperature, head.calibration.n) == (facts["temperature"], N)
     assert facts["held_out"] is False
-    session, samples = Session(tmp_path / "out.onnx", head="label"), read_samples(faces, "validation")
+    session, samples = Session(tmp_path / "out.onnx", output="label"), read_samples(faces, "validation")
     rows = session.probabilities(samples.images)
     assert np.allclose(rows, softmax(session.logits(samples.images) / np.float32(head.temperature)), atol=1e-6)
     assert -np.log(rows[np.arange(N), samples.labels]).mean() == pytest.approx(facts["nll_after"], rel=1e-5)
@@ -122,7 +131,7 @@ def test_the_figures_of_the_fitted_faces_are_called_so(
         (["{folder}"], "no model.onnx in it"),
         (["{model}", "--out", "{folder}/o.onnx", "--share", "2"], "--share 2: expected a share above 0, at most 1"),
         (["{model}", "--out", "{folder}/o.onnx", "--abstain-at", "0.999"], "no threshold on the confidence"),
-        (["{model}", "--out", "{folder}/o.onnx", "--coverage", "0.999"], "420 faces are too few for label sets"),
+        (["{model}", "--out", "{folder}/o.onnx", "--coverage", "0.999"], "420 faces are too few for prediction sets"),
         (["{model}", "--out", "{folder}/o.onnx", "--split", "test"], "no split 'test'"),
         (["{model}", "--out", "{folder}/o.onnx", "--method", "keep"], "keep changes nothing alone"),
     ],

@@ -12,7 +12,8 @@ from mien.evaluation import score
 from mien.evaluation.calibrate import fit
 from mien.evaluation.calibrate.fit import CalibrationOptions, CalibrationSource, Fitted, chosen
 from mien.models.calibration import Abstention, Calibration
-from mien.models.session import ModelInfo, softmax
+from mien.models.metadata import ModelInfo
+from mien.models.session import softmax
 
 INFO = ModelInfo(("happy", "sad", "fear"), 48, (0.0,), (1.0,), temperature=1.7)
 SOURCE = CalibrationSource("validation", "folder", "label", "0123456789abcdef")

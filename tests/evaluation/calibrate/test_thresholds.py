@@ -81,7 +81,7 @@ def test_the_quantile_has_the_correction_for_one_more(n: int, coverage: float) -
     rows = np.stack([truth, 1 - truth], axis=1)
     rank = int(np.ceil(round((n + 1) * coverage, 9)))
     if rank > n:
-        with pytest.raises(InputError, match=f"{n} faces are too few for label sets of coverage {coverage:g}"):
+        with pytest.raises(InputError, match=f"{n} faces are too few for prediction sets of coverage {coverage:g}"):
             quantile(rows, np.zeros(n, np.int64), coverage)
     else:
         found = quantile(rows, np.zeros(n, np.int64), coverage)
@@ -91,7 +91,7 @@ def test_the_quantile_has_the_correction_for_one_more(n: int, coverage: float) -
 def test_nine_faces_are_enough_for_nine_in_ten() -> None:
     rows, labels = np.full((9, 2), 0.5, np.float32), np.zeros(9, np.int64)
     assert quantile(rows, labels, 0.9) == 0.5
-    with pytest.raises(InputError, match=r"8 faces are too few for label sets of coverage 0\.9, which need 9"):
+    with pytest.raises(InputError, match=r"8 faces are too few for prediction sets of coverage 0\.9, which need 9"):
         quantile(rows[:8], labels[:8], 0.9)
 
 
@@ -111,5 +111,11 @@ def test_sets_hold_the_truth_of_exchangeable_faces_as_often_as_asked(coverage: f
 
 def test_no_set_is_empty() -> None:
     rows = np.array([[0.4, 0.35, 0.25], [0.9, 0.06, 0.04]], np.float32)
-    assert Conformal(0.5, 0.2, 0.5, 1.0).sets(rows).tolist() == [[True, False, False], [True, False, False]]
-    assert Conformal(0.9, 0.66, 0.9, 1.5).sets(rows).tolist() == [[True, True, False], [True, False, False]]
+    assert Conformal(0.5, 0.2, 0.5, 1.0).in_prediction_set(rows).tolist() == [
+        [True, False, False],
+        [True, False, False],
+    ]
+    assert Conformal(0.9, 0.66, 0.9, 1.5).in_prediction_set(rows).tolist() == [
+        [True, True, False],
+        [True, False, False],
+    ]

@@ -13,8 +13,9 @@ from mien.evaluation.calibrate.files import taken
 from mien.evaluation.calibrate.files import write as put
 from mien.evaluation.card.facts import bare, bare_command, collect_facts
 from mien.evaluation.card.write import render, write, written_here
+from mien.models.bundled import bundled, card
 from mien.models.calibration import Calibration
-from mien.models.session import Session, bundled, card
+from mien.models.session import Session
 from mien.recipes import RECIPES, to_dict
 from tests.blocks import MakeModel
 

@@ -31,8 +31,9 @@ from mien.evaluation.benchmark.protocols import VOTES, Protocol
 from mien.evaluation.benchmark.scored_faces import ScoredFaces, labelled, open_dataset, scored_faces, seen_in_training
 from mien.evaluation.evaluation import DataFacts, align, is_training, measure, record, training_data
 from mien.evaluation.metrics import score
+from mien.models.bundled import ASSETS
 from mien.models.latency import latency
-from mien.models.session import ASSETS, Session, Tta, softmax
+from mien.models.session import Session, Tta, softmax
 from mien.recipes import Recipe
 
 BLOCK = 128
@@ -141,9 +142,7 @@ class Remembering(Session):
 def open_model(protocol: Protocol, model: str) -> Session:
     """Open a model at the output that a protocol scores. InputError where it cannot answer a class of it."""
     info = Session(model).info
-    session = Remembering(
-        model, head=next((name for name in protocol.outputs if name in (info.answers, *info.heads)), None)
-    )
+    session = Remembering(model, output=next((name for name in protocol.outputs if name in info.outputs), None))
     known = align(protocol.classes, session.info.labels).classes
     if lacking := [name for name in protocol.classes if name not in known]:
         raise InputError(
@@ -201,7 +200,7 @@ def _facts(model: str, session: Session) -> dict[str, Any]:
         "bytes": session.path.stat().st_size,
         "recipe": info.recipe,
         "seed": _seed(session),
-        "head": info.answers,
+        "head": info.primary_output,
         "labels": list(info.labels),
         "input": [info.size, info.size, len(info.mean)],
         "temperature": info.temperature,
@@ -230,9 +229,9 @@ def _measured(part: ScoredFaces, session: Session, seen: NDArray[np.bool_] | Non
     spread = replace(protocol, kind="ferplus", targets="distribution", classes=FERPLUS)
     table = open_dataset(spread, part.root, session.info.size, len(session.info.mean))
     rows = np.flatnonzero((table.splits == part.split) & np.isin(table.ids, samples.ids))
-    heads = (session.whole.answers, *session.whole.heads)
+    heads = list(session.file_info.outputs)
     nearest = next((head for head in VOTES if head in heads), heads[0])
-    reader = Session(session.path, head=nearest)
+    reader = Session(session.path, output=nearest)
     found["ferplus"] = {
         **votes.against_votes(reader, labelled(table, rows, spread), replace(data, targets="distribution")),
         "levels": votes.by_agreement(counted, samples.hard, protocol.classes, right["none"]),

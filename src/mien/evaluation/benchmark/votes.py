@@ -78,7 +78,7 @@ def against_votes(session: Session, faces: Samples, data: DataFacts) -> dict[str
     found = measure(session, faces, data)
     scores = found.scores
     return {
-        "head": session.info.answers,
+        "head": session.info.primary_output,
         "classes": list(scores.classes),
         "n": scores.n,
         "kl": scores.kl,

@@ -13,8 +13,10 @@ from mien.core.errors import InputError, MissingExtra
 from mien.core.files import check_folder, replacing
 from mien.evaluation.calibrate.fit import CalibrationOptions, CalibrationSource, Fitted, fit
 from mien.evaluation.evaluation import TRAINED_ON, opened
+from mien.models.bundled import bundled, resolve
 from mien.models.calibration import Calibration
-from mien.models.session import METADATA_KEY, ModelInfo, OutputInfo, Session, bundled, resolve
+from mien.models.metadata import METADATA_KEY, ModelInfo, OutputInfo
+from mien.models.session import Session
 
 FILE = "calibration.json"  # in a run: the calibration of each output
 BATCH = 128
@@ -30,7 +32,7 @@ def calibrate(
     targets: str = "label",
     classes: str | None = None,
     exclude: Path | None = None,
-    head: str | None = None,
+    output: str | None = None,
     detector: str | None = None,
 ) -> tuple[ModelInfo, Fitted]:
     """Fit the output of a model that follows `targets` on one split of a dataset; nothing is written.
@@ -41,7 +43,7 @@ def calibrate(
     Args:
         model: a name of `mien.models.session.bundled`, a run folder, or an .onnx file.
         wanted: what to fit, and on how much of the split.
-        data, split, kind, targets, classes, exclude, head, detector: as `mien.evaluation.evaluate` takes them.
+        data, split, kind, targets, classes, exclude, output, detector: as `mien.evaluation.evaluate` takes them.
 
     Returns:
         The facts of the model with the new calibration in them, and what was fitted.
@@ -50,10 +52,20 @@ def calibrate(
         InputError: as `evaluate` and `fit` have them, or the model was trained on these very pictures.
     """
     session, samples, facts, _ = opened(
-        model, data, split, kind=kind, targets=targets, classes=classes, exclude=exclude, head=head, detector=detector
+        model,
+        data,
+        split,
+        kind=kind,
+        targets=targets,
+        classes=classes,
+        exclude=exclude,
+        output=output,
+        detector=detector,
     )
-    if session.sidecar:  # mien's metadata does not say what a sidecar can: the order of channels, the layout
-        raise InputError(f"{model}: not a model that mien exported; its sidecar can hold a temperature")
+    if (
+        session.external
+    ):  # mien's metadata does not say what an external model spec can: the order of channels, the layout
+        raise InputError(f"{model}: not a model that mien exported; its external model spec can hold a temperature")
     if facts.trained_on:
         raise InputError(f"{data}, {facts.split}: {TRAINED_ON}; calibrate on others")
     known = samples.relabel(session.info.labels)
@@ -74,15 +86,15 @@ def calibrate(
         found = fit(np.concatenate(blocks), known.hard, session.info, source, wanted)
     except InputError as error:
         raise InputError(f"{data}, {facts.split}: {error}") from None
-    return taken(session.whole, found.output, found.temperature, found.calibration), found
+    return taken(session.file_info, found.output, found.temperature, found.calibration), found
 
 
 def taken(info: ModelInfo, output: str, temperature: float, calibration: Calibration | None) -> ModelInfo:
     """Return the facts of a model with the calibration of one of its outputs."""
-    if output == info.answers:
+    if output == info.primary_output:
         return replace(info, temperature=temperature, calibration=calibration)
-    head = OutputInfo(info.heads[output].labels, temperature, calibration)
-    return replace(info, heads={**info.heads, output: head})
+    head = OutputInfo(info.further_outputs[output].labels, temperature, calibration)
+    return replace(info, further_outputs={**info.further_outputs, output: head})
 
 
 def place(model: str | Path, out: Path | None) -> Path:

@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from mien.core.errors import InputError
 from mien.evaluation import Scores, score
 from mien.evaluation.calibrate import scaling, thresholds
-from mien.models.calibration import METHODS, Abstention, Calibration, Conformal, scaled
-from mien.models.session import ModelInfo, softmax
+from mien.models.calibration import METHODS, Abstention, Calibration, Conformal, scale_logits
+from mien.models.metadata import ModelInfo
+from mien.models.session import softmax
 
 
 @dataclass(frozen=True)
@@ -26,7 +27,7 @@ class CalibrationOptions:
     abstain_at: float | None = None
     """The accuracy that the answers above the threshold shall have; None: no threshold."""
     coverage: float | None = None
-    """How often a label set shall hold the truth; None: no sets."""
+    """How often a prediction set shall hold the truth; None: no sets."""
     share: float = 1.0
     """How much of the faces of each class it is fitted on; the rest measures."""
     seed: int = 0
@@ -84,7 +85,7 @@ def fit(
     source: CalibrationSource,
     wanted: CalibrationOptions = CalibrationOptions(),
 ) -> Fitted:
-    """Fit the scaling, then on its probabilities the threshold and the label sets; measure all of it.
+    """Fit the scaling, then on its probabilities the threshold and the prediction sets; measure all of it.
 
     Args:
         logits: [n, k].
@@ -99,7 +100,7 @@ def fit(
     first = chosen(labels, wanted.share, wanted.seed)
     rest = ~first if not first.all() else first
     heat, scale, bias = _scaling(logits[first], labels[first], info, wanted.method)
-    probabilities = softmax(scaled(logits, heat, scale, bias))
+    probabilities = softmax(scale_logits(logits, heat, scale, bias))
     before, after = (
         score(rows[rest], labels[rest], info.labels) if len(labels) else None
         for rows in (softmax(logits), probabilities)
@@ -120,7 +121,7 @@ def fit(
         abstain=_abstention(probabilities, labels, first, rest, wanted.abstain_at),
         conformal=_conformal(probabilities, labels, first, rest, wanted.coverage),
     )
-    return Fitted(info.answers, heat, calibration, before, after)
+    return Fitted(info.primary_output, heat, calibration, before, after)
 
 
 Numbers = tuple[float, ...]
@@ -180,6 +181,6 @@ def _conformal(
     if coverage is None:
         return None
     found = thresholds.quantile(probabilities[first], labels[first], coverage)
-    sets = Conformal(coverage, found, 0.0, 0.0).sets(probabilities[rest])
+    sets = Conformal(coverage, found, 0.0, 0.0).in_prediction_set(probabilities[rest])
     held = sets[np.arange(len(sets)), labels[rest]]
     return Conformal(coverage, found, float(held.mean()), float(sets.sum(axis=1).mean()))

@@ -25,7 +25,8 @@ def table(found: Fitted) -> RenderableType:
         )
     if sets := made.conformal:
         lines.append(
-            f"label sets for a coverage of {sets.coverage:g}: {100 * sets.measured_coverage:.1f} % hold the truth, "
+            f"prediction sets for a coverage of {sets.coverage:g}: "
+            f"{100 * sets.measured_coverage:.1f} % hold the truth, "
             f"{sets.mean_size:.2f} labels on the mean"
         )
     measured = (

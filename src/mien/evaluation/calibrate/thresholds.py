@@ -72,5 +72,5 @@ def quantile(probabilities: NDArray[np.float32], labels: NDArray[np.int64], cove
     rank = ceil((n + 1) * coverage - 1e-9)
     if rank > n:
         least = ceil(coverage / (1 - coverage) - 1e-9)
-        raise InputError(f"{n} faces are too few for label sets of coverage {coverage:g}, which need {least:,}")
+        raise InputError(f"{n} faces are too few for prediction sets of coverage {coverage:g}, which need {least:,}")
     return float(np.sort(1 - probabilities[np.arange(n), labels].astype(np.float64))[rank - 1])

@@ -15,8 +15,10 @@ from typing import Any
 
 from mien.core.errors import InputError
 from mien.evaluation import calibrate
-from mien.models.session import ModelInfo, OutputInfo, Session, bundled, resolve
-from mien.models.session import card as recorded
+from mien.models.bundled import bundled, resolve
+from mien.models.bundled import card as recorded
+from mien.models.metadata import ModelInfo
+from mien.models.session import Session
 
 Json = dict[str, Any]
 
@@ -162,7 +164,7 @@ def _run(facts: Facts, run: Path) -> None:
 
 def _calibrations(info: ModelInfo) -> dict[str, Json]:
     """Return the calibration of each output that has one, as the model file holds it."""
-    outputs = {info.answers: OutputInfo(info.labels, info.temperature, info.calibration), **info.heads}
+    outputs = info.outputs
     return {
         output: {"method": "temperature", "temperature": one.temperature}
         | (one.calibration.to_json() if one.calibration else {})

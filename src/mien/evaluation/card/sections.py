@@ -16,7 +16,9 @@ def what(facts: Facts) -> str:
         size.append(f"{facts.parameters:,} parameters")
     if facts.macs:
         size.append(f"{facts.macs / 1e6:.1f} million multiply-adds a face")
-    heads = "".join(f" A further output, `{head}`, answers {_list(one.labels)}." for head, one in info.heads.items())
+    heads = "".join(
+        f" A further output, `{head}`, answers {_list(one.labels)}." for head, one in info.further_outputs.items()
+    )
     colour = "grey" if len(info.mean) == 1 else "RGB"
     return (
         f"Says what the expression of a face looks like: a face crop of {info.size} x {info.size} pixels, {colour}, "

@@ -146,13 +146,13 @@ def audit(
     merge: str = "drop",
     holdout: float | None = None,
     exclude: Path | None = None,
-    head: str | None = None,
+    output: str | None = None,
     detector: str | None = None,
 ) -> Audit:
     """Score a model on clean pictures, on corrupted ones, by what is measured in them and by the columns of a table.
 
     Args:
-        model, data, split, tta, kind, targets, classes, merge, holdout, exclude, head, detector: as `evaluate` has
+        model, data, split, tta, kind, targets, classes, merge, holdout, exclude, output, detector: as `evaluate` has
             them. With a detector the faces are found in the clean photos; their crops are then corrupted.
         corruptions: names of `CORRUPTIONS`.
         limit: corrupt at most so many pictures, drawn with the classes in their shares; all other figures are of the
@@ -171,16 +171,16 @@ def audit(
     table = tables.read(Path(groups)) if groups else None
     found = evaluate(
         model, data, split, tta=tta, kind=kind, targets=targets, classes=classes, merge=merge,
-        holdout=holdout, exclude=exclude, head=head, detector=detector,
+        holdout=holdout, exclude=exclude, output=output, detector=detector,
     )  # fmt: skip
-    session = Session(model, head=found.model.head)
+    session = Session(model, output=found.model.head)
     columns = _columns(found, table, seed) if table else None
     strata = _strata(found, _sides(found, session, detector) if detector else None)
     sample = _draw(found.samples, limit, seed)
     options = {
         "--split": (found.data.split, "validation"), "--tta": (tta, "none"), "--kind": (kind, None),
         "--targets": (targets, "label"), "--classes": (classes, None), "--merge": (merge, "drop"),
-        "--holdout": (holdout, None), "--exclude": (exclude, None), "--head": (head, None),
+        "--holdout": (holdout, None), "--exclude": (exclude, None), "--output": (output, None),
         "--detector": (detector, None), "--groups": (groups, None), "--limit": (limit, None), "--seed": (seed, 0),
         "--corruptions": (",".join(one.name for one in chosen) or "none", ",".join(CORRUPTIONS)),
     }  # fmt: skip

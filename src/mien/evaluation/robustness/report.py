@@ -44,7 +44,7 @@ def save(audit: Audit, folder: Path) -> list[Path]:
     tta = None if found.tta == "none" else found.tta
     detector = found.end_to_end.detector if found.end_to_end else None
     rest = None if audit.corruptions else "clean"
-    name = filename("audit", found.data.split, tta, found.data.targets, found.head, detector, rest)
+    name = filename("audit", found.data.split, tta, found.data.targets, found.output, detector, rest)
     texts = {
         name: json.dumps(audit.to_json(), indent=1),
         "audit.html": page(audit),

@@ -1,0 +1,47 @@
+"""The models in the package, and what was measured of them."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from mien.core import images
+from mien.core.errors import InputError
+
+ASSETS = Path(__file__).parent.parent / "assets"
+
+
+def bundled() -> dict[str, Path]:
+    """Return the models in the package: name -> .onnx file, `default` first."""
+    return {path.stem: path for path in sorted(ASSETS.glob("*.onnx"))}
+
+
+def measured_crops() -> dict[str, images.CropSpec]:
+    """Return how faces are best cropped, by detector, for networks trained on FER2013 (benchmarks/crops.py)."""
+    facts = json.loads((ASSETS / "crops.json").read_text(encoding="utf-8"))
+    return {name: images.CropSpec(**crop) for name, crop in facts.items()}
+
+
+def card(name: str) -> dict[str, Any]:
+    """Return what was recorded of a bundled model: its training, its figures, its speed."""
+    facts: dict[str, Any] = json.loads((ASSETS / f"{name}.json").read_text(encoding="utf-8"))
+    return facts
+
+
+def resolve(model: str | Path) -> Path:
+    """Return the .onnx file that `model` names: a bundled model, a run folder, or an .onnx file.
+
+    Raises:
+        InputError: there is no such file, or the run has not been exported.
+
+    Example:
+        >>> resolve("default").name
+        'default.onnx'
+    """
+    path = bundled().get(str(model), Path(model))
+    if path.is_dir():
+        if not (path / "model.onnx").is_file():
+            raise InputError(f"{path}: no model.onnx in it; make one with: mien export {path}")
+        return path / "model.onnx"
+    if not path.is_file():
+        raise InputError(f"{path}: no such model; expected {', '.join(bundled())}, a run folder or an .onnx file")
+    return path
