@@ -186,6 +186,24 @@ def test_a_session_scores_the_output_asked_for_at_its_own_temperature(
         assert session.probabilities(crops[:0]).shape == (0, len(labels))
 
 
+def test_one_run_gives_the_logits_of_every_output(several: Callable[..., Path]) -> None:
+    path, crops = several(), np.random.default_rng(0).integers(0, 256, (10, 48, 48), dtype=np.uint8)
+    found = Session(path, output="label").run(crops, batch=4)
+    assert list(found) == ["distribution", "majority", "label"]
+    for name, logits in found.items():
+        session = Session(path, output=name)
+        expected = np.concatenate([session.logits(crops[start : start + 4]) for start in (0, 4, 8)])
+        assert np.array_equal(logits, expected)
+        assert session.run(crops[:0])[name].shape == (0, expected.shape[1])
+
+
+def test_every_output_seen_from_another_one() -> None:
+    label = SEVERAL.for_output("label")
+    assert label.outputs == SEVERAL.outputs
+    assert label.for_output("distribution").outputs == SEVERAL.outputs
+    assert label.for_output("distribution") == SEVERAL
+
+
 def test_an_output_that_a_model_lacks_is_refused_with_those_it_has(model: Path, several: Callable[..., Path]) -> None:
     with pytest.raises(InputError, match=r"no output 'plurality'; it has distribution, majority, label$"):
         Session(several(), output="plurality")

@@ -96,11 +96,10 @@ class ModelInfo:
         Raises:
             InputError: the model has no such output.
         """
-        if name == self.primary_output:
-            return self
-        if name not in self.further_outputs:
+        if name not in self.outputs:
             raise InputError(f"the model has no output {name!r}; it has {', '.join(self.outputs)}")
-        return replace(self, **vars(self.further_outputs[name]), primary_output=name)
+        others = {other: output for other, output in self.outputs.items() if other != name}
+        return replace(self, **vars(self.outputs[name]), primary_output=name, further_outputs=others)
 
     def calibrate_logits(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return calibrated logits [n, k]: their softmax is the probabilities."""

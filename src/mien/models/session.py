@@ -53,16 +53,17 @@ class Session:
         self.file_info = ModelInfo.from_json(facts) if self.external is None else _info(self.external)
         """The facts as the file has them; `info` is the same for the output asked for."""
         self.info = self.file_info.for_output(output or self.file_info.primary_output)
-        nodes, names = self._session.get_outputs(), list(self.file_info.outputs)
-        if len(nodes) < len(names):
-            raise InputError(f"{self.path}: has {len(nodes)} outputs, its metadata names {len(names)}")
-        self._nodes = {name: node.name for name, node in zip(names, nodes, strict=False)}
+        nodes, outputs = self._session.get_outputs(), self.file_info.outputs
+        if len(nodes) < len(outputs):
+            raise InputError(f"{self.path}: has {len(nodes)} outputs, its metadata names {len(outputs)}")
+        self._nodes = {name: node.name for name, node in zip(outputs, nodes, strict=False)}
         input_node = self._session.get_inputs()[0]
         self.input = input_node.name
         self._fixed = input_node.shape[0] if input_node.shape and isinstance(input_node.shape[0], int) else None
         planes = [len(self.info.mean), self.info.size, self.info.size]
         self._check_shape(input_node, self.external.shape() if self.external else planes)
-        self._check_shape(nodes[names.index(self.info.primary_output)], [len(self.info.labels)])
+        for node, described in zip(nodes, outputs.values(), strict=False):
+            self._check_shape(node, [len(described.labels)])
 
     def _check_shape(self, node: Any, wanted: list[int]) -> None:
         """Raise InputError where an input or output is not [n, *wanted]; dimensions without a number pass."""
