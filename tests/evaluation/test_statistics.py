@@ -6,7 +6,7 @@ from math import comb
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.stats import beta
 from statsmodels.stats.multitest import multipletests
@@ -107,6 +107,7 @@ def test_holm_never_lowers_a_p_nor_changes_their_order(values: list[float]) -> N
     assert [adjusted[place] for place in order] == sorted(adjusted)
 
 
+@settings(max_examples=15, deadline=None)  # statsmodels takes 40 ms a call
 @given(st.lists(st.floats(0, 1), min_size=1, max_size=9))
 def test_holm_is_statsmodels_adjustment(values: list[float]) -> None:
     assert holm(values) == pytest.approx(multipletests(values, method="holm")[1], abs=1e-12)

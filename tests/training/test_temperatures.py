@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mien.core.images import Pixels
 from mien.core.labels import FER2013, FERPLUS
 from mien.evaluation.calibrate.files import FILE
-from mien.evaluation.calibrate.scaling import temperature
+from mien.evaluation.calibrate.scaling import fit_temperature
 from mien.models.metadata import ModelInfo
 from mien.recipes import Recipe
 from mien.training.data import Split
@@ -51,8 +51,8 @@ def test_each_output_has_its_own_by_the_pictures_it_knows(tmp_path: Path, monkey
     found = {name: fitted["temperature"] for name, fitted in facts.items()}
     logits = pictures[:, 0, :15].astype(np.float32) / np.float32(20)
     assert found == {
-        "distribution": temperature(logits[300:, :8], votes[300:]),
-        "label": temperature(logits[:, 8:], labels),
+        "distribution": fit_temperature(logits[300:, :8], votes[300:]),
+        "label": fit_temperature(logits[:, 8:], labels),
     }
     assert found["distribution"] != pytest.approx(found["label"], rel=0.05)
     assert found["distribution"] < 2
@@ -68,6 +68,6 @@ def test_one_output_with_hard_labels(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.setattr("mien.training.temperatures.Session", lambda path, output: Fake(path, output="label"))
     samples = drawn.faces(40)
     calibrate(tmp_path, Recipe(), Split(samples.images, samples.labels, samples.classes))
-    expected = temperature(samples.images[:, 0, 8:15].astype(np.float32) / np.float32(20), samples.labels)
+    expected = fit_temperature(samples.images[:, 0, 8:15].astype(np.float32) / np.float32(20), samples.labels)
     facts = json.loads((tmp_path / FILE).read_text())
     assert {name: fitted["temperature"] for name, fitted in facts.items()} == {"label": expected}

@@ -134,12 +134,12 @@ def _scaling(
     if method == "keep":
         had = info.calibration
         return info.temperature, had.scale if had else (), had.bias if had else ()
-    heat = scaling.temperature(logits, labels)
+    heat = scaling.fit_temperature(logits, labels)
     if method == "temperature":
         return heat, (), ()
     if missing := [name for place, name in enumerate(info.labels) if not (labels == place).any()]:
         raise InputError(f"vector scaling needs faces of every class; there are none of {', '.join(missing)}")
-    scale, bias = scaling.vector(logits, labels)
+    scale, bias = scaling.fit_vector(logits, labels)
     return heat, tuple(scale.tolist()), tuple(bias.tolist())
 
 
