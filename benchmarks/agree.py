@@ -35,7 +35,7 @@ import numpy as np
 from mien import cli
 from mien.core.files import replacing
 from mien.core.labels import FERPLUS
-from mien.datasets import read
+from mien.datasets import DataSpec, ImageSpec, read
 from mien.datasets.dataset import Problems
 from mien.datasets.readers import ferplus
 from mien.models.session import Session
@@ -62,7 +62,7 @@ def main() -> None:
 def write(data: Path, out: Path, model: str, seed: int) -> list[Path]:
     """Write machine.csv, coder1.csv and coder2.csv; return their paths."""
     session = Session(model)
-    faces = read(data, "validation", size=session.info.size, channels=len(session.info.mean))
+    faces = read(DataSpec(data, "validation"), ImageSpec(size=session.info.size, channels=len(session.info.mean)))
     answers = np.concatenate(list(session.batches(faces.images))).argmax(axis=1)
     place = ferplus.find(data)
     assert place is not None, "no fer2013new.csv"

@@ -35,6 +35,7 @@ import numpy as np
 
 from mien import datasets
 from mien.core.images import Pixels
+from mien.datasets import DataSpec
 from mien.datasets.checks import borders, outliers
 
 MADE, SIDE = 1000, 48
@@ -77,7 +78,7 @@ def main() -> None:
     if not data.exists():
         print(f"{data}: no dataset there; name it with --data. Left out.")
         return
-    images = datasets.read(data, "all").images
+    images = datasets.read(DataSpec(data, "all")).images
     facts = outliers.texture(images)
     real = (facts.deviation >= outliers.BLANK) & (facts.bits >= outliers.BITS)  # the doctor leaves the others out
     start = time.process_time()

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 
 from mien import datasets
 from mien.core import images
+from mien.datasets import DataSpec
 from mien.faces import quality
 from mien.faces.detectors import Detections, Detector, find
 from mien.models.bundled import ASSETS, bundled, measured_crops
@@ -46,7 +47,7 @@ class Result(NamedTuple):
 
 
 def portraits(root: Path, known: tuple[str, ...]) -> Portraits:
-    parts = [datasets.read(root, split, classes="legend") for split in ("validation", "test")]
+    parts = [datasets.read(DataSpec(root, split, classes="facial_expressions")) for split in ("validation", "test")]
     labels = np.concatenate([np.array(samples.classes)[samples.hard] for samples in parts])
     ids = np.concatenate([samples.ids for samples in parts])
     chosen = np.random.default_rng(0).choice(len(labels), 1500, replace=False)

@@ -46,6 +46,7 @@ from PIL import Image
 
 from mien import datasets
 from mien.core.images import Pixels
+from mien.datasets import DataSpec
 from mien.datasets.checks import duplicates
 
 COPIES, REPEATS, GENERATED = 2000, 3, (30_000, 100_000, 300_000)
@@ -200,7 +201,7 @@ def main() -> None:
     if not given.data.exists():
         print(f"{given.data}: no dataset there; name it with --data. Left out.")
         return
-    faces = np.asarray(datasets.open_dataset(given.data).images)
+    faces = np.asarray(datasets.open_dataset(DataSpec(given.data)).images)
     print(f"FER2013, {len(faces):,} faces:")
     pairs(faces, given.sheet)
     print(f"copies found, of {COPIES:,} made of each kind, among all faces:")

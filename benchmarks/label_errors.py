@@ -34,7 +34,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mien.core import images
 from mien.core.labels import FERPLUS
-from mien.datasets import open_dataset
+from mien.datasets import DataSpec, ImageSpec, open_dataset
 from mien.datasets.dataset import Problems
 from mien.datasets.readers import ferplus
 from mien.evaluation.statistics import wilson
@@ -46,7 +46,7 @@ ACROSS, TILE, CAPTION = 8, 120, 44  # pictures in a row of the sheet; pixels
 
 def voted(data: Path, ids: np.ndarray) -> np.ndarray:
     """Return what the votes say of these rows, str [n]: the majority class, `unclear` or `not a face`."""
-    table = open_dataset(data, kind="ferplus", targets="majority")
+    table = open_dataset(DataSpec(data, kind="fer2013", targets="majority"))
     counts = ferplus.votes(ferplus.find(data), Problems()).counts[table.ids.astype(int)]
     winner = ferplus.target(counts, "majority")[1]
     names = np.array([*FERPLUS, "unclear", "not a face"])[winner]
@@ -60,7 +60,7 @@ def share(wrong: np.ndarray) -> str:
 
 def sheet(data: Path, found: LabelErrors, names: np.ndarray, n: int = 40) -> Image.Image:
     """Return the first `n` pictures, each with its label, the suggested one, and what the votes say."""
-    table = open_dataset(data, kind="fer2013")
+    table = open_dataset(DataSpec(data, kind="fer2013"))
     page = Image.new("RGB", (ACROSS * TILE, -(-n // ACROSS) * (TILE + CAPTION)), "white")
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(12)
     for place, name in enumerate(found.ids[:n]):
@@ -83,7 +83,7 @@ def main() -> None:
         print(f"{arguments.data}: no fer2013.csv with fer2013new.csv; name it with --data. Left out.")
         return
     began = time.perf_counter()
-    table = open_dataset(arguments.data, kind="fer2013", size=RECIPE.size)
+    table = open_dataset(DataSpec(arguments.data, kind="fer2013"), ImageSpec(size=RECIPE.size))
     found = label_errors(table, folds=arguments.folds)
     seconds = time.perf_counter() - began
     names = voted(arguments.data, found.ids)

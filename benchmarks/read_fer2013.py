@@ -21,6 +21,8 @@ from pathlib import Path
 
 import numpy as np
 
+from mien.datasets import DataSpec
+
 ROWS, REPEATS = 32_298, 5
 
 
@@ -29,7 +31,7 @@ def measure(path: Path) -> dict[str, float]:
     from mien import datasets
 
     wall, processor = time.perf_counter(), time.process_time()
-    samples = datasets.read(path, "all")
+    samples = datasets.read(DataSpec(path, "all"))
     assert samples.images.shape[1:] == (48, 48)
     return {
         "rows": len(samples),

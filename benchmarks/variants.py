@@ -19,7 +19,7 @@ from typing import Any
 
 import onnxruntime
 
-from mien.datasets import read
+from mien.datasets import DataSpec, ImageSpec, read
 from mien.evaluation import Evaluation, calibrate, evaluate
 from mien.models.bundled import ASSETS, bundled, card
 from mien.models.latency import latency
@@ -45,7 +45,7 @@ def install(run: Path, pictures: Path) -> None:
 
 def shrink(pictures: Path) -> None:
     """Write `small`: `default` in 8 bits."""
-    faces = read(pictures, "train", size=Session().info.size)
+    faces = read(DataSpec(pictures, "train"), ImageSpec(size=Session().info.size))
     found = quantize("default", faces.images, ASSETS / "small.onnx")
     made = {
         "of": hashlib.sha256(bundled()["default"].read_bytes()).hexdigest(),

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from mien.core.labels import FER2013, FERPLUS
-from mien.datasets import read
+from mien.datasets import DataSpec, read
 from tests.blocks import MakeModel, Mien
 
 
@@ -45,7 +45,7 @@ def test_a_models_own_training_part_is_warned_of(
 ) -> None:
     run = tmp_path / "run"
     make_model(run / "model.onnx")
-    part = read(fer2013_csv, "validation")  # as if it had been
+    part = read(DataSpec(fer2013_csv, "validation"))  # as if it had been
     recipe: dict[str, Any] = {"recipe": {}, "data": {"splits": {"train": {"fingerprint": part.fingerprint}}}}
     (run / "recipe.json").write_text(json.dumps(recipe))
     _, out, err = mien("evaluate", run, "--data", fer2013_csv, "--json")

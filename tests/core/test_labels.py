@@ -9,9 +9,9 @@ from mien.core.errors import InputError
 from mien.core.labels import (
     ALPHABETICAL,
     DROP,
+    FACIAL_EXPRESSIONS,
     FER2013,
     FERPLUS,
-    LEGEND,
     SYNONYMS,
     TAXONOMIES,
     THREE,
@@ -23,7 +23,7 @@ from mien.core.labels import (
 def test_orders_of_the_field() -> None:
     assert FER2013 == ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
     assert tuple(sorted(FER2013)) == ALPHABETICAL
-    assert tuple(sorted(FERPLUS)) == LEGEND
+    assert tuple(sorted(FERPLUS)) == FACIAL_EXPRESSIONS
     assert set(FERPLUS) == {*FER2013, "contempt"}
     assert THREE == ("angry", "happy", "neutral")
 

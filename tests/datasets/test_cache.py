@@ -9,7 +9,7 @@ import pytest
 from mien import datasets
 from mien.core.errors import InputError
 from mien.core.images import CropSpec
-from mien.datasets import Samples, cache
+from mien.datasets import DataSpec, ImageSpec, Samples, cache
 from mien.faces.detectors import DETECTORS, Detections, FullImage, LargestFace
 from tests import drawn
 
@@ -36,10 +36,10 @@ def check(samples: Samples, n: int = 21) -> None:
 def test_second_reading_is_memory_mapped_from_one_entry(
     place: Path, source: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    check(datasets.read(source))
+    check(datasets.read(DataSpec(source, "train")))
     (entry,) = entries(place)
     monkeypatch.setattr("mien.datasets.readers.fer2013._Decoder", None)  # it cannot be read from the source any more
-    found = datasets.read(source)
+    found = datasets.read(DataSpec(source, "train"))
     check(found)
     assert isinstance(found.images, np.memmap)
     assert not found.images.flags.writeable
@@ -47,16 +47,16 @@ def test_second_reading_is_memory_mapped_from_one_entry(
 
 
 def test_another_state_replaces_the_entry_and_another_form_gets_its_own(place: Path, source: Path) -> None:
-    datasets.read(source)
-    datasets.read(source, size=24)
+    datasets.read(DataSpec(source, "train"))
+    datasets.read(DataSpec(source, "train"), ImageSpec(size=24))
     assert len(entries(place)) == 2
     drawn.write_fer2013(source, drawn.faces(14), ["Training"] * 14)
-    check(datasets.read(source), 14)
+    check(datasets.read(DataSpec(source, "train")), 14)
     assert len(entries(place)) == 2
     stamp = source.stat()
     os.utime(source, ns=(stamp.st_atime_ns, stamp.st_mtime_ns + 1))
     before = {entry.name for entry in entries(place)}
-    datasets.read(source)
+    datasets.read(DataSpec(source, "train"))
     assert {entry.name for entry in entries(place)} != before
 
 
@@ -70,7 +70,7 @@ def test_faces_and_whole_pictures_lie_apart_and_so_do_faces_found_otherwise(
     monkeypatch.setitem(DETECTORS, "whole", FullImage)
     root = drawn.write_folders(tmp_path / "faces", drawn.faces(21))
     finders = [None, *(LargestFace(name, CropSpec(margin)) for name in ("corner", "whole") for margin in (0.0, 0.5))]
-    first = [datasets.read(root, "all", face=face) for face in finders]
+    first = [datasets.read(DataSpec(root, "all"), ImageSpec(face=face)) for face in finders]
     assert len(entries(place)) == 5
     assert len({samples.fingerprint for samples in first}) == 4  # all of a picture, without a margin, is the picture
     found = first[1].found
@@ -80,7 +80,9 @@ def test_faces_and_whole_pictures_lie_apart_and_so_do_faces_found_otherwise(
         "mien.datasets.readers.folder.load_files", None
     )  # they cannot be read from the pictures any more
     for face, before in zip(finders, first, strict=True):
-        again = datasets.read(root, "all", face=LargestFace(face.detector, face.crop) if face else None)
+        again = datasets.read(
+            DataSpec(root, "all"), ImageSpec(face=LargestFace(face.detector, face.crop) if face else None)
+        )
         assert again.fingerprint == before.fingerprint
         assert isinstance(again.images, np.memmap)
         assert np.array_equal(again.found, before.found)  # type: ignore[arg-type]
@@ -88,36 +90,36 @@ def test_faces_and_whole_pictures_lie_apart_and_so_do_faces_found_otherwise(
 
 def test_a_changed_picture_in_a_folder_is_seen(place: Path, tmp_path: Path) -> None:
     root = drawn.write_folders(tmp_path / "faces", drawn.faces(14))
-    before = datasets.read(root, "all")
+    before = datasets.read(DataSpec(root, "all"))
     (root / "happy" / "00003.png").write_bytes((root / "happy" / "00010.png").read_bytes())
-    after = datasets.read(root, "all")
+    after = datasets.read(DataSpec(root, "all"))
     assert before.fingerprint != after.fingerprint
     (root / "happy" / "00003.png").unlink()
-    assert len(datasets.read(root, "all")) == 13
+    assert len(datasets.read(DataSpec(root, "all"))) == 13
     assert len(entries(place)) == 1
 
 
 @pytest.mark.parametrize("name", ["images.npy", "columns.npz", "facts.json"])
 @pytest.mark.parametrize("damage", ["cut", "junk", "gone", "empty"])
 def test_a_damaged_entry_is_made_anew(place: Path, source: Path, name: str, damage: str) -> None:
-    datasets.read(source)
+    datasets.read(DataSpec(source, "train"))
     path = entries(place)[0] / name
     data = path.read_bytes()
     if damage == "gone":
         path.unlink()
     else:
         path.write_bytes({"cut": data[: len(data) // 2], "junk": b"\x93" * len(data), "empty": b""}[damage])
-    check(datasets.read(source))
+    check(datasets.read(DataSpec(source, "train")))
     assert path.read_bytes() == data
     assert len(entries(place)) == 1
 
 
 def test_problems_are_kept_and_strict_meets_them(place: Path, source: Path) -> None:
     source.write_text(source.read_text() + "9,1 2,Training\n")
-    problems = datasets.read(source).problems
-    assert datasets.read(source).problems == problems
+    problems = datasets.read(DataSpec(source, "train")).problems
+    assert datasets.read(DataSpec(source, "train")).problems == problems
     with pytest.raises(InputError, match=r"fer2013\.csv:23"):
-        datasets.read(source, strict=True)
+        datasets.read(DataSpec(source, "train"), strict=True)
 
 
 def test_a_cache_that_cannot_be_written_is_left_out(
@@ -125,7 +127,7 @@ def test_a_cache_that_cannot_be_written_is_left_out(
 ) -> None:
     (tmp_path / "file").write_text("no folder")
     monkeypatch.setenv("MIEN_CACHE", str(tmp_path / "file"))
-    check(datasets.read(source))
+    check(datasets.read(DataSpec(source, "train")))
 
 
 def test_a_full_disk_leaves_nothing_behind(place: Path, source: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -133,13 +135,15 @@ def test_a_full_disk_leaves_nothing_behind(place: Path, source: Path, monkeypatc
         raise OSError(28, "No space left on device")
 
     monkeypatch.setattr("numpy.savez", full)
-    check(datasets.read(source))
+    check(datasets.read(DataSpec(source, "train")))
     assert entries(place) == []
 
 
 def test_concurrent_readers_agree(place: Path, source: Path) -> None:
     found: list[Samples] = []
-    threads = [threading.Thread(target=lambda: found.append(datasets.read(source))) for _ in range(8)]
+    threads = [
+        threading.Thread(target=lambda: found.append(datasets.read(DataSpec(source, "train")))) for _ in range(8)
+    ]
     for thread in threads:
         thread.start()
     for thread in threads:
@@ -150,20 +154,20 @@ def test_concurrent_readers_agree(place: Path, source: Path) -> None:
 
 
 def test_what_a_crashed_writer_left_is_removed_after_a_day(place: Path, source: Path) -> None:
-    datasets.read(source)
+    datasets.read(DataSpec(source, "train"))
     name = entries(place)[0].name
     old, young = place / f"{name}.half-old", place / f"{name}.half-young"
     old.mkdir()
     young.mkdir()
     os.utime(old, (0, time.time() - cache.STALE - 60))
     drawn.write_fer2013(source, drawn.faces(14), ["Training"] * 14)
-    datasets.read(source)
+    datasets.read(DataSpec(source, "train"))
     assert not old.exists()
     assert young.exists()
 
 
 def test_cache_can_be_left_out(place: Path, source: Path) -> None:
-    check(datasets.read(source, cache=False))
+    check(datasets.read(DataSpec(source, "train"), cache=False))
     assert not place.exists()
 
 

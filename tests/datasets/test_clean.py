@@ -7,9 +7,10 @@ import pytest
 
 from mien import datasets
 from mien.core.errors import InputError
-from mien.core.labels import LEGEND, THREE
-from mien.datasets import Samples, check
+from mien.core.labels import FACIAL_EXPRESSIONS, THREE
+from mien.datasets import DataSpec, Samples, check
 from mien.datasets.clean import fix, left_out
+from mien.datasets.spec import Targets
 from tests import drawn
 from tests.datasets.checks import sick
 
@@ -28,7 +29,7 @@ def same(one: Samples, other: Samples) -> None:
 
 
 def test_the_rules(tmp_path: Path) -> None:
-    found = check(sick.fer2013(tmp_path))
+    found = check(DataSpec(sick.fer2013(tmp_path)))
     assert [tuple(row) for row in left_out(found)] == [
         ("00005", "train", "conflicting labels", "00040"),
         ("00040", "train", "conflicting labels", "00005"),
@@ -42,30 +43,30 @@ def test_the_rules(tmp_path: Path) -> None:
 
 def test_the_list_is_one_that_exclude_takes(tmp_path: Path) -> None:
     root = sick.fer2013(tmp_path / "sick")
-    rows = fix(check(root), tmp_path / "list.csv")
+    rows = fix(check(DataSpec(root)), tmp_path / "list.csv")
     with (tmp_path / "list.csv").open(newline="") as file:
         written = list(csv.DictReader(file))
     assert [tuple(row.values()) for row in written] == rows
     assert list(written[0]) == ["id", "split", "reason", "of"]
-    every = datasets.read(root, "all")
+    every = datasets.read(DataSpec(root, "all"))
     assert {row["id"] for row in written} <= set(every.ids.tolist())
-    kept = datasets.read(root, "all", exclude=tmp_path / "list.csv")
+    kept = datasets.read(DataSpec(root, "all", exclude=tmp_path / "list.csv"))
     same(kept, every[~np.isin(every.ids, [row.id for row in rows])])
     manifest = json.loads((tmp_path / "list.manifest.json").read_text())
     assert manifest["kept"] == len(kept) == 47 - len(sick.GONE)
 
 
 @pytest.mark.parametrize("targets", ["label", "majority", "distribution"])
-def test_fer2013_and_its_votes_stay_row_for_row(tmp_path: Path, targets: str) -> None:
+def test_fer2013_and_its_votes_stay_row_for_row(tmp_path: Path, targets: Targets) -> None:
     root = sick.fer2013(tmp_path / "sick")
     before = state(root)
-    fix(check(root), tmp_path / "well")
+    fix(check(DataSpec(root)), tmp_path / "well")
     assert state(root) == before
-    every, kept = (datasets.read(place, "all", targets=targets) for place in (root, tmp_path / "well"))
+    every, kept = (datasets.read(DataSpec(place, "all", targets=targets)) for place in (root, tmp_path / "well"))
     gone = {f"{row:05d}" for row in sick.GONE}
     same(kept, every[np.array([name not in gone for name in every.ids.tolist()])])
     assert not kept.problems
-    assert check(tmp_path / "well").leaks == {"validation": (0, 0)}
+    assert check(DataSpec(tmp_path / "well")).leaks == {"validation": (0, 0)}
 
 
 def test_a_broken_row_stays_where_it_was(tmp_path: Path) -> None:
@@ -74,9 +75,9 @@ def test_a_broken_row_stays_where_it_was(tmp_path: Path) -> None:
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join([*lines[:3], "9,1 2 3,Training\n", *lines[3:]]))
     (root / "fer2013new.csv").unlink()
-    every = datasets.read(root, "all")
-    rows = fix(check(root), tmp_path / "well")
-    kept = datasets.read(tmp_path / "well", "all")
+    every = datasets.read(DataSpec(root, "all"))
+    rows = fix(check(DataSpec(root)), tmp_path / "well")
+    kept = datasets.read(DataSpec(tmp_path / "well", "all"))
     same(kept, every[~np.isin(every.ids, [row.id for row in rows])])
     assert len(kept.problems) == 1
 
@@ -88,17 +89,17 @@ def test_folders(tmp_path: Path) -> None:
         drawn.write_folders(root / "images", samples[chosen], split)
     (root / "images" / "train" / "happy" / "broken.png").write_bytes(b"")
     before = state(root)
-    rows = fix(check(root), tmp_path / "well")
+    rows = fix(check(DataSpec(root)), tmp_path / "well")
     assert state(root) == before
     assert len(rows) == len(sick.GONE)
-    every, kept = datasets.read(root, "all"), datasets.read(tmp_path / "well", "all")
+    every, kept = datasets.read(DataSpec(root, "all")), datasets.read(DataSpec(tmp_path / "well", "all"))
     assert set(kept.ids.tolist()) == set(every.ids.tolist()) - {row.id for row in rows}
     same(kept, every[np.isin(every.ids, kept.ids)])
     assert len(kept.problems) == 1  # what cannot be read is not ours to remove
 
 
 def test_legend(tmp_path: Path) -> None:
-    faces = drawn.unlike(24, LEGEND)
+    faces = drawn.unlike(24, FACIAL_EXPRESSIONS)
     root = drawn.write_legend(tmp_path / "legend", faces, each=4)
     names = sorted(path.name for path in (root / "images").iterdir())
     (root / "images" / "Twin_0001.jpg").write_bytes((root / "images" / names[3]).read_bytes())
@@ -108,10 +109,10 @@ def test_legend(tmp_path: Path) -> None:
         file.write(f"x,Twin_0001.jpg,{labels[names[3]]}\n")
         file.write(f"x,Other_0001.jpg,{'sad' if labels[names[9]].lower() != 'sad' else 'fear'}\n")
     before = state(root)
-    rows = fix(check(root), tmp_path / "well")
+    rows = fix(check(DataSpec(root)), tmp_path / "well")
     assert state(root) == before
     assert {row.id for row in rows} == {"Twin_0001.jpg", "Other_0001.jpg", names[9]}
-    every, kept = (datasets.read(place, "all", holdout=(0.0, 0.0)) for place in (root, tmp_path / "well"))
+    every, kept = (datasets.read(DataSpec(place, "all"), shares=(0.0, 0.0)) for place in (root, tmp_path / "well"))
     same(kept, every[~np.isin(every.ids, [row.id for row in rows])])
     assert not kept.problems
     assert kept.dropped == {}
@@ -131,21 +132,20 @@ def test_arrays(tmp_path: Path, bundle: bool) -> None:
             path.unlink()
         np.savez(root / "faces.npz", **arrays)
     before = state(root)
-    rows = fix(check(root), tmp_path / "well")
+    rows = fix(check(DataSpec(root)), tmp_path / "well")
     assert state(root) == before
     assert [row.id for row in rows] == [f"x_train:{row:05d}" for row in (4, 30, 31, 32)]  # 31 is a copy of 12
-    options = {"holdout": (0.0, 0.0)}
-    every, kept = (datasets.read(place, "all", **options) for place in (root, tmp_path / "well"))  # type: ignore[arg-type]
+    every, kept = (datasets.read(DataSpec(place, "all"), shares=(0.0, 0.0)) for place in (root, tmp_path / "well"))
     same(kept, every[~np.isin(every.ids, [row.id for row in rows])])
     assert np.load(tmp_path / "well" / "x_train.npy").shape == (29, 48 * 48)
 
 
 def test_manifest(tmp_path: Path) -> None:
     root = sick.fer2013(tmp_path / "sick")
-    found = check(root)
+    found = check(DataSpec(root))
     fix(found, tmp_path / "well", also=("blank",))
     manifest = json.loads((tmp_path / "well" / "manifest.json").read_text())
-    assert manifest["source"]["fingerprint"] == datasets.read(root, "all").fingerprint
+    assert manifest["source"]["fingerprint"] == datasets.read(DataSpec(root, "all")).fingerprint
     assert manifest["left_out"] == {
         "conflicting labels": 2,
         "copy in train": 2,
@@ -160,7 +160,7 @@ def test_manifest(tmp_path: Path) -> None:
 
 def test_an_empty_folder_may_be_used_and_nothing_else(tmp_path: Path) -> None:
     root = sick.fer2013(tmp_path / "sick")
-    found = check(root)
+    found = check(DataSpec(root))
     (tmp_path / "well").mkdir()
     fix(found, tmp_path / "well")
     for out, message in (
@@ -179,7 +179,7 @@ def test_an_empty_folder_may_be_used_and_nothing_else(tmp_path: Path) -> None:
 
 def test_nothing_half_written_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     root = drawn.write_folders(tmp_path / "faces", sick.samples())
-    found = check(root)
+    found = check(DataSpec(root))
 
     def full(*_: object) -> None:
         raise OSError(28, "No space left on device")

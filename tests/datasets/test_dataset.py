@@ -10,9 +10,9 @@ from mien import datasets
 from mien.core import images
 from mien.core.console import track
 from mien.core.errors import InputError
-from mien.core.labels import LEGEND
-from mien.datasets import Samples
-from mien.datasets.dataset import ImageSpec, Problems
+from mien.core.labels import FACIAL_EXPRESSIONS
+from mien.datasets import DataSpec, ImageSpec, Samples
+from mien.datasets.dataset import Problems
 from tests import drawn
 
 
@@ -62,14 +62,14 @@ class Middle:
 
 def framed(n: int) -> Samples:
     """Photos of 96 x 96 with a face of 48 x 48 in the middle; every fourth is black with a grey corner."""
-    samples = drawn.faces(n, LEGEND)
+    samples = drawn.faces(n, FACIAL_EXPRESSIONS)
     photos = np.pad(samples.images, ((0, 0), (24, 24), (24, 24)))
     photos[::4] = 0
     photos[::4, :40, :40] = 25
     return replace(samples, images=photos)
 
 
-@pytest.mark.parametrize("kind", ["folder", "legend"])
+@pytest.mark.parametrize("kind", ["folder", "facial_expressions"])
 def test_a_face_is_cut_out_of_each_photo_and_one_without_is_marked_and_kept_whole(tmp_path: Path, kind: str) -> None:
     photos = framed(24)
     root = tmp_path / "photos"
@@ -77,7 +77,7 @@ def test_a_face_is_cut_out_of_each_photo_and_one_without_is_marked_and_kept_whol
         drawn.write_folders(root, photos)
     else:
         drawn.write_legend(root, photos, each=1)
-    samples = datasets.read(root, "all", face=Middle(48))
+    samples = datasets.read(DataSpec(root, "all"), ImageSpec(face=Middle(48)))
     assert datasets.detect(root) == kind
     assert samples.found is not None
     assert samples.found.shape == (24,)
@@ -98,7 +98,7 @@ def test_a_face_is_cut_out_of_each_photo_and_one_without_is_marked_and_kept_whol
     assert samples[samples.found].found is not None
     assert len(samples[samples.found]) == 18
     assert sum(samples[samples.found].counts.values()) == 18
-    whole = datasets.read(root, "all")
+    whole = datasets.read(DataSpec(root, "all"))
     assert whole.found is not None
     assert whole.found.all()
     assert whole.fingerprint != samples.fingerprint
@@ -106,12 +106,12 @@ def test_a_face_is_cut_out_of_each_photo_and_one_without_is_marked_and_kept_whol
 
 def test_the_mask_follows_its_pictures_into_splits_and_classes(tmp_path: Path) -> None:
     root = drawn.write_legend(tmp_path / "photos", framed(80), each=1)
-    every = datasets.read(root, "all", face=Middle(48))
+    every = datasets.read(DataSpec(root, "all"), ImageSpec(face=Middle(48)))
     assert every.found is not None
     missing = set(every.ids[~every.found])
     assert len(missing) == 20
     for split, classes in (("train", None), ("validation", None), ("train", "fer2013")):
-        samples = datasets.read(root, split, face=Middle(48), classes=classes)
+        samples = datasets.read(DataSpec(root, split, classes=classes), ImageSpec(face=Middle(48)))
         assert samples.found is not None
         assert set(samples.ids[~samples.found]) == missing & set(samples.ids)
         assert samples.found.any()
@@ -119,10 +119,10 @@ def test_the_mask_follows_its_pictures_into_splits_and_classes(tmp_path: Path) -
 
 def test_a_photo_that_cannot_be_read_is_a_problem_and_shifts_no_mark(tmp_path: Path) -> None:
     root = drawn.write_folders(tmp_path / "photos", framed(24))
-    before = datasets.read(root, "all", face=Middle(48), cache=False)
+    before = datasets.read(DataSpec(root, "all"), ImageSpec(face=Middle(48)), cache=False)
     broken = before.ids[5]
     (root / broken).write_bytes(b"no picture")
-    after = datasets.read(root, "all", face=Middle(48), cache=False)
+    after = datasets.read(DataSpec(root, "all"), ImageSpec(face=Middle(48)), cache=False)
     assert [problem.where for problem in after.problems] == [broken]
     keep = before.ids != broken
     assert before.found is not None
@@ -137,10 +137,13 @@ def test_kinds_without_photos_are_refused(tmp_path: Path) -> None:
     drawn.write_arrays(tmp_path / "arrays", drawn.faces(21))
     for name, kind, targets in (
         ("fer", "fer2013", "label"),
-        ("fer", "ferplus", "majority"),
+        ("fer", "fer2013", "majority"),
         ("arrays", "arrays", "label"),
     ):
         with pytest.raises(
-            InputError, match=f"of kind {kind} holds face crops; faces are looked for in legend and folder"
+            InputError, match=f"of kind {kind} holds face crops; faces are looked for in facial_expressions and folder"
         ):
-            datasets.read(tmp_path / name, face=Middle(48), targets=targets, classes="fer2013")
+            datasets.read(
+                DataSpec(tmp_path / name, "train", targets=targets, classes="fer2013"),  # type: ignore[arg-type]
+                ImageSpec(face=Middle(48)),
+            )

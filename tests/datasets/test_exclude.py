@@ -8,8 +8,8 @@ import pytest
 
 from mien.cli import main
 from mien.core.errors import InputError
-from mien.core.labels import FER2013, LEGEND
-from mien.datasets import read
+from mien.core.labels import FACIAL_EXPRESSIONS, FER2013
+from mien.datasets import DataSpec, read
 from tests import drawn
 
 USAGE = ["Training"] * 14 + ["PublicTest"] * 7
@@ -29,7 +29,7 @@ def listed(tmp_path: Path) -> Path:
 
 def test_what_is_listed_is_left_out_and_counted(fer: Path, listed: Path) -> None:
     for split, gone in (("train", {"00002", "00005"}), ("validation", {"00020"})):
-        whole, part = read(fer, split), read(fer, split, exclude=listed)
+        whole, part = read(DataSpec(fer, split)), read(DataSpec(fer, split, exclude=listed))
         assert set(whole.ids) - set(part.ids) == gone
         kept = np.isin(whole.ids, part.ids)
         assert np.array_equal(whole.images[kept], part.images)
@@ -37,24 +37,24 @@ def test_what_is_listed_is_left_out_and_counted(fer: Path, listed: Path) -> None
         assert part.dropped == {
             "exact duplicate, by list.csv": 1, "excluded, by list.csv": 1, "blank, by list.csv": 1,
         }  # fmt: skip
-    assert len(read(fer, "all", exclude=listed)) == 18
+    assert len(read(DataSpec(fer, "all", exclude=listed))) == 18
 
 
 def test_splits_that_we_make_do_not_move(tmp_path: Path) -> None:
-    root = drawn.write_legend(tmp_path / "legend", drawn.faces(60, LEGEND))
-    whole = {split: set(read(root, split).ids.tolist()) for split in ("train", "validation", "test")}
+    root = drawn.write_legend(tmp_path / "legend", drawn.faces(60, FACIAL_EXPRESSIONS))
+    whole = {split: set(read(DataSpec(root, split)).ids.tolist()) for split in ("train", "validation", "test")}
     gone = sorted(whole["train"])[:9] + sorted(whole["validation"])[:1]
     path = tmp_path / "list.csv"
     path.write_text("id\n" + "\n".join(gone))
     for split, ids in whole.items():
-        assert set(read(root, split, exclude=path).ids.tolist()) == ids - set(gone)
+        assert set(read(DataSpec(root, split, exclude=path)).ids.tolist()) == ids - set(gone)
 
 
 def test_what_the_votes_left_out_already_is_not_counted_twice(fer: Path, listed: Path) -> None:
     votes = [[0, 9, 1, 0, 0, 0, 0, 0, 0, 0]] * 21
     votes[5] = [0] * 9 + [10]
     drawn.write_votes(fer.with_name("fer2013new.csv"), votes, USAGE)
-    found = read(fer.parent, "train", targets="majority", exclude=listed)
+    found = read(DataSpec(fer.parent, "train", targets="majority", exclude=listed))
     assert found.dropped == {"not a face": 1, "exact duplicate, by list.csv": 1, "blank, by list.csv": 1}
     assert len(found) == 12
 
@@ -65,7 +65,7 @@ def test_what_the_votes_left_out_already_is_not_counted_twice(fer: Path, listed:
 def test_lists_of_every_form(fer: Path, tmp_path: Path, text: str) -> None:
     path = tmp_path / "list.csv"
     path.write_bytes(text.encode())
-    assert len(read(fer, "train", exclude=path)) == (13 if "00002" in text else 14)
+    assert len(read(DataSpec(fer, "train", exclude=path))) == (13 if "00002" in text else 14)
 
 
 @pytest.mark.parametrize(
@@ -89,17 +89,17 @@ def test_a_list_that_does_not_fit_is_one_line(fer: Path, tmp_path: Path, text: s
     path = tmp_path / "list.csv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
     with pytest.raises(InputError, match=words) as caught:
-        read(fer, "train", exclude=path)
+        read(DataSpec(fer, "train", exclude=path))
     assert "\n" not in str(caught.value)
 
 
 def test_no_list_and_nothing_left(fer: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"absent\.csv: No such file or directory; expected a list of ids"):
-        read(fer, "train", exclude=tmp_path / "absent.csv")
+        read(DataSpec(fer, "train", exclude=tmp_path / "absent.csv"))
     path = tmp_path / "list.csv"
     path.write_text("id\n" + "\n".join(f"{row:05d}" for row in range(14, 21)))
     with pytest.raises(InputError, match=r"no split 'validation' in it without what .*list\.csv lists; it has train"):
-        read(fer, "validation", exclude=path)
+        read(DataSpec(fer, "validation", exclude=path))
 
 
 def test_inspect_counts_what_is_left(

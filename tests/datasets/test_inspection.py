@@ -88,7 +88,7 @@ def test_a_sheet_that_cannot_be_written(folders: Path, capsys: pytest.CaptureFix
 def test_help_and_mistakes(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--help") == 0
     assert "    $ mien data inspect fer2013/\n" in capsys.readouterr().out
-    for action in ("inspect", "fetch"):
+    for action in ("inspect", "download"):
         assert run(action, "--help") == 0
         assert f"    $ mien data {action} " in capsys.readouterr().out
     assert run("inspect", ".", "--kind", "bogus") == 2

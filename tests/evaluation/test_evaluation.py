@@ -10,7 +10,8 @@ from PIL import Image
 
 from mien import datasets
 from mien.core.errors import InputError
-from mien.core.labels import ALPHABETICAL, FER2013, FERPLUS, LEGEND, THREE
+from mien.core.labels import ALPHABETICAL, FACIAL_EXPRESSIONS, FER2013, FERPLUS, THREE
+from mien.datasets import DataSpec
 from mien.evaluation import DataFacts, evaluate, measure
 from mien.evaluation.evaluation import align, matching_output
 from mien.evaluation.statistics import wilson
@@ -25,13 +26,13 @@ from tests.drawn import faces, write_arrays, write_fer2013, write_votes
     ("samples", "model", "merge", "classes", "samples_out", "outputs_out"),
     [
         (FER2013, FER2013, "drop", FER2013, set(), set()),
-        (LEGEND, FER2013, "drop", FER2013, {"contempt"}, set()),
+        (FACIAL_EXPRESSIONS, FER2013, "drop", FER2013, {"contempt"}, set()),
         (FER2013, FERPLUS, "drop", FERPLUS[:-1], set(), {"contempt"}),
         (THREE, FER2013, "drop", ("angry", "happy", "neutral"), set(), {"disgust", "fear", "sad", "surprise"}),
         (FER2013, THREE, "drop", THREE, {"disgust", "fear", "sad", "surprise"}, set()),
-        (LEGEND, FER2013, "contempt-as-disgust", FER2013, set(), set()),
+        (FACIAL_EXPRESSIONS, FER2013, "contempt-as-disgust", FER2013, set(), set()),
         (FER2013, FERPLUS, "contempt-as-disgust", FERPLUS[:-1], set(), set()),
-        (LEGEND, FERPLUS, "contempt-as-neutral", FERPLUS[:-1], set(), set()),
+        (FACIAL_EXPRESSIONS, FERPLUS, "contempt-as-neutral", FERPLUS[:-1], set(), set()),
         (
             ("Happiness", "ANGER"),
             FER2013,
@@ -59,7 +60,7 @@ def test_classes_meet_in_the_models_order_and_every_one_is_accounted_for(
 
 
 def test_a_merge_sends_both_sides_the_same_way() -> None:
-    found = align(LEGEND, FERPLUS, merge="contempt-as-disgust")
+    found = align(FACIAL_EXPRESSIONS, FERPLUS, merge="contempt-as-disgust")
     assert found.samples["contempt"] == found.outputs["contempt"] == "disgust"
     folded = found.fold(np.array([[0.1, 0.1, 0.1, 0.1, 0.1, 0.2, 0.1, 0.2]], dtype=np.float32))
     assert folded[0, found.classes.index("disgust")] == pytest.approx(0.4)
@@ -89,8 +90,12 @@ def test_classes_that_cannot_meet_are_refused(
 def test_samples_the_model_does_not_know_are_left_out_and_counted(
     make_model: MakeModel, make_samples: MakeSamples, data: DataFacts
 ) -> None:
-    places = [FER2013.index(name) if name in FER2013 else -1 for name in LEGEND]
-    samples = make_samples([*places, 0, 0], [*range(len(LEGEND)), -1, LEGEND.index("contempt")], classes=LEGEND)
+    places = [FER2013.index(name) if name in FER2013 else -1 for name in FACIAL_EXPRESSIONS]
+    samples = make_samples(
+        [*places, 0, 0],
+        [*range(len(FACIAL_EXPRESSIONS)), -1, FACIAL_EXPRESSIONS.index("contempt")],
+        classes=FACIAL_EXPRESSIONS,
+    )
     found = measure(Session(make_model()), samples, data)
     assert found.scores.n == 7
     assert found.scores.accuracy == 1
@@ -208,7 +213,7 @@ def test_a_runs_own_holdout_decides_what_is_scored_as_validation(make_model: Mak
     (run / "recipe.json").write_text(json.dumps({"recipe": {"holdout": 0.3}}))
     assert evaluate(run, data).scores.n == 21
     assert evaluate(run, data, holdout=0.2).scores.n == 14
-    trained = datasets.read(data, "train", holdout=0.3)
+    trained = datasets.read(DataSpec(data, "train", holdout=0.3))
     assert not set(evaluate(run, data).samples.ids) & set(trained.ids)
 
 
@@ -216,9 +221,7 @@ def test_a_run_repeats_what_it_was_told_of_the_same_arrays(make_model: MakeModel
     data, other = (write_arrays(tmp_path / name, faces(70)) for name in ("data", "other"))
     run = tmp_path / "run"
     make_model(run / "model.onnx")
-    (run / "recipe.json").write_text(
-        json.dumps({"recipe": {}, "data": {"path": str(data), "order": list(ALPHABETICAL)}})
-    )
+    (run / "recipe.json").write_text(json.dumps({"recipe": {}, "data": {"path": str(data), "classes": "alphabetical"}}))
     assert evaluate(run, data).alignment.samples == evaluate(run, data, classes="alphabetical").alignment.samples
     assert list(evaluate(run, data).alignment.samples) == list(ALPHABETICAL)
     assert list(evaluate(run, data, classes="fer2013").alignment.samples) == list(FER2013)
@@ -234,7 +237,7 @@ def outputs(answers: str, *heads: str) -> ModelInfo:
     )
 
 
-@pytest.mark.parametrize("kind", ["fer2013", "ferplus", "folder", "legend", "arrays"])
+@pytest.mark.parametrize("kind", ["fer2013", "folder", "facial_expressions", "arrays"])
 @pytest.mark.parametrize("targets", ["label", "majority", "plurality", "distribution"])
 def test_a_model_with_one_output_has_no_choice(kind: str, targets: str) -> None:
     for answers in ("label", "distribution"):
@@ -248,14 +251,14 @@ def test_a_model_with_one_output_has_no_choice(kind: str, targets: str) -> None:
         ("distribution", ["majority", "label"], "fer2013", "label", "label"),
         ("label", ["distribution"], "fer2013", "label", "label"),
         ("distribution", ["majority"], "fer2013", "label", "distribution"),  # nobody did: the answer
-        ("label", ["distribution"], "ferplus", "majority", "distribution"),  # votes by who learnt votes
-        ("label", ["distribution"], "ferplus", "plurality", "distribution"),
-        ("label", ["distribution"], "ferplus", "distribution", "distribution"),
-        ("distribution", ["label"], "ferplus", "majority", "distribution"),
+        ("label", ["distribution"], "fer2013", "majority", "distribution"),  # votes by who learnt votes
+        ("label", ["distribution"], "fer2013", "plurality", "distribution"),
+        ("label", ["distribution"], "fer2013", "distribution", "distribution"),
+        ("distribution", ["label"], "fer2013", "majority", "distribution"),
         ("distribution", ["label"], "folder", "label", "distribution"),  # other people's labels: the answer
-        ("distribution", ["label"], "legend", "label", "distribution"),
+        ("distribution", ["label"], "facial_expressions", "label", "distribution"),
         ("distribution", ["label"], "arrays", "label", "distribution"),
-        ("label", ["distribution"], "legend", "label", "label"),
+        ("label", ["distribution"], "facial_expressions", "label", "label"),
     ],
 )
 def test_the_output_that_follows_the_targets_is_scored(

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from mien import recipes
 from mien.core.errors import InputError
-from mien.core.labels import ALPHABETICAL, FER2013, FERPLUS, LEGEND, THREE
+from mien.core.labels import ALPHABETICAL, FACIAL_EXPRESSIONS, FER2013, FERPLUS, THREE
 from mien.recipes import ABOUT, RECIPES, Recipe
 
 PUBLISHED: dict[str, dict[str, Any]] = {
@@ -46,7 +46,7 @@ PUBLISHED: dict[str, dict[str, Any]] = {
         "schedule": "one-cycle",
     },
     "vgg-5x5": {"classes": FER2013, "scaling": "unit", "optimizer": "adam", "lr": 1e-3, "batch": 64, "epochs": 20},
-    "three-conv": {"classes": LEGEND, "model": "three-conv", "optimizer": "adam", "lr": 0.01},
+    "three-conv": {"classes": FACIAL_EXPRESSIONS, "model": "three-conv", "optimizer": "adam", "lr": 0.01},
     "mien": {"classes": FER2013, "model": "mien", "schedule": "one-cycle"},
     "mien-votes": {"classes": FERPLUS, "model": "mien", "targets": "distribution", "extra_outputs": ("label",)},
     "mien-polish": {"model": "mien", "targets": "distribution", "extra_outputs": ("label",), "progressive_resize": 0},
@@ -237,7 +237,7 @@ def test_a_file_may_name_only_what_differs(tmp_path: Path) -> None:
     st.builds(
         Recipe,
         name=st.text(),
-        classes=st.sampled_from([FER2013, LEGEND, THREE]),
+        classes=st.sampled_from([FER2013, FACIAL_EXPRESSIONS, THREE]),
         targets=st.sampled_from(["label", "majority"]),
         extra_outputs=st.sampled_from([(), ("plurality",), ("distribution", "plurality")]),
         size=st.integers(16, 512),

@@ -10,8 +10,8 @@ import pytest
 from mien import recipes
 from mien.cli import main
 from mien.core.errors import InputError
-from mien.core.labels import LEGEND
-from mien.datasets import read
+from mien.core.labels import FACIAL_EXPRESSIONS
+from mien.datasets import DataSpec, read
 from mien.faces.detectors import DETECTORS, FullImage
 from mien.recipes import RECIPES, Recipe
 from mien.training.data import build_splits
@@ -36,7 +36,7 @@ def test_every_labelling_and_both_parts_leave_it_out(ferplus: Path, listed: Path
         whole, part = (build_splits(RECIPES[name], ferplus, None, exclude=path) for path in (None, listed))
         assert len(whole["train"]) - len(part["train"]) == 2
         assert len(whole["validation"]) - len(part["validation"]) == 1
-        gone = {read(ferplus, "all").images[row].tobytes() for row in (3, 4, 60)}
+        gone = {read(DataSpec(ferplus, "all")).images[row].tobytes() for row in (3, 4, 60)}
         assert not gone & {image.tobytes() for split in part.values() for image in split.images}
 
 
@@ -44,7 +44,7 @@ def test_photos_are_not_looked_up_in_it(
     ferplus: Path, listed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(DETECTORS, "haar", FullImage)
-    photos = drawn.write_legend(tmp_path / "photos", drawn.faces(20, LEGEND), each=1)
+    photos = drawn.write_legend(tmp_path / "photos", drawn.faces(20, FACIAL_EXPRESSIONS), each=1)
     recipe = RECIPES["mien-votes"]
     whole, part = (
         build_splits(recipe, ferplus, None, photos=[photos], exclude=path)["train"] for path in (None, listed)
@@ -97,6 +97,9 @@ def test_a_list_that_does_not_fit_begins_no_run(tiny: Tiny, fer2013: Path, liste
 
 
 def test_the_part_is_what_the_reader_gives(fer2013: Path, listed: Path) -> None:
-    part, samples = build_splits(RECIPES["mien"], fer2013, None, exclude=listed)["train"], read(fer2013, exclude=listed)
-    assert part.fingerprint == samples.fingerprint != read(fer2013).fingerprint
+    part, samples = (
+        build_splits(RECIPES["mien"], fer2013, None, exclude=listed)["train"],
+        read(DataSpec(fer2013, "train", exclude=listed)),
+    )
+    assert part.fingerprint == samples.fingerprint != read(DataSpec(fer2013, "train")).fingerprint
     assert np.array_equal(part.targets, samples.labels)

@@ -12,8 +12,8 @@ import pytest
 from mien.cli import main
 from mien.core import images
 from mien.core.errors import InputError, MissingExtra
-from mien.core.labels import FER2013, LEGEND
-from mien.datasets import open_dataset
+from mien.core.labels import FACIAL_EXPRESSIONS, FER2013
+from mien.datasets import DataSpec, open_dataset
 from mien.datasets.checks import duplicates
 from mien.recipes import RECIPES
 from mien.training.label_errors import RECIPE, label_errors
@@ -36,7 +36,7 @@ def test_swapped_labels_are_found_far_above_chance(tmp_path: Path) -> None:
         tmp_path / "fer2013.csv", replace(samples, labels=labels), ["Training"] * 200 + ["PublicTest"] * 80
     )
     # drawn faces of one expression are near duplicates of each other; here every one is a picture of its own
-    found = label_errors(open_dataset(path), folds=3, recipe=QUICK, copies=np.arange(280), device="cpu")
+    found = label_errors(open_dataset(DataSpec(path)), folds=3, recipe=QUICK, copies=np.arange(280), device="cpu")
     assert len(found) == 280
     assert sorted(found.ids.tolist()) == samples.ids.tolist()
     top = found.ids[:14].astype(int)
@@ -70,12 +70,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
 
 
 def test_persons_and_near_duplicates_stay_on_one_side(asked: dict[str, Any], tmp_path: Path) -> None:
-    samples = drawn.faces(160, LEGEND)
+    samples = drawn.faces(160, FACIAL_EXPRESSIONS)
     coarse = np.random.default_rng(0).integers(0, 256, (80, 8, 8), dtype=np.uint8)  # drawn faces are all alike
     pictures = np.stack([images.resize(picture, 48) for picture in coarse])
     pictures = np.concatenate([pictures, pictures[:, :, ::-1]])  # mirrored, of other persons
     root = drawn.write_legend(tmp_path / "legend", replace(samples, images=pictures), each=2)
-    found = label_errors(open_dataset(root), recipe=replace(QUICK, size=48), device="cpu")
+    found = label_errors(open_dataset(DataSpec(root)), recipe=replace(QUICK, size=48), device="cpu")
     assert len(found) == 160
     fold, ids = asked["fold"], sorted(found.ids.tolist())
     people = np.array([name.rpartition("_")[0] for name in ids])
@@ -88,7 +88,10 @@ def test_persons_and_near_duplicates_stay_on_one_side(asked: dict[str, Any], tmp
 def test_the_datasets_own_labels_alone_are_learnt(asked: dict[str, Any], tmp_path: Path) -> None:
     path = drawn.write_fer2013(tmp_path / "fer2013.csv", drawn.faces(70))
     label_errors(
-        open_dataset(path), recipe=replace(RECIPES["mien-votes"], distill=0.5), copies=np.arange(70), device="cpu"
+        open_dataset(DataSpec(path)),
+        recipe=replace(RECIPES["mien-votes"], distill=0.5),
+        copies=np.arange(70),
+        device="cpu",
     )
     recipe = asked["recipe"]
     assert (recipe.outputs, recipe.distill) == ({"label": FER2013}, 0)
@@ -101,8 +104,8 @@ def test_a_class_that_cannot_be_learnt_in_each_fold_is_left_out(asked: dict[str,
     path = drawn.write_fer2013(tmp_path / "fer2013.csv", replace(samples, labels=labels))
     listed = tmp_path / "list.csv"
     listed.write_text("id\n00000\n")
-    table = open_dataset(path)
-    found = label_errors(open_dataset(path, exclude=listed), recipe=QUICK, copies=np.arange(70), device="cpu")
+    table = open_dataset(DataSpec(path))
+    found = label_errors(open_dataset(DataSpec(path, exclude=listed)), recipe=QUICK, copies=np.arange(70), device="cpu")
     assert found.left_out == {"disgust": 3}
     assert len(found) == 66
     assert asked["recipe"].classes == tuple(name for name in FER2013 if name != "disgust")
@@ -125,7 +128,7 @@ def test_without_the_library_the_extra_is_named(tmp_path: Path, monkeypatch: pyt
 
     monkeypatch.setattr(builtins, "__import__", missing)
     with pytest.raises(MissingExtra, match=r"looking for label errors needs .*'mien\[train\]'"):
-        label_errors(open_dataset(drawn.write_fer2013(tmp_path / "fer2013.csv", drawn.faces(7))))
+        label_errors(open_dataset(DataSpec(drawn.write_fer2013(tmp_path / "fer2013.csv", drawn.faces(7)))))
 
 
 def test_the_doctor_tells_them(

@@ -17,7 +17,7 @@ import torch
 from mien import recipes
 from mien.cli import main
 from mien.core.errors import InputError
-from mien.core.labels import FERPLUS, LEGEND
+from mien.core.labels import FACIAL_EXPRESSIONS, FERPLUS
 from mien.evaluation.calibrate.files import FILE as CALIBRATION
 from mien.faces.detectors import DETECTORS, FullImage
 from mien.models.session import Session
@@ -268,7 +268,7 @@ def test_photos_are_found_again_and_a_changed_one_is_refused(
     tiny: Tiny, ferplus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(DETECTORS, "haar", FullImage)
-    photos = drawn.write_legend(tmp_path / "photos", drawn.faces(64, LEGEND), each=1)
+    photos = drawn.write_legend(tmp_path / "photos", drawn.faces(64, FACIAL_EXPRESSIONS), each=1)
     recipe = tiny("mien-votes", classes=FERPLUS, progressive_resize=0, epochs=2, margin=0.0, calibrate=False)
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "_stopped_early", lambda self: self.step >= self.training.steps)

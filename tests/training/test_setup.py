@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file
 
 from mien.core.errors import InputError
-from mien.core.labels import ALPHABETICAL, FER2013, THREE
+from mien.core.labels import FER2013, THREE
 from mien.datasets import Samples
 from mien.models.bundled import ASSETS
 from mien.recipes import Recipe
@@ -60,7 +60,7 @@ def test_an_order_of_labels_is_never_assumed(tmp_path: Path) -> None:
         InputError, match=r"labels 0\.\.6 without names; say which .*--classes fer2013 or --classes alph"
     ):
         build_splits(Recipe(), data, None)
-    found = build_splits(Recipe(), data, None, order=ALPHABETICAL)["train"]
+    found = build_splits(Recipe(), data, None, classes="alphabetical")["train"]
     assert found.classes == FER2013  # by name: 4 is neutral in the file
     written = {image.tobytes(): label for image, label in zip(faces.images, faces.labels.tolist(), strict=True)}
     neutral = found.images[found.targets == FER2013.index("neutral")]

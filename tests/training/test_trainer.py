@@ -233,5 +233,5 @@ def test_what_the_integers_of_arrays_mean_is_said_once_and_repeated(
         assert caught.value.code in (code, code or 0)
         assert words in capsys.readouterr().err
     assert Run(out).recipe.classes == ALPHABETICAL
-    assert Run(out).description["data"]["order"] == list(ALPHABETICAL)
+    assert Run(out).description["data"]["classes"] == ",".join(ALPHABETICAL)
     resume(out, device="cpu")

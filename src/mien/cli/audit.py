@@ -63,7 +63,7 @@ def audit(
             Corrupted pictures do not count.
         seed: Of the corruptions' dice, of --limit and of the shuffles.
         tta: none scores the crop, flip the mean of its and its mirror image's probabilities.
-        kind: The reader, where it is not to be recognised: fer2013, ferplus, folder, legend or arrays.
+        kind: The reader, where it is not to be recognised: fer2013, facial_expressions, folder or arrays.
         targets: Which labels, where the dataset has FER+ votes.
         classes: What the integers of arrays mean, as fer2013 or alphabetical; elsewhere, the taxonomy to score.
         merge: How contempt is folded where wanted; drop leaves out what one side lacks.

@@ -55,7 +55,7 @@ def calibrate(
         share: How much of each class it is fitted on, drawn at random; the rest measures. 1: all, and the figures are
             of the faces it was fitted on.
         seed: Of that draw.
-        kind: The reader, where it is not to be recognised: fer2013, ferplus, folder, legend or arrays.
+        kind: The reader, where it is not to be recognised: fer2013, facial_expressions, folder or arrays.
         classes: What the integers of arrays mean, as fer2013 or alphabetical; elsewhere, the classes to read.
         exclude: A CSV file whose column id lists what of the data is left out.
         output: Which output of the model, where it has several; the one that follows the targets by default.

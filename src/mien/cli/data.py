@@ -14,7 +14,7 @@ def data() -> None:
         $ mien data inspect fer2013/
         $ mien data inspect fer2013/ --targets majority --json
         $ mien data check fer2013/ --fix clean.csv
-        $ mien data fetch ferplus --out fer2013/
+        $ mien data download ferplus --out fer2013/
 
     mien data inspect --help shows the options of inspect, and so on.
     """
@@ -44,9 +44,10 @@ def inspect_data(
 
     Args:
         path: A file or folder.
-        kind: The reader, where it is not to be recognised: fer2013, ferplus, folder, legend or arrays.
+        kind: The reader, where it is not to be recognised: fer2013, facial_expressions, folder or arrays.
         targets: Which labels, where FER+ votes lie beside fer2013.csv.
-        classes: What the integers of arrays mean: fer2013, alphabetical, ferplus, legend or three-class.
+        classes: What the integers of arrays mean: fer2013, alphabetical, ferplus, facial_expressions, three-class, or
+            names with commas between them.
         exclude: A CSV file whose column id lists what to leave out.
         strict: Stop at the first thing that is broken.
         sheet: The contact sheet's file.
@@ -54,10 +55,12 @@ def inspect_data(
     """
     from json import dumps
 
+    from mien.datasets import DataSpec
     from mien.datasets.inspection import inspect, report
 
     sheet = sheet or Path(f"{path.resolve().stem or 'dataset'}-contact-sheet.png")
-    found = inspect(path, kind=kind, targets=targets, order=classes, exclude=exclude, strict=strict, sheet=sheet)
+    spec = DataSpec(path, kind=kind, targets=targets, classes=classes, exclude=exclude)
+    found = inspect(spec, strict=strict, sheet=sheet)
     if json:
         print(dumps(found.to_json() | {"sheet": str(sheet)}))
     else:
@@ -65,24 +68,27 @@ def inspect_data(
     print(f"wrote {sheet}", file=sys.stderr)
 
 
-def fetch_data(name: Literal["fer2013", "folders", "ferplus", "legend"], /, *, out: Path | None = None) -> None:
+def download_data(
+    name: Literal["fer2013", "folders", "ferplus", "facial_expressions"], /, *, out: Path | None = None
+) -> None:
     """Download a dataset and print the folder it lies in.
 
     fer2013 and folders come from Kaggle and need an account there and pip install 'mien[kaggle]'; ferplus (the votes,
-    to lie beside fer2013.csv) and legend come from GitHub. A download that was cut goes on where it stopped.
+    to lie beside fer2013.csv) and facial_expressions come from GitHub. A download that was cut goes on where it
+    stopped.
 
     Examples:
-        $ mien data fetch fer2013
-        $ mien data fetch ferplus --out fer2013/
-        $ mien data fetch legend
+        $ mien data download fer2013
+        $ mien data download ferplus --out fer2013/
+        $ mien data download facial_expressions
 
     Args:
         name: Which dataset.
         out: The folder; named after the dataset by default.
     """
-    from mien.datasets.download import fetch
+    from mien.datasets.download import download
 
-    print(fetch(name, out))
+    print(download(name, out))
 
 
 def check_data(
@@ -130,13 +136,13 @@ def check_data(
 
     Args:
         path: A file or folder.
-        kind: The reader, where it is not to be recognised: fer2013, ferplus, folder, legend or arrays.
+        kind: The reader, where it is not to be recognised: fer2013, facial_expressions, folder or arrays.
         targets: Which labels, where FER+ votes lie beside fer2013.csv.
-        classes: What the integers of arrays mean: fer2013, alphabetical, ferplus, legend or three-class.
+        classes: What the integers of arrays mean: fer2013, alphabetical, ferplus, facial_expressions, three-class, or
+            names with commas between them.
         exclude: A list of what not to look at, as --fix writes it.
         exact: Look for equal bytes only, not for near copies.
-        detector: In photos (kinds folder and legend), list those in which it finds no face: auto, yunet, haar or a
-            file; slow.
+        detector: In datasets of photos, list those in which it finds no face: auto, yunet, haar or a file; slow.
         fix: Where to write what remains: NAME.csv is a list for --exclude, anything else a folder for a clean copy.
         also: What else --fix leaves out of train: blank, graphic (few grey levels), cropped (over the photo's edge)
             or faceless pictures.
@@ -152,7 +158,7 @@ def check_data(
     from mien import recipes
     from mien.core.errors import InputError
     from mien.core.files import check_folder
-    from mien.datasets import check, clean
+    from mien.datasets import DataSpec, check, clean
     from mien.datasets.checks.report import report, save
 
     if also and fix is None:
@@ -186,7 +192,8 @@ def check_data(
         face = detectors.LargestFace(
             detectors.name(detectors.find("auto")) if detector == "auto" else detector, CropSpec(0.0)
         )
-    found = check(path, kind=kind, targets=targets, order=classes, exclude=exclude, near=not exact, face=face)
+    spec = DataSpec(path, kind=kind, targets=targets, classes=classes, exclude=exclude)
+    found = check(spec, near=not exact, face=face)
     if label_errors:
         found = training.label_errors(found.table, copies=found.duplicates.groups, **judged).told(found)
     save(found, page)
@@ -201,4 +208,4 @@ def check_data(
     return 1 if found.faults else 0
 
 
-ACTIONS: dict[str, Verb] = {"inspect PATH": inspect_data, "check PATH": check_data, "fetch NAME": fetch_data}
+ACTIONS: dict[str, Verb] = {"inspect PATH": inspect_data, "check PATH": check_data, "download NAME": download_data}

@@ -44,7 +44,7 @@ def evaluate(
         data: The dataset's folder or file.
         split: Which part of it is scored: validation (PublicTest), test (PrivateTest) or train.
         tta: none scores the crop, flip the mean of its and its mirror image's probabilities, both reports both.
-        kind: The reader, where it is not to be recognised: fer2013, ferplus, folder, legend or arrays.
+        kind: The reader, where it is not to be recognised: fer2013, facial_expressions, folder or arrays.
         targets: Which labels, where the dataset has FER+ votes.
         classes: What the integers of arrays mean, as fer2013 or alphabetical; elsewhere, the taxonomy to score.
         merge: How contempt is folded where wanted; drop leaves out what one side lacks.

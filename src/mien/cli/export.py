@@ -30,13 +30,20 @@ def export(run: Path, /, *, out: Path | None = None, int8: Path | None = None) -
 
         print(export_run(run, out=out))
         return
+    from dataclasses import replace
+
     from mien import datasets
+    from mien.datasets import DataSpec, ImageSpec
+    from mien.datasets.readers import reader
     from mien.models.bundled import bundled, resolve
     from mien.models.quantize import quantize
     from mien.models.session import Session
 
     info = Session(run).info
-    faces = datasets.read(int8, "train", size=info.size, channels=len(info.mean), order=info.labels)
+    spec = DataSpec(int8, "train")
+    if reader(datasets.detect(int8)).names_classes:
+        spec = replace(spec, classes=",".join(info.labels))
+    faces = datasets.read(spec, ImageSpec(info.size, len(info.mean)))
     beside = Path(f"{run}.onnx") if str(run) in bundled() else resolve(run)
     found = quantize(run, faces.images, out or beside.with_suffix(".int8.onnx"))
     print(f"the likeliest class is the same for {found.agreement:.1%} of {found.n:,} pictures", file=sys.stderr)

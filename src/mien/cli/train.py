@@ -47,7 +47,7 @@ def train(
         data: Where the dataset lies.
         out: A new folder for the run; runs/RECIPE-TIME by default.
         kind: The dataset's kind, where it shall not be found automatically.
-        photos: Further datasets, of whole photos (legend, folder), whose faces are found and joined to the data.
+        photos: Further datasets, of whole photos, whose faces are found and joined to the data.
         exclude: A CSV file whose column id lists what to leave out of --data (photos are not looked up in it).
         teachers: Finished runs (or default) with the same outputs, for a recipe that distils.
         start: A finished run of the same network, or default, to set out from its weights.
@@ -57,9 +57,9 @@ def train(
         recipe: What to train.
     """
     training = load_training(threads)
-    out, order = out or Path("runs") / f"{recipe.name}-{_now()}", recipe.classes if named else None
+    out, classes = out or Path("runs") / f"{recipe.name}-{_now()}", ",".join(recipe.classes) if named else None
     path = training.train(
-        recipe, data, out, kind=kind, order=order, photos=photos, exclude=exclude, teachers=teachers, start=start,
+        recipe, data, out, kind=kind, classes=classes, photos=photos, exclude=exclude, teachers=teachers, start=start,
         device=device,
     )  # fmt: skip
     if first_process():

@@ -16,15 +16,15 @@ FER2013 = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")  #
 ALPHABETICAL = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")  # class folders, sorted by name
 # the columns of fer2013new.csv
 FERPLUS = ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt")
-# muxspace/facial_expressions, sorted
-LEGEND = ("angry", "contempt", "disgust", "fear", "happy", "neutral", "sad", "surprise")
+# muxspace/facial_expressions, sorted by name
+FACIAL_EXPRESSIONS = ("angry", "contempt", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 THREE = ("angry", "happy", "neutral")  # the leaderboard's 0, 1, 2
 
 TAXONOMIES = {
     "fer2013": FER2013,
     "alphabetical": ALPHABETICAL,
     "ferplus": FERPLUS,
-    "legend": LEGEND,
+    "facial_expressions": FACIAL_EXPRESSIONS,
     "three-class": THREE,
 }
 
@@ -58,6 +58,20 @@ def canonical(name: str) -> str:
         near = did_you_mean(folded, [*FERPLUS, *SYNONYMS])
         raise InputError(f"unknown label {name!r}{near} (known: {', '.join(sorted(FERPLUS))})")
     return folded
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Return the classes that a text names: a taxonomy, or class names with commas between them, in any spelling.
+
+    Example:
+        >>> names("three-class"), names("Happiness,angry")
+        (('angry', 'happy', 'neutral'), ('happy', 'angry'))
+    """
+    if text in TAXONOMIES:
+        return TAXONOMIES[text]
+    if "," not in text:
+        raise InputError(f"unknown taxonomy {text!r}; known: {', '.join(TAXONOMIES)}; or name the classes: happy,sad")
+    return tuple(map(canonical, text.split(",")))
 
 
 def mapping(source: Sequence[str], target: Sequence[str], *, rules: dict[str, str] | None = None) -> NDArray[np.int64]:

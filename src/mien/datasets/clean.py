@@ -19,12 +19,10 @@ from typing import Any, Literal, NamedTuple
 import cv2
 import numpy as np
 
-from mien import datasets
-from mien.core.console import track
 from mien.core.errors import InputError
 from mien.core.files import check_folder, replacing
 from mien.datasets.checks.issues import IssueReport, hard
-from mien.datasets.readers import arrays, facial_expressions, fer2013, ferplus
+from mien.datasets.readers import locate
 from mien.datasets.samples import fingerprint
 
 Unfit = Literal["blank", "graphic", "cropped", "faceless"]
@@ -104,10 +102,10 @@ def fix(found: IssueReport, out: Path, *, also: Sequence[Unfit] = ()) -> list[Re
             with replacing(path) as part:
                 part.write_bytes(content.encode("utf-8", "surrogateescape"))
         return rows
-    kind, root = datasets.locate(Path(found.path), found.kind, str(found.options["targets"]))
+    reader, root = locate(Path(found.path), found.kind, str(found.options["targets"]))
     try:
         with _whole(out) as part:
-            _COPIES[kind](root, part, {row.id for row in rows})
+            reader.copy(root, part, {row.id for row in rows})
             (part / "manifest.json").write_bytes(manifest.encode("utf-8", "backslashreplace"))
     except OSError as error:
         raise InputError(f"{error.filename or out}: {error.strerror or error}") from None
@@ -148,68 +146,3 @@ def _whole(out: Path) -> Iterator[Path]:
         part.rename(out)
     finally:
         shutil.rmtree(part, ignore_errors=True)
-
-
-def _copy_fer2013(root: Path, out: Path, without: Collection[str]) -> None:
-    """Write fer2013.csv less some data rows, and the votes beside it less the same."""
-    (source,) = fer2013.sources(root)
-    numbers = {int(name) for name in without}
-    _copy_lines(source, out / source.name, numbers)
-    if votes := ferplus.find(root):
-        _copy_lines(votes, out / votes.name, numbers)
-
-
-def _copy_lines(source: Path, out: Path, without: Collection[int]) -> None:
-    """Copy the first line, and of the others, numbered from 0 as the readers do, those that stay."""
-    row = 0
-    with source.open("rb") as lines, out.open("wb") as file:
-        file.write(next(lines))
-        for line in lines:
-            if len(line.rstrip(b"\r\n")) <= 2 and not line.strip():  # what the readers take for blank
-                continue
-            if row not in without:
-                file.write(line)
-            row += 1
-
-
-def _copy_folder(root: Path, out: Path, without: Collection[str]) -> None:
-    files = {path.relative_to(root).as_posix(): path for path in datasets.KINDS["folder"].sources(root)}
-    _copy_files({out / name: path for name, path in files.items() if name not in without})
-
-
-def _copy_legend(root: Path, out: Path, without: Collection[str]) -> None:
-    source, *files = facial_expressions.sources(root)
-    _copy_files({out / "images" / path.name: path for path in files if path.name not in without})
-    place = fer2013.header(source).index("image")
-    (out / "data").mkdir()
-    with source.open("rb") as lines, (out / "data" / "legend.csv").open("wb") as file:
-        for line in lines:
-            row = next(csv.reader([line.decode("utf-8-sig", "replace")]), [])
-            if len(row) <= place or row[place].strip() not in without:
-                file.write(line)
-
-
-def _copy_files(files: dict[Path, Path]) -> None:
-    for target, path in track(files.items(), "copying", len(files)):
-        target.parent.mkdir(parents=True, exist_ok=True)
-        shutil.copy2(path, target)
-
-
-def _copy_arrays(root: Path, out: Path, without: Collection[str]) -> None:
-    """Write the arrays less some rows, as .npy files of the same names, in the types and shapes they had."""
-    found = arrays.find(root)
-    for (split, _), source in found.items():
-        if (split, "x") in found:
-            name = found[split, "x"].name
-            array = source.load()
-            keep = np.array([f"{name}:{row:05d}" not in without for row in range(len(array))], dtype=bool)
-            np.save(out / f"{source.name}.npy", array[keep], allow_pickle=False)
-
-
-_COPIES = {
-    "fer2013": _copy_fer2013,
-    "ferplus": _copy_fer2013,
-    "folder": _copy_folder,
-    "legend": _copy_legend,
-    "arrays": _copy_arrays,
-}

@@ -1,7 +1,8 @@
 """What every reader makes of a path: all its samples with the facts about them, before a split is chosen."""
 
 import os
-from collections.abc import Callable, Sequence
+import shutil
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -70,6 +71,11 @@ class Problems:
         if self.strict:
             raise InputError(str(problem))
         self.found.append(problem)
+
+    @property
+    def first(self) -> str:
+        """The first problem as the end of a sentence; "" where there is none."""
+        return f"; the first: {self.found[0]}" if self.found else ""
 
 
 @dataclass(frozen=True)
@@ -149,20 +155,8 @@ def load_files(root: Path, paths: Sequence[Path], form: ImageSpec, problems: Pro
     return LoadedImages(pixels if good.all() else pixels[good], good, found[good], sizes)
 
 
-@dataclass(frozen=True)
-class DatasetReader:
-    """One kind of dataset.
-
-    Args:
-        expects: what lies at the path, in words for an error message.
-        recognises: whether a path holds this kind; looks at names and first lines only.
-        sources: the files whose size and time decide whether a cached copy is still good.
-        load: reads everything.
-        holdout: fractions for validation and test where the dataset has no such splits.
-    """
-
-    expects: str
-    recognises: Callable[[Path], bool]
-    sources: Callable[[Path], list[Path]]
-    load: Callable[[Path, ImageSpec, Problems], Dataset]
-    holdout: tuple[float, float]
+def copy_files(files: dict[Path, Path]) -> None:
+    """Copy files; new path -> old path."""
+    for target, path in track(files.items(), "copying", len(files)):
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy2(path, target)

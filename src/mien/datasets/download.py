@@ -15,8 +15,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
+from mien.core import download as core
 from mien.core.console import track
-from mien.core.download import MOST, PIECE, check_room, download, sha256
+from mien.core.download import MOST, PIECE, check_room, sha256
 from mien.core.errors import InputError, MissingExtra
 from mien.core.files import replacing
 
@@ -54,7 +55,7 @@ SOURCES: dict[str, Archive | Kaggle] = {
     "fer2013": Kaggle("deadskull7/fer2013", "fer2013"),
     "folders": Kaggle("jonathanoheix/face-expression-recognition-dataset", "face-expression-recognition-dataset"),
     "ferplus": Archive("microsoft/FERPlus", "8ad5426c7b69e86e78afccb42c5f516850f52a28", ("fer2013new.csv",), "fer2013"),
-    "legend": Archive(
+    "facial_expressions": Archive(
         "muxspace/facial_expressions",
         "5bb08c2b32930d15df06dcb147ecadb8c3f7e556",
         ("images/", "data/legend.csv"),
@@ -63,7 +64,7 @@ SOURCES: dict[str, Archive | Kaggle] = {
 }
 
 
-def fetch(name: str, out: Path | None = None) -> Path:
+def download(name: str, out: Path | None = None) -> Path:
     """Download the dataset `name` of `SOURCES` into the folder `out` and return the folder.
 
     A download that was cut goes on where it stopped, at once or when called again. What is already there and as
@@ -108,7 +109,7 @@ def _archive(source: Archive, folder: Path) -> Path:
     if record and all(_matches(folder / name, digest) for name, digest in record.items()):
         return folder
     part = folder / f"{source.repository.replace('/', '-')}-{source.commit[:12]}.zip.part"
-    download(source.url, part)
+    core.download(source.url, part)
     found = unpack(part, folder, source.wanted, expected=source.sha256 | record)
     manifest[source.url] = found
     with replacing(folder / MANIFEST) as half:

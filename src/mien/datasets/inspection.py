@@ -1,6 +1,5 @@
 """What a dataset holds, before anyone trains on it: counts, sizes, what is broken, and a look at its faces."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,9 +9,10 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mien.core import images
 from mien.core.errors import InputError
-from mien.datasets import detect, open_dataset
 from mien.datasets.dataset import Dataset
+from mien.datasets.reading import detect, open_dataset
 from mien.datasets.samples import Problem
+from mien.datasets.spec import DataSpec
 from mien.datasets.splits import SPLITS
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ class Inspection:
 
     Args:
         path: as given.
-        kind: a name of `KINDS`.
+        kind: the reader's name.
         classes: the labels' names.
         counts: split -> class -> samples, with `no label` where there are some.
         sizes: `width x height` before any resizing -> pictures, the commonest first.
@@ -52,25 +52,18 @@ class Inspection:
         return vars(self) | {"classes": list(self.classes), "problems": [vars(problem) for problem in self.problems]}
 
 
-def inspect(
-    path: str | Path,
-    *,
-    kind: str | None = None,
-    targets: str = "label",
-    order: Sequence[str] | str | None = None,
-    exclude: Path | None = None,
-    strict: bool = False,
-    sheet: Path | None = None,
-) -> Inspection:
-    """Read the dataset at `path` and return what it holds; options as for `mien.datasets.read`.
+def inspect(spec: DataSpec, *, strict: bool = False, sheet: Path | None = None) -> Inspection:
+    """Read a dataset, all its splits, and return what it holds.
 
     Args:
+        spec: which dataset.
+        strict: stop at the first thing that is broken.
         sheet: where to write the contact sheet, a picture file; None writes none.
 
     Raises:
         InputError: no dataset there, nothing in it can be read, or the sheet cannot be written.
     """
-    table = open_dataset(path, kind=kind, targets=targets, order=order, exclude=exclude, strict=strict)
+    table = open_dataset(spec, strict=strict)
     hard = _hard(table)
     names = [*table.classes, UNLABELLED]
     counts = {}
@@ -86,8 +79,8 @@ def inspect(
         except (OSError, ValueError) as error:
             raise InputError(f"{sheet}: the contact sheet cannot be written ({error})") from None
     return Inspection(
-        path=str(path),
-        kind=kind or detect(path, targets),
+        path=str(spec.path),
+        kind=spec.kind or detect(spec.path, spec.targets),
         classes=table.classes,
         counts=counts,
         sizes=table.sizes,

@@ -111,7 +111,7 @@ class Samples:
 
         Distributions are summed per target class and scaled to 1 again; a row with nothing left is dropped.
         """
-        if classes == self.classes:
+        if classes == self.classes or not self.classes:  # nothing is labelled
             return self
         if merge not in taxonomy.MERGES:
             raise InputError(f"unknown merge {merge!r}; known: {', '.join(taxonomy.MERGES)}")

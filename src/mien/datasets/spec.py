@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal, Self
 
 from mien.core.errors import InputError
-from mien.core.labels import MERGES
+from mien.core.labels import MERGES, names
 from mien.datasets.splits import split_name
 
 Targets = Literal["label", "majority", "plurality", "distribution"]
@@ -33,7 +33,8 @@ class DataSpec:
     targets: Targets = "label"
     """Which labels, where the dataset has FER+ votes."""
     classes: str | None = None
-    """What the integers of arrays mean, as fer2013 or alphabetical; elsewhere, the classes to keep."""
+    """What the integers of arrays mean; elsewhere, the classes to keep: fer2013, alphabetical, ferplus,
+    facial_expressions, three-class, or names with commas between them."""
     merge: Merge = "drop"
     """What contempt counts as, where one side lacks it; drop leaves it out."""
     holdout: float | None = None
@@ -47,10 +48,16 @@ class DataSpec:
 
     def __post_init__(self) -> None:
         split_name(self.split)
+        self.class_names  # noqa: B018 - raises
         if self.merge not in MERGES:
             raise InputError(f"unknown merge {self.merge!r}; known: {', '.join(MERGES)}")
         if self.holdout is not None and not 0 <= self.holdout < 1:
             raise InputError(f"holdout {self.holdout:g}: expected a share of at least 0 and below 1")
+
+    @property
+    def class_names(self) -> tuple[str, ...] | None:
+        """The classes that `classes` names."""
+        return None if self.classes is None else names(self.classes)
 
     def of(self, split: str) -> Self:
         """Return the same for another split."""

@@ -16,8 +16,9 @@ from mien import datasets, recipes
 from mien.core import labels as taxonomy
 from mien.core.console import COUNT, bar
 from mien.core.errors import InputError
-from mien.datasets import Samples
+from mien.datasets import DataSpec, ImageSpec, Samples
 from mien.datasets import exclude as exclusion
+from mien.datasets.readers import reader
 from mien.evaluation.metrics import EndToEnd, Scores, end_to_end, score
 from mien.evaluation.selective import Selective, selective
 from mien.faces.detectors import LargestFace, find, name
@@ -54,7 +55,7 @@ class DataFacts:
     path: str
     split: str
     kind: str
-    """The reader: fer2013, ferplus, folder, legend or arrays."""
+    """The reader: fer2013, facial_expressions, folder or arrays."""
     targets: str
     fingerprint: str
     """`Samples.fingerprint` of the split as read, at 48 x 48 grey."""
@@ -199,18 +200,16 @@ def opened(
         face = LargestFace(chosen if detector == "auto" else detector, session.info.crop(chosen))
         detector = chosen
 
-    beside, order = session.path.with_name("recipe.json"), classes
+    beside = session.path.with_name("recipe.json")
     if holdout is None and beside.is_file():
         holdout = recipes.from_json(beside).holdout
     trained = training_data(session)
-    if order is None and trained.get("path") == str(Path(data).resolve()):
-        order = trained.get("order")
+    if classes is None and reader(kind).names_classes and trained.get("path") == str(Path(data).resolve()):
+        classes = trained.get("classes")
+    spec = DataSpec(Path(data), split, kind, targets, classes, holdout=holdout, exclude=exclude)  # type: ignore[arg-type]
 
     def read(size: int, channels: int) -> Samples:
-        return datasets.read(
-            data, split, kind=kind, size=size, channels=channels, face=face, targets=targets,
-            classes=classes, order=order, holdout=holdout, exclude=exclude,
-        )  # fmt: skip
+        return datasets.read(spec, ImageSpec(size, channels, face))
 
     size, channels = session.info.size, len(session.info.mean)
     samples = read(size, channels)

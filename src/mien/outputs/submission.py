@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mien.core.errors import InputError
 from mien.core.files import replacing
-from mien.datasets import read
+from mien.datasets import DataSpec, ImageSpec, read
 from mien.models.session import Session, Tta
 
 COLUMNS = ("Id", "Category")
@@ -68,7 +68,8 @@ def submit(
     """
     session = Session(model, threads=threads)
     split = "all" if data.suffix.lower() == ".npy" else "test"
-    samples = read(data, split, kind="arrays", size=session.info.size, channels=len(session.info.mean), strict=True)
+    image = ImageSpec(session.info.size, len(session.info.mean))
+    samples = read(DataSpec(data, split, "arrays"), image, strict=True)
     categories = session.probabilities(samples.images, tta=tta).argmax(axis=1)
     write(out, categories, sample)
     return Counter(session.info.labels[category] for category in categories.tolist())

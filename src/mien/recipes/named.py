@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from mien.core.labels import ALPHABETICAL, FER2013, FERPLUS, LEGEND, THREE
+from mien.core.labels import ALPHABETICAL, FACIAL_EXPRESSIONS, FER2013, FERPLUS, THREE
 from mien.recipes.recipe import About, Recipe
 
 RECIPES: dict[str, Recipe] = {}
@@ -85,10 +85,10 @@ _publish(
     ),
 )
 _publish(
-    Recipe(name="three-conv", classes=LEGEND, model="three-conv", batch=64, epochs=10, lr=1e-2),
+    Recipe(name="three-conv", classes=FACIAL_EXPRESSIONS, model="three-conv", batch=64, epochs=10, lr=1e-2),
     About(
         source="a small CNN on muxspace/facial_expressions",
-        dataset="legend",
+        dataset="facial_expressions",
         cost="10 epochs of 44 seconds on one CPU core, shared",
         expected="none published; 0.6548 on people not trained on, n = 1,402, 1 seed (always neutral: 0.4579)",
     ),
@@ -138,7 +138,7 @@ _publish(
     ),
     About(
         source="ours: the network of `mien` with two outputs: the FER+ votes (primary) and FER2013's labels",
-        dataset="ferplus, with --photos of legend",
+        dataset="fer2013 with FER+ votes, with --photos of facial_expressions",
         cost="30 epochs of 49 and 20 of 115 seconds on one CPU core",
         expected="0.6765 on PublicTest, 0.868 on its FER+ majority, single view, n = 3,589 and 3,199, 1 seed",
     ),
@@ -148,7 +148,7 @@ _publish(
     replace(RECIPES["mien-votes"], name="mien-polish", progressive_resize=0.0, epochs=34, lr=0.04),
     About(
         source="ours: a second cycle for a finished run of mien-votes, named with --start; the bundled `default`",
-        dataset="ferplus, with --photos of legend",
+        dataset="fer2013 with FER+ votes, with --photos of facial_expressions",
         cost="34 epochs of 2 minutes on one CPU core",
         expected="0.6896 on PublicTest, 0.869 on its FER+ majority, single view, n = 3,589 and 3,199, 1 seed",
     ),
@@ -157,7 +157,7 @@ _publish(
     replace(RECIPES["mien-votes"], name="mien-distilled", distill=0.5),
     About(
         source="ours: `mien-votes` that also learns from --teachers (Hinton et al. 2015), best `mien-large`",
-        dataset="ferplus, with --photos of legend",
+        dataset="fer2013 with FER+ votes, with --photos of facial_expressions",
         cost="that of mien-votes, and the teachers' predictions for every image",
         expected="not measured: its teachers need a GPU",
     ),
@@ -168,7 +168,7 @@ _publish(
     ),
     About(
         source="ours: the variant `large`, a ResNet-18 (He et al. 2016) at the full size of the faces; a teacher",
-        dataset="ferplus, with --photos of legend",
+        dataset="fer2013 with FER+ votes, with --photos of facial_expressions",
         cost="needs a GPU: 1.2 GMAC an image, 25 times `mien`",
         expected="not measured: it needs a GPU",
     ),
@@ -189,7 +189,7 @@ _publish(
     ),
     About(
         source="ours: FER2013's labels in minutes, and FER+ votes as extra output; benchmarks/speedrun.py times it",
-        dataset="ferplus",
+        dataset="fer2013 with FER+ votes",
         cost="15 epochs of 11 and 5 of 20 seconds on one CPU core, in bfloat16",
         expected="0.629 on PublicTest, single view, n = 3,589, 3 seeds; above 0.62 after 281 s on one CPU core",
     ),

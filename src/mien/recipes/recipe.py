@@ -33,8 +33,8 @@ class Recipe:
     """What the recipe is called."""
 
     classes: tuple[str, ...] = FER2013
-    """The classes of the primary output, in order: names, or a taxonomy (fer2013, alphabetical, ferplus, legend,
-    three-class)."""
+    """The classes of the primary output, in order: names, or a taxonomy (fer2013, alphabetical, ferplus,
+    facial_expressions, three-class)."""
     targets: Literal["label", "majority", "plurality", "distribution"] = "label"
     """What the primary output learns: FER2013's label, or the FER+ votes as majority, plurality or distribution."""
     extra_outputs: tuple[str, ...] = ()

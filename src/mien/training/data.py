@@ -10,7 +10,8 @@ from numpy.typing import NDArray
 
 from mien import datasets
 from mien.core.images import CropSpec
-from mien.datasets import Samples
+from mien.datasets import DataSpec, ImageSpec, Samples
+from mien.datasets.readers import reader
 from mien.faces.detectors import LargestFace
 from mien.recipes import Recipe
 
@@ -58,35 +59,22 @@ def build_splits(
     data: Path,
     kind: str | None,
     *,
-    order: Sequence[str] | None = None,
+    classes: str | None = None,
     photos: Sequence[Path] = (),
     exclude: Path | None = None,
 ) -> dict[str, Split]:
     """Return the train and validation parts of the dataset at `data`, joined by the faces found in `photos`.
 
-    `order` is what the integers of arrays mean; `photos` are datasets of whole photos (legend, folder), whose labels
+    `classes` is what the integers of arrays mean; `photos` are datasets of whole photos, whose labels
     the answer learns; `exclude` lists what is left out of `data` (see `mien.datasets.read`), not of them.
     """
 
     def read(split: str, targets: str) -> Samples:
-        named = kind
-        if recipe.extra_outputs and kind in (
-            "fer2013",
-            "ferplus",
-        ):  # two names of the same files: for labels, and for votes
-            named = "fer2013" if targets == "label" else "ferplus"
-        return datasets.read(
-            data,
-            split,
-            kind=named,
-            size=recipe.size,
-            channels=recipe.channels,
-            targets=targets,
-            classes=recipe.outputs[targets],
-            order=order,
-            holdout=recipe.holdout,
-            exclude=exclude,
-        )  # not with recipe.seed: splits that we make stay as they are, for `mien evaluate` makes them again
+        spec = DataSpec(data, split, kind, targets, named, holdout=recipe.holdout, exclude=exclude)  # type: ignore[arg-type]
+        # not with recipe.seed: splits that we make stay as they are, for `mien evaluate` makes them again
+        return datasets.read(spec, ImageSpec(recipe.size, recipe.channels)).relabel(recipe.outputs[targets])
+
+    named = classes if classes and reader(kind or datasets.detect(data)).names_classes else None
 
     parts = {}
     for split in SPLITS:
@@ -107,15 +95,8 @@ def _joined(recipe: Recipe, split: str, labellings: Mapping[str, Samples], photo
     blocks = [_side_by_side(recipe, labellings)]
     sources = [samples.fingerprint for samples in labellings.values()]
     for path in photos:
-        faces = datasets.read(
-            path,
-            split,
-            size=recipe.size,
-            channels=recipe.channels,
-            face=LargestFace("haar", CropSpec(recipe.margin)),
-            classes=recipe.classes,
-            holdout=recipe.holdout,
-        )
+        image = ImageSpec(recipe.size, recipe.channels, LargestFace("haar", CropSpec(recipe.margin)))
+        faces = datasets.read(DataSpec(path, split, holdout=recipe.holdout), image).relabel(recipe.classes)
         sources.append(faces.fingerprint)
         blocks.append(_side_by_side(recipe, {recipe.targets: faces[np.asarray(faces.found)]}))
     images, targets = (np.concatenate(column) for column in zip(*blocks, strict=True))

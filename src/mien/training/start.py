@@ -26,7 +26,7 @@ def train(
     out: Path,
     *,
     kind: str | None = None,
-    order: Sequence[str] | None = None,
+    classes: str | None = None,
     photos: Sequence[Path] = (),
     exclude: Path | None = None,
     teachers: Sequence[Path] = (),
@@ -40,7 +40,7 @@ def train(
         data: where the dataset lies; its training and validation splits are used.
         out: a new folder.
         kind: the dataset's kind, where it shall not be found automatically.
-        order: what the integers of arrays mean (see `mien.datasets.read`).
+        classes: what the integers of arrays mean (see `DataSpec`).
         photos: further datasets, of whole photos, whose faces are found and joined to both parts.
         exclude: a CSV file whose column `id` lists what to leave out of `data` (see `mien.datasets.read`).
         teachers: finished runs with the same outputs, for a recipe with `distill`.
@@ -55,14 +55,14 @@ def train(
     place = setup.device(device)
     with distributed.process_group(place):
         run = Run.reserve(out) if distributed.RANK == 0 else Run(out)
-        parts = build_splits(recipe, data, kind, order=order, photos=photos, exclude=exclude)
+        parts = build_splits(recipe, data, kind, classes=classes, photos=photos, exclude=exclude)
         mean, std = setup.scaling(recipe, parts["train"])
         description = {
             "recipe": recipes.to_dict(recipe),
             "data": {
                 "path": str(data.resolve()),
                 "kind": kind,
-                "order": order,
+                "classes": classes,
                 "photos": [str(path.resolve()) for path in photos],
                 "exclude": exclusion.load(exclude).origin if exclude else None,
                 "splits": {
@@ -107,7 +107,9 @@ def resume(path: Path, *, device: str = "auto") -> Path:
         source = Path(data["path"])
         photos = [Path(path) for path in data.get("photos", ())]
         exclude = _same_list(data["exclude"], path) if data.get("exclude") else None
-        parts = build_splits(run.recipe, source, data["kind"], order=data.get("order"), photos=photos, exclude=exclude)
+        parts = build_splits(
+            run.recipe, source, data["kind"], classes=data.get("classes"), photos=photos, exclude=exclude
+        )
         for split, part in parts.items():
             if part.fingerprint != data["splits"][split]["fingerprint"]:
                 raise InputError(f"{source}: the {split} split has changed since {path} began; train anew")

@@ -8,7 +8,7 @@ from PIL import Image
 
 from mien.cli import main
 from mien.core.errors import InputError
-from mien.datasets import check
+from mien.datasets import DataSpec, check
 from mien.datasets.checks.issues import IssueReport, Suspect
 from mien.datasets.checks.report import page
 from tests import drawn
@@ -28,7 +28,7 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def found(root: Path) -> IssueReport:
-    return check(root)
+    return check(DataSpec(root))
 
 
 def test_what_is_found(found: IssueReport) -> None:
@@ -53,7 +53,7 @@ def test_what_is_found(found: IssueReport) -> None:
 
 
 def test_bytes_alone(root: Path) -> None:
-    assert [group.rows.tolist() for group in check(root, near=False).groups] == [
+    assert [group.rows.tolist() for group in check(DataSpec(root), near=False).groups] == [
         [5, sick.CONFLICT],
         [7, sick.COPY],
         [34, sick.TWICE_HELD],
@@ -61,15 +61,15 @@ def test_bytes_alone(root: Path) -> None:
 
 
 def test_votes_conflict_by_the_most_voted(root: Path) -> None:
-    found = check(root, targets="majority")
-    assert found.kind == "ferplus"
+    found = check(DataSpec(root, targets="majority"))
+    assert found.kind == "fer2013"
     assert [group.conflicting for group in found.groups] == [True, True, True, True]
 
 
 def test_splits_that_mien_would_make_are_no_splits(tmp_path: Path) -> None:
     samples = sick.samples()
     folders = drawn.write_folders(tmp_path / "faces", samples)
-    found = check(folders)
+    found = check(DataSpec(folders))
     assert set(found.table.splits.tolist()) == {"train"}
     assert not any(group.across for group in found.groups)
     assert len(found.groups) == 4
@@ -84,7 +84,7 @@ def test_what_cannot_be_read_two_spellings_and_people(tmp_path: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         Image.fromarray(image).save(folder / f"Person{'ABCDEFGHIJKLMN'[row % 14]}_{row:04d}.png")
     (tmp_path / "faces" / "train" / "happy" / "broken.png").write_bytes(b"\x89PNG")
-    found = check(tmp_path / "faces")
+    found = check(DataSpec(tmp_path / "faces"))
     assert found.spellings == [("Anger", "angry")]
     assert found.people["persona"] == {"train": 2, "validation": 1}  # rows 0, 28 and 14
     assert found.faults["rows or files not read"] == 1
@@ -151,7 +151,7 @@ def test_the_page_shows_the_pictures_and_escapes_names(found: IssueReport) -> No
         (("--also", "blank"), "--also says what --fix leaves out; say --fix OUT as well"),
         (("--fix", "out", "--also", "faceless"), "--also faceless needs --detector, which looks for the faces"),
         (("--fix", "out", "--exclude", "list.csv"), "--fix would put back what --exclude leaves out"),
-        (("--detector", "haar"), "holds face crops; faces are looked for in legend and folder"),
+        (("--detector", "haar"), "holds face crops; faces are looked for in facial_expressions and folder"),
         (("--detector", "nobody"), "no detector 'nobody'"),
     ],
 )
@@ -180,7 +180,7 @@ def test_photos_without_a_face(tmp_path: Path) -> None:
         return image if image.mean() > 100 else None
 
     samples = drawn.unlike(12)
-    found = check(drawn.write_folders(tmp_path / "photos", samples), face=finder)  # type: ignore[arg-type]
+    found = check(DataSpec(drawn.write_folders(tmp_path / "photos", samples)), face=finder)  # type: ignore[arg-type]
     dark = {f"{row:05d}" for row in np.flatnonzero(samples.images.mean(axis=(1, 2)) <= 100)}
     assert {Path(name).stem for name in found.table.ids[found.faceless].tolist()} == dark
     assert 0 < len(dark) < 12
@@ -211,11 +211,11 @@ def test_badly_cropped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
 
 def test_nothing_there(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="no such file or folder"):
-        check(tmp_path / "nothing")
+        check(DataSpec(tmp_path / "nothing"))
 
 
 def test_real(real_data: Path) -> None:
-    found = check(real_data / "fer2013")
+    found = check(DataSpec(real_data / "fer2013"))
     assert found.leaks["validation"][0] == 280
     assert found.leaks["validation"][1] >= 640
     assert len(found.blank) == 12

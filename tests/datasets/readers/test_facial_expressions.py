@@ -4,14 +4,15 @@ import pytest
 
 from mien import datasets
 from mien.core.errors import InputError
-from mien.core.labels import LEGEND
+from mien.core.labels import FACIAL_EXPRESSIONS
+from mien.datasets import DataSpec, ImageSpec
 from mien.datasets.readers.facial_expressions import person
 from tests import drawn
 
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    return drawn.write_legend(tmp_path / "legend", drawn.faces(120, LEGEND, size=112, channels=3))
+    return drawn.write_legend(tmp_path / "legend", drawn.faces(120, FACIAL_EXPRESSIONS, size=112, channels=3))
 
 
 def append(root: Path, *rows: str) -> None:
@@ -20,17 +21,18 @@ def append(root: Path, *rows: str) -> None:
 
 
 def test_folds_mixed_case_into_eight_classes(root: Path) -> None:
-    samples = datasets.read(root, "all", size=112, channels=3)
-    assert datasets.detect(root) == "legend"
+    samples = datasets.read(DataSpec(root, "all"), ImageSpec(size=112, channels=3))
+    assert datasets.detect(root) == "facial_expressions"
     assert samples.images.shape == (120, 112, 112, 3)
-    assert samples.classes == LEGEND
+    assert samples.classes == FACIAL_EXPRESSIONS
     assert set(samples.counts.values()) == {15}
     assert samples.problems == ()
 
 
 def test_nobody_is_in_two_splits(root: Path) -> None:
     people = {
-        split: {person(name) for name in datasets.read(root, split).ids} for split in ("train", "validation", "test")
+        split: {person(name) for name in datasets.read(DataSpec(root, split)).ids}
+        for split in ("train", "validation", "test")
     }
     assert [len(part) for part in people.values()] == [32, 4, 4]
     assert len(set.union(*people.values())) == 40
@@ -63,7 +65,7 @@ def test_what_is_wrong_is_reported_with_its_line(root: Path) -> None:
     )
     (root / "images" / "PersonB_y_0001.jpg").write_bytes(b"\xff\xd8 cut")
     (root / "images" / "unlabelled_0001.jpg").write_bytes(b"")
-    samples = datasets.read(root, "all")
+    samples = datasets.read(DataSpec(root, "all"))
     assert [(problem.where, problem.what.split(" (")[0]) for problem in samples.problems] == [
         ("legend.csv:122", "PersonA_y_0001.jpg stands in line 2 already"),
         ("legend.csv:123", "PersonA_y_0001.jpg stands in line 2 already"),
@@ -77,13 +79,13 @@ def test_what_is_wrong_is_reported_with_its_line(root: Path) -> None:
     assert len(samples) == 119
     assert samples.dropped == {"no row in legend.csv": 1}
     with pytest.raises(InputError, match=r"legend\.csv:122"):
-        datasets.read(root, strict=True)
+        datasets.read(DataSpec(root, "train"), strict=True)
 
 
 def test_a_name_that_leads_elsewhere_is_no_picture_of_the_set(root: Path) -> None:
     (root / "data" / "secret.jpg").write_bytes((root / "images" / "PersonA_y_0001.jpg").read_bytes())
     append(root, "302,../data/secret.jpg,happiness")
-    assert datasets.read(root, "all").problems[0].what == "../data/secret.jpg: no such picture"
+    assert datasets.read(DataSpec(root, "all")).problems[0].what == "../data/secret.jpg: no such picture"
 
 
 def test_nothing_readable(root: Path) -> None:
@@ -91,4 +93,4 @@ def test_nothing_readable(root: Path) -> None:
     with pytest.raises(
         InputError, match=r"no picture of it can be read; the first: legend\.csv:2: a\.jpg: no such picture"
     ):
-        datasets.read(root)
+        datasets.read(DataSpec(root, "train"))

@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from mien import datasets
 from mien.core.errors import InputError
-from mien.datasets.dataset import ImageSpec, Problems
+from mien.datasets import DataSpec, ImageSpec
+from mien.datasets.dataset import Problems
 from mien.datasets.readers import fer2013
 from tests import drawn
 
@@ -32,7 +33,7 @@ def edit(path: Path, line: int, old: str, new: str) -> None:
 def test_reads_pixels_labels_and_splits(csv_file: Path) -> None:
     faces = drawn.faces(30)
     for split, rows in {"Training": slice(20), "val": slice(20, 26), "TEST": slice(26, 30), "all": slice(30)}.items():
-        samples = datasets.read(csv_file, split)
+        samples = datasets.read(DataSpec(csv_file, split))
         assert np.array_equal(samples.images, faces.images[rows])
         assert np.array_equal(samples.labels, faces.labels[rows])
         assert samples.classes == ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
@@ -64,9 +65,9 @@ FORMS: dict[str, Callable[[str], bytes]] = {
 
 @pytest.mark.parametrize("form", FORMS)
 def test_reads_the_forms_people_have(csv_file: Path, form: str) -> None:
-    expected = datasets.read(csv_file, "all", cache=False)
+    expected = datasets.read(DataSpec(csv_file, "all"), cache=False)
     csv_file.write_bytes(FORMS[form](csv_file.read_text()))
-    found = datasets.read(csv_file, "all", cache=False, strict=True)
+    found = datasets.read(DataSpec(csv_file, "all"), cache=False, strict=True)
     assert found.fingerprint == expected.fingerprint
     assert np.array_equal(found.ids, expected.ids)
 
@@ -88,7 +89,7 @@ BROKEN = {
 def test_one_broken_row_is_reported_and_the_rest_is_read(csv_file: Path, fault: str) -> None:
     old, new, what = BROKEN[fault]
     edit(csv_file, 4, old, new)  # the third row: fear, which is 2
-    samples = datasets.read(csv_file, "all")
+    samples = datasets.read(DataSpec(csv_file, "all"))
     (problem,) = samples.problems
     assert problem.where == "fer2013.csv:4"
     assert what in problem.what
@@ -96,49 +97,49 @@ def test_one_broken_row_is_reported_and_the_rest_is_read(csv_file: Path, fault: 
     assert np.array_equal(samples.images, np.delete(drawn.faces(30).images, 2, axis=0))
     for cache in (True, False):
         with pytest.raises(InputError, match=r"fer2013\.csv:4"):
-            datasets.read(csv_file, "all", strict=True, cache=cache)
+            datasets.read(DataSpec(csv_file, "all"), strict=True, cache=cache)
 
 
 def test_says_what_is_wrong_where_nothing_can_be_read(csv_file: Path, tmp_path: Path) -> None:
     csv_file.write_text("emotion,pixels\n" + "3,1 2 3\n" * 3)
     with pytest.raises(InputError, match=r"no row that can be read; the first: fer2013\.csv:2: 3 pixels"):
-        datasets.read(csv_file)
+        datasets.read(DataSpec(csv_file, "train"))
     csv_file.write_text("emotion,pixels,emotion\n0,1,1\n")
     with pytest.raises(InputError, match="'emotion' stands twice"):
-        datasets.read(csv_file)
+        datasets.read(DataSpec(csv_file, "train"))
     csv_file.write_bytes(b"emotion,pixels\n0," + b"1 " * 2_000_000)
     with pytest.raises(InputError, match="a line of more than"):
-        datasets.read(csv_file)
+        datasets.read(DataSpec(csv_file, "train"))
     csv_file.write_bytes(b"")
     with pytest.raises(InputError, match="no dataset recognised; expected a CSV file with the columns emotion, pixels"):
-        datasets.read(tmp_path)
+        datasets.read(DataSpec(tmp_path, "train"))
 
 
 def test_without_usage_ninety_to_ten_stratified_and_seeded(tmp_path: Path) -> None:
     faces = drawn.faces(140)
     path = drawn.write_fer2013(tmp_path / "fer2013.csv", faces)
-    parts = [datasets.read(path, split) for split in ("train", "validation")]
+    parts = [datasets.read(DataSpec(path, split)) for split in ("train", "validation")]
     assert [list(part.counts.values()) for part in parts] == [[18] * 7, [2] * 7]
     assert set(parts[0].ids) | set(parts[1].ids) == set(faces.ids)
-    assert parts[1].ids.tolist() != datasets.read(path, "validation", seed=1).ids.tolist()
-    assert len(datasets.read(path, "validation", holdout=0.5)) == 70
-    assert len(datasets.read(path, "test", holdout=(0.1, 0.2))) == 28
+    assert parts[1].ids.tolist() != datasets.read(DataSpec(path, "validation"), seed=1).ids.tolist()
+    assert len(datasets.read(DataSpec(path, "validation", holdout=0.5))) == 70
+    assert len(datasets.read(DataSpec(path, "test"), shares=(0.1, 0.2))) == 28
     with pytest.raises(InputError, match="no split 'test' in it; it has train, validation"):
-        datasets.read(path, "test")
+        datasets.read(DataSpec(path, "test"))
 
 
 def test_other_sizes_and_colour_go_through_images(csv_file: Path) -> None:
-    samples = datasets.read(csv_file, "all", size=32, channels=3)
+    samples = datasets.read(DataSpec(csv_file, "all"), ImageSpec(size=32, channels=3))
     assert samples.images.shape == (30, 32, 32, 3)
-    assert np.array_equal(samples.images[..., 0], datasets.read(csv_file, "all", size=32).images)
+    assert np.array_equal(samples.images[..., 0], datasets.read(DataSpec(csv_file, "all"), ImageSpec(size=32)).images)
 
 
 def test_of_several_files_fer2013_and_then_one_with_usage_is_read(tmp_path: Path) -> None:
     drawn.write_fer2013(tmp_path / "train.csv", drawn.faces(3))
     drawn.write_fer2013(tmp_path / "zzz.csv", drawn.faces(4), ["Training"] * 4)
-    assert len(datasets.read(tmp_path, "all")) == 4
+    assert len(datasets.read(DataSpec(tmp_path, "all"))) == 4
     drawn.write_fer2013(tmp_path / "FER2013.CSV", drawn.faces(5))
-    assert len(datasets.read(tmp_path, "all")) == 5
+    assert len(datasets.read(DataSpec(tmp_path, "all"))) == 5
 
 
 TOKENS = st.one_of(
@@ -194,9 +195,9 @@ def test_agrees_with_the_csv_module_and_int(tmp_path_factory: pytest.TempPathFac
         patch.setattr(fer2013, "CHUNK", chunk)
         if not expected:
             with pytest.raises(InputError, match="no row that can be read"):
-                fer2013.load(path, ImageSpec(3), problems)
+                fer2013.READER.load(path, ImageSpec(3), problems)
             return
-        table = fer2013.load(path, ImageSpec(3), problems)
+        table = fer2013.READER.load(path, ImageSpec(3), problems)
     assert table.ids.tolist() == [f"{row:05d}" for row, _, _ in expected]
     assert table.images.reshape(-1, 9).tolist() == [pixels for _, pixels, _ in expected]
     assert table.labels.tolist() == [label for _, _, label in expected]
@@ -211,5 +212,5 @@ def test_every_number_of_up_to_four_digits(tmp_path: Path) -> None:
         patch.setattr(fer2013, "SIDE", 1)
         patch.setattr(fer2013, "PIXELS", 1)
         path.write_text("emotion,pixels\n" + "".join(f"0,{number}\n" for number in numbers))
-        table = fer2013.load(path, ImageSpec(1), Problems())
+        table = fer2013.READER.load(path, ImageSpec(1), Problems())
     assert table.images.ravel().tolist() == list(range(256))

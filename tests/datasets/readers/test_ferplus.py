@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from mien import datasets
 from mien.core.errors import InputError
 from mien.core.labels import FER2013, FERPLUS
+from mien.datasets import DataSpec
 from mien.datasets.readers import ferplus
 from tests import drawn
 
@@ -31,7 +32,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_majority_needs_more_than_half_of_what_is_left_without_single_votes(folder: Path) -> None:
-    samples = datasets.read(folder, "all", targets="majority")
+    samples = datasets.read(DataSpec(folder, "all", targets="majority"))
     assert samples.classes == FERPLUS
     assert samples.ids.tolist() == ["00000", "00002", "00005"]
     assert [FERPLUS[label] for label in samples.labels] == ["happy", "neutral", "contempt"]
@@ -39,7 +40,7 @@ def test_majority_needs_more_than_half_of_what_is_left_without_single_votes(fold
 
 
 def test_plurality_takes_the_first_of_a_tie(folder: Path) -> None:
-    samples = datasets.read(folder, "all", targets="plurality")
+    samples = datasets.read(DataSpec(folder, "all", targets="plurality"))
     assert dict(zip(samples.ids.tolist(), samples.labels.tolist(), strict=True)) == {
         "00000": FERPLUS.index("happy"),
         "00001": FERPLUS.index("neutral"),
@@ -49,7 +50,7 @@ def test_plurality_takes_the_first_of_a_tie(folder: Path) -> None:
 
 
 def test_distribution_is_the_votes_of_the_classes_that_hold_three_quarters(folder: Path) -> None:
-    samples = datasets.read(folder, "all", targets="distribution")
+    samples = datasets.read(DataSpec(folder, "all", targets="distribution"))
     assert samples.labels.dtype == np.float32
     rows = dict(zip(samples.ids.tolist(), samples.labels.tolist(), strict=True))
     assert rows["00000"] == [0, 1, 0, 0, 0, 0, 0, 0]
@@ -59,34 +60,32 @@ def test_distribution_is_the_votes_of_the_classes_that_hold_three_quarters(folde
 
 
 def test_over_seven_classes_contempt_is_left_out_and_the_rest_sums_to_one(folder: Path) -> None:
-    samples = datasets.read(folder, "all", targets="distribution", classes="fer2013")
+    samples = datasets.read(DataSpec(folder, "all", targets="distribution", classes="fer2013"))
     assert samples.classes == FER2013
     rows = dict(zip(samples.ids.tolist(), samples.labels, strict=True))
     assert rows["00005"].tolist() == [0, 0, 0, 0, 0, 0, 1]
-    majority = datasets.read(folder, "all", targets="majority", classes=FER2013)
+    majority = datasets.read(DataSpec(folder, "all", targets="majority", classes="fer2013"))
     assert majority.ids.tolist() == ["00000", "00002"]
     assert majority.dropped["of another class than the 7 asked for"] == 1
 
 
 def test_votes_come_only_when_asked_for(folder: Path) -> None:
     assert datasets.detect(folder) == "fer2013"
-    assert datasets.detect(folder, "majority") == "ferplus"
-    assert datasets.read(folder, "all").classes == FER2013
-    with pytest.raises(InputError, match="choose targets majority, plurality, distribution"):
-        datasets.read(folder, kind="ferplus")
-    with pytest.raises(InputError, match="need the FER\\+ votes of kind ferplus"):
-        datasets.read(folder, kind="fer2013", targets="majority")
+    assert datasets.detect(folder, "majority") == "fer2013"
+    assert datasets.read(DataSpec(folder, "all")).classes == FER2013
+    with pytest.raises(InputError, match="targets 'majority' need a dataset of kind fer2013, not folder"):
+        datasets.read(DataSpec(folder, "train", kind="folder", targets="majority"))
     with pytest.raises(InputError, match="unknown targets 'most'"):
-        datasets.read(folder, targets="most")
+        datasets.read(DataSpec(folder, "train", targets="most"))  # type: ignore[arg-type]
     (folder / "fer2013new.csv").unlink()
-    with pytest.raises(InputError, match=r"expected fer2013\.csv with the FER\+ votes fer2013new\.csv beside it"):
-        datasets.read(folder, targets="majority")
+    with pytest.raises(InputError, match=r"lacks the FER\+ votes fer2013new\.csv beside fer2013\.csv"):
+        datasets.read(DataSpec(folder, "train", targets="majority"))
 
 
 def test_rows_are_joined_by_number_where_a_row_of_pixels_is_broken(folder: Path) -> None:
     path = folder / "fer2013.csv"
     path.write_text(path.read_text().replace("\n1,", "\n9,", 1))
-    samples = datasets.read(folder, "all", targets="majority")
+    samples = datasets.read(DataSpec(folder, "all", targets="majority"))
     assert samples.ids.tolist() == ["00000", "00002", "00005"]
     assert [problem.where for problem in samples.problems] == ["fer2013.csv:3"]
 
@@ -94,29 +93,29 @@ def test_rows_are_joined_by_number_where_a_row_of_pixels_is_broken(folder: Path)
 def test_a_broken_row_of_votes_is_reported(folder: Path) -> None:
     path = folder / "fer2013new.csv"
     path.write_text(path.read_text().replace(",9,1,", ",nine,1,", 1))
-    samples = datasets.read(folder, "all", targets="majority")
+    samples = datasets.read(DataSpec(folder, "all", targets="majority"))
     assert samples.ids.tolist() == ["00002", "00005"]
     assert [problem.where for problem in samples.problems] == ["fer2013new.csv:2"]
     with pytest.raises(InputError, match=r"fer2013new\.csv:2"):
-        datasets.read(folder, "all", targets="majority", strict=True)
+        datasets.read(DataSpec(folder, "all", targets="majority"), strict=True)
 
 
 def test_files_that_are_not_row_for_row_are_refused(folder: Path) -> None:
     drawn.write_votes(folder / "fer2013new.csv", ROWS[:-1], USAGE[:-1])
     with pytest.raises(InputError, match="6 rows of votes for 7 rows of pixels"):
-        datasets.read(folder, targets="majority")
+        datasets.read(DataSpec(folder, "train", targets="majority"))
     drawn.write_votes(folder / "fer2013new.csv", ROWS, USAGE[::-1])
     with pytest.raises(InputError, match="Usage of row 1 is not that of the pixels"):
-        datasets.read(folder, targets="majority")
+        datasets.read(DataSpec(folder, "train", targets="majority"))
     text = (folder / "fer2013new.csv").read_text()
     (folder / "fer2013new.csv").write_text(text.replace("disgust", "boredom"))
     with pytest.raises(InputError, match="no column 'disgust'"):
-        datasets.read(folder, targets="majority")
+        datasets.read(DataSpec(folder, "train", targets="majority"))
 
 
 def test_usage_of_the_votes_counts_where_the_pixels_have_none(folder: Path) -> None:
     drawn.write_fer2013(folder / "fer2013.csv", drawn.faces(7))
-    assert datasets.read(folder, "validation", targets="majority").ids.tolist() == ["00005"]
+    assert datasets.read(DataSpec(folder, "validation", targets="majority")).ids.tolist() == ["00005"]
 
 
 def authors(votes: list[int], mode: str) -> list[float] | None:

@@ -8,13 +8,14 @@ from PIL import Image
 from mien import datasets
 from mien.core.errors import InputError
 from mien.core.labels import ALPHABETICAL
+from mien.datasets import DataSpec, ImageSpec
 from tests import drawn
 
 
 def test_reads_pixels_labels_and_ids_in_alphabetical_order(tmp_path: Path) -> None:
     faces = drawn.faces(21)
     drawn.write_folders(tmp_path, faces)
-    samples = datasets.read(tmp_path, "all")
+    samples = datasets.read(DataSpec(tmp_path, "all"))
     assert samples.classes == ALPHABETICAL
     for image, label, name in zip(samples.images, samples.labels, samples.ids, strict=True):
         row = int(Path(name).stem)
@@ -31,12 +32,12 @@ def test_finds_splits_wherever_they_stand(tmp_path: Path, above: str, names: tup
         drawn.write_folders(tmp_path / above, drawn.faces(n), name)
     (tmp_path / "README.txt").write_text("no picture")
     assert datasets.detect(tmp_path) == "folder"
-    assert [len(datasets.read(tmp_path, split)) for split in ("train", "validation", "test")] == [14, 7, 7]
+    assert [len(datasets.read(DataSpec(tmp_path, split))) for split in ("train", "validation", "test")] == [14, 7, 7]
 
 
 def test_without_splits_eighty_ten_ten(tmp_path: Path) -> None:
     drawn.write_folders(tmp_path, drawn.faces(140))
-    parts = [datasets.read(tmp_path, split) for split in ("train", "val", "test")]
+    parts = [datasets.read(DataSpec(tmp_path, split)) for split in ("train", "val", "test")]
     assert [list(part.counts.values()) for part in parts] == [[16] * 7, [2] * 7, [2] * 7]
     assert len({name for part in parts for name in part.ids}) == 140
 
@@ -44,8 +45,8 @@ def test_without_splits_eighty_ten_ten(tmp_path: Path) -> None:
 def test_without_validation_it_is_taken_from_train(tmp_path: Path) -> None:
     drawn.write_folders(tmp_path, drawn.faces(70), "train")
     drawn.write_folders(tmp_path, drawn.faces(21), "test")
-    assert [len(datasets.read(tmp_path, split)) for split in ("train", "validation", "test")] == [63, 7, 21]
-    assert all(name.startswith("train/") for name in datasets.read(tmp_path, "validation").ids)
+    assert [len(datasets.read(DataSpec(tmp_path, split))) for split in ("train", "validation", "test")] == [63, 7, 21]
+    assert all(name.startswith("train/") for name in datasets.read(DataSpec(tmp_path, "validation")).ids)
 
 
 def test_any_format_size_and_colour(tmp_path: Path) -> None:
@@ -59,11 +60,11 @@ def test_any_format_size_and_colour(tmp_path: Path) -> None:
     ):
         (tmp_path / folder).mkdir()
         Image.fromarray(faces.images[3]).resize((100, 80)).save(tmp_path / folder / f"a{suffix.upper()}")
-    samples = datasets.read(tmp_path, "all", size=64, channels=3)
+    samples = datasets.read(DataSpec(tmp_path, "all"), ImageSpec(size=64, channels=3))
     assert samples.images.shape == (5, 64, 64, 3)
     assert samples.classes == ("angry", "happy", "neutral", "sad")
     assert samples.counts["happy"] == 2
-    assert datasets.read(tmp_path, "all").images.shape == (5, 48, 48)
+    assert datasets.read(DataSpec(tmp_path, "all")).images.shape == (5, 48, 48)
 
 
 def test_broken_files_are_reported_and_the_rest_is_read(tmp_path: Path) -> None:
@@ -82,7 +83,7 @@ def test_broken_files_are_reported_and_the_rest_is_read(tmp_path: Path) -> None:
     (tmp_path / "0").mkdir()
     for name in (".DS_Store", "Thumbs.db", "desktop.ini"):
         (happy / name).write_text("")
-    samples = datasets.read(tmp_path, "all")
+    samples = datasets.read(DataSpec(tmp_path, "all"))
     assert len(samples) == 137
     problems = {problem.where: problem.what for problem in samples.problems}
     assert set(problems) == {
@@ -97,40 +98,40 @@ def test_broken_files_are_reported_and_the_rest_is_read(tmp_path: Path) -> None:
     assert "did you mean 'happy'?" in problems["hapy"]
     assert "does not say which expression" in problems["0"]
     with pytest.raises(InputError, match="unknown label '0'"):
-        datasets.read(tmp_path, strict=True)
+        datasets.read(DataSpec(tmp_path, "train"), strict=True)
 
 
 def test_says_what_is_wrong_where_nothing_can_be_read(tmp_path: Path) -> None:
     for name in ("happy", "sad"):
         (tmp_path / name).mkdir()
     with pytest.raises(InputError, match="no pictures in its class folders"):
-        datasets.read(tmp_path)
+        datasets.read(DataSpec(tmp_path, "train"))
     (tmp_path / "sad" / "a.png").write_bytes(b"")
     with pytest.raises(InputError, match=r"none of 1 pictures can be read; the first: sad/a\.png: empty"):
-        datasets.read(tmp_path)
+        datasets.read(DataSpec(tmp_path, "train"))
 
 
 def test_unrecognised_paths_say_what_was_expected(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"an empty folder; expected a CSV file .* folders of pictures named after expressions"
     ):
-        datasets.read(tmp_path)
+        datasets.read(DataSpec(tmp_path, "train"))
     (tmp_path / "cats").mkdir()
     with pytest.raises(InputError, match="no dataset recognised"):
-        datasets.read(tmp_path)
+        datasets.read(DataSpec(tmp_path, "train"))
     with pytest.raises(InputError, match="no such file or folder"):
-        datasets.read(tmp_path / "nowhere")
+        datasets.read(DataSpec(tmp_path / "nowhere", "train"))
     with pytest.raises(InputError, match="unknown kind of dataset 'folders'"):
-        datasets.read(tmp_path, kind="folders")
+        datasets.read(DataSpec(tmp_path, "train", kind="folders"))
     with pytest.raises(InputError, match="expected folders of pictures"):
-        datasets.read(tmp_path, kind="folder")
+        datasets.read(DataSpec(tmp_path, "train", kind="folder"))
 
 
 def test_classes_asked_for_decide_the_order_and_leave_out_others(tmp_path: Path) -> None:
     drawn.write_folders(tmp_path, drawn.faces(14))
-    samples = datasets.read(tmp_path, "all", classes=("neutral", "happiness"))
+    samples = datasets.read(DataSpec(tmp_path, "all", classes="neutral,happiness"))
     assert samples.classes == ("neutral", "happy")
     assert samples.counts == {"neutral": 2, "happy": 2}
     assert samples.dropped == {"of another class than the 2 asked for": 10}
     with pytest.raises(InputError, match="unknown taxonomy 'fer2031'"):
-        datasets.read(tmp_path, classes="fer2031")
+        datasets.read(DataSpec(tmp_path, "train", classes="fer2031"))

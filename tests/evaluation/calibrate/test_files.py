@@ -12,6 +12,7 @@ import pytest
 
 from mien import cli
 from mien.core.errors import InputError
+from mien.datasets import DataSpec
 from mien.datasets import read as read_samples
 from mien.evaluation import evaluate
 from mien.evaluation.calibrate import fit
@@ -47,7 +48,7 @@ def test_a_run_is_calibrated_in_place(mien: Mien, make_model: MakeModel, faces: 
         run, "--data", faces, "--abstain-at", 0.7, "--coverage", 0.9, "--share", 0.5, "--method", "vector"
     )
     assert code == 0
-    samples = read_samples(faces, "validation")
+    samples = read_samples(DataSpec(faces, "validation"))
     n = int(chosen(samples.hard, 0.5, 0).sum())
     told = " ".join(out.split())
     for word in (
@@ -107,7 +108,7 @@ def test_the_output_that_follows_the_targets_is_calibrated(
     assert head.calibration is not None
     assert (head.temperature, head.calibration.n) == (facts["temperature"], N)
     assert facts["held_out"] is False
-    session, samples = Session(tmp_path / "out.onnx", output="label"), read_samples(faces, "validation")
+    session, samples = Session(tmp_path / "out.onnx", output="label"), read_samples(DataSpec(faces, "validation"))
     rows = session.probabilities(samples.images)
     assert np.allclose(rows, softmax(session.logits(samples.images) / np.float32(head.temperature)), atol=1e-6)
     assert -np.log(rows[np.arange(N), samples.labels]).mean() == pytest.approx(facts["nll_after"], rel=1e-5)
@@ -151,7 +152,7 @@ def test_what_cannot_be_is_one_line(
 
 def test_pictures_it_was_trained_on_are_refused(mien: Mien, make_model: MakeModel, faces: Path, tmp_path: Path) -> None:
     model = make_model(tmp_path / "run" / "model.onnx")
-    learnt = {"splits": {"train": {"fingerprint": read_samples(faces, "validation").fingerprint}}}
+    learnt = {"splits": {"train": {"fingerprint": read_samples(DataSpec(faces, "validation")).fingerprint}}}
     model.with_suffix(".json").write_text(json.dumps({"training": {"data": learnt}}))
     code, _, err = mien(model, "--data", faces, "--out", tmp_path / "out.onnx")
     assert code == 2
@@ -192,5 +193,5 @@ def test_a_model_that_knows_another_class_is_fitted_without_its_faces(
     model = make_model(labels=("angry", "disgust", "fear"))
     _, out, _ = mien(model, "--data", faces, "--out", tmp_path / "out.onnx", "--json")
     facts: dict[str, Any] = json.loads(out)
-    assert facts["n"] == int((read_samples(faces, "validation").labels < 3).sum())
+    assert facts["n"] == int((read_samples(DataSpec(faces, "validation")).labels < 3).sum())
     assert replace(Session(tmp_path / "out.onnx").info, temperature=1.0, calibration=None) == Session(model).info

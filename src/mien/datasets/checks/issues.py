@@ -1,19 +1,18 @@
 """What would make a dataset's figures wrong: copies, contradicting labels, broken pictures, mixed-up people."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien import datasets
 from mien.core import console
 from mien.datasets.checks import borders, outliers
 from mien.datasets.checks.duplicates import Duplicates, find
-from mien.datasets.dataset import Dataset, FaceCropper
+from mien.datasets.dataset import Dataset, FaceCropper, ImageSpec
+from mien.datasets.reading import detect, open_dataset
 from mien.datasets.samples import fingerprint
+from mien.datasets.spec import DataSpec
 from mien.datasets.splits import SPLITS
 
 FARTHEST = 100  # pictures far from the rest that are listed
@@ -60,7 +59,7 @@ class IssueReport:
 
     Args:
         path: as given.
-        kind: a name of `KINDS`.
+        kind: the reader's name.
         table: the samples, with the splits that the dataset itself has; the rest counts as train.
         duplicates: which are copies, and how they are alike.
         groups: those of two and more, by their lowest row.
@@ -195,30 +194,20 @@ class IssueReport:
         }
 
 
-def check(
-    path: str | Path,
-    *,
-    kind: str | None = None,
-    targets: str = "label",
-    order: Sequence[str] | str | None = None,
-    exclude: Path | None = None,
-    near: bool = True,
-    face: FaceCropper | None = None,
-) -> IssueReport:
-    """Look for what would make figures on the dataset at `path` wrong; options as for `mien.datasets.read`.
+def check(spec: DataSpec, *, near: bool = True, face: FaceCropper | None = None) -> IssueReport:
+    """Look for what would make figures on a dataset wrong, in all its splits.
 
     The splits are the dataset's own; splits that mien would make follow a seed, so what has none counts as train.
 
     Args:
+        spec: which dataset.
         near: look for near copies as well, not only for equal bytes.
-        face: looks for the face in each photo of kinds folder and legend; copies are then compared by the crops.
+        face: looks for the face in each photo; copies are then compared by the crops.
 
     Raises:
         InputError: no dataset there, or nothing in it can be read.
     """
-    table = datasets.open_dataset(
-        path, kind=kind, targets=targets, order=order, exclude=exclude, face=face, holdout=(0.0, 0.0)
-    )
+    table = open_dataset(spec, ImageSpec(face=face), shares=(0.0, 0.0))
     table = _used(table)
     with console.bar() as bar:
         task = bar.add_task("looking for copies", total=1.0)
@@ -230,10 +219,10 @@ def check(
     outlying = np.flatnonzero((facts.distance > outliers.FAR) & ~graphic)
     codes = hard(table)
     training = np.bincount(codes[(table.splits == "train") & (codes >= 0)], minlength=len(table.classes))
-    options = {"kind": kind, "targets": targets, "order": order, "near": near}
+    options = {"kind": spec.kind, "targets": spec.targets, "classes": spec.classes, "near": near}
     return IssueReport(
-        path=str(path),
-        kind=kind or datasets.detect(path, targets),
+        path=str(spec.path),
+        kind=spec.kind or detect(spec.path, spec.targets),
         table=table,
         duplicates=found,
         groups=tuple(_group(table, codes, rows) for rows in found.members),
@@ -247,7 +236,8 @@ def check(
         rare=outliers.rare(dict(zip(table.classes, training.tolist(), strict=True))),
         people=outliers.in_several_splits(outliers.people(table.ids, table.groups), table.splits),
         spellings=outliers.spellings(table.ids, table.classes),
-        options=options | {"exclude": str(exclude) if exclude else None, "face": repr(face) if face else None},
+        options=options
+        | {"exclude": str(spec.exclude) if spec.exclude else None, "face": repr(face) if face else None},
     )
 
 

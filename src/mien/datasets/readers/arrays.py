@@ -8,7 +8,7 @@ leaderboard's angry, happy and neutral, any other number has to be named by the 
 import re
 import zipfile
 import zlib
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,7 +20,8 @@ from mien.core.console import track
 from mien.core.errors import InputError
 from mien.core.images import Pixels
 from mien.core.labels import DROP, TAXONOMIES, THREE
-from mien.datasets.dataset import Dataset, DatasetReader, ImageSpec, Problems
+from mien.datasets.dataset import Dataset, ImageSpec, Problems
+from mien.datasets.readers.reader import DatasetReader
 from mien.datasets.splits import split_name
 
 PICTURES = frozenset({"x", "images", "pixels", "faces", "data"})
@@ -92,53 +93,6 @@ def find(root: Path) -> dict[tuple[str, str], _Array]:
     return found if any(role == "x" for _, role in found) else {}
 
 
-def sources(root: Path) -> list[Path]:
-    """Return the files that are read."""
-    return sorted({array.path for array in find(root).values()})
-
-
-def load(root: Path, form: ImageSpec, problems: Problems) -> Dataset:
-    """Read arrays; ids are `x_train:00017`, classes the integers as text ("0", "1", ...) until `name` is called.
-
-    Raises:
-        InputError: an array is not of a form named above, or pictures and labels differ in number.
-    """
-    found = find(root)
-    parts: list[tuple[Pixels, NDArray[np.int64], list[str], str]] = []
-    sizes: dict[str, int] = {}
-    width = 0
-    for split in ("train", "validation", "test", ""):
-        if (source := found.get((split, "x"))) is None:
-            continue
-        shaped = _shaped(source.load(), source)
-        labels, good = np.full(len(shaped), DROP, dtype=np.int64), np.ones(len(shaped), dtype=bool)
-        if target := found.get((split, "y")):
-            labels, good, classes = _labels(target, len(shaped), source, problems)
-            width = max(width, classes)
-        pixels, fine = _pixels(shaped, source, form, problems)
-        keep = good & fine
-        size = f"{shaped.shape[2]} x {shaped.shape[1]}"
-        sizes[size] = sizes.get(size, 0) + int(keep.sum())
-        ids = [f"{source.name}:{row:05d}" for row in np.flatnonzero(keep).tolist()]
-        parts.append((pixels[keep[fine]], labels[keep], ids, split))
-    n = sum(len(part[2]) for part in parts)
-    if not n:
-        raise InputError(
-            f"{root}: no picture that can be read" + (f"; the first: {problems.found[0]}" if problems.found else "")
-        )
-    return Dataset(
-        images=np.concatenate([part[0] for part in parts]),
-        labels=np.concatenate([part[1] for part in parts]),
-        ids=np.array([name for part in parts for name in part[2]]),
-        splits=np.concatenate([np.full(len(part[2]), part[3], dtype="<U10") for part in parts]),
-        groups=np.full(n, "", dtype="<U1"),
-        classes=tuple(str(code) for code in range(width)),
-        sizes=sizes,
-        found=np.ones(n, dtype=bool),
-        problems=tuple(problems.found),
-    )
-
-
 def _shaped(array: NDArray[Any], source: _Array) -> NDArray[Any]:
     """Return pictures as [n, h, w] or [n, h, w, 3]."""
     if array.ndim == 2:
@@ -208,39 +162,94 @@ def _labels(
     return labels.astype(np.int64), good, classes
 
 
-def name(
-    table: Dataset, root: Path, order: Sequence[str] | None, problems: Problems
-) -> tuple[Dataset, NDArray[np.bool_]]:
-    """Return the table with `order`, or the leaderboard's three, for its classes, and a mask [n] of its labels.
+class ArraysReader(DatasetReader):
+    """Arrays; ids are `x_train:00017`. `DataSpec.classes` says what the integers mean; three are the leaderboard's."""
 
-    A few labels beyond `order` are reported.
+    name = "arrays"
+    expects = "numpy arrays x_train.npy, y_train.npy, x_test.npy, or an .npz with them"
+    holdout = (0.1, 0.0)
+    names_classes = True
 
-    Raises:
-        InputError: `order` has another number of names, or is needed and not given.
-    """
-    k = len(table.classes)
-    keep = np.ones(len(table.labels), dtype=bool)
-    if order is not None:
-        if k > len(order):
-            keep = table.labels < len(order)
+    def recognises(self, root: Path) -> bool:
+        return bool(find(root))
+
+    def sources(self, root: Path) -> list[Path]:
+        return sorted({array.path for array in find(root).values()})
+
+    def load(self, root: Path, image: ImageSpec, problems: Problems) -> Dataset:
+        """Read everything; the classes are the integers as text ("0", "1", ...) until `label` names them.
+
+        Raises:
+            InputError: an array is not of a shape named above, or images and labels differ in number.
+        """
+        found = find(root)
+        parts: list[tuple[Pixels, NDArray[np.int64], list[str], str]] = []
+        sizes: dict[str, int] = {}
+        width = 0
+        for split in ("train", "validation", "test", ""):
+            if (source := found.get((split, "x"))) is None:
+                continue
+            shaped = _shaped(source.load(), source)
+            labels, good = np.full(len(shaped), DROP, dtype=np.int64), np.ones(len(shaped), dtype=bool)
+            if target := found.get((split, "y")):
+                labels, good, classes = _labels(target, len(shaped), source, problems)
+                width = max(width, classes)
+            pixels, fine = _pixels(shaped, source, image, problems)
+            keep = good & fine
+            size = f"{shaped.shape[2]} x {shaped.shape[1]}"
+            sizes[size] = sizes.get(size, 0) + int(keep.sum())
+            ids = [f"{source.name}:{row:05d}" for row in np.flatnonzero(keep).tolist()]
+            parts.append((pixels[keep[fine]], labels[keep], ids, split))
+        n = sum(len(part[2]) for part in parts)
+        if not n:
+            raise InputError(f"{root}: no picture that can be read{problems.first}")
+        return Dataset(
+            images=np.concatenate([part[0] for part in parts]),
+            labels=np.concatenate([part[1] for part in parts]),
+            ids=np.array([name for part in parts for name in part[2]]),
+            splits=np.concatenate([np.full(len(part[2]), part[3], dtype="<U10") for part in parts]),
+            groups=np.full(n, "", dtype="<U1"),
+            classes=tuple(str(code) for code in range(width)),
+            sizes=sizes,
+            found=np.ones(n, dtype=bool),
+            problems=tuple(problems.found),
+        )
+
+    def label(
+        self, table: Dataset, root: Path, targets: str, classes: Sequence[str] | None, problems: Problems
+    ) -> tuple[Dataset, NDArray[Any]]:
+        """Name the classes; a few labels beyond them are reported.
+
+        Raises:
+            InputError: `classes` are of another number, or are needed and not given.
+        """
+        k = len(table.classes)
+        keep = np.ones(len(table.labels), dtype=bool)
+        if classes is None:
+            if k in (0, len(THREE)):
+                return replace(table, classes=THREE[:k]), keep
+            known = " or ".join(f"--classes {name}" for name, names in TAXONOMIES.items() if len(names) == k)
+            hint = f"say which order they are in: {known}" if known else "name them in their order as classes"
+            raise InputError(f"{root}: labels 0..{k - 1} without names; {hint}")
+        if k > len(classes):
+            keep = table.labels < len(classes)
         wrong = table.ids[~keep].tolist()
-        if k not in (0, len(order)) and not 0 < len(wrong) <= max(1, len(keep) // 100):
-            raise InputError(f"{root}: labels 0..{k - 1}, but {len(order)} classes are named ({', '.join(order)})")
+        if k not in (0, len(classes)) and not 0 < len(wrong) <= max(1, len(keep) // 100):
+            raise InputError(f"{root}: labels 0..{k - 1}, but {len(classes)} classes are named ({', '.join(classes)})")
         for where, label in zip(wrong, table.labels[~keep].tolist(), strict=True):
-            problems.report(where, f"label {label}, expected 0..{len(order) - 1}")
+            problems.report(where, f"label {label}, expected 0..{len(classes) - 1}")
         found = (*table.problems, *problems.found)
-        return replace(table, classes=tuple(order), labels=np.where(keep, table.labels, DROP), problems=found), keep
-    if k in (0, len(THREE)):
-        return replace(table, classes=THREE[:k]), keep
-    known = " or ".join(f"--classes {name}" for name, names in TAXONOMIES.items() if len(names) == k)
-    hint = f"say which order they are in: {known}" if known else "name them in their order as classes"
-    raise InputError(f"{root}: labels 0..{k - 1} without names; {hint}")
+        return replace(table, classes=tuple(classes), labels=np.where(keep, table.labels, DROP), problems=found), keep
+
+    def copy(self, root: Path, out: Path, without: Collection[str]) -> None:
+        """Write the arrays as .npy files of the same names, in the types and shapes they had."""
+        found = find(root)
+        for (split, _), source in found.items():
+            if (split, "x") in found:
+                name = found[split, "x"].name
+                array = source.load()
+                keep = np.array([f"{name}:{row:05d}" not in without for row in range(len(array))], dtype=bool)
+                np.save(out / f"{source.name}.npy", array[keep], allow_pickle=False)
 
 
-READER = DatasetReader(
-    expects="numpy arrays x_train.npy, y_train.npy, x_test.npy, or an .npz with them",
-    recognises=lambda root: bool(find(root)),
-    sources=sources,
-    load=load,
-    holdout=(0.1, 0.0),
-)
+READER = ArraysReader()

@@ -6,15 +6,17 @@ row. The people are public figures with up to 520 pictures each, so splits are m
 
 import csv
 import re
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
 
 from mien.core.errors import InputError
 from mien.core.images import SUFFIXES
-from mien.core.labels import LEGEND, canonical
-from mien.datasets.dataset import Dataset, DatasetReader, ImageSpec, Problems, load_files
-from mien.datasets.readers import fer2013
+from mien.core.labels import FACIAL_EXPRESSIONS, canonical
+from mien.datasets.dataset import Dataset, ImageSpec, Problems, copy_files, load_files
+from mien.datasets.readers.csv_header import header
+from mien.datasets.readers.reader import DatasetReader
 
 
 def find(root: Path) -> Path | None:
@@ -24,7 +26,7 @@ def find(root: Path) -> Path | None:
 
 
 def _is_legend(path: Path) -> bool:
-    return {"image", "emotion"} <= set(fer2013.header(path))
+    return {"image", "emotion"} <= set(header(path))
 
 
 def _pictures(legend: Path) -> Path:
@@ -44,40 +46,6 @@ def sources(root: Path) -> list[Path]:
 def person(image: str) -> str:
     """Return who is in a picture: its name up to the number, `Tony_Blair_0086.jpg` -> `tony_blair`."""
     return re.sub(r"[ _-]*\d+$", "", Path(image).stem).lower()
-
-
-def load(root: Path, form: ImageSpec, problems: Problems) -> Dataset:
-    """Read the pictures that legend.csv labels; ids are their names, groups the people.
-
-    Of several rows for one picture the first counts; the others are reported, and so are missing files and unknown
-    labels.
-
-    Raises:
-        InputError: no legend.csv, or no picture of it can be read.
-    """
-    legend, *files = sources(root)
-    folder = _pictures(legend)
-    rows = _rows(legend, {path.name for path in files}, problems)
-    paths = [folder / image for image in rows]
-    pixels, good, found, sizes = load_files(folder.parent, paths, form, problems)
-    if not good.any():
-        raise InputError(
-            f"{legend}: no picture of it can be read" + (f"; the first: {problems.found[0]}" if problems.found else "")
-        )
-    ids = np.array(list(rows))[good]
-    unlabelled = len(files) - len({path.name for path in files} & rows.keys())
-    return Dataset(
-        images=pixels,
-        labels=np.array([LEGEND.index(label) for label in rows.values()], dtype=np.int64)[good],
-        ids=ids,
-        splits=np.full(len(ids), "", dtype="<U10"),
-        groups=np.array([person(image) for image in ids.tolist()]),
-        classes=LEGEND,
-        sizes=sizes,
-        found=found,
-        dropped={"no row in legend.csv": unlabelled} if unlabelled else {},
-        problems=tuple(problems.found),
-    )
 
 
 def _rows(legend: Path, present: set[str], problems: Problems) -> dict[str, str]:
@@ -114,10 +82,54 @@ def _rows(legend: Path, present: set[str], problems: Problems) -> dict[str, str]
     return rows
 
 
-READER = DatasetReader(
-    expects="images/ and data/legend.csv with the columns image and emotion",
-    recognises=lambda root: find(root) is not None,
-    sources=sources,
-    load=load,
-    holdout=(0.1, 0.1),
-)
+class FacialExpressionsReader(DatasetReader):
+    """images/ and data/legend.csv; ids are the images' names, groups the people.
+
+    Of several rows for one image the first counts; the others are reported, as are missing files and unknown labels.
+    """
+
+    name = "facial_expressions"
+    expects = "images/ and data/legend.csv with the columns image and emotion"
+    photos = True
+
+    def recognises(self, root: Path) -> bool:
+        return find(root) is not None
+
+    def sources(self, root: Path) -> list[Path]:
+        return sources(root)
+
+    def load(self, root: Path, image: ImageSpec, problems: Problems) -> Dataset:
+        legend, *files = sources(root)
+        folder = _pictures(legend)
+        rows = _rows(legend, {path.name for path in files}, problems)
+        pixels, good, found, sizes = load_files(folder.parent, [folder / name for name in rows], image, problems)
+        if not good.any():
+            raise InputError(f"{legend}: no picture of it can be read{problems.first}")
+        ids = np.array(list(rows))[good]
+        unlabelled = len(files) - len({path.name for path in files} & rows.keys())
+        return Dataset(
+            images=pixels,
+            labels=np.array([FACIAL_EXPRESSIONS.index(label) for label in rows.values()], dtype=np.int64)[good],
+            ids=ids,
+            splits=np.full(len(ids), "", dtype="<U10"),
+            groups=np.array([person(name) for name in ids.tolist()]),
+            classes=FACIAL_EXPRESSIONS,
+            sizes=sizes,
+            found=found,
+            dropped={"no row in legend.csv": unlabelled} if unlabelled else {},
+            problems=tuple(problems.found),
+        )
+
+    def copy(self, root: Path, out: Path, without: Collection[str]) -> None:
+        legend, *files = sources(root)
+        copy_files({out / "images" / path.name: path for path in files if path.name not in without})
+        column = header(legend).index("image")
+        (out / "data").mkdir()
+        with legend.open("rb") as lines, (out / "data" / "legend.csv").open("wb") as file:
+            for line in lines:
+                row = next(csv.reader([line.decode("utf-8-sig", "replace")]), [])
+                if len(row) <= column or row[column].strip() not in without:
+                    file.write(line)
+
+
+READER = FacialExpressionsReader()

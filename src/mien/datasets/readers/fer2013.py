@@ -6,8 +6,9 @@ hundred times the one before that. Rows that are not plain go through the csv mo
 """
 
 import csv
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,22 +17,17 @@ from mien.core.console import track
 from mien.core.errors import InputError
 from mien.core.images import Pixels
 from mien.core.labels import FER2013
-from mien.datasets.dataset import Dataset, DatasetReader, ImageSpec, Problems
+from mien.datasets.dataset import Dataset, ImageSpec, Problems
+from mien.datasets.readers import ferplus
+from mien.datasets.readers.csv_header import MARK, header
+from mien.datasets.readers.reader import DatasetReader
 from mien.datasets.splits import split_name
 
 SIDE = 48
 PIXELS = SIDE * SIDE
 CHUNK = 1 << 17  # bytes; its arrays stay in the processor's cache and below the size that malloc maps anew each time
 LONGEST = 1 << 20  # bytes in a line; a plain row has under 10,000
-MARK = b"\xef\xbb\xbf"
 COLUMNS = ("emotion", "pixels", "usage")
-
-
-def header(path: Path) -> list[str]:
-    """Return the column names in a CSV file's first line, lower case; [] where it has no text."""
-    with path.open("rb") as file:
-        line = file.readline(4096).removeprefix(MARK).decode("utf-8", "replace")
-    return [name.strip().lower() for name in next(csv.reader([line.strip()]), [])] if "\0" not in line else []
 
 
 def find(root: Path) -> Path | None:
@@ -42,43 +38,18 @@ def find(root: Path) -> Path | None:
     return min(fits, key=lambda path: (path.name.lower() != "fer2013.csv", "usage" not in names[path]), default=None)
 
 
-def sources(root: Path) -> list[Path]:
-    """Return the one file that is read."""
+def source(root: Path) -> Path:
+    """Return the file that `find` finds. InputError where there is none."""
     path = find(root)
     if path is None:
         raise InputError(f"{root}: no CSV file with the columns emotion and pixels")
-    return [path]
+    return path
 
 
-def load(root: Path, form: ImageSpec, problems: Problems) -> Dataset:
-    """Read a fer2013.csv.
-
-    The columns emotion, pixels and maybe Usage stand in any order, quoted or not, with or without a byte-order mark.
-    Ids are the numbers of the data rows, from 00000 (a broken row counts), as FER+ joins by row.
-
-    Raises:
-        InputError: not such a file, or no row of it can be read.
-    """
-    (path,) = sources(root)
-    decoder = _Decoder(path, form, problems)
-    for chunk in track(_chunks(path), f"reading {path.name}", -(-path.stat().st_size // CHUNK)):
-        decoder.feed(chunk)
-    n = len(decoder.rows)
-    if not n:
-        raise InputError(
-            f"{path}: no row that can be read" + (f"; the first: {problems.found[0]}" if problems.found else "")
-        )
-    return Dataset(
-        images=decoder.images[:n],
-        labels=np.array(decoder.labels, dtype=np.int64),
-        ids=np.array([f"{row:05d}" for row in decoder.rows]),
-        splits=np.array(decoder.splits, dtype="<U10"),
-        groups=np.full(n, "", dtype="<U1"),
-        classes=FER2013,
-        sizes={f"{SIDE} x {SIDE}": n},
-        found=np.ones(n, dtype=bool),
-        problems=tuple(problems.found),
-    )
+def find_votes(root: Path) -> Path | None:
+    """Return the CSV file with the FER+ votes beside the one with the pixels."""
+    pixels = find(root)
+    return ferplus.find(pixels.parent) if pixels else None
 
 
 def _chunks(path: Path) -> Iterator[bytes]:
@@ -212,10 +183,73 @@ class _Decoder:
         return np.array(numbers, dtype=np.uint8), label, split
 
 
-READER = DatasetReader(
-    expects="a CSV file with the columns emotion, pixels and maybe Usage (fer2013.csv)",
-    recognises=lambda root: find(root) is not None,
-    sources=sources,
-    load=load,
-    holdout=(0.1, 0.0),
-)
+class Fer2013Reader(DatasetReader):
+    """fer2013.csv: the columns emotion, pixels and maybe Usage in any order, quoted or not.
+
+    Ids are the numbers of the data rows, from 00000 (a broken row counts), as the FER+ votes are joined by row.
+    """
+
+    name = "fer2013"
+    expects = "a CSV file with the columns emotion, pixels and maybe Usage (fer2013.csv)"
+    holdout = (0.1, 0.0)
+    targets = ("label", *ferplus.TARGETS)
+
+    def recognises(self, root: Path) -> bool:
+        return find(root) is not None
+
+    def lacks(self, root: Path, targets: str) -> str:
+        if targets == "label" or find_votes(root):
+            return ""
+        return "the FER+ votes fer2013new.csv beside fer2013.csv (mien data download ferplus)"
+
+    def sources(self, root: Path) -> list[Path]:
+        return [source(root)]
+
+    def load(self, root: Path, image: ImageSpec, problems: Problems) -> Dataset:
+        path = source(root)
+        decoder = _Decoder(path, image, problems)
+        for chunk in track(_chunks(path), f"reading {path.name}", -(-path.stat().st_size // CHUNK)):
+            decoder.feed(chunk)
+        n = len(decoder.rows)
+        if not n:
+            raise InputError(f"{path}: no row that can be read{problems.first}")
+        return Dataset(
+            images=decoder.images[:n],
+            labels=np.array(decoder.labels, dtype=np.int64),
+            ids=np.array([f"{row:05d}" for row in decoder.rows]),
+            splits=np.array(decoder.splits, dtype="<U10"),
+            groups=np.full(n, "", dtype="<U1"),
+            classes=FER2013,
+            sizes={f"{SIDE} x {SIDE}": n},
+            found=np.ones(n, dtype=bool),
+            problems=tuple(problems.found),
+        )
+
+    def label(
+        self, table: Dataset, root: Path, targets: str, classes: Sequence[str] | None, problems: Problems
+    ) -> tuple[Dataset, NDArray[Any]]:
+        votes = find_votes(root)
+        if targets == "label" or votes is None:
+            return super().label(table, root, targets, classes, problems)
+        return ferplus.join(table, votes, targets, problems)
+
+    def copy(self, root: Path, out: Path, without: Collection[str]) -> None:
+        rows = set(map(int, without))
+        for path in filter(None, (source(root), find_votes(root))):
+            _copy_lines(path, out / path.name, rows)
+
+
+def _copy_lines(path: Path, out: Path, without: Collection[int]) -> None:
+    """Copy the first line, and of the others, numbered from 0 as the reader does, those that stay."""
+    row = 0
+    with path.open("rb") as lines, out.open("wb") as file:
+        file.write(next(lines))
+        for line in lines:
+            if len(line.rstrip(b"\r\n")) <= 2 and not line.strip():  # blank for the reader
+                continue
+            if row not in without:
+                file.write(line)
+            row += 1
+
+
+READER = Fer2013Reader()

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 
 from mien.core.errors import InputError
 from mien.core.labels import FERPLUS, canonical
-from mien.datasets.dataset import Dataset, DatasetReader, Problems
-from mien.datasets.readers import fer2013
+from mien.datasets.dataset import Dataset, Problems
+from mien.datasets.readers.csv_header import header
 from mien.datasets.splits import split_name
 
 TARGETS = ("majority", "plurality", "distribution")
@@ -39,11 +39,10 @@ class Votes:
     splits: NDArray[np.str_]
 
 
-def find(root: Path) -> Path | None:
-    """Return the fer2013new.csv beside the CSV with the pixels."""
-    pixels = fer2013.find(root)
-    files = sorted(pixels.parent.glob("*.csv")) if pixels else []
-    return next((path for path in files if {"unknown", "nf", "neutral"} <= set(fer2013.header(path))), None)
+def find(folder: Path) -> Path | None:
+    """Return the first CSV file of a folder that has the columns of the votes."""
+    files = sorted(folder.glob("*.csv"))
+    return next((path for path in files if {"unknown", "nf", "neutral"} <= set(header(path))), None)
 
 
 def votes(path: Path, problems: Problems) -> Votes:
@@ -52,7 +51,7 @@ def votes(path: Path, problems: Problems) -> Votes:
     Raises:
         InputError: a column is missing.
     """
-    names = fer2013.header(path)
+    names = header(path)
     order = [_column(name) for name in names]
     if missing := [name for place, name in enumerate([*FERPLUS, "unknown", "NF"]) if place not in order]:
         raise InputError(f"{path}: no column {missing[0]!r}")
@@ -136,17 +135,14 @@ def _from_the_top(counted: NDArray[np.int64]) -> NDArray[np.int64]:
     return taken
 
 
-def vote(table: Dataset, root: Path, targets: str, problems: Problems) -> tuple[Dataset, NDArray[np.bool_]]:
-    """Return the table of fer2013.csv with the votes for labels, and a mask [n] of the rows that the rule keeps.
+def join(table: Dataset, path: Path, targets: str, problems: Problems) -> tuple[Dataset, NDArray[np.bool_]]:
+    """Return the table of fer2013.csv with the votes at `path` for labels, and a mask [n] of the rows the rule keeps.
 
     Where fer2013.csv has no Usage column, that of the votes counts.
 
     Raises:
         InputError: the two files are not row for row.
     """
-    path = find(root)
-    if path is None:
-        raise InputError(f"{root}: expected {READER.expects}")
     found = votes(path, problems)
     total = len(table.ids) + len(table.problems)  # each row of fer2013.csv is a sample or a problem
     if len(found.counts) != total:
@@ -170,12 +166,3 @@ def vote(table: Dataset, root: Path, targets: str, problems: Problems) -> tuple[
         problems=(*table.problems, *problems.found),
     )
     return joined, fine & (winner < len(FERPLUS))
-
-
-READER = DatasetReader(
-    expects="fer2013.csv with the FER+ votes fer2013new.csv beside it (mien data fetch ferplus)",
-    recognises=lambda root: find(root) is not None,
-    sources=fer2013.sources,
-    load=fer2013.load,
-    holdout=fer2013.READER.holdout,
-)

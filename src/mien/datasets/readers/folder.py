@@ -1,7 +1,7 @@
 """Class folders: <root>/[images/][train|validation|test/]<expression>/*.jpg, of any picture format and size."""
 
 import os
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +9,8 @@ import numpy as np
 from mien.core.errors import InputError
 from mien.core.images import SUFFIXES
 from mien.core.labels import canonical
-from mien.datasets.dataset import Dataset, DatasetReader, ImageSpec, Problems, load_files
+from mien.datasets.dataset import Dataset, ImageSpec, Problems, copy_files, load_files
+from mien.datasets.readers.reader import DatasetReader
 from mien.datasets.splits import split_name
 
 
@@ -72,64 +73,67 @@ def sources(root: Path) -> list[Path]:
     return [Path(entry) for _, part in _parts(place) for folder in _folders(part) for entry in _files(folder)]
 
 
-def load(root: Path, form: ImageSpec, problems: Problems) -> Dataset:
-    """Read class folders, with or without split folders above them; files without a picture's suffix are left out.
+class FolderReader(DatasetReader):
+    """Class folders, with or without split folders above them; files without an image's suffix are left out.
 
-    Classes are the canonical names found, sorted; ids are paths from `root`. A folder whose name is no expression is
+    Classes are the canonical names found, sorted; ids are paths from the root. A folder whose name is no expression is
     reported, one called 0 to 6 as well: FER2013's codes and the alphabetical order differ, so nothing is guessed.
-
-    Raises:
-        InputError: no picture can be read.
     """
-    place = base(root) or root
-    paths: list[Path] = []
-    names: list[str] = []
-    splits: list[str] = []
-    others = 0
-    for split, part in _parts(place):
-        for folder in _folders(part):
-            try:
-                name = canonical(folder.name)
-            except InputError as error:
-                hint = (
-                    "; a number does not say which expression it is: rename the folder" if folder.name.isdigit() else ""
-                )
-                problems.report(folder.relative_to(root), str(error) + hint)
-                continue
-            for entry in _files(folder):
-                if Path(entry.name).suffix.lower() in SUFFIXES:
-                    paths.append(Path(entry))
-                    names.append(name)
-                    splits.append(split)
-                else:
-                    others += 1
-    if not paths:
-        raise InputError(
-            f"{root}: no pictures in its class folders"
-            + (f"; the first problem: {problems.found[0]}" if problems.found else "")
+
+    name = "folder"
+    expects = "folders of pictures named after expressions (angry, happy, ...), below train/validation/test or not"
+    photos = True
+
+    def recognises(self, root: Path) -> bool:
+        return base(root) is not None
+
+    def sources(self, root: Path) -> list[Path]:
+        return sources(root)
+
+    def load(self, root: Path, image: ImageSpec, problems: Problems) -> Dataset:
+        place = base(root) or root
+        paths: list[Path] = []
+        names: list[str] = []
+        splits: list[str] = []
+        others = 0
+        for split, part in _parts(place):
+            for folder in _folders(part):
+                try:
+                    name = canonical(folder.name)
+                except InputError as error:
+                    digit = folder.name.isdigit()
+                    hint = "; a number does not say which expression it is: rename the folder" if digit else ""
+                    problems.report(folder.relative_to(root), str(error) + hint)
+                    continue
+                for entry in _files(folder):
+                    if Path(entry.name).suffix.lower() in SUFFIXES:
+                        paths.append(Path(entry))
+                        names.append(name)
+                        splits.append(split)
+                    else:
+                        others += 1
+        if not paths:
+            raise InputError(f"{root}: no pictures in its class folders{problems.first}")
+        pixels, good, found, sizes = load_files(root, paths, image, problems)
+        if not good.any():
+            raise InputError(f"{root}: none of {len(paths)} pictures can be read{problems.first}")
+        classes = tuple(sorted(set(names)))
+        return Dataset(
+            images=pixels,
+            labels=np.array([classes.index(name) for name in names], dtype=np.int64)[good],
+            ids=np.array([path.relative_to(root).as_posix() for path in paths])[good],
+            splits=np.array(splits, dtype="<U10")[good],
+            groups=np.full(int(good.sum()), "", dtype="<U1"),
+            classes=classes,
+            sizes=sizes,
+            found=found,
+            dropped={"not a picture by its name": others} if others else {},
+            problems=tuple(problems.found),
         )
-    pixels, good, found, sizes = load_files(root, paths, form, problems)
-    if not good.any():
-        raise InputError(f"{root}: none of {len(paths)} pictures can be read; the first: {problems.found[0]}")
-    classes = tuple(sorted(set(names)))
-    return Dataset(
-        images=pixels,
-        labels=np.array([classes.index(name) for name in names], dtype=np.int64)[good],
-        ids=np.array([path.relative_to(root).as_posix() for path in paths])[good],
-        splits=np.array(splits, dtype="<U10")[good],
-        groups=np.full(int(good.sum()), "", dtype="<U1"),
-        classes=classes,
-        sizes=sizes,
-        found=found,
-        dropped={"not a picture by its name": others} if others else {},
-        problems=tuple(problems.found),
-    )
+
+    def copy(self, root: Path, out: Path, without: Collection[str]) -> None:
+        files = {path.relative_to(root).as_posix(): path for path in sources(root)}
+        copy_files({out / name: path for name, path in files.items() if name not in without})
 
 
-READER = DatasetReader(
-    expects="folders of pictures named after expressions (angry, happy, ...), below train/validation/test or not",
-    recognises=lambda root: base(root) is not None,
-    sources=sources,
-    load=load,
-    holdout=(0.1, 0.1),
-)
+READER = FolderReader()

@@ -226,7 +226,7 @@ def _measured(part: ScoredFaces, session: Session, seen: NDArray[np.bool_] | Non
     counted = votes.counts(part.root, protocol.kind, samples.ids)
     if counted is None:
         return found | {"ferplus": None}
-    spread = replace(protocol, kind="ferplus", targets="distribution", classes=FERPLUS)
+    spread = replace(protocol, targets="distribution", classes=FERPLUS)
     table = open_dataset(spread, part.root, session.info.size, len(session.info.mean))
     rows = np.flatnonzero((table.splits == part.split) & np.isin(table.ids, samples.ids))
     heads = list(session.file_info.outputs)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mien import datasets
 from mien.core.errors import InputError
-from mien.datasets import Samples
+from mien.datasets import DataSpec, ImageSpec, Samples
 from mien.datasets.checks import duplicates
 from mien.datasets.dataset import Dataset
 from mien.datasets.splits import SPLITS
@@ -78,16 +78,8 @@ def scored_faces(protocol: Protocol, root: Path, *, final: bool = False) -> Scor
 
 def open_dataset(protocol: Protocol, root: Path, size: int, channels: int) -> Dataset:
     """Return the whole dataset with a protocol's splits and labels, as size x size pixels."""
-    return datasets.open_dataset(
-        root,
-        kind=protocol.kind,
-        size=size,
-        channels=channels,
-        targets=protocol.targets,
-        order=protocol.classes if protocol.kind == "arrays" else None,
-        holdout=protocol.holdout,
-        seed=protocol.seed,
-    )
+    spec = DataSpec(root, kind=protocol.kind, targets=protocol.targets, classes=",".join(protocol.classes))
+    return datasets.open_dataset(spec, ImageSpec(size, channels), shares=protocol.holdout, seed=protocol.seed)
 
 
 def labelled(table: Dataset, rows: NDArray[np.int64], protocol: Protocol) -> Samples:
@@ -124,7 +116,8 @@ def seen_in_training(part: ScoredFaces, session: Session, learnt_from: Sequence[
         holdout = recipe.get("holdout", Recipe().holdout)
         left = Path((known.get("exclude") or {}).get("path", ""))
         exclude = left if left.is_file() and place in [path.resolve() for path in own] else None
-        table = datasets.open_dataset(place, order=known.get("order"), holdout=holdout, exclude=exclude)
+        spec = DataSpec(place, classes=known.get("classes"), holdout=holdout, exclude=exclude)
+        table = datasets.open_dataset(spec)
         train = table.images[table.splits == "train"]
         if recipe.get("drop_duplicates"):  # training left these out
             chosen = {image.tobytes() for image in table.images[table.splits == "validation"]}

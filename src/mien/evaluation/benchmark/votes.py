@@ -9,11 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien import datasets
 from mien.core.labels import FERPLUS
 from mien.datasets import Samples
 from mien.datasets.dataset import Problems
-from mien.datasets.readers import ferplus
+from mien.datasets.readers import fer2013, ferplus, locate
 from mien.evaluation.evaluation import DataFacts, measure
 from mien.evaluation.statistics import wilson
 from mien.models.session import Session
@@ -23,13 +22,12 @@ LEVELS = (0.0, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # of ten votes, so that each 
 
 def counts(root: Path, kind: str, ids: NDArray[np.str_]) -> NDArray[np.int64] | None:
     """Return the votes for rows of fer2013.csv, int64 [n, 10]; None where no file with votes lies beside it."""
-    if kind not in ("fer2013", "ferplus"):
+    if kind != "fer2013":
         return None
-    _, place = datasets.locate(root, kind, "label" if kind == "fer2013" else "majority")
-    path = ferplus.find(place)
+    path = fer2013.find_votes(locate(root, kind)[1])
     if path is None:
         return None
-    table = ferplus.votes(path, Problems(strict=False)).counts
+    table = ferplus.votes(path, Problems()).counts
     rows = ids.astype(np.int64)
     return table[rows] if rows.max(initial=-1) < len(table) else None
 

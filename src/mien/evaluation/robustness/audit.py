@@ -17,7 +17,7 @@ from mien import datasets
 from mien.core import images
 from mien.core.console import COUNT, bar
 from mien.core.errors import InputError
-from mien.datasets import Samples
+from mien.datasets import DataSpec, ImageSpec, Samples
 from mien.evaluation import subgroups as tables
 from mien.evaluation.evaluation import Evaluation, evaluate
 from mien.evaluation.robustness.corruptions import CORRUPTIONS, STRENGTHS, Corruption, choose, corrupt, generator
@@ -219,7 +219,8 @@ def _sides(found: Evaluation, session: Session, detector: str) -> NDArray[np.int
     """Return the side of each sample's crop in pixels of its photo, int64 [n]."""
     chosen = name(find(detector))
     face = LargestFace(chosen if detector == "auto" else detector, session.info.crop(chosen))
-    read = datasets.read(found.data.path, "all", kind=found.data.kind, face=_Side(face), size=1, channels=3)
+    spec = DataSpec(Path(found.data.path), "all", found.data.kind)
+    read = datasets.read(spec, ImageSpec(1, 3, _Side(face)))
     sides = read.images.reshape(-1, 3).astype(np.int64) @ [65536, 256, 1]
     side = dict(zip(read.ids.tolist(), sides.tolist(), strict=True))
     return np.array([side[photo] for photo in found.samples.ids.tolist()])

@@ -1,0 +1,135 @@
+"""A dataset on disk -> `Samples`: recognise the format, read it or its cached copy, label it, settle its splits."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.core.errors import InputError
+from mien.datasets import cache as stored
+from mien.datasets import exclude
+from mien.datasets.dataset import Dataset, ImageSpec, Problems
+from mien.datasets.readers import locate, readers
+from mien.datasets.samples import Samples
+from mien.datasets.spec import DataSpec
+from mien.datasets.splits import SPLITS, assign, split_name
+
+
+def detect(path: str | Path, targets: str = "label") -> str:
+    """Return the kind of dataset at `path`: a name of `readers.readers()`.
+
+    Raises:
+        InputError: nothing there, or nothing known; says what was expected.
+    """
+    return locate(Path(path), targets=targets)[0].name
+
+
+def read(
+    spec: DataSpec,
+    image: ImageSpec | None = None,
+    *,
+    seed: int = 0,
+    shares: tuple[float, float] | None = None,
+    strict: bool = False,
+    cache: bool = True,
+) -> Samples:
+    """Read one split of a dataset.
+
+    Args:
+        spec: which samples. Samples of other classes than `spec.classes` are left out and counted in `dropped`; so is
+            what `spec.exclude` lists, after the splits are settled.
+        image: the size and channels of the images, 48 x 48 grey by default; with a face cropper, in datasets of photos,
+            the face is cut out of each. A photo without a face is kept whole, and False in `Samples.found`.
+        seed: of the splits made here, where the dataset has none; the same on every machine.
+        shares: the validation and test shares where the dataset has no such splits, instead of `spec.holdout` and the
+            reader's own. Splits that the dataset has stay as they are.
+        strict: stop at the first thing that is broken instead of listing it in `problems`.
+        cache: keep what was read in the cache folder (see `mien.datasets.cache`) and look there first.
+
+    Raises:
+        InputError: no such dataset, split or classes, nothing in it can be read, or (strict) something cannot.
+
+    Example:
+        >>> samples = read(DataSpec(Path("fer2013"), "train"), ImageSpec(64, 3))  # doctest: +SKIP
+        >>> samples.images.shape  # doctest: +SKIP
+        (28709, 64, 64, 3)
+    """
+    wanted = split_name(spec.split)
+    table = open_dataset(spec, image, seed=seed, shares=shares, strict=strict, cache=cache)
+    chosen = table.splits != "" if wanted == "all" else table.splits == wanted
+    if not chosen.any():
+        there = [name for name in SPLITS if (table.splits == name).any()]
+        less = f" without what {spec.exclude} lists" if spec.exclude else ""
+        raise InputError(f"{spec.path}: no split {spec.split!r} in it{less}; it has {', '.join(there) or 'none'}")
+    samples = take(table, np.flatnonzero(chosen))
+    classes = spec.class_names
+    if classes is None:
+        return samples
+    kept = samples.relabel(classes)
+    if lost := len(samples) - len(kept):
+        reason = f"of another class than the {len(classes)} asked for"
+        kept = replace(kept, dropped={**samples.dropped, reason: lost})
+    return kept
+
+
+def open_dataset(
+    spec: DataSpec,
+    image: ImageSpec | None = None,
+    *,
+    seed: int = 0,
+    shares: tuple[float, float] | None = None,
+    strict: bool = False,
+    cache: bool = True,
+) -> Dataset:
+    """Return all splits of a dataset, whatever `spec.split` is; "" is the split of what a rule leaves out.
+
+    Arguments and errors are those of `read`. `spec.classes` names the integers of arrays; elsewhere no class is left
+    out here.
+    """
+    image, problems = image or ImageSpec(), Problems(strict)
+    reader, root = locate(spec.path, spec.kind, spec.targets)
+    excluded = exclude.load(spec.exclude) if spec.exclude else None
+    if image.face and not reader.photos:
+        photos = " and ".join(name for name, one in readers().items() if one.photos)
+        raise InputError(f"{root}: a dataset of kind {reader.name} holds face crops; faces are looked for in {photos}")
+    with _input_errors(root):
+        if cache:
+            entry = stored.entry(reader.name, root, reader.sources(root), image)
+            table = stored.cached(entry, lambda: reader.load(root, image, problems))
+        else:
+            table = reader.load(root, image, problems)
+    if strict and table.problems:
+        raise InputError(str(table.problems[0]))
+    own = table.labels
+    table, kept = reader.label(table, root, spec.targets, spec.class_names, Problems(strict))
+    if shares is None:
+        shares = reader.holdout if spec.holdout is None else (spec.holdout, reader.holdout[1])
+    splits = assign(table.splits, own, table.ids, table.groups, holdout=shares, seed=seed)
+    table = replace(table, splits=np.where(kept, splits, ""))
+    return excluded.leave_out(table, root) if excluded else table
+
+
+def take(table: Dataset, rows: NDArray[np.int64]) -> Samples:
+    """Return the samples at ascending row numbers; images stay memory-mapped where the rows are consecutive."""
+    consecutive = len(rows) and rows[-1] - rows[0] + 1 == len(rows)
+    index = slice(rows[0], rows[-1] + 1) if consecutive else rows
+    return Samples(
+        images=table.images[index],
+        labels=table.labels[index],
+        ids=table.ids[index],
+        found=table.found[index],
+        classes=table.classes,
+        problems=table.problems,
+        dropped=table.dropped,
+    )
+
+
+@contextmanager
+def _input_errors(root: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{error.filename or root}: {error.strerror or error}") from None
