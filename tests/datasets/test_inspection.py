@@ -92,7 +92,7 @@ def test_help_and_mistakes(capsys: pytest.CaptureFixture[str]) -> None:
         assert run(action, "--help") == 0
         assert f"    $ mien data {action} " in capsys.readouterr().out
     assert run("inspect", ".", "--kind", "bogus") == 2
-    kinds = "arrays, fer2013, ferplus, folder, legend"
+    kinds = "arrays, facial_expressions, fer2013, folder"
     assert capsys.readouterr().err == f"mien: unknown kind of dataset 'bogus'; expected {kinds}\n"
     assert run("show") == 2
     expected = "expected mien data inspect PATH or mien data check PATH or mien data fetch NAME"
