@@ -264,9 +264,7 @@ def test_a_target_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="file: File exists"):
         fetch.download("ferplus", tmp_path / "file")
-    with pytest.raises(
-        InputError, match="unknown dataset 'fer'; expected fer2013, folders, ferplus, facial"
-    ):
+    with pytest.raises(InputError, match="unknown dataset 'fer'; expected fer2013, folders, ferplus, facial"):
         fetch.download("fer", tmp_path)
 
 
