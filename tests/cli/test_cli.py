@@ -61,21 +61,32 @@ def test_every_verb_has_examples_in_its_help(capsys: pytest.CaptureFixture[str],
     [
         (["trian"], "did you mean 'train'"),
         (["train", "mein", "--data", "x"], "did you mean 'mien'"),
-        (["train", "mien", "--data", "x", "--epoch", "3"], "--epochs"),
         (["train"], "expected a recipe first"),
-        (["train", "mien", "--data", "x", "--epochs", "0"], "epochs 0"),
+        (["train", "mien", "--data", "x", "--epochs", "0"], "recipe mien: epochs 0"),
         (["evaluate", "no-such-model", "--data", "x"], "no-such-model"),
         (["resume", "no-such-run"], "no-such-run"),
         (["export", "no-such-run"], "no-such-run"),
+        (["train", "mien", "--data", "x", "--epoch", "3"], "--epoch: no such option; did you mean --epochs?"),
+        (["evaluate", "default", "--data", "x", "--splt", "test"], "--splt: no such option; did you mean --split?"),
+        (["evaluate", "default"], "missing: --data PATH"),
+        (["data", "check"], "missing: PATH"),
+        (["evaluate", "default", "second", "--data", "x"], "second: one argument too many"),
+        (["evaluate", "default", "--data"], "--data: a value is missing"),
+        (["evaluate", "default", "--data", "x", "--tta", "six"], "--tta six: expected one of none, flip, both"),
+        (["models", "time", "--batch", "two"], "--batch two: expected INT"),
+        (["audit", "default", "--data", "x", "--limit", "two"], "--limit two: expected INT"),
     ],
 )
-def test_bad_input_says_what_to_do_and_ends_with_2(
-    capsys: pytest.CaptureFixture[str], arguments: list[str], hint: str
+@pytest.mark.parametrize("columns", ["40", "200"])
+def test_bad_input_is_one_line_and_ends_with_2(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, arguments: list[str], hint: str, columns: str
 ) -> None:
+    monkeypatch.setenv("COLUMNS", columns)
     code, out, err = outcome(capsys, *arguments)
     assert (code, out) == (2, "")
-    assert hint in " ".join(err.split())
-    assert "Traceback" not in err
+    assert err.startswith("mien: ")
+    assert err.count("\n") == 1
+    assert hint in err
 
 
 def test_of_several_processes_on_a_machine_one_speaks(

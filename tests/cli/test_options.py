@@ -39,8 +39,7 @@ def test_the_fields_of_a_dataspec_are_options() -> None:
 
 
 def test_their_help_is_the_sentence_under_the_field(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit):
-        run(measure, "mien measure", ["--help"])
+    assert run(measure, "mien measure", ["--help"]) == 0
     text = capsys.readouterr().out
     assert "--data PATH" in text
     assert "The dataset's folder or file. (required)" in text
@@ -48,11 +47,9 @@ def test_their_help_is_the_sentence_under_the_field(capsys: pytest.CaptureFixtur
     assert "--merge" not in text
 
 
-def test_a_field_that_a_verb_does_not_use_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
-    with pytest.raises(SystemExit) as stop:
+def test_a_field_that_a_verb_does_not_use_is_refused() -> None:
+    with pytest.raises(InputError, match="--merge: no such option"):
         run(measure, "mien measure", ["default", "--data", "faces", "--merge", "drop"])
-    assert stop.value.code == 2
-    assert "--merge" in capsys.readouterr().err
 
 
 def test_bad_values_are_those_of_dataspec() -> None:

@@ -28,7 +28,7 @@ def agree(
 
     Examples:
         $ mien agree machine.csv coder1.csv coder2.csv
-        $ mien agree coder1.csv coder2.csv coder3.csv --humans --missing unclear other
+        $ mien agree anna.csv ben.csv cleo.csv --humans --missing unclear other
         $ mien agree interview.csv anna.txt ben.txt --step 0.2 --uncoded neutral
         $ mien agree machine.csv coder1.csv coder2.csv --page agreement.html --json
 

@@ -39,9 +39,9 @@ def calibrate(
 
     Examples:
         $ mien calibrate runs/first --data fer2013/
-        $ mien calibrate runs/first --data fer2013/ --abstain-at 0.9 --coverage 0.9 --share 0.5
-        $ mien calibrate default --data fer2013/ --targets majority --method vector --out mine.onnx
-        $ mien calibrate default --data my-photos/ --detector auto --abstain-at 0.95 --out mine.onnx
+        $ mien calibrate runs/first --data fer2013/ --abstain-at 0.9 --coverage 0.9
+        $ mien calibrate default --data fer2013/ --method vector --out mine.onnx
+        $ mien calibrate default --data photos/ --detector auto --out mine.onnx
 
     Args:
         model: A run folder, an .onnx file, or default, the bundled model.

@@ -31,7 +31,7 @@ def compare(
     Examples:
         $ mien compare runs/*
         $ mien compare runs/first runs/second --split test --tta flip
-        $ mien compare results/a/evaluation-test-none.json runs/b/evaluation-test-none.json --json
+        $ mien compare a/evaluation-test-none.json runs/b --split test --json
         $ mien compare benchmark/fer2013-*.json --plot accuracy.html
 
     Args:

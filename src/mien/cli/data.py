@@ -15,8 +15,6 @@ def data() -> None:
         $ mien data inspect fer2013/ --targets majority --json
         $ mien data check fer2013/ --fix clean.csv
         $ mien data download ferplus --out fer2013/
-
-    mien data inspect --help shows the options of inspect, and so on.
     """
 
 

@@ -29,7 +29,7 @@ def evaluate(
 ) -> None:
     """Score a model on a split of a dataset and write a report.
 
-    A run keeps its scores in its folder, as evaluation-SPLIT-TTA[-by-TARGETS][-HEAD][-DETECTOR].json and report.html.
+    A run keeps its scores in its folder, as evaluation-SPLIT-TTA[...].json and report.html.
     Those of any other model are only printed, unless --out names a folder.
 
     Examples:

@@ -18,8 +18,6 @@ def models() -> None:
         $ mien models download yunet
         $ mien models time default
         $ mien models time runs/first --batch 32 --threads 2
-
-    mien models list --help, mien models time --help and mien models download --help show their options.
     """
 
 

@@ -3,8 +3,13 @@
 import functools
 import inspect
 import os
+import re
+import shutil
 import sys
 from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from io import StringIO
+from textwrap import fill
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -35,11 +40,63 @@ def run(function: Verb, program: str, arguments: list[str], **defaults: object) 
     def parsed(*given: object, **named: object) -> Callable[[], int | None]:
         return functools.partial(function, *map(_spec, given), **{name: _spec(value) for name, value in named.items()})
 
+    # tyro keeps line breaks under Args, and looks through functools.wraps for the docstring
+    parsed.__doc__ = re.sub(r"\n {8,}", " ", inspect.cleandoc(function.__doc__ or ""))
+    parsed.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+    del parsed.__wrapped__
     config = (tyro.conf.OmitArgPrefixes, *(() if defaults else (tyro.conf.FlagCreatePairsOff,)))
-    description = inspect.cleandoc(function.__doc__ or "").split("\nArgs:")[0]
     called = functools.partial(parsed, **defaults)
-    verb = tyro.cli(called, prog=program, description=description, args=arguments, config=config)
+    out, err = _Captured(), _Captured()
+    out.encoding = (sys.stdout.encoding or "ascii").lower()
+    try:
+        with redirect_stdout(out), redirect_stderr(err):
+            verb = tyro.cli(called, prog=program, description="", args=arguments, config=config)
+    except SystemExit as stop:
+        if stop.code:
+            raise InputError(f"{_complaint(err.getvalue())} (see {program} --help)") from None
+        usage, _, options = out.getvalue().partition("\n\n")
+        print(usage, _wrapped(function), options.strip(), sep="\n\n")
+        return 0
     return verb() or 0
+
+
+class _Captured(StringIO):
+    """What tyro prints, in the colours of our own stdout; `encoding` decides which box characters it takes."""
+
+    encoding = "utf-8"  # for the errors, so that `_complaint` knows the characters
+
+    def isatty(self) -> bool:
+        return sys.__stdout__ is not None and sys.__stdout__.isatty()
+
+
+def _wrapped(function: Verb) -> str:
+    """Return what the docstring says above Args, wrapped between words; indented lines, as examples are, stay."""
+    text = inspect.cleandoc(function.__doc__ or "").split("\nArgs:")[0].strip()
+    width = min(shutil.get_terminal_size().columns, 120)
+    return "\n\n".join(
+        part if "\n " in part else fill(part, width, break_on_hyphens=False) for part in text.split("\n\n")
+    )
+
+
+def _complaint(box: str) -> str:
+    """Return what tyro's error box says as one line."""
+    inside = re.findall("^│ (.*?) *│$", re.sub(r"\x1b\[[\d;]*m", "", box), re.MULTILINE)
+    said, about, *_ = [*re.split("\n─+\n", "\n".join(inside)), ""]
+    message = " ".join(said.split("\n\n")[0].split())
+    if missing := re.findall(r"^ {4}(\S.*)$", said, re.MULTILINE):
+        return f"missing: {', '.join(missing)}"
+    if option := re.match(r"Missing value for argument '(.*?)'", message):
+        return f"{option[1]}: a value is missing"
+    if choice := re.match(r"invalid choice '(.*)' for argument '(.*)'\. Expected one of \((.*)\)", message):
+        return f"{choice[2]} {choice[1]}: expected one of {choice[3].replace(chr(39), '')}"
+    if unknown := re.match(r"Unrecognized options: ([^,\s]+)", message):
+        what = "no such option" if unknown[1].startswith("-") else "one argument too many"
+        near = re.match(r"Perhaps you meant:\s+(--[\w-]+)", about)
+        return f"{unknown[1]}: {what}" + (f"; did you mean {near[1]}?" if near else "")
+    if option := re.match(r"Argument helptext:\s+(?:(--\S+) )?(?:{None}\|)?(.*)", about):
+        *_, value = re.findall("'(.*?)'", message)
+        return f"{option[1] or 'argument'} {value}: expected {option[2]}"
+    return re.sub(r"^Error parsing \w+: |\.$", "", message) or box.strip()
 
 
 def _spec(value: object) -> object:
@@ -52,7 +109,8 @@ def run_action(about: Verb, verb: str, actions: dict[str, Verb], arguments: list
     usages = [f"mien {verb} {usage}" for usage in actions]
     if action in ("-h", "--help"):
         print("usage: " + "\n       ".join(f"{usage} [options]" for usage in usages))
-        print("\n" + inspect.cleandoc(about.__doc__ or ""))
+        print("\n" + _wrapped(about))
+        print(f"\nmien {verb} ACTION --help shows an action's options and examples.")
         return 0
     for usage, function in actions.items():
         if usage.split()[0] == action:

@@ -22,7 +22,7 @@ def submit(
 
     Examples:
         $ mien submit runs/three --data x_test.npy --out submission.csv
-        $ mien submit runs/three --data three-class/ --sample three-class/sample_submission.csv
+        $ mien submit runs/three --data x_test.npy --sample sample_submission.csv
 
     Args:
         model: default (the bundled model), a run folder, or an .onnx file.

@@ -35,13 +35,13 @@ def train(
     Examples:
         $ mien train mien --data fer2013/
         $ mien train three-class --data three-class/ --epochs 12 --out runs/three
-        $ mien train efficientnet-b0 --data face-expression-recognition-dataset/ --no-pretrained
+        $ mien train efficientnet-b0 --data folders/ --no-pretrained
         $ mien train mien-votes --data fer2013/ --photos facial_expressions/
         $ mien train mien --data fer2013/ --exclude list.csv
         $ mien train runs/three/recipe.json --data three-class/ --seed 1
         $ mien train mien --data mine/ --start default --lr 0.01 --epochs 10
         $ mien train mien --data arrays/ --classes alphabetical
-        $ torchrun --nproc-per-node 2 -m mien train mien --data fer2013/ --out runs/two
+        $ torchrun --nproc-per-node 2 -m mien train mien --data fer2013/
 
     Args:
         data: Where the dataset lies.

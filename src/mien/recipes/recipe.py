@@ -86,8 +86,7 @@ class Recipe:
     """Side of those smaller images, in pixels."""
 
     distill: float = 0.0
-    """Share of the loss that is the divergence from the teachers' predictions for the same augmented images (Hinton et
-    al. 2015; Beyer et al. 2022)."""
+    """Share of the loss: divergence from the teachers on the same images (Hinton et al. 2015; Beyer et al. 2022)."""
     distill_temperature: float = 2.0
     """For that, the logits of teachers and network are divided by it."""
 
@@ -120,8 +119,7 @@ class Recipe:
     calibrate: bool = False
     """Fit the temperature of each output on the validation split at the end."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
-    """bfloat16 computes convolutions and matrix products in 16 bits. auto: on GPUs, and on CPUs with instructions for
-    it, but there not for networks with depthwise convolutions, which it makes slower."""
+    """Of convolutions. auto: bfloat16 on GPUs, and on CPUs with instructions for it, except for depthwise networks."""
     seed: int = 0
     """Seed of initial weights, order and augmentation."""
 
