@@ -81,7 +81,7 @@ def test_what_is_no_model_of_ours_is_refused(tmp_path: Path, make_model: Callabl
     (tmp_path / "text.onnx").write_text("no model")
     with pytest.raises(InputError, match=r"text\.onnx: not an ONNX model"):
         Session(tmp_path / "text.onnx")
-    with pytest.raises(InputError, match="no mien metadata"):
+    with pytest.raises(InputError, match="it has no mien metadata"):
         Session(make_model(info=None))
     with pytest.raises(InputError, match=r"model facts: .* missing required field labels"):
         Session(make_model(info="{}"))
