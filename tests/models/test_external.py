@@ -143,7 +143,10 @@ def without(name: str) -> dict[str, Any]:
         (FACTS | {"scale": 1}, "mean and std mean .* give one"),
         (FACTS | {"labels": ["happy"]}, "labels: expected two or more different expressions, got happy"),
         (FACTS | {"labels": "happy"}, r"Expected array, got str \(at labels\)"),
-        (FACTS | {"labels": ["happy", "sad", "joy"]}, "labels: expected two or more different expressions, got happy, sad, happy"),
+        (
+            FACTS | {"labels": ["happy", "sad", "joy"]},
+            "labels: expected two or more different expressions, got happy, sad, happy",
+        ),
         (FACTS | {"labels": ["happy", "sad", "hapy"]}, "unknown label 'hapy'; did you mean 'happy'"),
         (FACTS | {"size": 6.5}, r"Expected int, got float \(at size\)"),
         (FACTS | {"size": 0}, r"Expected int >= 1 \(at size\)"),
