@@ -55,7 +55,7 @@ def run(function: Verb, program: str, arguments: list[str], **defaults: object) 
         if stop.code:
             raise InputError(f"{_complaint(err.getvalue())} (see {program} --help)") from None
         usage, _, options = out.getvalue().partition("\n\n")
-        print(usage, _wrapped(function), options.strip(), sep="\n\n")
+        print(_fill(usage), _description(function), options.strip(), sep="\n\n")
         return 0
     return verb() or 0
 
@@ -69,13 +69,15 @@ class _Captured(StringIO):
         return sys.__stdout__ is not None and sys.__stdout__.isatty()
 
 
-def _wrapped(function: Verb) -> str:
-    """Return what the docstring says above Args, wrapped between words; indented lines, as examples are, stay."""
+def _description(function: Verb) -> str:
+    """Return what the docstring says above Args; indented lines, as examples are, stay as they are."""
     text = inspect.cleandoc(function.__doc__ or "").split("\nArgs:")[0].strip()
+    return "\n\n".join(part if "\n " in part else _fill(part) for part in text.split("\n\n"))
+
+
+def _fill(text: str) -> str:
     width = min(shutil.get_terminal_size().columns, 120)
-    return "\n\n".join(
-        part if "\n " in part else fill(part, width, break_on_hyphens=False) for part in text.split("\n\n")
-    )
+    return fill(text, width, break_on_hyphens=False, break_long_words=False)
 
 
 def _complaint(box: str) -> str:
@@ -109,7 +111,7 @@ def run_action(about: Verb, verb: str, actions: dict[str, Verb], arguments: list
     usages = [f"mien {verb} {usage}" for usage in actions]
     if action in ("-h", "--help"):
         print("usage: " + "\n       ".join(f"{usage} [options]" for usage in usages))
-        print("\n" + _wrapped(about))
+        print("\n" + _description(about))
         print(f"\nmien {verb} ACTION --help shows an action's options and examples.")
         return 0
     for usage, function in actions.items():
