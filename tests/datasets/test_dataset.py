@@ -1,5 +1,3 @@
-import io
-import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -8,29 +6,11 @@ import pytest
 
 from mien import datasets
 from mien.core import images
-from mien.core.console import track
 from mien.core.errors import InputError
 from mien.core.labels import FACIAL_EXPRESSIONS
 from mien.datasets import DataSpec, ImageSpec, Samples
 from mien.datasets.dataset import Problems
 from tests import drawn
-
-
-class Terminal(io.StringIO):
-    """Something that says it is a terminal."""
-
-    def isatty(self) -> bool:
-        return True
-
-
-def test_a_bar_is_shown_on_a_terminal_only(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
-    assert list(track(range(3), "reading", 3)) == [0, 1, 2]
-    assert capsys.readouterr() == ("", "")
-    terminal = Terminal()
-    monkeypatch.setattr(sys, "stderr", terminal)
-    assert list(track(range(3), "reading", 3)) == [0, 1, 2]
-    assert "reading" in terminal.getvalue()
-    assert capsys.readouterr().out == ""
 
 
 def test_problems_stop_at_the_first_when_strict() -> None:

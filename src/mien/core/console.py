@@ -1,8 +1,10 @@
-"""The bar that long work shows: on stderr, on a terminal only, gone when the work is done."""
+"""The progress of long work, on stderr: a bar on a terminal, gone when the work is done; else a line now and then."""
 
 import sys
-from collections.abc import Iterable
-from typing import TYPE_CHECKING, TypeVar
+from collections.abc import Iterable, Iterator
+from datetime import timedelta
+from time import monotonic
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
@@ -10,14 +12,34 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 COUNT = "[progress.download]{task.completed}/{task.total}"
+EVERY = 30.0  # seconds between two lines
 
 
 def bar(*figures: "str | ProgressColumn", quiet: bool = False) -> "Progress":
-    """Return a bar: its task's description, the bar, `figures` (templates over `task`) and the time left."""
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
+    """Return a bar: its task's description, the bar, `figures` (templates over `task`) and the time left.
 
-    return Progress(
+    Off a terminal it prints "description: 40 %, 0:03:10 left" every 30 seconds instead.
+    """
+    from rich.console import Console
+    from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
+
+    class Lines(Progress):
+        last = monotonic()
+
+        def advance(self, task_id: TaskID, advance: float = 1) -> None:
+            super().advance(task_id, advance)
+            self.update(task_id)
+
+        def update(self, task_id: TaskID, **changes: Any) -> None:
+            super().update(task_id, **changes)
+            if monotonic() - self.last >= EVERY:
+                self.last = monotonic()
+                task = self.tasks[self.task_ids.index(task_id)]
+                left = f", {timedelta(seconds=round(task.time_remaining))} left" if task.time_remaining else ""
+                print(f"{task.description}: {task.percentage:.0f} %{left}", file=sys.stderr, flush=True)
+
+    visible = sys.stderr.isatty()
+    return (Progress if visible or quiet else Lines)(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24),
         *figures,
@@ -25,15 +47,14 @@ def bar(*figures: "str | ProgressColumn", quiet: bool = False) -> "Progress":
         console=Console(stderr=True),
         transient=True,
         redirect_stdout=False,
-        disable=quiet or not sys.stderr.isatty(),
+        disable=quiet or not visible,
     )
 
 
-def track(steps: Iterable[T], description: str, total: float) -> Iterable[T]:
-    """Yield from `steps` under a progress bar on stderr with the time left, on a terminal only."""
-    if not sys.stderr.isatty():
-        return steps
-    from rich.console import Console
-    from rich.progress import track as rich_track
-
-    return rich_track(steps, description, total, console=Console(file=sys.stderr), transient=True)
+def track(steps: Iterable[T], description: str, total: float) -> Iterator[T]:
+    """Yield from `steps` under a `bar`."""
+    with bar() as progress:
+        task = progress.add_task(description, total=total)
+        for step in steps:
+            yield step
+            progress.advance(task)
