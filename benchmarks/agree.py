@@ -4,23 +4,23 @@
 
 writes the three tables (--out keeps them) and runs mien agree machine.csv coder1.csv coder2.csv --missing unknown NF.
 
-FER+ has ten people's votes for each picture, not whose they are. Coder 1 is one vote of each picture drawn at random,
-coder 2 one of the other nine (seed 0): so each stands for the crowd, and not for one person's habits.
+FER+ has ten votes for each image, without the names of the voters. Coder 1 is one vote of each image drawn at random,
+coder 2 one of the other nine (seed 0): each is a mixture of people, not one person with their habits.
 
-Last result (2026-11-21, default, single view, seed 0; 3,589 pictures, 324 votes for unknown or no face are missing;
+Last result (2026-11-21, default, single view, seed 0; 3,589 images, 324 votes for unknown or no face are missing;
 95 % bootstrap intervals, 2,000 resamples):
 
     Cohen's kappa   machine, coder1                     0.6607  0.6415 to 0.6792  n = 3,440
                     machine, coder2                     0.6567  0.6385 to 0.6737      3,414
                     coder1, coder2                      0.6092  0.5888 to 0.6287      3,297
     on the same     mean kappa, machine and a person    0.6658  0.6501 to 0.6807      3,297
-    pictures        mean kappa, two persons             0.6092  0.5888 to 0.6287      3,297
-                    the former less the latter          0.0565  0.0412 to 0.0725      3,297
+    images          mean kappa, two people              0.6092  0.5888 to 0.6287      3,297
+                    difference of the two               0.0565  0.0412 to 0.0725      3,297
     all three       Krippendorff's alpha                0.6384  0.6235 to 0.6531      3,557
                     Fleiss' kappa                       0.6466  0.6307 to 0.6617      3,297
 
-People agree with the model more than with each other: it has learnt the votes' common opinion, from other pictures
-(near copies of some of these among them, docs/benchmark.md).
+People agree with the model more than with each other: it was trained on the votes for other images (near copies of some
+of these among them, docs/benchmark.md).
 """
 
 import argparse
@@ -64,9 +64,9 @@ def write(data: Path, out: Path, model: str, seed: int) -> list[Path]:
     session = Session(model)
     faces = read(DataSpec(data, "validation"), ImageSpec(size=session.info.size, channels=len(session.info.mean)))
     answers = np.concatenate(list(session.batches(faces.images))).argmax(axis=1)
-    place = ferplus.find(data)
-    assert place is not None, "no fer2013new.csv"
-    votes = ferplus.votes(place, Problems(strict=True)).counts[faces.ids.astype(int)]
+    labels = ferplus.find(data)
+    assert labels is not None, "no fer2013new.csv"
+    votes = ferplus.votes(labels, Problems(strict=True)).counts[faces.ids.astype(int)]
     random = np.random.default_rng(seed)
     drawn = np.array([random.choice(np.repeat(np.arange(len(NAMES)), row), 2, replace=False) for row in votes])
     named = {
@@ -79,7 +79,7 @@ def write(data: Path, out: Path, model: str, seed: int) -> list[Path]:
             rows = csv.writer(file, lineterminator="\n")
             rows.writerow(["file", "label"])
             rows.writerows(zip(faces.ids.tolist(), labels, strict=True))
-    print(f"{len(faces):,} pictures; coder1 and coder2 have {(drawn > 7).sum():,} votes for unknown or no face")
+    print(f"{len(faces):,} images; coder1 and coder2 have {(drawn > 7).sum():,} votes for unknown or no face")
     return [out / f"{name}.csv" for name in named]
 
 

@@ -57,6 +57,13 @@ def test_predict_is_light(tmp_path: Path) -> None:
     assert loaded("from mien.cli import main; main()", *arguments, "--out", str(tmp_path / "out")) == "[]"
 
 
+def test_agree_is_light(tmp_path: Path) -> None:
+    for name in ("machine", "anna", "ben"):
+        (tmp_path / f"{name}.csv").write_text("file,label\n1.jpg,happy\n2.jpg,sad\n")
+    tables = [str(tmp_path / f"{name}.csv") for name in ("machine", "anna", "ben")]
+    assert loaded("from mien.cli import main; main()", "agree", *tables, "--page", str(tmp_path / "a.html")) == "[]"
+
+
 @pytest.mark.parametrize(("code", "budget"), [("import mien", 0.15), ("from mien import Recognizer", 0.8)])
 def test_import_time(code: str, budget: float) -> None:
     """Seconds of processor time above the bare interpreter, the best of five (measured: 0.06 and 0.40)."""

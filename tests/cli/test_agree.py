@@ -35,7 +35,7 @@ def test_agree_prints_json(mien: Mien, tables: list[Path]) -> None:
     _, out, err = mien("agree", *tables, "--json")
     found = json.loads(out)
     assert err == ""
-    assert [(pair["first"], pair["second"], pair["kappa"]["n"]) for pair in found["pairs"]] == [
+    assert [(pair["first"], pair["second"], pair["figures"]["kappa"]["n"]) for pair in found["pairs"]] == [
         ("machine", "anna", 6),
         ("machine", "ben", 5),
         ("anna", "ben", 5),
@@ -54,7 +54,7 @@ def test_a_page_does_not_replace_a_table(mien: Mien, tables: list[Path]) -> None
     assert tables[1].read_text() == before
 
 
-def test_agree_tells_bad_input_in_a_line(mien: Mien, tables: list[Path]) -> None:
+def test_agree_refuses_bad_input_in_one_line(mien: Mien, tables: list[Path]) -> None:
     tables[1].write_text("file,label\n0.jpg,unclear\n")
     code, out, err = mien("agree", *tables)
     assert (code, out) == (2, "")

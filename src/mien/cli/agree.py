@@ -22,9 +22,9 @@ def agree(
 ) -> None:
     """Measure agreement between human coders and a model: kappa, alpha.
 
-    The first table is the machine's, as mien predict writes it; the others are people's, with the columns file,label or
-    file,face,label of photos, or time,label or start,end,label (in seconds) of videos. With two people or more it says
-    whether the machine agrees with them as they do with each other. docs/agreement.md has the definitions.
+    The first table is the machine's, as mien predict writes it; the others are people's. Columns: file,label or
+    file,face,label for photos; time,label or start,end,label (in seconds) for videos. With two people or more it says
+    whether the machine agrees with them as well as they do with each other. docs/agreement.md has the definitions.
 
     Examples:
         $ mien agree machine.csv coder1.csv coder2.csv
@@ -33,26 +33,24 @@ def agree(
         $ mien agree machine.csv coder1.csv coder2.csv --page agreement.html --json
 
     Args:
-        tables: One a coder: .csv, .tsv, .txt (also ELAN's tab-delimited text with headers), .jsonl or .parquet.
+        tables: One for each coder: .csv, .tsv, .txt (also ELAN's tab-delimited text with headers), .jsonl or .parquet.
         humans: All tables are people's.
         missing: Labels that mean no label, as an empty cell does.
         step: Videos: seconds between the moments that are compared (0.1).
-        tolerance: Videos: seconds that a time,label row may lie from the moment it is taken for (half a step).
-        block: Videos: seconds that are drawn together for the intervals, as neighbouring moments are alike (10), or
-            file (from 10 videos on).
-        uncoded: Videos: the label of moments that a coder of intervals left empty; otherwise they are missing.
-        page: Write a page with the figures and confusions.
+        tolerance: Videos: the largest distance, in seconds, between a time,label row and its moment (half a step).
+        block: Videos: seconds that are resampled together for the intervals, as neighbouring moments are alike (10), or
+            file (the default from 10 videos on).
+        uncoded: Videos: the label of moments that a coder of intervals left empty; without it they are missing.
+        page: Write an HTML page with the figures and the confusion matrices.
         json: Print one JSON object instead of tables.
     """
-    from json import dumps
-
+    from mien.core import records
     from mien.core.errors import InputError
     from mien.core.files import replacing
-    from mien.evaluation.agreement import agreement, annotations
-    from mien.evaluation.agreement import report as agreement_report
+    from mien.evaluation.agreement import agreement, annotations, report
 
     if page and page.resolve() in [table.resolve() for table in tables]:
-        raise InputError(f"{page}: a coder's table; --page would replace it, name another file")
+        raise InputError(f"{page}: a coder's table; --page would replace it; name another file")
     found = agreement.agree(
         annotations.align_annotations(
             tables, step=step, tolerance=tolerance, block=block, uncoded=uncoded, missing=missing
@@ -61,10 +59,10 @@ def agree(
     )
     if page:
         with replacing(page) as part:
-            part.write_text(agreement_report.page(found), encoding="utf-8")
+            part.write_text(report.page(found), encoding="utf-8")
     if json:
-        print(dumps(found.to_json()))
+        print(records.dumps(found, indent=0))
     else:
-        console().print(agreement_report.tables(found))
+        console().print(report.tables(found))
     if page:
         print(f"wrote {page}", file=sys.stderr)

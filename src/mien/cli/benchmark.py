@@ -55,6 +55,7 @@ def benchmark(
     from mien.evaluation.benchmark import result as bench
     from mien.evaluation.benchmark.final_runs import counted
     from mien.evaluation.benchmark.protocols import PROTOCOLS, find
+    from mien.evaluation.statistics import mcnemar
 
     if protocol is None:
         if data or model or final or against:
@@ -73,6 +74,8 @@ def benchmark(
     command = shlex.join(["mien", *sys.argv[1:]])
     options: dict[str, Any] = {"final": final, "folder": out, "learnt_from": learnt or [], "command": command}
     other = None
+    if against:
+        mcnemar(0, 1)  # without SciPy it is refused before anything is scored
     if against and leaderboard.is_result(against):
         other = leaderboard.load(against)
         if (other["protocol"]["hash"], other["final"]) != (chosen.hash, final):

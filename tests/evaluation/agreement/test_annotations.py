@@ -1,4 +1,4 @@
-"""Tables of coders onto common units: photos, faces, moments."""
+"""Tables of coders are aligned on common units: photos, faces, moments."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -52,7 +52,7 @@ def test_photos_are_matched_by_file_and_synonyms_folded(write: Write) -> None:
     )
 
 
-def test_what_predict_writes_is_taken_as_it_is(tmp_path: Path, write: Write) -> None:
+def test_tables_of_predict_are_read(tmp_path: Path, write: Write) -> None:
     for suffix in (".csv", ".jsonl", ".parquet"):
         table = tmp_path / f"machine{suffix}"
         with TableWriter(table, columns(("happy", "sad"), PHOTO)) as rows:
@@ -66,7 +66,7 @@ def test_what_predict_writes_is_taken_as_it_is(tmp_path: Path, write: Write) -> 
         assert found.blocks.tolist() == [0, 1, 1, 2]  # faces of one photo depend on each other
         whole = align_annotations([table, write("whole.csv", "file,label", "1.jpg,happy", "2.jpg,sad", "3.jpg,sad")])
         assert named(whole) == [["happy", "", ""], ["happy", "sad", "sad"]]
-        assert whole.notes[0] == "machine: 1 photos with several faces left out, as not every table says which"
+        assert whole.notes[0] == "machine: 1 photos with several faces left out, as not all tables number faces"
         assert "by the names of their files alone" in whole.notes[1]
 
 
@@ -113,7 +113,7 @@ def test_videos_of_mien_itself_and_of_elan(tmp_path: Path, write: Write) -> None
     found = align_annotations([frames, tmp_path / "clip.episodes.txt", elan])
     assert named(found)[1] == named(found)[2] == ["happy"] * 6 + ["sad"] * 4
     assert named(found)[0] == ["happy"] * 4 + ["", "happy"] + ["sad"] * 4
-    assert found.notes[0] == "clip: 1 moments under several labels or faces at once, taken as missing"
+    assert found.notes[0] == "clip: 1 moments with several labels or faces at once, counted as missing"
 
 
 @settings(deadline=None)
@@ -123,7 +123,7 @@ def test_videos_of_mien_itself_and_of_elan(tmp_path: Path, write: Write) -> None
     ),
     st.integers(0, 6),
 )
-def test_sampling_is_what_its_text_says(rows: list[tuple[int, int, int]], reach: int) -> None:
+def test_sample_is_what_its_docstring_says(rows: list[tuple[int, int, int]], reach: int) -> None:
     spans = [(start, start + length, code) for start, length, code in rows]
     steps = np.arange(0, 60, 3)
 
@@ -173,7 +173,7 @@ BAD: dict[str, tuple[Sequence[str], str]] = {
     "columns": (["name,label", "1,happy"], r"a\.csv: columns 'name, label'; expected file,label"),
     "no end": (["file,start,label", "1,0,happy"], r"a\.csv: a column 'start' without its end"),
     "label": (["file,label", "1,happy", "", "2,hapy"], r"a\.csv, row 4: unknown label 'hapy'; did you mean 'happy'"),
-    "twice": (["file,label", "1,happy", "1,happy"], r"a\.csv, row 3: 1 stands in row 2 too"),
+    "twice": (["file,label", "1,happy", "1,happy"], r"a\.csv, row 3: 1 is in row 2 too"),
     "no file": (["file,label", ",happy"], r"a\.csv, row 2: no file named"),
     "alone": (["file,label", "9,happy"], r"a\.csv: no unit in common .*'9'"),
     "moments": (["time,label", "9,happy"], r"a\.csv codes moments, .*b\.csv whole files"),
@@ -181,7 +181,7 @@ BAD: dict[str, tuple[Sequence[str], str]] = {
 
 
 @pytest.mark.parametrize("case", BAD)
-def test_a_bad_table_is_told_in_one_line(write: Write, case: str) -> None:
+def test_a_bad_table_is_refused_in_one_line(write: Write, case: str) -> None:
     lines, message = BAD[case]
     with pytest.raises(InputError, match=message) as caught:
         align_annotations([write("a.csv", *lines), write("b.csv", "file,label", "1,happy", "2,sad")])
@@ -194,7 +194,7 @@ def test_a_bad_table_is_told_in_one_line(write: Write, case: str) -> None:
         (["time,label", "-1,happy"], {}, r"row 2: time '-1'; expected seconds"),
         (["time,label", "later,happy"], {}, r"row 2: time 'later'"),
         (["start,end,label", "2,1,happy"], {}, r"row 2: ends at 1, not after its start 2"),
-        (["time,label", "1,happy", "1.0,sad"], {}, r"row 3: 1 s stands in row 2 too"),
+        (["time,label", "1,happy", "1.0,sad"], {}, r"row 3: 1 s is in row 2 too"),
         (["file,time,label", "x,1,happy", "y,1,sad"], {}, r"of 2 videos, and not every table says which"),
         (["time,label", "99999999,happy"], {"step": 0.01}, r"are the times in seconds"),
         (["time,label", "1,happy"], {"uncoded": "neutral"}, r"--uncoded is for tables of intervals"),

@@ -1,5 +1,6 @@
-"""How far coders agree, and whether a machine agrees with them as they do with each other. docs/agreement.md."""
+"""Agreement between coders, and between a machine and people; docs/agreement.md."""
 
 from mien.evaluation.agreement.agreement import Agreement, agree
+from mien.evaluation.agreement.annotations import Annotations, align_annotations
 
-__all__ = ["Agreement", "agree"]
+__all__ = ["Agreement", "Annotations", "agree", "align_annotations"]

@@ -1,4 +1,4 @@
-"""The tables of several coders brought onto common units: photos, faces of photos, or moments of videos."""
+"""Aligns the tables of several coders on common units: photos, faces of photos, or moments of videos."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +13,9 @@ from mien.core.labels import FERPLUS, canonical
 from mien.evaluation.agreement.tables import SECOND, Annotation, AnnotationTable, read
 
 STEP = 0.1  # seconds between moments
-BLOCK = 10.0  # seconds that are drawn together
-FILES = 10  # so many videos are blocks enough
-MOST = 10_000_000  # moments of a video: beyond it the times are in another unit
+BLOCK = 10.0  # seconds that are resampled together
+FILES = 10  # with so many videos, each one is a block
+MOST = 10_000_000  # moments of a video; with more, the times are in another unit than seconds
 MISSING, CLASH = -1, -2
 
 Codes = NDArray[np.int64]
@@ -23,16 +23,16 @@ Codes = NDArray[np.int64]
 
 @dataclass(frozen=True)
 class Annotations:
-    """What each coder called each unit.
+    """The label of each unit by each coder.
 
     Args:
         coders: names, in the order given.
-        labels: the k labels that were used, in the order of FER+.
-        codes: int64 [n, coders], places in `labels`, -1 where the coder has none. At least one coder has one.
-        blocks: int64 [n]: units of one block depend on each other and are drawn together.
-        unit: what a unit is, in words, in the plural.
-        block: likewise of a block.
-        notes: what was left out or taken otherwise than written, a sentence each.
+        labels: the k labels that occur, in the order of FER+.
+        codes: int64 [n, coders], index into `labels`, -1 where the coder gave none. At least one coder gave one.
+        blocks: int64 [n]: units of one block depend on each other and are resampled together.
+        unit: what a unit is, in the plural: "photos".
+        block: what a block is, in the plural.
+        notes: what was left out or changed, a sentence each.
     """
 
     coders: tuple[str, ...]
@@ -53,18 +53,19 @@ def align_annotations(
     uncoded: str | None = None,
     missing: Sequence[str] = (),
 ) -> Annotations:
-    """Read the tables of at least two coders and bring them onto common units.
+    """Read the tables of at least two coders and align them on common units.
 
-    Photos: the unit is the file, or the face of a file where every table numbers faces. Videos: moments `step` apart,
-    see `sample`; of one video where a table names no file, of one face each where every table numbers tracks.
+    Photos: the unit is the file, or the face of a file where every table numbers faces. Videos: the units are moments
+    `step` apart, see `sample`; they belong to one video where a table names no file, and to one face where every table
+    numbers tracks.
 
     Args:
-        paths: as `coding_tables.read` takes them.
+        paths: as `mien.evaluation.agreement.tables.read` takes them.
         step: seconds between moments, 0.1 by default; videos only, like the next three.
-        tolerance: seconds that a point may lie from the moment it is taken for; half a step by default.
-        block: seconds of video that are drawn together, or "file"; by default 10 seconds, files from 10 files on.
+        tolerance: the largest distance, in seconds, of a point from its moment; half a step by default.
+        block: seconds of video that are resampled together, or "file"; by default 10 seconds, files from 10 files on.
         uncoded: the label of moments that a coder of intervals left empty; without it they are missing.
-        missing: labels that stand for no label.
+        missing: labels that mean no label.
 
     Raises:
         InputError: a table that cannot be used, one unit twice in a table, a table without a unit in common with any
@@ -90,7 +91,7 @@ def align_annotations(
     used = np.flatnonzero(np.bincount(found.codes[found.codes >= 0], minlength=len(FERPLUS)))
     codes = np.where(found.codes >= 0, np.searchsorted(used, found.codes), MISSING)
     return Annotations(
-        found.coders, tuple(FERPLUS[place] for place in used), codes, found.blocks, found.unit, found.block,
+        found.coders, tuple(FERPLUS[index] for index in used), codes, found.blocks, found.unit, found.block,
         (*found.notes, *_lacking(found)),
     )  # fmt: skip
 
@@ -105,7 +106,7 @@ def _check(step: float | None, tolerance: float | None, block: float | str | Non
 
 
 def _named(tables: list[AnnotationTable]) -> list[AnnotationTable]:
-    """Return the tables named after their files, or, where these are alike, after their paths."""
+    """Return the tables with the names of their files, or with their paths where two files have the same name."""
     if len({table.name for table in tables}) == len(tables):
         return tables
     if len({table.path.resolve() for table in tables}) < len(tables):
@@ -126,7 +127,7 @@ def _photos(tables: Sequence[AnnotationTable]) -> Annotations:
             several = [unit for unit, code in units.items() if code == CLASH]
             if several:
                 notes.append(
-                    f"{table.name}: {len(several):,} photos with several faces left out, as not every table says which"
+                    f"{table.name}: {len(several):,} photos with several faces left out, as not all tables number faces"
                 )
             for unit in several:
                 units[unit] = MISSING
@@ -137,7 +138,7 @@ def _photos(tables: Sequence[AnnotationTable]) -> Annotations:
         coded = short
     every = list(dict.fromkeys(unit for one in coded for unit in one))
     codes = np.array([[one.get(unit, MISSING) for one in coded] for unit in every], dtype=np.int64)
-    files = {name: place for place, name in enumerate(dict.fromkeys(file for file, _ in every))}
+    files = {name: index for index, name in enumerate(dict.fromkeys(file for file, _ in every))}
     blocks = np.array([files[file] for file, _ in every], dtype=np.int64)
     kept = (codes >= 0).any(axis=1)
     return Annotations(
@@ -147,13 +148,13 @@ def _photos(tables: Sequence[AnnotationTable]) -> Annotations:
 
 
 def _by_unit(table: AnnotationTable, *, faces: bool) -> dict[tuple[str, str], int]:
-    """Return the code of each (file, face); the face is "" where it is not looked at, several are then a CLASH."""
+    """Return the code of each (file, face); without `faces` the face is "", and a file of several is a CLASH."""
     found: dict[tuple[str, str], int] = {}
     seen: dict[tuple[str, str], Annotation] = {}
     for row in table.rows:
         if (row.file, row.part) in seen:
             first, which = seen[row.file, row.part], f", face {row.part}" if row.part else ""
-            raise InputError(f"{table.where(row)}: {row.file}{which} stands in row {first.line} too; keep one")
+            raise InputError(f"{table.where(row)}: {row.file}{which} is in row {first.line} too; keep one")
         seen[row.file, row.part] = row
         unit = (row.file, row.part if faces else "")
         found[unit] = CLASH if unit in found else _code(row)
@@ -165,9 +166,9 @@ def _bare(units: dict[tuple[str, str], int]) -> dict[tuple[str, str], int]:
 
 
 def _apart(coded: Sequence[dict[tuple[str, str], int]]) -> bool:
-    """Return whether a table has no file that is in another, too."""
+    """Return whether a table has no file in common with any other."""
     files = [{file for file, _ in units} for units in coded]
-    return any(one.isdisjoint(set().union(*files[:place], *files[place + 1 :])) for place, one in enumerate(files))
+    return any(one.isdisjoint(set().union(*files[:index], *files[index + 1 :])) for index, one in enumerate(files))
 
 
 def _moments(
@@ -190,7 +191,7 @@ def _moments(
         raise InputError("--uncoded is for tables of intervals (start,end,label); there is none")
     grouped = [_by_video(table, by_file=by_file, by_track=by_track) for table in tables]
     groups = list(dict.fromkeys(group for rows in grouped for group in rows))
-    files = {name: place for place, name in enumerate(dict.fromkeys(file for file, _ in groups))}
+    files = {name: index for index, name in enumerate(dict.fromkeys(file for file, _ in groups))}
     whole = block == "file" or (block is None and len(files) >= FILES)
     length = round((block if isinstance(block, float | int) else BLOCK) * SECOND)
     codes, blocks, clashes = [], [], np.zeros(len(tables), dtype=int)
@@ -200,16 +201,16 @@ def _moments(
         sampled = np.stack([sample(one, steps, reach) for one in rows], axis=1)
         clashes += (sampled == CLASH).sum(axis=0)
         if fill is not None:
-            for place, table in enumerate(tables):
+            for index, table in enumerate(tables):
                 if "start" in table.columns:
-                    sampled[sampled[:, place] == MISSING, place] = FERPLUS.index(fill)
+                    sampled[sampled[:, index] == MISSING, index] = FERPLUS.index(fill)
         sampled = np.maximum(sampled, MISSING)
         kept = (sampled >= 0).any(axis=1)
         codes.append(sampled[kept])
         blocks.append(np.stack([np.full(kept.sum(), files[file]), 0 * steps[kept] if whole else steps[kept] // length]))
     for table, count in zip(tables, clashes.tolist(), strict=True):
         if count:
-            notes.append(f"{table.name}: {count:,} moments under several labels or faces at once, taken as missing")
+            notes.append(f"{table.name}: {count:,} moments with several labels or faces at once, counted as missing")
     _, ids = np.unique(np.concatenate(blocks, axis=1), axis=1, return_inverse=True)
     return Annotations(
         tuple(table.name for table in tables), FERPLUS, np.concatenate(codes), ids.reshape(-1),
@@ -220,16 +221,14 @@ def _moments(
 def _by_video(
     table: AnnotationTable, *, by_file: bool, by_track: bool
 ) -> dict[tuple[str, str], list[tuple[int, int, int]]]:
-    """Return (start, end, code) by (file, track), "" where not looked at; one time in several tracks is a CLASH."""
+    """Return (start, end, code) by (file, track), "" where unused; one point in several tracks is then a CLASH."""
     found: dict[tuple[str, str], dict[tuple[int, int, str], int]] = {}
     seen: dict[tuple[str, str, int, int, str | None], Annotation] = {}
     points = "time" in table.columns
     for row in table.rows:
         key = (row.file, row.part, row.start, row.end, None if points else row.label)
         if key in seen:
-            raise InputError(
-                f"{table.where(row)}: {row.start / SECOND:g} s stands in row {seen[key].line} too; keep one"
-            )
+            raise InputError(f"{table.where(row)}: {row.start / SECOND:g} s is in row {seen[key].line} too; keep one")
         seen[key] = row
         group = found.setdefault((row.file if by_file else "", row.part if by_track else ""), {})
         at = (row.start, row.end, "" if points else str(row.label))
@@ -248,21 +247,21 @@ def _grid(rows: Sequence[tuple[int, int, int]], every: int, reach: int) -> NDArr
 
 
 def sample(rows: Sequence[tuple[int, int, int]], steps: NDArray[np.int64], reach: int) -> Codes:
-    """Return a coder's code at each moment, -1 for none, -2 where two labels hold at once.
+    """Return a coder's code at each moment, -1 for none, -2 for two different ones at once.
 
-    An interval holds from its start up to, not including, its end. A moment within none takes the nearest point that is
-    at most `reach` away; of two equally near the earlier.
+    An interval includes its start and not its end. A moment in no interval gets the nearest point at most `reach` away,
+    the earlier of two equally near ones.
 
     Args:
         rows: (start, end, code); a point has start = end.
         steps: the moments, ascending. All times are in microseconds.
-        reach: how far a code may lie from the moment.
+        reach: the largest distance of a point from its moment.
     """
     codes, within = np.full(len(steps), MISSING, dtype=np.int64), np.zeros(len(steps), dtype=bool)
     for start, end, code in rows:
         first, after = np.searchsorted(steps, (start, end))
-        held = within[first:after] & (codes[first:after] != code)
-        codes[first:after] = np.where(held, CLASH, code)
+        clash = within[first:after] & (codes[first:after] != code)
+        codes[first:after] = np.where(clash, CLASH, code)
         within[first:after] = True
     points = np.array(sorted((start, code) for start, end, code in rows if start == end), dtype=np.int64)
     if not len(points):
@@ -270,17 +269,17 @@ def sample(rows: Sequence[tuple[int, int, int]], steps: NDArray[np.int64], reach
     right = np.searchsorted(points[:, 0], steps).clip(max=len(points) - 1)
     left = np.maximum(right - 1, 0)
     nearest = np.where(np.abs(steps - points[left, 0]) <= np.abs(points[right, 0] - steps), left, right)
-    taken = ~within & (np.abs(points[nearest, 0] - steps) <= reach)
-    return np.where(taken, points[nearest, 1], codes)
+    near = ~within & (np.abs(points[nearest, 0] - steps) <= reach)
+    return np.where(near, points[nearest, 1], codes)
 
 
 def _shared(tables: Sequence[AnnotationTable], codes: Codes) -> None:
     """Raise InputError where a table has no unit in common with any other."""
     coded = codes >= 0
-    for place, table in enumerate(tables):
-        others = np.delete(coded, place, axis=1).any(axis=1)
-        if not (coded[:, place] & others).any():
-            mine, theirs = (_example(one) for one in (table, tables[1 if place == 0 else 0]))
+    for index, table in enumerate(tables):
+        others = np.delete(coded, index, axis=1).any(axis=1)
+        if not (coded[:, index] & others).any():
+            mine, theirs = (_example(one) for one in (table, tables[1 if index == 0 else 0]))
             raise InputError(
                 f"{table.path}: no unit in common with another table (it has {mine}; {theirs} is in the other)"
             )
@@ -292,7 +291,7 @@ def _example(table: AnnotationTable) -> str:
 
 
 def _lacking(found: Annotations) -> list[str]:
-    """Say how many of the units each coder lacks."""
+    """Return a note for each coder without labels for some units."""
     n = len(found.codes)
     counts = (found.codes < 0).sum(axis=0).tolist()
     return [

@@ -1,38 +1,47 @@
-"""Agreement between coders as tables for the terminal, and as a page."""
+"""Agreement as tables for the terminal, and as a page."""
 
-from html import escape
+from collections.abc import Iterator
 
-import numpy as np
 from rich import box
 from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-from mien.core.html import confusion, document, table
-from mien.evaluation.agreement.agreement import RESAMPLES, Agreement, Figure, Pair
+from mien.core import html
+from mien.evaluation.agreement.agreement import Agreement, Estimate
+from mien.evaluation.agreement.figures import GROUP_FIGURES, MACHINE_FIGURES, PAIR_FIGURES, AgreementFigure
 
-UNDEFINED = "undefined"
+HEAD = ("figure", "value", "95 % interval", "n")
 
 
-def rows(found: Agreement) -> list[tuple[str, Figure]]:
-    """Return the figures over several coders, each with its name."""
-    named = [("Krippendorff's alpha, all coders", found.alpha), ("Fleiss' kappa, all coders", found.fleiss)]
-    if found.humans_alpha and found.humans_fleiss:
-        named += [("Krippendorff's alpha, people", found.humans_alpha), ("Fleiss' kappa, people", found.humans_fleiss)]
-    if found.comparison:
-        named += [
-            (f"mean kappa, {found.machine} and a person", found.comparison.machine),
-            ("mean kappa, two persons", found.comparison.humans),
-            ("  the former less the latter", found.comparison.difference),
-        ]
-    return named
+def rows(found: Agreement) -> list[tuple[str, str, str, str]]:
+    """Return a row for every figure, by `HEAD`."""
+    return [(title, *_texts(figure, estimates[figure.name])) for title, figure, estimates in _figures(found)]
+
+
+def _figures(found: Agreement) -> Iterator[tuple[str, AgreementFigure, dict[str, Estimate]]]:
+    for figure in PAIR_FIGURES:
+        for pair in found.pairs:
+            yield f"{figure.title}, {pair.first} and {pair.second}", figure, pair.figures
+    for figure in GROUP_FIGURES:
+        yield f"{figure.title}, all coders", figure, found.all
+        if found.people:
+            yield f"{figure.title}, people", figure, found.people
+    for figure in MACHINE_FIGURES if found.comparison else ():
+        yield figure.title.format(machine=found.machine), figure, found.comparison or {}
+
+
+def _texts(figure: AgreementFigure, estimate: Estimate) -> tuple[str, str, str]:
+    value = "undefined" if estimate.value is None else format(estimate.value, figure.format)
+    interval = " to ".join(format(bound, figure.format) for bound in estimate.interval or ())
+    return value, interval, f"{estimate.n:,}"
 
 
 def verdict(found: Agreement) -> str:
-    """Return in words whether the machine agrees with people as they do with each other; "" where nobody knows."""
-    if not found.comparison or found.comparison.difference.interval is None:
+    """Return in words whether the machine agrees with people as they do with each other; "" where it is not known."""
+    if not found.comparison or found.comparison["difference"].interval is None:
         return ""
-    low, high = found.comparison.difference.interval
+    low, high = found.comparison["difference"].interval
     if low > 0:
         return f"People agree with {found.machine} more than with each other."
     if high < 0:
@@ -41,78 +50,42 @@ def verdict(found: Agreement) -> str:
 
 
 def about(found: Agreement) -> str:
-    """Return what the figures are of and what the intervals rest on."""
-    held = "" if found.blocks == found.n else f" ({found.block}, {found.blocks:,} in all, are drawn whole)"
-    what = f"{found.n:,} {found.unit}{held}, {len(found.coders)} coders"
-    return f"{what}; intervals: 95 %, bootstrap of {RESAMPLES:,} resamples"
+    """Return what was coded, by how many, and what the intervals rest on."""
+    blocks = "" if found.blocks == found.n else f" ({found.blocks:,} {found.block}, resampled as wholes)"
+    what = f"{found.n:,} {found.unit}{blocks}, {len(found.coders)} coders"
+    return f"{what}; intervals: 95 %, bootstrap of {found.resamples:,} resamples"
 
 
 def tables(found: Agreement) -> RenderableType:
     """Return the tables of `mien agree`."""
-    pairs = Table("pair", *_right("agreement", "Cohen's kappa", "95 % interval", "n"), box=box.SIMPLE)
+    figures = Table(HEAD[0], *_right(*HEAD[1:]), box=box.SIMPLE)
+    for title, *cells in rows(found):
+        figures.add_row(Text(title), *cells)
+    said = [Text(verdict(found))] if verdict(found) else []
+    confusions = []
     for pair in found.pairs:
-        pairs.add_row(
-            Text(f"{pair.first}, {pair.second}"), _value(pair.agreement), _value(pair.kappa), _span(pair.kappa),
-            f"{pair.kappa.n:,}",
-        )  # fmt: skip
-    several = Table("", *_right("", "95 % interval", "n"), box=box.SIMPLE)
-    for name, figure in rows(found):
-        several.add_row(Text(name), _value(figure), _span(figure), f"{figure.n:,}")
-    notes = map(Text, [about(found), *found.notes])
-    last = [Text(verdict(found))] if verdict(found) else []
-    return Group(*notes, pairs, several, *last, *(_confusion(found, pair) for pair in found.pairs))
-
-
-def _confusion(found: Agreement, pair: Pair) -> Table:
-    shown = Table(Column(Text(f"{pair.first} \\ {pair.second}")), *_right(*found.labels), box=box.SIMPLE)
-    for name, counts in zip(found.labels, pair.confusion.tolist(), strict=True):
-        shown.add_row(name, *(f"{count:,}" for count in counts))
-    return shown
-
-
-def page(found: Agreement) -> str:
-    """Return the agreement as one HTML page, with the confusions of every pair."""
-    title = f"Agreement of {', '.join(found.coders)}"
-    pairs = [
-        [
-            f"{pair.first}, {pair.second}", _value(pair.agreement), _span(pair.agreement), _value(pair.kappa),
-            _span(pair.kappa), f"{pair.kappa.n:,}",
-        ]
-        for pair in found.pairs
-    ]  # fmt: skip
-    several = [[name.strip(), _value(figure), _span(figure), f"{figure.n:,}"] for name, figure in rows(found)]
-    notes = "".join(f'<p class="soft">{escape(note)}</p>' for note in (f"{about(found)}.", *found.notes))
-    body = f"""<header><h1>{escape(title)}</h1>
-<p class="headline">{_value(found.alpha)} <small>Krippendorff's alpha, {_span(found.alpha) or "no interval"}</small></p>
-{notes}</header>
-<main>
-<h2>All coders</h2>
-{table(["figure", "value", "95 % interval", "n"], several)}
-<p>{escape(verdict(found))}</p>
-<h2>Pairs</h2>
-{table(["pair", "same label", "95 % interval", "Cohen's kappa", "95 % interval", "n"], pairs)}
-{"".join(_heat(found, pair) for pair in found.pairs)}
-</main>"""
-    return document(title, body, author="mien agree. Definitions: docs/agreement.md of mien.")
-
-
-def _heat(found: Agreement, pair: Pair) -> str:
-    caption = f"Rows: {pair.first}. Columns: {pair.second}. Each cell: share of its row, and number of {found.unit}."
-    return f"<h2>{escape(pair.first)} and {escape(pair.second)}</h2>\n" + confusion(
-        found.labels, pair.confusion, caption=caption
-    )
-
-
-def _value(figure: Figure) -> str:
-    return UNDEFINED if figure.value is None else f"{figure.value:.4f}"
-
-
-def _span(figure: Figure) -> str:
-    if figure.interval is None:
-        return ""
-    low, high = (f"{value:.4f}" for value in np.round(figure.interval, 4) + 0.0)
-    return f"{low} to {high}"
+        confusion = Table(Column(Text(f"{pair.first} \\ {pair.second}")), *_right(*found.labels), box=box.SIMPLE)
+        for label, counts in zip(found.labels, pair.confusion.tolist(), strict=True):
+            confusion.add_row(label, *(f"{count:,}" for count in counts))
+        confusions.append(confusion)
+    return Group(*map(Text, (about(found), *found.notes)), figures, *said, *confusions)
 
 
 def _right(*names: str) -> list[Column]:
     return [Column(name, justify="right", no_wrap=True) for name in names]
+
+
+def page(found: Agreement) -> str:
+    """Return the agreement as one HTML page, with the confusions of every pair."""
+    headline = GROUP_FIGURES[0]
+    return html.render(
+        "mien.evaluation.agreement/agreement.html",
+        title=f"Agreement of {', '.join(found.coders)}",
+        author="mien agree. Definitions: docs/agreement.md of mien.",
+        headline=(headline.title, *_texts(headline, found.all[headline.name])),
+        notes=(f"{about(found)}.", *found.notes),
+        head=HEAD,
+        rows=rows(found),
+        verdict=verdict(found),
+        found=found,
+    )

@@ -1,4 +1,4 @@
-"""The tables of coders, human or machine: who called what which expression, as people and `mien predict` write them."""
+"""Reader of the tables of coders, human or machine: rows of labels as people and `mien predict` write them."""
 
 import csv
 import json
@@ -6,12 +6,12 @@ import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from mien.core.errors import InputError, MissingExtra
 from mien.core.labels import canonical
 
-# What a column is called, lower case: by hand, by mien, and in ELAN's tab-delimited text.
+# Names of each column, in lower case: by hand, by mien, and in ELAN's tab-delimited text.
 NAMES = {
     "label": ("label", "expression", "annotation"),
     "file": ("file",),
@@ -31,13 +31,13 @@ class Annotation(NamedTuple):
     """One label of one coder; empty cells are None or ""."""
 
     line: int
-    """Of the file, the header being line 1."""
+    """Line of the file; the header is line 1."""
     file: str
     part: str
     """The face or track."""
     start: int
     end: int
-    """Microseconds; a point in time has both alike, a photo 0."""
+    """Microseconds; equal for a point in time, 0 for a photo."""
     label: str | None
 
 
@@ -48,7 +48,7 @@ class AnnotationTable:
     path: Path
     name: str
     columns: frozenset[str]
-    """Which of `NAMES` it has; face and track both count as "part"."""
+    """Those of `NAMES` that it has; face and track are both "part"."""
     rows: list[Annotation]
 
     @property
@@ -64,10 +64,10 @@ def read(path: Path, *, missing: Sequence[str] = ()) -> AnnotationTable:
 
     Args:
         path: the file.
-        missing: labels that stand for no label, such as "unclear".
+        missing: labels that mean no label, such as "unclear".
 
     Raises:
-        InputError: no such file, no columns that are understood, no rows, an unknown label, or a time that is none.
+        InputError: no such file, no known columns, no rows, an unknown label, or a time that cannot be read.
         MissingExtra: Parquet without pyarrow.
     """
     lines = _lines(path)
@@ -76,29 +76,29 @@ def read(path: Path, *, missing: Sequence[str] = ()) -> AnnotationTable:
     except StopIteration:
         raise InputError(f"{path}: empty; expected {EXPECTED}") from None
     names = [str(name).strip().lower() for name in head]
-    places = _places(path, names)
-    none = {name.strip().lower() for name in missing} | {""}
-    known: dict[str, str | None] = dict.fromkeys(none)
+    indices = _columns(path, names)
+    no_label = {name.strip().lower() for name in missing} | {""}
+    known: dict[str, str | None] = dict.fromkeys(no_label)
     rows = []
     for line, cells in lines:
-        found = {column: cells[place].strip() if place < len(cells) else "" for column, place in places.items()}
+        found = {column: cells[index].strip() if index < len(cells) else "" for column, index in indices.items()}
         where = f"{path}, row {line}"
         text = found["label"].lower()
         if text not in known:
-            known[text] = _label(found["label"], none, where)
-        start, end = _times(found, {column: names[place] for column, place in places.items()}, where)
-        if "file" in places and not found["file"]:
+            known[text] = _label(found["label"], no_label, where)
+        start, end = _times(found, {column: names[index] for column, index in indices.items()}, where)
+        if "file" in indices and not found["file"]:
             raise InputError(f"{where}: no file named")
         part = _number(found.get("face") or found.get("track") or "")
         rows.append(Annotation(line, found.get("file", "").replace("\\", "/"), part, start, end, known[text]))
     if not rows:
         raise InputError(f"{path}: no rows under its header")
-    columns = {"part" if column in ("face", "track") else column for column in places}
+    columns = {"part" if column in ("face", "track") else column for column in indices}
     return AnnotationTable(path, path.stem, frozenset(columns), rows)
 
 
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
-    """Yield line numbers and cells, the header first; blank lines and ELAN's `#` lines are passed over."""
+    """Yield line numbers and cells, the header first, without blank lines and ELAN's `#` lines."""
     if path.suffix.lower() == ".parquet":
         try:
             import pyarrow
@@ -130,7 +130,7 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise InputError(f"{path}, row {rows.line_num}: {error}") from None
 
 
-def _parsed(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
+def _parsed(path: Path, text: str) -> Iterator[tuple[int, dict[str, object]]]:
     for line, one in enumerate(text.splitlines(), start=1):
         if not one.strip():
             continue
@@ -143,7 +143,7 @@ def _parsed(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
         yield line, found
 
 
-def _records(rows: Iterator[tuple[int, dict[str, Any]]]) -> Iterator[tuple[int, list[str]]]:
+def _records(rows: Iterator[tuple[int, dict[str, object]]]) -> Iterator[tuple[int, list[str]]]:
     head: list[str] | None = None
     for line, row in rows:
         if head is None:
@@ -152,28 +152,26 @@ def _records(rows: Iterator[tuple[int, dict[str, Any]]]) -> Iterator[tuple[int, 
         yield line, ["" if row.get(name) is None else str(row[name]) for name in head]
 
 
-def _places(path: Path, names: list[str]) -> dict[str, int]:
-    """Return where each column that is understood stands."""
-    places = {}
+def _columns(path: Path, names: list[str]) -> dict[str, int]:
+    """Return the index of each known column."""
+    indices: dict[str, int] = {}
     for column, known in NAMES.items():
-        fits = [place for place, name in enumerate(names) if name in known or name.split(" - ")[0] in known]
-        if fits:
-            places[column] = fits[0]
-    if {"start", "end"} <= places.keys():
-        places.pop("time", None)
-    if "label" not in places or not ({"file", "time"} & places.keys() or {"start", "end"} <= places.keys()):
+        for index, name in enumerate(names):
+            if name in known or name.split(" - ")[0] in known:
+                indices.setdefault(column, index)
+    if {"start", "end"} <= indices.keys():
+        indices.pop("time", None)
+    if "label" not in indices or not ({"file", "time"} & indices.keys() or {"start", "end"} <= indices.keys()):
         raise InputError(f"{path}: columns {', '.join(names)[:80]!r}; expected {EXPECTED}")
-    if ("start" in places) != ("end" in places):
-        lone = "start" if "start" in places else "end"
-        raise InputError(
-            f"{path}: a column {names[places[lone]]!r} without its {'end' if lone == 'start' else 'start'}"
-        )
-    return places
+    for lone, other in (("start", "end"), ("end", "start")):
+        if lone in indices and other not in indices:
+            raise InputError(f"{path}: a column {names[indices[lone]]!r} without its {other}")
+    return indices
 
 
-def _label(text: str, none: set[str], where: str) -> str | None:
+def _label(text: str, no_label: set[str], where: str) -> str | None:
     bare = re.sub(r"\s+[01]\.\d+$", "", text)  # mien's own text for ELAN says "happy 0.83"
-    if bare.strip().lower() in none:
+    if bare.strip().lower() in no_label:
         return None
     try:
         return canonical(bare)
@@ -206,5 +204,5 @@ def _time(text: str, column: str, where: str) -> int:
 
 
 def _number(text: str) -> str:
-    """Return a face's number as spreadsheets and pandas write it too: 1.0 is 1."""
+    """Return the number of a face; spreadsheets and pandas write 1.0 for 1."""
     return text.removesuffix(".0")
