@@ -23,7 +23,7 @@ from mien import datasets
 from mien.core import images
 from mien.datasets import DataSpec
 from mien.faces import quality
-from mien.faces.detectors import Detections, Detector, find
+from mien.faces.detectors import Detections, Detector, load_detector
 from mien.models.bundled import ASSETS, bundled, measured_crops
 from mien.models.metadata import METADATA_KEY
 from mien.models.session import Session
@@ -275,7 +275,7 @@ if __name__ == "__main__":
         opened = Session(arguments.model)
         chosen = portraits(arguments.legend, opened.info.labels)
         known = {"yunet": arguments.yunet, "haar": "haar"}
-        found_by = {name: find(known[name]) for name in arguments.detector}
+        found_by = {name: load_detector(known[name]) for name in arguments.detector}
         print(
             f"{arguments.model}: {len(chosen.labels):,} portraits, {chosen.random.sum():,} of them of the random 1,500"
         )

@@ -15,7 +15,7 @@ from mien.core.images import Pixels
 from mien.core.labels import FER2013
 from mien.datasets import Samples
 from mien.evaluation import DataFacts
-from mien.faces.detectors import DETECTORS, Detections
+from mien.faces.detectors import Detections, detectors
 from mien.models.metadata import METADATA_KEY, ModelInfo, OutputInfo
 
 BLOCKS = 4  # a crop has 4 x 4 blocks; block c, counted row by row, is bright where the class is c
@@ -121,7 +121,7 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         return Detections(np.array([[24, 24, 48, 48], [0, 0, 8, 8]], np.float32)[: 2 * there])
 
     detect.name = "haar"  # type: ignore[attr-defined]
-    monkeypatch.setitem(DETECTORS, "haar", lambda: detect)
+    monkeypatch.setitem(detectors(), "haar", lambda: detect)
     for name, places in {"angry": [0, 0, 3, -1, -1], "happy": [3, 3, -1], "sad": [-1]}.items():
         (tmp_path / "photos" / name).mkdir(parents=True)
         for number, place in enumerate(places):

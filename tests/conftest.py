@@ -24,7 +24,7 @@ def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MIEN_CACHE", str(tmp_path_factory.mktemp("cache")))
         models = tmp_path_factory.mktemp("models")
-        (models / ".told-of-yunet").touch()
+        (models / ".yunet-recommended").touch()
         patch.setenv("MIEN_MODELS", str(models))
         yield
 

@@ -10,7 +10,9 @@ from mien import datasets
 from mien.core.errors import InputError
 from mien.core.images import CropSpec
 from mien.datasets import DataSpec, ImageSpec, Samples, cache
-from mien.faces.detectors import DETECTORS, Detections, FullImage, LargestFace
+from mien.faces import LargestFace
+from mien.faces.detectors import Detections, detectors
+from mien.faces.detectors.full_image import FullImage
 from tests import drawn
 
 
@@ -65,9 +67,9 @@ def test_faces_and_whole_pictures_lie_apart_and_so_do_faces_found_otherwise(
 ) -> None:
     corner = np.array([[0, 0, 20, 20]], np.float32)
     monkeypatch.setitem(
-        DETECTORS, "corner", lambda: lambda image: Detections(corner if image.mean() > 140 else corner[:0])
+        detectors(), "corner", lambda: lambda image: Detections(corner if image.mean() > 140 else corner[:0])
     )
-    monkeypatch.setitem(DETECTORS, "whole", FullImage)
+    monkeypatch.setitem(detectors(), "whole", FullImage)
     root = drawn.write_folders(tmp_path / "faces", drawn.faces(21))
     finders = [None, *(LargestFace(name, CropSpec(margin)) for name in ("corner", "whole") for margin in (0.0, 0.5))]
     first = [datasets.read(DataSpec(root, "all"), ImageSpec(face=face)) for face in finders]

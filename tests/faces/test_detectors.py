@@ -1,16 +1,22 @@
 """Detectors find a real face where it is, at any size, and nothing where there is none."""
 
+import sys
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
+from types import ModuleType
 
 import cv2
 import numpy as np
 import pytest
 
-from mien.core import images
+from mien.core import images, plugins
 from mien.core.errors import InputError
-from mien.faces.detectors import DETECTORS, Detections, Detector, FullImage, Haar, LargestFace, YuNet, find, merge, name
+from mien.faces import LargestFace
+from mien.faces.detectors import Detections, Detector, YuNet, detector_name, detectors, load_detector
+from mien.faces.detectors.full_image import FullImage
+from mien.faces.detectors.haar import Haar, merge
 
 FACE = (177, 65, 90, 95)  # of the astronaut, by eye: x, y, width, height
 
@@ -81,23 +87,50 @@ def test_merge_keeps_the_larger_of_two_that_overlap() -> None:
 
 
 def test_find(tmp_path: Path) -> None:
-    assert list(DETECTORS) == ["auto", "yunet", "haar", "none"]
-    assert isinstance(find("haar"), Haar)
+    assert list(detectors()) == ["yunet", "haar", "none"]
+    assert isinstance(load_detector("haar"), Haar)
     own = FullImage()
-    assert find(own) is own
-    with pytest.raises(InputError, match=r"no detector 'yolo'; known: auto, yunet, haar, none, or the \.onnx file"):
-        find("yolo")
+    assert load_detector(own) is own
+    with pytest.raises(InputError, match=r"no detector 'yolo' \(known: auto, yunet, haar, none, or the \.onnx file"):
+        load_detector("yolo")
     with pytest.raises(InputError, match=r"gone\.onnx: no such detector file"):
-        find(tmp_path / "gone.onnx")
+        load_detector(tmp_path / "gone.onnx")
     (tmp_path / "bad.onnx").write_text("no network")
     with pytest.raises(InputError, match=r"bad\.onnx: not a YuNet that OpenCV [\d.]+ can open$"):
-        find(str(tmp_path / "bad.onnx"))
+        load_detector(str(tmp_path / "bad.onnx"))
 
 
 def test_another_network_is_refused_in_one_line(capfd: pytest.CaptureFixture[str], model: Path) -> None:
     with pytest.raises(InputError, match=r"not a YuNet that OpenCV [\d.]+ can open$"):
-        find(model)
+        load_detector(model)
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_detector_of_another_package_is_found_by_its_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What it takes to add one: a file with a class, and the entry point that names it."""
+    module = ModuleType("their_package")
+    module.Centre = Centre  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "their_package", module)
+    points = EntryPoints([EntryPoint("centre", "their_package:Centre", "mien.detectors")])
+    monkeypatch.setattr(plugins, "entry_points", lambda **_: points)
+    plugins.load.cache_clear()
+    try:
+        assert list(detectors()) == ["yunet", "haar", "none", "centre"]
+        found = LargestFace("centre", images.CropSpec(0.0))(np.zeros((40, 60), np.uint8))
+        assert found is not None
+        assert found.shape == (30, 30)
+    finally:
+        plugins.load.cache_clear()
+
+
+class Centre:
+    """The middle of the image."""
+
+    name = "centre"
+
+    def __call__(self, image: images.Pixels, /) -> Detections:
+        height, width = image.shape[:2]
+        return Detections(np.array([[width / 4, height / 4, width / 2, height / 2]], np.float32))
 
 
 def test_names() -> None:
@@ -108,33 +141,38 @@ def test_names() -> None:
         def __call__(self, image: images.Pixels, /) -> Detections:
             return mine(image)
 
-    assert [name(detector) for detector in (Haar(), FullImage(), mine, Mine())] == ["haar", "none", "mine", "Mine"]
+    assert [detector_name(detector) for detector in (Haar(), FullImage(), mine, Mine())] == [
+        "haar",
+        "none",
+        "mine",
+        "Mine",
+    ]
 
 
 def test_auto_tells_once_how_to_get_yunet(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("MIEN_MODELS", str(tmp_path / "models"))
-    assert isinstance(find("auto"), Haar)
+    assert isinstance(load_detector("auto"), Haar)
     told = capsys.readouterr().err
     assert len(told.splitlines()) == 1
     assert "mien models download yunet" in told
-    assert isinstance(find("auto"), Haar)
+    assert isinstance(load_detector("auto"), Haar)
     assert capsys.readouterr().err == ""
     with pytest.raises(InputError, match="get it with: mien models download yunet"):
-        find("yunet")
+        load_detector("yunet")
     (tmp_path / "file").touch()
     monkeypatch.setenv("MIEN_MODELS", str(tmp_path / "file" / "below"))  # nowhere to remember it
-    assert isinstance(find("auto"), Haar)
+    assert isinstance(load_detector("auto"), Haar)
     assert capsys.readouterr().err == told
 
 
-def test_auto_is_yunet_where_it_was_pulled(
+def test_auto_is_yunet_where_it_was_downloaded(
     yunet_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     (tmp_path / yunet_file.name).symlink_to(yunet_file)
     monkeypatch.setenv("MIEN_MODELS", str(tmp_path))
-    assert name(find("auto")) == name(find("yunet")) == name(find(yunet_file)) == "yunet"
+    assert [detector_name(load_detector(one)) for one in ("auto", "yunet", yunet_file)] == ["yunet"] * 3
     assert capsys.readouterr().err == ""
 
 
@@ -169,6 +207,49 @@ def test_yunet_finds_a_face_that_fills_the_picture(yunet: YuNet, astronaut: imag
     assert len(boxes) == 1
     assert (boxes[0, :2] >= 0).all()
     assert (boxes[0, :2] + boxes[0, 2:] <= size).all()
+
+
+@pytest.mark.parametrize("size", [24, 640])
+def test_yunet_finds_by_its_second_search_what_the_first_misses(
+    yunet: YuNet, astronaut: images.Pixels, size: int
+) -> None:
+    tight = np.asarray(cv2.resize(astronaut[70:160, 178:266], (size, size)), np.uint8)
+    assert len(yunet(tight).boxes) == 1
+
+
+@pytest.mark.parametrize(
+    ("shape", "sizes"),
+    [
+        ((100, 200), [(200, 100), (400, 200)]),
+        ((400, 500), [(500, 400), (250, 200)]),
+        ((1280, 640), [(320, 640), (160, 320)]),
+    ],
+)
+def test_yunet_searches_again_at_twice_or_half_the_size_where_it_found_nothing(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shape: tuple[int, int], sizes: list[tuple[int, int]]
+) -> None:
+    class Net:
+        """Finds one face, a tenth of the image wide, in the second search of an image."""
+
+        def __init__(self) -> None:
+            self.searched: list[tuple[int, int]] = []
+
+        def setInputSize(self, size: tuple[int, int]) -> None:  # noqa: N802
+            self.searched.append(size)
+
+        def detect(self, image: images.Pixels) -> tuple[int, object]:
+            assert image.shape[1::-1] == self.searched[-1]
+            width = self.searched[-1][0] / 10
+            return 1, np.array([[0, 0, width, *[1] * 11, 0.9]], np.float32) if len(self.searched) == 2 else None
+
+    net = Net()
+    monkeypatch.setattr(cv2.FaceDetectorYN, "create", lambda *_: net)
+    (tmp_path / "yunet.onnx").touch()
+    yunet = YuNet(tmp_path / "yunet.onnx")
+    net.searched.clear()
+    found = yunet(np.zeros(shape, np.uint8))
+    assert net.searched == sizes
+    assert found.boxes[:, 2].tolist() == pytest.approx([shape[1] / 10])
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 4000), (40, 40), (300, 200), (1200, 1600)])
@@ -211,14 +292,14 @@ def test_largest_face_is_cut_out_as_the_crop_says(yunet_file: Path, astronaut: i
 
 def test_the_largest_face_is_cut_out_with_its_margin(monkeypatch: pytest.MonkeyPatch) -> None:
     boxes = np.array([[1, 1, 9, 9], [10, 20, 20, 10], [0, 0, 12, 12]], np.float32)
-    monkeypatch.setitem(DETECTORS, "fixed", lambda: lambda _: Detections(boxes))
+    monkeypatch.setitem(detectors(), "fixed", lambda: lambda _: Detections(boxes))
     picture = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
     for margin, side in ((0.0, 20), (0.1, 24), (0.5, 40)):
         crop = LargestFace("fixed", images.CropSpec(margin))(picture)
         assert crop is not None
         assert crop.shape == (side, side, 3)
         assert np.array_equal(crop, images.crop(picture, [10, 20, 20, 10], margin=margin))
-    monkeypatch.setitem(DETECTORS, "fixed", lambda: lambda _: Detections(boxes[:0]))
+    monkeypatch.setitem(detectors(), "fixed", lambda: lambda _: Detections(boxes[:0]))
     assert LargestFace("fixed", images.CropSpec(0.1))(picture) is None
 
 
@@ -254,7 +335,7 @@ def test_real_portraits(real_data: Path) -> None:
 
 
 @pytest.mark.parametrize("angle", [-32, 32])
-def test_a_tilted_face_that_fills_the_picture_is_found(astronaut: images.Pixels, angle: float) -> None:
+def test_asearch_tilted_face_that_fills_the_picture_is_found(astronaut: images.Pixels, angle: float) -> None:
     x, y, width, height = FACE
     middle = (x + width / 2, y + height / 2)
     turned = cv2.warpAffine(astronaut, cv2.getRotationMatrix2D(middle, angle, 1), astronaut.shape[1::-1])
@@ -262,7 +343,7 @@ def test_a_tilted_face_that_fills_the_picture_is_found(astronaut: images.Pixels,
     haar = Haar()
     (box,) = haar(close).boxes
     assert hits(box, (10, 10, width, height))
-    haar._tilted = lambda *_: np.zeros((0, 4), np.float32)  # type: ignore[method-assign]
+    haar.search_tilted = lambda *_: np.zeros((0, 4), np.float32)  # type: ignore[method-assign]
     assert not len(haar(close).boxes)
 
 
@@ -273,10 +354,10 @@ def test_a_face_that_looks_to_the_other_side_is_mapped_back(monkeypatch: pytest.
         asked.append((cascade, grey[0, 0]))
         return np.array([[5, 6, 20, 20]] * int(grey[0, 0] == 9), np.float32).reshape(-1, 4)
 
-    monkeypatch.setattr(Haar, "_search", search)
+    monkeypatch.setattr(Haar, "search", search)
     grey = np.zeros((50, 60), np.uint8)
     grey[0, -1] = 9
-    assert Haar()._aside(grey, 20).tolist() == [[35, 6, 20, 20]]
+    assert Haar().search_profile(grey, 20).tolist() == [[35, 6, 20, 20]]
     assert asked == [(Haar.PROFILE, 0), (Haar.PROFILE, 9)]
 
 

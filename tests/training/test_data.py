@@ -13,7 +13,7 @@ from mien.core import images
 from mien.core.errors import InputError
 from mien.core.labels import FACIAL_EXPRESSIONS, FER2013, FERPLUS
 from mien.datasets import DataSpec, Samples
-from mien.faces.detectors import DETECTORS, Detections
+from mien.faces.detectors import Detections, detectors
 from mien.recipes import RECIPES, Recipe
 from mien.training.data import Split, build_splits
 from tests import drawn
@@ -111,7 +111,7 @@ def bright(image: images.Pixels, /) -> Detections:
 @pytest.fixture
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Path]:
     """`photos(n)`: n photos in legend form, faces of 48 x 48 in a black frame; every fifth shows none."""
-    monkeypatch.setitem(DETECTORS, "haar", lambda: bright)
+    monkeypatch.setitem(detectors(), "haar", lambda: bright)
 
     def write(n: int) -> Path:
         faces = drawn.faces(n, FACIAL_EXPRESSIONS)

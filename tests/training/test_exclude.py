@@ -12,7 +12,8 @@ from mien.cli import main
 from mien.core.errors import InputError
 from mien.core.labels import FACIAL_EXPRESSIONS
 from mien.datasets import DataSpec, read
-from mien.faces.detectors import DETECTORS, FullImage
+from mien.faces.detectors import detectors
+from mien.faces.detectors.full_image import FullImage
 from mien.recipes import RECIPES, Recipe
 from mien.training.data import build_splits
 from mien.training.run import Run
@@ -43,7 +44,7 @@ def test_every_labelling_and_both_parts_leave_it_out(ferplus: Path, listed: Path
 def test_photos_are_not_looked_up_in_it(
     ferplus: Path, listed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(DETECTORS, "haar", FullImage)
+    monkeypatch.setitem(detectors(), "haar", FullImage)
     photos = drawn.write_legend(tmp_path / "photos", drawn.faces(20, FACIAL_EXPRESSIONS), each=1)
     recipe = RECIPES["mien-votes"]
     whole, part = (

@@ -19,7 +19,8 @@ from mien.cli import main
 from mien.core.errors import InputError
 from mien.core.labels import FACIAL_EXPRESSIONS, FERPLUS
 from mien.evaluation.calibrate.files import FILE as CALIBRATION
-from mien.faces.detectors import DETECTORS, FullImage
+from mien.faces.detectors import detectors
+from mien.faces.detectors.full_image import FullImage
 from mien.models.session import Session
 from mien.recipes import Recipe
 from mien.training import trainer
@@ -267,7 +268,7 @@ def test_changed_data_is_refused(stopped: Path, tmp_path: Path) -> None:
 def test_photos_are_found_again_and_a_changed_one_is_refused(
     tiny: Tiny, ferplus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(DETECTORS, "haar", FullImage)
+    monkeypatch.setitem(detectors(), "haar", FullImage)
     photos = drawn.write_legend(tmp_path / "photos", drawn.faces(64, FACIAL_EXPRESSIONS), each=1)
     recipe = tiny("mien-votes", classes=FERPLUS, progressive_resize=0, epochs=2, margin=0.0, calibrate=False)
     with monkeypatch.context() as patch:

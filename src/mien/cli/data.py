@@ -185,11 +185,9 @@ def check_data(
     face = None
     if detector is not None:
         from mien.core.images import CropSpec
-        from mien.faces import detectors
+        from mien.faces import LargestFace
 
-        face = detectors.LargestFace(
-            detectors.name(detectors.find("auto")) if detector == "auto" else detector, CropSpec(0.0)
-        )
+        face = LargestFace(detector, CropSpec(0.0))
     spec = DataSpec(path, kind=kind, targets=targets, classes=classes, exclude=exclude)
     found = check(spec, near=not exact, face=face)
     if label_errors:

@@ -21,7 +21,7 @@ from mien.datasets import exclude as exclusion
 from mien.datasets.readers import reader
 from mien.evaluation.metrics import EndToEnd, Scores, end_to_end, score
 from mien.evaluation.selective import Selective, selective
-from mien.faces.detectors import LargestFace, find, name
+from mien.faces import LargestFace
 from mien.models.bundled import ASSETS
 from mien.models.metadata import ModelInfo
 from mien.models.session import Session, Tta
@@ -196,9 +196,8 @@ def opened(
         session = Session(model, output=matching_output(session.info, kind, targets))
     face = None
     if detector:
-        chosen = name(find(detector))
-        face = LargestFace(chosen if detector == "auto" else detector, session.info.crop(chosen))
-        detector = chosen
+        face = LargestFace.for_model(detector, session.info)
+        detector = face.detector_name
 
     beside = session.path.with_name("recipe.json")
     if holdout is None and beside.is_file():

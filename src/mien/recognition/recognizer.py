@@ -10,7 +10,7 @@ import numpy as np
 from mien.core import images
 from mien.core.errors import InputError
 from mien.faces import quality
-from mien.faces.detectors import Detections, Detector, find, name
+from mien.faces.detectors import Detections, Detector, detector_name, load_detector
 from mien.faces.faces import Faces, VideoFaces
 from mien.models.session import Session
 
@@ -37,7 +37,7 @@ class Recognizer:
                 raise InputError(f"threads {threads}: expected at least 1")
             cv2.setNumThreads(threads)
         self.session = Session(model, threads=threads)
-        self.detector = find(detector)
+        self.detector = load_detector(detector)
 
     def __call__(self, image: Any, *, bgr: bool = False) -> Faces:
         """Return the faces of one picture, their crops scored in one call of the network.
@@ -99,7 +99,7 @@ class Recognizer:
         The crops are uint8 [n, size, size] or [n, size, size, 3]; `score` takes them.
         """
         info = self.session.info
-        size, channels, cutter = info.size, len(info.mean), info.crop(name(self.detector))
+        size, channels, cutter = info.size, len(info.mean), info.crop(detector_name(self.detector))
         found = self.detector(image)
         crops = np.empty((len(found.boxes), size, size, channels)[: 3 if channels == 1 else 4], np.uint8)
         for place, box in enumerate(found.boxes):
@@ -121,7 +121,7 @@ class Recognizer:
                 detection_scores=found.scores,
                 landmarks=found.landmarks,
                 low_quality=quality.low_quality(found.boxes, crops),
-                detector=name(self.detector),
+                detector=detector_name(self.detector),
                 uncertain=self.session.info.uncertain(rows),
                 in_prediction_set=self.session.info.in_prediction_set(rows),
             )

@@ -12,7 +12,7 @@ from mien import datasets
 from mien.core.images import CropSpec
 from mien.datasets import DataSpec, ImageSpec, Samples
 from mien.datasets.readers import reader
-from mien.faces.detectors import LargestFace
+from mien.faces import LargestFace
 from mien.recipes import Recipe
 
 SPLITS = ("train", "validation")

@@ -22,7 +22,7 @@ from mien.evaluation import subgroups as tables
 from mien.evaluation.evaluation import Evaluation, evaluate
 from mien.evaluation.robustness.corruptions import CORRUPTIONS, STRENGTHS, Corruption, choose, corrupt, generator
 from mien.evaluation.subgroups import Column, SubsetScores, quintiles, subset_scores
-from mien.faces.detectors import LargestFace, find, name
+from mien.faces import LargestFace
 from mien.faces.quality import contrast, sharpness
 from mien.models.session import Session, Tta
 
@@ -217,8 +217,7 @@ class _Side:
 
 def _sides(found: Evaluation, session: Session, detector: str) -> NDArray[np.int64]:
     """Return the side of each sample's crop in pixels of its photo, int64 [n]."""
-    chosen = name(find(detector))
-    face = LargestFace(chosen if detector == "auto" else detector, session.info.crop(chosen))
+    face = LargestFace.for_model(detector, session.info)
     spec = DataSpec(Path(found.data.path), "all", found.data.kind)
     read = datasets.read(spec, ImageSpec(1, 3, _Side(face)))
     sides = read.images.reshape(-1, 3).astype(np.int64) @ [65536, 256, 1]
