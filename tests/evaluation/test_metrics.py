@@ -75,6 +75,15 @@ def test_ece_is_the_weighted_gap_of_the_bins(drawn: Predictions) -> None:
     assert sum(found.count for found in scores.bins) == scores.n
 
 
+def test_a_confidence_on_the_edge_of_two_bins_counts_in_the_lower() -> None:
+    """The bins are (lower, upper]."""
+    edges = np.arange(8, BINS) / BINS
+    assert (edges * BINS == np.arange(8, BINS)).all()  # nothing is rounded
+    scores = score(np.stack([edges, 1 - edges], axis=1), np.zeros(len(edges), np.int64), names(2))
+    assert [found.count for found in scores.bins] == [0] * 7 + [1] * 7 + [0]
+    assert [found.confidence for found in scores.bins if found.count] == edges.tolist()
+
+
 def test_golden() -> None:
     """Six samples of three classes, worked by hand."""
     probabilities = np.array(
