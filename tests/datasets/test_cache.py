@@ -88,6 +88,7 @@ def test_faces_and_whole_pictures_lie_apart_and_so_do_faces_found_otherwise(
         assert again.fingerprint == before.fingerprint
         assert isinstance(again.images, np.memmap)
         assert np.array_equal(again.found, before.found)  # type: ignore[arg-type]
+        assert np.array_equal(again.sides, before.sides)  # type: ignore[arg-type]
 
 
 def test_a_changed_picture_in_a_folder_is_seen(place: Path, tmp_path: Path) -> None:

@@ -61,6 +61,9 @@ def test_a_face_is_cut_out_of_each_photo_and_one_without_is_marked_and_kept_whol
     assert datasets.detect(root) == kind
     assert samples.found is not None
     assert samples.found.shape == (24,)
+    small = datasets.read(DataSpec(root, "all"), ImageSpec(24, face=Middle(48)))
+    assert small.sides is not None
+    assert small.sides.tolist() == [48 * found for found in samples.found.tolist()]  # in pixels of the photo
     assert samples.problems == ()
     close = [
         (np.abs(photos.images[:, 24:72, 24:72].astype(int) - image).mean(axis=(1, 2)).argmin(), image, found)
@@ -81,6 +84,8 @@ def test_a_face_is_cut_out_of_each_photo_and_one_without_is_marked_and_kept_whol
     whole = datasets.read(DataSpec(root, "all"))
     assert whole.found is not None
     assert whole.found.all()
+    assert whole.sides is not None
+    assert set(whole.sides.tolist()) == {-1}
     assert whole.fingerprint != samples.fingerprint
 
 

@@ -21,7 +21,7 @@ FACES = drawn.faces(14)
         ("labels", np.full(14, 7), r"expected -1\.\.6, got 7\.\.7"),
         ("labels", np.ones((14, 7), np.float32), "rows that sum to 1"),
         ("ids", np.array(["a"]), r"ids: expected \[14\], got \[1\]"),
-        ("found", np.ones(13, bool), r"found: expected \[14\], got \[13\]"),
+        ("sides", np.ones(13, int), r"sides: expected \[14\], got \[13\]"),
     ],
 )
 def test_it_checks_itself(field: str, value: object, message: str) -> None:
@@ -40,10 +40,11 @@ def test_indexing_and_counts() -> None:
 
 def test_what_was_found_goes_along_with_its_sample() -> None:
     assert FACES[:3].found is None
-    found = np.arange(14) % 3 > 0
-    samples = replace(FACES, found=found)
+    sides = np.arange(14) % 3
+    samples, found = replace(FACES, sides=sides), sides > 0
     for index in (slice(2, 9), found, np.array([5, 1])):
         assert np.array_equal(samples[index].found, found[index])  # type: ignore[arg-type]
+        assert np.array_equal(samples[index].sides, sides[index])  # type: ignore[arg-type]
     three = samples.relabel(THREE)
     assert np.array_equal(three.found, found[np.isin(FACES.ids, three.ids)])  # type: ignore[arg-type]
     assert 0 < len(three) < 14

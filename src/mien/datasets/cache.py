@@ -23,8 +23,8 @@ import numpy as np
 from mien.datasets.dataset import Dataset, ImageSpec
 from mien.datasets.samples import Problem
 
-VERSION = 2  # raise it whenever a reader gives other arrays for the same files
-COLUMNS = ("labels", "ids", "splits", "groups", "found")
+VERSION = 3  # raise it whenever a reader gives other arrays for the same files
+COLUMNS = ("labels", "ids", "splits", "groups", "sides")
 STALE = 24 * 3600  # seconds after which a half-written entry is the remains of a crash
 
 

@@ -23,7 +23,7 @@ class FaceCropper(Protocol):
     """Cuts the face out of a picture; its repr says how, for the cache."""
 
     def __call__(self, image: images.Pixels, /) -> images.Pixels | None:
-        """Return the crop, of any size; None where no face is found."""
+        """Return the crop, square and of any size; None where no face is found."""
 
 
 @dataclass(frozen=True)
@@ -89,7 +89,8 @@ class Dataset:
         splits: str [n]: train, validation, test, or "" where the dataset does not say.
         groups: str [n]: who is in the picture; samples of one group stay in one split. Empty strings where unknown.
         classes: what the labels stand for.
-        found: bool [n]: whether there was a face, where faces were looked for; all True elsewhere.
+        sides: int64 [n]: the side of the face crop in pixels of the photo; 0 where no face was found, -1 where nobody
+            looked for one.
         sizes: how many pictures had which size before they were resized, `48 x 48` (width x height).
         dropped: reason -> samples left out by a rule of the dataset, not for being broken.
         problems: what could not be read.
@@ -102,9 +103,14 @@ class Dataset:
     groups: NDArray[np.str_]
     classes: tuple[str, ...]
     sizes: dict[str, int]
-    found: NDArray[np.bool_]
+    sides: NDArray[np.int64]
     dropped: dict[str, int] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+
+    @property
+    def found(self) -> NDArray[np.bool_]:
+        """bool [n]: False where a face was looked for and not found."""
+        return np.asarray(self.sides != 0)
 
 
 class LoadedImages(NamedTuple):
@@ -114,15 +120,15 @@ class LoadedImages(NamedTuple):
     """The pictures that could be read, in order."""
     good: NDArray[np.bool_]
     """[number of files]: which they are."""
-    found: NDArray[np.bool_]
-    """One for each picture: whether it has a face, where the form asks for one."""
+    sides: NDArray[np.int64]
+    """As `Dataset` has them, one for each picture."""
     sizes: dict[str, int]
     """How many there were of each size."""
 
 
 def load_files(root: Path, paths: Sequence[Path], form: ImageSpec, problems: Problems) -> LoadedImages:
     """Read picture files on all cores; those that cannot be read are reported."""
-    pixels, good, found = form.empty(len(paths)), np.zeros(len(paths), dtype=bool), np.ones(len(paths), dtype=bool)
+    pixels, good, sides = form.empty(len(paths)), np.zeros(len(paths), dtype=bool), np.full(len(paths), -1)
     sizes: dict[str, int] = {}
 
     def read(start: int) -> list[tuple[int, str]]:
@@ -131,7 +137,8 @@ def load_files(root: Path, paths: Sequence[Path], form: ImageSpec, problems: Pro
             try:
                 image = images.load(paths[index])
                 face = form.find(image)
-                found[index] = face is not None
+                if form.face:
+                    sides[index] = 0 if face is None else len(face)
                 pixels[index] = form.fit(image if face is None else face)
                 good[index] = True
                 outcome.append((index, f"{image.shape[1]} x {image.shape[0]}"))
@@ -152,7 +159,7 @@ def load_files(root: Path, paths: Sequence[Path], form: ImageSpec, problems: Pro
             pool.shutdown(cancel_futures=True)
             raise
     sizes = dict(sorted(sizes.items(), key=lambda item: -item[1]))
-    return LoadedImages(pixels if good.all() else pixels[good], good, found[good], sizes)
+    return LoadedImages(pixels if good.all() else pixels[good], good, sides[good], sizes)
 
 
 def copy_files(files: dict[Path, Path]) -> None:

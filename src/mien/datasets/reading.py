@@ -120,7 +120,7 @@ def take(table: Dataset, rows: NDArray[np.int64]) -> Samples:
         images=table.images[index],
         labels=table.labels[index],
         ids=table.ids[index],
-        found=table.found[index],
+        sides=table.sides[index],
         classes=table.classes,
         problems=table.problems,
         dropped=table.dropped,

@@ -41,7 +41,8 @@ class Samples:
         labels: int64 [n], index into `classes`, -1 where there is none; or float32 [n, k], a distribution over
             `classes` per row (FER+ votes).
         ids: str [n], unique: the row or file each sample came from.
-        found: bool [n], whether a face was found in the photo; all True, or None, where nobody looked.
+        sides: int64 [n], the side of the face crop in pixels of the photo; 0 where no face was found, -1 (or None
+            for all) where nobody looked for one.
         classes: the names the labels stand for, in canonical spelling.
         problems: what could not be read, in the order met.
         dropped: how many samples of the dataset a rule left out, by reason ("not a face"); they were not broken.
@@ -54,7 +55,7 @@ class Samples:
     labels: NDArray[Any]
     ids: NDArray[np.str_]
     classes: tuple[str, ...]
-    found: NDArray[np.bool_] | None = None
+    sides: NDArray[np.int64] | None = None
     problems: tuple[Problem, ...] = field(default=(), repr=False)
     dropped: dict[str, int] = field(default_factory=dict)
 
@@ -68,7 +69,7 @@ class Samples:
             )
         if self.labels.shape not in ((n,), (n, k)):
             raise InputError(f"labels: expected [{n}] or [{n}, {k}], got {list(self.labels.shape)}")
-        for name, column in (("ids", self.ids), ("found", self.found)):
+        for name, column in (("ids", self.ids), ("sides", self.sides)):
             if column is not None and column.shape != (n,):
                 raise InputError(f"{name}: expected [{n}], got {list(column.shape)}")
         if self.labels.ndim == 1:
@@ -84,11 +85,16 @@ class Samples:
 
     def __getitem__(self, index: slice | NDArray[Any]) -> "Samples":
         """Return the samples at a slice, a boolean mask or an index array."""
-        found = None if self.found is None else self.found[index]
-        return replace(self, images=self.images[index], labels=self.labels[index], ids=self.ids[index], found=found)
+        sides = None if self.sides is None else self.sides[index]
+        return replace(self, images=self.images[index], labels=self.labels[index], ids=self.ids[index], sides=sides)
 
     def __iter__(self) -> Iterator[Any]:
         raise TypeError("Samples is not iterable; index its arrays")
+
+    @property
+    def found(self) -> NDArray[np.bool_] | None:
+        """bool [n], whether a face was found in the photo; all True, or None, where nobody looked."""
+        return None if self.sides is None else np.asarray(self.sides != 0)
 
     @property
     def hard(self) -> NDArray[np.int64]:

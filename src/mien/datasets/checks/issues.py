@@ -251,7 +251,7 @@ def _used(table: Dataset) -> Dataset:
     rows = np.flatnonzero(table.splits != "")
     if len(rows) == len(table.splits):
         return table
-    columns = {name: getattr(table, name)[rows] for name in ("images", "labels", "ids", "splits", "groups", "found")}
+    columns = {name: getattr(table, name)[rows] for name in ("images", "labels", "ids", "splits", "groups", "sides")}
     return replace(table, **columns)
 
 

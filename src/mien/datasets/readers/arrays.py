@@ -211,7 +211,7 @@ class ArraysReader(DatasetReader):
             groups=np.full(n, "", dtype="<U1"),
             classes=tuple(str(code) for code in range(width)),
             sizes=sizes,
-            found=np.ones(n, dtype=bool),
+            sides=np.full(n, -1),
             problems=tuple(problems.found),
         )
 

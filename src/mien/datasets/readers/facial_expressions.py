@@ -102,7 +102,7 @@ class FacialExpressionsReader(DatasetReader):
         legend, *files = sources(root)
         folder = _pictures(legend)
         rows = _rows(legend, {path.name for path in files}, problems)
-        pixels, good, found, sizes = load_files(folder.parent, [folder / name for name in rows], image, problems)
+        pixels, good, sides, sizes = load_files(folder.parent, [folder / name for name in rows], image, problems)
         if not good.any():
             raise InputError(f"{legend}: no picture of it can be read{problems.first}")
         ids = np.array(list(rows))[good]
@@ -115,7 +115,7 @@ class FacialExpressionsReader(DatasetReader):
             groups=np.array([person(name) for name in ids.tolist()]),
             classes=FACIAL_EXPRESSIONS,
             sizes=sizes,
-            found=found,
+            sides=sides,
             dropped={"no row in legend.csv": unlabelled} if unlabelled else {},
             problems=tuple(problems.found),
         )

@@ -221,7 +221,7 @@ class Fer2013Reader(DatasetReader):
             groups=np.full(n, "", dtype="<U1"),
             classes=FER2013,
             sizes={f"{SIDE} x {SIDE}": n},
-            found=np.ones(n, dtype=bool),
+            sides=np.full(n, -1),
             problems=tuple(problems.found),
         )
 

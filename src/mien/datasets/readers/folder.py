@@ -114,7 +114,7 @@ class FolderReader(DatasetReader):
                         others += 1
         if not paths:
             raise InputError(f"{root}: no pictures in its class folders{problems.first}")
-        pixels, good, found, sizes = load_files(root, paths, image, problems)
+        pixels, good, sides, sizes = load_files(root, paths, image, problems)
         if not good.any():
             raise InputError(f"{root}: none of {len(paths)} pictures can be read{problems.first}")
         classes = tuple(sorted(set(names)))
@@ -126,7 +126,7 @@ class FolderReader(DatasetReader):
             groups=np.full(int(good.sum()), "", dtype="<U1"),
             classes=classes,
             sizes=sizes,
-            found=found,
+            sides=sides,
             dropped={"not a picture by its name": others} if others else {},
             problems=tuple(problems.found),
         )

@@ -13,16 +13,14 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien import datasets
 from mien.core import images
 from mien.core.console import COUNT, bar
 from mien.core.errors import InputError
-from mien.datasets import DataSpec, ImageSpec, Samples
+from mien.datasets import Samples
 from mien.evaluation import subgroups as tables
 from mien.evaluation.evaluation import Evaluation, evaluate
 from mien.evaluation.robustness.corruptions import CORRUPTIONS, STRENGTHS, Corruption, choose, corrupt, generator
 from mien.evaluation.subgroups import Column, SubsetScores, quintiles, subset_scores
-from mien.faces import LargestFace
 from mien.faces.quality import contrast, sharpness
 from mien.models.session import Session, Tta
 
@@ -175,7 +173,7 @@ def audit(
     )  # fmt: skip
     session = Session(model, output=found.model.head)
     columns = _columns(found, table, seed) if table else None
-    strata = _strata(found, _sides(found, session, detector) if detector else None)
+    strata = _strata(found, found.samples.sides if detector else None)
     sample = _draw(found.samples, limit, seed)
     options = {
         "--split": (found.data.split, "validation"), "--tta": (tta, "none"), "--kind": (kind, None),
@@ -202,27 +200,6 @@ def audit(
         command=shlex.join(["mien", "audit", str(model), "--data", str(data), *said]),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
     )
-
-
-@dataclass(frozen=True)
-class _Side:
-    """A `mien.datasets.dataset.FaceCropper` that finds a face and returns a pixel whose colour is its crop's side."""
-
-    face: LargestFace
-
-    def __call__(self, image: images.Pixels, /) -> images.Pixels | None:
-        crop = self.face(image)
-        return None if crop is None else np.array(len(crop), ">u4").reshape(1).view(np.uint8)[1:].reshape(1, 1, 3)
-
-
-def _sides(found: Evaluation, session: Session, detector: str) -> NDArray[np.int64]:
-    """Return the side of each sample's crop in pixels of its photo, int64 [n]."""
-    face = LargestFace.for_model(detector, session.info)
-    spec = DataSpec(Path(found.data.path), "all", found.data.kind)
-    read = datasets.read(spec, ImageSpec(1, 3, _Side(face)))
-    sides = read.images.reshape(-1, 3).astype(np.int64) @ [65536, 256, 1]
-    side = dict(zip(read.ids.tolist(), sides.tolist(), strict=True))
-    return np.array([side[photo] for photo in found.samples.ids.tolist()])
 
 
 def _strata(found: Evaluation, sides: NDArray[np.int64] | None) -> dict[str, tuple[tuple[str, SubsetScores], ...]]:
