@@ -32,6 +32,12 @@ def bright(image: images.Pixels, /) -> Detections:
     return Detections(np.array([box], np.float32), np.array([0.9], np.float32))
 
 
+def walking(path: Path) -> Path:
+    """Write 3 s at 25 a second: a face that walks and brightens, away for 0.2 s and for 1.2 s."""
+    away = {*range(10, 15), *range(35, 65)}
+    return write(path, [scene(None if n in away else 20 + 3 * n, left=n // 2) for n in range(75)])
+
+
 def write(
     path: Path,
     pictures: Sequence[images.Pixels],

@@ -6,22 +6,29 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from PIL import ImageFont
 
 from mien.core.errors import InputError
 from mien.faces.annotate import COLOURS
 from mien.faces.faces import VideoFaces
-from mien.outputs import annotate_video
+from mien.outputs.annotate_video import AnnotatedVideo, annotate_video, overlay
 from mien.recognition.video import Video
 from tests.drawn_video import scene, write
-from tests.recognition.test_smoothing import picture
+from tests.recognition.test_smoothing import frame_faces
 
 PICTURES = [scene(120) for _ in range(12)]
-FOUND = [picture(n, n / 25, {1: 0.9 if n < 6 else 0.1}) for n in range(0, 12, 3)]  # the face lies at (40, 0)
+FOUND = [frame_faces(n, n / 25, {1: 0.9 if n < 6 else 0.1}) for n in range(0, 12, 3)]  # the face lies at (40, 0)
 
 
-def annotate(source: Path, target: Path) -> list[float]:
-    with Video(source) as video:
-        return list(annotate_video.write(video, FOUND, target, threads=1))
+def annotate(source: Path, target: Path) -> None:
+    with annotate_video(source, target, threads=1) as copy:
+        for faces in FOUND:
+            copy.write(faces)
+
+
+def interrupt(copy: AnnotatedVideo) -> None:
+    copy.write(FOUND[1])
+    raise KeyboardInterrupt
 
 
 def sound(path: Path) -> list[bytes]:
@@ -32,7 +39,7 @@ def sound(path: Path) -> list[bytes]:
 def test_times_and_faces(tmp_path: Path) -> None:
     times = [0, 0.1, 0.2, 0.25, 0.3, 0.6, 0.61, 0.7, 0.8, 0.9, 1.5, 1.6]
     source = write(tmp_path / "a.mp4", PICTURES, times=times)
-    assert annotate(source, tmp_path / "b.mp4") == pytest.approx(times)
+    annotate(source, tmp_path / "b.mp4")
     with Video(tmp_path / "b.mp4") as video:
         frames = [(frame.time, frame.image) for frame in video]
     assert [time for time, _ in frames] == pytest.approx(times)
@@ -81,10 +88,8 @@ def test_where_none_can_be_written_none_is_left(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match="cannot be written"):
         annotate(source, tmp_path / "file" / "b.mp4")
-    with Video(source) as video:
-        job = annotate_video.write(video, FOUND, tmp_path / "b.mp4")
-        next(job)
-        job.close()  # type: ignore[attr-defined]  # as Ctrl-C does
+    with pytest.raises(KeyboardInterrupt), annotate_video(source, tmp_path / "b.mp4") as copy:
+        interrupt(copy)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "file"]
 
 
@@ -93,10 +98,10 @@ def test_low_quality_is_said_or_else_no_name() -> None:
 
     def plate(found: VideoFaces) -> int:
         """How long the first face's is."""
-        row = (annotate_video.overlay(ground, found, 1.0)[101] == COLOURS["happy"]).all(axis=1)
+        row = (overlay(ground, found, 1.0)[101] == COLOURS["happy"]).all(axis=1)
         return int(row[100:].argmin())
 
-    one = replace(picture(0, 0, {1: 0.9}), boxes=np.array([[100, 120, 60, 60]], np.float32))
+    one = replace(frame_faces(0, 0, {1: 0.9}), boxes=np.array([[100, 120, 60, 60]], np.float32))
     low = replace(one, low_quality=np.array([True]))
     assert plate(low) > 1.5 * plate(one)
     rows = np.array([[0.9, 0.1]] * 2, np.float32)
@@ -105,7 +110,7 @@ def test_low_quality_is_said_or_else_no_name() -> None:
         two = VideoFaces(
             boxes, rows, one.classes, low_quality=np.array([True, False]), tracks=np.array([1, 2]), smoothed=rows
         )
-        assert plate(two) == pytest.approx(annotate_video._font(14).getlength(words) + 14, abs=2)
+        assert plate(two) == pytest.approx(ImageFont.load_default(14).getlength(words) + 14, abs=2)
 
 
 def test_in_a_crowd_no_face_and_no_name_is_covered() -> None:
@@ -114,10 +119,10 @@ def test_in_a_crowd_no_face_and_no_name_is_covered() -> None:
     crowd = VideoFaces(
         np.array(boxes, np.float32), rows, ("happy", "angry", "sad"), tracks=np.arange(1, 10), smoothed=rows
     )
-    drawn = annotate_video.overlay(np.full((400, 500, 3), 128, np.uint8), crowd, 1.0)
+    drawn = overlay(np.full((400, 500, 3), 128, np.uint8), crowd, 1.0)
     for x, y, *_ in np.array(boxes, int):
         assert (drawn[y + 5 : y + 55, x + 5 : x + 55] == 128).all()
         plate = drawn[y - 20 : y - 2, x + 2 : x + 18]
         assert (plate == COLOURS["happy"]).all(axis=2).sum() > 100
-    alone = annotate_video.overlay(np.full((400, 500, 3), 128, np.uint8), crowd[:1], 1.0)
+    alone = overlay(np.full((400, 500, 3), 128, np.uint8), crowd[:1], 1.0)
     assert (alone[130:170, 60:90] < 30).any()  # its bars are there

@@ -7,6 +7,7 @@ import re
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from PIL import Image
@@ -14,9 +15,10 @@ from PIL import Image
 from mien.cli import main
 from mien.faces.faces import PHOTO, columns
 from mien.outputs import photos as files
-from mien.outputs import predict_job
+from mien.outputs.photos import Photo
+from mien.outputs.predict_job import watch
 from tests.brightness import FER
-from tests.outputs.test_table import read
+from tests.outputs.test_tables import read
 
 Capture = pytest.CaptureFixture[str]
 
@@ -104,15 +106,15 @@ def test_a_narrow_terminal_cuts_no_word_and_low_quality_is_said(
 
 
 def test_images_per_second_count_the_time_to_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
-    def burst() -> Iterator[files.Photo]:
+    def burst() -> Iterator[Photo]:
         time.sleep(0.2)
-        yield from [files.Photo(Path("p.jpg"), None, "p.jpg: empty")] * 8
+        yield from [Photo(Path("p.jpg"), None, "p.jpg: empty")] * 8
 
     terminal = io.StringIO()
     terminal.isatty = lambda: True  # type: ignore[method-assign]
     monkeypatch.setattr("sys.stderr", terminal)
     monkeypatch.setenv("TERM", "xterm")
-    assert len(list(predict_job._watched(burst(), 8, [], quiet=False))) == 8
+    assert len(list(watch(burst(), 8, quiet=False))) == 8
     shown = [float(rate) for rate in re.findall(r"([\d.]+) images/s", terminal.getvalue())]
     assert shown
     assert max(shown) <= 8 / 0.2
@@ -150,7 +152,7 @@ def test_detector_none_takes_the_crop_whole(capsys: Capture, tmp_path: Path, mod
         (["PHOTO", "--json", "--csv"], "choose one"),
         (["PHOTO", "--model", "gone.onnx"], "gone.onnx: no such model"),
         (["PHOTO", "--threads", "0"], "threads 0: expected at least 1"),
-        (["PHOTO", "--out", "FOLDER"], "would overwrite this picture"),
+        (["PHOTO", "--out", "FOLDER"], "would overwrite this image"),
         (["PHOTO", "--detector", "yunet"], "mien models download yunet"),
         (["PHOTO", "--table", "faces.xlsx"], "a table ends with .csv, .jsonl, .parquet"),
         (["PHOTO", "--resume"], "add --table"),
@@ -192,27 +194,26 @@ def test_a_table_is_interrupted_and_goes_on(
     assert (code, out) == (1, "")
     assert re.fullmatch(r"3 photos, 1 face: \w+ 1", err.splitlines()[-1])
 
-    def interrupt(photo: object) -> list[dict[str, object]]:
-        rows = original(photo)  # type: ignore[arg-type]
-        if "sky" in rows[0]["file"]:
+    def interrupt(photo: Photo) -> list[dict[str, Any]]:
+        if "sky" in photo.name:
             raise KeyboardInterrupt
-        return rows
+        return to_rows(photo)
 
-    original = predict_job._rows
+    to_rows = Photo.to_rows
     with monkeypatch.context() as patch:
-        patch.setattr(predict_job, "_rows", interrupt)
+        patch.setattr(Photo, "to_rows", interrupt)
         code, _, err = predict(capsys, *arguments, table)
         assert code == 130
-        assert err.splitlines()[-1] == f"mien: interrupted; {table} is whole so far, go on with --resume"
+        assert err.splitlines()[-1] == f"mien: interrupted; {table} has all rows so far, continue with --resume"
     assert [Path(row["file"]).name for row in read(table)] == ["face [bold].png"]
     code, _, err = predict(capsys, *arguments, table)
     assert code == 2
-    assert "there already; go on with --resume" in err
+    assert "exists already; continue it with --resume" in err
     code, _, err = predict(capsys, *arguments, table, "--resume")
     assert code == 1
     assert f"{table}: photos done 1, to go 2" in err
     assert read(table) == read(whole)
-    said = f"{table}: whole already, with 3 photos\n"
+    said = f"{table}: complete with 3 photos\n"
     assert predict(capsys, *arguments, table, "--resume") == (1, "", said)  # as the job that wrote it
     (folder / "sea, sky.png").unlink()
     (folder / "zero.jpg").unlink()
@@ -226,7 +227,7 @@ def test_a_whole_table_of_nothing_that_can_be_read_is_two(capsys: Capture, model
     assert predict(capsys, *arguments)[0] == 2
     assert predict(capsys, *arguments, "--resume")[::2] == (
         2,
-        f"{tmp_path / 'faces.csv'}: whole already, with 1 photo\n",
+        f"{tmp_path / 'faces.csv'}: complete with 1 photo\n",
     )
 
 

@@ -26,7 +26,7 @@ def x_test(tmp_path: Path) -> Path:
 
 
 def test_ids_count_from_zero(three: Path, x_test: Path, tmp_path: Path) -> None:
-    counts = submission.submit(three, x_test, tmp_path / "s.csv")
+    counts = submission.write_submission(three, x_test, tmp_path / "s.csv")
     assert (tmp_path / "s.csv").read_bytes() == b"Id,Category\n0,0\n1,1\n2,2\n3,2\n4,0\n"
     assert counts == {"angry": 2, "happy": 1, "neutral": 2}
 
@@ -34,14 +34,14 @@ def test_ids_count_from_zero(three: Path, x_test: Path, tmp_path: Path) -> None:
 def test_columns_and_ids_of_the_sample(three: Path, x_test: Path, tmp_path: Path) -> None:
     sample = tmp_path / "sample.csv"
     sample.write_bytes("\ufeffimage,label\r\nf7,9\r\n003,9\r\nc,9\r\nb,9\r\na,9\r\n".encode())
-    submission.submit(three, x_test, tmp_path / "s.csv", sample=sample, tta="flip")
+    submission.write_submission(three, x_test, tmp_path / "s.csv", sample=sample, tta="flip")
     assert (tmp_path / "s.csv").read_text() == "image,label\nf7,0\n003,1\nc,2\nb,2\na,0\n"
 
 
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("Id,Category\n0,0\n", r"sample\.csv: 1 ids for 5 test pictures"),
+        ("Id,Category\n0,0\n", r"sample\.csv: 1 ids for 5 test images"),
         ("", "expected two columns, an id and a category, got nothing"),
         ("Id,Category\n0,0,0\n", "got 3 columns in row 2"),
         ("Id\n0\n", "got 1 columns in row 1"),
@@ -50,16 +50,16 @@ def test_columns_and_ids_of_the_sample(three: Path, x_test: Path, tmp_path: Path
 def test_a_sample_that_does_not_fit(three: Path, x_test: Path, tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "sample.csv").write_text(text)
     with pytest.raises(InputError, match=message):
-        submission.submit(three, x_test, tmp_path / "s.csv", sample=tmp_path / "sample.csv")
+        submission.write_submission(three, x_test, tmp_path / "s.csv", sample=tmp_path / "sample.csv")
     assert not (tmp_path / "s.csv").exists()
 
 
-def test_one_broken_picture_stops(three: Path, tmp_path: Path) -> None:
+def test_one_broken_image_stops(three: Path, tmp_path: Path) -> None:
     pixels = np.full((4, 48, 48), 7.0)
     pixels[2] = np.nan
     np.save(tmp_path / "x_test.npy", pixels)
     with pytest.raises(InputError, match="00002"):
-        submission.submit(three, tmp_path / "x_test.npy", tmp_path / "s.csv")
+        submission.write_submission(three, tmp_path / "x_test.npy", tmp_path / "s.csv")
     assert not (tmp_path / "s.csv").exists()
 
 
@@ -74,7 +74,7 @@ def test_the_verb(three: Path, x_test: Path, tmp_path: Path, capsys: pytest.Capt
 
 def test_the_real_leaderboard(three: Path, real_data: Path, tmp_path: Path) -> None:
     data = real_data / "three-class"
-    counts = submission.submit(three, data, tmp_path / "s.csv", sample=data / "sample_submission.csv")
+    counts = submission.write_submission(three, data, tmp_path / "s.csv", sample=data / "sample_submission.csv")
     assert counts.total() == 1969
     rows = (tmp_path / "s.csv").read_text().splitlines()
     expected = (data / "sample_submission.csv").read_text().splitlines()

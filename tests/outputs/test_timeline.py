@@ -11,41 +11,53 @@ from PIL import Image
 from mien.faces.annotate import COLOURS
 from mien.faces.faces import VideoFaces
 from mien.outputs import timeline
-from mien.recognition.episodes import find_episodes
-from tests.recognition.test_smoothing import CLASSES, picture
+from mien.outputs.timeline import Drawing, Timeline
+from mien.recognition.episodes import EpisodeFinder, VideoSummary
+from tests.recognition.test_smoothing import CLASSES, frame_faces
 
 # happy for 4 s, away for 2, sad for 4; another face from 5 s to 8 s
 VIDEO = [
-    picture(n, n / 10, ({1: 0.9} if n < 40 else {1: 0.2} if n >= 60 else {}) | ({2: 0.75} if 50 <= n < 80 else {}))
+    frame_faces(n, n / 10, ({1: 0.9} if n < 40 else {1: 0.2} if n >= 60 else {}) | ({2: 0.75} if 50 <= n < 80 else {}))
     for n in range(100)
 ]
 
 
+def collected(video: list[VideoFaces]) -> tuple[Timeline, VideoSummary]:
+    made, finder = Timeline(CLASSES), EpisodeFinder()
+    for faces in video:
+        made.write(faces)
+        finder.write(faces)
+    return made, finder.finish()
+
+
 def drawn(video: list[VideoFaces], folder: Path, title: str = "clip.mp4") -> tuple[np.ndarray, str]:
-    found = find_episodes(video)
-    bands = timeline.collect(video, found, CLASSES)
-    paths = [folder / "t.png", folder / "t.svg"]
-    timeline.write(bands, found, CLASSES, title, paths)
-    assert sorted(path.name for path in folder.iterdir()) == ["t.png", "t.svg"]
-    with Image.open(paths[0]) as image:
-        return np.asarray(image), paths[1].read_text()
+    made, summary = collected(video)
+    with made:
+        made.save(summary, title, folder / "t")
+    assert sorted(path.name for path in folder.iterdir()) == ["t.timeline.png", "t.timeline.svg"]
+    with Image.open(folder / "t.timeline.png") as image:
+        return np.asarray(image), (folder / "t.timeline.svg").read_text()
 
 
-def test_pictures_are_averaged_and_hold_until_the_next() -> None:
-    bands = timeline.collect(VIDEO, find_episodes(VIDEO), CLASSES)
-    assert bands.end == 10
-    assert list(bands.means) == [1, 2]
-    happy = bands.means[1][:, 0]
+def test_frames_are_averaged_and_last_until_the_next() -> None:
+    made, summary = collected(VIDEO)
+    with made:
+        found = made.means(summary)
+    assert summary.end == 10
+    assert list(found) == [1, 2]
+    happy = found[1][:, 0]
     assert happy[:240] == pytest.approx(0.9)
     assert np.isnan(happy[240:360]).all()
     assert happy[360:] == pytest.approx(0.2)
-    many = [picture(n, n / 1000, {1: n % 2}) for n in range(5000)]
-    assert timeline.collect(many, find_episodes(many), CLASSES).means[1][:-1, 0] == pytest.approx(0.5, abs=0.08)
+    many = [frame_faces(n, n / 1000, {1: n % 2}) for n in range(5000)]
+    made, summary = collected(many)
+    with made:
+        assert made.means(summary)[1][:-1, 0] == pytest.approx(0.5, abs=0.08)
 
 
 def test_png_shows_bands_gap_and_episodes(tmp_path: Path) -> None:
     image, _ = drawn(VIDEO, tmp_path)
-    scale = timeline._Png.SCALE
+    scale = Drawing.SCALE
     x = [scale * round(timeline.LEFT + (timeline.WIDTH - timeline.LEFT - timeline.RIGHT) * s / 10) for s in (2, 4.5, 9)]
     top = scale * timeline.TOP
     band = image[top : top + scale * timeline.BAND]
@@ -68,14 +80,14 @@ def test_svg_is_well_formed_and_says_it_in_words(tmp_path: Path) -> None:
 
 
 def test_the_longest_tracks_are_shown_and_the_others_counted(tmp_path: Path) -> None:
-    crowd = [picture(n, n / 10, {t: 0.6 for t in range(1, 21) if t > n}) for n in range(20)]
+    crowd = [frame_faces(n, n / 10, {t: 0.6 for t in range(1, 21) if t > n}) for n in range(20)]
     _, text = drawn(crowd, tmp_path)
     assert "the 12 longest of 20 faces" in text
     assert "face 8<" not in text
     assert "face 9<" in text
 
 
-@pytest.mark.parametrize("video", [[picture(0, 0, {1: 0.9})], [picture(n, n / 10, {}) for n in range(9)]])
+@pytest.mark.parametrize("video", [[frame_faces(0, 0, {1: 0.9})], [frame_faces(n, n / 10, {}) for n in range(9)]])
 def test_little_is_drawn_too(tmp_path: Path, video: list[VideoFaces]) -> None:
     _, text = drawn(video, tmp_path)
     assert ("no face was found" in text) == (not len(video[0]))

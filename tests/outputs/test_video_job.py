@@ -13,8 +13,8 @@ import numpy as np
 import pytest
 from PIL import Image, UnidentifiedImageError
 
-from mien.outputs import video_job
-from mien.outputs.video_job import is_video
+from mien.outputs.inputs import is_video
+from mien.recognition import video
 from mien.recognition.video import Video
 from tests.brightness import FER
 from tests.drawn_video import scene, write
@@ -39,7 +39,7 @@ def test_a_video_gives_its_files(capsys: Capture, clip: Path, model: Path, tmp_p
     code, out, err = predict(capsys, clip, "--model", model, "--detector", "none", "--out", tmp_path, "--video")
     assert (code, out) == (0, "")
     count = len(rows(tmp_path / "clip.episodes.csv"))
-    assert err == f"{tmp_path / 'clip.csv'}: 25 pictures over 1.0 s, 1 face, {count} episodes\n"
+    assert err == f"{tmp_path / 'clip.csv'}: 25 frames over 1.0 s, 1 face, {count} episodes\n"
     wanted = sorted(f"clip.{name}" for name in [*FILES, "annotated.mp4"])
     assert sorted(path.name for path in tmp_path.iterdir()) == wanted
     table = rows(tmp_path / "clip.csv")
@@ -56,11 +56,11 @@ def test_a_video_gives_its_files(capsys: Capture, clip: Path, model: Path, tmp_p
 @pytest.mark.parametrize(
     ("options", "name", "taken"),
     [
-        (["--every", "0.2s"], "clip.csv", "5 pictures over 1.0 s"),
-        (["--every", "200ms", "--format", "jsonl"], "clip.jsonl", "5 pictures over 1.0 s"),
-        (["--fps", "10", "--format", "parquet"], "clip.parquet", "10 pictures over 1.0 s"),
-        (["--every", "0.6s"], "clip.csv", "2 pictures over 1.0 s"),
-        (["--every", "9s"], "clip.csv", "1 picture over 0.0 s"),
+        (["--every", "0.2s"], "clip.csv", "5 frames over 1.0 s"),
+        (["--every", "200ms", "--format", "jsonl"], "clip.jsonl", "5 frames over 1.0 s"),
+        (["--fps", "10", "--format", "parquet"], "clip.parquet", "10 frames over 1.0 s"),
+        (["--every", "0.6s"], "clip.csv", "2 frames over 1.0 s"),
+        (["--every", "9s"], "clip.csv", "1 frame over 0.0 s"),
     ],
 )
 def test_samples_and_formats(
@@ -89,9 +89,9 @@ def test_photos_and_videos_in_one_go(capsys: Capture, clip: Path, model: Path, t
     ]
     code, out, err = predict(capsys, *arguments)
     assert code == 0
-    assert err == "2 videos passed over; give --out FOLDER for their tables\n"
+    assert err == "2 videos skipped; give --out FOLDER for their tables\n"
     (folder / "broken.mov").unlink()
-    assert predict(capsys, *arguments)[2] == "1 video passed over; give --out FOLDER for their tables\n"
+    assert predict(capsys, *arguments)[2] == "1 video skipped; give --out FOLDER for their tables\n"
 
 
 @pytest.mark.parametrize("name", ["clip", "clip.dat"])
@@ -102,7 +102,7 @@ def test_a_video_is_known_by_its_content_where_not_by_its_name(
     arguments = [tmp_path / name, "--model", model, "--detector", "none"]
     code, _, err = predict(capsys, *arguments, "--out", tmp_path / "out")
     assert code == 0
-    assert err.startswith(f"{tmp_path / 'out' / 'clip.csv'}: 25 pictures over 1.0 s")
+    assert err.startswith(f"{tmp_path / 'out' / 'clip.csv'}: 25 frames over 1.0 s")
     assert "add --out FOLDER" in predict(capsys, *arguments)[2]
 
 
@@ -117,7 +117,7 @@ def test_other_content_is_no_video(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     with monkeypatch.context() as patch:
         patch.setattr(Image, "open", Mock(side_effect=UnidentifiedImageError))
         assert not is_video(tmp_path / "photo")  # to FFmpeg a still picture is a video too
-    monkeypatch.setattr(video_job, "Video", Mock(side_effect=AssertionError))
+    monkeypatch.setattr(video, "Video", Mock(side_effect=AssertionError))
     assert not is_video(tmp_path / "photo")  # which Pillow knows at once
     assert not is_video(tmp_path / "gone.jpg")
 
@@ -151,7 +151,7 @@ def test_a_video_that_is_cut_off_keeps_its_rows(capsys: Capture, model: Path, tm
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ([], "the table of a video needs a place; add --out FOLDER"),
+        ([], "the table of a video needs a folder; add --out FOLDER"),
         (["--out", "OUT", "--every", "0.2s", "--fps", "5"], "--every and --fps: choose one"),
         (["--out", "OUT", "--every", "often"], "--every often: expected a time such as 0.2s"),
         (["--out", "OUT", "--fps", "0"], "--fps 0: expected a number above 0"),
@@ -182,7 +182,7 @@ def test_a_table_that_is_there_is_not_lost(capsys: Capture, clip: Path, model: P
     before = (tmp_path / "clip.csv").read_bytes()
     code, _, err = predict(capsys, *arguments)
     assert code == 2
-    assert "go on with --resume" in err
+    assert "continue it with --resume" in err
     assert predict(capsys, *arguments, "--resume")[0] == 0
     assert (tmp_path / "clip.csv").read_bytes() == before
 
@@ -198,7 +198,9 @@ def test_a_table_that_is_there_is_refused_before_any_work(
     form = "csv" if there.endswith("csv") else "parquet"
     code, out, err = predict(capsys, *arguments, "--table", tmp_path / "faces.csv", "--format", form)
     assert (code, out) == (2, "")
-    assert err == f"mien: {tmp_path / 'out' / there}: there already; go on with --resume, or choose another file\n"
+    assert (
+        err == f"mien: {tmp_path / 'out' / there}: exists already; continue it with --resume, or choose another file\n"
+    )
     assert sorted(path.name for path in tmp_path.iterdir()) == ["out", "white.png"]
     assert [path.name for path in (tmp_path / "out").iterdir()] == [there]
 
@@ -228,7 +230,7 @@ def test_interrupted_and_resumed_it_is_the_same(model: Path, long: Path, how: si
     _, err = running.communicate()
     assert running.returncode == (130 if how == signal.SIGINT else -signal.SIGKILL)
     if how == signal.SIGINT:
-        assert err.splitlines()[-1] == f"mien: interrupted; {table} is whole so far, go on with --resume"
+        assert err.splitlines()[-1] == f"mien: interrupted; {table} has all rows so far, continue with --resume"
         assert 30 < len(rows(table)) < 400
     subprocess.run(job(long, model, how.name, "--resume"), check=True, capture_output=True)
     assert sorted(path.name for path in table.parent.iterdir()) == sorted(f"clip.{name}" for name in FILES)

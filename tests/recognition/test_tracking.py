@@ -73,3 +73,11 @@ def test_a_restored_tracker_goes_on_as_the_first() -> None:
             again.restore(time, found, known)
         rest = [again(time, found).tolist() for time, found in pictures[cut:]]
         assert rest == [found.tolist() for found in ids[cut:]]
+
+
+def test_ids_depend_on_whole_pixels_as_tables_hold_them() -> None:
+    first, second = boxes([0.4, 0, 10, 10]), boxes([5.6, 0, 10, 10])  # they overlap by 0.32, rounded by 0.25
+    track, again = Tracker(), Tracker()
+    track(0, first)
+    again.restore(0, boxes([0, 0, 10, 10]), np.array([1]))
+    assert track(0.04, second).tolist() == again(0.04, second).tolist() == [2]

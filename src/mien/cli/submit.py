@@ -26,14 +26,14 @@ def submit(
 
     Args:
         model: default (the bundled model), a run folder, or an .onnx file.
-        data: The test pictures: an .npy file, or a folder or .npz that holds x_test.
+        data: The test images: an .npy file, or a folder or .npz that holds x_test.
         out: The file to write.
         sample: The leaderboard's sample submission.
-        tta: none scores each picture, flip the mean of its and its mirror image's probabilities.
-        threads: How many cores to use; all of them unless said.
+        tta: none scores each image, flip averages its probabilities with those of its mirror image.
+        threads: How many cores to use; all of them by default.
     """
-    from mien.outputs.submission import submit
+    from mien.outputs.submission import write_submission
 
-    counts = submit(model, data, out, sample=sample, tta=tta, threads=threads)
+    counts = write_submission(model, data, out, sample=sample, tta=tta, threads=threads)
     shares = ", ".join(f"{label} {count:,}" for label, count in sorted(counts.items()))
     print(f"wrote {out}: {counts.total():,} rows ({shares})", file=sys.stderr)

@@ -58,3 +58,13 @@ def track(steps: Iterable[T], description: str, total: float) -> Iterator[T]:
         for step in steps:
             yield step
             progress.advance(task)
+
+
+def count(number: int, name: str) -> str:
+    """Return a number of things in words.
+
+    Example:
+        >>> count(1, "photo"), count(1234, "face")
+        ('1 photo', '1,234 faces')
+    """
+    return f"{number:,} {name}{'s' * (number != 1)}"

@@ -11,7 +11,7 @@ Jinja2 renders them with autoescape. A page is a template beside the code that f
 import base64
 import functools
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from html import escape
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any
@@ -55,6 +55,11 @@ def render(template: str, **context: Any) -> str:
         False
     """
     return environment().get_template(template).render(**context)
+
+
+def stream(template: str, **context: Any) -> Iterator[str]:
+    """Yield what `render` returns piece by piece, for pages that are too long for memory."""
+    return environment().get_template(template).generate(**context)
 
 
 def data_uri(pixels: images.Pixels, most: int = IMAGE) -> str:

@@ -177,7 +177,7 @@ class Faces:
         rows = self.probabilities.astype(np.float64).round(6).tolist()
         return [
             {
-                **dict(zip("xywh", (round(value) for value in box), strict=True)),
+                **dict(zip("xywh", map(int, box), strict=True)),
                 "detection": None if score is None else float(score),
                 "expression": label,
                 "confidence": max(row),
@@ -188,7 +188,7 @@ class Faces:
                 "detector": self.detector,
             }
             for box, score, label, quality, doubt, held, row in zip(
-                self.boxes.tolist(), scores, self.labels, self.quality, uncertain, sets, rows, strict=True
+                whole_pixels(self.boxes).tolist(), scores, self.labels, self.quality, uncertain, sets, rows, strict=True
             )
         ]
 
@@ -217,6 +217,11 @@ class Faces:
         from mien.faces.annotate import draw
 
         return draw(images.load(image, bgr=bgr), self)
+
+
+def whole_pixels(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return boxes [n, 4] rounded as rows hold them, at least 1 pixel wide and high."""
+    return np.maximum(boxes.round(), np.array([-np.inf, -np.inf, 1, 1], np.float32))
 
 
 def _flags(flags: NDArray[np.bool_] | None, faces: Faces) -> list[bool]:

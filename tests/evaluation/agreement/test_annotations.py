@@ -13,8 +13,9 @@ from mien.core.errors import InputError
 from mien.evaluation.agreement.annotations import CLASH, Annotations, align_annotations, sample
 from mien.evaluation.agreement.tables import read
 from mien.faces.faces import FRAME, PHOTO, columns
-from mien.outputs.table import TableWriter
-from mien.recognition.episodes import Episode, write_csv, write_elan
+from mien.outputs.episode_files import write_episodes
+from mien.outputs.tables import TableWriter
+from mien.recognition.episodes import Episode
 
 Write = Callable[..., Path]
 S = 1_000_000
@@ -98,8 +99,7 @@ def test_videos_of_mien_itself_and_of_elan(tmp_path: Path, write: Write) -> None
             rows.write([row] if frame != 10 else [row, row | {"track": 2}])
         rows.write([{"frame": 25, "time": 1.0}])  # no face
     episodes = [Episode(1, "happy", 0.0, 0.3, 0.6, 0.9, 0.8), Episode(1, "sad", 0.6, 0.8, 1.0, 0.9, 0.83)]
-    write_csv(episodes, tmp_path / "clip.episodes.csv")
-    write_elan(episodes, tmp_path / "clip.episodes.txt")
+    write_episodes(episodes, tmp_path / "clip")
     tracked = align_annotations([frames, tmp_path / "clip.episodes.csv"])
     assert (tracked.codes[:10, 0] == tracked.codes[:10, 1]).all()
     assert len(tracked.codes) == 12  # eleven of track 1, one of track 2

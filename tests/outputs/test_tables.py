@@ -5,15 +5,17 @@ import json
 import subprocess
 import sys
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mien.core import plugins
 from mien.core.errors import InputError, MissingExtra
 from mien.faces.faces import FRAME, PHOTO, columns
-from mien.outputs import table as rows
-from mien.outputs.table import LATER, TableWriter
+from mien.outputs.tables import TableWriter, table_formats
+from mien.outputs.tables.format import cell_type
 
 LABELS = ("happy", "sad")
 NAMES = columns(LABELS, PHOTO)
@@ -34,7 +36,7 @@ def read(path: Path) -> list[dict[str, Any]]:
         with path.open(newline="", encoding="utf-8") as file:
             return [
                 {
-                    name: (value or None) if name in rows._TEXT else float(value) if value else None
+                    name: (value or None) if cell_type(name) is str else float(value) if value else None
                     for name, value in row.items()
                 }
                 for row in csv.DictReader(file)
@@ -45,6 +47,10 @@ def read(path: Path) -> list[dict[str, Any]]:
 
     found: list[dict[str, Any]] = pyarrow.parquet.read_table(path).to_pylist()
     return found
+
+
+def files(table: TableWriter) -> list[str]:
+    return [row["file"] for row in table.rows()]
 
 
 def whole(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -62,7 +68,7 @@ def test_columns() -> None:
 def test_what_is_written_is_read(tmp_path: Path, form: str) -> None:
     path = tmp_path / "new" / f"faces.{form}"
     with TableWriter(path, NAMES) as table:
-        assert table.done == set()
+        assert files(table) == []
         table.write(photo('a "quoted", näme.jpg', 2))
         table.write(photo("none.jpg", 0))
         table.write([])
@@ -87,22 +93,9 @@ def test_a_finished_table_goes_on(tmp_path: Path, form: str) -> None:
         table.write(photo("a.jpg", 2))
         table.write(photo("b.jpg", 0))
     with TableWriter(path, NAMES, resume=True) as table:
-        assert table.done == {"a.jpg", "b.jpg"}
+        assert files(table) == ["a.jpg", "a.jpg", "b.jpg"]
         table.write(photo("c.jpg"))
     assert read(path) == whole(photo("a.jpg", 2) + photo("b.jpg", 0) + photo("c.jpg"))
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_a_table_of_an_earlier_version_goes_on_without_the_later_columns(tmp_path: Path, form: str) -> None:
-    path, older = tmp_path / f"faces.{form}", [name for name in NAMES if name not in LATER]
-    with TableWriter(path, older) as table:
-        table.write(photo("a.jpg"))
-    with TableWriter(path, NAMES, resume=True) as table:
-        assert table.done == {"a.jpg"}
-        table.write([row | {"uncertain": True, "prediction_set": "happy|sad"} for row in photo("b.jpg")])
-    found = read(path)
-    assert list(found[0]) == older
-    assert found == [{name: row[name] for name in older} for row in whole(photo("a.jpg") + photo("b.jpg"))]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -135,11 +128,12 @@ def test_an_error_ends_a_whole_table(tmp_path: Path, form: str) -> None:
 KILLED = """
 import sys
 from pathlib import Path
-from mien.outputs.table import TableWriter as Writer
-from tests.outputs.test_table import NAMES, photo
+from mien.outputs.tables import TableWriter as Writer
+from tests.outputs.test_tables import NAMES, photo
 with Writer(Path(sys.argv[1]), NAMES, resume=True) as table:
+    done = {row["file"] for row in table.rows()}
     for number in range(1_000_000):
-        if str(number) not in table.done:
+        if str(number) not in done:
             table.write(photo(str(number), number % 4))
 """
 
@@ -158,7 +152,7 @@ def test_killed_again_and_again(tmp_path: Path, form: str) -> None:
         job.wait()
         size = text.stat().st_size
     with TableWriter(path, NAMES, resume=True) as table:
-        count = len(table.done)
+        count = len(set(files(table)))
     assert read(path) == whole([row for number in range(count) for row in photo(str(number), number % 4)])
 
 
@@ -176,7 +170,7 @@ def test_half_a_photo_is_cut_off(tmp_path: Path, form: str) -> None:
     table._marker.close()
     path.write_bytes(after[: after.rindex(b"\n", 0, -1) + 1])
     with TableWriter(path, NAMES, resume=True) as again:
-        assert again.done == {"a.jpg"}
+        assert files(again) == ["a.jpg", "a.jpg"]
     assert path.read_bytes() == before
 
 
@@ -188,7 +182,7 @@ def test_a_torn_line_is_cut_off_where_nothing_is_noted(tmp_path: Path, form: str
         table.write(photo("b.jpg"))
     path.write_bytes(path.read_bytes()[:-7])
     with TableWriter(path, NAMES, resume=True) as table:
-        assert table.done == {"a.jpg"}
+        assert files(table) == ["a.jpg"]
         table.write(photo("b.jpg"))
     assert read(path) == whole(photo("a.jpg") + photo("b.jpg"))
 
@@ -199,7 +193,7 @@ def test_a_table_that_is_there_is_left_alone(tmp_path: Path, form: str) -> None:
     with TableWriter(path, NAMES) as table:
         table.write(photo("a.jpg"))
     before = path.read_bytes()
-    with pytest.raises(InputError, match="there already; go on with --resume"):
+    with pytest.raises(InputError, match="exists already; continue it with --resume"):
         TableWriter(path, NAMES)
     with pytest.raises(InputError, match="other columns"):
         TableWriter(path, [*NAMES, "more"], resume=True)
@@ -239,3 +233,63 @@ def test_no_room_keeps_what_was_written(tmp_path: Path, monkeypatch: pytest.Monk
             table.write(photo("b.jpg"))
     table.close()
     assert read(path) == whole(photo("a.jpg"))
+
+
+TSV = """
+class Tsv:
+    name = "tsv"
+
+    def head(self, columns):
+        return "\\t".join(columns) + "\\n"
+
+    def encode(self, rows, columns):
+        cells = [[row.get(name) for name in columns] for row in rows]
+        return "".join("\\t".join("" if cell is None else str(cell) for cell in row) + "\\n" for row in cells)
+
+    def decode(self, lines, columns):
+        next(lines, None)
+        for line in lines:
+            yield dict(zip(columns, [cell or None for cell in line.rstrip("\\n").split("\\t")], strict=True))
+
+
+TSV = Tsv()
+"""
+
+
+@pytest.fixture
+def plugin(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """A package of one file that adds tab-separated tables."""
+    package = tmp_path / "site"
+    info = package / "tab_tables-1.0.dist-info"
+    info.mkdir(parents=True)
+    (package / "tab_tables.py").write_text(TSV)
+    (info / "METADATA").write_text("Metadata-Version: 2.1\nName: tab-tables\nVersion: 1.0\n")
+    (info / "entry_points.txt").write_text("[mien.tables]\ntsv = tab_tables:TSV\n")
+    monkeypatch.syspath_prepend(package)
+    plugins.load.cache_clear()
+    yield
+    plugins.load.cache_clear()
+
+
+def test_a_package_adds_a_format_with_one_file(tmp_path: Path, plugin: None) -> None:
+    assert list(table_formats()) == ["csv", "jsonl", "parquet", "tsv"]
+    path = tmp_path / "faces.tsv"
+    with TableWriter(path, NAMES) as table:
+        table.write(photo("a.jpg"))
+    with TableWriter(path, NAMES, resume=True) as table:
+        assert files(table) == ["a.jpg"]
+        table.write(photo("b.jpg", 0))
+    lines = path.read_text().splitlines()
+    assert lines[0].split("\t") == NAMES
+    assert [line.split("\t")[0] for line in lines[1:]] == ["a.jpg", "b.jpg"]
+
+
+def test_damage_in_the_middle_of_a_table_is_reported(tmp_path: Path) -> None:
+    path = tmp_path / "faces.jsonl"
+    with TableWriter(path, NAMES) as table:
+        table.write(photo("a.jpg") + photo("b.jpg"))
+    path.write_text(path.read_text().replace("b.jpg", 'b"jpg'))
+    before = path.read_bytes()
+    with TableWriter(path, NAMES, resume=True) as table, pytest.raises(InputError, match=r"faces\.jsonl: damaged \("):
+        list(table.rows())
+    assert path.read_bytes() == before

@@ -1,0 +1,109 @@
+"""Which photos and videos a job reads, and where what it makes of them goes."""
+
+import glob
+import sys
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from PIL import Image
+
+from mien.core import images
+from mien.core.errors import InputError
+from mien.recognition import video
+
+SUFFIXES = images.SUFFIXES | video.SUFFIXES
+
+
+def list_inputs(paths: Sequence[Path], *, outputs: Path | None = None) -> dict[Path, Path]:
+    """Return every photo and video at `paths`, each with its path below the folder in which it was found.
+
+    In the order given, each folder sorted, nothing twice. A path that is no file may be a pattern (`photos/*.jpg`, `**`
+    for any depth); `-` reads a list of paths from stdin, one a line. A file is read whatever its suffix. Folders are
+    searched to the bottom for `SUFFIXES`, except hidden files and the folder `outputs`. A path that does not exist is
+    kept, so that it is reported when its turn comes.
+
+    Raises:
+        InputError: no path exists, no photo or video is found, or a folder to be searched is in `outputs`.
+    """
+    paths = list(_expanded(paths))
+    if not paths:
+        raise InputError("no photo; name at least one photo or folder")
+    if not any(path.exists() for path in paths):
+        raise InputError(f"{paths[0]}: no such file or folder")
+    found: dict[Path, Path] = {}
+    for path in paths:
+        if not path.is_dir():
+            found.setdefault(path, Path(path.name))
+            continue
+        if outputs and _below(path, outputs):
+            raise InputError(f"{path}: its images would mix with the annotated copies; choose another folder for --out")
+        for file in sorted(path.rglob("*")):
+            below = file.relative_to(path)
+            excluded = any(part.startswith(".") for part in below.parts) or (outputs and _below(file, outputs))
+            if file.suffix.lower() in SUFFIXES and file.is_file() and not excluded:
+                found.setdefault(file, below)
+    if not found:
+        raise InputError(f"{', '.join(map(str, paths))}: no images or videos; looked for {' '.join(sorted(SUFFIXES))}")
+    return found
+
+
+def _expanded(paths: Sequence[Path]) -> Iterator[Path]:
+    """Yield the paths; patterns and - are replaced by what they name."""
+    for path in paths:
+        if str(path) == "-":
+            yield from (Path(line) for line in map(str.strip, sys.stdin) if line)
+        elif glob.has_magic(str(path)) and not path.exists():
+            found = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - takes absolute patterns too
+            if not found:
+                raise InputError(f"{path}: no file or folder matches")
+            yield from map(Path, found)
+        else:
+            yield path
+
+
+def _below(file: Path, folder: Path) -> bool:
+    return file.resolve().is_relative_to(folder.resolve())
+
+
+def output_paths(files: dict[Path, Path], folder: Path, suffix: str) -> dict[Path, Path]:
+    """Return file -> its output: its path below `folder`, with `suffix`, numbered where names clash.
+
+    Raises:
+        InputError: an output would overwrite an input.
+    """
+    sources = {file.resolve() for file in files}
+    chosen: dict[Path, Path] = {}
+    used: set[str] = set()
+    for file, below in files.items():
+        output, number = folder / below.with_suffix(suffix), 1
+        while str(output).casefold() in used:
+            number += 1
+            output = folder / below.with_name(f"{below.stem}-{number}{suffix}")
+        if output.resolve() in sources:
+            raise InputError(f"{output}: an annotated copy would overwrite this image; choose another folder for --out")
+        used.add(str(output).casefold())
+        chosen[file] = output
+    return chosen
+
+
+def printable(path: Path) -> str:
+    """Return a path as text that any stream can print, also where the file system's bytes are not UTF-8."""
+    return str(path).encode(errors="backslashreplace").decode()
+
+
+def is_video(path: Path) -> bool:
+    """Return whether a file is a video: by its name, or by its content where the name does not tell."""
+    if (suffix := path.suffix.lower()) in SUFFIXES or not path.is_file():
+        return suffix in video.SUFFIXES
+    try:
+        with Image.open(path):
+            return False
+    except Exception:  # a damaged header makes Pillow raise anything
+        pass
+    try:
+        with video.Video(
+            path
+        ) as opened:  # FFmpeg also takes still images, which have no duration, and text as ASCII art
+            return opened.duration is not None and opened.container.format.name != "tty"
+    except InputError:
+        return False

@@ -1,0 +1,41 @@
+"""CSV: a header, then a line per row."""
+
+import csv
+import io
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from mien.outputs.tables.format import Row, cell_type, expect_columns
+
+
+class _Csv:
+    name = "csv"
+
+    def head(self, columns: Sequence[str]) -> str:
+        return _lines([columns])
+
+    def encode(self, rows: Sequence[Row], columns: Sequence[str]) -> str:
+        return _lines([[row.get(name) for name in columns] for row in rows])
+
+    def decode(self, lines: Iterator[str], columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+        try:
+            rows = csv.reader(lines)
+            expect_columns(next(rows, columns), columns)
+            for row in rows:
+                yield {name: _value(name, cell) for name, cell in zip(columns, row, strict=True)}
+        except csv.Error as error:
+            raise ValueError(str(error)) from None
+
+
+def _lines(rows: Sequence[Sequence[Any]]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def _value(column: str, cell: str) -> Any:
+    kind = cell_type(column)
+    return None if not cell else cell == "True" if kind is bool else kind(cell)
+
+
+CSV = _Csv()

@@ -1,0 +1,159 @@
+"""Tables that Ctrl-C and kill -9 leave fit to go on with.
+
+Rows are appended as text, all those of a photo or frame at once. While the job runs, a small hidden file notes how
+many bytes are whole, so that a resumed job neither repeats nor loses a row.
+"""
+
+import contextlib
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Any
+
+from mien.core.errors import InputError
+from mien.outputs.tables.format import BinaryFormat, Row, TableFormat, table_formats
+
+
+class TableWriter(AbstractContextManager["TableWriter"]):
+    """A table that grows. Use it in a `with` statement; after an error, too, it leaves a table with all whole rows.
+
+    Args:
+        path: the file; its suffix names the format (`table_formats`).
+        columns: the names of the columns.
+        resume: continue a table that exists. Without it, an existing table is an error and stays as it is.
+
+    Raises:
+        InputError: an unknown suffix, a table exists, its columns are others, or it cannot be written.
+        MissingExtra: the format needs a package that is not installed.
+
+    Example:
+        >>> with TableWriter(Path("faces.csv"), ["file", "face"]) as table:  # doctest: +SKIP
+        ...     table.write([{"file": "a.jpg", "face": 0}, {"file": "a.jpg", "face": 1}])
+    """
+
+    def __init__(self, path: Path, columns: Sequence[str], *, resume: bool = False) -> None:
+        self.path, self.columns = path, list(columns)
+        self._format = check_table(path, resume=resume)
+        self._text = _growing(path, self._format)
+        self._mark = path.with_name(f".{path.name}.written")
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            if isinstance(self._format, BinaryFormat) and path.exists() and not self._text.exists():
+                with self._damage():
+                    self._format.reopen(path, self._text, self.columns)
+                self._mark.unlink(missing_ok=True)
+            self._whole = self._count_whole() if self._text.exists() else 0
+            next(self.rows(), None)  # before anything is changed: the file may be someone else's
+            self._file = self._text.open("ab")
+            self._file.truncate(self._whole)
+            self._marker = self._mark.open("wb", buffering=0)
+            self._note()
+        except OSError as error:
+            raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
+        if not self._whole:
+            self._append(self._format.head(self.columns))
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def write(self, rows: Sequence[Row]) -> None:
+        """Append the rows of one photo or frame, all of them or none.
+
+        Raises:
+            InputError: they cannot be written, for instance because the disk is full.
+        """
+        self._append(self._format.encode(rows, self.columns))
+
+    def rows(self) -> Iterator[dict[str, Any]]:
+        """Yield the rows that the table has so far, in order; every column is a key, empty cells are None.
+
+        Raises:
+            InputError: the table is damaged or has other columns.
+        """
+        with self._damage():
+            yield from self._format.decode(self._lines(), self.columns)
+
+    def close(self) -> None:
+        """End the table."""
+        if self._file.closed:
+            return
+        with contextlib.suppress(OSError):  # no room for the rows of the last call, which are cut off next
+            self._file.close()
+        os.truncate(self._text, self._whole)
+        if isinstance(self._format, BinaryFormat):
+            self._format.finish(self._text, self.path, self.columns)
+            self._text.unlink()
+        self._marker.close()
+        self._mark.unlink()
+
+    def _append(self, text: str) -> None:
+        data = text.encode()
+        try:
+            self._file.write(data)
+            self._file.flush()
+            self._whole += len(data)
+            self._note()
+        except OSError as error:
+            raise InputError(f"{self.path}: cannot be written ({error.strerror or error})") from None
+
+    def _note(self) -> None:
+        """Note how many bytes are whole: so few bytes that they are written at once or not at all."""
+        self._marker.seek(0)
+        self._marker.write(b"%20d" % self._whole)
+
+    def _count_whole(self) -> int:
+        """Return how many bytes of the text are whole: as noted, or else up to the end of the last line."""
+        size = self._text.stat().st_size
+        if self._mark.is_file():
+            noted = self._mark.read_bytes().strip()
+            if noted.isdigit() and int(noted) <= size:
+                return int(noted)
+        with self._text.open("rb") as file:
+            end = size
+            while end:  # backwards, block by block
+                start = max(0, end - 65536)
+                file.seek(start)
+                if (found := file.read(end - start).rfind(b"\n")) >= 0:
+                    return start + found + 1
+                end = start
+        if size:
+            raise InputError(f"{self.path}: no table of mien; choose another file")
+        return 0
+
+    def _lines(self) -> Iterator[str]:
+        """Yield the whole lines."""
+        if left := self._whole:
+            with self._text.open("rb") as file:
+                for line in file:
+                    if (left := left - len(line)) < 0:
+                        return
+                    yield line.decode()
+
+    @contextlib.contextmanager
+    def _damage(self) -> Iterator[None]:
+        """Turn the errors of a format into one line."""
+        try:
+            yield
+        except InputError as error:
+            raise InputError(f"{self.path}: {error}; choose another file") from None
+        except ValueError as error:
+            raise InputError(f"{self.path}: damaged ({error}); choose another file") from None
+
+
+def check_table(path: Path, *, resume: bool) -> TableFormat:
+    """Return the format of a table, and raise what `TableWriter` would raise before it writes."""
+    formats = table_formats()
+    if (chosen := formats.get(path.suffix.lower().removeprefix("."))) is None:
+        raise InputError(f"{path}: a table ends with {', '.join(f'.{name}' for name in formats)}")
+    if isinstance(chosen, BinaryFormat):
+        chosen.check()
+    existing = next((file for file in (_growing(path, chosen), path) if file.exists()), None)
+    if existing and not resume:
+        raise InputError(f"{existing}: exists already; continue it with --resume, or choose another file")
+    return chosen
+
+
+def _growing(path: Path, chosen: TableFormat) -> Path:
+    """Return the file to which rows are appended as text."""
+    return path.with_name(f".{path.name}.part.jsonl") if isinstance(chosen, BinaryFormat) else path
