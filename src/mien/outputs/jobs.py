@@ -49,8 +49,7 @@ class PredictJob:
     model: str = "default"
     """default (the bundled model), a run folder, or an .onnx file."""
     detector: str = "auto"
-    """auto is yunet where mien models download yunet has fetched it, else haar, which finds upright frontal faces; none
-    takes each photo as one face crop; or name yunet, haar, or the .onnx file of a YuNet."""
+    """auto (yunet if downloaded, else haar), yunet, haar, none (a photo is one face crop), or a YuNet's .onnx file."""
     json: bool = False
     """Print a list with one object per photo: file, detector, faces, and error where it could not be read."""
     csv: bool = False
@@ -58,11 +57,9 @@ class PredictJob:
     table: Path | None = None
     """Write the rows of photos to a .csv, .jsonl or .parquet file instead, photo by photo."""
     resume: bool = False
-    """Continue that table, or the tables of videos, where it was interrupted; what it has is not recognised again, but
-    counts for the exit code. Give the other options as before."""
+    """Continue that table, or the tables of videos, after an interruption. Give the other options as before."""
     out: Path | None = None
-    """A folder for the files of videos, and for annotated copies of photos as .jpg; replaces earlier copies there,
-    never a photo that is read."""
+    """A folder for the files of videos and for annotated .jpg copies of photos; earlier copies there are replaced."""
     gallery: Path | None = None
     """Write a web page of all faces by expression, the surest first: one .html file."""
     sheet: Path | None = None
