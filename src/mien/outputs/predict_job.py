@@ -131,7 +131,7 @@ def _left(table: TableWriter, files: Iterable[Path], missed: list[Photo]) -> lis
 def watch(photos: Iterable[Photo], total: int, *, quiet: bool) -> Iterator[Photo]:
     """Yield the photos; show a progress bar (unless quiet) and their problems on stderr."""
     with bar(COUNT, "{task.fields[rate]}", quiet=quiet) as progress:
-        task = progress.add_task("", total=total, rate="")
+        task = progress.add_task("photos", total=total, rate="")
         progress.advance(task, 0)  # the clock starts here: photos come in batches, and the first takes time too
         for photo in photos:
             if photo.problem:
