@@ -50,7 +50,7 @@ def main() -> None:
     parser.add_argument("--model", default="default")
     parser.add_argument("--seed", type=int, default=0)
     arguments = parser.parse_args()
-    if not arguments.data.exists() or not ferplus.READER.recognises(arguments.data):
+    if ferplus.find(arguments.data) is None:
         print(f"{arguments.data}: no fer2013.csv with fer2013new.csv; name it with --data. Left out.")
         return
     with tempfile.TemporaryDirectory() as folder:
@@ -64,9 +64,9 @@ def write(data: Path, out: Path, model: str, seed: int) -> list[Path]:
     session = Session(model)
     faces = read(DataSpec(data, "validation"), ImageSpec(size=session.info.size, channels=len(session.info.mean)))
     answers = np.concatenate(list(session.batches(faces.images))).argmax(axis=1)
-    labels = ferplus.find(data)
-    assert labels is not None, "no fer2013new.csv"
-    votes = ferplus.votes(labels, Problems(strict=True)).counts[faces.ids.astype(int)]
+    path = ferplus.find(data)
+    assert path is not None, "no fer2013new.csv"
+    votes = ferplus.votes(path, Problems(strict=True)).counts[faces.ids.astype(int)]
     random = np.random.default_rng(seed)
     drawn = np.array([random.choice(np.repeat(np.arange(len(NAMES)), row), 2, replace=False) for row in votes])
     named = {

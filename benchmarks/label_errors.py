@@ -79,7 +79,7 @@ def main() -> None:
     parser.add_argument("--folds", type=int, default=4)
     parser.add_argument("--sheet", type=Path, help="where to draw the forty first pictures")
     arguments = parser.parse_args()
-    if not arguments.data.exists() or not ferplus.READER.recognises(arguments.data):
+    if ferplus.find(arguments.data) is None:
         print(f"{arguments.data}: no fer2013.csv with fer2013new.csv; name it with --data. Left out.")
         return
     began = time.perf_counter()

@@ -1,3 +1,5 @@
+"""Bootstrap intervals of scores, and the difference between two models."""
+
 import math
 
 import numpy as np
@@ -11,16 +13,16 @@ from mien.evaluation.benchmark.resampling import differ, intervals, mean_interva
 from mien.evaluation.metrics import score
 
 
-def test_intervals_are_those_of_drawn_faces() -> None:
+def test_intervals_are_those_of_a_plain_bootstrap() -> None:
     """Against the plain bootstrap: draw rows, score them, take percentiles."""
-    dice = np.random.default_rng(1)
-    truth = dice.choice(3, 120, p=[0.6, 0.3, 0.1])
-    answer = np.where(dice.random(120) < 0.7, truth, dice.integers(0, 3, 120))
+    rng = np.random.default_rng(1)
+    truth = rng.choice(3, 120, p=[0.6, 0.3, 0.1])
+    answer = np.where(rng.random(120) < 0.7, truth, rng.integers(0, 3, 120))
     confusion = np.zeros((3, 3), dtype=np.int64)
     np.add.at(confusion, (truth, answer), 1)
     drawn = []
     for _ in range(1500):
-        rows = dice.integers(0, 120, 120)
+        rows = rng.integers(0, 120, 120)
         found = score(np.eye(3, dtype=np.float32)[answer[rows]], truth[rows], ("a", "b", "c"))
         drawn.append((found.accuracy, found.macro_f1, found.balanced_accuracy))
     expected = np.quantile(drawn, [0.025, 0.975], axis=0).T
@@ -51,7 +53,7 @@ def rows(*texts: str) -> NDArray[np.bool_]:
     return np.array([[mark == "x" for mark in text] for text in texts])
 
 
-def test_two_models_face_for_face() -> None:
+def test_differ_compares_two_models_face_for_face() -> None:
     found = differ(rows("xxxxx...xx"), rows("x.....x.xx"))
     assert (found.n, found.only_first, found.only_second) == (10, 4, 1)
     assert found.difference == pytest.approx(0.3)
@@ -84,7 +86,7 @@ def test_other_numbers_of_faces_are_refused() -> None:
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=70))
-def test_what_is_packed_comes_back(values: list[bool]) -> None:
+def test_unpack_returns_what_was_packed(values: list[bool]) -> None:
     text = pack(np.array(values))
     assert unpack(text, len(values)).tolist() == values
     with pytest.raises(ValueError, match="bits for"):

@@ -2,6 +2,7 @@
 
 import json
 import shlex
+import sys
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
@@ -273,6 +274,19 @@ def test_the_final_split_is_scored_only_when_asked_and_counted(mien: Mien, data:
     assert len(final_runs.lines(out)) == 5
 
 
+def test_a_comparison_without_scipy_is_refused_before_the_final_split_is_scored(
+    mien: Mien, data: Path, make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "scipy.stats", None)
+    one, other, out = make_model(), make_model(data / "other.onnx", gain=2.0), data / "out"
+    code, _, err = mien(
+        "benchmark", "fer2013", "--data", data, "--model", one, "--against", other, "--final", "--out", out
+    )
+    assert code == 2
+    assert "pip install 'mien[eval]'" in err
+    assert not (out / final_runs.NAME).exists()
+
+
 def test_a_final_scoring_that_fails_is_counted_and_one_that_is_refused_is_not(
     data: Path, make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -366,7 +380,7 @@ def test_a_network_of_others_is_measured_and_evaluated_as_ours(
     onnx.save(stripped, theirs)
     code, _, err = mien("benchmark", "fer2013", "--data", data, "--model", theirs, "--out", out)
     assert code == 2
-    assert "no theirs.json beside it" in err
+    assert "there is no theirs.json" in err
     facts = {"labels": list(FER2013), "size": 48, "channels": "grey", "scale": 1 / 255, "output": "logits"}
     theirs.with_suffix(".json").write_text(json.dumps(facts))
     code, _, err = mien("benchmark", "fer2013", "--data", data, "--model", theirs, "--against", ours, "--out", out)
