@@ -6,11 +6,13 @@ goes or that it is dropped.
 """
 
 from collections.abc import Sequence
-
-import numpy as np
-from numpy.typing import NDArray
+from typing import TYPE_CHECKING
 
 from mien.core.errors import InputError, did_you_mean
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 FER2013 = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # the codes 0..6 of fer2013.csv
 ALPHABETICAL = ("angry", "disgust", "fear", "happy", "neutral", "sad", "surprise")  # class folders, sorted by name
@@ -74,7 +76,9 @@ def names(text: str) -> tuple[str, ...]:
     return tuple(map(canonical, text.split(",")))
 
 
-def mapping(source: Sequence[str], target: Sequence[str], *, rules: dict[str, str] | None = None) -> NDArray[np.int64]:
+def mapping(
+    source: Sequence[str], target: Sequence[str], *, rules: dict[str, str] | None = None
+) -> "NDArray[np.int64]":
     """Return for each class of `source` its index in `target`, or `DROP` (-1): int64 [len(source)].
 
     Total: every source class has an entry. Classes of the same (canonical) name map to each other; a class that
@@ -83,6 +87,8 @@ def mapping(source: Sequence[str], target: Sequence[str], *, rules: dict[str, st
     Raises:
         InputError: nothing of `source` is in `target`, or a rule names a class that is in neither.
     """
+    import numpy as np  # here, so that a DataSpec and its options do without
+
     places = {canonical(name): index for index, name in enumerate(target)}
     names = [canonical(name) for name in source]
     rules = {canonical(old): canonical(new) for old, new in (rules or {}).items()}

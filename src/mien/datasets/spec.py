@@ -6,7 +6,6 @@ from typing import Literal, Self
 
 from mien.core.errors import InputError
 from mien.core.labels import MERGES, names
-from mien.datasets.splits import split_name
 
 Targets = Literal["label", "majority", "plurality", "distribution"]
 Merge = Literal["drop", "contempt-as-disgust", "contempt-as-neutral"]
@@ -47,6 +46,8 @@ class DataSpec:
     """The data are photos: find the face in each first, as predict does. A photo without a face counts as wrong."""
 
     def __post_init__(self) -> None:
+        from mien.datasets.splits import split_name
+
         split_name(self.split)
         self.class_names  # noqa: B018 - raises
         if self.merge not in MERGES:
