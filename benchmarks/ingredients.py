@@ -36,8 +36,8 @@ BASE = [
 PLAIN = ["--rotate", "0", "--zoom", "0", "--shift", "0", "--contrast", "0", "--erase", "0"]
 CHANGES: dict[str, list[str]] = {
     "base": [],
-    "labels alone": ["--targets", "label", "--classes", "fer2013", "--extra-outputs"],
-    "votes alone": ["--extra-outputs"],
+    "labels alone": ["--targets", "label", "--classes", "fer2013", "--further-outputs"],
+    "votes alone": ["--further-outputs"],
     "majority for votes": ["--targets", "majority"],
     "no augmentation": ["--flip", "0", *PLAIN],
     "flip alone": PLAIN,

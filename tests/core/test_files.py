@@ -1,4 +1,4 @@
-"""Where files can be written, asked before the work is done."""
+"""Files are written whole or not at all; where they can be written is asked before the work is done."""
 
 import os
 from pathlib import Path
@@ -7,6 +7,42 @@ import pytest
 
 from mien.core.errors import InputError
 from mien.core.files import check_folder, replacing
+
+
+@pytest.mark.parametrize("durable", [False, True])
+def test_a_file_is_written_whole(tmp_path: Path, durable: bool) -> None:
+    for content in (b"one", b"two"):
+        with replacing(tmp_path / "a", durable=durable) as part:
+            part.write_bytes(content)
+    assert (tmp_path / "a").read_bytes() == b"two"
+    assert [path.name for path in tmp_path.iterdir()] == ["a"]
+
+
+def test_a_durable_file_is_flushed_before_it_is_moved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    flushed: list[tuple[str, bytes]] = []
+
+    def fsync(descriptor: int) -> None:
+        path = Path(f"/proc/self/fd/{descriptor}").readlink()
+        flushed.append((path.name, path.read_bytes()))
+
+    monkeypatch.setattr(os, "fsync", fsync)
+    with replacing(tmp_path / "a", durable=True) as part:
+        part.write_bytes(b"one")
+    assert flushed == [(".a.part", b"one")]
+
+
+@pytest.mark.parametrize("error", ["No space left on device", "Disk quota exceeded", "Read-only file system"])
+def test_whatever_the_disk_says_is_passed_on_in_one_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, error: str
+) -> None:
+    def fail(_: int) -> None:
+        raise OSError(28, error)
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with pytest.raises(InputError, match=error) as caught, replacing(tmp_path / "a", durable=True) as part:
+        part.write_bytes(b"one")
+    assert "\n" not in str(caught.value)
+    assert not list(tmp_path.iterdir())
 
 
 @pytest.mark.parametrize("name", [".", "/"])

@@ -7,10 +7,9 @@ import pytest
 
 from mien import datasets
 from mien.core.errors import InputError
-from mien.core.labels import FACIAL_EXPRESSIONS, THREE
+from mien.core.labels import FACIAL_EXPRESSIONS, THREE, Targets
 from mien.datasets import DataSpec, Samples, check
 from mien.datasets.clean import fix, left_out
-from mien.datasets.spec import Targets
 from tests import drawn
 from tests.datasets.checks import sick
 

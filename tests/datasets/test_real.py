@@ -8,10 +8,9 @@ import pytest
 
 from mien import datasets
 from mien.core.errors import InputError
-from mien.core.labels import ALPHABETICAL, FACIAL_EXPRESSIONS, FER2013, FERPLUS, THREE
+from mien.core.labels import ALPHABETICAL, FACIAL_EXPRESSIONS, FER2013, FERPLUS, THREE, Targets
 from mien.datasets import DataSpec
 from mien.datasets.readers.facial_expressions import person
-from mien.datasets.spec import Targets
 
 
 def test_fer2013(real_data: Path) -> None:

@@ -9,13 +9,14 @@ from pathlib import Path
 import pytest
 
 from mien import Recognizer
+from mien.core import records
 from mien.core.labels import FER2013, FERPLUS
 from mien.evaluation import DataFacts, evaluate
 from mien.evaluation.calibrate.files import calibrate
 from mien.evaluation.calibrate.fit import CalibrationOptions
 from mien.models.bundled import bundled, card, measured_crops
 from mien.models.session import Session
-from mien.recipes import RECIPES, from_dict
+from mien.recipes import RECIPES, RunRecord
 
 LARGEST = {"default": 6e6, "small": 1e6}  # bytes
 
@@ -34,13 +35,13 @@ def test_the_card_speaks_of_this_file(name: str) -> None:
 
 @pytest.mark.parametrize("name", bundled())
 def test_it_was_trained_by_the_recipe_of_today(name: str) -> None:
-    training = card(name)["training"]
-    recipe = from_dict(training["recipe"])
+    training = records.from_json(card(name)["training"], RunRecord, where=name)
+    recipe = training.recipe
     assert recipe == RECIPES[recipe.name]
     info = Session(name).info
     assert (info.labels, info.primary_output, info.recipe) == (FERPLUS, "distribution", recipe.name)
     assert info.outputs["label"].labels == FER2013
-    assert info.mean == pytest.approx(training["mean"])
+    assert info.mean == pytest.approx(training.mean)
     assert info.crops == measured_crops()  # benchmarks/crops.py --take
 
 

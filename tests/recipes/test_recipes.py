@@ -10,6 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from mien import recipes
+from mien.core import records
 from mien.core.errors import InputError
 from mien.core.labels import ALPHABETICAL, FACIAL_EXPRESSIONS, FER2013, FERPLUS, THREE
 from mien.recipes import ABOUT, RECIPES, Recipe
@@ -48,14 +49,14 @@ PUBLISHED: dict[str, dict[str, Any]] = {
     "vgg-5x5": {"classes": FER2013, "scaling": "unit", "optimizer": "adam", "lr": 1e-3, "batch": 64, "epochs": 20},
     "three-conv": {"classes": FACIAL_EXPRESSIONS, "model": "three-conv", "optimizer": "adam", "lr": 0.01},
     "mien": {"classes": FER2013, "model": "mien", "schedule": "one-cycle"},
-    "mien-votes": {"classes": FERPLUS, "model": "mien", "targets": "distribution", "extra_outputs": ("label",)},
-    "mien-polish": {"model": "mien", "targets": "distribution", "extra_outputs": ("label",), "progressive_resize": 0},
-    "mien-distilled": {"model": "mien", "targets": "distribution", "extra_outputs": ("label",), "distill": 0.5},
-    "mien-large": {"model": "mien-large", "targets": "distribution", "extra_outputs": ("label",)},
+    "mien-votes": {"classes": FERPLUS, "model": "mien", "targets": "distribution", "further_outputs": ("label",)},
+    "mien-polish": {"model": "mien", "targets": "distribution", "further_outputs": ("label",), "progressive_resize": 0},
+    "mien-distilled": {"model": "mien", "targets": "distribution", "further_outputs": ("label",), "distill": 0.5},
+    "mien-large": {"model": "mien-large", "targets": "distribution", "further_outputs": ("label",)},
     "mien-sprint": {
         "classes": FER2013,
         "model": "mien-small",
-        "extra_outputs": ("distribution",),
+        "further_outputs": ("distribution",),
         "drop_duplicates": True,
     },
 }
@@ -122,10 +123,10 @@ def test_every_recipe_tells_where_it_comes_from() -> None:
         ({"model": "three-conv", "progressive_resize": 0.5}, "one size only; progressive_resize must be 0"),
         ({"progressive_resize": 1.1}, "progressive_resize 1.1"),
         ({"progressive_size": 15}, "progressive_size 15 must be at least 16"),
-        ({"extra_outputs": ("votes",)}, "extra_outputs 'votes' must be one of label, majority"),
-        ({"extra_outputs": ("majorty",)}, "did you mean 'majority'"),
-        ({"extra_outputs": ("label",)}, "extra_outputs names one output twice"),
-        ({"extra_outputs": ("majority", "majority")}, "extra_outputs names one output twice"),
+        ({"further_outputs": ("votes",)}, "further_outputs 'votes' must be one of label, majority"),
+        ({"further_outputs": ("majorty",)}, "did you mean 'majority'"),
+        ({"further_outputs": ("label",)}, "further_outputs names one output twice"),
+        ({"further_outputs": ("majority", "majority")}, "further_outputs names one output twice"),
         ({"mixup": -0.1}, "mixup -0.1"),
         ({"mixup": float("inf")}, "mixup inf"),
         ({"cutmix": 1.5}, "cutmix 1.5"),
@@ -152,12 +153,12 @@ def test_outputs_are_the_primary_one_then_the_extra_ones_and_their_widths_add_up
     votes = RECIPES["mien-votes"]
     assert list(votes.outputs.items()) == [("distribution", FERPLUS), ("label", FER2013)]
     assert votes.width == 15
-    assert list(Recipe(extra_outputs=("plurality", "majority")).outputs) == ["label", "plurality", "majority"]
-    assert Recipe(extra_outputs=("plurality", "majority")).width == 23
+    assert list(Recipe(further_outputs=("plurality", "majority")).outputs) == ["label", "plurality", "majority"]
+    assert Recipe(further_outputs=("plurality", "majority")).width == 23
     assert Recipe(classes=THREE).outputs == {"label": THREE}
     assert Recipe(classes=THREE).width == 3
     # the output for FER2013's labels has their classes, whatever those of the primary output are
-    assert Recipe(classes=THREE, targets="majority", extra_outputs=("label",)).outputs["label"] == FER2013
+    assert Recipe(classes=THREE, targets="majority", further_outputs=("label",)).outputs["label"] == FER2013
 
 
 @pytest.mark.parametrize(
@@ -166,7 +167,7 @@ def test_outputs_are_the_primary_one_then_the_extra_ones_and_their_widths_add_up
         ({}, False),
         ({"targets": "distribution", "classes": FERPLUS}, False),  # its reader gives shares by itself
         ({"progressive_resize": 0.5, "calibrate": True, "drop_duplicates": True, "label_smoothing": 0.1}, False),
-        ({"extra_outputs": ("majority",)}, True),
+        ({"further_outputs": ("majority",)}, True),
         ({"mixup": 0.1}, True),
         ({"cutmix": 0.1}, True),
         ({"distill": 0.1}, True),
@@ -181,13 +182,13 @@ def test_only_what_blends_or_joins_labels_needs_them_as_shares(fields: dict[str,
     [
         ({"lrr": 0.1}, "no field 'lrr'; did you mean 'lr'"),
         ({"zzzzzz": 0.1}, "no field 'zzzzzz'"),
-        ({"epochs": 3.5}, "'epochs': expected int, got 3.5"),
-        ({"epochs": True}, "'epochs': expected int, got True"),
-        ({"lr": "fast"}, "'lr': expected float, got 'fast'"),
-        ({"pretrained": 1}, "'pretrained': expected bool, got 1"),
-        ({"classes": "happy"}, "'classes': expected a list of names"),
-        ({"classes": [0, 1]}, "'classes': expected a list of names"),
-        ({"model": None}, "'model': expected str, got None"),
+        ({"epochs": 3.5}, "epochs: Expected int, got float"),
+        ({"epochs": True}, "epochs: Expected int, got bool"),
+        ({"lr": "fast"}, "lr: Expected float, got str"),
+        ({"pretrained": 1}, "pretrained: Expected bool, got int"),
+        ({"classes": "happy"}, "classes: Expected array, got str"),
+        ({"classes": [0, 1]}, "classes: Expected str, got int"),
+        ({"model": None}, "model: Expected str, got null"),
         ({"optimizer": "lion"}, "one of adam, adamw, sgd"),
     ],
 )
@@ -221,7 +222,7 @@ def test_a_name_that_is_nearly_right_gets_a_hint(tmp_path: Path) -> None:
 @pytest.mark.parametrize("name", RECIPES)
 @pytest.mark.parametrize("nested", [True, False])
 def test_a_recipe_written_by_a_run_or_by_hand_is_read_back(tmp_path: Path, name: str, nested: bool) -> None:
-    stored = recipes.to_dict(RECIPES[name])
+    stored = records.to_json(RECIPES[name])
     path = tmp_path / "recipe.json"
     path.write_text(json.dumps({"recipe": stored, "device": "cpu"} if nested else stored))
     assert recipes.find(path) == RECIPES[name]
@@ -239,7 +240,7 @@ def test_a_file_may_name_only_what_differs(tmp_path: Path) -> None:
         name=st.text(),
         classes=st.sampled_from([FER2013, FACIAL_EXPRESSIONS, THREE]),
         targets=st.sampled_from(["label", "majority"]),
-        extra_outputs=st.sampled_from([(), ("plurality",), ("distribution", "plurality")]),
+        further_outputs=st.sampled_from([(), ("plurality",), ("distribution", "plurality")]),
         size=st.integers(16, 512),
         channels=st.sampled_from([1, 3]),
         flip=st.floats(0, 1),
@@ -256,7 +257,7 @@ def test_a_file_may_name_only_what_differs(tmp_path: Path) -> None:
 )
 @settings(max_examples=40, deadline=None)
 def test_every_recipe_survives_json(recipe: Recipe) -> None:
-    assert recipes.from_dict(json.loads(json.dumps(recipes.to_dict(recipe)))) == recipe
+    assert recipes.from_dict(json.loads(records.dumps(recipe)), where="test") == recipe
 
 
 @given(st.sampled_from([field.name for field in fields(Recipe)]), st.integers(0, 20), st.characters(categories=["Ll"]))
@@ -264,7 +265,7 @@ def test_every_recipe_survives_json(recipe: Recipe) -> None:
 def test_a_mistyped_field_is_never_taken(name: str, place: int, letter: str) -> None:
     typo = name[:place] + letter + name[place:]
     with pytest.raises(InputError, match="no field"):
-        recipes.from_dict({typo: getattr(Recipe(), name)})
+        recipes.from_dict({typo: getattr(Recipe(), name)}, where="test")
 
 
 def test_a_taxonomy_stands_for_its_classes() -> None:

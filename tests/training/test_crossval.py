@@ -1,6 +1,5 @@
 """No picture is judged by a network that has seen it, its copies or its person; a finished fold is trained but once."""
 
-import json
 import os
 import signal
 import subprocess
@@ -14,9 +13,10 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from mien.core import records
 from mien.core.errors import InputError
 from mien.core.labels import FER2013
-from mien.recipes import Recipe, to_dict
+from mien.recipes import Recipe
 from mien.training import crossval
 from mien.training.augment import shrink
 from mien.training.data import Split
@@ -148,7 +148,7 @@ def test_killed_between_folds_it_goes_on_to_the_same_bits(
     recipe: Recipe, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     own = tmp_path / "own.json"
-    own.write_text(json.dumps(to_dict(recipe)))
+    records.write(own, recipe)
     ended = subprocess.run([sys.executable, "-c", KILLED, str(own)], capture_output=True, text=True)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
     assert ended.stderr.count("s to go") == 1

@@ -46,7 +46,7 @@ def target(votes: dict[str, float], label: str) -> list[float]:
 
 
 def test_votes_and_labels_of_a_picture_stand_in_one_row(fer: Path) -> None:
-    parts = build_splits(VOTES, fer, None)
+    parts = build_splits(VOTES, DataSpec(fer))
     assert list(parts) == ["train", "validation"]
     assert all(part.targets.dtype == np.float32 for part in parts.values())
     assert rows(parts["train"]) == {
@@ -65,9 +65,9 @@ def test_votes_and_labels_of_a_picture_stand_in_one_row(fer: Path) -> None:
 
 
 def test_the_answer_comes_first(fer: Path) -> None:
-    turned = build_splits(replace(VOTES, classes=FER2013, targets="label", extra_outputs=("majority",)), fer, None)[
-        "train"
-    ]
+    turned = build_splits(
+        replace(VOTES, classes=FER2013, targets="label", further_outputs=("majority",)), DataSpec(fer)
+    )["train"]
     assert turned.targets.shape == (4, 15)
     found = rows(turned)
     assert found[0][:7] == [1, 0, 0, 0, 0, 0, 0]
@@ -77,12 +77,12 @@ def test_the_answer_comes_first(fer: Path) -> None:
 
 
 def test_naming_the_kind_gives_both_labellings_as_recognising_it_does(fer: Path) -> None:
-    named, found = (build_splits(VOTES, fer, kind)["train"] for kind in ("fer2013", None))
+    named, found = (build_splits(VOTES, DataSpec(fer, kind=kind))["train"] for kind in ("fer2013", None))
     assert named.fingerprint == found.fingerprint
 
 
 def test_one_dataset_with_one_labelling_is_what_its_reader_gives(fer: Path) -> None:
-    part = build_splits(RECIPES["mien"], fer, None)["train"]
+    part = build_splits(RECIPES["mien"], DataSpec(fer))["train"]
     samples = datasets.read(DataSpec(fer, "train"))
     assert part.targets.dtype == np.int64
     assert part.fingerprint == samples.fingerprint
@@ -93,7 +93,7 @@ def test_one_dataset_with_one_labelling_is_what_its_reader_gives(fer: Path) -> N
 @pytest.mark.parametrize("fields", [{"mixup": 0.2}, {"cutmix": 0.5}, {"distill": 0.5}])
 def test_what_blends_targets_gets_them_as_shares(fer: Path, fields: dict[str, Any]) -> None:
     soft, hard = (
-        build_splits(recipe, fer, None)["train"] for recipe in (replace(RECIPES["mien"], **fields), RECIPES["mien"])
+        build_splits(recipe, DataSpec(fer))["train"] for recipe in (replace(RECIPES["mien"], **fields), RECIPES["mien"])
     )
     assert np.array_equal(soft.targets, np.eye(7, dtype=np.float32)[hard.targets])
     assert np.array_equal(soft.images, hard.images)
@@ -124,7 +124,7 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], P
 
 def test_faces_out_of_photos_join_the_answer(fer: Path, photos: Callable[[int], Path]) -> None:
     legend = photos(60)
-    parts, alone = build_splits(VOTES, fer, None, photos=[legend]), build_splits(VOTES, fer, None)
+    parts, alone = build_splits(VOTES, DataSpec(fer), [legend]), build_splits(VOTES, DataSpec(fer))
     for split, part in parts.items():
         own = len(alone[split])
         samples = datasets.read(DataSpec(legend, split, classes="ferplus"))
@@ -138,12 +138,12 @@ def test_faces_out_of_photos_join_the_answer(fer: Path, photos: Callable[[int], 
         assert (joined[:, :8].sum(1) == 1).all()
         assert part.counts == {name: alone[split].counts[name] + count for name, count in seen.counts.items()}
     recipe = replace(VOTES, margin=0.0)
-    tight = build_splits(recipe, fer, None, photos=[legend])["train"].images[4:]
+    tight = build_splits(recipe, DataSpec(fer), [legend])["train"].images[4:]
     assert tight.mean() > 1.2 * parts["train"].images[4:].mean()  # the margin is black, and only it was cut off
 
 
 def test_a_recipe_with_hard_labels_takes_photos_too(fer: Path, photos: Callable[[int], Path]) -> None:
-    part = build_splits(RECIPES["mien"], fer, None, photos=[photos(60)])["train"]
+    part = build_splits(RECIPES["mien"], DataSpec(fer), [photos(60)])["train"]
     assert part.targets.shape[1] == 7
     assert (part.targets.sum(1) == 1).all()
     assert len(part) > 30
@@ -151,7 +151,7 @@ def test_a_recipe_with_hard_labels_takes_photos_too(fer: Path, photos: Callable[
 
 def test_photos_of_another_kind_are_refused(fer: Path) -> None:
     with pytest.raises(InputError, match="a dataset of kind fer2013 holds face crops"):
-        build_splits(VOTES, fer, None, photos=[fer])
+        build_splits(VOTES, DataSpec(fer), [fer])
 
 
 def test_drop_duplicates_leaves_out_what_is_validated_on_and_nothing_else(tmp_path: Path) -> None:
@@ -165,12 +165,15 @@ def test_drop_duplicates_leaves_out_what_is_validated_on_and_nothing_else(tmp_pa
         tmp_path / "fer2013.csv", replace(samples, images=pictures), ["Training"] * 7 + ["PublicTest"] * 3
     )
     recipe = Recipe(size=48)
-    every, kept_once = build_splits(recipe, path, None), build_splits(replace(recipe, drop_duplicates=True), path, None)
+    every, kept_once = (
+        build_splits(recipe, DataSpec(path)),
+        build_splits(replace(recipe, drop_duplicates=True), DataSpec(path)),
+    )
     kept = [0, 1, 3, 4, 5, 6]
     assert np.array_equal(kept_once["train"].images, every["train"].images[kept])
     assert np.array_equal(kept_once["train"].targets, every["train"].targets[kept])
     assert kept_once["validation"].fingerprint == every["validation"].fingerprint
-    soft = build_splits(replace(recipe, drop_duplicates=True, mixup=0.2), path, None)["train"]
+    soft = build_splits(replace(recipe, drop_duplicates=True, mixup=0.2), DataSpec(path))["train"]
     assert np.array_equal(soft.targets, np.eye(7, dtype=np.float32)[kept_once["train"].targets])
 
 
@@ -179,4 +182,4 @@ def test_an_unlabelled_picture_is_left_out_of_shares(tmp_path: Path, monkeypatch
     monkeypatch.setattr(
         "mien.datasets.read", lambda *_, **__: replace(samples, labels=np.array([0, 1, -1, 3, 4, 5, 6]))
     )
-    assert build_splits(Recipe(mixup=0.2), tmp_path, None)["train"].targets.argmax(1).tolist() == [0, 1, 3, 4, 5, 6]
+    assert build_splits(Recipe(mixup=0.2), DataSpec(tmp_path))["train"].targets.argmax(1).tolist() == [0, 1, 3, 4, 5, 6]

@@ -8,42 +8,29 @@ import numpy as np
 import pytest
 import torch
 
-from mien import recipes
 from mien.cli import main
 from mien.core import images
 from mien.core.errors import InputError
 from mien.core.labels import FERPLUS, THREE
-from mien.recipes import Recipe
+from mien.datasets import DataSpec
+from mien.recipes import Recipe, read_run
 from mien.training import trainer
 from mien.training.augment import shrink
 from mien.training.distill import Teacher, load
-from mien.training.networks import create
-from mien.training.run import Run
 from mien.training.start import resume, train
 from mien.training.stop import Interrupted
 from mien.training.trainer import Trainer
 from tests import drawn
-from tests.training.runs import assert_same, figures
+from tests.training.runs import assert_same, untimed, write_run
 
 Tiny = Callable[..., Recipe]
 CPU = torch.device("cpu")
 
 
-def finished(path: Path, recipe: Recipe, *, seed: int = 1) -> torch.nn.Module:
-    """Write a run with random weights and return its network."""
-    torch.manual_seed(seed)
-    model = create(recipe.model, classes=recipe.width, channels=recipe.channels, size=recipe.size).eval()
-    run = Run.reserve(path)
-    scaling = [0.5, 0.4, 0.3][: recipe.channels], [0.25, 0.2, 0.3][: recipe.channels]
-    run.describe({"recipe": recipes.to_dict(recipe), "data": {}, "mean": scaling[0], "std": scaling[1]})
-    run.save_weights("best", model)
-    return model
-
-
 @pytest.mark.parametrize("channels", [1, 3])
 def test_a_teacher_scales_pictures_as_its_own_run_did(tmp_path: Path, channels: int) -> None:
     recipe = Recipe(channels=channels, size=24)  # type: ignore[arg-type]
-    model = finished(tmp_path / "run", recipe)
+    model = write_run(tmp_path / "run", recipe)
     teacher = Teacher(tmp_path / "run", Recipe(distill=0.5), CPU)
     faces = drawn.faces(6, size=24).images
     scaled = torch.from_numpy(images.scale(faces, [0.5, 0.4, 0.3][:channels], [0.25, 0.2, 0.3][:channels]))
@@ -57,7 +44,7 @@ def test_a_teacher_scales_pictures_as_its_own_run_did(tmp_path: Path, channels: 
 
 
 def test_a_teacher_sees_pictures_at_its_own_size(tmp_path: Path) -> None:
-    finished(tmp_path / "run", Recipe(size=24, model="three-conv"))  # of one size only
+    write_run(tmp_path / "run", Recipe(size=24, model="three-conv"))  # of one size only
     teacher = Teacher(tmp_path / "run", Recipe(distill=0.5), CPU)
     plain = torch.rand(3, 1, 48, 48, generator=torch.Generator().manual_seed(0))
     assert torch.allclose(teacher(plain), teacher(shrink(plain, 24)))
@@ -69,13 +56,13 @@ def test_a_network_learns_its_teachers_answers(tiny: Tiny, ferplus: Path, tmp_pa
         "mien-votes", classes=FERPLUS, progressive_resize=0, epochs=5, ema=0, calibrate=False, optimizer="adam",
         lr=2e-3, schedule="constant", flip=0.5, rotate=0, zoom=0, shift=0, contrast=0, erase=0,
     )  # fmt: skip
-    train(learner, ferplus, tmp_path / "teacher", device="cpu")
+    train(learner, DataSpec(ferplus), tmp_path / "teacher", device="cpu")
     student = replace(learner, distill=1.0, seed=1)
     teachers = [tmp_path / "teacher"] * 2
-    train(student, ferplus, tmp_path / "student", teachers=teachers, device="cpu")
-    losses = [row["train_loss"] for row in figures(tmp_path / "student")]
+    train(student, DataSpec(ferplus), tmp_path / "student", teachers=teachers, device="cpu")
+    losses = [epoch.train_loss for epoch in untimed(tmp_path / "student")]
     assert losses[-1] < 0.5 * losses[0]  # of nothing but the divergence
-    assert Run(tmp_path / "student").description["teachers"] == [str(path) for path in teachers]
+    assert read_run(tmp_path / "student").teachers == tuple(map(str, teachers))
     plain = torch.from_numpy(drawn.faces(21, size=16, seed=7).images / np.float32(255))[:, None]
     taught, teacher, stranger = (
         Teacher(path, learner, CPU)(plain)
@@ -85,21 +72,21 @@ def test_a_network_learns_its_teachers_answers(tiny: Tiny, ferplus: Path, tmp_pa
 
 
 def _untrained(path: Path, recipe: Recipe) -> Path:
-    finished(path, recipe)
+    write_run(path, recipe)
     return path
 
 
 @pytest.mark.usefixtures("quick")
 def test_the_share_of_the_teachers_decides(tiny: Tiny, fer2013: Path, tmp_path: Path) -> None:
     """With next to none of them a run is, nearly, one without; a step of the loss lies between both ends."""
-    finished(tmp_path / "teacher", tiny("mien"))
+    write_run(tmp_path / "teacher", tiny("mien"))
     first: dict[float, float] = {}
     for share in (1e-12, 0.5, 1.0):
         recipe = tiny("mien", distill=share, max_steps=1)
-        train(recipe, fer2013, tmp_path / str(share), teachers=[tmp_path / "teacher"], device="cpu")
-        first[share] = figures(tmp_path / str(share))[0]["train_loss"]
-    train(tiny("mien", max_steps=1), fer2013, tmp_path / "alone", device="cpu")
-    assert first[1e-12] == pytest.approx(figures(tmp_path / "alone")[0]["train_loss"], rel=1e-4)
+        train(recipe, DataSpec(fer2013), tmp_path / str(share), teachers=[tmp_path / "teacher"], device="cpu")
+        first[share] = untimed(tmp_path / str(share))[0].train_loss
+    train(tiny("mien", max_steps=1), DataSpec(fer2013), tmp_path / "alone", device="cpu")
+    assert first[1e-12] == pytest.approx(untimed(tmp_path / "alone")[0].train_loss, rel=1e-4)
     assert first[0.5] == pytest.approx((first[1e-12] + first[1.0]) / 2, rel=1e-4)
     assert first[1.0] != pytest.approx(first[1e-12], rel=1e-2)
 
@@ -108,9 +95,9 @@ def test_the_share_of_the_teachers_decides(tiny: Tiny, fer2013: Path, tmp_path: 
 def test_a_taught_run_goes_on_to_the_same_bits(
     tiny: Tiny, fer2013: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    finished(tmp_path / "teacher", tiny("mien", size=24))
+    write_run(tmp_path / "teacher", tiny("mien", size=24))
     recipe, taught = tiny("mien", distill=0.5, epochs=2), [tmp_path / "teacher"]
-    train(recipe, fer2013, tmp_path / "whole", teachers=taught, device="cpu")
+    train(recipe, DataSpec(fer2013), tmp_path / "whole", teachers=taught, device="cpu")
     take = Trainer._step
 
     def stopping(self: Trainer, images: torch.Tensor, targets: torch.Tensor, seed: int) -> None:
@@ -121,7 +108,7 @@ def test_a_taught_run_goes_on_to_the_same_bits(
         patch.setattr(trainer, "SYNC_SECONDS", 0.0)
         patch.setattr(Trainer, "_step", stopping)
         with pytest.raises(Interrupted):
-            train(recipe, fer2013, tmp_path / "run", teachers=taught, device="cpu")
+            train(recipe, DataSpec(fer2013), tmp_path / "run", teachers=taught, device="cpu")
     resume(tmp_path / "run", device="cpu")
     assert_same(tmp_path / "run", tmp_path / "whole")
 
@@ -130,10 +117,10 @@ def test_what_cannot_teach_is_refused_and_leaves_the_folder_free(
     tiny: Tiny, fer2013: Path, tmp_path: Path, quick: None
 ) -> None:
     plain, taught = tiny("mien", max_steps=1), tiny("mien", max_steps=1, distill=0.5)
-    finished(tmp_path / "teacher", plain)
-    finished(tmp_path / "three", tiny("mien", classes=THREE))
-    finished(tmp_path / "votes", tiny("mien-votes", classes=FERPLUS, progressive_resize=0))
-    finished(tmp_path / "unfinished", plain)
+    write_run(tmp_path / "teacher", plain)
+    write_run(tmp_path / "three", tiny("mien", classes=THREE))
+    write_run(tmp_path / "votes", tiny("mien-votes", classes=FERPLUS, progressive_resize=0))
+    write_run(tmp_path / "unfinished", plain)
     (tmp_path / "unfinished" / "best.safetensors").unlink()
     for recipe, places, message in (
         (taught, [], "recipe mien: learns from teachers; name finished runs with --teachers"),
@@ -146,12 +133,12 @@ def test_what_cannot_teach_is_refused_and_leaves_the_folder_free(
         (taught, ["teacher", "votes"], "votes: answers .*; a teacher needs its student's outputs"),
         (taught, ["unfinished"], r"unfinished: no best\.safetensors; the run has not finished an epoch"),
         (taught, ["gone"], "gone"),
-        (taught, [Path("small")], "small: the weights of default in 8 bits, for answers alone; name default"),
+        (taught, [Path("small")], "small: default in 8 bits, which cannot be trained; name default"),
     ):
         with pytest.raises(InputError, match=message) as caught:
             train(
                 recipe,
-                fer2013,
+                DataSpec(fer2013),
                 tmp_path / "out",
                 teachers=[place if isinstance(place, Path) else tmp_path / place for place in places],
                 device="cpu",
@@ -163,7 +150,7 @@ def test_what_cannot_teach_is_refused_and_leaves_the_folder_free(
 
 def test_damaged_weights_of_a_teacher_are_one_line(tiny: Tiny, tmp_path: Path) -> None:
     recipe = tiny("mien", distill=0.5)
-    finished(tmp_path / "teacher", recipe)
+    write_run(tmp_path / "teacher", recipe)
     (tmp_path / "teacher" / "best.safetensors").write_bytes(b"not weights at all")
     with pytest.raises(InputError, match=r"best\.safetensors: not the weights of mien") as caught:
         load([tmp_path / "teacher"], recipe, CPU)

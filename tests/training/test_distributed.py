@@ -1,10 +1,10 @@
 """Two processes compute what one does on the same global batch."""
 
-import json
 import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest
@@ -12,14 +12,15 @@ import torch
 from safetensors.torch import load_file
 from torch import nn
 
-from mien import recipes
+from mien.core import records
 from mien.core.errors import InputError
-from mien.recipes import Recipe
+from mien.datasets import DataSpec
+from mien.recipes import Recipe, read_run
 from mien.training import batches, distributed, trainer
 from mien.training.batches import normalise
 from mien.training.networks import create
-from mien.training.run import Run
 from mien.training.start import train
+from tests.training.runs import untimed
 
 DOUBLE = """
 import runpy, time
@@ -43,12 +44,12 @@ def test_two_processes_under_torchrun_equal_one(
     """
     recipe = tiny("mien", epochs=2)
     own, driver = tmp_path / "own.json", tmp_path / "driver.py"
-    own.write_text(json.dumps(recipes.to_dict(recipe)))
+    records.write(own, recipe)
     driver.write_text(DOUBLE + 'runpy.run_module("mien", run_name="__main__")')
     with monkeypatch.context() as patch:
         patch.setattr(trainer, "create", lambda *names, **facts: create(*names, **facts).double())
         patch.setattr(batches, "normalise", lambda *arguments: normalise(*arguments).double())
-        train(recipe, fer2013, tmp_path / "one", device="cpu")
+        train(recipe, DataSpec(fer2013), tmp_path / "one", device="cpu")
     program = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(driver)]
     arguments = ["train", str(own), "--data", str(fer2013), "--out", str(tmp_path / "two"), "--device", "cpu"]
     environment = os.environ | {"OMP_NUM_THREADS": "1"}
@@ -57,12 +58,11 @@ def test_two_processes_under_torchrun_equal_one(
     assert process.stderr.count("2 processes") == 1  # one of them speaks
     assert process.stdout.splitlines() == [str(tmp_path / "two")]
     assert (tmp_path / "two" / "model.onnx").exists()
-    one, two = (Run(tmp_path / name) for name in ("one", "two"))
-    assert (one.description["processes"], two.description["processes"]) == (1, 2)
-    for row, other in zip(one.metrics(), two.metrics(), strict=True):
-        for name in row.keys() - {"seconds", "images_per_second"}:
-            assert row[name] == pytest.approx(other[name], rel=1e-5), name
-    weights = [load_file(run.path / "last.safetensors") for run in (one, two)]
+    one, two = tmp_path / "one", tmp_path / "two"
+    assert (read_run(one).processes, read_run(two).processes) == (1, 2)
+    for epoch, other in zip(untimed(one), untimed(two), strict=True):
+        assert asdict(epoch) == pytest.approx(asdict(other), rel=1e-5)
+    weights = [load_file(run / "last.safetensors") for run in (one, two)]
     for name, value in weights[0].items():
         assert float((value - weights[1][name]).abs().max()) <= 1e-12 * max(1, float(value.abs().max())), name
 

@@ -1,6 +1,5 @@
 """A run leaves out what it was told to, says so, and goes on with the same list only."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,14 +8,14 @@ import pytest
 
 from mien import recipes
 from mien.cli import main
+from mien.core import records
 from mien.core.errors import InputError
 from mien.core.labels import FACIAL_EXPRESSIONS
 from mien.datasets import DataSpec, read
 from mien.faces.detectors import detectors
 from mien.faces.detectors.full_image import FullImage
-from mien.recipes import RECIPES, Recipe
+from mien.recipes import RECIPES, Recipe, read_run
 from mien.training.data import build_splits
-from mien.training.run import Run
 from mien.training.start import resume, train
 from mien.training.trainer import Trainer
 from tests import drawn
@@ -34,7 +33,7 @@ def listed(tmp_path: Path) -> Path:
 
 def test_every_labelling_and_both_parts_leave_it_out(ferplus: Path, listed: Path) -> None:
     for name in ("mien", "mien-votes"):
-        whole, part = (build_splits(RECIPES[name], ferplus, None, exclude=path) for path in (None, listed))
+        whole, part = (build_splits(RECIPES[name], DataSpec(ferplus, exclude=path)) for path in (None, listed))
         assert len(whole["train"]) - len(part["train"]) == 2
         assert len(whole["validation"]) - len(part["validation"]) == 1
         gone = {read(DataSpec(ferplus, "all")).images[row].tobytes() for row in (3, 4, 60)}
@@ -47,13 +46,11 @@ def test_photos_are_not_looked_up_in_it(
     monkeypatch.setitem(detectors(), "haar", FullImage)
     photos = drawn.write_legend(tmp_path / "photos", drawn.faces(20, FACIAL_EXPRESSIONS), each=1)
     recipe = RECIPES["mien-votes"]
-    whole, part = (
-        build_splits(recipe, ferplus, None, photos=[photos], exclude=path)["train"] for path in (None, listed)
-    )
+    whole, part = (build_splits(recipe, DataSpec(ferplus, exclude=path), [photos])["train"] for path in (None, listed))
     assert len(whole) - len(part) == 2
     listed.write_text("id\nPersonA_y_0001.jpg\n")
     with pytest.raises(InputError, match=r"list\.csv:2: .* has no id 'PersonA_y_0001\.jpg'"):
-        build_splits(recipe, ferplus, None, photos=[photos], exclude=listed)
+        build_splits(recipe, DataSpec(ferplus, exclude=listed), [photos])
 
 
 @pytest.mark.usefixtures("quick")
@@ -66,17 +63,18 @@ def test_a_run_records_it_and_resume_uses_it_again(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     own, run = tmp_path / "own.json", tmp_path / "run"
-    own.write_text(json.dumps(recipes.to_dict(tiny("mien", epochs=2))))
+    records.write(own, tiny("mien", epochs=2))
     command = ["train", str(own), "--data", str(fer2013), "--device", "cpu", "--exclude", str(listed)]
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "_stopped_early", lambda self: self.step >= self.training.steps)
         with pytest.raises(SystemExit) as ending:
             main([*command, "--out", str(run)])
     assert not ending.value.code, capsys.readouterr().err
-    data = Run(run).description["data"]
-    assert data["splits"]["train"]["n"] == 54
-    assert data["splits"]["validation"]["n"] == 20
-    assert data["exclude"]["path"] == str(listed)
+    data = read_run(run).data
+    assert data.splits["train"].n == 54
+    assert data.splits["validation"].n == 20
+    assert data.exclude is not None
+    assert data.exclude.path == listed
     text = listed.read_text()
     listed.write_text(text + "00005,blank\n")
     with pytest.raises(InputError, match=r"list\.csv: has changed since .* began; train anew"):
@@ -86,20 +84,20 @@ def test_a_run_records_it_and_resume_uses_it_again(
         resume(run, device="cpu")
     listed.write_text(text)
     resume(run, device="cpu")
-    train(recipes.from_json(own), fer2013, tmp_path / "whole", exclude=listed, device="cpu")
+    train(recipes.from_json(own), DataSpec(fer2013, exclude=listed), tmp_path / "whole", device="cpu")
     assert_same(run, tmp_path / "whole")
 
 
 def test_a_list_that_does_not_fit_begins_no_run(tiny: Tiny, fer2013: Path, listed: Path, tmp_path: Path) -> None:
     listed.write_text("id\n99999\n")
     with pytest.raises(InputError, match="has no id '99999'"):
-        train(tiny("mien"), fer2013, tmp_path / "run", exclude=listed, device="cpu")
+        train(tiny("mien"), DataSpec(fer2013, exclude=listed), tmp_path / "run", device="cpu")
     assert not (tmp_path / "run").exists()
 
 
 def test_the_part_is_what_the_reader_gives(fer2013: Path, listed: Path) -> None:
     part, samples = (
-        build_splits(RECIPES["mien"], fer2013, None, exclude=listed)["train"],
+        build_splits(RECIPES["mien"], DataSpec(fer2013, exclude=listed))["train"],
         read(DataSpec(fer2013, "train", exclude=listed)),
     )
     assert part.fingerprint == samples.fingerprint != read(DataSpec(fer2013, "train")).fingerprint

@@ -10,7 +10,6 @@ import pytest
 import torch
 from torch import nn
 
-from mien import recipes
 from mien.core import images
 from mien.core.errors import InputError
 from mien.core.labels import FER2013, FERPLUS
@@ -21,11 +20,12 @@ from mien.evaluation.calibrate.fit import CalibrationOptions, CalibrationSource
 from mien.models.bundled import measured_crops
 from mien.models.metadata import ModelInfo, OutputInfo
 from mien.models.session import Session, softmax
-from mien.recipes import RECIPES, Recipe
-from mien.training.export import check, export, network, to_onnx
-from mien.training.networks import create
+from mien.recipes import RECIPES, read_run
+from mien.training.export import check, export, to_onnx
+from mien.training.networks import create, load_network
 from mien.training.run import Run
 from tests import drawn
+from tests.training.runs import write_run
 
 SIZES = {  # of the file, in MB, at most
     "efficientnet-b0": 16.5,
@@ -42,23 +42,10 @@ SIZES = {  # of the file, in MB, at most
 }
 
 
-def finished(path: Path, recipe: Recipe) -> nn.Module:
-    """Write a run with random weights, batch statistics included, and return its network."""
-    torch.manual_seed(1)
-    model = create(recipe.model, classes=recipe.width, channels=recipe.channels, size=recipe.size).train()
-    with torch.no_grad():
-        model(torch.rand(4, recipe.channels, recipe.size, recipe.size))
-    mean, std = [0.5, 0.4, 0.3][: recipe.channels], [0.25, 0.2, 0.3][: recipe.channels]
-    run = Run.reserve(path)
-    run.describe({"recipe": recipes.to_dict(recipe), "data": {}, "mean": mean, "std": std})
-    run.save_weights("best", model)
-    return model.eval()
-
-
 @pytest.fixture(scope="module")
 def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     path = tmp_path_factory.mktemp("runs") / "mien"
-    finished(path, RECIPES["mien"])
+    write_run(path, RECIPES["mien"], batch_statistics=True)
     export(path)
     return path
 
@@ -66,7 +53,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_exports_to_what_torch_computes(tmp_path: Path, name: str) -> None:
     recipe = RECIPES[name]
-    model = finished(tmp_path / "run", recipe)
+    model = write_run(tmp_path / "run", recipe, batch_statistics=True)
     path = export(tmp_path / "run")
     assert path == tmp_path / "run" / "model.onnx"
     session = Session(tmp_path / "run")
@@ -80,7 +67,7 @@ def test_every_recipe_exports_to_what_torch_computes(tmp_path: Path, name: str) 
         crops=measured_crops(),
         recipe=name,
         primary_output=recipe.targets,
-        further_outputs={head: OutputInfo(recipe.outputs[head], 1.0) for head in recipe.extra_outputs},
+        further_outputs={head: OutputInfo(recipe.outputs[head], 1.0) for head in recipe.further_outputs},
     )
     crops = drawn.faces(7, recipe.classes[:3], size=recipe.size, channels=recipe.channels).images
     with torch.inference_mode():
@@ -88,7 +75,7 @@ def test_every_recipe_exports_to_what_torch_computes(tmp_path: Path, name: str) 
     assert expected.std() > 1e-3
     for n in (0, 1, 2, 7):  # any batch size
         outputs = [
-            one.logits(crops[:n]) for one in (session, *(Session(path, output=head) for head in recipe.extra_outputs))
+            one.logits(crops[:n]) for one in (session, *(Session(path, output=head) for head in recipe.further_outputs))
         ]
         assert np.allclose(np.concatenate(outputs, axis=1), expected[:n], atol=1e-3, rtol=1e-3)
     assert path.stat().st_size < SIZES[name] * 1e6
@@ -96,7 +83,7 @@ def test_every_recipe_exports_to_what_torch_computes(tmp_path: Path, name: str) 
 
 
 def test_a_margin_of_ones_own_holds_for_every_detector(tmp_path: Path) -> None:
-    finished(tmp_path / "run", replace(RECIPES["mien"], margin=0.3))
+    write_run(tmp_path / "run", replace(RECIPES["mien"], margin=0.3), batch_statistics=True)
     info = Session(export(tmp_path / "run")).info
     assert [info.crop(name) for name in ("haar", "yunet")] == [images.CropSpec(0.3)] * 2
 
@@ -154,7 +141,7 @@ def test_all_of_the_calibration_travels_along(run: Path, tmp_path: Path) -> None
 def votes(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A run with two outputs, on small pictures."""
     path = tmp_path_factory.mktemp("runs") / "votes"
-    finished(path, replace(RECIPES["mien-votes"], size=16, progressive_resize=0))
+    write_run(path, replace(RECIPES["mien-votes"], size=16, progressive_resize=0), batch_statistics=True)
     export(path)
     return path
 
@@ -180,7 +167,7 @@ def test_each_output_stands_in_the_file_by_name_with_its_own_temperature(votes: 
 
 
 def test_a_further_output_that_computes_something_else_is_not_let_through(votes: Path) -> None:
-    model = network(votes / "best.safetensors", Run(votes).recipe).eval()
+    model = load_network(votes / "best.safetensors", read_run(votes).recipe).eval()
     check(model, votes / "model.onnx")
     with torch.no_grad():
         model[-1].bias[8:] += 0.5  # type: ignore[index]
@@ -207,7 +194,7 @@ def test_a_run_that_cannot_be_exported_is_told(tmp_path: Path, run: Path) -> Non
     with pytest.raises(InputError, match="no run; expected a folder"):
         export(tmp_path)
     (tmp_path / "recipe.json").write_text('{"model": "mien"}')
-    with pytest.raises(InputError, match="a recipe, not that of a run"):
+    with pytest.raises(InputError, match=r"missing required field recipe; expected the recipe\.json of a run"):
         export(tmp_path)
     (tmp_path / "recipe.json").write_text((run / "recipe.json").read_text())
     with pytest.raises(InputError, match=r"no best\.safetensors; the run has not finished an epoch"):

@@ -13,7 +13,7 @@ from mien.core.labels import FER2013, FERPLUS
 from mien.recipes import Recipe
 from mien.training.objective import Objective
 
-TWO = Recipe(classes=FERPLUS, targets="distribution", extra_outputs=("label",), label_smoothing=0.1)
+TWO = Recipe(classes=FERPLUS, targets="distribution", further_outputs=("label",), label_smoothing=0.1)
 SEEDS = st.integers(0, 10**6)
 
 
@@ -64,7 +64,7 @@ def test_the_outputs_losses_add_up_and_votes_are_never_smoothed(n: int, seed: in
 
 @pytest.mark.parametrize("targets", ["majority", "plurality"])
 def test_a_class_that_votes_agree_on_is_smoothed(targets: str) -> None:
-    objective = Objective(Recipe(classes=FERPLUS, targets=targets, extra_outputs=("label",), label_smoothing=0.1))  # type: ignore[arg-type]
+    objective = Objective(Recipe(classes=FERPLUS, targets=targets, further_outputs=("label",), label_smoothing=0.1))  # type: ignore[arg-type]
     logits, labels = noise(5, 15, 0), classes(5, 8, 1)
     found = objective.loss(logits, torch.cat([one_hot(labels, 8), torch.zeros(5, 7)], 1), smoothing=True)
     assert found.item() == pytest.approx(F.cross_entropy(logits[:, :8], labels, label_smoothing=0.1).item(), rel=1e-5)

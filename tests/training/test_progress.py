@@ -5,16 +5,10 @@ import sys
 
 import pytest
 
+from mien.recipes import Epoch
 from mien.training.progress import EpochBar
 
-ROW = {
-    "train_loss": 0.5,
-    "train_accuracy": 0.75,
-    "val_loss": 0.6,
-    "val_accuracy": 0.7,
-    "images_per_second": 1234.0,
-    "seconds": 2.5,
-}
+EPOCH = Epoch(2, 80, 0.5, 0.75, 0.6, 0.7, lr=0.1, images_per_second=1234.0, seconds=2.5)
 
 
 class Terminal(io.StringIO):
@@ -27,7 +21,7 @@ def shown(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch, *, visible: bool
     with EpochBar(1, 9, 40, visible=visible) as bar:
         bar.show(20, 0.5, 0.75, 4321)
         bar.progress.refresh()
-        bar.close(ROW)
+        bar.close(EPOCH)
     return stream.getvalue()
 
 

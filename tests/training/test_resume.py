@@ -14,15 +14,16 @@ from typing import Any
 import pytest
 import torch
 
-from mien import recipes
 from mien.cli import main
+from mien.core import records
 from mien.core.errors import InputError
 from mien.core.labels import FACIAL_EXPRESSIONS, FERPLUS
+from mien.datasets import DataSpec
 from mien.evaluation.calibrate.files import FILE as CALIBRATION
 from mien.faces.detectors import detectors
 from mien.faces.detectors.full_image import FullImage
 from mien.models.session import Session
-from mien.recipes import Recipe
+from mien.recipes import Recipe, read_epochs, read_run
 from mien.training import trainer
 from mien.training.data import build_splits
 from mien.training.run import Run
@@ -30,7 +31,7 @@ from mien.training.start import resume, train
 from mien.training.stop import Interrupted
 from mien.training.trainer import Trainer
 from tests import drawn
-from tests.training.runs import assert_same, figures
+from tests.training.runs import assert_same, untimed
 
 Tiny = Callable[..., Recipe]
 
@@ -44,10 +45,10 @@ CASES: dict[str, dict[str, Any]] = {  # what has state of its own to lose
 KILLED = """
 import os, signal, sys
 from mien.cli import main
-from mien.training import run, trainer
+from mien.training import trainer
 where, at = sys.argv[1], int(sys.argv[2])
 trainer.SAVE_SECONDS = trainer.SYNC_SECONDS = 0.0
-owner, name = {"step": (trainer.Trainer, "_step"), "fsync": (run.os, "fsync")}[where]
+owner, name = {"step": (trainer.Trainer, "_step"), "fsync": (os, "fsync")}[where]
 original, calls = getattr(owner, name), 0
 def die(*arguments):
     global calls
@@ -73,9 +74,9 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bits(
     tiny: Tiny, fer2013: Path, tmp_path: Path, name: str, where: str, at: int
 ) -> None:
     recipe = tiny(name, **CASES[name])
-    train(recipe, fer2013, tmp_path / "whole", device="cpu")
+    train(recipe, DataSpec(fer2013), tmp_path / "whole", device="cpu")
     own = tmp_path / "own.json"
-    own.write_text(json.dumps(recipes.to_dict(recipe)))
+    records.write(own, recipe)
     killed = tmp_path / "killed"
     arguments = ["train", str(own), "--data", str(fer2013), "--out", str(killed), "--device", "cpu", "--threads", "1"]
     process = subprocess.run([sys.executable, "-c", KILLED, where, str(at), *arguments], capture_output=True, text=True)
@@ -102,8 +103,8 @@ def test_ctrl_c_saves_and_says_how_to_go_on(
 ) -> None:
     recipe = tiny(name, **CASES[name])
     own = tmp_path / "own.json"
-    own.write_text(json.dumps(recipes.to_dict(recipe)))
-    train(recipe, fer2013, tmp_path / "whole", device="cpu")
+    records.write(own, recipe)
+    train(recipe, DataSpec(fer2013), tmp_path / "whole", device="cpu")
     handlers = [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)]
     run = tmp_path / "run"
     with monkeypatch.context() as patch:
@@ -163,18 +164,17 @@ def test_everything_at_once_goes_on_to_the_same_bits(
     monkeypatch.setattr(trainer, "SYNC_SECONDS", 0.0)
     monkeypatch.setattr(Trainer, "_step", noting)
     whole, run = tmp_path / "whole", tmp_path / "run"
-    train(recipe, ferplus, whole, device="cpu")
+    train(recipe, DataSpec(ferplus), whole, device="cpu")
     assert sizes == {place: 16 if place < 0.6 * 21 else 24 for place in range(21)}
     with pytest.raises(Interrupted, match=f"stopped at step 11 of 21 .*mien resume {run}"):
-        train(recipe, ferplus, run, device="cpu")
+        train(recipe, DataSpec(ferplus), run, device="cpu")
     sizes.clear()
     resume(run, device="cpu")
     assert sizes == {place: 16 if place < 0.6 * 21 else 24 for place in range(step, 21)}
     assert_same(run, whole)
     for name in (CALIBRATION, "model.onnx"):
         assert (run / name).read_bytes() == (whole / name).read_bytes(), name
-    last = figures(run)[-1]
-    assert {"val_accuracy", "val_accuracy_label"} <= last.keys()
+    last = untimed(run)[-1]
     session = Session(run)
     fitted = json.loads((run / CALIBRATION).read_text())
     temperatures = {name: one["temperature"] for name, one in fitted.items()}
@@ -183,11 +183,11 @@ def test_everything_at_once_goes_on_to_the_same_bits(
         "label": session.info.outputs["label"].temperature,
     }
     assert session.probabilities(drawn.faces(5).images).shape == (5, 8)
-    part = build_splits(recipe, ferplus, None)["validation"]
+    part = build_splits(recipe, DataSpec(ferplus))["validation"]
     for head, block in (("distribution", part.targets[:, :8]), ("label", part.targets[:, 8:])):
         known = block.any(axis=1)
         right = Session(run, output=head).logits(part.images[known]).argmax(1) == block[known].argmax(1)
-        figure = last["val_accuracy" if head == "distribution" else "val_accuracy_label"]
+        figure = last.val_accuracy if head == "distribution" else last.further_val_accuracy[head]
         assert right.mean() == pytest.approx(figure)  # what was selected is what is shipped, and each head is itself
 
 
@@ -205,7 +205,7 @@ def test_a_second_ctrl_c_ends_at_once_but_an_echo_of_the_first_does_not(
 
     monkeypatch.setattr(Trainer, "_step", interrupted)
     with pytest.raises(KeyboardInterrupt) as caught:
-        train(tiny("mien"), fer2013, tmp_path / "run", device="cpu")
+        train(tiny("mien"), DataSpec(fer2013), tmp_path / "run", device="cpu")
     assert not isinstance(caught.value, Interrupted)
     assert next(clock, None) is None  # all three were seen
     resume_state = Run(tmp_path / "run").load_state(torch.device("cpu"))
@@ -218,7 +218,7 @@ def test_a_full_disk_is_one_line_and_the_last_checkpoint_goes_on(
     tiny: Tiny, fer2013: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:
     recipe = tiny("mien")
-    train(recipe, fer2013, tmp_path / "whole", device="cpu")
+    train(recipe, DataSpec(fer2013), tmp_path / "whole", device="cpu")
     out, sync, filled = tmp_path / "run", os.fsync, False
 
     def full(descriptor: int) -> None:
@@ -231,7 +231,7 @@ def test_a_full_disk_is_one_line_and_the_last_checkpoint_goes_on(
     with monkeypatch.context() as patch:
         patch.setattr(os, "fsync", full)
         with pytest.raises(InputError, match=r"No space left on device.*mien resume") as caught:
-            train(recipe, fer2013, out, device="cpu")
+            train(recipe, DataSpec(fer2013), out, device="cpu")
     assert filled
     assert "\n" not in str(caught.value)
     assert not list(out.glob(".*"))  # nothing half written takes up the room
@@ -247,7 +247,7 @@ def stopped(
     drawn.write_fer2013(tmp_path / "data" / "fer2013.csv", drawn.faces(77), ["Training"] * 56 + ["PublicTest"] * 21)
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "_stopped_early", lambda self: self.step >= 7)
-        train(tiny("mien", epochs=2), tmp_path / "data", tmp_path / "run", device="cpu")
+        train(tiny("mien", epochs=2), DataSpec(tmp_path / "data"), tmp_path / "run", device="cpu")
     return tmp_path / "run"
 
 
@@ -273,10 +273,10 @@ def test_photos_are_found_again_and_a_changed_one_is_refused(
     recipe = tiny("mien-votes", classes=FERPLUS, progressive_resize=0, epochs=2, margin=0.0, calibrate=False)
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "_stopped_early", lambda self: self.step >= self.training.steps)
-        train(recipe, ferplus, tmp_path / "run", photos=[photos], device="cpu")
-    assert Run(tmp_path / "run").description["data"]["photos"] == [str(photos)]
-    train(recipe, ferplus, tmp_path / "whole", photos=[photos], device="cpu")
-    assert Run(tmp_path / "whole").description["data"]["splits"]["train"]["n"] > 56 + 40
+        train(recipe, DataSpec(ferplus), tmp_path / "run", photos=[photos], device="cpu")
+    assert read_run(tmp_path / "run").data.photos == (photos,)
+    train(recipe, DataSpec(ferplus), tmp_path / "whole", photos=[photos], device="cpu")
+    assert read_run(tmp_path / "whole").data.splits["train"].n > 56 + 40
     taken = sorted((photos / "images").glob("*.jpg"))
     kept = taken[0].read_bytes()
     taken[0].write_bytes(taken[1].read_bytes())
@@ -304,8 +304,8 @@ def test_a_hub_is_asked_once_and_leaves_no_run_behind_where_it_fails(
     monkeypatch.setattr("mien.training.trainer.create", create)
     monkeypatch.setattr("mien.training.setup.cost", lambda _: {"parameters": 0, "macs": 0})
     with pytest.raises(InputError, match="cannot be had"):
-        train(recipe, fer2013, tmp_path / "run", device="cpu")
-    train(recipe, fer2013, tmp_path / "run", device="cpu")  # the same folder is free for the next try
+        train(recipe, DataSpec(fer2013), tmp_path / "run", device="cpu")
+    train(recipe, DataSpec(fer2013), tmp_path / "run", device="cpu")  # the same folder is free for the next try
     resume(tmp_path / "run", device="cpu")
     assert asked == [True, True, False]
 
@@ -313,8 +313,8 @@ def test_a_hub_is_asked_once_and_leaves_no_run_behind_where_it_fails(
 def test_a_torn_line_of_metrics_is_written_anew(stopped: Path) -> None:
     path = stopped / "metrics.jsonl"
     line = path.read_text()
-    path.write_text(line + line.replace('"epoch": 1', '"epoch": 2')[:50])
-    assert [row["epoch"] for row in Run(stopped).metrics()] == [1]
+    path.write_text(line + line.replace('"epoch":1', '"epoch":2')[:50])
+    assert [epoch.epoch for epoch in read_epochs(stopped)] == [1]
     resume(stopped, device="cpu")
     assert [json.loads(row)["epoch"] for row in path.read_text().splitlines()] == [1, 2]
 
@@ -349,4 +349,4 @@ def test_a_damaged_checkpoint_is_told(stopped: Path, content: bytes) -> None:
         resume(stopped, device="cpu")
     (stopped / "resume.pt").unlink()
     resume(stopped, device="cpu")
-    assert [row["epoch"] for row in figures(stopped)] == [1, 2]
+    assert [epoch.epoch for epoch in untimed(stopped)] == [1, 2]

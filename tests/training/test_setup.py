@@ -12,7 +12,7 @@ from safetensors.torch import load_file
 
 from mien.core.errors import InputError
 from mien.core.labels import FER2013, THREE
-from mien.datasets import Samples
+from mien.datasets import DataSpec, Samples
 from mien.models.bundled import ASSETS
 from mien.recipes import Recipe
 from mien.training import setup
@@ -59,8 +59,8 @@ def test_an_order_of_labels_is_never_assumed(tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"labels 0\.\.6 without names; say which .*--classes fer2013 or --classes alph"
     ):
-        build_splits(Recipe(), data, None)
-    found = build_splits(Recipe(), data, None, classes="alphabetical")["train"]
+        build_splits(Recipe(), DataSpec(data))
+    found = build_splits(Recipe(), DataSpec(data, classes="alphabetical"))["train"]
     assert found.classes == FER2013  # by name: 4 is neutral in the file
     written = {image.tobytes(): label for image, label in zip(faces.images, faces.labels.tolist(), strict=True)}
     neutral = found.images[found.targets == FER2013.index("neutral")]
@@ -69,8 +69,8 @@ def test_an_order_of_labels_is_never_assumed(tmp_path: Path) -> None:
 
 def test_a_run_sets_out_from_anothers_weights(tmp_path: Path) -> None:
     data, few = drawn.write_fer2013(tmp_path / "fer2013.csv", drawn.faces(70)), Recipe(max_steps=1, lr=1e-9)
-    first = train(few, data, tmp_path / "first", device="cpu")
-    second = train(replace(few, seed=1), data, tmp_path / "second", start=first, device="cpu")
+    first = train(few, DataSpec(data), tmp_path / "first", device="cpu")
+    second = train(replace(few, seed=1), DataSpec(data), tmp_path / "second", start=first, device="cpu")
     before, after = load_file(first / "best.safetensors"), load_file(second / "best.safetensors")
     assert all(torch.allclose(after[key], before[key], atol=1e-6) for key in before if key.endswith(("weight", "bias")))
     other, last = create("mien", classes=3), next(key for key, value in before.items() if value.shape == (7, 128))
@@ -107,7 +107,9 @@ def test_16_bits_where_they_are_the_faster(monkeypatch: pytest.MonkeyPatch) -> N
 def test_a_run_computes_and_records_the_precision_asked_for(tiny: Tiny, fer2013: Path, tmp_path: Path) -> None:
     weights = {}
     for precision in ("float32", "bfloat16"):
-        run = train(tiny("mien", precision=precision, max_steps=2), fer2013, tmp_path / precision, device="cpu")
+        run = train(
+            tiny("mien", precision=precision, max_steps=2), DataSpec(fer2013), tmp_path / precision, device="cpu"
+        )
         assert json.loads((run / "recipe.json").read_text())["precision"] == precision
         weights[precision] = load_file(run / "best.safetensors")
     assert all(value.dtype == torch.float32 for value in weights["bfloat16"].values() if value.is_floating_point())

@@ -34,7 +34,7 @@ class Fake:
 def test_each_output_has_its_own_by_the_pictures_it_knows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mien.training.temperatures.Session", Fake)
     dice = np.random.default_rng(1)
-    recipe = Recipe(classes=FERPLUS, targets="distribution", extra_outputs=("label",))
+    recipe = Recipe(classes=FERPLUS, targets="distribution", further_outputs=("label",))
     pictures = dice.integers(0, 100, (700, 48, 48), dtype=np.uint8)
     targets = np.zeros((700, 15), np.float32)
     votes, labels = dice.integers(0, 8, 700), dice.integers(0, 7, 700)

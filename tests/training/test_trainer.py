@@ -1,6 +1,5 @@
 """What a run leaves behind, how it ends, and what it refuses."""
 
-import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -13,16 +12,18 @@ from safetensors.torch import load_file
 
 from mien import recipes
 from mien.cli import main
+from mien.core import records
 from mien.core.errors import InputError
 from mien.core.labels import ALPHABETICAL
+from mien.datasets import DataSpec
 from mien.models.session import Session
-from mien.recipes import Recipe
+from mien.recipes import Epoch, Recipe, read_epochs, read_run
 from mien.training import trainer
 from mien.training.run import Run
 from mien.training.start import resume, train
 from mien.training.trainer import Trainer
 from tests import drawn
-from tests.training.runs import assert_equal, assert_same, figures
+from tests.training.runs import assert_equal, assert_same, untimed
 
 Tiny = Callable[..., Recipe]
 
@@ -35,7 +36,7 @@ def test_a_run_says_what_it_found_and_leaves_its_files(
     tiny: Tiny, fer2013: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "run"
-    assert train(tiny("mien", epochs=2), fer2013, out, device="cpu") == out
+    assert train(tiny("mien", epochs=2), DataSpec(fer2013), out, device="cpu") == out
     captured = capsys.readouterr()
     assert captured.out == ""
     for words in (
@@ -52,20 +53,21 @@ def test_a_run_says_what_it_found_and_leaves_its_files(
         *("recipe.json", "metrics.jsonl", "curves.png", "model.onnx"),
     }
     assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
-    rows = Run(out).metrics()
-    assert [row["epoch"] for row in rows] == [1, 2]
-    assert [row["step"] for row in rows] == [7, 14]
-    assert all(0 <= row[f"{part}_accuracy"] <= 1 for row in rows for part in ("train", "val"))
-    assert all(row["seconds"] > 0 and row["images_per_second"] > 0 and row["lr"] > 0 for row in rows)
-    description = Run(out).description
-    assert description["recipe"]["seed"] == 0
-    assert description["data"]["splits"]["train"]["n"] == 56
-    assert len(description["data"]["splits"]["validation"]["fingerprint"]) == 16
-    assert {"mien", "torch", "numpy", "python"} <= description["versions"].keys()
-    assert Run(out).recipe == tiny("mien", epochs=2) == recipes.find(out / "recipe.json")
+    epochs = read_epochs(out)
+    assert [epoch.epoch for epoch in epochs] == [1, 2]
+    assert [epoch.step for epoch in epochs] == [7, 14]
+    assert all(0 <= share <= 1 for epoch in epochs for share in (epoch.train_accuracy, epoch.val_accuracy))
+    assert all(epoch.seconds > 0 and epoch.images_per_second > 0 and epoch.lr > 0 for epoch in epochs)
+    record = read_run(out)
+    assert record.recipe.seed == 0
+    assert record.data.splits["train"].n == 56
+    assert sum(record.data.splits["train"].counts.values()) == 56
+    assert len(record.data.splits["validation"].fingerprint) == 16
+    assert {"mien", "torch", "numpy", "python"} <= record.versions.keys()
+    assert record.recipe == tiny("mien", epochs=2) == recipes.find(out / "recipe.json")
     session = Session(out)
     assert session.info.recipe == "mien"
-    assert list(session.info.mean) == description["mean"]
+    assert session.info.mean == record.mean
     assert session.probabilities(drawn.faces(5, size=16).images).shape == (5, 7)
 
 
@@ -73,11 +75,11 @@ def test_a_run_says_what_it_found_and_leaves_its_files(
 def test_training_learns_and_a_seed_decides(fer2013: Path, tmp_path: Path) -> None:
     plain = Recipe(size=24, batch=8, epochs=4, lr=2e-3)
     for name, seed in (("a", 0), ("again", 0), ("other", 1)):
-        train(replace(plain, seed=seed), fer2013, tmp_path / name, device="cpu")
-    first, last = figures(tmp_path / "a")[0], figures(tmp_path / "a")[-1]
-    assert last["train_loss"] < 0.6 * first["train_loss"]
+        train(replace(plain, seed=seed), DataSpec(fer2013), tmp_path / name, device="cpu")
+    first, last = untimed(tmp_path / "a")[0], untimed(tmp_path / "a")[-1]
+    assert last.train_loss < 0.6 * first.train_loss
     assert_same(tmp_path / "a", tmp_path / "again")
-    assert figures(tmp_path / "a") != figures(tmp_path / "other")
+    assert untimed(tmp_path / "a") != untimed(tmp_path / "other")
 
 
 @pytest.mark.usefixtures("quick")
@@ -86,26 +88,26 @@ def test_the_best_weights_are_those_of_the_chosen_epoch(
     tiny: Tiny, fer2013: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, select: str, figure: str
 ) -> None:
     kept: dict[int, dict[str, torch.Tensor]] = {}
-    record = Run.record
+    add = Run.add_epoch
 
-    def remember(run: Run, row: dict[str, Any]) -> None:
-        kept[row["epoch"]] = weights(run.path)
-        record(run, row)
+    def remember(run: Run, epoch: Epoch) -> None:
+        kept[epoch.epoch] = weights(run.path)
+        add(run, epoch)
 
-    monkeypatch.setattr(Run, "record", remember)
+    monkeypatch.setattr(Run, "add_epoch", remember)
     recipe = tiny("three-conv", epochs=5, lr=3e-3, select=select)
-    train(recipe, fer2013, tmp_path / "run", device="cpu")
+    train(recipe, DataSpec(fer2013), tmp_path / "run", device="cpu")
     sign = -1 if figure == "val_loss" else 1
-    best = max(figures(tmp_path / "run"), key=lambda row: sign * row[figure])  # the first of a tie
-    assert_equal(weights(tmp_path / "run", "best"), kept[best["epoch"]])
+    best = max(untimed(tmp_path / "run"), key=lambda epoch: sign * getattr(epoch, figure))  # the first of a tie
+    assert_equal(weights(tmp_path / "run", "best"), kept[best.epoch])
 
 
 @pytest.mark.usefixtures("quick")
 def test_steps_and_patience_end_a_run(tiny: Tiny, fer2013: Path, tmp_path: Path) -> None:
-    train(tiny("mien", max_steps=10), fer2013, tmp_path / "steps", device="cpu")
-    assert [row["step"] for row in figures(tmp_path / "steps")] == [7, 10]
-    train(tiny("three-conv", lr=1e-30, early_stop=2, epochs=9), fer2013, tmp_path / "patience", device="cpu")
-    assert len(figures(tmp_path / "patience")) == 3  # the first is the best, two more bring nothing
+    train(tiny("mien", max_steps=10), DataSpec(fer2013), tmp_path / "steps", device="cpu")
+    assert [epoch.step for epoch in untimed(tmp_path / "steps")] == [7, 10]
+    train(tiny("three-conv", lr=1e-30, early_stop=2, epochs=9), DataSpec(fer2013), tmp_path / "patience", device="cpu")
+    assert len(untimed(tmp_path / "patience")) == 3  # the first is the best, two more bring nothing
     before = (tmp_path / "patience" / "resume.pt").read_bytes()
     resume(tmp_path / "patience", device="cpu")  # nothing is left to do
     assert (tmp_path / "patience" / "resume.pt").read_bytes() == before
@@ -113,8 +115,10 @@ def test_steps_and_patience_end_a_run(tiny: Tiny, fer2013: Path, tmp_path: Path)
 
 @pytest.mark.usefixtures("quick")
 def test_plateau_lowers_the_learning_rate(tiny: Tiny, fer2013: Path, tmp_path: Path) -> None:
-    train(tiny("three-conv", lr=1e-30, schedule="plateau", patience=0), fer2013, tmp_path / "run", device="cpu")
-    rates = [row["lr"] for row in figures(tmp_path / "run")]
+    train(
+        tiny("three-conv", lr=1e-30, schedule="plateau", patience=0), DataSpec(fer2013), tmp_path / "run", device="cpu"
+    )
+    rates = [epoch.lr for epoch in untimed(tmp_path / "run")]
     assert rates[0] == rates[1] == 1e-30  # recorded as used, lowered after the second
     assert rates[2] == pytest.approx(1e-31)
 
@@ -134,7 +138,7 @@ def test_a_loss_that_is_no_number_stops_with_the_step_and_the_advice(
         monkeypatch.setattr(trainer, "SYNC_SECONDS", 0.0)
         monkeypatch.setattr(trainer, "SAVE_SECONDS", 0.0)
     own = tmp_path / "own.json"
-    own.write_text(json.dumps(recipes.to_dict(tiny("three-conv", schedule="one-cycle", lr=1e30, epochs=9))))
+    records.write(own, tiny("three-conv", schedule="one-cycle", lr=1e30, epochs=9))
     out = tmp_path / "run"
     with pytest.raises(SystemExit) as caught:
         main(["train", str(own), "--data", str(fer2013), "--out", str(out), "--device", "cpu"])
@@ -167,8 +171,8 @@ def test_weights_that_break_after_a_finite_loss_are_noticed_before_they_are_save
 
     monkeypatch.setattr(Trainer, "_step", breaking)
     with pytest.raises(InputError, match="no longer a number at step 14"):
-        train(tiny("mien"), fer2013, tmp_path / "run", device="cpu")
-    assert [row["epoch"] for row in figures(tmp_path / "run")] == [1]
+        train(tiny("mien"), DataSpec(fer2013), tmp_path / "run", device="cpu")
+    assert [epoch.epoch for epoch in untimed(tmp_path / "run")] == [1]
     assert all(torch.isfinite(value).all() for value in weights(tmp_path / "run").values())
 
 
@@ -178,23 +182,23 @@ def test_a_folder_that_is_taken_is_refused(tiny: Tiny, fer2013: Path, tmp_path: 
     (tmp_path / "file").touch()
     for out in (tmp_path / "run", tmp_path / "file"):
         with pytest.raises(InputError, match="exists and is not empty; go on with: mien resume"):
-            train(tiny("mien"), fer2013, out, device="cpu")
+            train(tiny("mien"), DataSpec(fer2013), out, device="cpu")
     with pytest.raises(InputError, match="cannot be made"):
-        train(tiny("mien"), fer2013, tmp_path / "file" / "run", device="cpu")
+        train(tiny("mien"), DataSpec(fer2013), tmp_path / "file" / "run", device="cpu")
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.tex"]
 
 
 def test_a_start_that_fails_leaves_no_folder(tiny: Tiny, fer2013: Path, tmp_path: Path) -> None:
     for recipe, data in ((tiny("mien"), tmp_path / "nowhere"), (tiny("mien", model="no-such"), fer2013)):
         with pytest.raises(InputError):
-            train(recipe, data, tmp_path / "runs" / "run", device="cpu")
+            train(recipe, DataSpec(data), tmp_path / "runs" / "run", device="cpu")
     assert not (tmp_path / "runs").exists()
 
 
 def test_one_is_singular(
     tiny: Tiny, fer2013: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], quick: None
 ) -> None:
-    train(tiny("mien", epochs=1, batch=56), fer2013, tmp_path / "run", device="cpu")
+    train(tiny("mien", epochs=1, batch=56), DataSpec(fer2013), tmp_path / "run", device="cpu")
     err = capsys.readouterr().err
     assert "1 batch of 56 per epoch, 1 step\n" in err
     assert ", 1 thread\n" in err
@@ -205,7 +209,7 @@ def test_a_device_that_is_not_there_is_told(tiny: Tiny, fer2013: Path, tmp_path:
     with pytest.raises(
         InputError, match=f"device '{name}' cannot be used here.*; expected auto, cpu, cuda, cuda:N or mps$"
     ):
-        train(tiny("mien"), fer2013, tmp_path / "run", device=name)
+        train(tiny("mien"), DataSpec(fer2013), tmp_path / "run", device=name)
     assert not (tmp_path / "run").exists()
 
 
@@ -216,8 +220,8 @@ def test_votes_are_learnt_as_a_distribution(
     soft = np.full((40, 7), 0.05, np.float32)
     soft[np.arange(40), samples.labels] = 0.7
     monkeypatch.setattr("mien.datasets.read", lambda *_, **__: replace(samples, labels=soft))
-    train(tiny("mien", size=48, epochs=1), tmp_path, tmp_path / "run", device="cpu")
-    assert 0 <= figures(tmp_path / "run")[0]["val_accuracy"] <= 1
+    train(tiny("mien", size=48, epochs=1), DataSpec(tmp_path), tmp_path / "run", device="cpu")
+    assert 0 <= untimed(tmp_path / "run")[0].val_accuracy <= 1
 
 
 @pytest.mark.usefixtures("quick")
@@ -225,13 +229,13 @@ def test_what_the_integers_of_arrays_mean_is_said_once_and_repeated(
     tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     own, data, out = tmp_path / "own.json", drawn.write_arrays(tmp_path / "data", drawn.faces(70)), tmp_path / "run"
-    own.write_text(json.dumps(recipes.to_dict(tiny("three-conv", epochs=1))))
+    records.write(own, tiny("three-conv", epochs=1))
     arguments = ["train", str(own), "--data", str(data), "--out", str(out), "--device", "cpu"]
     for more, code, words in (([], 2, "--classes alphabetical"), (["--classes", "alphabetical"], None, "4 neutral")):
         with pytest.raises(SystemExit) as caught:
             main([*arguments, *more])
         assert caught.value.code in (code, code or 0)
         assert words in capsys.readouterr().err
-    assert Run(out).recipe.classes == ALPHABETICAL
-    assert Run(out).description["data"]["classes"] == ",".join(ALPHABETICAL)
+    assert read_run(out).recipe.classes == ALPHABETICAL
+    assert read_run(out).data.classes == ",".join(ALPHABETICAL)
     resume(out, device="cpu")

@@ -56,12 +56,12 @@ def train(
         named: Whether --classes was given.
         recipe: What to train.
     """
+    from mien.datasets import DataSpec
+
     training = load_training(threads)
     out, classes = out or Path("runs") / f"{recipe.name}-{_now()}", ",".join(recipe.classes) if named else None
-    path = training.train(
-        recipe, data, out, kind=kind, classes=classes, photos=photos, exclude=exclude, teachers=teachers, start=start,
-        device=device,
-    )  # fmt: skip
+    spec = DataSpec(data, kind=kind, classes=classes, exclude=exclude)
+    path = training.train(recipe, spec, out, photos=photos, teachers=teachers, start=start, device=device)
     if first_process():
         print(path)
 

@@ -9,8 +9,10 @@ from mien.core.errors import InputError
 
 
 @contextmanager
-def replacing(path: Path) -> Iterator[Path]:
-    """Give a path beside `path` to write to, and move it there at the end: the old file stands, or the new one.
+def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
+    """Give a path beside `path` to write to, and move it there at the end: there is the old file, or the new one.
+
+    With `durable` that holds after a power cut too: the content is on the disk before the file is moved.
 
     Raises:
         InputError: it cannot be written there.
@@ -22,6 +24,9 @@ def replacing(path: Path) -> Iterator[Path]:
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield part
+            if durable:
+                with part.open("rb") as file:
+                    os.fsync(file.fileno())
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)

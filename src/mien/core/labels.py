@@ -6,7 +6,7 @@ goes or that it is dropped.
 """
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from mien.core.errors import InputError, did_you_mean
 
@@ -21,6 +21,8 @@ FERPLUS = ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "c
 # muxspace/facial_expressions, sorted by name
 FACIAL_EXPRESSIONS = ("angry", "contempt", "disgust", "fear", "happy", "neutral", "sad", "surprise")
 THREE = ("angry", "happy", "neutral")  # the leaderboard's 0, 1, 2
+
+Targets = Literal["label", "majority", "plurality", "distribution"]  # the dataset's own labels, or of the FER+ votes
 
 TAXONOMIES = {
     "fer2013": FER2013,

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Literal, Self
 
 from mien.core.errors import InputError
-from mien.core.labels import MERGES, names
+from mien.core.labels import MERGES, Targets, names
 
-Targets = Literal["label", "majority", "plurality", "distribution"]
 Merge = Literal["drop", "contempt-as-disgust", "contempt-as-neutral"]
 
 

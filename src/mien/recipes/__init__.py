@@ -3,15 +3,18 @@
 `Recipe()` holds the defaults. The command line shows every field as an option.
 """
 
-import json
 from pathlib import Path
+from typing import Any
 
+from mien.core import records
 from mien.core.errors import InputError, did_you_mean
 from mien.recipes.named import ABOUT, RECIPES
-from mien.recipes.recipe import ONE_SIZE, OUTPUT_CLASSES, About, Recipe, from_dict, to_dict
+from mien.recipes.recipe import ONE_SIZE, OUTPUT_CLASSES, About, Recipe, from_dict
+from mien.recipes.run_record import Epoch, RunRecord, SplitRecord, TrainingData, read_epochs, read_run
 
 __all__ = [
-    "ABOUT", "ONE_SIZE", "OUTPUT_CLASSES", "RECIPES", "About", "Recipe", "find", "from_dict", "from_json", "to_dict",
+    "ABOUT", "ONE_SIZE", "OUTPUT_CLASSES", "RECIPES", "About", "Epoch", "Recipe", "RunRecord", "SplitRecord",
+    "TrainingData", "find", "from_dict", "from_json", "read_epochs", "read_run",
 ]  # fmt: skip
 
 
@@ -32,12 +35,6 @@ def find(name: str | Path) -> Recipe:
 
 
 def from_json(path: Path) -> Recipe:
-    """Read a recipe from a JSON file; a run's recipe.json holds it under "recipe"."""
-    try:
-        stored = json.loads(path.read_text(encoding="utf-8"))
-        stored = stored.get("recipe", stored)
-        return from_dict(stored)
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
-    except (ValueError, AttributeError, TypeError) as error:
-        raise InputError(f"{path}: not a recipe ({error})") from None
+    """Return the recipe in a JSON file; a run's recipe.json holds it under "recipe". Errors are those of `find`."""
+    stored = records.read(path, dict[str, Any], what="a recipe")
+    return from_dict(stored.get("recipe", stored), where=str(path))

@@ -1,13 +1,19 @@
 """What a recipe is: every field that decides a training run, checked, and as JSON holds it."""
 
 import math
-from dataclasses import asdict, dataclass, fields
+from dataclasses import dataclass
 from typing import Any, Literal, get_args, get_origin, get_type_hints
 
+from mien.core import records
 from mien.core.errors import InputError, did_you_mean
-from mien.core.labels import FER2013, FERPLUS, TAXONOMIES
+from mien.core.labels import FER2013, FERPLUS, TAXONOMIES, Targets
 
-OUTPUT_CLASSES = {"label": FER2013, "majority": FERPLUS, "plurality": FERPLUS, "distribution": FERPLUS}
+OUTPUT_CLASSES: dict[Targets, tuple[str, ...]] = {
+    "label": FER2013,
+    "majority": FERPLUS,
+    "plurality": FERPLUS,
+    "distribution": FERPLUS,
+}
 ONE_SIZE = ("three-class", "three-conv", "vgg-5x5")  # networks whose dense layers fit one image size
 
 
@@ -35,9 +41,9 @@ class Recipe:
     classes: tuple[str, ...] = FER2013
     """The classes of the primary output, in order: names, or a taxonomy (fer2013, alphabetical, ferplus,
     facial_expressions, three-class)."""
-    targets: Literal["label", "majority", "plurality", "distribution"] = "label"
+    targets: Targets = "label"
     """What the primary output learns: FER2013's label, or the FER+ votes as majority, plurality or distribution."""
-    extra_outputs: tuple[str, ...] = ()
+    further_outputs: tuple[Targets, ...] = ()
     """Further labels of the same faces, values as for `targets`; the network has one output for each."""
     drop_duplicates: bool = False
     """Leave out training images that are, pixel for pixel, in the validation split too."""
@@ -138,11 +144,11 @@ class Recipe:
             object.__setattr__(self, "classes", TAXONOMIES[self.classes[0]])
         demand(len(self.classes) >= 2, "needs at least 2 classes")
         demand(len(set(self.classes)) == len(self.classes), f"a class is named twice in {', '.join(self.classes)}")
-        for output in set(self.extra_outputs) - set(OUTPUT_CLASSES):
+        for output in set(self.further_outputs) - set(OUTPUT_CLASSES):
             listed = ", ".join(OUTPUT_CLASSES)
-            demand(False, f"extra_outputs {output!r} must be one of {listed}" + did_you_mean(output, OUTPUT_CLASSES))
-        outputs = (self.targets, *self.extra_outputs)
-        demand(len(set(outputs)) == len(outputs), "extra_outputs names one output twice, or repeats targets")
+            demand(False, f"further_outputs {output!r} must be one of {listed}" + did_you_mean(output, OUTPUT_CLASSES))
+        outputs = (self.targets, *self.further_outputs)
+        demand(len(set(outputs)) == len(outputs), "further_outputs names one output twice, or repeats targets")
         for name in ("lr", "distill_temperature"):
             demand(getattr(self, name) > 0, f"{name} {getattr(self, name)} must be above 0")
         for name, least in (("batch", 2), ("epochs", 1), ("size", 16), ("progressive_size", 16)):
@@ -187,9 +193,9 @@ class Recipe:
         demand(not self.pretrained or self.model.startswith("timm/"), "only timm/ networks have pretrained weights")
 
     @property
-    def outputs(self) -> dict[str, tuple[str, ...]]:
+    def outputs(self) -> dict[Targets, tuple[str, ...]]:
         """The labels that the network learns, each with its classes; the first is the primary output."""
-        return {self.targets: self.classes} | {name: OUTPUT_CLASSES[name] for name in self.extra_outputs}
+        return {self.targets: self.classes} | {name: OUTPUT_CLASSES[name] for name in self.further_outputs}
 
     @property
     def width(self) -> int:
@@ -199,29 +205,23 @@ class Recipe:
     @property
     def soft(self) -> bool:
         """Whether targets are shares over the classes of all outputs, not one class per image."""
-        return bool(self.extra_outputs or self.mixup or self.cutmix or self.distill)
+        return bool(self.further_outputs or self.mixup or self.cutmix or self.distill)
 
 
-def from_dict(stored: dict[str, Any]) -> Recipe:
-    """Return the recipe with the fields of `stored`; unknown fields and values of another kind raise InputError."""
-    known = {field.name: type(getattr(Recipe(), field.name)) for field in fields(Recipe)}
-    for name, value in stored.items():
-        if name not in known:
-            raise InputError(f"a recipe has no field {name!r}{did_you_mean(name, known)}")
-        kind = known[name]
-        if kind is tuple:
-            fits = isinstance(value, list | tuple) and all(isinstance(part, str) for part in value)
-        else:
-            fits = isinstance(value, (float, int) if kind is float else kind) and isinstance(value, bool) == (
-                kind is bool
-            )
-        if not fits:
-            expected = "a list of names" if kind is tuple else kind.__name__
-            raise InputError(f"recipe field {name!r}: expected {expected}, got {value!r}")
-    values: dict[str, Any] = {name: tuple(value) if known[name] is tuple else value for name, value in stored.items()}
-    return Recipe(**values)
+def from_dict(stored: object, *, where: str) -> Recipe:
+    """Return the recipe that plain objects describe; fields that they do not name have their defaults.
 
-
-def to_dict(recipe: Recipe) -> dict[str, Any]:
-    """Return the recipe as JSON holds it."""
-    return asdict(recipe)
+    Raises:
+        InputError: an unknown field, or a value that it cannot have; the message begins with `where`.
+    """
+    kinds, values = get_type_hints(Recipe), records.from_json(stored, dict[str, Any], where=where)
+    for name, value in values.items():
+        if name not in kinds:
+            raise InputError(f"{where}: a recipe has no field {name!r}{did_you_mean(name, kinds)}")
+        # `Recipe` itself says which choices a field has
+        kind = type(getattr(Recipe(), name)) if get_origin(kinds[name]) is Literal else kinds[name]
+        values[name] = records.from_json(value, kind, where=f"{where}: {name}")
+    try:
+        return Recipe(**values)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None

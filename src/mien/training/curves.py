@@ -2,12 +2,12 @@
 
 import io
 from pathlib import Path
-from typing import Any
 
-from mien.training.run import write
+from mien.core.files import replacing
+from mien.recipes import Epoch
 
 
-def draw_curves(rows: list[dict[str, Any]], path: Path) -> None:
+def draw_curves(epochs: list[Epoch], path: Path) -> None:
     """Write a PNG of loss and accuracy per epoch, training and validation side by side."""
     from matplotlib.figure import Figure  # not pyplot: no window, no global state
     from matplotlib.ticker import MaxNLocator
@@ -16,10 +16,10 @@ def draw_curves(rows: list[dict[str, Any]], path: Path) -> None:
     for axes, name in zip(figure.subplots(1, 2), ("loss", "accuracy"), strict=True):
         for part, label in (("train", "training"), ("val", "validation")):
             axes.plot(
-                [row["epoch"] for row in rows],
-                [row[f"{part}_{name}"] for row in rows],
+                [epoch.epoch for epoch in epochs],
+                [getattr(epoch, f"{part}_{name}") for epoch in epochs],
                 label=label,
-                marker="." * (len(rows) < 40),
+                marker="." * (len(epochs) < 40),
             )
         axes.set(xlabel="epoch", ylabel=name)
         axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
@@ -27,4 +27,5 @@ def draw_curves(rows: list[dict[str, Any]], path: Path) -> None:
         axes.legend()
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=120)
-    write(path, buffer.getvalue())
+    with replacing(path) as part_:
+        part_.write_bytes(buffer.getvalue())

@@ -10,10 +10,11 @@ from numpy.typing import NDArray
 
 from mien import datasets
 from mien.core.images import CropSpec
+from mien.core.labels import Targets
 from mien.datasets import DataSpec, ImageSpec, Samples
 from mien.datasets.readers import reader
 from mien.faces import LargestFace
-from mien.recipes import Recipe
+from mien.recipes import Recipe, SplitRecord
 
 SPLITS = ("train", "validation")
 
@@ -49,32 +50,31 @@ class Split:
         return dict(zip(self.classes, found.tolist(), strict=True))
 
     @property
+    def record(self) -> SplitRecord:
+        """What a run records of the split."""
+        return SplitRecord(len(self), self.fingerprint, self.sources, self.counts)
+
+    @property
     def fingerprint(self) -> str:
         """As `Samples.fingerprint`, and equal to it where there is one dataset with one labelling."""
         return datasets.fingerprint(self.images, self.targets, self.classes)
 
 
-def build_splits(
-    recipe: Recipe,
-    data: Path,
-    kind: str | None,
-    *,
-    classes: str | None = None,
-    photos: Sequence[Path] = (),
-    exclude: Path | None = None,
-) -> dict[str, Split]:
-    """Return the train and validation parts of the dataset at `data`, joined by the faces found in `photos`.
+def build_splits(recipe: Recipe, data: DataSpec, photos: Sequence[Path] = ()) -> dict[str, Split]:
+    """Return the splits train and validation of a dataset.
 
-    `classes` is what the integers of arrays mean; `photos` are datasets of whole photos, whose labels
-    the answer learns; `exclude` lists what is left out of `data` (see `mien.datasets.read`), not of them.
+    Args:
+        recipe: size, channels and outputs; its targets and its holdout are used, not those of `data`.
+        data: the dataset; `classes` counts for arrays, whose integers it names.
+        photos: further datasets, of photos: their faces are found, cropped and added with their labels as those of the
+            primary output. What `data.exclude` lists is looked up in `data` only.
     """
+    named = data.classes if data.classes and reader(data.kind or datasets.detect(data.path)).names_classes else None
 
-    def read(split: str, targets: str) -> Samples:
-        spec = DataSpec(data, split, kind, targets, named, holdout=recipe.holdout, exclude=exclude)  # type: ignore[arg-type]
+    def read(split: str, targets: Targets) -> Samples:
         # not with recipe.seed: splits that we make stay as they are, for `mien evaluate` makes them again
+        spec = replace(data, split=split, targets=targets, classes=named, holdout=recipe.holdout)
         return datasets.read(spec, ImageSpec(recipe.size, recipe.channels)).relabel(recipe.outputs[targets])
-
-    named = classes if classes and reader(kind or datasets.detect(data)).names_classes else None
 
     parts = {}
     for split in SPLITS:
@@ -91,7 +91,7 @@ def build_splits(
     return parts
 
 
-def _joined(recipe: Recipe, split: str, labellings: Mapping[str, Samples], photos: Sequence[Path]) -> Split:
+def _joined(recipe: Recipe, split: str, labellings: Mapping[Targets, Samples], photos: Sequence[Path]) -> Split:
     blocks = [_side_by_side(recipe, labellings)]
     sources = [samples.fingerprint for samples in labellings.values()]
     for path in photos:
@@ -103,7 +103,9 @@ def _joined(recipe: Recipe, split: str, labellings: Mapping[str, Samples], photo
     return Split(images, targets, recipe.classes, tuple(sources))
 
 
-def _side_by_side(recipe: Recipe, labellings: Mapping[str, Samples]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+def _side_by_side(
+    recipe: Recipe, labellings: Mapping[Targets, Samples]
+) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
     """Return all pictures of some labellings of one dataset, each once, and their targets [n, k]."""
     known = {name: samples[samples.hard >= 0] for name, samples in labellings.items()}
     ids, first = np.unique(np.concatenate([samples.ids for samples in known.values()]), return_index=True)

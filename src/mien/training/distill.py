@@ -11,7 +11,7 @@ from mien.core.errors import InputError
 from mien.recipes import Recipe
 from mien.training.augment import shrink
 from mien.training.batches import normalise
-from mien.training.run import finished
+from mien.training.run import load_finished
 
 
 class Teacher:
@@ -22,8 +22,8 @@ class Teacher:
     """
 
     def __init__(self, path: Path, student: Recipe, device: torch.device) -> None:
-        self.recipe, facts, model = finished(path)
-        self.mean, self.std = facts["mean"], facts["std"]
+        record, model = load_finished(path)
+        self.recipe, self.mean, self.std = record.recipe, record.mean, record.std
         if self.recipe.outputs != student.outputs:
             raise InputError(
                 f"{path}: answers {json.dumps(self.recipe.outputs)}, not {json.dumps(student.outputs)}; "

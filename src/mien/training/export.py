@@ -2,7 +2,6 @@
 
 import contextlib
 import io
-import json
 import logging
 import warnings
 from collections.abc import Iterator
@@ -11,11 +10,8 @@ from pathlib import Path
 import numpy as np
 import onnx
 import torch
-from safetensors import SafetensorError
-from safetensors.torch import load_file
 from torch import nn
 
-from mien import recipes
 from mien.core import images
 from mien.core.errors import InputError
 from mien.core.files import replacing
@@ -23,8 +19,8 @@ from mien.evaluation import calibrate
 from mien.models.bundled import measured_crops
 from mien.models.metadata import METADATA_KEY, ModelInfo, OutputInfo
 from mien.models.session import Session
-from mien.recipes import Recipe
-from mien.training.networks import create
+from mien.recipes import Recipe, read_run
+from mien.training.networks import load_network
 
 TOLERANCE = 1e-3  # between the logits of torch and onnxruntime, which sum in other orders
 
@@ -39,23 +35,19 @@ def export(run: Path, *, out: Path | None = None) -> Path:
     Raises:
         InputError: no run, no weights yet, or the file does not compute what torch does.
     """
-    if not (run / "recipe.json").is_file():
-        raise InputError(f"{run}: no run; expected a folder with a recipe.json, as mien train makes")
-    recipe = recipes.from_json(run / "recipe.json")
-    facts = json.loads((run / "recipe.json").read_text(encoding="utf-8"))
-    if not {"mean", "std"} <= facts.keys():
-        raise InputError(f"{run / 'recipe.json'}: a recipe, not that of a run; train it first")
-    model = network(run / "best.safetensors", recipe)
+    record = read_run(run)
+    recipe = record.recipe
+    model = load_network(run / "best.safetensors", recipe)
     info = ModelInfo(
         labels=recipe.classes,
         size=recipe.size,
-        mean=tuple(facts["mean"]),
-        std=tuple(facts["std"]),
+        mean=record.mean,
+        std=record.std,
         margin=recipe.margin,
-        crops=measured_crops() if recipe.margin == recipes.Recipe().margin else {},  # a margin of one's own holds
+        crops=measured_crops() if recipe.margin == Recipe().margin else {},  # a margin of one's own holds
         recipe=recipe.name,
         primary_output=recipe.targets,
-        further_outputs={head: OutputInfo(recipe.outputs[head], 1.0) for head in recipe.extra_outputs},
+        further_outputs={head: OutputInfo(recipe.outputs[head], 1.0) for head in recipe.further_outputs},
     )
     for output, fitted in calibrate.read(run).items():
         if output in recipe.outputs:
@@ -65,19 +57,6 @@ def export(run: Path, *, out: Path | None = None) -> Path:
         to_onnx(model.eval(), info, part)
         check(model, part)
     return out
-
-
-def network(weights: Path, recipe: Recipe) -> nn.Module:
-    """Return the recipe's network with weights of a run. InputError where there are none yet, or damaged ones."""
-    if not weights.is_file():
-        run = weights.parent
-        raise InputError(f"{run}: no {weights.name}; the run has not finished an epoch (mien resume {run})")
-    model = create(recipe.model, classes=recipe.width, channels=recipe.channels, size=recipe.size)
-    try:
-        model.load_state_dict(load_file(weights))
-    except (SafetensorError, RuntimeError) as error:
-        raise InputError(f"{weights}: not the weights of {recipe.model} ({str(error).partition(chr(10))[0]})") from None
-    return model
 
 
 def to_onnx(model: nn.Module, info: ModelInfo, path: Path) -> None:

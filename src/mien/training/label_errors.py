@@ -16,7 +16,7 @@ from mien.training import crossval as k_folds
 RECIPE = replace(
     RECIPES["mien-sprint"],
     name="label-errors",
-    extra_outputs=(),
+    further_outputs=(),
     drop_duplicates=False,
     progressive_resize=0.0,
     size=32,
@@ -124,7 +124,7 @@ def label_errors(
     rows, together = rows[kept], together[kept]
     labels, classes = np.searchsorted(learnt, codes[rows]), tuple(table.classes[code] for code in learnt)
     fold = k_folds.assign_folds(labels, together, folds, recipe.seed)
-    recipe = replace(recipe, classes=classes, targets="label", extra_outputs=(), distill=0.0)
+    recipe = replace(recipe, classes=classes, targets="label", further_outputs=(), distill=0.0)
     form = ImageSpec(recipe.size, recipe.channels)
     pictures = form.empty(len(rows))
     for place, row in enumerate(rows.tolist()):

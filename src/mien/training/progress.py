@@ -1,13 +1,12 @@
 """What the user sees on stderr: what a run sets out with, a bar per epoch on a terminal, a line per epoch elsewhere."""
 
 import sys
-from typing import Any
 
 import torch
 from rich.progress import TimeElapsedColumn
 
 from mien.core.console import COUNT, bar
-from mien.recipes import Recipe
+from mien.recipes import Epoch, Recipe
 from mien.training import distributed, setup
 from mien.training.batches import Batches
 
@@ -54,15 +53,16 @@ class EpochBar:
             self.task, completed=step, figures=f"loss {loss:.4f} accuracy {accuracy:.4f} {rate:,.0f} images/s"
         )
 
-    def close(self, row: dict[str, Any]) -> None:
+    def close(self, epoch: Epoch) -> None:
         """Leave the figures of the finished epoch on stderr."""
         self.progress.stop()
         if self.visible:
             figures = " ".join(
-                f"{name} {row[name]:.4f}" for name in ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
+                f"{name} {getattr(epoch, name):.4f}"
+                for name in ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
             )
             print(
-                f"{self.title} {figures} {row['images_per_second']:,.0f} images/s {row['seconds']:.1f} s",
+                f"{self.title} {figures} {epoch.images_per_second:,.0f} images/s {epoch.seconds:.1f} s",
                 file=sys.stderr,
                 flush=True,
             )

@@ -14,7 +14,7 @@ from mien.recipes import Recipe
 from mien.training import distributed
 from mien.training.data import Split
 from mien.training.networks import create
-from mien.training.run import finished
+from mien.training.run import load_finished
 
 
 def device(name: str) -> torch.device:
@@ -81,7 +81,8 @@ def load_pretrained(model: nn.Module, start: Path, recipe: Recipe) -> None:
     Raises:
         InputError: no run, no weights, or those of another network.
     """
-    source, _, trained = finished(start)
+    record, trained = load_finished(start)
+    source = record.recipe
     if (source.model, source.channels) != (recipe.model, recipe.channels):
         raise InputError(
             f"{start}: has weights of {source.model} with channels {source.channels}, not of {recipe.model} with "

@@ -10,25 +10,23 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mien import __version__, recipes
+from mien import __version__
 from mien.core.errors import InputError
-from mien.datasets import exclude as exclusion
-from mien.recipes import Recipe
+from mien.datasets import DataSpec, exclude
+from mien.recipes import Recipe, RunRecord, TrainingData, read_run
+from mien.recipes.run_record import ExcludeRecord
 from mien.training import distributed, setup
 from mien.training.data import build_splits
-from mien.training.run import Run, located
+from mien.training.run import Run, full_name
 from mien.training.trainer import Trainer
 
 
 def train(
     recipe: Recipe,
-    data: Path,
+    data: DataSpec,
     out: Path,
     *,
-    kind: str | None = None,
-    classes: str | None = None,
     photos: Sequence[Path] = (),
-    exclude: Path | None = None,
     teachers: Sequence[Path] = (),
     start: Path | None = None,
     device: str = "auto",
@@ -37,90 +35,87 @@ def train(
 
     Args:
         recipe: what to train.
-        data: where the dataset lies; its training and validation splits are used.
+        data: the dataset. Its splits train and validation are used; targets, holdout and output are the recipe's.
         out: a new folder.
-        kind: the dataset's kind, where it shall not be found automatically.
-        classes: what the integers of arrays mean (see `DataSpec`).
-        photos: further datasets, of whole photos, whose faces are found and joined to both parts.
-        exclude: a CSV file whose column `id` lists what to leave out of `data` (see `mien.datasets.read`).
+        photos: further datasets, of photos, whose faces are found and added to both splits.
         teachers: finished runs with the same outputs, for a recipe with `distill`.
-        start: a finished run of the same network, from whose best weights this one sets out; an output of another size
-            begins anew.
+        start: a finished run of the same network, to start from its best weights; an output of another size starts
+            from random weights.
         device: auto, cpu, cuda, cuda:N or mps.
 
     Raises:
-        InputError: data, recipe or device cannot be used, or the loss stopped being a number.
+        InputError: data, recipe or device cannot be used, or the loss is no longer a number.
         Interrupted: Ctrl-C; the run is saved.
+
+    Example:
+        >>> train(RECIPES["mien"], DataSpec(Path("fer2013")), Path("runs/first"))  # doctest: +SKIP
+        PosixPath('runs/first')
     """
     place = setup.device(device)
     with distributed.process_group(place):
         run = Run.reserve(out) if distributed.RANK == 0 else Run(out)
-        parts = build_splits(recipe, data, kind, classes=classes, photos=photos, exclude=exclude)
-        mean, std = setup.scaling(recipe, parts["train"])
-        description = {
-            "recipe": recipes.to_dict(recipe),
-            "data": {
-                "path": str(data.resolve()),
-                "kind": kind,
-                "classes": classes,
-                "photos": [str(path.resolve()) for path in photos],
-                "exclude": exclusion.load(exclude).origin if exclude else None,
-                "splits": {
-                    split: {"n": len(part), "fingerprint": part.fingerprint, "sources": part.sources, **part.counts}
-                    for split, part in parts.items()
-                },
-            },
-            "teachers": [located(path) for path in teachers],
-            "start": located(start) if start else None,
-            "mean": mean,
-            "std": std,
+        splits = build_splits(recipe, data, photos)
+        mean, std = setup.scaling(recipe, splits["train"])
+        trainer = Trainer(run, recipe, splits, mean, std, place, teachers, start)
+        record = RunRecord(
+            recipe=recipe,
+            data=TrainingData(
+                path=data.path.resolve(),
+                kind=data.kind,
+                classes=data.classes,
+                photos=tuple(path.resolve() for path in photos),
+                exclude=ExcludeRecord(data.exclude.resolve(), exclude.load(data.exclude).sha256)
+                if data.exclude
+                else None,
+                splits={name: split.record for name, split in splits.items()},
+            ),
+            mean=tuple(mean),
+            std=tuple(std),
+            teachers=tuple(full_name(path) for path in teachers),
+            start=full_name(start) if start else None,
             **setup.cost(recipe),
-            "device": setup.device_name(place),
-            "processes": distributed.WORLD,
-            "threads": torch.get_num_threads(),
-            "command": shlex.join(["mien", *sys.argv[1:]]),
-            "started": datetime.now(UTC).isoformat(timespec="seconds"),
-            "versions": {
+            device=setup.device_name(place),
+            precision=trainer.precision,
+            processes=distributed.WORLD,
+            threads=torch.get_num_threads(),
+            command=shlex.join(["mien", *sys.argv[1:]]),
+            started=datetime.now(UTC).isoformat(timespec="seconds"),
+            versions={
                 "mien": __version__,
-                "torch": torch.__version__,
+                "torch": str(torch.__version__),
                 "numpy": np.__version__,
                 "python": platform.python_version(),
             },
-        }
-        loop = Trainer(run, recipe, parts, mean, std, place, teachers, start)
-        if loop.leads:
-            run.describe(description | {"precision": loop.precision})
-        return loop.fit()
+        )
+        if trainer.leads:
+            run.describe(record)
+        return trainer.fit()
 
 
 def resume(path: Path, *, device: str = "auto") -> Path:
-    """Go on with a run that was stopped, from its last checkpoint, to the weights it would have reached.
+    """Continue a stopped run from its last checkpoint, to the weights that it would have reached.
 
     Raises:
         InputError: no run, or its data or its list of what is left out has changed.
     """
-    run = Run.open(path)
-    described = run.description
-    place = setup.device(device)
+    record = read_run(path)
+    place, data = setup.device(device), record.data
+    if data.path is None:
+        raise InputError(f"{path}: its recipe.json names no data; train anew")
     with distributed.process_group(place):
-        data = described["data"]
-        source = Path(data["path"])
-        photos = [Path(path) for path in data.get("photos", ())]
-        exclude = _same_list(data["exclude"], path) if data.get("exclude") else None
-        parts = build_splits(
-            run.recipe, source, data["kind"], classes=data.get("classes"), photos=photos, exclude=exclude
-        )
-        for split, part in parts.items():
-            if part.fingerprint != data["splits"][split]["fingerprint"]:
-                raise InputError(f"{source}: the {split} split has changed since {path} began; train anew")
-        taught = [Path(path) for path in described.get("teachers", ())]
-        start = Path(described["start"]) if described.get("start") else None
-        return Trainer(run, run.recipe, parts, described["mean"], described["std"], place, taught, start).fit()
+        listed = _same_list(data.exclude, path) if data.exclude else None
+        spec = DataSpec(data.path, kind=data.kind, classes=data.classes, exclude=listed)
+        splits = build_splits(record.recipe, spec, data.photos)
+        for name, split in splits.items():
+            if name not in data.splits or split.fingerprint != data.splits[name].fingerprint:
+                raise InputError(f"{data.path}: the {name} split has changed since {path} began; train anew")
+        teachers, start = [Path(one) for one in record.teachers], Path(record.start) if record.start else None
+        mean, std = list(record.mean), list(record.std)
+        return Trainer(Run(path), record.recipe, splits, mean, std, place, teachers, start).fit()
 
 
-def _same_list(origin: dict[str, str], run: Path) -> Path:
-    """Return the path of the list that a run was told to exclude; InputError where it is no longer the same."""
-    path = Path(origin["path"])
-    if exclusion.load(path).sha256 != origin["sha256"]:
-        raise InputError(f"{path}: has changed since {run} began; train anew")
-    return path
+def _same_list(listed: ExcludeRecord, run: Path) -> Path:
+    """Return the path of the list of what a run leaves out; InputError where it is no longer the same."""
+    if exclude.load(listed.path).sha256 != listed.sha256:
+        raise InputError(f"{listed.path}: has changed since {run} began; train anew")
+    return listed.path

@@ -14,7 +14,7 @@ import torch
 from torch import Tensor, nn
 
 from mien.core.errors import InputError
-from mien.recipes import Recipe
+from mien.recipes import Epoch, Recipe, read_epochs
 from mien.training import distill, distributed, optimise, setup
 from mien.training.augment import augment, mix, shrink
 from mien.training.batches import Batches
@@ -147,16 +147,19 @@ class Trainer:
                         )
             loss, accuracy = self._look()
             self.seconds = earlier + time.perf_counter() - began
-            row = {
-                "epoch": epoch + 1,
-                "step": self.step,
-                "train_loss": loss,
-                "train_accuracy": accuracy,
-                **self._validate(),
-                "lr": self.optimizer.param_groups[0]["lr"],
-                "images_per_second": (last * self.training.batch) / self.seconds,
-                "seconds": self.seconds,
-            }
+            val_loss, val_accuracy, *further = self._validate()
+            row = Epoch(
+                epoch=epoch + 1,
+                step=self.step,
+                train_loss=loss,
+                train_accuracy=accuracy,
+                val_loss=val_loss,
+                val_accuracy=val_accuracy,
+                further_val_accuracy=dict(zip(self.recipe.further_outputs, further, strict=True)),
+                lr=self.optimizer.param_groups[0]["lr"],
+                images_per_second=(last * self.training.batch) / self.seconds,
+                seconds=self.seconds,
+            )
             bar.close(row)
         self._close(row)
 
@@ -231,7 +234,7 @@ class Trainer:
         return flags[0] > 0, flags[1] > 0
 
     @torch.inference_mode()
-    def _validate(self) -> dict[str, float]:
+    def _validate(self) -> list[float]:
         model = self.average.module if self.average else self.model
         model.eval()
         sums = self._zeros()
@@ -241,18 +244,14 @@ class Trainer:
         loss, n, *hits = distributed.total(sums).tolist()
         if not math.isfinite(loss):
             self._diverged("validation loss", self.step)
-        accuracies = [right / max(count, 1) for right, count in zip(hits[::2], hits[1::2], strict=True)]
-        further = zip(self.recipe.extra_outputs, accuracies[1:], strict=True)
-        return {"val_loss": loss / n, "val_accuracy": accuracies[0]} | {
-            f"val_accuracy_{head}": accuracy for head, accuracy in further
-        }
+        return [loss / n, *(right / max(count, 1) for right, count in zip(hits[::2], hits[1::2], strict=True))]
 
-    def _close(self, row: dict[str, Any]) -> None:
+    def _close(self, row: Epoch) -> None:
         """Record a finished epoch, keep its weights where they are the best, save."""
-        self.schedule.after_epoch(row["val_loss"])
-        self.stale = 0 if row["val_loss"] < self.lowest_loss else self.stale + 1
-        self.lowest_loss = min(self.lowest_loss, row["val_loss"])
-        figure = {"loss": row["val_loss"], "accuracy": -row["val_accuracy"], "last": -row["epoch"]}[self.recipe.select]
+        self.schedule.after_epoch(row.val_loss)
+        self.stale = 0 if row.val_loss < self.lowest_loss else self.stale + 1
+        self.lowest_loss = min(self.lowest_loss, row.val_loss)
+        figure = {"loss": row.val_loss, "accuracy": -row.val_accuracy, "last": -row.epoch}[self.recipe.select]
         better = figure < self.best
         self.best = min(self.best, figure)
         self.sums.zero_()
@@ -262,11 +261,11 @@ class Trainer:
             if better:
                 self.run.save_weights("best", kept)
             self.run.save_weights("last", kept)
-            self.run.record(row)
-            draw_curves(self.run.metrics(), self.run.path / "curves.png")
+            self.run.add_epoch(row)
+            draw_curves(read_epochs(self.run.path), self.run.path / "curves.png")
         self._save()
         if self._agree(False)[0] and self.step < self.total:
-            raise Interrupted(f"stopped after epoch {row['epoch']} and saved; go on with: mien resume {self.run.path}")
+            raise Interrupted(f"stopped after epoch {row.epoch} and saved; go on with: mien resume {self.run.path}")
 
     def _stopped_early(self) -> bool:
         return bool(self.recipe.early_stop) and self.stale >= self.recipe.early_stop

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from mien.core import records
 from mien.core.errors import InputError
 from mien.evaluation import evaluate, save
 from mien.evaluation.calibrate.files import taken
@@ -16,7 +17,7 @@ from mien.evaluation.card.write import render, write, written_here
 from mien.models.bundled import bundled, card
 from mien.models.calibration import Calibration
 from mien.models.session import Session
-from mien.recipes import RECIPES, to_dict
+from mien.recipes import RECIPES
 from tests.blocks import MakeModel
 
 
@@ -26,9 +27,9 @@ def run(tmp_path: Path, make_model: MakeModel, fer2013_csv: Path) -> Path:
     folder = tmp_path / "secret place" / "first"
     make_model(folder / "model.onnx")
     save([evaluate(folder, fer2013_csv, tta=tta) for tta in ("none", "flip")], folder)
-    part = {"n": 18, "fingerprint": "0123456789abcdef", "angry": 9, "happy": 9}
+    part = {"n": 18, "fingerprint": "0123456789abcdef", "counts": {"angry": 9, "happy": 9}}
     facts = {
-        "recipe": to_dict(RECIPES["mien-sprint"]),
+        "recipe": records.to_json(RECIPES["mien-sprint"]),
         "data": {"path": str(fer2013_csv), "photos": [str(tmp_path / "my photos")], "splits": {"train": part}},
         "teachers": [str(tmp_path / "teacher")],
         "parameters": 1234,

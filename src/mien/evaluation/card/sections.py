@@ -97,8 +97,7 @@ def training(facts: Facts) -> str:
 
 
 def _part(data: dict[str, Any], part: dict[str, Any]) -> str:
-    classes = {k: v for k, v in part.items() if isinstance(v, int) and k != "n"}
-    told = ", ".join(f"{name} {count:,}" for name, count in classes.items())
+    told = ", ".join(f"{name} {count:,}" for name, count in part.get("counts", {}).items())
     place = ", ".join(filter(None, [data.get("path"), *data.get("photos", [])]))
     n, print_ = f"{part.get('n', 0):,} faces", part.get("fingerprint", "not recorded")
     return f"{place + ': ' if place else ''}{n} ({told}); fingerprint {print_}"

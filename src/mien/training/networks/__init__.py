@@ -2,10 +2,14 @@
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
+from pathlib import Path
 
+from safetensors import SafetensorError
+from safetensors.torch import load_file
 from torch import nn
 
 from mien.core.errors import InputError, MissingExtra, did_you_mean
+from mien.recipes import Recipe
 from mien.training.networks.mien import mien, mien_large, mien_small
 from mien.training.networks.resnet9 import resnet9
 from mien.training.networks.three_class import three_class
@@ -34,6 +38,23 @@ def create(name: str, *, classes: int, channels: int = 1, size: int = 48, pretra
     if name not in MODELS:
         raise InputError(f"no network {name!r}{did_you_mean(name, MODELS)} (known: {', '.join(MODELS)}, timm/NAME)")
     return MODELS[name](classes, channels, size)
+
+
+def load_network(weights: Path, recipe: Recipe) -> nn.Module:
+    """Return the network of a recipe with the weights of a run.
+
+    Raises:
+        InputError: there are no weights yet, or they are damaged.
+    """
+    if not weights.is_file():
+        run = weights.parent
+        raise InputError(f"{run}: no {weights.name}; the run has not finished an epoch (mien resume {run})")
+    model = create(recipe.model, classes=recipe.width, channels=recipe.channels, size=recipe.size)
+    try:
+        model.load_state_dict(load_file(weights))
+    except (SafetensorError, RuntimeError) as error:
+        raise InputError(f"{weights}: not the weights of {recipe.model} ({str(error).partition(chr(10))[0]})") from None
+    return model
 
 
 def _from_timm(name: str, *, classes: int, channels: int, pretrained: bool) -> nn.Module:

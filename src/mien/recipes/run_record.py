@@ -1,0 +1,123 @@
+"""What a training run records of itself: recipe.json holds a `RunRecord`, each line of metrics.jsonl an `Epoch`."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from mien.core import records
+from mien.core.errors import InputError
+from mien.recipes.recipe import Recipe
+
+RECIPE, METRICS = "recipe.json", "metrics.jsonl"  # the files in the run folder
+
+
+@dataclass(frozen=True)
+class SplitRecord:
+    """One split of the data of a run."""
+
+    n: int
+    """How many images."""
+    fingerprint: str
+    """`mien.datasets.fingerprint` of its images and targets."""
+    sources: tuple[str, ...] = ()
+    """The fingerprints of what was joined: the dataset with each of its labels, then each dataset of photos."""
+    counts: dict[str, int] = field(default_factory=dict)
+    """How many images each class of the primary output has."""
+
+
+@dataclass(frozen=True)
+class ExcludeRecord:
+    """A list of what was left out of the data."""
+
+    path: Path
+    sha256: str
+
+
+@dataclass(frozen=True)
+class TrainingData:
+    """The data of a run."""
+
+    path: Path | None = None
+    """The dataset's folder or file; None for the bundled models."""
+    kind: str | None = None
+    """The format, where it was given."""
+    classes: str | None = None
+    """What the integers of arrays mean, where it was given."""
+    photos: tuple[Path, ...] = ()
+    """Further datasets, of photos whose faces were added."""
+    exclude: ExcludeRecord | None = None
+    splits: dict[str, SplitRecord] = field(default_factory=dict)
+    """The splits train and validation."""
+
+
+@dataclass(frozen=True)
+class RunRecord:
+    """A training run: what was trained, on which data, and under which circumstances."""
+
+    recipe: Recipe
+    data: TrainingData
+    mean: tuple[float, ...]
+    """Per channel, of pixels in 0..1; images are standardised by it."""
+    std: tuple[float, ...]
+    teachers: tuple[str, ...] = ()
+    """The runs whose predictions it learned from: folders or names of bundled models."""
+    start: str | None = None
+    """The run whose weights it started from, likewise."""
+    parameters: int | None = None
+    """How many the network has."""
+    macs: int | None = None
+    """Multiply-adds for one image."""
+    device: str | None = None
+    precision: str | None = None
+    """Of convolutions and matrix products: float32 or bfloat16."""
+    processes: int | None = None
+    threads: int | None = None
+    command: str | None = None
+    started: str | None = None
+    """ISO 8601, UTC."""
+    versions: dict[str, str] = field(default_factory=dict)
+    """Of mien, torch, numpy and python."""
+
+
+@dataclass(frozen=True)
+class Epoch:
+    """The figures of one epoch. Losses are means per image; training figures are of augmented images."""
+
+    epoch: int
+    """From 1 on."""
+    step: int
+    """Steps of the whole run so far."""
+    train_loss: float
+    train_accuracy: float
+    val_loss: float
+    val_accuracy: float
+    """Of the primary output."""
+    lr: float
+    """The learning rate at the end of the epoch."""
+    images_per_second: float
+    seconds: float
+    further_val_accuracy: dict[str, float] = field(default_factory=dict)
+    """Of the further outputs, by name."""
+
+
+def read_run(folder: Path) -> RunRecord:
+    """Return what the run in a folder recorded.
+
+    Raises:
+        InputError: no run, or a damaged recipe.json.
+    """
+    path = folder / RECIPE
+    if not path.is_file():
+        raise InputError(f"{folder}: no run; expected a folder with a recipe.json, as mien train makes")
+    return records.read(path, RunRecord, what="the recipe.json of a run of mien train")
+
+
+def read_epochs(folder: Path) -> list[Epoch]:
+    """Return the finished epochs of a run, without a last line that a kill left incomplete; [] without metrics."""
+    path = folder / METRICS
+    epochs: list[Epoch] = []
+    for line in path.read_bytes().splitlines() if path.is_file() else ():
+        try:
+            epochs.append(records.loads(line, Epoch, where=str(path)))
+        except InputError:
+            break
+    return epochs
