@@ -4,12 +4,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien.core.charts import Curve, Dot, _decades, _ticks, lines, scatter
+from mien.core.charts import Curve, Dot, lines, log_ticks, round_ticks, scatter
 
 
 @given(st.floats(-1e4, 1e4), st.floats(0, 1e4))
 def test_ticks_are_few_and_enclose_the_values(low: float, span: float) -> None:
-    ticks = _ticks(low, low + span)
+    ticks = round_ticks(low, low + span)
     slack = 1e-9 * max(1, abs(low), abs(low + span))
     assert ticks[0] <= low + slack
     assert ticks[-1] >= low + span - slack
@@ -17,7 +17,7 @@ def test_ticks_are_few_and_enclose_the_values(low: float, span: float) -> None:
 
 
 def test_round_ticks() -> None:
-    assert _ticks(0.35, 2.1) == [0, 0.5, 1, 1.5, 2, 2.5]
+    assert round_ticks(0.35, 2.1) == [0, 0.5, 1, 1.5, 2, 2.5]
 
 
 def test_values_that_are_not_finite_are_left_out() -> None:
@@ -35,7 +35,7 @@ def test_one_epoch_is_no_curve() -> None:
 
 @given(st.floats(1e-3, 1e5), st.floats(1, 1e4))
 def test_marks_of_a_logarithmic_axis_enclose_the_values(low: float, factor: float) -> None:
-    marks = _decades(low, low * factor)
+    marks = log_ticks(low, low * factor)
     assert marks[0] <= low
     assert marks[-1] >= low * factor * (1 - 1e-12)
     assert len(marks) >= 2

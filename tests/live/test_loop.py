@@ -89,14 +89,14 @@ def test_window(monkeypatch: pytest.MonkeyPatch, shot: AnnotatedFrame, key: int,
 
 def test_a_window_needs_opencv_and_a_display(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(cv2, "currentUIFramework", lambda: "")
-    assert "headless" in loop._no_window()
+    assert "headless" in loop.no_window_reason()
     monkeypatch.setattr(cv2, "currentUIFramework", lambda: "GTK3")
     monkeypatch.setattr(sys, "platform", "linux")
     monkeypatch.delenv("WAYLAND_DISPLAY", raising=False)
     monkeypatch.delenv("DISPLAY", raising=False)
-    assert "no display" in loop._no_window()
+    assert "no display" in loop.no_window_reason()
     monkeypatch.setenv("DISPLAY", ":0")
-    assert loop._no_window() == ""
+    assert loop.no_window_reason() == ""
 
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")

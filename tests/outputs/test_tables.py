@@ -165,9 +165,8 @@ def test_half_a_photo_is_cut_off(tmp_path: Path, form: str) -> None:
     before = path.read_bytes()
     table.write(photo("b.jpg", 3))
     after = path.read_bytes()
+    table.close()
     (tmp_path / f".faces.{form}.written").write_bytes(b"%20d" % len(before))
-    table._file.close()
-    table._marker.close()
     path.write_bytes(after[: after.rindex(b"\n", 0, -1) + 1])
     with TableWriter(path, NAMES, resume=True) as again:
         assert files(again) == ["a.jpg", "a.jpg"]

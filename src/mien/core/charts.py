@@ -85,7 +85,7 @@ def lines(
     side = 210
     first, last = (bound(x for curve in curves for x, _ in curve.points) for bound in (min, max))
     values = [y for curve in curves for _, y in curve.points]
-    ticks = _ticks(*(span or (min(values), max(values))))
+    ticks = round_ticks(*(span or (min(values), max(values))))
 
     def right(x: float) -> float:
         return LEFT + PLOT * (x - first) / (last - first or 1)
@@ -106,7 +106,7 @@ def lines(
             _text(x + 27, 14, curve.name, style=curve.style),
         ]
     whole = all(float(x).is_integer() for curve in curves for x, _ in curve.points)  # epochs, strengths
-    marks = [x for x in _ticks(first, last) if first <= x <= last and (x == round(x) or not whole)]
+    marks = [x for x in round_ticks(first, last) if first <= x <= last and (x == round(x) or not whole)]
     parts += [_text(right(mark), TOP + side + 16, f"{mark:g}", anchor="middle") for mark in marks]
     parts.append(_text(LEFT + PLOT / 2, TOP + side + 33, across, anchor="middle"))
     return _svg(TOP + side + 40, f"{title.capitalize()} over {across}, {first:g} to {last:g}.", parts)
@@ -128,8 +128,8 @@ def scatter(title: str, dots: Sequence[Dot], *, across: str, percent: bool = Fal
     if not dots:
         return ""
     side = 260
-    ticks = _ticks(min(dot.low for dot in dots), max(dot.high for dot in dots))
-    marks = _decades(min(dot.x for dot in dots), max(dot.x for dot in dots))
+    ticks = round_ticks(min(dot.low for dot in dots), max(dot.high for dot in dots))
+    marks = log_ticks(min(dot.x for dot in dots), max(dot.x for dot in dots))
 
     def right(x: float) -> float:
         return LEFT + PLOT * log10(x / marks[0]) / log10(marks[-1] / marks[0])
@@ -178,7 +178,7 @@ def _free(x: float, y: float, width: float, taken: Sequence[Box], ground: float)
     return min(places, key=covered)  # of those equally good, the first: nearest to the point
 
 
-def _decades(low: float, high: float) -> list[float]:
+def log_ticks(low: float, high: float) -> list[float]:
     """Return 1, 2 and 5 times powers of ten, of which the outermost enclose low and high, both above 0."""
     marks = [
         factor * 10.0**power for power in range(floor(log10(low)) - 1, ceil(log10(high)) + 1) for factor in (1, 2, 5)
@@ -188,7 +188,7 @@ def _decades(low: float, high: float) -> list[float]:
     return marks[first : max(last, first + 1) + 1]
 
 
-def _ticks(low: float, high: float) -> list[float]:
+def round_ticks(low: float, high: float) -> list[float]:
     """Return round numbers, 1, 2 or 5 times a power of ten apart, of which the outermost enclose low and high."""
     span = max(high - low, 1e-3)
     power = 10.0 ** floor(log10(span / 4))

@@ -132,7 +132,7 @@ def annotated_frames(frames: Iterable[CameraFrame], recognizer: Recognizer) -> I
 def _view(headless: bool, port: int | None) -> View:
     if headless:
         return Lines()
-    lacks = "" if port is not None else _no_window()
+    lacks = "" if port is not None else no_window_reason()
     if port is None and not lacks:
         return Window()
     from mien.live.server import LiveServer
@@ -142,7 +142,7 @@ def _view(headless: bool, port: int | None) -> View:
     return page
 
 
-def _no_window() -> str:
+def no_window_reason() -> str:
     """Return why there can be no window, as the beginning of a line; empty where there can."""
     if not cv2.currentUIFramework():
         return "this OpenCV is the headless one, without windows: "

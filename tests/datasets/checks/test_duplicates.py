@@ -99,9 +99,8 @@ def test_a_row_of_likenesses_is_no_group() -> None:
     steps = row_of_likenesses()
     found = groups(steps)
     assert found[0] != found[6]
-    neighbours = itertools.pairwise(duplicates._band(step) for step in steps)
-    likeness = [duplicates._correlate(one, other)[0] for one, other in neighbours]
-    assert min(likeness) >= duplicates.ALIKE  # union alone would have made one group
+    alike = {frozenset(pair) for pair in find(steps).pairs.tolist()}
+    assert {frozenset(pair) for pair in itertools.pairwise(range(7))} <= alike  # union alone would have made one group
 
 
 @settings(max_examples=15, deadline=None)
@@ -137,10 +136,8 @@ def test_many_copies_of_one_face_stay_cheap(monkeypatch: pytest.MonkeyPatch) -> 
     monkeypatch.setattr(duplicates, "MOST", 4)
     dice = np.random.default_rng(0)
     noisy = [np.clip(FACES[0] + dice.normal(0, 2, (48, 48)), 0, 255).astype(np.uint8) for _ in range(60)]
-    described, _ = duplicates._describe(np.stack(noisy), np.arange(60))
     digests = np.array([f"{number:032x}" for number in range(60)], dtype="S32")
-    signs = duplicates._signs()
-    pairs = duplicates._candidates(duplicates._whiten(described, signs), signs, digests, lambda share: None)
+    _, pairs = duplicates.candidates(np.stack(noisy), np.arange(60), digests, lambda share: None)
     assert 0 < len(pairs) <= 2 * 4 * 60  # of 1,770
     assert groups(np.stack(noisy)).tolist() == [0] * 60
 

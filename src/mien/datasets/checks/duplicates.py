@@ -101,10 +101,7 @@ def find(images: Pixels, *, near: bool = True, advance: Callable[[float], object
     alike = np.zeros((0, 2), dtype=np.int64)
     tell(0.1)
     if near and len(unique) > 1:
-        described, spread = _describe(images, unique)
-        seen = np.asarray(spread >= FLAT)
-        rows, signs = unique[seen], _signs()
-        pairs = _candidates(_whiten(described[seen], signs), signs, digests[rows], tell)
+        rows, pairs = candidates(images, unique, digests, tell)
         tell(0.6)
         leaders, alike = _gather(images, rows, pairs, digests, lambda share: tell(0.6 + 0.4 * share))
         result[rows] = leaders
@@ -113,6 +110,24 @@ def find(images: Pixels, *, near: bool = True, advance: Callable[[float], object
         np.minimum.at(lowest, result, np.arange(n))
         result = lowest[result]
     return _explain(images, first, result, alike)
+
+
+def candidates(
+    images: Pixels, rows: NDArray[np.int64], digests: NDArray[np.bytes_], tell: Callable[[float], object]
+) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+    """Return those of the rows that are not flat, and the pairs of them to compare, int64 [p, 3], as `_similar` does.
+
+    Args:
+        images: as for `groups`.
+        rows: int64 [m], all of different bytes.
+        digests: S32 [n], of the bytes of each image.
+        tell: called with the share that is done.
+    """
+    described, spread = _describe(images, rows)
+    textured = np.asarray(spread >= FLAT)
+    signs = _signs()
+    pairs = _similar(_whiten(described[textured], signs), signs, digests[rows[textured]], tell)
+    return rows[textured], pairs
 
 
 def _exact(images: Pixels) -> tuple[NDArray[np.int64], NDArray[np.bytes_]]:
@@ -165,7 +180,7 @@ def _whiten(described: NDArray[np.float32], signs: NDArray[np.float32]) -> NDArr
     return _unit(centred / np.maximum(np.sqrt((centred.astype(np.float64) ** 2).mean(axis=0)), 1e-6).astype(np.float32))
 
 
-def _candidates(
+def _similar(
     vectors: NDArray[np.float32],
     signs: NDArray[np.float32],
     digests: NDArray[np.bytes_],
