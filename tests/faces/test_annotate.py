@@ -11,7 +11,7 @@ from PIL import Image
 
 from mien import Faces
 from mien.core import images
-from mien.faces.annotate import COLOURS, LONGEST, _Layer, draw
+from mien.faces.annotate import COLOURS, LONGEST, Layer, draw
 from tests.brightness import FER
 
 
@@ -88,10 +88,10 @@ def test_panels_cover_no_other_face() -> None:
 
 def test_the_panel_leaves_the_plate_whole() -> None:
     one = replace(faces([[94, 198, 450, 622]]), probabilities=np.eye(7, dtype=np.float32)[3:4])
-    layer = _Layer(Image.new("RGBA", (640, 906)), one, 1.0)  # a face with little room around it
+    layer = Layer(Image.new("RGBA", (640, 906)), one, 1.0)  # a face with little room around it
     layer.fill()
-    assert len(layer.taken) == 3
-    assert all(a.shared(b) < 1 for a, b in combinations(layer.taken, 2))
+    assert len(layer.occupied) == 3
+    assert all(a.shared(b) < 1 for a, b in combinations(layer.occupied, 2))
 
 
 def test_in_a_crowd_no_mouth_is_covered() -> None:

@@ -67,7 +67,7 @@ def test_damage_is_reported_after_what_could_be_read(tmp_path: Path, recognizer:
 
 
 def test_a_result_checks_itself(found: list[VideoFaces]) -> None:
-    with pytest.raises(InputError, match=r"tracks: expected \[1\], got \[2\]"):
+    with pytest.raises(InputError, match=r"tracks: expected int64 \[1\], got int64 \[2\]"):
         VideoFaces(**{**vars(found[0]), "tracks": np.array([1, 2])})
     with pytest.raises(InputError, match="smoothed: expected"):
         VideoFaces(**{**vars(found[0]), "smoothed": np.zeros((1, 2), np.float32)})

@@ -1,14 +1,14 @@
-"""An annotated copy of a picture: boxes, the likeliest expression and its confidence, bars of the likeliest three."""
+"""An annotated copy of an image: boxes, the likeliest expression and its confidence, bars of the likeliest three."""
 
 from collections.abc import Sequence
-from typing import NamedTuple, cast
+from typing import NamedTuple, Protocol, cast
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from mien.core import images
-from mien.faces.faces import Faces
 
 Colour = tuple[int, ...]
 
@@ -28,7 +28,7 @@ TRACK: Colour = (62, 68, 82, 255)
 WHITE: Colour = (255, 255, 255, 255)
 INK: Colour = (15, 18, 26, 255)
 
-SHORTEST, LONGEST = 640, 1600  # small pictures are enlarged to the one, crowded ones up to the other: text needs pixels
+SHORTEST, LONGEST = 640, 1600  # small images are enlarged to the one, crowded ones up to the other: text needs pixels
 FACE = 110  # the width in pixels that the median face should have
 CHIN = 0.25  # how much of a face's height a panel within its box may hide
 BARS = 3  # of the likeliest expressions
@@ -58,56 +58,73 @@ class Rect(NamedTuple):
         return max(wide, 0) * max(high, 0)
 
 
-def draw(image: images.Pixels, faces: Faces) -> images.Pixels:
-    """Return an annotated copy of the picture, uint8 [h, w, 3], enlarged where the text would be too small to read."""
+class DrawnFaces(Protocol):
+    """What is drawn of `mien.Faces`, which says what each of these is."""
+
+    @property
+    def boxes(self) -> NDArray[np.float32]: ...
+    @property
+    def probabilities(self) -> NDArray[np.float32]: ...
+    @property
+    def classes(self) -> tuple[str, ...]: ...
+    @property
+    def labels(self) -> tuple[str, ...]: ...
+    @property
+    def scores(self) -> NDArray[np.float32]: ...
+    @property
+    def flags(self) -> tuple[str, ...]: ...
+
+
+def draw(image: images.Pixels, faces: DrawnFaces) -> images.Pixels:
+    """Return an annotated copy of the image, uint8 [h, w, 3], enlarged where the text would be too small to read."""
     canvas = images.to_channels(image, 3)
     growth = _growth(image, faces)
     if growth > 1:
         canvas = np.asarray(
             cv2.resize(canvas, None, fx=growth, fy=growth, interpolation=cv2.INTER_CUBIC), dtype=np.uint8
         )
-    picture = Image.fromarray(canvas).convert("RGBA")
-    layer = Image.new("RGBA", picture.size)
-    _Layer(layer, faces, growth).fill()
-    return np.asarray(Image.alpha_composite(picture, layer).convert("RGB"))
+    ground = Image.fromarray(canvas).convert("RGBA")
+    layer = Image.new("RGBA", ground.size)
+    Layer(layer, faces, growth).fill()
+    return np.asarray(Image.alpha_composite(ground, layer).convert("RGB"))
 
 
-def _growth(image: images.Pixels, faces: Faces) -> float:
+def _growth(image: images.Pixels, faces: DrawnFaces) -> float:
     shorter, longer = sorted(image.shape[:2])
-    wanted = max(SHORTEST / shorter, FACE / float(np.median(faces.boxes[:, 2])) if len(faces) else 0)
+    wanted = max(SHORTEST / shorter, FACE / float(np.median(faces.boxes[:, 2])) if len(faces.boxes) else 0)
     return float(max(1.0, min(wanted, LONGEST / longer)))
 
 
-class _Layer:
-    """The transparent layer that is laid over the picture, and which parts of it are taken already."""
+class Layer:
+    """The transparent layer that is laid over the image, and which rectangles of it are occupied."""
 
-    def __init__(self, layer: Image.Image, faces: Faces, growth: float) -> None:
+    def __init__(self, layer: Image.Image, faces: DrawnFaces, growth: float) -> None:
         self.width, self.height = layer.size
         self.shorter = min(layer.size)
         self.pen = ImageDraw.Draw(layer)
         self.faces = faces
         corners = np.concatenate([faces.boxes[:, :2], faces.boxes[:, :2] + faces.boxes[:, 2:]], axis=1) * growth
         self.boxes = [Rect(*box) for box in np.clip(corners, 0, (self.width, self.height) * 2).tolist()]
-        self.taken: list[Rect] = list(self.boxes)
+        self.occupied: list[Rect] = list(self.boxes)
 
     def fill(self) -> None:
         colours = [COLOURS.get(label, OTHER) for label in self.faces.labels]
         for box, colour in zip(self.boxes, colours, strict=True):
             self.frame(box, colour)
-        for box, colour, label, score, note in zip(
+        for box, colour, label, score, flags in zip(
             self.boxes, colours, self.faces.labels, self.faces.scores.tolist(), self.faces.flags, strict=True
         ):
-            self.plate(box, colour, f"{label} {score:.0%}" + (f" ({note})" if note else ""))
+            self.plate(box, colour, f"{label} {score:.0%}" + (f" ({flags})" if flags else ""))
         for box, colour, row in zip(self.boxes, colours, self.faces.probabilities.tolist(), strict=True):
             self.panel(box, colour, row)
 
     def text_size(self, box: Rect) -> float:
-        """Height of the text at a face, in pixels: it grows with the face, within what suits the picture."""
+        """Height of the text at a face, in pixels: it grows with the face, within limits that the image sets."""
         return min(max(0.12 * box.width, 0.012 * self.shorter, 11), max(0.034 * self.shorter, 8))
 
     def frame(self, box: Rect, colour: Colour) -> None:
         line = max(2, round(self.shorter / 300))
-        left, top = min(box.left, self.width - 1), min(box.top, self.height - 1)  # a box may lie outside the picture
+        left, top = min(box.left, self.width - 1), min(box.top, self.height - 1)  # a box may lie outside the image
         right, bottom = max(left, box.right - 1), max(top, box.bottom - 1)
         self.pen.rectangle((left, top, right, bottom), outline=INK, width=line + 2)
         if right - left > 2 and bottom - top > 2:
@@ -123,53 +140,51 @@ class _Layer:
             (box.left, box.top),
             (box.right - width, box.top - height),
         ]
-        place = min(self.places(width, height, corners), key=self.covered)
-        self.taken.append(place)
-        self.pen.rectangle((place.left, place.top, place.right - 1, place.bottom - 1), fill=colour)
-        self.pen.text((place.left + pad, (place.top + place.bottom) / 2), text, INK, font, anchor="lm")
+        rect = min(self.candidates(width, height, corners), key=self.covered)
+        self.occupied.append(rect)
+        self.pen.rectangle((rect.left, rect.top, rect.right - 1, rect.bottom - 1), fill=colour)
+        self.pen.text((rect.left + pad, (rect.top + rect.bottom) / 2), text, INK, font, anchor="lm")
 
     def panel(self, box: Rect, colour: Colour, row: Sequence[float]) -> None:
-        """Draw the bars beside the face where they cover nothing; in a crowd smaller, at last over the chin, or not."""
+        """Draw the bars next to the face where they cover nothing; in a crowd smaller, over the chin, or not at all."""
         shown = np.argsort(row)[::-1][:BARS].tolist()
         for shrink, within in _ATTEMPTS:
             font = _font(max(shrink * self.text_size(box), 9))
             names = max(font.getlength(name) for name in self.faces.classes)
             width, height = names + 10.6 * font.size, (1.35 * len(shown) + 0.6) * font.size
             own = [(box.left, box.bottom - height)]
-            place = min(self.places(width, height, own if within else _around(box, width, height)), key=self.covered)
-            covered = self.covered(place) - (place.shared(box) if within else 0)
+            rect = min(self.candidates(width, height, own if within else _around(box, width, height)), key=self.covered)
+            covered = self.covered(rect) - (rect.shared(box) if within else 0)
             if covered < 1 and (not within or height <= CHIN * box.height):
-                self.taken.append(place)
-                self.bars(place, row, shown, font, names)
-                self.pen.rectangle(
-                    (place.left, place.top, place.left + 0.15 * font.size, place.bottom - 1), fill=colour
-                )
+                self.occupied.append(rect)
+                self.bars(rect, row, shown, font, names)
+                self.pen.rectangle((rect.left, rect.top, rect.left + 0.15 * font.size, rect.bottom - 1), fill=colour)
                 return
 
     def bars(
-        self, place: Rect, row: Sequence[float], shown: Sequence[int], font: ImageFont.FreeTypeFont, names: float
+        self, rect: Rect, row: Sequence[float], shown: Sequence[int], font: ImageFont.FreeTypeFont, names: float
     ) -> None:
-        self.pen.rectangle((place.left, place.top, place.right - 1, place.bottom - 1), fill=PANEL)
-        left, right = place.left + names + 1.2 * font.size, place.right - 3.5 * font.size
+        self.pen.rectangle((rect.left, rect.top, rect.right - 1, rect.bottom - 1), fill=PANEL)
+        left, right = rect.left + names + 1.2 * font.size, rect.right - 3.5 * font.size
         for line, index in enumerate(shown):
             name = self.faces.classes[index]
-            top = place.top + (0.3 + 1.35 * line + 0.4) * font.size
+            top = rect.top + (0.3 + 1.35 * line + 0.4) * font.size
             bottom, middle = top + 0.55 * font.size, top + 0.275 * font.size
-            self.pen.text((place.left + 0.6 * font.size, middle), name, WHITE, font, anchor="lm")
+            self.pen.text((rect.left + 0.6 * font.size, middle), name, WHITE, font, anchor="lm")
             self.pen.rectangle((left, top, right, bottom), fill=TRACK)
             if (length := (right - left) * row[index]) >= 1:
                 self.pen.rectangle((left, top, left + length, bottom), fill=COLOURS.get(name, OTHER))
-            self.pen.text((place.right - 0.6 * font.size, middle), f"{row[index]:.0%}", WHITE, font, anchor="rm")
+            self.pen.text((rect.right - 0.6 * font.size, middle), f"{row[index]:.0%}", WHITE, font, anchor="rm")
 
-    def places(self, width: float, height: float, corners: Sequence[tuple[float, float]]) -> list[Rect]:
-        """Return the rectangles of that size with their upper left ends at `corners`, moved into the picture."""
+    def candidates(self, width: float, height: float, corners: Sequence[tuple[float, float]]) -> list[Rect]:
+        """Return the rectangles of that size with their upper left ends at `corners`, moved into the image."""
         lefts = [max(0.0, min(left, self.width - width)) for left, _ in corners]
         tops = [max(0.0, min(top, self.height - height)) for _, top in corners]
         return [Rect(left, top, left + width, top + height) for left, top in zip(lefts, tops, strict=True)]
 
-    def covered(self, place: Rect) -> float:
-        """Area in pixels of what would be covered."""
-        return sum(place.shared(other) for other in self.taken)
+    def covered(self, rect: Rect) -> float:
+        """Area in pixels of what a rectangle would cover."""
+        return sum(rect.shared(other) for other in self.occupied)
 
 
 def _font(size: float) -> ImageFont.FreeTypeFont:
@@ -179,6 +194,6 @@ def _font(size: float) -> ImageFont.FreeTypeFont:
 
 def _around(box: Rect, width: float, height: float) -> list[tuple[float, float]]:
     """Corners of a panel right, left, below and above of a face, aligned to one of its ends."""
-    beside = [(left, top) for left in (box.right, box.left - width) for top in (box.top, box.bottom - height)]
+    sideways = [(left, top) for left in (box.right, box.left - width) for top in (box.top, box.bottom - height)]
     stacked = [(left, top) for top in (box.bottom, box.top - height) for left in (box.left, box.right - width)]
-    return [*beside, *stacked]
+    return [*sideways, *stacked]
