@@ -36,7 +36,7 @@ import numpy as np
 from mien import datasets
 from mien.core.images import Pixels
 from mien.datasets import DataSpec
-from mien.datasets.checks import borders, outliers
+from mien.datasets.checks import borders, texture
 
 MADE, SIDE = 1000, 48
 AWAY = [(12, 0), (-12, 0), (0, 12), (0, -12), (9, 9), (-9, 9), (9, -9), (-9, -9)]  # pixels: a quarter of the side
@@ -79,8 +79,8 @@ def main() -> None:
         print(f"{data}: no dataset there; name it with --data. Left out.")
         return
     images = datasets.read(DataSpec(data, "all")).images
-    facts = outliers.texture(images)
-    real = (facts.deviation >= outliers.BLANK) & (facts.bits >= outliers.BITS)  # the doctor leaves the others out
+    facts = texture.measure(images)
+    real = (facts.deviation >= texture.BLANK) & (facts.bits >= texture.BITS)  # the check leaves the others out
     start = time.process_time()
     found = (borders.bad(images) != "") & real
     print(f"{len(images):,} pictures, {found.sum()} found, {time.process_time() - start:.1f} s of processor time")

@@ -67,7 +67,7 @@ def _face(expression: str, size: int, dice: np.random.Generator) -> np.ndarray[t
 
 
 def unlike(n: int, classes: Sequence[str] = FER2013, *, size: int = 48, channels: int = 1, seed: int = 0) -> Samples:
-    """Return drawn faces under shadows of their own: without them the doctor takes half of them for duplicates."""
+    """Return drawn faces under shadows of their own: without them half of them are near copies to mien data check."""
     samples, dice = faces(n, classes, size=size, channels=channels, seed=seed), np.random.default_rng(seed)
     shadows = np.stack(
         [cv2.resize(dice.normal(0, 60, (9, 9)), (size, size), interpolation=cv2.INTER_CUBIC) for _ in range(n)]

@@ -1,5 +1,6 @@
 import csv
 import json
+from dataclasses import astuple
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ from mien import datasets
 from mien.core.errors import InputError
 from mien.core.labels import FACIAL_EXPRESSIONS, THREE, Targets
 from mien.datasets import DataSpec, Samples, check
+from mien.datasets.checks.leaks import Leak
 from mien.datasets.clean import fix, left_out
 from tests import drawn
 from tests.datasets.checks import sick
@@ -29,15 +31,20 @@ def same(one: Samples, other: Samples) -> None:
 
 def test_the_rules(tmp_path: Path) -> None:
     found = check(DataSpec(sick.fer2013(tmp_path)))
-    assert [tuple(row) for row in left_out(found)] == [
+    assert [astuple(row) for row in left_out(found)] == [
         ("00005", "train", "conflicting labels", "00040"),
         ("00040", "train", "conflicting labels", "00005"),
         ("00041", "train", "copy in train", "00007"),
         ("00042", "train", "copy in train", "00007"),
         ("00043", "train", "copy in validation", "00033"),
     ]
-    also = left_out(found, ("blank", "graphic"))
-    assert [tuple(row) for row in also[5:]] == [("00045", "train", "blank", ""), ("00046", "train", "graphic", "")]
+    also = left_out(found, ("blank", "few_grey_levels"))
+    assert [astuple(row) for row in also[5:]] == [
+        ("00045", "train", "blank", ""),
+        ("00046", "train", "few_grey_levels", ""),
+    ]
+    with pytest.raises(InputError, match="--also faceless: photos without a face were not looked for"):
+        left_out(found, ("faceless",))
 
 
 def test_the_list_is_one_that_exclude_takes(tmp_path: Path) -> None:
@@ -45,8 +52,8 @@ def test_the_list_is_one_that_exclude_takes(tmp_path: Path) -> None:
     rows = fix(check(DataSpec(root)), tmp_path / "list.csv")
     with (tmp_path / "list.csv").open(newline="") as file:
         written = list(csv.DictReader(file))
-    assert [tuple(row.values()) for row in written] == rows
-    assert list(written[0]) == ["id", "split", "reason", "of"]
+    assert [tuple(row.values()) for row in written] == [astuple(row) for row in rows]
+    assert list(written[0]) == ["id", "split", "reason", "other_id"]
     every = datasets.read(DataSpec(root, "all"))
     assert {row["id"] for row in written} <= set(every.ids.tolist())
     kept = datasets.read(DataSpec(root, "all", exclude=tmp_path / "list.csv"))
@@ -65,7 +72,9 @@ def test_fer2013_and_its_votes_stay_row_for_row(tmp_path: Path, targets: Targets
     gone = {f"{row:05d}" for row in sick.GONE}
     same(kept, every[np.array([name not in gone for name in every.ids.tolist()])])
     assert not kept.problems
-    assert check(DataSpec(tmp_path / "well")).leaks == {"validation": (0, 0)}
+    (leak,) = check(DataSpec(tmp_path / "well")).issues["leaks"]
+    assert isinstance(leak, Leak)
+    assert (leak.where, leak.exact, leak.near) == ("validation", 0, 0)
 
 
 def test_a_broken_row_stays_where_it_was(tmp_path: Path) -> None:
@@ -153,7 +162,7 @@ def test_manifest(tmp_path: Path) -> None:
     }
     assert manifest["kept"] == 41
     assert manifest["options"]["also"] == ["blank"]
-    assert manifest["rows"][0] == {"id": "00005", "split": "train", "reason": "conflicting labels", "of": "00040"}
+    assert manifest["rows"][0] == {"id": "00005", "split": "train", "reason": "conflicting labels", "other_id": "00040"}
     assert set(manifest["versions"]) == {"mien", "python", "numpy", "opencv"}
 
 

@@ -95,5 +95,5 @@ def test_help_and_mistakes(capsys: pytest.CaptureFixture[str]) -> None:
     kinds = "arrays, facial_expressions, fer2013, folder"
     assert capsys.readouterr().err == f"mien: unknown kind of dataset 'bogus'; expected {kinds}\n"
     assert run("show") == 2
-    expected = "expected mien data inspect PATH or mien data check PATH or mien data fetch NAME"
+    expected = "expected mien data inspect PATH or mien data check PATH or mien data download NAME"
     assert f"no action 'show'; {expected}" in capsys.readouterr().err

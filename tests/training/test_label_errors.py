@@ -131,7 +131,7 @@ def test_without_the_library_the_extra_is_named(tmp_path: Path, monkeypatch: pyt
         label_errors(open_dataset(DataSpec(drawn.write_fer2013(tmp_path / "fer2013.csv", drawn.faces(7)))))
 
 
-def test_the_doctor_tells_them(
+def test_data_check_lists_label_errors_in_json_page_and_terminal(
     asked: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     def wrong(*arguments: Any, **options: Any) -> Any:
@@ -150,14 +150,19 @@ def test_the_doctor_tells_them(
         main([*command, "--json"])
     assert not ending.value.code
     facts = json.loads(capsys.readouterr().out)
-    assert facts["suspects"] == [
-        {"id": "00003", "split": "train", "given": "happy", "suggested": "sad", "score": pytest.approx(0.05)}
+    assert facts["findings"]["label_errors"]["issues"] == [
+        {
+            "samples": [{"id": "00003", "split": "train", "label": "happy"}],
+            "text": "happy, not sad? (0.05)",
+            "given": "happy",
+            "suggested": "sad",
+            "score": pytest.approx(0.05),
+        }
     ]
     assert facts["options"]["folds"] == 3
     assert facts["options"]["out-of-fold accuracy"] == round(69 / 70, 4)
     page = (tmp_path / "fer2013-check.html").read_text()
-    assert "labelled happy" in page
-    assert "sad?</span> 0.05" in page
+    assert "<span>happy</span> train<br>happy, not sad? (0.05)" in page
     with pytest.raises(SystemExit):
         main([*command, "--recipe", "mien-sprint"])
     assert "00003: happy, not sad? (0.05)" in capsys.readouterr().out

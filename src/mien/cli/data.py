@@ -1,10 +1,14 @@
 """The verb `data`."""
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
+from mien.cli.options import PositionalData, Unused
 from mien.cli.parse import Verb, console, load_training
+from mien.core.labels import Targets
+from mien.datasets.spec import Merge
 
 
 def data() -> None:
@@ -18,21 +22,32 @@ def data() -> None:
     """
 
 
-def inspect_data(
-    path: Path,
-    /,
-    *,
-    kind: str | None = None,
-    targets: Literal["label", "majority", "plurality", "distribution"] = "label",
-    classes: str | None = None,
-    exclude: Path | None = None,
-    strict: bool = False,
-    sheet: Path | None = None,
-    json: bool = False,
-) -> None:
-    """See what a dataset holds: its kind, counts per class and split, picture sizes, and what is broken in it.
+@dataclass(frozen=True)
+class WholeData(PositionalData):
+    """A dataset with all its splits and classes; nothing is scored."""
 
-    Draws a contact sheet of examples per class as well, NAME-contact-sheet.png in the current folder.
+    split: Unused[str] = "all"
+    classes: str | None = None
+    """What the integers of arrays mean: fer2013, alphabetical, ferplus, facial_expressions, three-class, or names with
+    commas between them."""
+    merge: Unused[Merge] = "drop"
+    holdout: Unused[float | None] = None
+    output: Unused[Targets | None] = None
+    detector: Unused[str | None] = None
+
+
+@dataclass(frozen=True)
+class CheckData(WholeData):
+    """The same, in whose photos faces can be looked for."""
+
+    detector: str | None = None
+    """In datasets of photos, list those in which it finds no face: auto, yunet, haar or a file; slow."""
+
+
+def inspect_data(data: WholeData, *, strict: bool = False, sheet: Path | None = None, json: bool = False) -> None:
+    """See what a dataset holds: its kind, counts per class and split, image sizes, and what is broken in it.
+
+    Writes a contact sheet with examples of each class too, NAME-contact-sheet.png in the current folder.
 
     Examples:
         $ mien data inspect fer2013/
@@ -41,28 +56,22 @@ def inspect_data(
         $ mien data inspect face-expression-recognition-dataset/ --strict
 
     Args:
-        path: A file or folder.
-        kind: The reader, where it is not to be recognised: fer2013, facial_expressions, folder or arrays.
-        targets: Which labels, where FER+ votes lie beside fer2013.csv.
-        classes: What the integers of arrays mean: fer2013, alphabetical, ferplus, facial_expressions, three-class, or
-            names with commas between them.
-        exclude: A CSV file whose column id lists what to leave out.
+        data: Which dataset.
         strict: Stop at the first thing that is broken.
         sheet: The contact sheet's file.
         json: Print one JSON object, with all problems.
     """
     from json import dumps
 
-    from mien.datasets import DataSpec
-    from mien.datasets.inspection import inspect, report
+    from mien.core.records import to_json
+    from mien.datasets.inspection import inspect, terminal
 
-    sheet = sheet or Path(f"{path.resolve().stem or 'dataset'}-contact-sheet.png")
-    spec = DataSpec(path, kind=kind, targets=targets, classes=classes, exclude=exclude)
-    found = inspect(spec, strict=strict, sheet=sheet)
+    sheet = sheet or Path(f"{data.path.resolve().stem or 'dataset'}-contact-sheet.png")
+    found = inspect(data, strict=strict, sheet=sheet)
     if json:
-        print(dumps(found.to_json() | {"sheet": str(sheet)}))
+        print(dumps(to_json(found) | {"sheet": str(sheet)}))
     else:
-        console().print(report(found))
+        console().print(terminal(found))
     print(f"wrote {sheet}", file=sys.stderr)
 
 
@@ -90,17 +99,11 @@ def download_data(
 
 
 def check_data(
-    path: Path,
-    /,
+    data: CheckData,
     *,
-    kind: str | None = None,
-    targets: Literal["label", "majority", "plurality", "distribution"] = "label",
-    classes: str | None = None,
-    exclude: Path | None = None,
     exact: bool = False,
-    detector: str | None = None,
     fix: Path | None = None,
-    also: tuple[Literal["blank", "graphic", "cropped", "faceless"], ...] = (),
+    also: tuple[str, ...] = (),
     label_errors: bool = False,
     folds: int = 4,
     recipe: str | None = None,
@@ -108,43 +111,37 @@ def check_data(
     page: Path | None = None,
     json: bool = False,
 ) -> int:
-    """Find what makes a dataset's figures wrong: copies, conflicting labels, broken pictures; write a clean copy.
+    """Find what makes a dataset's figures wrong: copies, conflicting labels, broken images; write a clean copy.
 
     Copies are exact, or mirrored, shifted by a pixel, recompressed, of another brightness, or several of these. The
-    splits are the dataset's own; what has none counts as train. NAME-check.html in the current folder shows the
-    pictures.
+    splits are the dataset's own; what has none counts as train. NAME-check.html in the current folder shows the images.
 
-    Exit code 1 says that there are faults: copies across splits or with conflicting labels, blank pictures, rows or
-    files that cannot be read, one name in several splits, two spellings of a class. Copies within a split, pictures of
-    few grey levels, badly cropped or far from the rest, photos without a face and rare classes are only told.
+    Exit code 1 says that there are faults: copies across splits or with conflicting labels, blank images, rows or
+    files that cannot be read, one name in several splits, two spellings of a class. Everything else is a note: copies
+    within a split, images with few grey levels, badly cropped or far from the rest, photos without a face, rare
+    classes.
 
     --fix leaves training rows out, never others, and never changes the source: all but one of the copies within train,
-    those of validation or test pictures, and copies whose labels conflict.
+    those of validation or test images, and copies whose labels conflict.
 
-    --label-errors trains small networks on the dataset's own labels, each on all folds but one, and lists the pictures
-    of the fold left out whose label they contradict: minutes for 30,000 pictures on a CPU core. Finished folds are
+    --label-errors trains small networks on the dataset's own labels, each on all folds but one, and lists the images
+    of the fold left out whose label they contradict: minutes for 30,000 images on a CPU core. Finished folds are
     kept, so that the same command goes on where it was stopped. It needs pip install 'mien[train]'.
 
     Examples:
         $ mien data check fer2013/
         $ mien data check fer2013/ --fix clean.csv
-        $ mien data check fer2013/ --fix fer2013-clean/ --also blank graphic
+        $ mien data check fer2013/ --fix fer2013-clean/ --also blank few_grey_levels
         $ mien data check fer2013/ --label-errors --page fer2013.html
         $ mien data check photos/ --detector haar --json
 
     Args:
-        path: A file or folder.
-        kind: The reader, where it is not to be recognised: fer2013, facial_expressions, folder or arrays.
-        targets: Which labels, where FER+ votes lie beside fer2013.csv.
-        classes: What the integers of arrays mean: fer2013, alphabetical, ferplus, facial_expressions, three-class, or
-            names with commas between them.
-        exclude: A list of what not to look at, as --fix writes it.
+        data: Which dataset.
         exact: Look for equal bytes only, not for near copies.
-        detector: In datasets of photos, list those in which it finds no face: auto, yunet, haar or a file; slow.
         fix: Where to write what remains: NAME.csv is a list for --exclude, anything else a folder for a clean copy.
-        also: What else --fix leaves out of train: blank, graphic (few grey levels), cropped (over the photo's edge)
-            or faceless pictures.
-        label_errors: Rank the pictures whose labels are probably wrong.
+        also: What else --fix leaves out of train: blank, few_grey_levels, cropped (over the photo's edge) or faceless
+            images.
+        label_errors: Rank the images whose labels are probably wrong.
         folds: How many networks judge the labels.
         recipe: How they are trained, where not by a small one of ours: a name that mien recipes lists, or a JSON file.
         device: What they are trained on: auto, cpu, cuda, cuda:N or mps.
@@ -156,14 +153,15 @@ def check_data(
     from mien import recipes
     from mien.core.errors import InputError
     from mien.core.files import check_folder
-    from mien.datasets import DataSpec, check, clean
-    from mien.datasets.checks.report import report, save
+    from mien.core.records import to_json
+    from mien.datasets import check, clean
+    from mien.datasets.checks.report import save, terminal
 
     if also and fix is None:
         raise InputError("--also says what --fix leaves out; say --fix OUT as well")
-    if "faceless" in also and detector is None:
+    if "faceless" in also and data.detector is None:
         raise InputError("--also faceless needs --detector, which looks for the faces")
-    if fix is not None and exclude is not None:
+    if fix is not None and data.exclude is not None:
         raise InputError("--fix would put back what --exclude leaves out; check without one of them")
     if not label_errors and (folds, recipe, device) != (4, None, "auto"):
         raise InputError("--folds, --recipe and --device say how --label-errors are looked for; say that as well")
@@ -174,30 +172,29 @@ def check_data(
             raise InputError(f"--folds {folds}: at least 2")
         if recipe is not None:
             judged["recipe"] = recipes.find(recipe)
-    page = page or Path(f"{path.resolve().stem or 'dataset'}-check.html")
+    page = page or Path(f"{data.path.resolve().stem or 'dataset'}-check.html")
     if page.suffix.lower() != ".html":  # it would be written over: it may be the dataset
         raise InputError(f"--page {page}: expected a file that ends in .html")
     if page.is_dir():
-        raise InputError(f"--page {page}: a folder stands there")
+        raise InputError(f"--page {page}: it is a folder")
     check_folder(page.parent)
     if fix is not None:
-        clean.ready(fix, path)
+        clean.check_fix(fix, data.path, also)
     face = None
-    if detector is not None:
+    if data.detector is not None:
         from mien.core.images import CropSpec
         from mien.faces import LargestFace
 
-        face = LargestFace(detector, CropSpec(0.0))
-    spec = DataSpec(path, kind=kind, targets=targets, classes=classes, exclude=exclude)
-    found = check(spec, near=not exact, face=face)
+        face = LargestFace(data.detector, CropSpec(0.0))
+    found = check(data, near=not exact, face=face)
     if label_errors:
-        found = training.label_errors(found.table, copies=found.duplicates.groups, **judged).told(found)
+        found = training.label_errors(found.table, copies=found.data.duplicates.groups, **judged).add_to(found)
     save(found, page)
     gone = clean.fix(found, fix, also=also) if fix is not None else []
     if json:
-        print(dumps(found.to_json() | {"page": str(page), "left_out": [row._asdict() for row in gone]}))
+        print(dumps(found.to_json() | {"page": str(page), "left_out": to_json(gone)}))
     else:
-        console().print(report(found))
+        console().print(terminal(found))
     print(f"wrote {page}", file=sys.stderr)
     if fix is not None:
         print(f"wrote {fix}: {len(gone):,} training rows left out", file=sys.stderr)

@@ -20,11 +20,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.datasets.dataset import Dataset, ImageSpec
+from mien.datasets.dataset import COLUMNS, Dataset, ImageSpec
 from mien.datasets.samples import Problem
 
 VERSION = 3  # raise it whenever a reader gives other arrays for the same files
-COLUMNS = ("labels", "ids", "splits", "groups", "sides")
 STALE = 24 * 3600  # seconds after which a half-written entry is the remains of a crash
 
 

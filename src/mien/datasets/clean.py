@@ -1,6 +1,6 @@
-"""What the doctor would leave out, as a list for --exclude or as a clean copy of the dataset.
+"""What --fix leaves out of train: as a list for --exclude, or as a clean copy of the dataset.
 
-The source is never changed, nor are validation and test: a face that stands there and in training goes from training.
+The source is never changed. Validation and test lose nothing: of a face that is there and in train, train loses it.
 """
 
 import csv
@@ -10,128 +10,153 @@ import os
 import platform
 import shutil
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterator
 from contextlib import contextmanager
+from dataclasses import astuple, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Any
 
 import cv2
 import numpy as np
 
+from mien.core import records
 from mien.core.errors import InputError
 from mien.core.files import check_folder, replacing
-from mien.datasets.checks.issues import IssueReport, hard
+from mien.datasets.checks import checks
+from mien.datasets.checks.check import Check
+from mien.datasets.checks.issues import IssueReport
 from mien.datasets.readers import locate
-from mien.datasets.samples import fingerprint
-
-Unfit = Literal["blank", "graphic", "cropped", "faceless"]
 
 
-class Removed(NamedTuple):
-    """A row that is not to be trained on."""
+@dataclass(frozen=True)
+class Removed:
+    """A row that is not to be trained on: a line of the list."""
 
     id: str
     split: str
     reason: str
-    of: str
-    """The id of the picture that it copies or contradicts; "" where there is none."""
+    other_id: str
+    """The image that it copies or contradicts; "" where there is none."""
 
 
-def left_out(found: IssueReport, also: Collection[Unfit] = ()) -> list[Removed]:
+@dataclass(frozen=True)
+class Source:
+    """What was checked."""
+
+    path: str
+    kind: str
+    samples: int
+    fingerprint: str
+
+
+@dataclass(frozen=True)
+class Manifest:
+    """What is written beside the list, or into the copy: where it comes from and what it lacks."""
+
+    source: Source
+    options: dict[str, Any]
+    versions: dict[str, str]
+    kept: int
+    left_out: dict[str, int]
+    rows: list[Removed]
+
+
+def left_out(report: IssueReport, also: Collection[str] = ()) -> list[Removed]:
     """Return the training rows to leave out, in the dataset's order.
 
-    Of copies within training the first stays. Copies of a validation or test picture go, and so do all copies that
-    have different labels, as none of them can be told to be right.
+    Of copies within train the first stays. Copies of a validation or test image go, and so do all copies that have
+    different labels, as nothing says which of them is right.
 
     Args:
-        also: what else goes from training: blank, graphic, cropped or faceless pictures.
+        report: what was found.
+        also: names of further checks whose training rows go, those that fix "on request".
+
+    Raises:
+        InputError: an unknown check, or one that had nothing to look at.
     """
-    table, codes = found.table, hard(found.table)
-    reasons: dict[int, tuple[str, int | None]] = {}
-    held = found.duplicates.copied_from(np.flatnonzero(table.splits != "train"))
-    for row in np.flatnonzero((table.splits == "train") & (held >= 0)).tolist():
-        reasons[row] = (f"copy in {table.splits[held[row]]}", int(held[row]))
-    for group in found.groups:
-        rows = [row for row in group.rows.tolist() if table.splits[row] == "train" and row not in reasons]
-        if len({codes[row] for row in rows} - {-1}) > 1:
-            for row in rows:
-                reasons[row] = ("conflicting labels", next(other for other in rows if codes[other] != codes[row]))
-        else:
-            reasons |= dict.fromkeys(rows[1:], ("copy in train", rows[0])) if rows else {}
     for name in also:
-        for row in getattr(found, name).tolist():
-            if table.splits[row] == "train":
-                reasons.setdefault(row, (name, None))
-    ids, splits = table.ids, table.splits
-    return [
-        Removed(str(ids[row]), str(splits[row]), reason, "" if of is None else str(ids[of]))
-        for row, (reason, of) in sorted(reasons.items())
-    ]
+        if name not in report.issues:
+            raise InputError(f"--also {name}: {_removable(name).title} were not looked for")
+    ids, splits = report.table.ids, report.table.splits
+    removed: dict[int, Removed] = {}
+    for name, one in checks().items():
+        if name in report.issues and (one.fix == "always" or name in also):
+            for row, reason, other in list(one.removals(report.data, report.issues[name], removed)):
+                if splits[row] == "train" and row not in removed:
+                    other_id = "" if other is None else str(ids[other])
+                    removed[row] = Removed(str(ids[row]), str(splits[row]), reason, other_id)
+    return [removed[row] for row in sorted(removed)]
 
 
-def ready(out: Path, source: Path) -> None:
-    """Raises InputError where nothing may or can be written: `out` exists (an empty folder may), or is in `source`."""
-    place = out.resolve()
-    if source.is_dir() and place.is_relative_to(source.resolve()):
-        raise InputError(f"{out}: inside {source}, which is never changed; choose a place beside it")
+def check_fix(out: Path, source: Path, also: Collection[str] = ()) -> None:
+    """Raise InputError where `out` exists (an empty folder may) or is in `source`, or `also` names no such check."""
+    for name in also:
+        _removable(name)
+    if source.is_dir() and out.resolve().is_relative_to(source.resolve()):
+        raise InputError(f"{out}: inside {source}, which is never changed; choose a path outside of it")
     if out.exists() and (out.suffix.lower() == ".csv" or not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: exists already; choose another name, or remove it")
     check_folder(out.parent)
 
 
-def fix(found: IssueReport, out: Path, *, also: Sequence[Unfit] = ()) -> list[Removed]:
+def fix(report: IssueReport, out: Path, *, also: Collection[str] = ()) -> list[Removed]:
     """Write what remains, and return what was left out.
 
     Args:
-        out: a name in .csv gets the list of what to leave out, with the columns id, split, reason, of, and beside it
-            NAME.manifest.json; any other is a folder: a copy in the dataset's own format, with manifest.json.
+        report: what was found.
+        out: a name in .csv gets the list of what to leave out, with the columns id, split, reason, other_id, and
+            NAME.manifest.json beside it; any other is a folder: a copy in the dataset's own format, with manifest.json.
         also: as for `left_out`.
 
     Raises:
-        InputError: `out` exists or lies in the source, or cannot be written; nothing half-written is left.
+        InputError: `out` exists or is inside the source, or cannot be written; nothing half-written is left.
     """
-    ready(out, Path(found.path))
-    rows = left_out(found, also)
-    manifest = json.dumps(_manifest(found, rows, also), indent=1)
+    check_fix(out, Path(report.path), also)
+    rows = left_out(report, also)
+    manifest = json.dumps(records.to_json(_manifest(report, rows, also)), indent=1).encode()  # \ud800 in ids is escaped
     if out.suffix.lower() == ".csv":
         text = io.StringIO(newline="")
         writer = csv.writer(text, lineterminator="\n")
-        writer.writerows([Removed._fields, *rows])
-        for path, content in ((out, text.getvalue()), (out.with_suffix(".manifest.json"), manifest)):
+        writer.writerow(field.name for field in fields(Removed))
+        writer.writerows(map(astuple, rows))
+        listed = text.getvalue().encode("utf-8", "surrogateescape")
+        for path, content in ((out, listed), (out.with_suffix(".manifest.json"), manifest)):
             with replacing(path) as part:
-                part.write_bytes(content.encode("utf-8", "surrogateescape"))
+                part.write_bytes(content)
         return rows
-    reader, root = locate(Path(found.path), found.kind, str(found.options["targets"]))
+    reader, root = locate(Path(report.path), report.kind)
     try:
         with _whole(out) as part:
             reader.copy(root, part, {row.id for row in rows})
-            (part / "manifest.json").write_bytes(manifest.encode("utf-8", "backslashreplace"))
+            (part / "manifest.json").write_bytes(manifest)
     except OSError as error:
         raise InputError(f"{error.filename or out}: {error.strerror or error}") from None
     return rows
 
 
-def _manifest(found: IssueReport, rows: Sequence[Removed], also: Sequence[Unfit]) -> dict[str, Any]:
-    table = found.table
-    return {
-        "source": {
-            "path": str(Path(found.path).resolve()),
-            "kind": found.kind,
-            "samples": len(table.ids),
-            "fingerprint": fingerprint(table.images, table.labels, table.classes),
-        },
-        "options": found.options | {"also": list(also)},
-        "versions": {
+def _removable(name: str) -> Check:
+    known = {one.name: one for one in checks().values() if one.fix == "on request"}
+    if name not in known:
+        raise InputError(f"--also {name}: expected some of {', '.join(known)}")
+    return known[name]
+
+
+def _manifest(report: IssueReport, rows: list[Removed], also: Collection[str]) -> Manifest:
+    table = report.table
+    return Manifest(
+        source=Source(str(Path(report.path).resolve()), report.kind, len(table.ids), table.fingerprint),
+        options=report.options | {"also": list(also)},
+        versions={
             "mien": version("mien"),
             "python": platform.python_version(),
             "numpy": np.__version__,
             "opencv": cv2.__version__,
         },
-        "kept": len(table.ids) - len(rows),
-        "left_out": dict(Counter(row.reason for row in rows)),
-        "rows": [row._asdict() for row in rows],
-    }
+        kept=len(table.ids) - len(rows),
+        left_out=dict(Counter(row.reason for row in rows)),
+        rows=rows,
+    )
 
 
 @contextmanager

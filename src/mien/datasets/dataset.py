@@ -4,9 +4,9 @@ import os
 import shutil
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 from mien.core import images
 from mien.core.console import track
 from mien.core.errors import InputError
-from mien.datasets.samples import Problem
+from mien.datasets.samples import Problem, fingerprint
+from mien.datasets.splits import SPLITS
 
-BLOCK = 64  # picture files that one thread decodes at a time
+BLOCK = 64  # image files that one thread decodes at a time
+COLUMNS = ("labels", "ids", "splits", "groups", "sides")  # of a `Dataset`, each with one entry per sample
 
 
 class FaceCropper(Protocol):
@@ -111,6 +113,34 @@ class Dataset:
     def found(self) -> NDArray[np.bool_]:
         """bool [n]: False where a face was looked for and not found."""
         return np.asarray(self.sides != 0)
+
+    @property
+    def hard(self) -> NDArray[np.int64]:
+        """int64 [n]: the label, or the most voted class; -1 where there is none."""
+        return np.asarray(self.labels if self.labels.ndim == 1 else self.labels.argmax(axis=1), dtype=np.int64)
+
+    @property
+    def counts(self) -> dict[str, dict[str, int]]:
+        """Split -> class -> labelled samples, for the splits that have samples."""
+        codes, found = self.hard, {}
+        for split in SPLITS:
+            if (rows := self.splits == split).any():
+                counts = np.bincount(codes[rows & (codes >= 0)], minlength=len(self.classes))
+                found[split] = dict(zip(self.classes, counts.tolist(), strict=True))
+        return found
+
+    @property
+    def fingerprint(self) -> str:
+        """As `Samples.fingerprint`."""
+        return fingerprint(self.images, self.labels, self.classes)
+
+    def used(self) -> Self:
+        """Return the dataset without what a rule leaves out."""
+        rows = np.flatnonzero(self.splits != "")
+        if len(rows) == len(self.splits):
+            return self
+        columns = {name: getattr(self, name)[rows] for name in COLUMNS}
+        return replace(self, images=self.images[rows], **columns)
 
 
 class LoadedImages(NamedTuple):

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
@@ -13,7 +13,6 @@ from mien.datasets.dataset import Dataset
 from mien.datasets.reading import detect, open_dataset
 from mien.datasets.samples import Problem
 from mien.datasets.spec import DataSpec
-from mien.datasets.splits import SPLITS
 
 if TYPE_CHECKING:
     from rich.console import Group
@@ -47,10 +46,6 @@ class Inspection:
     dropped: dict[str, int]
     problems: tuple[Problem, ...]
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain lists, dicts, strings and numbers."""
-        return vars(self) | {"classes": list(self.classes), "problems": [vars(problem) for problem in self.problems]}
-
 
 def inspect(spec: DataSpec, *, strict: bool = False, sheet: Path | None = None) -> Inspection:
     """Read a dataset, all its splits, and return what it holds.
@@ -64,15 +59,10 @@ def inspect(spec: DataSpec, *, strict: bool = False, sheet: Path | None = None) 
         InputError: no dataset there, nothing in it can be read, or the sheet cannot be written.
     """
     table = open_dataset(spec, strict=strict)
-    hard = _hard(table)
-    names = [*table.classes, UNLABELLED]
-    counts = {}
-    for split in SPLITS:
-        if (rows := table.splits == split).any():
-            found = np.bincount(np.where(hard[rows] < 0, len(table.classes), hard[rows]), minlength=len(names))
-            counts[split] = {
-                name: count for name, count in zip(names, found.tolist(), strict=True) if count or name != UNLABELLED
-            }
+    counts = table.counts
+    for split, labelled in counts.items():
+        if unlabelled := int(((table.splits == split) & (table.hard < 0)).sum()):
+            labelled[UNLABELLED] = unlabelled
     if sheet is not None:
         try:
             contact_sheet(table).save(sheet)
@@ -89,13 +79,9 @@ def inspect(spec: DataSpec, *, strict: bool = False, sheet: Path | None = None) 
     )
 
 
-def _hard(table: Dataset) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
-    return np.asarray(table.labels if table.labels.ndim == 1 else table.labels.argmax(axis=1), dtype=np.int64)
-
-
 def contact_sheet(table: Dataset) -> Image.Image:
     """Return a picture with a row of examples per class, taken at even distances through the dataset."""
-    hard, used = _hard(table), table.splits != ""
+    hard, used = table.hard, table.splits != ""
     rows = [
         (name, np.flatnonzero(used & (hard == code))) for code, name in [*enumerate(table.classes), (-1, UNLABELLED)]
     ]
@@ -113,7 +99,7 @@ def contact_sheet(table: Dataset) -> Image.Image:
     return sheet
 
 
-def report(found: Inspection) -> "Group":
+def terminal(found: Inspection) -> "Group":
     """Return the inspection for a terminal."""
     from rich.console import Group
     from rich.markup import escape

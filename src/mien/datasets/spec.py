@@ -27,7 +27,7 @@ class DataSpec:
     split: str = "validation"
     """Which part of it: train, validation (PublicTest), test (PrivateTest) or all."""
     kind: str | None = None
-    """The format, where it is not to be recognised: a name that mien data inspect --help lists."""
+    """The format, where it is not to be recognised: fer2013, facial_expressions, folder, arrays, or a plug-in's."""
     targets: Targets = "label"
     """Which labels, where the dataset has FER+ votes."""
     classes: str | None = None

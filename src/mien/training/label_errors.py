@@ -7,8 +7,9 @@ from numpy.typing import NDArray
 
 from mien.core.errors import InputError, MissingExtra
 from mien.datasets.checks import duplicates
-from mien.datasets.checks.issues import IssueReport, Suspect, hard
-from mien.datasets.checks.outliers import people
+from mien.datasets.checks.issues import IssueReport, Option
+from mien.datasets.checks.label_errors import label_error
+from mien.datasets.checks.persons import people
 from mien.datasets.dataset import Dataset, ImageSpec
 from mien.recipes import RECIPES, Recipe
 from mien.training import crossval as k_folds
@@ -59,14 +60,18 @@ class LabelErrors:
     def __len__(self) -> int:
         return len(self.ids)
 
-    def told(self, found: IssueReport) -> IssueReport:
-        """Return the findings on the same table with the rows taken for wrong among them, and how they were judged."""
+    def add_to(self, report: IssueReport) -> IssueReport:
+        """Return a report on the same table with the labels that are probably wrong, and how they were judged."""
         columns = (self.rows, self.given, self.suggested, self.quality)
         rows = zip(*(column[self.is_issue].tolist() for column in columns), strict=True)
-        how = {"folds": self.folds, "recipe": self.recipe, "out-of-fold accuracy": round(self.accuracy, 4)}
-        few = {"too few to judge": ", ".join(f"{name} ({n})" for name, n in self.left_out.items())}
-        options = found.options | how | (few if self.left_out else {})
-        return replace(found, suspects=tuple(Suspect(*row) for row in rows), options=options)
+        options: dict[str, Option] = {
+            "folds": self.folds,
+            "recipe": self.recipe,
+            "out-of-fold accuracy": round(self.accuracy, 4),
+        }
+        if self.left_out:
+            options["too few to judge"] = ", ".join(f"{name} ({n})" for name, n in self.left_out.items())
+        return report.add("label_errors", [label_error(*row) for row in rows], options)
 
 
 def label_errors(
@@ -108,7 +113,7 @@ def label_errors(
         raise MissingExtra("train", "looking for label errors") from None
     if folds < 2:
         raise InputError(f"folds {folds}: expected at least 2")
-    codes = hard(table)
+    codes = table.hard
     rows = np.flatnonzero((table.splits != "") & (codes >= 0))
     if copies is None:
         copies = duplicates.groups(table.images)

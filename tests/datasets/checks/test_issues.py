@@ -9,7 +9,11 @@ from PIL import Image
 from mien.cli import main
 from mien.core.errors import InputError
 from mien.datasets import DataSpec, check
-from mien.datasets.checks.issues import IssueReport, Suspect
+from mien.datasets.checks.check import CheckedData, Issue
+from mien.datasets.checks.issues import IssueReport
+from mien.datasets.checks.label_errors import label_error
+from mien.datasets.checks.leaks import Leak
+from mien.datasets.checks.persons import SharedPerson
 from mien.datasets.checks.report import page
 from tests import drawn
 from tests.datasets.checks import sick
@@ -31,39 +35,48 @@ def found(root: Path) -> IssueReport:
     return check(DataSpec(root))
 
 
+def groups(found: IssueReport, name: str = "copies") -> list[tuple[int, ...]]:
+    """Return the rows of each group of copies."""
+    return [issue.rows for issue in found.issues[name]]
+
+
 def test_what_is_found(found: IssueReport) -> None:
-    assert [group.rows.tolist() for group in found.groups] == [
-        [5, sick.CONFLICT],
-        [7, sick.COPY, sick.MIRRORED],
-        [33, sick.LEAKED],
-        [34, sick.TWICE_HELD],
+    assert groups(found) == [
+        (5, sick.CONFLICT),
+        (7, sick.COPY, sick.MIRRORED),
+        (33, sick.LEAKED),
+        (34, sick.TWICE_HELD),
     ]
-    assert [group.conflicting for group in found.groups] == [True, False, False, False]
-    assert [group.across for group in found.groups] == [False, False, True, False]
-    assert found.groups[0].labels == ("surprise", "neutral")
-    assert found.groups[2].splits == ("train", "validation")
-    assert found.leaks == {"validation": (0, 1)}  # shifted, so not byte for byte
-    assert (found.blank.tolist(), found.graphic.tolist()) == ([sick.BLANK], [sick.GRAPHIC])
-    assert found.faults == {
-        "held-out pictures that stand in train": 1,
-        "groups of copies across splits": 1,
-        "groups of copies with conflicting labels": 1,
-        "blank pictures": 1,
-    }
+    assert groups(found, "conflicts") == [(5, sick.CONFLICT)]
+    assert groups(found, "across_splits") == [(33, sick.LEAKED)]
+    assert found.issues["conflicts"][0].text == "surprise and neutral"
+    assert found.issues["across_splits"][0].text == "train, validation"
+    assert found.issues["leaks"] == (
+        Leak(
+            where="validation",
+            text="1 of 11 images (9.1 %) are also in train, 0 (0.0 %) of them byte for byte",  # shifted
+            n=11,
+            exact=0,
+            near=1,
+        ),
+    )
+    assert (found.rows("blank"), found.rows("few_grey_levels")) == ([sick.BLANK], [sick.GRAPHIC])
+    assert found.faults == {"leaks": 1, "across_splits": 1, "conflicts": 1, "blank": 1}
 
 
 def test_bytes_alone(root: Path) -> None:
-    assert [group.rows.tolist() for group in check(DataSpec(root), near=False).groups] == [
-        [5, sick.CONFLICT],
-        [7, sick.COPY],
-        [34, sick.TWICE_HELD],
+    assert groups(check(DataSpec(root), near=False)) == [
+        (5, sick.CONFLICT),
+        (7, sick.COPY),
+        (34, sick.TWICE_HELD),
     ]
 
 
 def test_votes_conflict_by_the_most_voted(root: Path) -> None:
     found = check(DataSpec(root, targets="majority"))
     assert found.kind == "fer2013"
-    assert [group.conflicting for group in found.groups] == [True, True, True, True]
+    assert groups(found, "conflicts") == groups(found)
+    assert len(groups(found)) == 4
 
 
 def test_splits_that_mien_would_make_are_no_splits(tmp_path: Path) -> None:
@@ -71,8 +84,8 @@ def test_splits_that_mien_would_make_are_no_splits(tmp_path: Path) -> None:
     folders = drawn.write_folders(tmp_path / "faces", samples)
     found = check(DataSpec(folders))
     assert set(found.table.splits.tolist()) == {"train"}
-    assert not any(group.across for group in found.groups)
-    assert len(found.groups) == 4
+    assert groups(found, "across_splits") == []
+    assert len(groups(found)) == 4
 
 
 def test_what_cannot_be_read_two_spellings_and_people(tmp_path: Path) -> None:
@@ -85,10 +98,11 @@ def test_what_cannot_be_read_two_spellings_and_people(tmp_path: Path) -> None:
         Image.fromarray(image).save(folder / f"Person{'ABCDEFGHIJKLMN'[row % 14]}_{row:04d}.png")
     (tmp_path / "faces" / "train" / "happy" / "broken.png").write_bytes(b"\x89PNG")
     found = check(DataSpec(tmp_path / "faces"))
-    assert found.spellings == [("Anger", "angry")]
-    assert found.people["persona"] == {"train": 2, "validation": 1}  # rows 0, 28 and 14
-    assert found.faults["rows or files not read"] == 1
-    assert found.faults["names in several splits"] == len(found.people)
+    assert found.issues["class_names"] == (Issue(where="Anger", text="looks like angry"),)
+    people = {issue.where: issue.counts for issue in found.issues["persons"] if isinstance(issue, SharedPerson)}
+    assert people["persona"] == {"train": 2, "validation": 1}  # rows 0, 28 and 14
+    assert found.faults["unreadable"] == 1
+    assert found.faults["persons"] == len(people)
     assert "Names in several splits" in page(found)
     assert "broken.png" in page(found)
 
@@ -98,51 +112,50 @@ def test_a_healthy_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[str], m
     drawn.write_fer2013(tmp_path / "well" / "fer2013.csv", drawn.unlike(30), ["Training"] * 20 + ["PublicTest"] * 10)
     assert run("well") == 0
     out, err = capsys.readouterr()
-    assert "0 of 10 validation pictures (0.0 %) also stand in train" in out
+    assert "validation: 0 of 10 images (0.0 %) are also in train" in out
     assert "wrote well-check.html" in err
     text = (tmp_path / "well-check.html").read_text()
-    assert "None: no picture stands in the dataset twice." in text
+    assert "None: no image is in the dataset twice." in text
 
 
 def test_json_and_exit_code(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(root, "--json", "--page", tmp_path / "page.html", "--fix", tmp_path / "list.csv") == 1
     found = json.loads(capsys.readouterr().out)
-    assert found["leaks"] == {"validation": {"exact": 0, "any": 1}}
-    first, third = found["groups"][0], found["groups"][2]
-    assert first["conflicting"]
-    assert not first["across"]
-    assert first["members"][1] == {
-        "id": "00040",
-        "split": "train",
-        "label": "neutral",
-        "likeness": ["exact"],
-        "correlation": 1.0,
-    }
-    assert third["members"][1]["likeness"] == ["shifted"]
-    assert found["blank"] == [{"id": "00045", "split": "train", "label": "angry"}]
+    issues = {name: finding["issues"] for name, finding in found["findings"].items()}
+    (leak,) = issues["leaks"]
+    assert (leak["where"], leak["n"], leak["exact"], leak["near"]) == ("validation", 11, 0, 1)
+    first, third = issues["copies"][0], issues["copies"][2]
+    assert first["labels"] == ["surprise", "neutral"]
+    assert first["splits"] == ["train"]
+    assert first["samples"][1] == {"id": "00040", "split": "train", "label": "neutral"}
+    assert first["likeness"] == [[], ["exact"]]
+    assert first["correlation"] == [1.0, 1.0]
+    assert third["likeness"][1] == ["shifted"]
+    assert issues["blank"] == [{"samples": [{"id": "00045", "split": "train", "label": "angry"}]}]
+    assert found["findings"]["blank"]["severity"] == "fault"
     assert [row["id"] for row in found["left_out"]] == [f"{row:05d}" for row in sick.GONE]
-    assert found["suspects"] is None
+    assert "label_errors" not in issues
 
 
 def test_terminal(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert run(root, "--page", tmp_path / "page.html") == 1
     out = capsys.readouterr().out
-    assert "1 of 11 validation pictures (9.1 %) also stand in train, 0 (0.0 %) of them byte for byte" in out
-    assert "surprise and neutral: 00005, 00040" in out
+    assert "validation: 1 of 11 images (9.1 %) are also in train, 0 (0.0 %) of them byte for byte" in out
+    assert "00005, 00040: surprise and neutral" in out
 
 
 def test_the_page_shows_the_pictures_and_escapes_names(found: IssueReport) -> None:
     text = page(found)
     assert "9.1 %" in text
-    assert text.count("<img") == 9 + 2  # the members of four groups; blank and graphic
+    assert text.count("<img") == 9 + 2  # the members of four groups; blank and few grey levels
     ids = found.table.ids.astype("<U20")
     ids[5] = "<b>"
-    told = replace(found, table=replace(found.table, ids=ids), suspects=(Suspect(3, "happy", "<sad>", 0.07),))
-    text = page(told)
+    renamed = replace(found, data=CheckedData(replace(found.table, ids=ids)))
+    text = page(renamed.add("label_errors", [label_error(3, "happy", "<sad>", 0.07)], {}))
     assert "&lt;b&gt;" in text
     assert "<b>" not in text
     assert "Probable label errors" in text
-    assert "&lt;sad&gt;?" in text
+    assert "happy, not &lt;sad&gt;? (0.07)" in text
 
 
 @pytest.mark.parametrize(
@@ -150,6 +163,7 @@ def test_the_page_shows_the_pictures_and_escapes_names(found: IssueReport) -> No
     [
         (("--also", "blank"), "--also says what --fix leaves out; say --fix OUT as well"),
         (("--fix", "out", "--also", "faceless"), "--also faceless needs --detector, which looks for the faces"),
+        (("--fix", "out", "--also", "copies"), "--also copies: expected some of blank, few_grey_levels, cropped, fac"),
         (("--fix", "out", "--exclude", "list.csv"), "--fix would put back what --exclude leaves out"),
         (("--detector", "haar"), "holds face crops; faces are looked for in facial_expressions and folder"),
         (("--detector", "nobody"), "no detector 'nobody'"),
@@ -182,7 +196,7 @@ def test_photos_without_a_face(tmp_path: Path) -> None:
     samples = drawn.unlike(12)
     found = check(DataSpec(drawn.write_folders(tmp_path / "photos", samples)), face=finder)  # type: ignore[arg-type]
     dark = {f"{row:05d}" for row in np.flatnonzero(samples.images.mean(axis=(1, 2)) <= 100)}
-    assert {Path(name).stem for name in found.table.ids[found.faceless].tolist()} == dark
+    assert {Path(name).stem for name in found.table.ids[found.rows("faceless")].tolist()} == dark
     assert 0 < len(dark) < 12
 
 
@@ -196,17 +210,17 @@ def test_badly_cropped(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> No
     assert run(tmp_path / "faces", "--page", tmp_path / "p.html", "--json", "--fix", tmp_path / "l.csv",
                "--also", "cropped") == 1  # fmt: skip
     found = json.loads(capsys.readouterr().out)
-    assert [(row["id"], row["borders"]) for row in found["cropped"]] == [
+    assert [(row["samples"][0]["id"], row["text"]) for row in found["findings"]["cropped"]["issues"]] == [
         ("00003", "bar top, 12 %"),
         ("00011", "mirrored left, 17 %"),
     ]
-    assert found["faults"] == {"blank pictures": 1}  # a bad crop is only told
+    assert found["faults"] == {"blank": 1}  # a bad crop is a note
     assert [(row["id"], row["reason"]) for row in found["left_out"]] == [("00003", "cropped")]  # 11 is held out
     text = (tmp_path / "p.html").read_text()
-    assert "<h2>Badly cropped</h2>" in text
+    assert "<h2>Badly cropped images</h2>" in text
     assert "<br>bar top, 12 %" in text
     run(tmp_path / "faces", "--page", tmp_path / "p.html")
-    assert "badly cropped pictures" in capsys.readouterr().out
+    assert "badly cropped images" in capsys.readouterr().out
 
 
 def test_nothing_there(tmp_path: Path) -> None:
@@ -216,11 +230,13 @@ def test_nothing_there(tmp_path: Path) -> None:
 
 def test_real(real_data: Path) -> None:
     found = check(DataSpec(real_data / "fer2013"))
-    assert found.leaks["validation"][0] == 280
-    assert found.leaks["validation"][1] >= 640
-    assert len(found.blank) == 12
-    assert 20 <= len(found.cropped) <= 40
-    assert 9568 in found.cropped  # a white bar over a fifth of the picture
+    (leak,) = found.issues["leaks"]
+    assert isinstance(leak, Leak)
+    assert leak.exact == 280
+    assert leak.near >= 640
+    assert len(found.rows("blank")) == 12
+    assert 20 <= len(found.rows("cropped")) <= 40
+    assert 9568 in found.rows("cropped")  # a white bar over a fifth of the picture
 
 
 def test_what_cannot_be_written_is_said_before_the_check(
@@ -234,7 +250,7 @@ def test_what_cannot_be_written_is_said_before_the_check(
     for arguments, message in (
         (("--page", source), "expected a file that ends in .html"),  # it would have been written over
         (("--page", tmp_path / "file" / "page.html"), "file: cannot be written"),
-        (("--page", tmp_path / "dir.html"), "a folder stands there"),
+        (("--page", tmp_path / "dir.html"), "dir.html: it is a folder"),
         (("--page", tmp_path / "p.html", "--fix", tmp_path / "file" / "list.csv"), "cannot be written"),
         (("--page", tmp_path / "p.html", "--fix", tmp_path / "file" / "clean"), "cannot be written"),
     ):

@@ -1,20 +1,22 @@
-"""Pictures that were cut out over the edge of their photo: bars of one colour, or a mirrored or smeared border.
+"""Crops that run over the edge of their photo: bars of one grey level, or a mirrored or smeared border.
 
 Whether a face is cut too tightly, too loosely or off its centre is not judged here; docs/data.md says why.
 """
+
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.core import images as pictures
-from mien.core.images import Pixels
+from mien.core.images import Pixels, to_channels
+from mien.datasets.checks.check import Check, CheckedData, Issue
 
-SIDE = 48  # what pictures are measured at
+SIDE = 48  # what images are measured at
 NARROWEST = 4  # rows: a twelfth of a side
 WIDEST = 16  # of a mirrored border: a third; the border and what it mirrors must both be seen
 FLAT = 8  # grey levels that a bar may deviate from its own
-JUMP = 24  # grey levels that the picture differs from the bar
+JUMP = 24  # grey levels that the image differs from the bar
 ALONG = 0.75  # of the bar's length: a plain background ends at the head, on a part of it
 GRAIN = 4.0  # grey levels, on average, between the two rows where a mirrored border begins
 LIKE = 0.3  # of its own variation from row to row, by which it may differ; what does not vary is alike to anything
@@ -25,7 +27,7 @@ BLOCK = 2048
 def bad(images: Pixels) -> NDArray[np.str_]:
     """Return what is wrong with the borders of uint8 [n, h, w] or [n, h, w, 3]: str [n], "" where nothing is.
 
-    A bar is at least a twelfth of the picture, of one grey level, and ends at once along its whole length, as padding
+    A bar is at least a twelfth of the image, of one grey level, and ends at once along its whole length, as padding
     and letterboxes do and plain backgrounds do not. A mirrored border is at least a twelfth, and equals what lies
     inside of it turned over, as padding by reflection does, and by repeating the outermost pixels.
     """
@@ -34,7 +36,7 @@ def bad(images: Pixels) -> NDArray[np.str_]:
 
 
 def _grey(images: Pixels) -> NDArray[np.int16]:
-    grey = [pictures.to_channels(image, 1) for image in images]
+    grey = [to_channels(image, 1) for image in images]
     return np.stack([cv2.resize(one, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for one in grey]).astype(np.int16)
 
 
@@ -78,3 +80,20 @@ def _mirrored(view: NDArray[np.int16]) -> NDArray[np.int64]:
             varies = np.abs(border - border.mean(axis=1, keepdims=True)).mean(axis=(1, 2))
             found[rows[np.abs(border - inside).mean(axis=(1, 2)) < LIKE * varies]] = width
     return found
+
+
+class Cropped(Check):
+    """Crops with a bad border, unless they are blank or have few grey levels."""
+
+    name = "cropped"
+    title = "badly cropped images"
+    about = "They run over the edge of their photo: bars of one grey level, or borders that mirror what is inside."
+    fix = "on request"
+
+    def find(self, data: CheckedData) -> Sequence[Issue]:
+        texts = bad(data.table.images)
+        rows = np.flatnonzero((texts != "") & ~data.blank & ~data.few_grey_levels)
+        return [Issue((row,), text=str(texts[row])) for row in rows.tolist()]
+
+
+CHECK = Cropped()

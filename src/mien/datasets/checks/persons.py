@@ -1,0 +1,68 @@
+"""People whose images are in several splits."""
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.datasets.checks.check import Check, CheckedData, Issue
+
+CROWD = 0.2  # a name that more than this share of the files carry is no person's
+
+
+@dataclass(frozen=True)
+class SharedPerson(Issue):
+    """Args: counts, split -> how many images of the person are in it."""
+
+    counts: dict[str, int] = field(default_factory=dict)
+
+
+class Persons(Check):
+    """Names, of the dataset's people or of its files, that are in more than one split."""
+
+    name = "persons"
+    title = "names in several splits"
+    about = "Names of people by the dataset itself, or by file names up to their number."
+    severity = "fault"
+
+    def find(self, data: CheckedData) -> Sequence[SharedPerson]:
+        return in_several_splits(people(data.table.ids, data.table.groups), data.table.splits)
+
+
+def person(name: str) -> str:
+    """Return who is in an image, by its file's name up to the number: `a/Tony_Blair_0086.jpg` -> tony_blair."""
+    stem = re.sub(r"[ _-]*\d+$", "", Path(name).stem).lower()
+    return stem if re.search("[a-z]", stem) else ""
+
+
+def people(ids: NDArray[np.str_], groups: NDArray[np.str_]) -> NDArray[np.str_]:
+    """Return who is in each image, str [n], "" where nothing says it.
+
+    Where the dataset has no groups, file names say it, if most of them have letters before a number, and no such name
+    is that of more than a fifth of the images (`image_0001.jpg` names nobody).
+    """
+    if (groups != "").any():
+        return groups
+    names = np.array([person(name) if "." in name else "" for name in ids.tolist()])
+    found, counts = np.unique(names, return_counts=True)
+    known = (names != "").sum() > 0.5 * len(names) and counts[found != ""].max(initial=0) <= CROWD * len(names)
+    return names if known else np.full(len(names), "", dtype="<U1")
+
+
+def in_several_splits(names: NDArray[np.str_], splits: NDArray[np.str_]) -> list[SharedPerson]:
+    """Return the names that are in more than one split."""
+    pairs, counts = np.unique(np.stack([names, splits])[:, names != ""], axis=1, return_counts=True)
+    found: dict[str, dict[str, int]] = {}
+    for name, split, count in zip(*pairs.tolist(), counts.tolist(), strict=True):
+        found.setdefault(name, {})[split] = count
+    return [
+        SharedPerson(where=name, text=", ".join(f"{split} {n:,}" for split, n in parts.items()), counts=parts)
+        for name, parts in found.items()
+        if len(parts) > 1
+    ]
+
+
+CHECK = Persons()
