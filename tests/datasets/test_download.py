@@ -18,7 +18,7 @@ import pytest
 from mien.cli import main
 from mien.core import download as transfer
 from mien.core.errors import InputError, MissingExtra
-from mien.datasets import download as fetch
+from mien.datasets import download as downloads
 
 VOTES = "Usage,Image name,neutral\nTraining,fer0000000.png,4\n" * 3000
 
@@ -83,7 +83,7 @@ def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
     with Server() as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
-        monkeypatch.setattr(fetch, "GITHUB", f"http://127.0.0.1:{server.server_address[1]}")
+        monkeypatch.setattr(downloads, "GITHUB", f"http://127.0.0.1:{server.server_address[1]}")
         monkeypatch.setattr(transfer, "PAUSE", 0.001)
         monkeypatch.setattr(transfer, "TIMEOUT", 5)
         for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
@@ -97,21 +97,21 @@ def names(folder: Path) -> list[str]:
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
-def test_fetches_what_is_wanted_and_records_it(
+def test_downloads_what_is_wanted_and_records_it(
     server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as ending:
         main(["data", "download", "ferplus", "--out", str(tmp_path / "new")])
     assert ending.value.code == 0
     assert capsys.readouterr().out == f"{tmp_path / 'new'}\n"
-    assert names(tmp_path / "new") == ["fer2013new.csv", "mien-fetch.json"]
+    assert names(tmp_path / "new") == ["fer2013new.csv", "mien-download.json"]
     assert (tmp_path / "new" / "fer2013new.csv").read_text() == VOTES
-    fetch.download("ferplus", tmp_path / "new")
-    assert len(server.ranges) == 1  # what is there and as recorded is not fetched again
+    downloads.download_dataset("ferplus", tmp_path / "new")
+    assert len(server.ranges) == 1  # what is there and as recorded is not downloaded again
 
 
 def test_folders_of_an_archive(server: Server, tmp_path: Path) -> None:
-    server.path = f"/muxspace/facial_expressions/archive/{fetch.SOURCES['facial_expressions'].commit}.zip"  # type: ignore[union-attr]
+    server.path = f"/muxspace/facial_expressions/archive/{downloads.SOURCES['facial_expressions'].commit}.zip"  # type: ignore[union-attr]
     files: dict[str, bytes | str] = {
         "top/": "",
         "top/images/": "",
@@ -121,13 +121,13 @@ def test_folders_of_an_archive(server: Server, tmp_path: Path) -> None:
         "top/x": "no",
     }
     server.body = archive(files)
-    fetch.download("facial_expressions", tmp_path)
-    assert names(tmp_path) == ["data/legend.csv", "images/a_1.jpg", "images/b_1.jpg", "mien-fetch.json"]
+    downloads.download_dataset("facial_expressions", tmp_path)
+    assert names(tmp_path) == ["data/legend.csv", "images/a_1.jpg", "images/b_1.jpg", "mien-download.json"]
 
 
 def test_a_cut_connection_goes_on_where_it_stopped(server: Server, tmp_path: Path) -> None:
     server.cuts = [1000, 50_000]
-    fetch.download("ferplus", tmp_path)
+    downloads.download_dataset("ferplus", tmp_path)
     assert server.ranges == [None, "bytes=1000-", "bytes=51000-"]
     assert (tmp_path / "fer2013new.csv").read_text() == VOTES
 
@@ -135,32 +135,32 @@ def test_a_cut_connection_goes_on_where_it_stopped(server: Server, tmp_path: Pat
 def test_a_later_call_goes_on_where_an_earlier_one_gave_up(server: Server, tmp_path: Path) -> None:
     server.cuts = [1000, *[0] * transfer.TRIES]
     with pytest.raises(InputError, match="call again to go on where it stopped"):
-        fetch.download("ferplus", tmp_path)
-    fetch.download("ferplus", tmp_path)
+        downloads.download_dataset("ferplus", tmp_path)
+    downloads.download_dataset("ferplus", tmp_path)
     assert server.ranges[-1] == "bytes=1000-"
-    assert names(tmp_path) == ["fer2013new.csv", "mien-fetch.json"]
+    assert names(tmp_path) == ["fer2013new.csv", "mien-download.json"]
 
 
 def test_a_server_without_ranges_starts_again(server: Server, tmp_path: Path) -> None:
     server.cuts, server.knows_ranges = [1000], False
-    fetch.download("ferplus", tmp_path)
+    downloads.download_dataset("ferplus", tmp_path)
     assert (tmp_path / "fer2013new.csv").read_text() == VOTES
 
 
 @pytest.mark.parametrize("extra", [0, 10])
 def test_a_part_that_is_whole_or_too_long(server: Server, tmp_path: Path, extra: int) -> None:
     (tmp_path / "microsoft-FERPlus-8ad5426c7b69.zip.part").write_bytes(server.body + b"x" * extra)
-    fetch.download("ferplus", tmp_path)
+    downloads.download_dataset("ferplus", tmp_path)
     assert len(server.ranges) == (2 if extra else 1)
-    assert names(tmp_path) == ["fer2013new.csv", "mien-fetch.json"]
+    assert names(tmp_path) == ["fer2013new.csv", "mien-download.json"]
 
 
 def test_a_busy_server_is_asked_again(server: Server, tmp_path: Path) -> None:
     server.statuses = [503, 429, 500]
-    fetch.download("ferplus", tmp_path)
+    downloads.download_dataset("ferplus", tmp_path)
     server.statuses = [503] * 4
     with pytest.raises(InputError, match="not reachable \\(the server answered 503\\)"):
-        fetch.download("ferplus", tmp_path / "other")
+        downloads.download_dataset("ferplus", tmp_path / "other")
 
 
 def test_not_found_is_said_at_once(server: Server, tmp_path: Path) -> None:
@@ -168,44 +168,44 @@ def test_not_found_is_said_at_once(server: Server, tmp_path: Path) -> None:
     with pytest.raises(
         InputError, match=r"8ad5426c7b69e86e78afccb42c5f516850f52a28\.zip: the server answered 404 Not Found"
     ):
-        fetch.download("ferplus", tmp_path)
+        downloads.download_dataset("ferplus", tmp_path)
     assert len(server.ranges) == 1
 
 
 def test_nobody_there(monkeypatch: pytest.MonkeyPatch, server: Server, tmp_path: Path) -> None:
-    monkeypatch.setattr(fetch, "GITHUB", "http://127.0.0.1:9")
+    monkeypatch.setattr(downloads, "GITHUB", "http://127.0.0.1:9")
     with pytest.raises(InputError, match=r"not reachable \(.*refused"):
-        fetch.download("ferplus", tmp_path)
+        downloads.download_dataset("ferplus", tmp_path)
 
 
 def test_other_content_than_recorded_is_refused(server: Server, tmp_path: Path) -> None:
-    fetch.download("ferplus", tmp_path)
+    downloads.download_dataset("ferplus", tmp_path)
     (tmp_path / "fer2013new.csv").write_text("spoilt")
     server.body = archive({"FERPlus-8ad/fer2013new.csv": "forged"})
     with pytest.raises(
         InputError, match=r"fer2013new\.csv: SHA-256 [0-9a-f]{64}, expected [0-9a-f]{64}; nothing was changed"
     ):
-        fetch.download("ferplus", tmp_path)
-    assert names(tmp_path) == ["fer2013new.csv", "mien-fetch.json"]
+        downloads.download_dataset("ferplus", tmp_path)
+    assert names(tmp_path) == ["fer2013new.csv", "mien-download.json"]
     assert (tmp_path / "fer2013new.csv").read_text() == "spoilt"
     server.body = archive({"FERPlus-8ad/fer2013new.csv": VOTES})  # other bytes of the archive, the same file in it
-    fetch.download("ferplus", tmp_path)
+    downloads.download_dataset("ferplus", tmp_path)
     assert (tmp_path / "fer2013new.csv").read_text() == VOTES
 
 
 def test_a_known_checksum_is_checked_the_first_time(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    known = fetch.Archive(
+    known = downloads.Archive(
         "microsoft/FERPlus",
         "8ad5426c7b69e86e78afccb42c5f516850f52a28",
         ("fer2013new.csv",),
         "x",
         {"fer2013new.csv": "0" * 64},
     )
-    monkeypatch.setitem(fetch.SOURCES, "ferplus", known)
+    monkeypatch.setitem(downloads.SOURCES, "ferplus", known)
     with pytest.raises(InputError, match=f"expected {'0' * 64}"):
-        fetch.download("ferplus", tmp_path)
+        downloads.download_dataset("ferplus", tmp_path)
     assert names(tmp_path) == []
 
 
@@ -213,25 +213,25 @@ def test_a_known_checksum_is_checked_the_first_time(
 def test_a_path_that_leaves_the_folder_is_refused(server: Server, tmp_path: Path, evil: str) -> None:
     server.body = archive({"top/fer2013new.csv": VOTES, evil: "evil"})
     with pytest.raises(InputError, match=r"unsafe archive: the path .* leads out of the folder; nothing was unpacked"):
-        fetch.download("ferplus", tmp_path / "inside" / "deep")
+        downloads.download_dataset("ferplus", tmp_path / "inside" / "deep")
     assert not any(name.endswith("csv") for name in names(tmp_path))
 
 
 def test_links_bombs_and_gaps_are_refused(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     server.body = archive({"top/fer2013new.csv": "/etc/passwd"}, links=("top/fer2013new.csv",))
     with pytest.raises(InputError, match=r"unsafe archive: fer2013new\.csv is a link"):
-        fetch.download("ferplus", tmp_path / "a")
+        downloads.download_dataset("ferplus", tmp_path / "a")
     server.body = archive({"top/other.csv": VOTES})
     with pytest.raises(InputError, match=r"no fer2013new\.csv in the archive"):
-        fetch.download("ferplus", tmp_path / "b")
+        downloads.download_dataset("ferplus", tmp_path / "b")
     server.body = archive({"top/fer2013new.csv": b"0" * 2_000_000})
     monkeypatch.setattr("mien.datasets.download.MOST", 1_000_000)
     monkeypatch.setattr(transfer, "MOST", 1_000_000)
     with pytest.raises(InputError, match="unsafe archive: it unpacks to"):
-        fetch.download("ferplus", tmp_path / "c")
+        downloads.download_dataset("ferplus", tmp_path / "c")
     server.body = b"0" * 2_000_000
     with pytest.raises(InputError, match="this is not the dataset"):
-        fetch.download("ferplus", tmp_path / "d")
+        downloads.download_dataset("ferplus", tmp_path / "d")
 
 
 @pytest.mark.parametrize("damage", ["junk", "flipped"])
@@ -240,7 +240,7 @@ def test_a_damaged_archive_is_removed(server: Server, tmp_path: Path, damage: st
     whole[5000] ^= 0xFF
     server.body = bytes(whole) if damage == "flipped" else b"<html>sign in</html>"
     with pytest.raises(InputError, match=r"damaged .* it was removed"):
-        fetch.download("ferplus", tmp_path)
+        downloads.download_dataset("ferplus", tmp_path)
     assert names(tmp_path) == []
 
 
@@ -250,22 +250,22 @@ def test_a_full_disk_is_said_before_anything_is_written(
     usage = shutil.disk_usage(tmp_path)
     monkeypatch.setattr("shutil.disk_usage", lambda _: usage._replace(free=1000))
     with pytest.raises(InputError, match=r"0\.2 MB are needed, 0\.0 MB are free"):
-        fetch.download("ferplus", tmp_path)
+        downloads.download_dataset("ferplus", tmp_path)
     assert names(tmp_path) == []
 
 
 def test_a_damaged_record_is_said(server: Server, tmp_path: Path) -> None:
-    (tmp_path / "mien-fetch.json").write_text(json.dumps([1]))
-    with pytest.raises(InputError, match=r"mien-fetch\.json: damaged; delete it"):
-        fetch.download("ferplus", tmp_path)
+    (tmp_path / "mien-download.json").write_text(json.dumps([1]))
+    with pytest.raises(InputError, match=r"mien-download\.json: .*delete it to record them anew"):
+        downloads.download_dataset("ferplus", tmp_path)
 
 
 def test_a_target_that_is_a_file(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(InputError, match="file: File exists"):
-        fetch.download("ferplus", tmp_path / "file")
+        downloads.download_dataset("ferplus", tmp_path / "file")
     with pytest.raises(InputError, match="unknown dataset 'fer'; expected fer2013, folders, ferplus, facial"):
-        fetch.download("fer", tmp_path)
+        downloads.download_dataset("fer", tmp_path)
 
 
 def kaggle(monkeypatch: pytest.MonkeyPatch, download: Any) -> None:
@@ -280,7 +280,7 @@ def test_kaggle_datasets_go_through_kagglehub(monkeypatch: pytest.MonkeyPatch, t
         return output_dir
 
     kaggle(monkeypatch, download)
-    assert fetch.download("fer2013", tmp_path / "set") == tmp_path / "set"
+    assert downloads.download_dataset("fer2013", tmp_path / "set") == tmp_path / "set"
     assert (tmp_path / "set" / "fer2013.csv").read_text() == "deadskull7/fer2013"
 
 
@@ -290,10 +290,10 @@ def test_kaggle_failures_are_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path:
 
     kaggle(monkeypatch, download)
     with pytest.raises(InputError) as failure:
-        fetch.download("folders", tmp_path)
+        downloads.download_dataset("folders", tmp_path)
     assert "\n" not in str(failure.value)
     assert "403 Client Error." in str(failure.value)
     assert "KAGGLE_USERNAME" in str(failure.value)
     monkeypatch.setitem(sys.modules, "kagglehub", None)
     with pytest.raises(MissingExtra, match=r"pip install 'mien\[kaggle\]'"):
-        fetch.download("fer2013", tmp_path)
+        downloads.download_dataset("fer2013", tmp_path)

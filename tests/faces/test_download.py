@@ -1,4 +1,4 @@
-"""Weights that are fetched: from the second address where the first fails, whole or not at all, once."""
+"""Weights that are downloaded: from the second address where the first fails, whole or not at all, once."""
 
 import hashlib
 import re
@@ -32,7 +32,7 @@ def _here(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("MIEN_MODELS", str(tmp_path / "models"))
 
 
-def test_pulls_once_and_prints_the_path(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_downloads_once_and_prints_the_path(server: Server, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert downloaded("yunet") is None
     for _ in range(2):
         with pytest.raises(SystemExit) as ended:
@@ -51,7 +51,7 @@ def test_a_cut_download_goes_on(server: Server) -> None:
     assert server.ranges == [None, None, "bytes=100000-", "bytes=150000-"]
 
 
-def test_a_damaged_file_is_fetched_anew() -> None:
+def test_a_damaged_file_is_downloaded_anew() -> None:
     download_weights("yunet").write_bytes(b"damaged")
     assert download_weights("yunet").read_bytes() == BODY
 

@@ -93,9 +93,9 @@ def download_data(
         name: Which dataset.
         out: The folder; named after the dataset by default.
     """
-    from mien.datasets.download import download
+    from mien.datasets.download import download_dataset
 
-    print(download(name, out))
+    print(download_dataset(name, out))
 
 
 def check_data(

@@ -1,12 +1,10 @@
 """Datasets from where their authors publish them: GitHub archives over plain HTTP, Kaggle through kagglehub.
 
-Archives are pinned to a commit. GitHub does not promise that an archive keeps its bytes, so that what is checked is
-what was in
-it: the files' SHA-256 against the one known here, or else against the one this machine recorded the first time.
+Archives are pinned to a commit. GitHub does not promise that an archive keeps its bytes, so what is checked is the
+content: the SHA-256 of the files against the one known here, or else against the one this machine recorded first.
 """
 
 import hashlib
-import json
 import stat
 import tempfile
 import zipfile
@@ -15,14 +13,14 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
 
-from mien.core import download as core
+from mien.core import records
 from mien.core.console import track
-from mien.core.download import MOST, PIECE, check_room, sha256
+from mien.core.download import MOST, PIECE, check_room, download, file_sha256
 from mien.core.errors import InputError, MissingExtra
-from mien.core.files import replacing
 
 GITHUB = "https://github.com"
-MANIFEST = "mien-fetch.json"
+MANIFEST = "mien-download.json"
+RECORD = "the SHA-256 of the files downloaded here; delete it to record them anew"
 
 
 @dataclass(frozen=True)
@@ -64,11 +62,19 @@ SOURCES: dict[str, Archive | Kaggle] = {
 }
 
 
-def download(name: str, out: Path | None = None) -> Path:
+@dataclass(frozen=True)
+class Manifest:
+    """What was downloaded into a folder the first time."""
+
+    archives: dict[str, dict[str, str]]
+    """URL -> file -> SHA-256."""
+
+
+def download_dataset(name: str, out: Path | None = None) -> Path:
     """Download the dataset `name` of `SOURCES` into the folder `out` and return the folder.
 
-    A download that was cut goes on where it stopped, at once or when called again. What is already there and as
-    recorded is not fetched again.
+    A download that was cut goes on where it stopped, at once or when called again. Files that are there already, as
+    they were recorded, are not downloaded again.
 
     Raises:
         InputError: no such name, not reachable, damaged, not what was recorded, or no room.
@@ -97,49 +103,32 @@ def _kaggle(source: Kaggle, folder: Path) -> Path:
     except Exception as error:  # kagglehub and requests raise many kinds of their own
         reason = next((line.strip() for line in str(error).splitlines() if line.strip()), type(error).__name__)
         raise InputError(
-            f"Kaggle's {source.handle} could not be fetched ({reason[:200]}); check the network and the account "
+            f"Kaggle's {source.handle} could not be downloaded ({reason[:200]}); check the network and the account "
             "(KAGGLE_USERNAME and KAGGLE_KEY, or ~/.kaggle/kaggle.json), or download it by hand"
         ) from None
     return folder
 
 
 def _archive(source: Archive, folder: Path) -> Path:
-    manifest = _manifest(folder)
-    record = manifest.get(source.url, {})
-    if record and all(_matches(folder / name, digest) for name, digest in record.items()):
+    manifest = folder / MANIFEST
+    known = records.read(manifest, Manifest, what=RECORD) if manifest.is_file() else Manifest({})
+    recorded = known.archives.get(source.url, {})
+    if recorded and all(
+        (folder / name).is_file() and file_sha256(folder / name) == sha256 for name, sha256 in recorded.items()
+    ):
         return folder
-    part = folder / f"{source.repository.replace('/', '-')}-{source.commit[:12]}.zip.part"
-    core.download(source.url, part)
-    found = unpack(part, folder, source.wanted, expected=source.sha256 | record)
-    manifest[source.url] = found
-    with replacing(folder / MANIFEST) as half:
-        half.write_text(json.dumps(manifest, indent=1), "utf-8")
-    part.unlink()
+    archive = download((source.url,), folder / f"{source.repository.replace('/', '-')}-{source.commit[:12]}.zip")
+    found = unpack(archive, folder, source.wanted, expected=source.sha256 | recorded)
+    records.write(manifest, Manifest(known.archives | {source.url: found}))
+    archive.unlink()
     return folder
-
-
-def _manifest(folder: Path) -> dict[str, dict[str, str]]:
-    """Return url -> file -> SHA-256 as recorded in `folder`; {} where nothing was."""
-    try:
-        found = json.loads((folder / MANIFEST).read_text("utf-8"))
-    except FileNotFoundError:
-        return {}
-    except ValueError:
-        found = None
-    if not isinstance(found, dict) or not all(isinstance(record, dict) for record in found.values()):
-        raise InputError(f"{folder / MANIFEST}: damaged; delete it to record the files anew")
-    return found
-
-
-def _matches(path: Path, digest: str) -> bool:
-    return path.is_file() and sha256(path) == digest
 
 
 def unpack(archive: Path, folder: Path, wanted: Iterable[str], *, expected: dict[str, str]) -> dict[str, str]:
     """Unpack the wanted files of a GitHub archive into `folder` and return their SHA-256 by name.
 
-    Everything is unpacked and checked beside its place first: where anything is wrong, `folder` stays as it was. The
-    archive's own top folder is left away. Links are refused, and so is any path that leads out of the folder.
+    Everything is unpacked to a temporary folder and checked first: where anything is wrong, `folder` stays as it was.
+    The archive's own top folder is left out. Links are refused, and so is any path that leads out of the folder.
 
     Raises:
         InputError: damaged, unsafe, too large, without what is wanted, or with other content than `expected`.
@@ -164,7 +153,7 @@ def unpack(archive: Path, folder: Path, wanted: Iterable[str], *, expected: dict
         raise
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
         archive.unlink()
-        raise InputError(f"{archive.name}: damaged ({error}); it was removed, call again to fetch it anew") from None
+        raise InputError(f"{archive.name}: damaged ({error}); it was removed, call again to download it anew") from None
     return digests
 
 
@@ -204,7 +193,7 @@ def _extract(bundle: zipfile.ZipFile, members: dict[str, zipfile.ZipInfo], targe
 
 
 def _inside(name: str) -> str:
-    """Return a member's path below the archive's top folder, "" for what lies beside it."""
+    """Return a member's path below the archive's top folder, "" for what is outside of it."""
     parts = PurePosixPath(name).parts
     if name.startswith("/") or ".." in parts or "\\" in name or any(PureWindowsPath(part).drive for part in parts):
         raise _ArchiveError(f"unsafe archive: the path {name!r} leads out of the folder; nothing was unpacked")

@@ -1,10 +1,10 @@
-"""Weights that are not in the package: fetched once, checked against a pinned SHA-256, kept for all that follows."""
+"""Weights that are not in the package: downloaded once, checked against a pinned SHA-256, then kept."""
 
 import os
 from dataclasses import dataclass
 from pathlib import Path
 
-from mien.core.download import download, sha256
+from mien.core.download import download
 from mien.core.errors import InputError
 
 
@@ -49,36 +49,19 @@ def downloaded(name: str) -> Path | None:
 
 
 def download_weights(name: str) -> Path:
-    """Download the weights `name` of `WEIGHTS` unless they are there already and whole; return the file.
-
-    A download that was cut goes on where it stopped. What has another checksum than the one pinned here is thrown away.
+    """Download the weights `name` of `WEIGHTS`, unless they are there already and whole, and return the file.
 
     Raises:
-        InputError: no such name, nowhere reachable, other content than expected, or no place to write.
+        InputError: no such name, nowhere reachable, other content than the pinned one, or no permission to write.
     """
     if name not in WEIGHTS:
         raise InputError(f"no weights {name!r} to download; expected {', '.join(WEIGHTS)}")
     weights = WEIGHTS[name]
     path = weights_folder() / weights.file
-    part = path.with_name(f"{path.name}.part")
-    failures = []
     try:
-        if path.is_file() and sha256(path) == weights.sha256:
-            return path
-        path.parent.mkdir(parents=True, exist_ok=True)
-        for url in weights.urls:
-            try:
-                download(url, part)
-            except InputError as error:
-                failures.append(str(error))
-                continue
-            if (found := sha256(part)) == weights.sha256:
-                part.replace(path)
-                return path
-            part.unlink()
-            failures.append(f"{url}: SHA-256 {found}, expected {weights.sha256}; thrown away")
+        return download(weights.urls, path, sha256=weights.sha256)
+    except InputError as error:
+        raise InputError(f"{error}; or put the file there by hand: {path}") from None
     except OSError as error:
-        raise InputError(
-            f"{path}: cannot be written ({error.strerror or error}); MIEN_MODELS names another folder"
-        ) from None
-    raise InputError(f"{'; '.join(failures)}; or put the file there by hand: {path}")
+        reason = error.strerror or error
+        raise InputError(f"{path}: cannot be written ({reason}); MIEN_MODELS names another folder") from None
