@@ -1,4 +1,4 @@
-"""Newest and Camera: what is old is passed over, what is lost comes back, what cannot be is one line."""
+"""LatestValue and Camera: old frames are dropped, a lost camera comes back, a bad source is one line."""
 
 import threading
 import time
@@ -115,7 +115,7 @@ def test_a_camera_that_stays_lost_does_not_hold_the_end(monkeypatch: pytest.Monk
         ("97", "camera 97: cannot be opened"),
         ("none.mp4", "none.mp4: no such file"),
         (__file__, "no video that OpenCV can read"),
-        ("rtsp://me:secret@127.0.0.1:9/door", r"rtsp://...@127.0.0.1:9/door: no picture comes from there"),
+        ("rtsp://me:secret@127.0.0.1:9/door", r"rtsp://...@127.0.0.1:9/door: no image comes from there"),
     ],
 )
 def test_a_bad_source_is_one_line(source: str, words: str) -> None:

@@ -18,7 +18,8 @@ from mien import Recognizer
 from mien.cli import main
 from mien.live import loop
 from mien.live.camera import CameraFrame
-from mien.live.loop import AnnotatedFrame, Window, annotated_frames
+from mien.live.frame import AnnotatedFrame, annotated_frames
+from mien.live.loop import Window
 from tests.brightness import FER, film
 
 Capture = pytest.CaptureFixture[str]
@@ -65,7 +66,7 @@ def test_latency_and_rate(model: Path) -> None:
 
 
 @pytest.fixture
-def shot(model: Path) -> AnnotatedFrame:
+def frame(model: Path) -> AnnotatedFrame:
     pixels = np.full((120, 160, 3), 200, np.uint8)
     return AnnotatedFrame(CameraFrame(pixels, 0, time.monotonic()), Recognizer(model, "none")(pixels), 0.031, 24.8)
 
@@ -73,7 +74,7 @@ def shot(model: Path) -> AnnotatedFrame:
 @pytest.mark.parametrize(
     ("key", "visible", "goes_on"), [(-1, 1, True), (ord("q"), 1, False), (27, 1, False), (-1, 0, False)]
 )
-def test_window(monkeypatch: pytest.MonkeyPatch, shot: AnnotatedFrame, key: int, visible: int, goes_on: bool) -> None:
+def test_window(monkeypatch: pytest.MonkeyPatch, frame: AnnotatedFrame, key: int, visible: int, goes_on: bool) -> None:
     """The OpenCV of the tests has no windows: what is called is looked at."""
     said: list[str] = []
     shown: list[tuple[int, ...]] = []
@@ -82,9 +83,9 @@ def test_window(monkeypatch: pytest.MonkeyPatch, shot: AnnotatedFrame, key: int,
     monkeypatch.setattr(cv2, "setWindowTitle", lambda name, title: said.append(title))
     monkeypatch.setattr(cv2, "waitKey", lambda pause: key)
     monkeypatch.setattr(cv2, "getWindowProperty", lambda name, what: visible)
-    assert Window().show(shot) is goes_on
+    assert Window().show(frame) is goes_on
     assert said == ["mien: 24.8 frames/s, 31 ms"]
-    assert shown == [shot.picture.shape]
+    assert shown == [frame.image.shape]
 
 
 def test_a_window_needs_opencv_and_a_display(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -113,7 +114,7 @@ def test_the_page_of_a_running_camera_and_ctrl_c(tmp_path: Path, model: Path) ->
             address = line.split()[2]
             with urlopen(address, timeout=10) as page:
                 assert b"<title>mien live</title>" in page.read()
-            with urlopen(address + "picture", timeout=10) as file:
+            with urlopen(address + "image", timeout=10) as file:
                 picture = cv2.imdecode(np.frombuffer(file.read(), np.uint8), cv2.IMREAD_COLOR)
             assert picture is not None
             with urlopen(address + "events", timeout=10) as events:

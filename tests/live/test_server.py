@@ -17,7 +17,7 @@ from mien import Recognizer
 from mien.core.errors import InputError
 from mien.live import server as module
 from mien.live.camera import CameraFrame
-from mien.live.loop import AnnotatedFrame
+from mien.live.frame import AnnotatedFrame
 from mien.live.server import FILES, LiveServer
 
 
@@ -53,8 +53,8 @@ def test_every_answer_is_closed_to_elsewhere(page: LiveServer, name: str) -> Non
     assert not re.search(r"\son\w+=|style=", body)  # what the policy would refuse
 
 
-def test_picture_events_and_stream(page: LiveServer) -> None:
-    jpeg = get(page, page.root + "picture?7").read()
+def test_image_events_and_stream(page: LiveServer) -> None:
+    jpeg = get(page, page.root + "image?7").read()
     picture = cv2.imdecode(np.frombuffer(jpeg, np.uint8), cv2.IMREAD_COLOR)
     assert picture is not None
     assert picture.shape == (640, 853, 3)  # as draw enlarges it
@@ -62,7 +62,7 @@ def test_picture_events_and_stream(page: LiveServer) -> None:
     assert facts["frame"] == 3
     assert facts["rate"] == 12.3
     assert facts["faces"][0]["expression"] == "neutral"
-    assert base64.b64decode(facts["picture"]) == jpeg  # picture and figures in one message are of one frame
+    assert base64.b64decode(facts["image"]) == jpeg  # picture and figures in one message are of one frame
     stream = get(page, page.root + "stream")
     assert stream.headers["Content-Type"] == "multipart/x-mixed-replace; boundary=frame"
     part = b"--frame\r\nContent-Type: image/jpeg\r\n\r\n" + jpeg + b"\r\n--frame\r\n"
@@ -72,7 +72,7 @@ def test_picture_events_and_stream(page: LiveServer) -> None:
 def test_the_page_asks_for_nothing_but_events() -> None:
     script = Path(module.__file__).with_name("live.js").read_text()
     assert script.count("new EventSource(") == 1
-    assert re.findall(r"src = (.*);", script) == ["`data:image/jpeg;base64,${shot.picture}`"]
+    assert re.findall(r"src = (.*);", script) == ["`data:image/jpeg;base64,${frame.image}`"]
     assert "img-src 'self' data:;" in module.HEADERS["Content-Security-Policy"]
 
 
@@ -90,7 +90,7 @@ def test_this_machine_by_its_names(page: LiveServer) -> None:
         assert get(page, page.root, host).status == 200
 
 
-@pytest.mark.parametrize("path", ["/", "/live.css", "/picture", "/guess/picture", "{root}../page.py", "{root}page.py"])
+@pytest.mark.parametrize("path", ["/", "/live.css", "/image", "/guess/image", "{root}../page.py", "{root}page.py"])
 def test_nothing_without_the_word_of_the_address(page: LiveServer, path: str) -> None:
     assert get(page, path.format(root=page.root)).status == 404
 

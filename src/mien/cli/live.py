@@ -12,11 +12,11 @@ def live(
 ) -> None:
     """Recognise the expressions of faces in a camera's stream.
 
-    The newest frame is always next: what comes while one is worked on is passed over. A camera that is lost is tried
+    The newest frame is always next: frames that come in the meantime are skipped. A camera that is lost is opened
     again until it is back; a file is played at its own speed, once.
 
     Opens a window where OpenCV has one (q closes it). The OpenCV in the package has none: then a page on 127.0.0.1
-    shows the picture to a browser on this machine, and its address is printed. Ctrl-C ends.
+    shows the frames to a browser on this machine, and its address is printed. Ctrl-C ends.
 
     Examples:
         $ mien live
@@ -31,8 +31,8 @@ def live(
             of a YuNet, or none, which takes each frame as one face crop.
         headless: Show nothing, print one JSON object per frame: time (of arrival, seconds since 1970), frame, latency
             (seconds from arrival to answer), detector, faces.
-        port: Show the page, and there; without it a free port where there can be no window.
-        threads: How many cores to use; all of them unless said.
+        port: Port of the page; by default there is a window, or a page on any free port.
+        threads: How many cores to use; all of them by default.
     """
     from mien.live.loop import live
 

@@ -1,1 +1,1 @@
-"""Expressions of a camera picture as they come."""
+"""Expressions in a camera's frames, as they come."""

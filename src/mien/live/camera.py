@@ -1,7 +1,7 @@
-"""A camera as recognition needs it: always its newest frame, and back again after it was lost.
+"""A camera as recognition needs it: always its newest frame, and opened again after it was lost.
 
-OpenCV queues frames: whoever is slower than the camera sees an older picture with every second. Here a thread of its
-own reads as fast as frames come, and keeps one.
+OpenCV queues frames: a reader that is slower than the camera falls further behind with every second. Here a thread of
+its own reads as fast as frames come, and keeps one.
 """
 
 import os
@@ -20,12 +20,12 @@ from mien.core.errors import InputError
 
 T = TypeVar("T")
 
-PATIENCE = 5000  # milliseconds that a camera in the network has to answer, and for each frame
-FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0  # seconds before a lost camera is tried again; doubles from the one to the other
+TIMEOUT = 5000  # milliseconds that a network camera may need to answer, and for each frame
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0  # seconds before a lost camera is opened again; doubles each time
 
 
 class LatestValue(Generic[T]):
-    """Hands values from one thread to others, each the newest there is; what nobody took in time is gone."""
+    """Hands the newest value from one thread to others; older values that nobody read are dropped."""
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
@@ -58,12 +58,12 @@ class LatestValue(Generic[T]):
 
 
 class CameraFrame(NamedTuple):
-    """A picture of a camera."""
+    """One image of a camera."""
 
     pixels: images.Pixels
     """uint8 [h, w, 3], blue, green, red."""
     number: int
-    """Counts what the source gave, from 0; a gap is what was passed over."""
+    """Counts what the source gave, from 0; a gap means frames that were skipped."""
     arrived: float
     """Seconds, as `time.monotonic` counts them."""
 
@@ -76,10 +76,10 @@ class Camera:
 
     Args:
         source: the number of a device, the address of a stream (rtsp://, http://), or a video file.
-        notice: told in one line when the camera is lost, and when it is back.
+        notice: called with one line of text when the camera is lost, and when it is back.
 
     Raises:
-        InputError: the source cannot be opened, or gives no picture.
+        InputError: the source cannot be opened, or gives no image.
     """
 
     def __init__(self, source: str, *, notice: Callable[[str], None]) -> None:
@@ -90,12 +90,12 @@ class Camera:
         self._frames: LatestValue[CameraFrame] = LatestValue()
         self._count = 0
         self._stopped = threading.Event()
-        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # we say ourselves what goes wrong
+        cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # the messages are ours
         os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
         capture = self._open()
         if capture is None:
             raise InputError(f"{self.name}: {self._advice()}")
-        self._thread = threading.Thread(target=self._read, args=[capture], name=self.name, daemon=True)
+        self._thread = threading.Thread(target=self._read_all, args=[capture], name=self.name, daemon=True)
         self._thread.start()
 
     def __iter__(self) -> Iterator[CameraFrame]:
@@ -113,40 +113,40 @@ class Camera:
         if self._source.isdecimal():
             capture = cv2.VideoCapture(int(self._source))
         elif "://" in self._source:
-            waits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, PATIENCE, cv2.CAP_PROP_READ_TIMEOUT_MSEC, PATIENCE]
+            waits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, TIMEOUT, cv2.CAP_PROP_READ_TIMEOUT_MSEC, TIMEOUT]
             capture = cv2.VideoCapture(self._source, cv2.CAP_FFMPEG, waits)
         else:
             capture = cv2.VideoCapture(self._source)
-        if self._take(capture):
+        if self._read_frame(capture):
             return capture
         capture.release()
         return None
 
-    def _take(self, capture: cv2.VideoCapture) -> bool:
+    def _read_frame(self, capture: cv2.VideoCapture) -> bool:
         found, pixels = capture.read()
         if found:
             self._frames.put(CameraFrame(np.asarray(pixels, np.uint8), self._count, time.monotonic()))
             self._count += 1
         return found
 
-    def _read(self, capture: cv2.VideoCapture) -> None:
-        began = time.monotonic()
+    def _read_all(self, capture: cv2.VideoCapture) -> None:
+        start = time.monotonic()
         try:
             while not self._stopped.is_set():
                 if self._is_file:
-                    self._stopped.wait(began + capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 - time.monotonic())
-                if self._take(capture):
+                    self._stopped.wait(start + capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 - time.monotonic())
+                if self._read_frame(capture):
                     continue
                 if self._is_file:
                     return
                 capture.release()
-                capture = self._again(capture)
+                capture = self._reopen(capture)
         finally:
             capture.release()
             self._frames.close()
 
-    def _again(self, lost: cv2.VideoCapture) -> cv2.VideoCapture:
-        """Return the source opened once more; the lost one where we are to stop."""
+    def _reopen(self, lost: cv2.VideoCapture) -> cv2.VideoCapture:
+        """Return the source opened once more; the lost one where reading has been stopped."""
         self._notice(f"{self.name}: lost; trying again")
         pause = FIRST_PAUSE
         while not self._stopped.wait(pause):
@@ -160,7 +160,7 @@ class Camera:
         if self._source.isdecimal():
             return "cannot be opened; is it connected, free, and may you read it? Another: --source NUMBER"
         if "://" in self._source:
-            return "no picture comes from there; check the address, the user and the password"
+            return "no image comes from there; check the address, the user and the password"
         if not Path(self._source).exists():
             return "no such file; expected a device's number, an address (rtsp://) or a video file"
         return "no video that OpenCV can read"

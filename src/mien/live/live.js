@@ -1,7 +1,7 @@
-// Shows what the server sends: events, each a picture with its own faces and figures.
+// Shows what the server sends: events, each an image with its own faces and figures.
 "use strict";
 
-const SPEECH = 5000, SILENCE = 3000; // milliseconds: between words spoken, until we worry
+const SPEECH = 5000, SILENCE = 3000; // milliseconds: between spoken messages; before the page says that no frame came
 const part = (id) => document.getElementById(id);
 let paused = false, shown = false, spoken = 0, arrived = Date.now();
 
@@ -19,22 +19,22 @@ function row(label, probability) {
   return made;
 }
 
-function card(face, place) {
+function card(face, index) {
   const made = make("li");
-  const notes = [face.quality === "low" && "too small or blurred", face.uncertain && "uncertain"].filter(Boolean);
-  made.append(make("h2", `${place + 1}. ${face.expression}${notes.length ? ` (${notes.join(", ")})` : ""}`));
+  const flags = [face.quality === "low" && "too small or blurred", face.uncertain && "uncertain"].filter(Boolean);
+  made.append(make("h2", `${index + 1}. ${face.expression}${flags.length ? ` (${flags.join(", ")})` : ""}`));
   for (const [label, probability] of Object.entries(face.probabilities)) made.append(row(label, probability));
   return made;
 }
 
-function show(shot) {
-  part("picture").src = `data:image/jpeg;base64,${shot.picture}`;
-  part("rate").textContent = shot.rate.toFixed(1);
-  part("latency").textContent = `${Math.round(1000 * shot.latency)} ms`;
-  part("count").textContent = shot.faces.length;
-  part("state").textContent = paused ? "Paused" : shot.faces.length ? "" : "No face in the picture";
-  part("faces").replaceChildren(...shot.faces.map(card));
-  const words = shot.faces.map((face) => face.expression).join(", ") || "no face";
+function show(frame) {
+  part("image").src = `data:image/jpeg;base64,${frame.image}`;
+  part("rate").textContent = frame.rate.toFixed(1);
+  part("latency").textContent = `${Math.round(1000 * frame.latency)} ms`;
+  part("count").textContent = frame.faces.length;
+  part("state").textContent = paused ? "Paused" : frame.faces.length ? "" : "No face in the image";
+  part("faces").replaceChildren(...frame.faces.map(card));
+  const words = frame.faces.map((face) => face.expression).join(", ") || "no face";
   if (Date.now() - spoken > SPEECH && part("spoken").textContent !== words) {
     spoken = Date.now();
     part("spoken").textContent = words;

@@ -3,75 +3,35 @@
 import json
 import os
 import sys
-import time
-from collections import deque
-from collections.abc import Iterable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
-from functools import cached_property
-from typing import Any, Protocol
+from typing import Protocol
 
 import cv2
 
-from mien.core import images
-from mien.faces.annotate import draw
-from mien.faces.faces import Faces
-from mien.live.camera import Camera, CameraFrame
+from mien.live.camera import Camera
+from mien.live.frame import AnnotatedFrame, annotated_frames
+from mien.live.server import LiveServer
 from mien.recognition.recognizer import Recognizer
 
 WINDOW = "mien"
 QUIT = (ord("q"), 27)  # 27 is Esc
 
 
-@dataclass(frozen=True)
-class AnnotatedFrame:
-    """A frame whose faces have been recognised."""
-
-    frame: CameraFrame
-    faces: Faces
-    latency: float
-    """Seconds from the frame's arrival to its faces."""
-    rate: float
-    """Frames per second, the mean of the last ones."""
-
-    @cached_property
-    def picture(self) -> images.Pixels:
-        """The annotated frame, uint8 [h, w, 3] RGB."""
-        return draw(images.load(self.frame.pixels, bgr=True), self.faces)
-
-    @cached_property
-    def jpeg(self) -> bytes:
-        """The annotated frame as a JPEG file; drawn when first asked for, so that what nobody watches costs nothing."""
-        done, data = cv2.imencode(".jpg", cv2.cvtColor(self.picture, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 85])
-        assert done
-        return data.tobytes()
-
-    def to_dict(self) -> dict[str, Any]:
-        """Return what a line of JSON says; time (of arrival) is in seconds since 1970, latency in seconds."""
-        return {
-            "time": round(time.time() - (time.monotonic() - self.frame.arrived), 3),
-            "frame": self.frame.number,
-            "latency": round(self.latency, 4),
-            "detector": self.faces.detector,
-            "faces": self.faces.to_dicts(),
-        }
-
-
 class View(Protocol):
-    """Where shots are shown."""
+    """Where annotated frames are shown."""
 
-    def show(self, shot: AnnotatedFrame) -> bool:
+    def show(self, frame: AnnotatedFrame) -> bool:
         """Show it; False when the user has closed the view."""
         ...
 
     def close(self) -> None: ...
 
 
-class Lines:
-    """One line of JSON per shot on stdout."""
+class JsonLines:
+    """One line of JSON per frame on stdout."""
 
-    def show(self, shot: AnnotatedFrame) -> bool:
-        print(json.dumps(shot.to_dict()), flush=True)
+    def show(self, frame: AnnotatedFrame) -> bool:
+        print(json.dumps(frame.to_dict()), flush=True)
         return True
 
     def close(self) -> None: ...
@@ -83,9 +43,9 @@ class Window:
     def __init__(self) -> None:
         cv2.namedWindow(WINDOW, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)  # without Qt's row of buttons
 
-    def show(self, shot: AnnotatedFrame) -> bool:
-        cv2.imshow(WINDOW, cv2.cvtColor(shot.picture, cv2.COLOR_RGB2BGR))
-        cv2.setWindowTitle(WINDOW, f"{WINDOW}: {shot.rate:.1f} frames/s, {1000 * shot.latency:.0f} ms")
+    def show(self, frame: AnnotatedFrame) -> bool:
+        cv2.imshow(WINDOW, cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR))
+        cv2.setWindowTitle(WINDOW, f"{WINDOW}: {frame.rate:.1f} frames/s, {1000 * frame.latency:.0f} ms")
         return cv2.waitKey(1) & 0xFF not in QUIT and cv2.getWindowProperty(WINDOW, cv2.WND_PROP_VISIBLE) >= 1
 
     def close(self) -> None:
@@ -105,41 +65,29 @@ def live(
 
     Args:
         source: as `mien.live.camera.Camera` takes it.
-        headless: JSON lines on stdout instead of pictures.
+        model, detector, threads: as `Recognizer` takes them.
+        headless: JSON lines on stdout instead of images.
         port: of the page on 127.0.0.1; None opens a window where there can be one, else a page on any free port.
 
     Raises:
         InputError: the model, the detector, the source or the port cannot be used.
     """
     recognizer = Recognizer(model, detector, threads=threads)
-    with Camera(source, notice=_say) as camera, closing(_view(headless, port)) as view:
-        for shot in annotated_frames(camera, recognizer):
-            if not view.show(shot):
+    with Camera(source, notice=_print) as camera, closing(_view(headless, port)) as view:
+        for frame in annotated_frames(camera, recognizer):
+            if not view.show(frame):
                 return
-
-
-def annotated_frames(frames: Iterable[CameraFrame], recognizer: Recognizer) -> Iterator[AnnotatedFrame]:
-    """Yield each frame with its faces."""
-    times = deque([time.monotonic()], maxlen=20)
-    for frame in frames:
-        faces = recognizer(frame.pixels, bgr=True)
-        times.append(time.monotonic())
-        yield AnnotatedFrame(
-            frame, faces, times[-1] - frame.arrived, (len(times) - 1) / max(times[-1] - times[0], 1e-6)
-        )
 
 
 def _view(headless: bool, port: int | None) -> View:
     if headless:
-        return Lines()
-    lacks = "" if port is not None else no_window_reason()
-    if port is None and not lacks:
+        return JsonLines()
+    reason = "" if port is not None else no_window_reason()
+    if port is None and not reason:
         return Window()
-    from mien.live.server import LiveServer
-
-    page = LiveServer(port or 0)
-    _say(f"{lacks}watch {page.address} in a browser here; Ctrl-C ends")
-    return page
+    server = LiveServer(port or 0)
+    _print(f"{reason}watch {server.address} in a browser on this machine; Ctrl-C ends")
+    return server
 
 
 def no_window_reason() -> str:
@@ -152,5 +100,5 @@ def no_window_reason() -> str:
     return ""
 
 
-def _say(line: str) -> None:
+def _print(line: str) -> None:
     print(f"mien: {line}", file=sys.stderr, flush=True)

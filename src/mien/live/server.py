@@ -1,8 +1,8 @@
-"""The page of `mien live`: the picture, its faces and figures in a browser on this machine, from the standard library.
+"""The page of `mien live`: frames, faces and figures in a browser on this machine, by the standard library alone.
 
-A camera is nobody else's business. The server listens on 127.0.0.1 alone; its address holds a random word, so that
-other users of the machine do not find it; requests under another host's name, which is how a page from elsewhere would
-read it (DNS rebinding), are refused; and its Content-Security-Policy lets it ask nothing from elsewhere.
+A camera is private. The server listens on 127.0.0.1 alone. Its address holds a random word, so that other users of the
+machine do not find it. Requests under another host's name are refused, as pages of other sites would send them (DNS
+rebinding). The Content-Security-Policy forbids the page to load anything from other sites.
 """
 
 import base64
@@ -13,13 +13,11 @@ from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from mien.core.errors import InputError
 from mien.live.camera import LatestValue
-
-if TYPE_CHECKING:
-    from mien.live.loop import AnnotatedFrame
+from mien.live.frame import AnnotatedFrame
 
 HOST = "127.0.0.1"
 FILES = {
@@ -38,63 +36,63 @@ HEADERS = {
 
 
 class LiveServer:
-    """Serves the newest shot, to any number of browsers; a slow one misses frames and holds nobody up.
+    """Serves the newest annotated frame to any number of browsers; a slow one misses frames and delays nobody.
 
     Args:
         port: where to listen; 0 is any free port.
 
     Raises:
-        InputError: the port is taken, or not ours to take.
+        InputError: the port is in use, or not permitted.
     """
 
     def __init__(self, port: int = 0) -> None:
-        self.shots: LatestValue[AnnotatedFrame] = LatestValue()
+        self.frames: LatestValue[AnnotatedFrame] = LatestValue()
         self.root = f"/{secrets.token_urlsafe(9)}/"
         try:
-            self._server = ThreadingHTTPServer((HOST, port), partial(_Handler, self))
+            self._server = ThreadingHTTPServer((HOST, port), partial(RequestHandler, self))
         except (OSError, OverflowError) as error:
             why = getattr(error, "strerror", None) or error
             raise InputError(f"port {port} of {HOST}: {why}; choose another --port, or none for a free one") from None
         self.port = self._server.server_address[1]
         self.address = f"http://{HOST}:{self.port}{self.root}"
-        threading.Thread(target=self._server.serve_forever, args=[0.1], name="page", daemon=True).start()
+        threading.Thread(target=self._server.serve_forever, args=[0.1], name="live server", daemon=True).start()
 
-    def show(self, shot: "AnnotatedFrame") -> bool:
-        self.shots.put(shot)
+    def show(self, frame: AnnotatedFrame) -> bool:
+        self.frames.put(frame)
         return True
 
     def close(self) -> None:
-        self.shots.close()
+        self.frames.close()
         self._server.shutdown()
         self._server.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
+class RequestHandler(BaseHTTPRequestHandler):
     """Answers one request, in a thread of its own."""
 
     timeout = 30  # seconds, for a client that sends or takes nothing
     server_version, sys_version = "mien", ""
 
-    def __init__(self, page: LiveServer, *rest: Any) -> None:
-        self.page = page
+    def __init__(self, owner: LiveServer, *rest: Any) -> None:
+        self.owner = owner
         super().__init__(*rest)
 
     def do_GET(self) -> None:
-        host = self.headers.get("Host", "").lower().removesuffix(f":{self.page.port}")
-        name = self.path.partition("?")[0].removeprefix(self.page.root)
-        answers = {"stream": self.stream, "picture": self.picture, "events": self.events}
+        host = self.headers.get("Host", "").lower().removesuffix(f":{self.owner.port}")
+        name = self.path.partition("?")[0].removeprefix(self.owner.root)
+        streams = {"stream": self.stream, "image": self.image, "events": self.events}
         try:
             if host not in (HOST, "localhost"):
                 self.send_error(HTTPStatus.FORBIDDEN, "This page is for this machine alone")
-            elif not self.path.startswith(self.page.root) or name not in FILES.keys() | answers.keys():
+            elif not self.path.startswith(self.owner.root) or name not in FILES.keys() | streams.keys():
                 self.send_error(HTTPStatus.NOT_FOUND)
             elif name in FILES:
                 file, kind = FILES[name]
                 self.start(kind)
                 self.wfile.write(Path(__file__).with_name(file).read_bytes())
             else:
-                answers[name]()
-        except OSError:  # the browser has gone
+                streams[name]()
+        except OSError:  # the browser has disconnected
             self.close_connection = True
 
     def start(self, kind: str) -> None:
@@ -103,7 +101,7 @@ class _Handler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def end_headers(self) -> None:
-        for name, value in HEADERS.items():  # of refusals too
+        for name, value in HEADERS.items():  # also of refusals
             self.send_header(name, value)
         super().end_headers()
 
@@ -111,23 +109,23 @@ class _Handler(BaseHTTPRequestHandler):
         """Send the annotated frames as motion JPEG, for browsers without scripts."""
         self.start("multipart/x-mixed-replace; boundary=frame")
         self.wfile.write(b"--frame\r\n")
-        for shot in self.page.shots:
+        for frame in self.owner.frames:
             # the boundary follows at once: browsers show a part only when they see its end
-            self.wfile.write(b"Content-Type: image/jpeg\r\n\r\n" + shot.jpeg + b"\r\n--frame\r\n")
+            self.wfile.write(b"Content-Type: image/jpeg\r\n\r\n" + frame.jpeg + b"\r\n--frame\r\n")
 
-    def picture(self) -> None:
+    def image(self) -> None:
         """Send the newest annotated frame alone."""
         self.start("image/jpeg")
-        for shot in self.page.shots:
-            self.wfile.write(shot.jpeg)
+        for frame in self.owner.frames:
+            self.wfile.write(frame.jpeg)
             return
 
     def events(self) -> None:
         """Send what each line of --headless says, the rate and the annotated frame, as server-sent events."""
         self.start("text/event-stream")
-        for shot in self.page.shots:
-            more = {"rate": round(shot.rate, 1), "picture": base64.b64encode(shot.jpeg).decode()}
-            self.wfile.write(f"data: {json.dumps(shot.to_dict() | more)}\n\n".encode())
+        for frame in self.owner.frames:
+            more = {"rate": round(frame.rate, 1), "image": base64.b64encode(frame.jpeg).decode()}
+            self.wfile.write(f"data: {json.dumps(frame.to_dict() | more)}\n\n".encode())
 
     def log_message(self, *_: object) -> None:
         """Keep stderr for what the user should read."""
