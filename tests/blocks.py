@@ -1,13 +1,12 @@
-"""Drawn crops whose class is the place of their one bright block, and a tiny model that reads it."""
+"""Drawn crops whose class is the index of their one bright block, and a tiny model that reads it."""
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx.helper import make_node
 from PIL import Image
 
 from mien import cli
@@ -16,7 +15,8 @@ from mien.core.labels import FER2013
 from mien.datasets import Samples
 from mien.evaluation import DataFacts
 from mien.faces.detectors import Detections, detectors
-from mien.models.metadata import METADATA_KEY, ModelInfo, OutputInfo
+from mien.models.metadata import ModelInfo, OutputInfo
+from tests.onnx_file import write_onnx
 
 BLOCKS = 4  # a crop has 4 x 4 blocks; block c, counted row by row, is bright where the class is c
 
@@ -54,20 +54,10 @@ def make_model(tmp_path: Path) -> MakeModel:
     ) -> Path:
         outputs = {"logits": labels, **(further_outputs or {})}
         eye = np.eye(BLOCKS * BLOCKS, dtype=np.float32)
-        weights = {name: np.tile(gain / channels * eye[:, : len(k)], (channels, 1)) for name, k in outputs.items()}
+        weights = {
+            name: np.float32(gain / channels) * np.tile(eye[:, : len(k)], (channels, 1)) for name, k in outputs.items()
+        }
         block = [size // BLOCKS] * 2
-        graph = helper.make_graph(
-            [
-                helper.make_node("AveragePool", ["x"], ["pooled"], kernel_shape=block, strides=block),
-                helper.make_node("Flatten", ["pooled"], ["flat"]),
-                *(helper.make_node("MatMul", ["flat", f"{name} weights"], [name]) for name in outputs),
-            ],
-            "blocks",
-            [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", channels, size, size])],
-            [helper.make_tensor_value_info(name, TensorProto.FLOAT, ["n", len(k)]) for name, k in outputs.items()],
-            [numpy_helper.from_array(array.astype(np.float32), f"{name} weights") for name, array in weights.items()],
-        )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
         info = ModelInfo(
             labels=tuple(labels),
             size=size,
@@ -77,11 +67,18 @@ def make_model(tmp_path: Path) -> MakeModel:
             primary_output=primary_output,
             further_outputs={name: OutputInfo(tuple(k), 1.0) for name, k in (further_outputs or {}).items()},
         )
-        helper.set_model_props(model, {METADATA_KEY: info.to_json()})
-        path = path or tmp_path / "blocks.onnx"
-        path.parent.mkdir(parents=True, exist_ok=True)
-        onnx.save(model, path)
-        return path
+        return write_onnx(
+            path or tmp_path / "blocks.onnx",
+            [
+                make_node("AveragePool", ["x"], ["pooled"], kernel_shape=block, strides=block),
+                make_node("Flatten", ["pooled"], ["flat"]),
+                *(make_node("MatMul", ["flat", f"{name} weights"], [name]) for name in outputs),
+            ],
+            {f"{name} weights": array for name, array in weights.items()},
+            shape=[channels, size, size],
+            outputs={name: len(k) for name, k in outputs.items()},
+            info=info.to_json(),
+        )
 
     return make
 

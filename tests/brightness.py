@@ -6,18 +6,17 @@ from pathlib import Path
 
 import cv2
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx.helper import make_node
 
 from mien.core import images
-from mien.models.metadata import METADATA_KEY, ModelInfo
-
-FER = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+from mien.core.labels import FER2013
+from mien.models.metadata import ModelInfo
+from tests.onnx_file import write_onnx
 
 
 def brightness_model(
-    path: Path, labels: tuple[str, ...] = FER, channels: int = 1, size: int = 48, info: str | None = ""
+    path: Path, labels: tuple[str, ...] = FER2013, channels: int = 1, size: int = 48, info: str | None = ""
 ) -> Path:
     """Write a model whose label i is likeliest where the crop's mean brightness is nearest to i / (k - 1).
 
@@ -26,43 +25,39 @@ def brightness_model(
     k = len(labels)
     centres = np.arange(k, dtype=np.float32) / (k - 1)
     weight = np.repeat(400 * centres[:, None] / channels, channels, axis=1).astype(np.float32)
-    graph = helper.make_graph(
-        [
-            helper.make_node("GlobalAveragePool", ["crops"], ["pooled"]),
-            helper.make_node("Flatten", ["pooled"], ["flat"]),
-            helper.make_node("Gemm", ["flat", "weight", "bias"], ["logits"], transB=1),
-        ],
-        "brightness",
-        [helper.make_tensor_value_info("crops", TensorProto.FLOAT, ["n", channels, size, size])],
-        [helper.make_tensor_value_info("logits", TensorProto.FLOAT, ["n", k])],
-        [numpy_helper.from_array(weight, "weight"), numpy_helper.from_array(-200 * centres**2, "bias")],
-    )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=10)
     facts = ModelInfo(labels=labels, size=size, mean=(0.0,) * channels, std=(1.0,) * channels, margin=0.1).to_json()
-    if info is not None:
-        helper.set_model_props(model, {METADATA_KEY: info or facts})
-    onnx.save(model, path)
-    return path
+    return write_onnx(
+        path,
+        [
+            make_node("GlobalAveragePool", ["x"], ["pooled"]),
+            make_node("Flatten", ["pooled"], ["flat"]),
+            make_node("Gemm", ["flat", "weight", "bias"], ["logits"], transB=1),
+        ],
+        {"weight": weight, "bias": -200 * centres**2},
+        shape=[channels, size, size],
+        outputs={"logits": k},
+        info=info or facts if info is not None else None,
+    )
 
 
 @pytest.fixture(scope="session")
-def make_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
+def make_brightness_model(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
     folder = tmp_path_factory.mktemp("models")
     numbers = iter(range(1000))
     return lambda **facts: brightness_model(folder / f"{next(numbers)}.onnx", **facts)
 
 
 @pytest.fixture(scope="session")
-def model(make_model: Callable[..., Path]) -> Path:
+def model(make_brightness_model: Callable[..., Path]) -> Path:
     """Seven classes in the FER2013 order, grey 48 x 48."""
-    return make_model()
+    return make_brightness_model()
 
 
 SHARED = Path(__file__).parents[2] / "shared"
 
 
 @pytest.fixture(scope="session")
-def photos() -> Path:
+def real_photos() -> Path:
     """The folder of real photos beside the checkout."""
     if not (SHARED / "photos").is_dir():
         pytest.skip("needs ../shared/photos")

@@ -1,4 +1,4 @@
-"""Drawn faces whose mouth and brows follow the expression, and writers of the forms in which datasets come."""
+"""Drawn faces whose mouth and brows follow the expression, and writers of the formats of datasets."""
 
 import csv
 from collections.abc import Sequence
@@ -27,10 +27,10 @@ STROKES = {
 
 def faces(n: int, classes: Sequence[str] = FER2013, *, size: int = 48, channels: int = 1, seed: int = 0) -> Samples:
     """Return `n` drawn faces, no two alike; the label of sample i is i modulo the number of classes."""
-    dice = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     labels = np.arange(n) % len(classes)
     grey = (
-        np.stack([_face(classes[label], size, dice) for label in labels.tolist()])
+        np.stack([_face(classes[label], size, rng) for label in labels.tolist()])
         if n
         else np.zeros((0, size, size), np.uint8)
     )
@@ -43,12 +43,12 @@ def faces(n: int, classes: Sequence[str] = FER2013, *, size: int = 48, channels:
     )
 
 
-def _face(expression: str, size: int, dice: np.random.Generator) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
+def _face(expression: str, size: int, rng: np.random.Generator) -> np.ndarray[tuple[int, ...], np.dtype[np.uint8]]:
     curve, opening, lift = STROKES[expression]
     scale = size * 4  # drawn large and shrunk, so that strokes are smooth
-    image = np.full((scale, scale), int(dice.integers(40, 110)), np.uint8)
-    skin, ink = int(dice.integers(150, 230)), int(dice.integers(0, 60))
-    x, y = scale * (0.5 + dice.uniform(-0.04, 0.04, 2))
+    image = np.full((scale, scale), int(rng.integers(40, 110)), np.uint8)
+    skin, ink = int(rng.integers(150, 230)), int(rng.integers(0, 60))
+    x, y = scale * (0.5 + rng.uniform(-0.04, 0.04, 2))
 
     def at(right: float, down: float) -> tuple[int, int]:
         return int(x + right * scale), int(y + down * scale)
@@ -63,14 +63,14 @@ def _face(expression: str, size: int, dice: np.random.Generator) -> np.ndarray[t
     if opening:
         cv2.ellipse(image, at(0, 0.22 + curve / 2), (int(0.09 * scale), int(opening * scale)), 0, 0, 360, ink, -1)
     small = cv2.resize(image, (size, size), interpolation=cv2.INTER_AREA).astype(np.float64)
-    return np.clip(small + dice.normal(0, 4, small.shape), 0, 255).astype(np.uint8)
+    return np.clip(small + rng.normal(0, 4, small.shape), 0, 255).astype(np.uint8)
 
 
 def unlike(n: int, classes: Sequence[str] = FER2013, *, size: int = 48, channels: int = 1, seed: int = 0) -> Samples:
-    """Return drawn faces under shadows of their own: without them half of them are near copies to mien data check."""
-    samples, dice = faces(n, classes, size=size, channels=channels, seed=seed), np.random.default_rng(seed)
+    """Return drawn faces under shadows of their own: without them half of them count as duplicates."""
+    samples, rng = faces(n, classes, size=size, channels=channels, seed=seed), np.random.default_rng(seed)
     shadows = np.stack(
-        [cv2.resize(dice.normal(0, 60, (9, 9)), (size, size), interpolation=cv2.INTER_CUBIC) for _ in range(n)]
+        [cv2.resize(rng.normal(0, 60, (9, 9)), (size, size), interpolation=cv2.INTER_CUBIC) for _ in range(n)]
     )
     shaded = samples.images + (shadows if channels == 1 else shadows[..., None])
     return replace(samples, images=np.clip(shaded, 0, 255).astype(np.uint8))
@@ -111,7 +111,7 @@ def write_folders(root: Path, samples: Samples, split: str = "", *, suffix: str 
     return root
 
 
-def write_legend(root: Path, samples: Samples, *, each: int = 3) -> Path:
+def write_facial_expressions(root: Path, samples: Samples, *, each: int = 3) -> Path:
     """Write images/ and data/legend.csv with `each` pictures per person and labels in mixed case."""
     (root / "images").mkdir(parents=True)
     (root / "data").mkdir()

@@ -13,11 +13,9 @@ from mien import Faces, Recognizer, compat
 from mien.compat import EXPRESSIONS, FER, DeepFace, seven
 from mien.core import images
 from mien.core.errors import InputError
+from mien.core.labels import FER2013, FERPLUS
 from mien.faces.detectors import Detections
-from tests.brightness import FER as LABELS
 from tests.brightness import brightness_model
-
-FERPLUS = ("neutral", "happy", "surprise", "sad", "angry", "disgust", "fear", "contempt")
 
 
 @pytest.fixture(scope="module")
@@ -112,8 +110,8 @@ def test_channels_are_blue_green_red(model: Path) -> None:
     blue[..., 0] = red[..., 2] = 255
     found = [of_grey.detect_emotions(picture, boxes)[0]["emotions"] for picture in (blue, red)]
     assert [max(emotions, key=emotions.__getitem__) for emotions in found] == [
-        LABELS[round(29 / 255 * 6)],
-        LABELS[round(76 / 255 * 6)],
+        FER2013[round(29 / 255 * 6)],
+        FER2013[round(76 / 255 * 6)],
     ]
 
 

@@ -56,7 +56,7 @@ def test_a_face_is_cut_out_of_each_photo_and_one_without_is_marked_and_kept_whol
     if kind == "folder":
         drawn.write_folders(root, photos)
     else:
-        drawn.write_legend(root, photos, each=1)
+        drawn.write_facial_expressions(root, photos, each=1)
     samples = datasets.read(DataSpec(root, "all"), ImageSpec(face=Middle(48)))
     assert datasets.detect(root) == kind
     assert samples.found is not None
@@ -90,7 +90,7 @@ def test_a_face_is_cut_out_of_each_photo_and_one_without_is_marked_and_kept_whol
 
 
 def test_the_mask_follows_its_pictures_into_splits_and_classes(tmp_path: Path) -> None:
-    root = drawn.write_legend(tmp_path / "photos", framed(80), each=1)
+    root = drawn.write_facial_expressions(tmp_path / "photos", framed(80), each=1)
     every = datasets.read(DataSpec(root, "all"), ImageSpec(face=Middle(48)))
     assert every.found is not None
     missing = set(every.ids[~every.found])

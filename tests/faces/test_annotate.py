@@ -11,11 +11,11 @@ from PIL import Image
 
 from mien import Faces
 from mien.core import images
+from mien.core.labels import FER2013
 from mien.faces.annotate import COLOURS, LONGEST, Layer, draw
-from tests.brightness import FER
 
 
-def faces(boxes: list[list[float]], classes: tuple[str, ...] = FER) -> Faces:
+def faces(boxes: list[list[float]], classes: tuple[str, ...] = FER2013) -> Faces:
     rows = np.random.default_rng(0).dirichlet(np.ones(len(classes)), len(boxes)).astype(np.float32)
     return Faces(np.array(boxes, np.float32).reshape(-1, 4), rows.reshape(-1, len(classes)), classes)
 
@@ -37,7 +37,7 @@ def test_box_plate_and_bars_stand_out_from_any_ground(ground: int) -> None:
     assert (picture[300, 300:306] == colour).all(axis=1).any()  # the frame's left side
     assert (picture[165:198, 302:360] == colour).all(axis=2).mean() > 0.5  # the plate above
     order = np.argsort(-found.probabilities[0])
-    beside = [(picture[190:420, 505:] == COLOURS[FER[place]]).all(axis=2).any(axis=1) for place in order]
+    beside = [(picture[190:420, 505:] == COLOURS[FER2013[place]]).all(axis=2).any(axis=1) for place in order]
     assert [rows.any() for rows in beside] == [True, True, True, False, False, False, False]  # bars of the top three
     tops = [int(rows.argmax()) for rows in beside[:3]]
     assert tops == sorted(tops)  # the likeliest above
@@ -106,7 +106,9 @@ def test_in_a_crowd_no_mouth_is_covered() -> None:
     st.integers(1, 700),
     st.integers(1, 700),
     st.lists(st.tuples(*[st.floats(-50, 700)] * 2, *[st.floats(1, 800)] * 2), max_size=6),
-    st.sampled_from([FER, ("angry", "happy"), (*FER, "contempt"), tuple(f"class number {i}" for i in range(12))]),
+    st.sampled_from(
+        [FER2013, ("angry", "happy"), (*FER2013, "contempt"), tuple(f"class number {i}" for i in range(12))]
+    ),
 )
 def test_any_picture_any_boxes(
     height: int, width: int, boxes: list[tuple[float, ...]], classes: tuple[str, ...]

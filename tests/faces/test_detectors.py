@@ -267,13 +267,13 @@ PHOTOS = {  # faces that count, by eye, and at most how many boxes
 }  # fmt: skip
 
 
-def test_yunet_on_real_photos(yunet: YuNet, photos: Path) -> None:
-    counts = {stem: len(yunet(images.load(photos / f"{stem}.jpg")).boxes) for stem in PHOTOS}
+def test_yunet_on_real_photos(yunet: YuNet, real_photos: Path) -> None:
+    counts = {stem: len(yunet(images.load(real_photos / f"{stem}.jpg")).boxes) for stem in PHOTOS}
     assert counts == PHOTOS
 
 
-def test_larger_faces_come_first(yunet: YuNet, photos: Path) -> None:
-    boxes = yunet(images.load(photos / "dlib_bald_guys.jpg")).boxes
+def test_larger_faces_come_first(yunet: YuNet, real_photos: Path) -> None:
+    boxes = yunet(images.load(real_photos / "dlib_bald_guys.jpg")).boxes
     areas = boxes[:, 2] * boxes[:, 3]
     assert (np.diff(areas) <= 0).all()
 

@@ -16,11 +16,12 @@ import pytest
 
 from mien import Recognizer
 from mien.cli import main
+from mien.core.labels import FER2013
 from mien.live import loop
 from mien.live.camera import CameraFrame
 from mien.live.frame import AnnotatedFrame, annotated_frames
 from mien.live.loop import Window
-from tests.brightness import FER, film
+from tests.brightness import film
 
 Capture = pytest.CaptureFixture[str]
 
@@ -41,7 +42,7 @@ def test_headless_is_a_line_of_json_per_frame(capsys: Capture, tmp_path: Path, m
     assert list(lines[0]) == ["time", "frame", "latency", "detector", "faces"]
     assert lines[-1]["frame"] == 9
     assert [line["faces"][0]["expression"] for line in (lines[0], lines[-1])] == ["angry", "neutral"]
-    assert tuple(lines[0]["faces"][0]["probabilities"]) == FER
+    assert tuple(lines[0]["faces"][0]["probabilities"]) == FER2013
     assert began - 1 < lines[0]["time"] <= lines[-1]["time"] < time.time() + 1
     assert 0 < lines[0]["latency"] < 5
 
@@ -119,7 +120,7 @@ def test_the_page_of_a_running_camera_and_ctrl_c(tmp_path: Path, model: Path) ->
             assert picture is not None
             with urlopen(address + "events", timeout=10) as events:
                 facts = json.loads(events.readline().removeprefix(b"data: "))
-            assert facts["faces"][0]["expression"] == FER[round(200 / 255 * 6)]
+            assert facts["faces"][0]["expression"] == FER2013[round(200 / 255 * 6)]
             assert facts["rate"] > 0
         finally:
             running.send_signal(signal.SIGINT)

@@ -85,15 +85,15 @@ def test_what_makes_no_sense_is_refused(changed: dict[str, Any]) -> None:
         ModelInfo.from_json(json.dumps(facts))
 
 
-def test_a_session_scales_each_logit(make_model: Callable[..., Path]) -> None:
+def test_a_session_scales_each_logit(make_brightness_model: Callable[..., Path]) -> None:
     crops = np.full((2, 48, 48), 100, np.uint8)
-    bare = Session(make_model(info=INFO.to_json())).logits(crops)
+    bare = Session(make_brightness_model(info=INFO.to_json())).logits(crops)
     info = replace(INFO, temperature=3.0, calibration=MADE)
-    session = Session(make_model(info=info.to_json()))
+    session = Session(make_brightness_model(info=info.to_json()))
     assert np.array_equal(session.logits(crops), bare)
     expected = softmax(bare * np.array(MADE.scale, np.float32) + np.array(MADE.bias, np.float32))
     assert np.allclose(session.probabilities(crops), expected, atol=1e-6)
-    cooled = Session(make_model(info=replace(info, calibration=PLAIN).to_json()))
+    cooled = Session(make_brightness_model(info=replace(info, calibration=PLAIN).to_json()))
     assert np.allclose(cooled.probabilities(crops), softmax(bare / np.float32(3)), atol=1e-6)
 
 
@@ -104,9 +104,11 @@ def test_what_is_below_the_threshold_is_uncertain() -> None:
     assert rule.uncertain(rows[:0]).tolist() == []
 
 
-def test_recognition_marks_uncertain_faces_and_gives_prediction_sets(make_model: Callable[..., Path]) -> None:
+def test_recognition_marks_uncertain_faces_and_gives_prediction_sets(
+    make_brightness_model: Callable[..., Path],
+) -> None:
     heat = replace(INFO, temperature=20.0, calibration=PLAIN)
-    model = make_model(info=heat.to_json())
+    model = make_brightness_model(info=heat.to_json())
     picture = np.full((48, 48), 128, np.uint8)
     found = Recognizer(model, detector="none")(picture)
     rows = Session(model).probabilities(picture[None])
@@ -115,5 +117,5 @@ def test_recognition_marks_uncertain_faces_and_gives_prediction_sets(make_model:
     order = np.argsort(-rows[0], kind="stable")
     expected = tuple(SEVEN[place] for place in order if place == order[0] or 1 - rows[0, place] <= 0.7)
     assert found.prediction_sets == (expected,)
-    plain = Recognizer(make_model(info=INFO.to_json()), detector="none")(picture)
+    plain = Recognizer(make_brightness_model(info=INFO.to_json()), detector="none")(picture)
     assert (plain.uncertain, plain.prediction_sets) == (None, None)

@@ -6,15 +6,15 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import onnx
 import pytest
 from numpy.typing import NDArray
-from onnx import TensorProto, helper, numpy_helper
+from onnx.helper import make_node
 
 from mien.core.errors import InputError
 from mien.models import latency
-from mien.models.metadata import METADATA_KEY, ModelInfo
+from mien.models.metadata import ModelInfo
 from mien.models.session import Session
+from tests.onnx_file import write_onnx
 
 SIZE, LABELS = 6, ["Anger", "happiness", "neutral"]
 MEAN, STD = (0.5, 0.4, 0.3), (0.2, 0.25, 0.3)
@@ -46,21 +46,18 @@ def write(tmp_path: Path) -> Write:
         k = weights.shape[3]
         flat = (weights.transpose(1, 2, 0, 3) if nhwc else weights).reshape(-1, k)
         shape = [*weights.shape[1:3], weights.shape[0]] if nhwc else list(weights.shape[:3])
-        nodes = [helper.make_node("Flatten", ["x"], ["flat"]), helper.make_node("MatMul", ["flat", "w"], ["y"])]
+        nodes = [make_node("Flatten", ["x"], ["flat"]), make_node("MatMul", ["flat", "w"], ["y"])]
         if softmax:
-            nodes.append(helper.make_node("Softmax", ["y"], ["p"]))
-        graph = helper.make_graph(
+            nodes.append(make_node("Softmax", ["y"], ["p"]))
+        path = write_onnx(
+            tmp_path / f"theirs-{len(list(tmp_path.iterdir()))}.onnx",
             nodes,
-            "linear",
-            [helper.make_tensor_value_info("x", TensorProto.FLOAT, [batch, *shape])],
-            [helper.make_tensor_value_info("p" if softmax else "y", TensorProto.FLOAT, [batch, k])],
-            [numpy_helper.from_array(np.ascontiguousarray(flat), "w")],
+            {"w": flat},
+            shape=shape,
+            outputs={"p" if softmax else "y": k},
+            batch=batch,
+            info=info.to_json() if info else None,
         )
-        model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-        if info:
-            helper.set_model_props(model, {METADATA_KEY: info.to_json()})
-        path = tmp_path / f"theirs-{len(list(tmp_path.iterdir()))}.onnx"
-        onnx.save(model, path)
         if facts is not None:
             path.with_suffix(".json").write_text(facts if isinstance(facts, str) else json.dumps(facts))
         return path

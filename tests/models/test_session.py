@@ -77,14 +77,14 @@ def test_resolve(model: Path, tmp_path: Path) -> None:
         resolve(tmp_path / "gone.onnx")
 
 
-def test_what_is_no_model_of_ours_is_refused(tmp_path: Path, make_model: Callable[..., Path]) -> None:
+def test_what_is_no_model_of_ours_is_refused(tmp_path: Path, make_brightness_model: Callable[..., Path]) -> None:
     (tmp_path / "text.onnx").write_text("no model")
     with pytest.raises(InputError, match=r"text\.onnx: not an ONNX model"):
         Session(tmp_path / "text.onnx")
     with pytest.raises(InputError, match="it has no mien metadata"):
-        Session(make_model(info=None))
+        Session(make_brightness_model(info=None))
     with pytest.raises(InputError, match=r"model facts: .* missing required field labels"):
-        Session(make_model(info="{}"))
+        Session(make_brightness_model(info="{}"))
 
 
 @pytest.mark.parametrize(
@@ -93,16 +93,16 @@ def test_what_is_no_model_of_ours_is_refused(tmp_path: Path, make_model: Callabl
         (ModelInfo(("angry", "happy"), 48, (0.0,), (1.0,)), r"logits is \['n', 7\], its metadata says \['n', 2\]"),
         (
             ModelInfo(tuple("abcdefg"), 40, (0.0,), (1.0,)),
-            r"crops is \['n', 1, 48, 48\], its metadata says \['n', 1, 40, 40\]",
+            r"x is \['n', 1, 48, 48\], its metadata says \['n', 1, 40, 40\]",
         ),
         (ModelInfo(tuple("abcdefg"), 48, (0.0,) * 3, (1.0,) * 3), r"its metadata says \['n', 3, 48, 48\]"),
     ],
 )
 def test_facts_that_contradict_the_network_are_refused(
-    make_model: Callable[..., Path], facts: ModelInfo, message: str
+    make_brightness_model: Callable[..., Path], facts: ModelInfo, message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
-        Session(make_model(info=facts.to_json()))
+        Session(make_brightness_model(info=facts.to_json()))
 
 
 def test_probabilities(model: Path) -> None:
@@ -120,11 +120,11 @@ def test_probabilities(model: Path) -> None:
     )  # resized
 
 
-def test_temperature_softens(make_model: Callable[..., Path]) -> None:
+def test_temperature_softens(make_brightness_model: Callable[..., Path]) -> None:
     crops = np.full((1, 48, 48), 100, np.uint8)
     facts = ModelInfo(tuple("abcdefg"), 48, (0.0,), (1.0,))
-    sharp = Session(make_model(info=facts.to_json()))
-    soft = Session(make_model(info=replace(facts, temperature=4.0).to_json()))
+    sharp = Session(make_brightness_model(info=facts.to_json()))
+    soft = Session(make_brightness_model(info=replace(facts, temperature=4.0).to_json()))
     assert np.allclose(soft.probabilities(crops), softmax(sharp.logits(crops) / np.float32(4)), atol=1e-6)
     assert soft.probabilities(crops).max() < sharp.probabilities(crops).max()
 
@@ -211,26 +211,26 @@ def test_an_output_that_a_model_lacks_is_refused_with_those_it_has(model: Path, 
         Session(model, output="majority")
 
 
-def test_files_from_before_there_were_further_outputs_still_open(make_model: Callable[..., Path]) -> None:
+def test_files_from_before_there_were_further_outputs_still_open(make_brightness_model: Callable[..., Path]) -> None:
     facts = json.loads(ModelInfo(SEVEN, 48, (0.0,), (1.0,), temperature=1.5).to_json())
     old = {name: fact for name, fact in facts.items() if name not in ("answers", "heads")}
     for head in (None, "label"):
-        session = Session(make_model(info=json.dumps(old)), output=head)
+        session = Session(make_brightness_model(info=json.dumps(old)), output=head)
         assert session.info == ModelInfo(SEVEN, 48, (0.0,), (1.0,), temperature=1.5)
         assert (session.info.primary_output, session.info.further_outputs) == ("label", {})
         assert session.probabilities(np.zeros((2, 48, 48), np.uint8)).shape == (2, 7)
     del old["temperature"], old["margin"], old["recipe"]
-    assert Session(make_model(info=json.dumps(old))).info.temperature == 1.0
+    assert Session(make_brightness_model(info=json.dumps(old))).info.temperature == 1.0
 
 
 def test_outputs_that_contradict_the_network_are_refused(
-    several: Callable[..., Path], make_model: Callable[..., Path]
+    several: Callable[..., Path], make_brightness_model: Callable[..., Path]
 ) -> None:
     turned = replace(SEVERAL, further_outputs=dict(reversed(SEVERAL.further_outputs.items())))
     with pytest.raises(InputError, match=r"reversed is \['n', 3\], its metadata says \['n', 2\]"):
         Session(several(turned), output="label")
     with pytest.raises(InputError, match="has 1 outputs, its metadata names 3"):
-        Session(make_model(info=SEVERAL.to_json()), output="label")
+        Session(make_brightness_model(info=SEVERAL.to_json()), output="label")
     with pytest.raises(InputError, match="model facts make no sense"):
         Session(
             several(replace(SEVERAL, further_outputs={"majority": OutputInfo(("h", "i", "j"), 0.0)})), output="majority"

@@ -13,11 +13,11 @@ import pytest
 from PIL import Image
 
 from mien.cli import main
+from mien.core.labels import FER2013
 from mien.faces.faces import PHOTO, columns
 from mien.outputs import photos as files
 from mien.outputs.photos import Photo
 from mien.outputs.predict_job import watch
-from tests.brightness import FER
 from tests.outputs.test_tables import read
 
 Capture = pytest.CaptureFixture[str]
@@ -59,7 +59,7 @@ def test_json(capsys: Capture, folder: Path, model: Path) -> None:
         "prediction_set",
         "probabilities",
     }
-    assert tuple(face["probabilities"]) == FER
+    assert tuple(face["probabilities"]) == FER2013
     assert sum(face["probabilities"].values()) == pytest.approx(1, abs=1e-4)
     assert photos[1] == {"file": str(folder / "sea, sky.png"), "detector": "haar", "faces": []}
     assert photos[2] == {"file": str(folder / "zero.jpg"), "faces": [], "error": f"{folder / 'zero.jpg'}: empty"}
@@ -70,9 +70,9 @@ def test_csv(capsys: Capture, folder: Path, model: Path) -> None:
     code, out, _ = predict(capsys, folder, "--model", model, "--csv")
     rows = list(csv.DictReader(io.StringIO(out)))
     assert code == 1
-    assert list(rows[0]) == [*columns(FER, PHOTO), "error"]
+    assert list(rows[0]) == [*columns(FER2013, PHOTO), "error"]
     assert [row["face"] for row in rows] == ["0", "", ""]
-    assert float(rows[0]["confidence"]) == max(float(rows[0][f"p_{name}"]) for name in FER)
+    assert float(rows[0]["confidence"]) == max(float(rows[0][f"p_{name}"]) for name in FER2013)
     assert rows[0][f"p_{rows[0]['expression']}"] == rows[0]["confidence"]
     assert {name: value for name, value in rows[1].items() if value} == {
         "file": str(folder / "sea, sky.png"),

@@ -15,8 +15,8 @@ LEVELS = np.array([0, 128, 255, 255, 0], np.uint8)  # what the model of the test
 
 
 @pytest.fixture
-def three(make_model: Callable[..., Path]) -> Path:
-    return make_model(labels=THREE)
+def three(make_brightness_model: Callable[..., Path]) -> Path:
+    return make_brightness_model(labels=THREE)
 
 
 @pytest.fixture

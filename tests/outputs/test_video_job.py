@@ -13,10 +13,10 @@ import numpy as np
 import pytest
 from PIL import Image, UnidentifiedImageError
 
+from mien.core.labels import FER2013
 from mien.outputs.inputs import is_video
 from mien.recognition import video
 from mien.recognition.video import Video
-from tests.brightness import FER
 from tests.drawn_video import scene, write
 from tests.outputs.test_predict_job import Capture, predict
 
@@ -44,7 +44,7 @@ def test_a_video_gives_its_files(capsys: Capture, clip: Path, model: Path, tmp_p
     assert sorted(path.name for path in tmp_path.iterdir()) == wanted
     table = rows(tmp_path / "clip.csv")
     assert list(table[0])[:3] == ["frame", "time", "track"]
-    assert [f"{kind}_{name}" for kind in "ps" for name in FER] == [
+    assert [f"{kind}_{name}" for kind in "ps" for name in FER2013] == [
         name for name in table[0] if name[:2] in ("p_", "s_")
     ]
     assert [int(row["frame"]) for row in table] == list(range(25))

@@ -16,8 +16,8 @@ from PIL import Image
 from mien import Faces, Recognizer
 from mien.core import images
 from mien.core.errors import InputError
+from mien.core.labels import FER2013
 from mien.faces.detectors import Detections
-from tests.brightness import FER
 
 LEVELS = [round(255 * place / 6) for place in range(7)]  # the brightness that stands for each class
 
@@ -49,7 +49,7 @@ class Counting:
 @pytest.mark.parametrize("place", range(7))
 def test_brightness_decides_in_the_model_of_the_tests(model: Path, place: int) -> None:
     found = Recognizer(model, "none")(flat(LEVELS[place]))
-    assert found.labels == (FER[place],)
+    assert found.labels == (FER2013[place],)
     assert found.boxes.tolist() == [[0, 0, 80, 60]]
     assert found.scores[0] > 0.9
 
@@ -80,9 +80,9 @@ def test_boxes_are_of_the_upright_picture(model: Path, astronaut: images.Pixels,
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_crops_are_made_as_training_makes_them(
-    make_model: Callable[..., Path], astronaut: images.Pixels, channels: int
+    make_brightness_model: Callable[..., Path], astronaut: images.Pixels, channels: int
 ) -> None:
-    recognize = Recognizer(make_model(channels=channels, size=40), three_boxes)
+    recognize = Recognizer(make_brightness_model(channels=channels, size=40), three_boxes)
     found = recognize(astronaut)
     crops = [images.crop(astronaut, box, margin=0.1) for box in found.boxes]
     fitted = np.stack([images.to_channels(images.resize(crop, 40), channels) for crop in crops])

@@ -117,7 +117,7 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], P
         faces = drawn.faces(n, FACIAL_EXPRESSIONS)
         framed = np.pad(faces.images, ((0, 0), (24, 24), (24, 24)))
         framed[::5] = 0
-        return drawn.write_legend(tmp_path / "legend", replace(faces, images=framed), each=1)
+        return drawn.write_facial_expressions(tmp_path / "legend", replace(faces, images=framed), each=1)
 
     return write
 

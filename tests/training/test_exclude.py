@@ -44,7 +44,7 @@ def test_photos_are_not_looked_up_in_it(
     ferplus: Path, listed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(detectors(), "haar", FullImage)
-    photos = drawn.write_legend(tmp_path / "photos", drawn.faces(20, FACIAL_EXPRESSIONS), each=1)
+    photos = drawn.write_facial_expressions(tmp_path / "photos", drawn.faces(20, FACIAL_EXPRESSIONS), each=1)
     recipe = RECIPES["mien-votes"]
     whole, part = (build_splits(recipe, DataSpec(ferplus, exclude=path), [photos])["train"] for path in (None, listed))
     assert len(whole) - len(part) == 2

@@ -74,7 +74,7 @@ def test_persons_and_near_duplicates_stay_on_one_side(asked: dict[str, Any], tmp
     coarse = np.random.default_rng(0).integers(0, 256, (80, 8, 8), dtype=np.uint8)  # drawn faces are all alike
     pictures = np.stack([images.resize(picture, 48) for picture in coarse])
     pictures = np.concatenate([pictures, pictures[:, :, ::-1]])  # mirrored, of other persons
-    root = drawn.write_legend(tmp_path / "legend", replace(samples, images=pictures), each=2)
+    root = drawn.write_facial_expressions(tmp_path / "legend", replace(samples, images=pictures), each=2)
     found = label_errors(open_dataset(DataSpec(root)), recipe=replace(QUICK, size=48), device="cpu")
     assert len(found) == 160
     fold, ids = asked["fold"], sorted(found.ids.tolist())

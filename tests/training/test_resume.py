@@ -269,7 +269,7 @@ def test_photos_are_found_again_and_a_changed_one_is_refused(
     tiny: Tiny, ferplus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(detectors(), "haar", FullImage)
-    photos = drawn.write_legend(tmp_path / "photos", drawn.faces(64, FACIAL_EXPRESSIONS), each=1)
+    photos = drawn.write_facial_expressions(tmp_path / "photos", drawn.faces(64, FACIAL_EXPRESSIONS), each=1)
     recipe = tiny("mien-votes", classes=FERPLUS, progressive_resize=0, epochs=2, margin=0.0, calibrate=False)
     with monkeypatch.context() as patch:
         patch.setattr(Trainer, "_stopped_early", lambda self: self.step >= self.training.steps)

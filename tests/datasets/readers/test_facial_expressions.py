@@ -12,7 +12,9 @@ from tests import drawn
 
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
-    return drawn.write_legend(tmp_path / "legend", drawn.faces(120, FACIAL_EXPRESSIONS, size=112, channels=3))
+    return drawn.write_facial_expressions(
+        tmp_path / "legend", drawn.faces(120, FACIAL_EXPRESSIONS, size=112, channels=3)
+    )
 
 
 def append(root: Path, *rows: str) -> None:

@@ -4,39 +4,33 @@ import json
 from pathlib import Path
 
 import numpy as np
-import onnx
 import pytest
-from onnx import TensorProto, helper, numpy_helper
+from onnx.helper import make_node
 
 from mien.evaluation.benchmark.cost import Cost, cost, count
 from mien.models.bundled import bundled, card
-from mien.models.metadata import METADATA_KEY, ModelInfo
+from mien.models.metadata import ModelInfo
 from mien.models.session import Session
 from tests.blocks import MakeModel
+from tests.onnx_file import write_onnx
 
 
 def test_a_convolution_and_a_product_by_hand(tmp_path: Path) -> None:
     """8 x 8 grey; 4 filters of 3 x 3 at stride 2; one product to two classes."""
     nodes = [
-        helper.make_node("Conv", ["x", "filters", "bias"], ["c"], strides=[2, 2], pads=[1, 1, 1, 1]),
-        helper.make_node("Reshape", ["c", "shape"], ["flat"]),
-        helper.make_node("Gemm", ["flat", "dense", "shift"], ["y"], transB=1),
+        make_node("Conv", ["x", "filters", "bias"], ["c"], strides=[2, 2], pads=[1, 1, 1, 1]),
+        make_node("Reshape", ["c", "shape"], ["flat"]),
+        make_node("Gemm", ["flat", "dense", "shift"], ["y"], transB=1),
     ]
     arrays = {"filters": np.zeros((4, 1, 3, 3)), "bias": np.zeros(4), "dense": np.zeros((2, 64)), "shift": np.zeros(2)}
-    graph = helper.make_graph(
+    path = write_onnx(
+        tmp_path / "small.onnx",
         nodes,
-        "small",
-        [helper.make_tensor_value_info("x", TensorProto.FLOAT, ["n", 1, 8, 8])],
-        [helper.make_tensor_value_info("y", TensorProto.FLOAT, ["n", 2])],
-        [
-            *(numpy_helper.from_array(array.astype(np.float32), name) for name, array in arrays.items()),
-            numpy_helper.from_array(np.array([0, 64]), "shape"),
-        ],
+        {name: array.astype(np.float32) for name, array in arrays.items()} | {"shape": np.array([0, 64])},
+        shape=[1, 8, 8],
+        outputs={"y": 2},
+        info=ModelInfo(("angry", "happy"), 8, (0.0,), (1.0,)).to_json(),
     )
-    model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 17)], ir_version=9)
-    helper.set_model_props(model, {METADATA_KEY: ModelInfo(("angry", "happy"), 8, (0.0,), (1.0,)).to_json()})
-    path = tmp_path / "small.onnx"
-    onnx.save(model, path)
     parameters, macs = 36 + 4 + 128 + 2, 4 * 4 * 4 * 9 + 64 * 2
     assert count(path, "x") == (parameters, macs)
     assert cost(Session(path)) == Cost(parameters, macs, "counted in the graph")
