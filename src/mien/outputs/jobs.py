@@ -2,8 +2,12 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
 
 from mien.core.errors import InputError
+
+Outcome = Literal["face", "no face", "unread"]
+"""Of a photo or video: a face was found, none was found or it ends too early, or nothing could be read."""
 
 
 @dataclass(frozen=True)
@@ -67,27 +71,3 @@ class PredictJob:
     videos: VideoJob = field(default_factory=VideoJob)
     threads: int | None = None
     """How many cores to use; all of them by default."""
-
-    @property
-    def printed(self) -> str:
-        """The name of the printer: table, json or csv."""
-        return "json" if self.json else "csv" if self.csv else "table"
-
-
-@dataclass(frozen=True)
-class Counts:
-    """How many photos or videos were read, and how many of them have no face."""
-
-    total: int = 0
-    missed: int = 0
-    """No face was found, or it could not be read to its end."""
-    unread: int = 0
-    """Of those missed: nothing could be read."""
-
-    def __add__(self, other: "Counts") -> "Counts":
-        return Counts(self.total + other.total, self.missed + other.missed, self.unread + other.unread)
-
-    @property
-    def exit_code(self) -> int:
-        """0 when each has a face, 2 when none could be read, else 1."""
-        return 2 if self.total and self.unread == self.total else int(bool(self.missed))

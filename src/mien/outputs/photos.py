@@ -15,6 +15,7 @@ from mien.core.files import replacing
 from mien.faces.annotate import draw
 from mien.faces.faces import PHOTO, Faces, columns
 from mien.outputs.inputs import printable
+from mien.outputs.jobs import Outcome
 from mien.recognition.recognizer import FaceCrops, Recognizer
 
 PORTRAIT = 160  # pixels of a face in a gallery
@@ -43,6 +44,10 @@ class Photo:
     def problem(self) -> str:
         """One line for the user; empty where a face was found."""
         return self.error or ("" if self.faces else f"{self.name}: no face found")
+
+    @property
+    def outcome(self) -> Outcome:
+        return "unread" if self.error else "face" if self.faces else "no face"
 
     def to_rows(self) -> list[dict[str, Any]]:
         """Return a row per face with `photo_columns`; a row with empty cells where there is none."""

@@ -3,17 +3,15 @@
 import os
 import sys
 import warnings
-from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TextIO
 
 from mien.core.console import COUNT, bar, count
 from mien.core.errors import InputError
 from mien.outputs.gallery import Gallery
 from mien.outputs.inputs import is_video, list_inputs, output_paths, printable
-from mien.outputs.jobs import Counts, PredictJob, VideoJob
+from mien.outputs.jobs import Outcome, PredictJob, VideoJob
 from mien.outputs.photos import Photo, photo_columns, recognize_photos
 from mien.outputs.printers import PRINTERS
 from mien.outputs.tables import TableWriter, check_table
@@ -46,11 +44,11 @@ def run_predict_job(paths: Sequence[Path], job: PredictJob) -> int:
     stems = output_paths(videos, job.out, "") if job.out else {}
     for stem in stems.values():  # before hours of work
         check_table(table_path(stem, job.videos), resume=job.resume)
-    counts = _predict_photos(photos, job, cores) if photos else Counts()
+    outcomes = _predict_photos(photos, job, cores) if photos else set[Outcome]()
     if stems:
         recognizer = Recognizer(job.model, job.detector, threads=cores)
-        counts += recognize_videos(recognizer, stems, job.videos, resume=job.resume, threads=cores)
-    return counts.exit_code
+        outcomes |= recognize_videos(recognizer, stems, job.videos, resume=job.resume, threads=cores)
+    return 2 if outcomes == {"unread"} else int(bool(outcomes - {"face"}))
 
 
 def _check(job: PredictJob, *, photos: bool, videos: bool) -> None:
@@ -73,28 +71,27 @@ def _cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _predict_photos(files: dict[Path, Path], job: PredictJob, cores: int) -> Counts:
-    """Recognise photos; those that the table has from an earlier job count too."""
+def _predict_photos(files: dict[Path, Path], job: PredictJob, cores: int) -> set[Outcome]:
+    """Recognise photos; return the outcomes, also of those that the table has from an earlier job."""
     copies = output_paths(files, job.out, ".jpg") if job.out else None
     workers = min(cores, len(files))  # several photos at a time; the cores that are left work on each
     recognizer = Recognizer(job.model, job.detector, threads=cores // workers)
     labels = recognizer.session.info.labels
-    missed: list[Photo] = []
+    outcomes = set[Outcome]()
     with ExitStack() as stack:
         pages = [path for path in (job.gallery, job.sheet) if path]
         gallery = stack.enter_context(Gallery(pages)) if pages else None
         table, left = None, list(files)
         if job.table:
             table = stack.enter_context(TableWriter(job.table, photo_columns(labels), resume=job.resume))
-            left = _left(table, files, missed)
+            left = _left(table, list(files), outcomes)
         photos = recognize_photos(recognizer, left, copies=copies, portraits=gallery is not None, workers=workers)
 
         def written() -> Iterator[Photo]:
             """Yield the photos once the table and the gallery have them."""
             # on one terminal a progress bar and rows would run into each other
             for photo in watch(photos, len(left), quiet=(job.json or job.csv) and sys.stdout.isatty()):
-                if photo.problem:
-                    missed.append(photo)
+                outcomes.add(photo.outcome)
                 if table:
                     table.write(photo.to_rows())
                 if gallery:
@@ -102,28 +99,26 @@ def _predict_photos(files: dict[Path, Path], job: PredictJob, cores: int) -> Cou
                 yield photo
 
         try:
-            printer = _print_counts if table and not (job.json or job.csv) else PRINTERS[job.printed]
-            printer(written(), labels, sys.stdout)
+            printed = "json" if job.json else "csv" if job.csv else "counts" if table else "table"
+            PRINTERS[printed](written(), labels)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(interrupted(job.table) if job.table else "interrupted") from None
         if gallery:
             gallery.save()
-    return Counts(len(files), len(missed), sum(bool(photo.error) for photo in missed))
+    return outcomes
 
 
-def _left(table: TableWriter, files: Iterable[Path], missed: list[Photo]) -> list[Path]:
-    """Return the files that the table does not have yet; those it has without a face become `missed`."""
-    paths = {printable(file): file for file in files}
-    done = set[str]()
+def _left(table: TableWriter, files: Sequence[Path], outcomes: set[Outcome]) -> list[Path]:
+    """Return the files that the table does not have yet; add the outcomes of those that it has."""
+    names, done = set(map(printable, files)), set[str]()
     for row in table.rows():
         done.add(row["file"])
-        if row["face"] is None and row["file"] in paths:
-            missed.append(Photo(paths[row["file"]], None, row["error"] or ""))
+        if row["file"] in names:
+            outcomes.add("unread" if row["error"] else "no face" if row["face"] is None else "face")
     left = [file for file in files if printable(file) not in done]
     if done:
-        state = (
-            f"photos done {len(done):,}, to go {len(left):,}" if left else f"complete with {count(len(done), 'photo')}"
-        )
+        complete = f"complete with {count(len(done), 'photo')}"
+        state = f"photos done {len(done):,}, to go {len(left):,}" if left else complete
         print(f"{table.path}: {state}", file=sys.stderr)
     return left
 
@@ -139,17 +134,3 @@ def watch(photos: Iterable[Photo], total: int, *, quiet: bool) -> Iterator[Photo
             speed = progress.tasks[0].speed
             progress.update(task, advance=1, rate=f"{speed:.1f} images/s" if speed else "")
             yield photo
-
-
-def _print_counts(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO) -> None:
-    """Say on stderr, when all is done, how many faces of which expression there were; nothing of no photos."""
-    faces: Counter[str] = Counter()
-    number = 0
-    for number, photo in enumerate(photos, 1):  # noqa: B007 - counted
-        faces.update(photo.faces.labels if photo.faces else ())
-    if number:
-        kinds = ", ".join(f"{label} {n:,}" for label, n in faces.most_common())
-        print(
-            f"{count(number, 'photo')}, {count(faces.total(), 'face')}" + (f": {kinds}" if kinds else ""),
-            file=sys.stderr,
-        )

@@ -1,16 +1,18 @@
-"""What `mien predict` prints on stdout: a table for people, JSON or CSV for programs."""
+"""What `mien predict` prints: a table for people, JSON or CSV for programs."""
 
 import csv
 import json
+import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
-from typing import TextIO
 
+from mien.core.console import count
 from mien.outputs.photos import Photo, photo_columns
 
-Printer = Callable[[Iterable[Photo], Sequence[str], TextIO], None]
+Printer = Callable[[Iterable[Photo], Sequence[str]], None]
 
 
-def print_table(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO) -> None:
+def print_table(photos: Iterable[Photo], classes: Sequence[str]) -> None:
     """Write a row per face when all photos are done: file, face, expression, the runner-up, box; and the detector."""
     from rich import box
     from rich.console import Console
@@ -34,10 +36,10 @@ def print_table(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO)
             table.add_row(Text(photo.name), str(index), first, second, " ".join(map(str, face["box"])))
         table.caption = f"  detector: {photo.faces.detector}"
     if table.row_count:
-        Console(file=stream, width=None if stream.isatty() else 10_000).print(table)
+        Console(file=sys.stdout, width=None if sys.stdout.isatty() else 10_000).print(table)
 
 
-def print_json(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO) -> None:
+def print_json(photos: Iterable[Photo], classes: Sequence[str]) -> None:
     """Write a list with an object per photo, a line each: file, detector, faces; or file, faces, error."""
     before = "[\n"
     for photo in photos:
@@ -47,17 +49,34 @@ def print_json(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO) 
         entry["faces"] = photo.faces.to_dicts() if photo.faces else []
         if photo.error:
             entry["error"] = photo.error
-        stream.write(before + json.dumps(entry, ensure_ascii=False))
+        sys.stdout.write(before + json.dumps(entry, ensure_ascii=False))
         before = ",\n"
-    stream.write("[\n]\n" if before == "[\n" else "\n]\n")
+    sys.stdout.write("[\n]\n" if before == "[\n" else "\n]\n")
 
 
-def print_csv(photos: Iterable[Photo], classes: Sequence[str], stream: TextIO) -> None:
+def print_csv(photos: Iterable[Photo], classes: Sequence[str]) -> None:
     """Write a row per face; a photo without one keeps an empty row, an unreadable one says why in the last cell."""
-    rows = csv.DictWriter(stream, photo_columns(classes), restval="", lineterminator="\n")
+    rows = csv.DictWriter(sys.stdout, photo_columns(classes), restval="", lineterminator="\n")
     rows.writeheader()
     for photo in photos:
         rows.writerows(photo.to_rows())
 
 
-PRINTERS: dict[str, Printer] = {"table": print_table, "json": print_json, "csv": print_csv}
+def print_counts(photos: Iterable[Photo], classes: Sequence[str]) -> None:
+    """Write to stderr, when all is done, how many faces of which expression there were; nothing of no photos."""
+    faces: Counter[str] = Counter()
+    number = 0
+    for number, photo in enumerate(photos, 1):  # noqa: B007 - counted
+        faces.update(photo.faces.labels if photo.faces else ())
+    if number:
+        kinds = ", ".join(f"{label} {n:,}" for label, n in faces.most_common())
+        found = f"{count(number, 'photo')}, {count(faces.total(), 'face')}"
+        print(found + (f": {kinds}" if kinds else ""), file=sys.stderr)
+
+
+PRINTERS: dict[str, Printer] = {
+    "table": print_table,
+    "json": print_json,
+    "csv": print_csv,
+    "counts": print_counts,
+}

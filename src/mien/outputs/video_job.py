@@ -11,7 +11,7 @@ from mien.core.errors import InputError
 from mien.faces.faces import FRAME, VideoFaces, columns
 from mien.outputs.annotate_video import annotate_video
 from mien.outputs.episode_files import write_episodes
-from mien.outputs.jobs import Counts, VideoJob
+from mien.outputs.jobs import Outcome, VideoJob
 from mien.outputs.tables import TableWriter
 from mien.outputs.timeline import Timeline
 from mien.outputs.video_rows import from_rows, to_rows
@@ -35,7 +35,7 @@ def table_path(stem: Path, job: VideoJob) -> Path:
 
 def recognize_videos(
     recognizer: Recognizer, stems: Mapping[Path, Path], job: VideoJob, *, resume: bool, threads: int
-) -> Counts:
+) -> set[Outcome]:
     """Write the table, the episodes, the timeline and, if asked, the annotated copy of each video.
 
     What cannot be read is reported in a line on stderr, and the next one follows.
@@ -51,13 +51,13 @@ def recognize_videos(
         InputError: a table exists already, or a file cannot be written.
         KeyboardInterrupt: by the user; says how to continue.
     """
-    counts = Counts()
+    outcomes = set[Outcome]()
     for path, stem in stems.items():
         try:
             video = Video(path, every=job.seconds(), threads=threads)
         except InputError as error:
             print(error, file=sys.stderr)
-            counts += Counts(total=1, missed=1, unread=1)
+            outcomes.add("unread")
             continue
         try:
             with video:
@@ -67,8 +67,8 @@ def recognize_videos(
         problem = video.damage or ("" if summary.frames_of_track else f"{path}: no face found")
         if problem:
             print(problem, file=sys.stderr)
-        counts += Counts(1, missed=int(bool(problem)), unread=int(not summary.frames))
-    return counts
+        outcomes.add("unread" if not summary.frames else "no face" if problem else "face")
+    return outcomes
 
 
 def interrupted(table: Path) -> str:

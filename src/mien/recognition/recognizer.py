@@ -125,10 +125,10 @@ class Recognizer:
             earlier: the frames that an earlier run has yielded, in order; only what follows is yielded.
         """
         tracker, smoother, last = Tracker(), Smoother(), -1
-        for known in earlier:
-            tracker.restore(known.time, known.boxes, known.tracks)
-            smoother.restore(known)
-            last = known.frame
+        for restored in earlier:
+            tracker.restore(restored.time, restored.boxes, restored.tracks)
+            smoother.restore(restored)
+            last = restored.frame
         waiting: deque[tuple[int, float]] = deque()  # number and time of the frames whose crops wait
 
         def frames() -> Iterator[images.Pixels]:
@@ -139,15 +139,8 @@ class Recognizer:
 
         for faces in self.batch(frames(), faces=BATCH):
             frame, time = waiting.popleft()
-            yield from smoother(
-                VideoFaces(
-                    **vars(faces),
-                    frame=frame,
-                    time=time,
-                    tracks=tracker(time, faces.boxes),
-                    smoothed=faces.probabilities,
-                )
-            )
+            known: dict[str, Any] = vars(faces) | {"frame": frame, "time": time, "smoothed": faces.probabilities}
+            yield from smoother(VideoFaces(**known, tracks=tracker(time, faces.boxes)))
         yield from smoother.flush()
 
     def find_faces(self, image: images.Pixels) -> FaceCrops:

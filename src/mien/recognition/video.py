@@ -1,7 +1,7 @@
-"""The frames of a video as upright pictures with the time at which a player shows them.
+"""The frames of a video as upright images with the time at which a player shows them.
 
-PyAV and not OpenCV: cv2.VideoCapture gives no timestamps that hold where the frame rate varies, hides damage, and has
-no sound. One picture is held at a time, besides the frames that the decoder's own threads work on.
+PyAV and not OpenCV: cv2.VideoCapture has wrong timestamps where the frame rate varies, hides damage, and has no sound.
+One image is held at a time, besides the frames that the decoder's own threads work on.
 """
 
 from collections.abc import Iterator
@@ -29,10 +29,10 @@ SHORT = 1.0  # seconds that may be missing at the end before a file counts as cu
 
 @dataclass(frozen=True)
 class VideoFrame:
-    """A picture of a video, which is only turned into pixels where it is asked for."""
+    """A frame of a video; its pixels are only made when `image` is read."""
 
     number: int
-    """Counts the frames of the video from 0, those that were passed over too."""
+    """Counts the frames of the video from 0, those that are not yielded too."""
     time: float
     """Seconds after the start of the file at which a player shows it, to the microsecond."""
     raw: "av.VideoFrame"
@@ -43,7 +43,7 @@ class VideoFrame:
 
     @property
     def image(self) -> images.Pixels:
-        """The picture as players show it: uint8 [h, w, 3] RGB, upright, with square pixels."""
+        """The frame as players show it: uint8 [h, w, 3] RGB, upright, with square pixels."""
         width = max(1, round(self.raw.width * self.pixel))
         pixels = np.asarray(self.raw.to_ndarray(format="rgb24", width=width), np.uint8)
         a, b, c, d = self.matrix
@@ -53,8 +53,8 @@ class VideoFrame:
 
 
 def _matrix(raw: "av.VideoFrame") -> tuple[int, int, int, int]:
-    told: Any = raw.side_data
-    for data in told:
+    side_data: Any = raw.side_data
+    for data in side_data:
         if data.type.name == "DISPLAYMATRIX":
             a, b, _, c, d = np.frombuffer(memoryview(data), np.int32)[:5].tolist()
             return a, b, c, d
@@ -66,12 +66,12 @@ class Video(AbstractContextManager["Video"]):
 
     Args:
         path: the file.
-        every: seconds from one picture to the next; the first frame at or after each multiple is taken. 0 takes all.
+        every: seconds from one frame to the next; the first frame at or after each multiple is taken. 0 takes all.
         threads: how many cores the decoder may use; None leaves it to FFmpeg (all of them).
 
     Attributes:
         duration: seconds, as the file says; None where it does not.
-        damage: one line on what could not be decoded; empty while nothing is known of any.
+        damage: one line on what could not be decoded; empty so far as all could.
 
     Raises:
         InputError: no file, no video that can be read, or no decoder for it.
@@ -103,7 +103,7 @@ class Video(AbstractContextManager["Video"]):
         self.duration = self.container.duration / av.time_base if self.container.duration else None
 
     def _stream(self) -> "VideoStream":
-        """Return the first stream of moving pictures; the cover of an album is none."""
+        """Return the first video stream; the cover of an album is none."""
         streams = [s for s in self.container.streams.video if "attached_pic" not in (s.disposition.name or "")]
         if not streams:
             self.container.close()
@@ -117,12 +117,12 @@ class Video(AbstractContextManager["Video"]):
         self.container.close()  # what is not closed is not freed either (PyAV-Org/PyAV#1117)
 
     def __iter__(self) -> Iterator[VideoFrame]:
-        """Yield the frames that `every` takes. What is damaged is passed over and told in `damage`; raises nothing."""
+        """Yield the frames that `every` takes. Damaged frames are skipped and reported in `damage`; raises nothing."""
         rate = self.stream.average_rate or self.stream.guessed_rate or 25
         pixel = float(self.stream.sample_aspect_ratio or 1)
         slot, number, time, rotation = -1, -1, 0.0, None
         for number, raw in enumerate(self._decoded()):
-            if raw.rotation != rotation:  # PyAV's side data and its frame hold each other: asked of all, memory grows
+            if raw.rotation != rotation:  # PyAV's side data and its frame hold each other: read for all, memory grows
                 rotation, matrix = raw.rotation, _matrix(raw)
             time = round(number / float(rate) if raw.time is None else raw.time - self.start, 6)
             due = floor(time / self.every + 1e-6) if self.every else number
@@ -141,7 +141,7 @@ class Video(AbstractContextManager["Video"]):
         return self.stream.frames / rate or self.duration or 0.0
 
     def _decoded(self) -> Iterator["av.VideoFrame"]:
-        """Yield every frame that can be decoded, those with blemishes too."""
+        """Yield every frame that can be decoded, also with visible damage."""
         import av
 
         time, broken, first = 0.0, 0, ""

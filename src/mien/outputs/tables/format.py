@@ -30,15 +30,12 @@ class TableFormat(Protocol):
     @property
     def name(self) -> str:
         """The suffix of its files, without the dot."""
-        ...
 
     def head(self, columns: Sequence[str]) -> str:
         """Return what a file begins with, before the first row."""
-        ...
 
     def encode(self, rows: Sequence[Row], columns: Sequence[str]) -> str:
         """Return rows as whole lines."""
-        ...
 
     def decode(self, lines: Iterator[str], columns: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Yield the rows of a file, head included; every column is a key, an empty cell is None.
@@ -47,7 +44,6 @@ class TableFormat(Protocol):
             ValueError: the lines are damaged.
             InputError: the file has other columns.
         """
-        ...
 
 
 @runtime_checkable
@@ -56,15 +52,12 @@ class BinaryFormat(TableFormat, Protocol):
 
     def check(self) -> None:
         """Raise MissingExtra where a package that it needs is not installed."""
-        ...
 
     def finish(self, lines: Path, table: Path, columns: Sequence[str]) -> None:
         """Turn the lines into the table."""
-        ...
 
     def reopen(self, table: Path, lines: Path, columns: Sequence[str]) -> None:
         """Turn a finished table back into lines; errors as `decode`."""
-        ...
 
 
 def table_formats() -> dict[str, TableFormat]:

@@ -110,16 +110,10 @@ class TableWriter(AbstractContextManager["TableWriter"]):
             if noted.isdigit() and int(noted) <= size:
                 return int(noted)
         with self._text.open("rb") as file:
-            end = size
-            while end:  # backwards, block by block
-                start = max(0, end - 65536)
-                file.seek(start)
-                if (found := file.read(end - start).rfind(b"\n")) >= 0:
-                    return start + found + 1
-                end = start
-        if size:
+            whole = sum(len(line) for line in file if line.endswith(b"\n"))
+        if size and not whole:
             raise InputError(f"{self.path}: no table of mien; choose another file")
-        return 0
+        return whole
 
     def _lines(self) -> Iterator[str]:
         """Yield the whole lines."""
