@@ -138,6 +138,7 @@ with Writer(Path(sys.argv[1]), NAMES, resume=True) as table:
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", FORMS)
 def test_killed_again_and_again(tmp_path: Path, form: str) -> None:
     path = tmp_path / f"faces.{form}"

@@ -187,6 +187,23 @@ def test_a_table_that_is_there_is_not_lost(capsys: Capture, clip: Path, model: P
     assert (tmp_path / "clip.csv").read_bytes() == before
 
 
+def test_the_annotated_copy_of_a_resumed_job_is_whole(capsys: Capture, clip: Path, model: Path, tmp_path: Path) -> None:
+    arguments = [clip, "--model", model, "--detector", "none", "--video", "--threads", 1]
+    predict(capsys, *arguments, "--out", tmp_path / "whole")
+    (tmp_path / "rest").mkdir()
+    lines = (tmp_path / "whole" / "clip.csv").read_text().splitlines(keepends=True)
+    (tmp_path / "rest" / "clip.csv").write_text("".join(lines[:12]))
+    assert predict(capsys, *arguments, "--out", tmp_path / "rest", "--resume")[0] == 0
+    assert (tmp_path / "rest" / "clip.csv").read_text() == "".join(lines)
+    with (
+        Video(tmp_path / "whole" / "clip.annotated.mp4") as whole,
+        Video(tmp_path / "rest" / "clip.annotated.mp4") as rest,
+    ):
+        pairs = [(one.image.astype(int), other.image.astype(int)) for one, other in zip(whole, rest, strict=True)]
+    assert len(pairs) == 25
+    assert max(np.abs(one - other).mean() for one, other in pairs) < 1  # the encoder does not repeat itself exactly
+
+
 @pytest.mark.parametrize("there", ["clip.csv", "clip.parquet", ".clip.parquet.part.jsonl"])
 def test_a_table_that_is_there_is_refused_before_any_work(
     capsys: Capture, clip: Path, model: Path, tmp_path: Path, there: str
@@ -219,6 +236,7 @@ def job(folder: Path, model: Path, out: str, *more: str) -> list[str]:
     return [*verb, "--model", str(model), "--detector", "none", *more]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGKILL])
 def test_interrupted_and_resumed_it_is_the_same(model: Path, long: Path, how: signal.Signals) -> None:
     running = subprocess.Popen(job(long, model, how.name), stderr=subprocess.PIPE, text=True)

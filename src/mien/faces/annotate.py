@@ -1,6 +1,7 @@
 """An annotated copy of an image: boxes, the likeliest expression and its confidence, bars of the likeliest three."""
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import NamedTuple, Protocol, cast
 
 import cv2
@@ -131,7 +132,7 @@ class Layer:
             self.pen.rectangle((left + 1, top + 1, right - 1, bottom - 1), outline=colour, width=line)
 
     def plate(self, box: Rect, colour: Colour, text: str) -> None:
-        font = _font(1.15 * self.text_size(box))
+        font = load_font(1.15 * self.text_size(box))
         pad = 0.35 * font.size
         width, height = font.getlength(text) + 2 * pad, 1.5 * font.size
         corners = [
@@ -149,7 +150,7 @@ class Layer:
         """Draw the bars next to the face where they cover nothing; in a crowd smaller, over the chin, or not at all."""
         shown = np.argsort(row)[::-1][:BARS].tolist()
         for shrink, within in _ATTEMPTS:
-            font = _font(max(shrink * self.text_size(box), 9))
+            font = load_font(max(shrink * self.text_size(box), 9))
             names = max(font.getlength(name) for name in self.faces.classes)
             width, height = names + 10.6 * font.size, (1.35 * len(shown) + 0.6) * font.size
             own = [(box.left, box.bottom - height)]
@@ -187,7 +188,8 @@ class Layer:
         return sum(rect.shared(other) for other in self.occupied)
 
 
-def _font(size: float) -> ImageFont.FreeTypeFont:
+@lru_cache(maxsize=64)
+def load_font(size: float) -> ImageFont.FreeTypeFont:
     """Return the font that Pillow ships, `size` pixels high."""
     return cast(ImageFont.FreeTypeFont, ImageFont.load_default(size))
 

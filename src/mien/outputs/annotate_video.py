@@ -6,9 +6,8 @@ Not `mien.faces.annotate`: it lays out each image by itself, so that panels woul
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
-from functools import lru_cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 import cv2
 import numpy as np
@@ -17,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from mien.core import images
 from mien.core.errors import InputError
 from mien.core.files import replacing
-from mien.faces.annotate import BARS, COLOURS, INK, OTHER, TRACK, WHITE, Colour, Rect
+from mien.faces.annotate import BARS, COLOURS, INK, OTHER, TRACK, WHITE, Colour, Rect, load_font
 from mien.faces.faces import VideoFaces
 from mien.recognition.video import Video
 
@@ -174,7 +173,7 @@ class _Sound:
 
 
 def overlay(image: images.Pixels, faces: VideoFaces | None, growth: float) -> images.Pixels:
-    """Return the picture, uint8 [h, w, 3], with its faces drawn on; boxes are multiplied by `growth` first."""
+    """Return the image, uint8 [h, w, 3], with its faces drawn on; boxes are multiplied by `growth` first."""
     if not faces:
         return image
     height, width = image.shape[:2]
@@ -200,9 +199,9 @@ def overlay(image: images.Pixels, faces: VideoFaces | None, growth: float) -> im
         taken.append(place)
         plates.append(place)
         pen.rectangle(place, fill=colour)
-        pen.text((place.left + 0.5 * size, place.top + 0.75 * size), text, INK, _font(size), anchor="lm")
+        pen.text((place.left + 0.5 * size, place.top + 0.75 * size), text, INK, load_font(size), anchor="lm")
     for box, plate, row in zip(boxes, plates, faces.smoothed, strict=True):
-        font = _font(max(round(0.85 * _size(box, height)), 12))
+        font = load_font(max(round(0.85 * _size(box, height)), 12))
         place = _panel(box, plate, max(font.getlength(name) for name in faces.classes), font.size, (width, height))
         if free(place, box):  # in a crowd none rather than one that jumps about or hides a face
             taken.append(place)
@@ -221,14 +220,14 @@ def _size(box: Rect, height: int) -> int:
 
 def _plate(box: Rect, text: str, size: int, whole: int) -> Rect:
     """Return where the name of a face goes: above its box, or at its upper end."""
-    wide, high = _font(size).getlength(text) + size, 1.5 * size
+    wide, high = load_font(size).getlength(text) + size, 1.5 * size
     left = min(max(box.left, 0), max(whole - wide, 0))
     top = box.top - high if box.top >= high else max(box.top, 0)
     return Rect(left, top, left + wide, top + high)
 
 
 def _panel(box: Rect, plate: Rect, names: float, size: float, whole: tuple[int, int]) -> Rect:
-    """Return where the bars of a face go: below its box, or where they do not fit beside it."""
+    """Return where the bars of a face go: below its box, or where they do not fit, next to it."""
     wide, high = max(names + 5.5 * size, box.width), (1.35 * BARS + 0.5) * size
     left, top = min(max(box.left, 0), whole[0] - wide), box.bottom + 4
     if top + high > whole[1]:
@@ -250,9 +249,3 @@ def _bars(pen: ImageDraw.ImageDraw, faces: VideoFaces, row: Any, font: ImageFont
             pen.rectangle(
                 (start, middle - 0.25 * size, start + length, middle + 0.25 * size), fill=_colour(faces, index)
             )
-
-
-@lru_cache(maxsize=64)
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    """Return the font that Pillow ships, `size` pixels high."""
-    return cast(ImageFont.FreeTypeFont, ImageFont.load_default(size))
