@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -12,11 +13,33 @@ from PIL import Image
 from mien import cli
 from mien.core.images import Pixels
 from mien.core.labels import FER2013
-from mien.datasets import Samples
-from mien.evaluation import DataFacts
+from mien.datasets import DataSpec, Samples
+from mien.evaluation import DataFacts, Evaluation, evaluate, evaluate_model, predict
 from mien.faces.detectors import Detections, detectors
 from mien.models.metadata import ModelInfo, OutputInfo
+from mien.models.session import Session, Tta
 from tests.onnx_file import write_onnx
+
+
+def measured(
+    session: Session,
+    samples: Samples,
+    data: DataFacts,
+    *,
+    tta: Tta = "none",
+    output: str | None = None,
+    merge: str = "drop",
+) -> Evaluation:
+    """Score an open model on samples."""
+    return evaluate(predict(session, samples, data, tta=tta), output=output, tta=tta, merge=merge)
+
+
+def evaluated(
+    model: str | Path, path: Path, split: str = "validation", *, tta: Tta = "none", **options: Any
+) -> Evaluation:
+    """Score a model file on a split of a dataset; `options` are further fields of DataSpec."""
+    return evaluate_model(model, DataSpec(path, split, **options), tta=tta)
+
 
 BLOCKS = 4  # a crop has 4 x 4 blocks; block c, counted row by row, is bright where the class is c
 

@@ -33,7 +33,7 @@ def test_another_model_only_prints(mien: Mien, make_model: MakeModel, fer2013_cs
     code, out, err = mien("evaluate", model, "--data", fer2013_csv, "--json")
     assert code == 0
     facts = json.loads(out)
-    assert facts["accuracy"] == pytest.approx(14 / 21)
+    assert facts["scores"]["metrics"]["accuracy"] == pytest.approx(14 / 21)
     assert "--out DIR writes report.html" in err
     assert set(tmp_path.iterdir()) == before
     mien("evaluate", model, "--data", fer2013_csv, "--out", tmp_path / "out")
@@ -49,20 +49,19 @@ def test_a_models_own_training_part_is_warned_of(
     recipe: dict[str, Any] = {"recipe": {}, "data": {"splits": {"train": {"fingerprint": part.fingerprint}}}}
     (run / "recipe.json").write_text(json.dumps(recipe))
     _, out, err = mien("evaluate", run, "--data", fer2013_csv, "--json")
-    assert err.startswith(f"warning: {fer2013_csv}, validation: the model was trained on these very pictures")
+    assert err.startswith(f"warning: {fer2013_csv}, validation: the model was trained on these very images")
     assert json.loads(out)["data"]["trained_on"]
-    assert "trained on these very pictures" in (run / "report.html").read_text()
+    assert "trained on these very images" in (run / "report.html").read_text()
     recipe["data"]["splits"]["train"]["fingerprint"] = "0" * 16
     (run / "recipe.json").write_text(json.dumps(recipe))
     assert "warning" not in mien("evaluate", run, "--data", fer2013_csv)[2]
 
 
-def test_json_of_both_views_is_one_object(mien: Mien, make_model: MakeModel, fer2013_csv: Path) -> None:
+def test_json_of_both_views_is_a_list(mien: Mien, make_model: MakeModel, fer2013_csv: Path) -> None:
     _, out, _ = mien("evaluate", make_model(), "--data", fer2013_csv, "--json", "--tta", "both")
     facts = json.loads(out)
-    assert facts["tta"] == "none"
-    assert facts["flip"]["tta"] == "flip"
-    assert facts["flip"]["n"] == facts["n"] == 21
+    assert [view["tta"] for view in facts] == ["none", "flip"]
+    assert [view["scores"]["n"] for view in facts] == [21, 21]
 
 
 @pytest.mark.parametrize(
@@ -107,7 +106,7 @@ def test_compare_shows_runs_side_by_side(mien: Mien, make_model: MakeModel, fer2
     _, out, _ = mien("compare", *runs, "--json")
     rows = json.loads(out)
     assert [row["name"] for row in rows] == [str(run) for run in runs]
-    assert rows[0]["accuracy"] == pytest.approx(14 / 21)
+    assert rows[0]["evaluation"]["scores"]["metrics"]["accuracy"] == pytest.approx(14 / 21)
     code, _, err = mien("compare", *runs, "--split", "test")
     assert code == 2
     assert "make one with: mien evaluate" in err
@@ -130,13 +129,15 @@ def test_photos_are_scored_end_to_end(mien: Mien, make_model: MakeModel, photos:
     assert "haar finds a face in 55.6 % of 9 photos" in report
     facts = json.loads((run / "evaluation-all-none-haar.json").read_text())
     assert facts["end_to_end"]["n"] == 9
-    assert facts["n"] == 5
+    assert facts["scores"]["n"] == 5
     _, out, _ = mien("evaluate", run, "--data", photos, "--split", "all", "--detector", "haar", "--json")
     assert json.loads(out) == facts
     mien("evaluate", run, "--data", photos, "--split", "all")
     assert {path.name for path in run.glob("*.json")} == {"evaluation-all-none.json", "evaluation-all-none-haar.json"}
     for more, n in ([], 9), (["--detector", "haar"], 5):
-        assert json.loads(mien("compare", run, "--split", "all", "--json", *more)[1])[0]["n"] == n
+        assert (
+            json.loads(mien("compare", run, "--split", "all", "--json", *more)[1])[0]["evaluation"]["scores"]["n"] == n
+        )
 
 
 def test_what_is_excluded_is_recorded_and_not_compared_with_the_whole(
@@ -151,7 +152,7 @@ def test_what_is_excluded_is_recorded_and_not_compared_with_the_whole(
         assert code == 0, err
     assert "left out by the reader: 7 samples of the dataset, wrong, by list.csv" in out
     facts = json.loads((runs[1] / "evaluation-validation-none.json").read_text())
-    assert (facts["n"], facts["accuracy"]) == (14, 1.0)
+    assert (facts["scores"]["n"], facts["scores"]["metrics"]["accuracy"]) == (14, 1.0)
     assert facts["data"]["exclude"] == {
         "path": str(listed), "sha256": hashlib.sha256(listed.read_bytes()).hexdigest(),
     }  # fmt: skip
@@ -169,7 +170,8 @@ def test_each_output_keeps_its_evaluation(mien: Mien, make_model: MakeModel, fer
     for more in asked.values():
         mien("evaluate", run, "--data", fer2013_csv, *more)
     assert {path.name for path in run.glob("*.json")} == {f"evaluation-validation-none{name}.json" for name in asked}
-    accuracies = [json.loads(mien("compare", run, "--json", *more)[1])[0]["accuracy"] for more in asked.values()]
+    rows = [json.loads(mien("compare", run, "--json", *more)[1])[0] for more in asked.values()]
+    accuracies = [row["evaluation"]["scores"]["metrics"]["accuracy"] for row in rows]
     assert accuracies[0] == pytest.approx(14 / 21)
     assert accuracies[1] < 0.5
     code, _, err = mien("compare", run, "--output", "label", "--detector", "haar")
@@ -189,8 +191,8 @@ def test_an_output_is_chosen_by_name(mien: Mien, make_model: MakeModel, fer2013_
         code, out, _ = mien("evaluate", model, "--data", fer2013_csv, "--json", *arguments)
         assert code == 0
         facts = json.loads(out)
-        assert facts["model"]["head"] == head
-        accuracies[head] = facts["accuracy"]
+        assert facts["output"] == head
+        accuracies[head] = facts["scores"]["metrics"]["accuracy"]
     assert accuracies["label"] == pytest.approx(14 / 21)
     assert accuracies["distribution"] < 0.5
     _, out, _ = mien("evaluate", model, "--data", fer2013_csv, "--output", "distribution")

@@ -35,6 +35,12 @@ def test_a_record_is_read_as_written(tmp_path: Path) -> None:
     assert found.counts.tolist() == [[1, 2], [3, 4]]
 
 
+def test_file_names_that_are_not_utf8_are_spelt(tmp_path: Path) -> None:
+    records.write(tmp_path / "a.json", {"caf\udce9": ["caf\udce9"]})
+    spelt = "caf\\udce9"
+    assert records.read(tmp_path / "a.json", dict[str, list[str]], what="names") == {spelt: [spelt]}
+
+
 def test_unknown_fields_are_passed_over() -> None:
     assert records.loads('{"accuracy": 1, "interval": [0, 1], "new": []}', Inner, where="x") == Inner(1.0, (0.0, 1.0))
 

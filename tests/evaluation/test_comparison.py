@@ -7,7 +7,9 @@ from typing import Any
 import pytest
 
 from mien.core.errors import InputError
-from mien.evaluation import DataFacts, compare, measure, save
+from mien.datasets import Samples
+from mien.evaluation import Conditions, DataFacts, compare, evaluate, predict
+from mien.evaluation.report import save
 from mien.models.session import Session
 from tests.blocks import MakeModel, MakeSamples
 
@@ -18,27 +20,37 @@ def runs(make_model: MakeModel, make_samples: MakeSamples, data: DataFacts, tmp_
     folders = [tmp_path / "good", tmp_path / "bad"]
     for folder, gain in zip(folders, (4.0, -4.0), strict=True):
         session = Session(make_model(folder / "model.onnx", gain=gain))
-        save([measure(session, make_samples([0, 1, 2, 3]), data)], folder)
+        write(session, make_samples([0, 1, 2, 3]), data, folder)
     return folders
+
+
+def write(session: Session, samples: Samples, data: DataFacts, folder: Path) -> None:
+    predictions = predict(session, samples, data)
+    save([evaluate(predictions)], predictions, samples.images, folder)
 
 
 def edit(run: Path, change: dict[str, Any]) -> None:
     path = run / "evaluation-validation-none.json"
-    path.write_text(json.dumps(json.loads(path.read_text()) | change))
+    facts = json.loads(path.read_text())
+    for key, value in change.items():
+        facts[key] = facts[key] | value if isinstance(value, dict) else value
+    path.write_text(json.dumps(facts))
 
 
 def test_the_best_comes_first(runs: list[Path]) -> None:
     rows = compare(runs[::-1])
     assert [row.name for row in rows] == [str(run) for run in runs]
-    assert [row.accuracy for row in rows] == [1, 0]
-    assert rows[0].n == 4
-    assert rows[0].bytes == (runs[0] / "model.onnx").stat().st_size
+    assert [row.evaluation.scores.accuracy for row in rows] == [1, 0]
+    assert rows[0].evaluation.scores.n == 4
+    assert rows[0].evaluation.model.bytes == (runs[0] / "model.onnx").stat().st_size
     assert rows[0].parameters is None
 
 
 def test_evaluation_files_are_compared_as_runs_are(runs: list[Path]) -> None:
     files = [run / "evaluation-validation-none.json" for run in runs]
-    assert [replace(row, name="") for row in compare(files)] == [replace(row, name="") for row in compare(runs)]
+    assert [row.evaluation.scores.metrics for row in compare(files)] == [
+        row.evaluation.scores.metrics for row in compare(runs)
+    ]
 
 
 def test_parameters_come_from_the_run(runs: list[Path]) -> None:
@@ -55,28 +67,25 @@ def test_parameters_come_from_the_run(runs: list[Path]) -> None:
         ({"data": {"targets": "majority"}}, "targets .label and majority."),
         ({"tta": "flip"}, "tta .none and flip."),
         ({"merge": "contempt-as-disgust"}, "merge"),
-        ({"n": 3}, "n .4 and 3."),
-        ({"classes": ["angry", "happy"]}, "classes"),
+        ({"scores": {"n": 3}}, "n .4 and 3."),
+        ({"scores": {"classes": ["angry", "happy"]}}, "classes"),
     ],
 )
 def test_different_test_data_is_refused(runs: list[Path], change: dict[str, Any], message: str) -> None:
-    if "data" in change:
-        kept = json.loads((runs[1] / "evaluation-validation-none.json").read_text())["data"]
-        change = {"data": kept | change["data"]}
     edit(runs[1], change)
     with pytest.raises(InputError, match=f"different test data; these differ: {message}"):
         compare(runs)
 
 
 def test_the_order_of_the_classes_does_not_matter(runs: list[Path]) -> None:
-    edit(runs[1], {"classes": ["neutral", "surprise", "sad", "happy", "fear", "disgust", "angry"]})
+    edit(runs[1], {"scores": {"classes": ["neutral", "surprise", "sad", "happy", "fear", "disgust", "angry"]}})
     assert len(compare(runs)) == 2
 
 
 def test_a_run_without_the_evaluation_says_how_to_make_it(runs: list[Path]) -> None:
     command = f"mien evaluate {runs[0]} --data PATH --split test --tta flip"
     with pytest.raises(InputError, match=re.escape(command)):
-        compare(runs, split="PrivateTest", tta="flip")
+        compare(runs, Conditions(split="PrivateTest", tta="flip"))
 
 
 def test_an_evaluation_of_an_older_model_is_refused(runs: list[Path]) -> None:
@@ -89,7 +98,7 @@ def test_an_evaluation_of_an_older_model_is_refused(runs: list[Path]) -> None:
 def test_a_file_of_another_kind_is_refused(runs: list[Path], tmp_path: Path, content: str) -> None:
     other = tmp_path / "other.json"
     other.write_text(content)
-    with pytest.raises(InputError, match="not an evaluation that mien evaluate wrote"):
+    with pytest.raises(InputError, match="expected an evaluation that mien evaluate wrote"):
         compare([*runs, other])
 
 
@@ -102,8 +111,8 @@ def test_nothing_to_compare(tmp_path: Path) -> None:
 
 def test_each_labelling_keeps_its_evaluation(runs: list[Path], make_samples: MakeSamples, data: DataFacts) -> None:
     (run, *_), votes = runs, replace(data, targets="majority")
-    save([measure(Session(run), make_samples([0, 2, 1]), votes)], run)
-    assert compare([run])[0].n == 4
-    assert compare([run], targets="majority")[0].n == 3
+    write(Session(run), make_samples([0, 2, 1]), votes, run)
+    assert compare([run])[0].evaluation.scores.n == 4
+    assert compare([run], Conditions(targets="majority"))[0].evaluation.scores.n == 3
     with pytest.raises(InputError, match=r"--split validation --targets majority$"):
-        compare(runs, targets="majority")
+        compare(runs, Conditions(targets="majority"))

@@ -9,16 +9,17 @@ import pytest
 from PIL import Image
 
 from mien import datasets
+from mien.core import records
 from mien.core.errors import InputError
 from mien.core.labels import ALPHABETICAL, FACIAL_EXPRESSIONS, FER2013, FERPLUS, THREE
 from mien.datasets import DataSpec
-from mien.evaluation import DataFacts, evaluate, measure
-from mien.evaluation.evaluation import align, matching_output
+from mien.evaluation import DataFacts, evaluate, predict
+from mien.evaluation.predictions import align, load, matching_output
 from mien.evaluation.statistics import wilson
 from mien.evaluation.terminal import notes
 from mien.models.metadata import ModelInfo, OutputInfo
 from mien.models.session import Session
-from tests.blocks import MakeModel, MakeSamples, draw
+from tests.blocks import MakeModel, MakeSamples, draw, evaluated, measured
 from tests.drawn import faces, write_arrays, write_fer2013, write_votes
 
 
@@ -96,82 +97,80 @@ def test_samples_the_model_does_not_know_are_left_out_and_counted(
         [*range(len(FACIAL_EXPRESSIONS)), -1, FACIAL_EXPRESSIONS.index("contempt")],
         classes=FACIAL_EXPRESSIONS,
     )
-    found = measure(Session(make_model()), samples, data)
+    found = measured(Session(make_model()), samples, data)
     assert found.scores.n == 7
     assert found.scores.accuracy == 1
     assert found.dropped == {"contempt": 2, "unlabelled": 1}
-    assert found.samples.ids.tolist() == [f"row {row}" for row in (0, 2, 3, 4, 5, 6, 7)]
-    assert found.to_json()["mapping"]["samples"]["contempt"] is None
+    assert predict(Session(make_model()), samples, data).scored().ids.tolist() == [
+        f"row {row}" for row in (0, 2, 3, 4, 5, 6, 7)
+    ]
+    assert found.alignment.samples["contempt"] is None
 
 
 def test_votes_are_compared_with_the_answers(make_model: MakeModel, make_samples: MakeSamples, data: DataFacts) -> None:
     votes = np.zeros((3, 8), dtype=np.float32)
     votes[0, 1] = votes[1, 2] = votes[2, 7] = 1  # happy, surprise, contempt
     samples = make_samples([FER2013.index("happy"), FER2013.index("sad"), 0], votes, classes=FERPLUS)
-    found = measure(Session(make_model(gain=20)), samples, replace(data, targets="distribution"))
+    found = measured(Session(make_model(gain=20)), samples, replace(data, targets="distribution"))
     assert found.dropped == {"contempt": 1}
     assert found.scores.accuracy == 0.5
-    assert found.scores.kl == pytest.approx(-np.log(np.finfo(np.float32).eps) / 2, rel=0.1)  # one right, one floored
+    assert found.scores.metrics["kl"] == pytest.approx(
+        -np.log(np.finfo(np.float32).eps) / 2, rel=0.1
+    )  # one right, one floored
 
 
 def test_flip_is_the_mean_with_the_mirror_image(
     make_model: MakeModel, make_samples: MakeSamples, data: DataFacts
 ) -> None:
     session, samples = Session(make_model(labels=FERPLUS)), make_samples([0, 1], classes=FERPLUS)
-    flipped = measure(session, samples, data, tta="flip")
-    assert flipped.tta == "flip"
-    assert flipped.probabilities[0, 0] == pytest.approx(flipped.probabilities[0, 3])  # block 0 mirrored is block 3
-    assert flipped.probabilities[1, 1] == pytest.approx(flipped.probabilities[1, 2])
-    assert measure(session, samples, data).probabilities[0, 0] > flipped.probabilities[0, 0]
+    predictions = predict(session, samples, data, tta="flip")
+    assert evaluate(predictions, tta="flip").tta == "flip"
+    flipped = predictions.scored(tta="flip").probabilities
+    assert flipped[0, 0] == pytest.approx(flipped[0, 3])  # block 0 mirrored is block 3
+    assert flipped[1, 1] == pytest.approx(flipped[1, 2])
+    assert predictions.scored().probabilities[0, 0] > flipped[0, 0]
 
 
 def test_a_model_that_answers_nan_says_so(make_model: MakeModel, make_samples: MakeSamples, data: DataFacts) -> None:
     with pytest.raises(InputError, match="answers 2 of 2 samples with NaN"):
-        measure(Session(make_model(gain=float("nan"))), make_samples([0, 1]), data)
+        measured(Session(make_model(gain=float("nan"))), make_samples([0, 1]), data)
 
 
 def test_without_labels_there_is_nothing_to_score(
-    make_model: MakeModel, make_samples: MakeSamples, data: DataFacts
+    make_model: MakeModel, make_samples: MakeSamples, data: DataFacts, tmp_path: Path
 ) -> None:
-    with pytest.raises(InputError, match="no labels in its validation split"):
-        measure(Session(make_model()), make_samples([0, 1], [-1, -1]), data)
+    with pytest.raises(InputError, match="no labels in its test split"):
+        evaluated(make_model(), write_arrays(tmp_path / "arrays", faces(14), faces(7)), "test", classes="fer2013")
     with pytest.raises(InputError, match="nothing to score in validation"):
-        measure(Session(make_model()), make_samples([0, 1], [1, 1], classes=("angry", "contempt", "sad")), data)
+        measured(Session(make_model()), make_samples([0, 1], [1, 1], classes=("angry", "contempt", "sad")), data)
 
 
 def test_evaluate_reads_the_split_and_says_what_it_scored(make_model: MakeModel, fer2013_csv: Path) -> None:
     model = make_model()
-    found = evaluate(model, fer2013_csv, "PublicTest")
+    found = evaluated(model, fer2013_csv, "PublicTest")
     assert found.scores.n == 21
     assert found.scores.accuracy == pytest.approx(14 / 21)
-    facts = json.loads(json.dumps(found.to_json()))
-    assert {
-        "accuracy",
-        "interval",
-        "macro_f1",
-        "balanced_accuracy",
-        "per_class",
-        "confusion",
-        "log_loss",
-        "ece",
-        "n",
-    } <= set(facts)
-    assert facts["split"] == "validation"
+    facts = json.loads(records.dumps(found))
+    scores = facts["scores"]
+    assert {"n", "metrics", "interval", "per_class", "confusion", "bins"} <= set(scores)
+    assert set(scores["metrics"]) == {"accuracy", "macro_f1", "balanced_accuracy", "log_loss", "ece"}
+    assert facts["data"]["split"] == "validation"
     assert facts["data"]["kind"] == "fer2013"
     assert facts["model"]["file"] == str(model)
     assert facts["model"]["bytes"] == model.stat().st_size
     assert len(facts["model"]["sha256"]) == 64
     assert facts["versions"]["mien"]
-    assert facts["confusion"][0] == [2, 1, 0, 0, 0, 0, 0]
+    assert scores["confusion"][0] == [2, 1, 0, 0, 0, 0, 0]
 
 
 def test_the_fingerprint_is_the_datas_whatever_the_model_reads(
     make_model: MakeModel, fer2013_csv: Path, tmp_path: Path
 ) -> None:
-    grey = evaluate(make_model(), fer2013_csv)
-    colour = evaluate(make_model(tmp_path / "small.onnx", size=24, channels=3), fer2013_csv)
-    assert colour.samples.images.shape == (21, 24, 24, 3)
-    assert colour.data.fingerprint == grey.data.fingerprint == grey.samples.fingerprint
+    grey = evaluated(make_model(), fer2013_csv)
+    colour = evaluated(make_model(tmp_path / "small.onnx", size=24, channels=3), fer2013_csv)
+    samples = datasets.read(DataSpec(fer2013_csv))
+    assert load(tmp_path / "small.onnx", DataSpec(fer2013_csv))[1].images.shape == (21, 24, 24, 3)
+    assert colour.data.fingerprint == grey.data.fingerprint == samples.fingerprint
     assert colour.scores.accuracy == grey.scores.accuracy
 
 
@@ -181,22 +180,22 @@ def test_arrays_are_scored_in_the_order_that_classes_names(make_model: MakeModel
     places = np.arange(70) % 7
     np.save(folder / "x_train.npy", draw(places.tolist()).reshape(70, -1))
     np.save(folder / "y_train.npy", places)
-    assert evaluate(make_model(), folder, classes="fer2013").scores.accuracy == 1
-    assert evaluate(make_model(), folder, classes="alphabetical").scores.accuracy < 1
+    assert evaluated(make_model(), folder, classes="fer2013").scores.accuracy == 1
+    assert evaluated(make_model(), folder, classes="alphabetical").scores.accuracy < 1
 
 
 def test_real_data_of_every_kind_is_scored(make_model: MakeModel, real_data: Path) -> None:
     model = make_model()
-    own = evaluate(model, real_data / "fer2013")
+    own = evaluated(model, real_data / "fer2013")
     assert own.scores.n == 3589
     assert own.scores.confusion.sum(axis=1).tolist() == [467, 56, 496, 895, 653, 415, 607]
-    votes = evaluate(model, real_data / "fer2013", targets="distribution")
+    votes = evaluated(model, real_data / "fer2013", targets="distribution")
     assert votes.data.fingerprint != own.data.fingerprint
-    assert votes.scores.kl is not None
+    assert votes.scores.metrics["kl"] is not None
     assert set(votes.dropped) == {"contempt"}
-    legend = evaluate(model, real_data / "facial_expressions", "train")
+    legend = evaluated(model, real_data / "facial_expressions", "train")
     assert legend.dropped["contempt"] > 0
-    arrays = evaluate(model, real_data / "three-class")
+    arrays = evaluated(model, real_data / "three-class")
     assert [name for name, new in arrays.alignment.outputs.items() if new is None] == [
         "disgust",
         "fear",
@@ -209,12 +208,12 @@ def test_a_runs_own_holdout_decides_what_is_scored_as_validation(make_model: Mak
     data = write_fer2013(tmp_path / "data" / "fer2013.csv", faces(70)).parent
     run = tmp_path / "run"
     make_model(run / "model.onnx")
-    assert evaluate(run, data).scores.n == 7
+    assert evaluated(run, data).scores.n == 7
     (run / "recipe.json").write_text(json.dumps({"recipe": {"holdout": 0.3}}))
-    assert evaluate(run, data).scores.n == 21
-    assert evaluate(run, data, holdout=0.2).scores.n == 14
+    assert evaluated(run, data).scores.n == 21
+    assert evaluated(run, data, holdout=0.2).scores.n == 14
     trained = datasets.read(DataSpec(data, "train", holdout=0.3))
-    assert not set(evaluate(run, data).samples.ids) & set(trained.ids)
+    assert not set(load(run, DataSpec(data))[1].ids) & set(trained.ids)
 
 
 def test_a_run_repeats_what_it_was_told_of_the_same_arrays(make_model: MakeModel, tmp_path: Path) -> None:
@@ -222,11 +221,11 @@ def test_a_run_repeats_what_it_was_told_of_the_same_arrays(make_model: MakeModel
     run = tmp_path / "run"
     make_model(run / "model.onnx")
     (run / "recipe.json").write_text(json.dumps({"recipe": {}, "data": {"path": str(data), "classes": "alphabetical"}}))
-    assert evaluate(run, data).alignment.samples == evaluate(run, data, classes="alphabetical").alignment.samples
-    assert list(evaluate(run, data).alignment.samples) == list(ALPHABETICAL)
-    assert list(evaluate(run, data, classes="fer2013").alignment.samples) == list(FER2013)
+    assert evaluated(run, data).alignment.samples == evaluated(run, data, classes="alphabetical").alignment.samples
+    assert list(evaluated(run, data).alignment.samples) == list(ALPHABETICAL)
+    assert list(evaluated(run, data, classes="fer2013").alignment.samples) == list(FER2013)
     with pytest.raises(InputError, match="without names"):
-        evaluate(run, other)
+        evaluated(run, other)
 
 
 def outputs(answers: str, *heads: str) -> ModelInfo:
@@ -275,19 +274,19 @@ def test_evaluate_picks_the_output_and_says_which(make_model: MakeModel, tmp_pat
     votes = [[10 * (FERPLUS[column] == FER2013[place]) for column in range(8)] + [0, 0] for place in places]
     write_votes(path / "fer2013new.csv", votes, ["PublicTest"] * 21)
     model = make_model(labels=FERPLUS, primary_output="distribution", further_outputs={"label": FER2013})
-    own = evaluate(model, path)
-    assert (own.model.head, own.model.labels, own.scores.accuracy) == ("label", FER2013, 1)
+    own = evaluated(model, path)
+    assert (own.output, own.labels, own.scores.accuracy) == ("label", FER2013, 1)
     assert notes(own) == []
-    voted = evaluate(model, path, targets="majority")
-    assert (voted.model.head, voted.model.labels) == ("distribution", FERPLUS)
+    voted = evaluated(model, path, targets="majority")
+    assert (voted.output, voted.labels) == ("distribution", FERPLUS)
     assert voted.scores.accuracy < 0.5
     assert notes(voted)[0] == "scored: the model's output that follows distribution"
-    forced = evaluate(model, path, output="distribution")
+    forced = evaluated(model, path, output="distribution")
     assert forced.scores.accuracy == voted.scores.accuracy
-    assert forced.to_json()["model"]["head"] == "distribution"
-    assert evaluate(model, path, targets="majority", output="label").scores.accuracy == 1
+    assert forced.output == "distribution"
+    assert evaluated(model, path, targets="majority", output="label").scores.accuracy == 1
     with pytest.raises(InputError, match="no output 'plurality'; it has distribution, label"):
-        evaluate(model, path, output="plurality")
+        evaluated(model, path, output="plurality")
 
 
 def test_one_annotators_figures_stand_beside_the_votes(
@@ -295,41 +294,40 @@ def test_one_annotators_figures_stand_beside_the_votes(
 ) -> None:
     votes = np.zeros((3, 8), dtype=np.float32)
     votes[0, 1], votes[1, 2], votes[2, [0, 3]] = 1, 1, 0.5
-    found = measure(
+    found = measured(
         Session(make_model(labels=FERPLUS, primary_output="distribution")),
         make_samples([1, 2, 0], votes, classes=FERPLUS),
         replace(data, targets="distribution"),
     )
-    assert found.scores.annotator_accuracy == pytest.approx(5 / 6)
-    assert found.scores.annotator_kl == pytest.approx(0, abs=1e-6)
+    assert found.scores.annotator is not None
+    assert found.scores.annotator.accuracy == pytest.approx(5 / 6)
+    assert found.scores.annotator.kl == pytest.approx(0, abs=1e-6)
     assert notes(found)[0] == "a single annotator: KL to the votes 0.0000, names the most voted class in 83.3 %"
-    assert json.loads(json.dumps(found.to_json()))["annotator_accuracy"] == pytest.approx(5 / 6)
 
 
 def test_a_face_that_is_not_found_is_a_wrong_answer(make_model: MakeModel, photos: Path) -> None:
-    found = evaluate(make_model(), photos, "all", detector="haar")
+    found = evaluated(make_model(), photos, "all", detector="haar")
     assert found.scores.n == 5  # of those found
     assert found.scores.accuracy == pytest.approx(4 / 5)
-    assert found.scores.balanced_accuracy == pytest.approx((2 / 3 + 1) / 2)
+    assert found.scores.metrics["balanced_accuracy"] == pytest.approx((2 / 3 + 1) / 2)
     whole = found.end_to_end
     assert whole is not None
     assert (whole.detector, whole.n) == ("haar", 9)
     assert whole.coverage == pytest.approx(5 / 9)
-    assert whole.accuracy == pytest.approx(4 / 9)
+    assert whole.metrics["accuracy"] == pytest.approx(4 / 9)
     assert whole.interval == pytest.approx(wilson(4, 9))
-    assert whole.balanced_accuracy == pytest.approx((2 / 5 + 2 / 3 + 0 / 1) / 3)
-    assert json.loads(json.dumps(found.to_json()))["end_to_end"]["accuracy"] == pytest.approx(4 / 9)
+    assert whole.metrics["balanced_accuracy"] == pytest.approx((2 / 5 + 2 / 3 + 0 / 1) / 3)
     assert notes(found)[0] == (
         "haar finds a face in 55.6 % of 9 photos, which are scored here; with the others counted as wrong: accuracy "
-        f"0.4444 ({wilson(4, 9)[0]:.4f}-{wilson(4, 9)[1]:.4f}), balanced accuracy 0.3556"
+        f"0.4444 ({wilson(4, 9)[0]:.4f}-{wilson(4, 9)[1]:.4f}), macro-F1 0.4127, "
+        "balanced accuracy 0.3556"
     )
 
 
 def test_without_a_detector_pictures_are_crops(make_model: MakeModel, photos: Path) -> None:
-    found = evaluate(make_model(), photos, "all")
+    found = evaluated(make_model(), photos, "all")
     assert found.scores.n == 9
     assert found.end_to_end is None
-    assert found.to_json()["end_to_end"] is None
 
 
 def test_the_models_own_margin_is_cut(make_model: MakeModel, photos: Path, tmp_path: Path) -> None:
@@ -337,13 +335,15 @@ def test_the_models_own_margin_is_cut(make_model: MakeModel, photos: Path, tmp_p
     facts = json.loads(model.metadata_props[0].value) | {"margin": 0.5}
     model.metadata_props[0].value = json.dumps(facts)
     onnx.save(model, tmp_path / "wide.onnx")
-    wide = evaluate(tmp_path / "wide.onnx", photos, "all", detector="haar")
-    assert wide.samples.images[:, 0].mean() == pytest.approx(128, abs=1)  # the frame
-    assert not (evaluate(make_model(), photos, "all", detector="haar").samples.images[:, 0] == 128).any()
+    spec = DataSpec(photos, "all", detector="haar")
+    wide, narrow = (load(path, spec)[1] for path in (tmp_path / "wide.onnx", make_model()))
+    assert narrow.found is not None
+    assert wide.images[narrow.found][:, 0].mean() == pytest.approx(128, abs=1)  # the frame
+    assert not (narrow.images[narrow.found][:, 0] == 128).any()
 
 
 def test_classes_that_the_model_lacks_do_not_count_as_photos(make_model: MakeModel, photos: Path) -> None:
-    found = evaluate(make_model(labels=("angry", "disgust", "sad")), photos, "all", detector="haar")
+    found = evaluated(make_model(labels=("angry", "disgust", "sad")), photos, "all", detector="haar")
     assert found.dropped == {"happy": 3}
     assert found.end_to_end is not None
     assert found.end_to_end.n == 6
@@ -354,10 +354,10 @@ def test_where_no_face_is_found_or_looked_for_that_is_said(
     make_model: MakeModel, photos: Path, fer2013_csv: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(InputError, match="of kind fer2013 holds face crops"):
-        evaluate(make_model(), fer2013_csv, detector="haar")
+        evaluated(make_model(), fer2013_csv, detector="haar")
     with pytest.raises(InputError, match="no detector 'yolo'"):
-        evaluate(make_model(), photos, detector="yolo")
+        evaluated(make_model(), photos, detector="yolo")
     for path in photos.rglob("*.png"):
         Image.new("L", (96, 96), 128).save(path)
     with pytest.raises(InputError, match="photos: haar finds no face in any of 9 photos"):
-        evaluate(make_model(), photos, "all", detector="haar")
+        evaluated(make_model(), photos, "all", detector="haar")

@@ -1,18 +1,22 @@
 import errno
 import json
 import re
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from mien.core.errors import InputError
 from mien.core.labels import FER2013
-from mien.evaluation import DataFacts, Evaluation, measure, save
-from mien.evaluation.report import MISTAKES, page, read_epochs
-from mien.models.session import Session
+from mien.datasets import Samples
+from mien.evaluation import DataFacts, Evaluation, Predictions, evaluate, predict
+from mien.evaluation.evaluation import read
+from mien.evaluation.report import MISTAKES, page, read_epochs, save
+from mien.models.session import Session, Tta
 from tests.blocks import MakeModel, MakeSamples
 
 HOSTILE = "<script>alert('1')</script>\"><img src=http://evil.example/x onerror=alert(2)>"
@@ -22,14 +26,34 @@ EPOCHS = [
 ]
 
 
+@dataclass(frozen=True)
+class Case:
+    """What a report is made of."""
+
+    predictions: Predictions
+    samples: Samples
+    evaluation: Evaluation
+
+    def page(self, *others: Evaluation, epochs: Sequence[dict[str, Any]] = ()) -> str:
+        return page([self.evaluation, *others], self.predictions, self.samples.images, epochs=epochs)
+
+    def save(self, folder: Path, *others: Evaluation, metrics: Path | None = None) -> list[Path]:
+        return save([self.evaluation, *others], self.predictions, self.samples.images, folder, metrics=metrics)
+
+
+def case_of(model: Path, samples: Samples, data: DataFacts, *, tta: Tta = "none") -> Case:
+    predictions = predict(Session(model), samples, data, tta=tta)
+    return Case(predictions, samples, evaluate(predictions))
+
+
 @pytest.fixture
-def evaluation(make_model: MakeModel, make_samples: MakeSamples, data: DataFacts) -> Evaluation:
+def case(make_model: MakeModel, make_samples: MakeSamples, data: DataFacts) -> Case:
     """70 samples, 30 of them wrong, the row number in the brightness: the later, the surer."""
     places = [row % 7 for row in range(70)]
     samples = make_samples(places, [(place + (row < 30)) % 7 for row, place in enumerate(places)])
     bright = np.linspace(120, 255, 70).astype(np.uint8)[:, None, None]
     samples = replace(samples, images=np.where(samples.images > 0, bright, 0).astype(np.uint8))
-    return measure(Session(make_model()), samples, data)
+    return case_of(make_model(), samples, data)
 
 
 class Page(HTMLParser):
@@ -66,8 +90,8 @@ class Page(HTMLParser):
             self.headings.append(data)
 
 
-def test_the_page_is_whole_and_asks_the_network_for_nothing(evaluation: Evaluation) -> None:
-    text = page([evaluation], epochs=EPOCHS)
+def test_the_page_is_whole_and_asks_the_network_for_nothing(case: Case) -> None:
+    text = case.page(epochs=EPOCHS)
     parsed = Page(text)
     assert not re.search(r"https?:|//\w+\.|@import|url\(", text)
     assert len(parsed.links) == MISTAKES
@@ -83,42 +107,40 @@ def test_the_page_is_whole_and_asks_the_network_for_nothing(evaluation: Evaluati
         "What these figures do not say",
     ]
     assert parsed.tags.count("svg") == 4
-    low, high = evaluation.scores.interval
+    low, high = case.evaluation.scores.interval
     assert f"57.1 % accuracy, {100 * low:.1f} to {100 * high:.1f} %" in parsed.text
     assert "blocks on faces, validation" in parsed.text
 
 
-def test_what_users_name_is_escaped(evaluation: Evaluation) -> None:
+def test_what_users_name_is_escaped(case: Case) -> None:
+    evaluation = case.evaluation
     hostile = replace(
         evaluation,
-        samples=replace(evaluation.samples, ids=np.array([f"{HOSTILE} {row}" for row in range(70)])),
         data=replace(evaluation.data, path=HOSTILE, dropped={HOSTILE: 1}),
         model=replace(evaluation.model, file=HOSTILE, recipe=HOSTILE),
-        scores=replace(evaluation.scores, per_class={HOSTILE: evaluation.scores.per_class["angry"]}),
+        scores=replace(
+            evaluation.scores,
+            classes=(HOSTILE, *FER2013[1:]),
+            per_class={HOSTILE: evaluation.scores.per_class["angry"]},
+        ),
     )
-    classes = (HOSTILE, *FER2013[1:])
-    hostile = replace(
-        hostile,
-        scores=replace(hostile.scores, classes=classes),
-        samples=replace(hostile.samples, classes=classes),
-        alignment=replace(hostile.alignment, classes=classes),
-    )
-    parsed = Page(page([hostile]))
+    ids = np.array([f"{HOSTILE} {row}" for row in range(70)])
+    parsed = Page(page([hostile], replace(case.predictions, ids=ids), case.samples.images))
     assert "script" not in parsed.tags
     assert parsed.tags.count("img") == MISTAKES
     assert parsed.text.count(HOSTILE) > MISTAKES
 
 
-def test_the_surest_mistakes_come_first(evaluation: Evaluation) -> None:
-    shown = re.findall(r'class="id">row (\d+)<', page([evaluation]))
+def test_the_surest_mistakes_come_first(case: Case) -> None:
+    shown = re.findall(r'class="id">row (\d+)<', case.page())
     assert shown == [str(row) for row in range(29, 29 - MISTAKES, -1)]
-    assert "out of 30." in page([evaluation])
+    assert "out of 30." in case.page()
 
 
 def test_a_perfect_model_has_no_mistakes_to_show(
     make_model: MakeModel, make_samples: MakeSamples, data: DataFacts
 ) -> None:
-    text = page([measure(Session(make_model()), make_samples([0, 1, 2]), data)])
+    text = case_of(make_model(), make_samples([0, 1, 2]), data).page()
     assert "every answer was right" in text
     assert "undefined" in text  # of the classes without samples
     Page(text)
@@ -127,37 +149,35 @@ def test_a_perfect_model_has_no_mistakes_to_show(
 def test_votes_and_both_views_have_their_figures(
     make_model: MakeModel, make_samples: MakeSamples, data: DataFacts
 ) -> None:
-    session, samples = Session(make_model()), make_samples([0, 1, 2], np.eye(7, dtype=np.float32)[:3])
-    text = page([measure(session, samples, data), measure(session, samples, data, tta="flip")])
+    case = case_of(make_model(), make_samples([0, 1, 2], np.eye(7, dtype=np.float32)[:3]), data, tta="flip")
+    text = case.page(evaluate(case.predictions, tta="flip"))
     assert "KL to the votes" in text
     assert "mean with the mirror image" in text
     Page(text)
 
 
-def test_save_writes_every_view_and_one_report(evaluation: Evaluation, tmp_path: Path) -> None:
+def test_save_writes_every_view_and_one_report(case: Case, tmp_path: Path) -> None:
     folder = tmp_path / "new" / "run"
-    paths = save([evaluation, replace(evaluation, tta="flip")], folder)
+    paths = case.save(folder, replace(case.evaluation, tta="flip"))
     assert [path.name for path in paths] == [
         "evaluation-validation-none.json",
         "evaluation-validation-flip.json",
         "report.html",
     ]
     assert sorted(path.name for path in folder.iterdir()) == sorted(path.name for path in paths)
-    assert json.loads(paths[0].read_text())["accuracy"] == pytest.approx(40 / 70)
+    assert json.loads(paths[0].read_text())["scores"]["metrics"]["accuracy"] == pytest.approx(40 / 70)
     assert "Learning curve" not in paths[2].read_text()
 
 
-def test_the_learning_curve_survives_a_line_cut_short(evaluation: Evaluation, tmp_path: Path) -> None:
+def test_the_learning_curve_survives_a_line_cut_short(case: Case, tmp_path: Path) -> None:
     metrics = tmp_path / "metrics.jsonl"
     metrics.write_text("".join(json.dumps(epoch) + "\n" for epoch in EPOCHS) + '3\n{"epoch": 4, "train_l')
     assert read_epochs(metrics) == EPOCHS
-    assert "Learning curve" in save([evaluation], tmp_path, metrics=metrics)[-1].read_text()
+    assert "Learning curve" in case.save(tmp_path, metrics=metrics)[-1].read_text()
     assert read_epochs(tmp_path / "none.jsonl") == []
 
 
-def test_a_full_disk_leaves_the_old_report(
-    evaluation: Evaluation, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_leaves_the_old_report(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     (tmp_path / "report.html").write_text("old")
 
     def full(self: Path, content: bytes) -> int:
@@ -165,17 +185,19 @@ def test_a_full_disk_leaves_the_old_report(
 
     monkeypatch.setattr(Path, "write_bytes", full)
     with pytest.raises(InputError, match=r"cannot be written \(No space left on device\)"):
-        save([evaluation], tmp_path)
+        case.save(tmp_path)
     assert (tmp_path / "report.html").read_text() == "old"
     assert not list(tmp_path.glob(".*"))
 
 
-def test_a_file_in_the_folders_place_is_one_line(evaluation: Evaluation, tmp_path: Path) -> None:
+def test_a_file_in_the_folders_place_is_one_line(case: Case, tmp_path: Path) -> None:
     (tmp_path / "out").write_text("")
     with pytest.raises(InputError, match="cannot be written"):
-        save([evaluation], tmp_path / "out")
+        case.save(tmp_path / "out")
 
 
-def test_an_undecodable_name_is_spelt_out(evaluation: Evaluation, tmp_path: Path) -> None:
-    odd = replace(evaluation, data=replace(evaluation.data, path="caf\udce9"))
-    assert "caf\\udce9" in save([odd], tmp_path)[-1].read_text(encoding="utf-8")
+def test_an_undecodable_name_is_spelt_out(case: Case, tmp_path: Path) -> None:
+    odd = replace(case.evaluation, data=replace(case.evaluation.data, path="caf\udce9"))
+    written = save([odd], case.predictions, case.samples.images, tmp_path)
+    assert "caf\\udce9" in written[-1].read_text(encoding="utf-8")
+    assert read(written[0]).data.path == "caf\\udce9"

@@ -8,16 +8,19 @@ import onnx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from numpy.typing import NDArray
 
 from mien.core.labels import FER2013
-from mien.evaluation import DataFacts, evaluate, measure
+from mien.datasets import DataSpec
+from mien.evaluation import DataFacts, evaluate, predict
+from mien.evaluation.predictions import Alignment, Scored, load
 from mien.evaluation.report import page
 from mien.evaluation.selective import risks, selective
 from mien.evaluation.terminal import selective_notes
 from mien.models.calibration import Abstention, Calibration, Conformal
-from mien.models.metadata import METADATA_KEY
+from mien.models.metadata import METADATA_KEY, ModelInfo
 from mien.models.session import Session
-from tests.blocks import MakeModel, MakeSamples
+from tests.blocks import MakeModel, MakeSamples, measured
 
 MADE = Calibration(
     "temperature", 30, 30, False, "validation", "fer2013", "label", "f" * 16,
@@ -46,37 +49,53 @@ def test_the_order_of_equally_sure_answers_does_not_matter(faces: list[tuple[int
 ROWS = np.array([[0.7, 0.2, 0.1], [0.5, 0.4, 0.1], [0.1, 0.3, 0.6], [0.4, 0.3, 0.3]], np.float32)
 
 
+def scored(
+    answers: NDArray[np.float32],
+    truth: NDArray[np.int64],
+    calibration: Calibration | None,
+    outputs: dict[str, str | None] | None = None,
+) -> Scored:
+    """Return samples answered over the labels a, b, c; `outputs` says which scored class each of them is."""
+    outputs = outputs or {"a": "a", "b": "b", "c": "c"}
+    classes = tuple(dict.fromkeys(name for name in outputs.values() if name))
+    alignment = Alignment(classes, {name: name for name in classes}, outputs)
+    folded = alignment.fold(answers)
+    info = ModelInfo(("a", "b", "c"), 48, (0.0,), (1.0,), calibration=calibration)
+    ids, n = np.array([str(row) for row in range(len(truth))]), np.arange(len(truth))
+    return Scored(info, alignment, n, answers, folded, folded, truth, ids, {}, (), ())
+
+
 def test_the_threshold_and_the_sets_by_hand() -> None:
     truth = np.array([0, 1, 1, 0])
-    found = selective(ROWS, truth, ROWS, np.arange(3), ("a", "b", "c"), MADE, "f" * 16)
+    found = selective(scored(ROWS, truth, MADE), "f" * 16)
     at, sets = found.abstention, found.conformal
     assert at is not None
     assert (at.n, at.coverage, at.accuracy) == (2, 0.5, 0.5)
     assert sets is not None  # of labels with at least 0.35: a; a, b; c; a
     assert (sets.coverage, sets.mean_size) == (0.75, 1.25)
     assert sets.per_class == {"a": 1.0, "b": 0.5, "c": None}
-    assert found.fitted_here
+    assert found.fitted is not None
+    assert found.fitted.same_split
     assert found.curve[-1] == (1, 0.5)
     assert found.aurc == pytest.approx((0 + 1 / 2 + 2 / 3 + 2 / 4) / 4)
-    none = selective(ROWS, truth, ROWS, np.arange(3), ("a", "b", "c"), None, "f" * 16)
-    assert (none.abstention, none.conformal, none.fitted_here) == (None, None, False)
+    none = selective(scored(ROWS, truth, None), "f" * 16)
+    assert (none.abstention, none.conformal, none.fitted) == (None, None, None)
 
 
 def test_a_set_holds_the_truth_by_any_label_that_is_folded_into_it() -> None:
-    folded = np.stack([ROWS[:, 0] + ROWS[:, 1], ROWS[:, 2]], axis=1)
-    found = selective(folded, np.array([0, 0, 0, 1]), ROWS, np.array([0, 0, 1]), ("ab", "c"), MADE, "")
+    found = selective(scored(ROWS, np.array([0, 0, 0, 1]), MADE, {"a": "ab", "b": "ab", "c": "c"}), "")
     assert found.conformal is not None
     assert found.conformal.coverage == 0.5
     assert found.abstention is not None
     assert found.abstention.n == 2  # the confidence is that of the model's own answer
-    lacking = selective(ROWS[:, :2] / 0.9, np.array([0, 1, 1, 0]), ROWS, np.array([0, 1, -1]), ("a", "b"), MADE, "")
+    lacking = selective(scored(ROWS, np.array([0, 1, 1, 0]), MADE, {"a": "a", "b": "b", "c": None}), "")
     assert lacking.conformal is not None
     assert lacking.conformal.coverage == 0.75
 
 
 def test_none_counts() -> None:
     strict = replace(MADE, abstain=Abstention(0.9, 1.0, 0.0, None), conformal=None)
-    found = selective(ROWS, np.zeros(4, int), ROWS, np.arange(3), ("a", "b", "c"), strict, "")
+    found = selective(scored(ROWS, np.zeros(4, int), strict), "")
     assert found.abstention is not None
     assert (found.abstention.n, found.abstention.accuracy, found.abstention.interval) == (0, None, None)
 
@@ -95,24 +114,27 @@ def test_report_and_terminal_say_what_it_was_fitted_on(
     session = Session(calibrated(make_model(), MADE))
     samples = make_samples([0, 1, 2, 3, 3, 4], [0, 1, 2, 3, 4, 4], classes=FER2013)
     other, same, part = (
-        selective_notes(measure(session, samples, replace(data, fingerprint=mark, kind=kind)))
-        for mark, kind in (("0" * 16, "folder"), ("f" * 16, "fer2013"), ("0" * 16, "ferplus"))
+        selective_notes(measured(session, samples, replace(data, fingerprint=mark, kind=kind)))
+        for mark, kind in (("0" * 16, "folder"), ("f" * 16, "fer2013"), ("0" * 16, "fer2013"))
     )
     assert other[2] == "threshold and prediction sets were fitted on 30 faces, fer2013 validation, targets: label"
     assert same[2].endswith("this very split, targets: label; not all of these faces are new to it")
     assert part[2].endswith("; some of these faces may be among them")
-    found = measure(session, samples, data)
-    text = page([found])
+    predictions = predict(session, samples, data)
+    found = evaluate(predictions)
+    text = page([found], predictions, samples.images)
     assert "chosen for an accuracy of 0.9" in text
     assert "90% asked for" in text
-    facts = found.to_json()["selective"]
-    assert set(facts) == {"aurc", "curve", "abstention", "conformal", "fitted"}
-    assert facts["fitted"]["here"] is False
-    assert facts["conformal"]["per_class"]["neutral"] is None
+    assert found.selective.fitted is not None
+    assert not found.selective.fitted.same_split
+    assert found.selective.conformal is not None
+    assert found.selective.conformal.per_class["neutral"] is None
 
 
 def test_older_models_say_nothing_of_it(make_model: MakeModel, fer2013_csv: Path) -> None:
-    found = evaluate(make_model(), fer2013_csv)
+    session, samples, data = load(make_model(), DataSpec(fer2013_csv))
+    predictions = predict(session, samples, data)
+    found = evaluate(predictions)
     assert selective_notes(found) == []
-    assert found.to_json()["selective"]["fitted"] is None
-    assert "Answering only where it is sure" in page([found])
+    assert found.selective.fitted is None
+    assert "Answering only where it is sure" in page([found], predictions, samples.images)

@@ -11,12 +11,13 @@ import pytest
 from mien import Recognizer
 from mien.core import records
 from mien.core.labels import FER2013, FERPLUS
-from mien.evaluation import DataFacts, evaluate
-from mien.evaluation.calibrate.files import calibrate
-from mien.evaluation.calibrate.fit import CalibrationOptions
+from mien.datasets import DataSpec
+from mien.evaluation import load, predict
+from mien.evaluation.calibrate import CalibrationOptions, calibrate
 from mien.models.bundled import bundled, card, measured_crops
 from mien.models.session import Session
 from mien.recipes import RECIPES, RunRecord
+from tests.blocks import evaluated
 
 LARGEST = {"default": 6e6, "small": 1e6}  # bytes
 
@@ -75,28 +76,29 @@ def test_it_sees_a_real_smile(name: str) -> None:
     assert faces.scores[0] > 0.5
 
 
-def test_it_knows_what_it_was_trained_on(real_data: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    found: list[DataFacts] = []
-    monkeypatch.setattr("mien.evaluation.evaluation.measure", lambda _session, _samples, data, **_: found.append(data))
-    for split in ("train", "validation"):
-        evaluate("default", real_data / "fer2013", split)
-        evaluate("default", real_data / "fer2013", split, targets="distribution")
-    assert [data.trained_on for data in found] == [True, True, False, False]
+def test_it_knows_what_it_was_trained_on(real_data: Path) -> None:
+    found = [
+        load("default", DataSpec(real_data / "fer2013", split, targets=targets))[2].trained_on
+        for split in ("train", "validation")
+        for targets in ("label", "distribution")
+    ]
+    assert found == [True, True, False, False]
 
 
 @pytest.mark.parametrize("name", bundled())
 def test_it_is_as_good_as_its_card_says(name: str, real_data: Path) -> None:
     for title, targets in (("FER2013 PublicTest", "label"), ("FER+ majority, 8 classes", "majority")):
-        found, stated = evaluate(name, real_data / "fer2013", targets=targets).scores, card(name)["figures"][title]
+        found = evaluated(name, real_data / "fer2013", targets=targets).scores
+        stated = card(name)["figures"][title]
         assert found.n == stated["n"]
         assert found.accuracy == pytest.approx(stated["accuracy"], abs=2 / found.n)  # other CPUs may tip a tie
-        assert found.ece == pytest.approx(stated["ece"], abs=1e-3)
+        assert found.metrics["ece"] == pytest.approx(stated["ece"], abs=1e-3)
 
 
 @pytest.mark.parametrize("name", bundled())
 def test_its_threshold_and_sets_are_fitted_by_the_command_of_its_card(name: str, real_data: Path) -> None:
     wanted = CalibrationOptions("keep", abstain_at=0.9, coverage=0.9, share=0.5)
-    _, found = calibrate(name, real_data / "fer2013", targets="distribution", wanted=wanted)
+    found = calibrate(predict(*load(name, DataSpec(real_data / "fer2013", targets="distribution"))), wanted)
     made = Session(name).info.calibration
     assert made is not None
     assert made.abstain is not None

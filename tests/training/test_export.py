@@ -13,7 +13,7 @@ from torch import nn
 from mien.core import images
 from mien.core.errors import InputError
 from mien.core.labels import FER2013, FERPLUS
-from mien.evaluation.calibrate import fit
+from mien.evaluation.calibrate import OutputCalibration, fit
 from mien.evaluation.calibrate.files import FILE as CALIBRATION
 from mien.evaluation.calibrate.files import save
 from mien.evaluation.calibrate.fit import CalibrationOptions, CalibrationSource
@@ -131,7 +131,7 @@ def test_all_of_the_calibration_travels_along(run: Path, tmp_path: Path) -> None
     found = fit(
         logits, labels, Session(run).info, CalibrationSource("validation", "fer2013", "label", "f" * 16), wanted
     )
-    save(run, {"label": (found.temperature, found.calibration)})
+    save(run, {"label": OutputCalibration(found.temperature, found.calibration)})
     info = Session(export(run, out=tmp_path / "faces.onnx")).info
     (run / CALIBRATION).unlink()
     assert (info.temperature, info.calibration) == (found.temperature, found.calibration)

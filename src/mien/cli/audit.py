@@ -4,8 +4,8 @@ import sys
 from pathlib import Path
 from typing import Literal
 
-from mien.cli.evaluate import Labelling
 from mien.cli.parse import console
+from mien.datasets.spec import Targets
 
 
 def audit(
@@ -22,12 +22,12 @@ def audit(
     seed: int = 0,
     tta: Literal["none", "flip"] = "none",
     kind: str | None = None,
-    targets: Labelling = "label",
+    targets: Targets = "label",
     classes: str | None = None,
     merge: Literal["drop", "contempt-as-disgust", "contempt-as-neutral"] = "drop",
     holdout: float | None = None,
     exclude: Path | None = None,
-    output: Labelling | None = None,
+    output: Targets | None = None,
     detector: str | None = None,
     out: Path | None = None,
     json: bool = False,

@@ -1,38 +1,40 @@
 """The verb `calibrate`."""
 
 import sys
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from mien.cli.evaluate import Labelling
+from mien.cli.options import Data, Model, Unused
 from mien.cli.parse import console
+from mien.datasets.spec import Merge
+
+
+@dataclass(frozen=True)
+class CalibrationData(Data):
+    """The faces to calibrate on; a class that the model lacks is left out."""
+
+    merge: Unused[Merge] = "drop"
 
 
 def calibrate(
-    model: str,
+    model: Model,
     /,
+    data: CalibrationData,
     *,
-    data: Path,
-    split: str = "validation",
-    targets: Labelling = "label",
     method: Literal["temperature", "vector", "keep"] = "temperature",
     abstain_at: float | None = None,
     coverage: float | None = None,
     share: float = 1.0,
     seed: int = 0,
-    kind: str | None = None,
-    classes: str | None = None,
-    exclude: Path | None = None,
-    output: Labelling | None = None,
-    detector: str | None = None,
     out: Path | None = None,
     json: bool = False,
 ) -> None:
     """Calibrate probabilities; fit an abstention threshold and prediction sets.
 
-    Fits, on labelled faces that the model did not learn, a temperature or a scale and a bias per class; with
+    Fits, on labelled faces that the model was not trained on, a temperature or a scale and a bias per class; with
     --abstain-at the confidence below which predict marks an answer as uncertain; with --coverage the prediction sets
-    that predict gives. All of it is kept in the ONNX file. What such a file had of this before is replaced.
+    that predict gives. The ONNX file keeps all of it, in place of what it had before.
 
     Of a run model.onnx is replaced, and calibration.json says what was measured. Any other model stays, and --out
     names the file to write. docs/calibration.md says what is promised and what is not.
@@ -45,9 +47,7 @@ def calibrate(
 
     Args:
         model: A run folder, an .onnx file, or default, the bundled model.
-        data: The dataset's folder or file.
-        split: Which part of it: validation (PublicTest), test or train.
-        targets: Which labels, where the dataset has FER+ votes; the output that follows them is calibrated.
+        data: What it is calibrated on; the output that follows the targets is calibrated.
         method: temperature (one number, the answers stay the same), vector (a scale and a bias per class), or keep (the
             probabilities stay what they are; for --abstain-at and --coverage alone).
         abstain_at: The accuracy that the answers shall have which are not uncertain, such as 0.9.
@@ -55,36 +55,38 @@ def calibrate(
         share: How much of each class it is fitted on, drawn at random; the rest measures. 1: all, and the figures are
             of the faces it was fitted on.
         seed: Of that draw.
-        kind: The reader, where it is not to be recognised: fer2013, facial_expressions, folder or arrays.
-        classes: What the integers of arrays mean, as fer2013 or alphabetical; elsewhere, the classes to read.
-        exclude: A CSV file whose column id lists what of the data is left out.
-        output: Which output of the model, where it has several; the one that follows the targets by default.
-        detector: The data are photos: find the face in each first, as predict does.
-        out: The .onnx file to write instead; it must not be there yet.
+        out: The .onnx file to write instead; it must not exist yet.
         json: Print one JSON object instead of a table.
     """
-    from json import dumps
+    from mien.core import records
+    from mien.core.errors import InputError
+    from mien.evaluation.calibrate import CalibrationOptions, OutputCalibration
+    from mien.evaluation.calibrate import calibrate as fit_predictions
+    from mien.evaluation.calibrate.files import FILE, save, target_file, with_calibration, write_model
+    from mien.evaluation.calibrate.terminal import table
+    from mien.evaluation.predictions import load, predict
 
-    from mien.evaluation import calibrate as calibration
-
-    wanted = calibration.CalibrationOptions(method, abstain_at, coverage, share, seed)
-    place = calibration.place(model, out)
-    info, found = calibration.calibrate(
-        model, data, split, wanted=wanted, kind=kind, targets=targets, classes=classes, exclude=exclude, output=output,
-        detector=detector,
-    )  # fmt: skip
-    calibration.write(model, info, place)
-    written = [place]
+    options = CalibrationOptions(method, abstain_at, coverage, share, seed)
+    target = target_file(model, out)
+    session, samples, facts = load(model, data)
+    if session.external:  # mien's metadata has no field for the order of channels and the layout
+        raise InputError(f"{model}: not a model that mien exported; its .json file can hold a temperature")
+    found = fit_predictions(predict(session, samples, facts), options, output=data.output)
+    fitted = OutputCalibration(found.temperature, found.calibration)
+    write_model(model, with_calibration(session.info, found.output, fitted), target)
+    written = [target]
     if out is None:
-        calibration.save(Path(model), {found.output: (found.temperature, found.calibration)})
-        written.append(Path(model) / calibration.FILE)
+        save(Path(model), {found.output: fitted})
+        written.append(Path(model) / FILE)
     if json:
-        print(dumps(found.to_json()))
+        print(records.dumps(found))
     else:
-        console().print(calibration.table(found))
+        console().print(table(found))
     for path in written:
         print(f"wrote {path}", file=sys.stderr)
     if out is None and (
-        older := [path.name for what in ("evaluation", "audit") for path in sorted(place.parent.glob(f"{what}-*.json"))]
+        older := [
+            path.name for what in ("evaluation", "audit") for path in sorted(target.parent.glob(f"{what}-*.json"))
+        ]
     ):
         print(f"measured before, on another model file: {', '.join(older)}; measure again", file=sys.stderr)

@@ -5,9 +5,9 @@ from pathlib import Path
 from typing import Any, Literal
 
 from mien.cli.benchmark import figure_table
-from mien.cli.evaluate import Labelling
 from mien.cli.parse import console
 from mien.core.errors import InputError
+from mien.datasets.spec import Targets
 
 
 def compare(
@@ -16,8 +16,8 @@ def compare(
     *,
     split: str = "validation",
     tta: Literal["none", "flip"] = "none",
-    targets: Labelling = "label",
-    output: Labelling | None = None,
+    targets: Targets = "label",
+    output: Targets | None = None,
     detector: Literal["yunet", "haar", "none"] | None = None,
     plot: Path | None = None,
     markdown: bool = False,
@@ -45,10 +45,10 @@ def compare(
         markdown: Print benchmark results as a Markdown table.
         json: Print a JSON list instead of a table; of benchmark results, an object with their tests.
     """
-    from json import dumps
-
-    from mien.evaluation import compare, comparison_table, lacks
+    from mien.core import records
     from mien.evaluation.benchmark.leaderboard import is_result
+    from mien.evaluation.comparison import Conditions, compare
+    from mien.evaluation.terminal import comparison_table
 
     results = [run for run in runs if is_result(run)]
     if results and len(results) == len(runs):
@@ -59,13 +59,13 @@ def compare(
         raise InputError(f"{results[0]} is a result of mien benchmark and {other} is not; they cannot be compared")
     if plot or markdown:
         raise InputError("--plot and --markdown are for results of mien benchmark")
-    which: dict[str, Any] = {"split": split, "tta": tta, "targets": targets, "output": output, "detector": detector}
-    reasons = {run: lacks(run, **which) for run in runs}
-    rows = compare([run for run in runs if not reasons[run]] or runs, **which)
+    wanted = Conditions(split, tta, targets, output, detector)
+    reasons = {run: wanted.lacking(Path(run)) for run in runs}
+    rows = compare([run for run in runs if not reasons[run]] or runs, wanted)
     for reason in filter(None, reasons.values()):
         print(reason, file=sys.stderr)
     if json:
-        print(dumps([vars(row) for row in rows]))
+        print(records.dumps(rows))
     else:
         console().print(comparison_table(rows))
 

@@ -4,26 +4,16 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+from mien.cli.options import Data, Model
 from mien.cli.parse import console
-
-Labelling = Literal["label", "majority", "plurality", "distribution"]
 
 
 def evaluate(
-    model: str,
+    model: Model,
     /,
+    data: Data,
     *,
-    data: Path,
-    split: str = "validation",
     tta: Literal["none", "flip", "both"] = "none",
-    kind: str | None = None,
-    targets: Labelling = "label",
-    classes: str | None = None,
-    merge: Literal["drop", "contempt-as-disgust", "contempt-as-neutral"] = "drop",
-    holdout: float | None = None,
-    exclude: Path | None = None,
-    output: Labelling | None = None,
-    detector: str | None = None,
     out: Path | None = None,
     json: bool = False,
 ) -> None:
@@ -41,44 +31,33 @@ def evaluate(
 
     Args:
         model: A run folder, an .onnx file, or default, the bundled model.
-        data: The dataset's folder or file.
-        split: Which part of it is scored: validation (PublicTest), test (PrivateTest) or train.
+        data: What is scored.
         tta: none scores the crop, flip the mean of its and its mirror image's probabilities, both reports both.
-        kind: The reader, where it is not to be recognised: fer2013, facial_expressions, folder or arrays.
-        targets: Which labels, where the dataset has FER+ votes.
-        classes: What the integers of arrays mean, as fer2013 or alphabetical; elsewhere, the taxonomy to score.
-        merge: How contempt is folded where wanted; drop leaves out what one side lacks.
-        holdout: The validation share where the dataset has no such split; that of the model's run by default.
-        exclude: A CSV file whose column id lists what of the data is left out.
-        output: Which output of the model is scored, where it has several; the one that follows the targets by default.
-        detector: The data are photos: find the face in each first, as predict does; a face not found counts as a wrong
-            answer.
         out: Where the scores and the report are written instead.
-        json: Print one JSON object instead of tables; of both views, the mirrored one is under flip.
+        json: Print one JSON object instead of tables; with --tta both a list of two.
     """
-    from json import dumps
-
+    from mien.core import records
     from mien.core.files import check_folder
-    from mien.evaluation import TRAINED_ON, evaluate, save, tables
+    from mien.evaluation.evaluation import evaluate
+    from mien.evaluation.predictions import TRAINED_ON, load, predict
+    from mien.evaluation.report import save
+    from mien.evaluation.terminal import tables
     from mien.models.bundled import bundled
 
-    views: tuple[Literal["none", "flip"], ...] = ("none", "flip") if tta == "both" else (tta,)
     run = Path(model) if model not in bundled() and Path(model).is_dir() else None
     folder = out or run
     if folder:
         check_folder(folder)
-    found = [
-        evaluate(
-            model, data, split, tta=view, kind=kind, targets=targets, classes=classes, merge=merge,
-            holdout=holdout, exclude=exclude, output=output, detector=detector,
-        )
-        for view in views
-    ]  # fmt: skip
-    if found[0].data.trained_on:
-        print(f"warning: {data}, {found[0].data.split}: {TRAINED_ON}", file=sys.stderr)
-    written = save(found, folder, metrics=run / "metrics.jsonl" if run else None) if folder else []
+    session, samples, facts = load(model, data)
+    if facts.trained_on:
+        print(f"warning: {facts.path}, {facts.split}: {TRAINED_ON}", file=sys.stderr)
+    predictions = predict(session, samples, facts, tta="none" if tta == "none" else "flip")
+    views: tuple[Literal["none", "flip"], ...] = ("none", "flip") if tta == "both" else (tta,)
+    found = [evaluate(predictions, output=data.output, tta=view, merge=data.merge) for view in views]
+    metrics = run / "metrics.jsonl" if run else None
+    written = save(found, predictions, samples.images, folder, metrics=metrics) if folder else []
     if json:
-        print(dumps(found[0].to_json() | {more.tta: more.to_json() for more in found[1:]}))
+        print(records.dumps(found if len(found) > 1 else found[0]))
     else:
         console().print(tables(found))
     for path in written:

@@ -6,6 +6,8 @@ from html import escape
 from math import ceil, floor, isfinite, log10
 from typing import Protocol
 
+from markupsafe import Markup
+
 WIDTH, LEFT, RIGHT, TOP = 480, 44, 20, 26  # viewBox units
 PLOT = WIDTH - LEFT - RIGHT
 
@@ -215,4 +217,4 @@ def _bar(style: str, x: float, y: float, width: float, height: float) -> str:
 
 def _svg(height: float, description: str, parts: Sequence[str]) -> str:
     head = f'<svg viewBox="0 0 {WIDTH} {height:.0f}" role="img" aria-label="{escape(description)}">'
-    return f"{head}{''.join(parts)}</svg>"
+    return Markup(f"{head}{''.join(parts)}</svg>")

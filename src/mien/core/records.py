@@ -27,8 +27,12 @@ def to_json(record: Any) -> Any:
 
 
 def dumps(record: Any, *, indent: int = 1) -> str:
-    """Return a record as JSON text; NaN becomes null."""
-    text = msgspec.json.encode(to_json(record))
+    """Return a record as JSON text; NaN becomes null. Bytes of file names that are not UTF-8 are spelt as \\udce9."""
+    facts = to_json(record)
+    try:
+        text = msgspec.json.encode(facts)
+    except UnicodeEncodeError:
+        text = msgspec.json.encode(_spelt(facts))
     return (msgspec.json.format(text, indent=indent) if indent else text).decode()
 
 
@@ -97,6 +101,14 @@ def _reason(error: Exception) -> str:
     if isinstance(error, RecursionError):
         return "nested too deeply"
     return str(error).replace(" - at `$.", " (at ").replace("`", "") + (")" if "at `$." in str(error) else "")
+
+
+def _spelt(value: Any) -> Any:
+    if isinstance(value, str):
+        return value.encode("utf-8", "backslashreplace").decode()
+    if isinstance(value, dict):
+        return {_spelt(key): _spelt(one) for key, one in value.items()}
+    return [_spelt(one) for one in value] if isinstance(value, list | tuple) else value
 
 
 def _plain(value: Any) -> Any:

@@ -119,19 +119,27 @@ class Samples:
         """
         if classes == self.classes or not self.classes:  # nothing is labelled
             return self
-        if merge not in taxonomy.MERGES:
-            raise InputError(f"unknown merge {merge!r}; known: {', '.join(taxonomy.MERGES)}")
-        rules = {old: new for old, new in taxonomy.MERGES[merge].items() if old in self.classes}
-        target = taxonomy.mapping(self.classes, classes, rules=rules)
-        if self.labels.ndim == 1:
-            mapped = np.where(self.labels >= 0, target[self.labels], self.labels)
-            keep = (mapped >= 0) | (self.labels < 0)
-        else:
-            matrix = np.zeros((len(self.classes), len(classes)), dtype=np.float32)
-            matrix[np.flatnonzero(target >= 0), target[target >= 0]] = 1
-            mapped = self.labels @ matrix
-            total = mapped.sum(axis=1, keepdims=True)
-            keep = total[:, 0] > 0
-            mapped = mapped / np.where(total > 0, total, 1)
+        labels, keep = relabel(self.labels, self.classes, classes, merge=merge)
         kept = self if keep.all() else self[keep]  # images stay memory-mapped where they can
-        return replace(kept, labels=mapped[keep], classes=classes)
+        return replace(kept, labels=labels[keep], classes=classes)
+
+
+def relabel(
+    labels: NDArray[Any], classes: tuple[str, ...], target: tuple[str, ...], *, merge: str = "drop"
+) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return labels of `classes` as labels of `target`, and bool [n]: which of them have one there.
+
+    A label of -1 stays and counts as kept. Distributions are summed per target class and scaled to 1 again.
+    """
+    if merge not in taxonomy.MERGES:
+        raise InputError(f"unknown merge {merge!r}; known: {', '.join(taxonomy.MERGES)}")
+    rules = {old: new for old, new in taxonomy.MERGES[merge].items() if old in classes}
+    index = taxonomy.mapping(classes, target, rules=rules)
+    if labels.ndim == 1:
+        mapped = np.where(labels >= 0, index[labels], labels)
+        return mapped, (mapped >= 0) | (labels < 0)
+    matrix = np.zeros((len(classes), len(target)), dtype=np.float32)
+    matrix[np.flatnonzero(index >= 0), index[index >= 0]] = 1
+    mapped = labels @ matrix
+    total = mapped.sum(axis=1, keepdims=True)
+    return mapped / np.where(total > 0, total, 1), total[:, 0] > 0

@@ -1,23 +1,24 @@
 """From an exported model and labelled data to scores, a report and a comparison, without torch."""
 
-from mien.evaluation.comparison import ComparisonRow, compare, lacks
-from mien.evaluation.evaluation import TRAINED_ON, DataFacts, Evaluation, evaluate, measure
-from mien.evaluation.metrics import Scores, score
-from mien.evaluation.report import save
-from mien.evaluation.terminal import comparison_table, tables
+from mien.evaluation.comparison import ComparisonRow, Conditions, compare
+from mien.evaluation.evaluation import Evaluation, evaluate, evaluate_model
+from mien.evaluation.metrics import METRICS, Metric, Scores, score
+from mien.evaluation.predictions import DataFacts, Predictions, load, load_predictions, predict
 
 __all__ = [
-    "TRAINED_ON",
+    "METRICS",
     "ComparisonRow",
+    "Conditions",
     "DataFacts",
     "Evaluation",
+    "Metric",
+    "Predictions",
     "Scores",
     "compare",
-    "comparison_table",
     "evaluate",
-    "lacks",
-    "measure",
-    "save",
+    "evaluate_model",
+    "load",
+    "load_predictions",
+    "predict",
     "score",
-    "tables",
 ]

@@ -1,15 +1,17 @@
-"""From probabilities and labels to scores, in numpy alone.
+"""The figures of a classifier, one entry of `METRICS` each, in numpy alone.
 
-scikit-learn has most of these, but is much to install for recognising a face; the tests hold each figure against it.
-docs/evaluation.md says in words what each figure means and where it comes from.
+A new figure is one entry. Tables, pages, cards, JSON and comparisons walk the registry; nothing else names it.
+scikit-learn has most of these, but is much to install for recognising a face; the tests compare each figure with it.
+docs/evaluation.md defines each figure and gives its source.
 
-A ratio whose denominator is zero is undefined: it is None, and the means leave it out. So the recall of a class without
-samples is None, the precision of a class never answered is None, and the F1 of a class is None only where both hold.
+A ratio whose denominator is zero is undefined: it is None, and means leave it out. So the recall of a class without
+samples is None, the precision of a class that no answer names is None, and the F1 of a class is None where both hold.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,7 +20,148 @@ from mien.core.errors import InputError
 from mien.evaluation.statistics import wilson
 
 BINS = 15  # as Guo et al. 2017
-FLOOR = float(np.finfo(np.float32).eps)  # the least probability a logarithm is taken of, as in scikit-learn
+FLOOR = float(np.finfo(np.float32).eps)  # the least probability a logarithm is computed of, as in scikit-learn
+
+Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class Outcomes:
+    """Scored samples: what a metric is computed from.
+
+    Args:
+        probabilities: float64 [n, k], rows summing to 1.
+        truth: int64 [n], 0..k-1.
+        votes: float64 [n, k], the votes as a distribution per row; None where the labels are single classes.
+    """
+
+    probabilities: NDArray[np.float64]
+    truth: NDArray[np.int64]
+    votes: NDArray[np.float64] | None = None
+
+    @cached_property
+    def answers(self) -> NDArray[np.int64]:
+        """int64 [n]: the first of the most probable classes."""
+        return np.asarray(self.probabilities.argmax(axis=1))
+
+    @cached_property
+    def confusion(self) -> Counts:
+        """int64 [k, k]: rows are the truth, columns the answers."""
+        k = self.probabilities.shape[1]
+        return np.bincount(self.truth * k + self.answers, minlength=k * k).reshape(k, k).astype(np.int64)
+
+    @cached_property
+    def bins(self) -> "tuple[ReliabilityBin, ...]":
+        """The reliability diagram: `BINS` bins of equal width over the confidence."""
+        confidence = self.probabilities.max(axis=1)
+        index = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
+        counts = np.bincount(index, minlength=BINS).tolist()
+        sums = np.bincount(index, weights=confidence, minlength=BINS).tolist()
+        hits = np.bincount(index, weights=self.answers == self.truth, minlength=BINS).tolist()
+        return tuple(
+            ReliabilityBin(at / BINS, (at + 1) / BINS, n, total / n if n else None, hit / n if n else None)
+            for at, (n, total, hit) in enumerate(zip(counts, sums, hits, strict=True))
+        )
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """The samples whose confidence lies in (lower, upper]; the means are None where there are none."""
+
+    lower: float
+    upper: float
+    count: int
+    confidence: float | None
+    accuracy: float | None
+
+
+def accuracy(confusion: Counts) -> NDArray[np.float64]:
+    """Return the share of right answers, [...], of confusions [..., k, m]; columns from k on are no class."""
+    return np.asarray(np.trace(confusion, axis1=-2, axis2=-1) / confusion.sum(axis=(-2, -1)))
+
+
+def macro_f1(confusion: Counts) -> NDArray[np.float64]:
+    """Return the mean F1 of the classes, likewise."""
+    return _mean_over_classes(2 * _hits(confusion), confusion.sum(axis=-1) + _predicted(confusion))
+
+
+def mean_recall(confusion: Counts) -> NDArray[np.float64]:
+    """Return the mean recall of the classes, likewise."""
+    return _mean_over_classes(_hits(confusion), confusion.sum(axis=-1))
+
+
+def log_loss(outcomes: Outcomes) -> float:
+    """Return the mean -ln of the probability of the truth."""
+    chosen = outcomes.probabilities[np.arange(len(outcomes.truth)), outcomes.truth]
+    return float(-np.log(np.maximum(chosen, FLOOR)).mean())
+
+
+def ece(outcomes: Outcomes) -> float:
+    """Return the expected calibration error: the bins' gaps |accuracy - confidence| averaged over the samples."""
+    gaps = [
+        bin_.count * abs(bin_.accuracy - bin_.confidence)
+        for bin_ in outcomes.bins
+        if bin_.accuracy is not None and bin_.confidence is not None
+    ]
+    return sum(gaps) / len(outcomes.truth)
+
+
+def kl(outcomes: Outcomes) -> float | None:
+    """Return the mean Kullback-Leibler divergence, in nats, from the answers to the votes; None without votes."""
+    if outcomes.votes is None:
+        return None
+    votes = outcomes.votes
+    logs = np.log(np.where(votes > 0, votes, 1)) - np.log(np.maximum(outcomes.probabilities, FLOOR))
+    return float((votes * logs).sum(axis=1).mean())
+
+
+@dataclass(frozen=True)
+class Metric:
+    """One figure.
+
+    Args:
+        name: its key in JSON and in `Scores.metrics`.
+        title: its heading in tables and on pages.
+        better: higher or lower.
+        compute: from outcomes to the figure; None where it is undefined. A metric of counts leaves it out.
+        of_counts: from confusions [..., k, m] to figures [...]; such a metric is also computed over photos without a
+            found face (an (m = k + 1)th column) and on bootstrap draws.
+        format: how it is printed.
+        hub: its type in Hugging Face's model cards, where they have one.
+    """
+
+    name: str
+    title: str
+    better: Literal["higher", "lower"]
+    compute: Callable[[Outcomes], float | None] | None = None
+    of_counts: Callable[[Counts], NDArray[np.float64]] | None = None
+    format: str = ".4f"
+    hub: str | None = None
+
+    def value(self, outcomes: Outcomes) -> float | None:
+        """Return the figure of these outcomes."""
+        if self.of_counts is not None:
+            return float(self.of_counts(outcomes.confusion))
+        assert self.compute is not None
+        return self.compute(outcomes)
+
+    def text(self, value: float | None) -> str:
+        """Return a value as it is printed; - where it is undefined."""
+        return "-" if value is None else f"{value:{self.format}}"
+
+
+METRICS = {
+    metric.name: metric
+    for metric in (
+        Metric("accuracy", "accuracy", "higher", of_counts=accuracy, hub="accuracy"),
+        Metric("macro_f1", "macro-F1", "higher", of_counts=macro_f1, hub="f1"),
+        Metric("balanced_accuracy", "balanced accuracy", "higher", of_counts=mean_recall, hub="balanced_accuracy"),
+        Metric("log_loss", "log loss", "lower", log_loss),
+        Metric("ece", "ECE", "lower", ece),
+        Metric("kl", "KL to the votes", "lower", kl),
+    )
+}
+COUNT_METRICS = tuple(metric for metric in METRICS.values() if metric.of_counts)
 
 
 @dataclass(frozen=True)
@@ -35,43 +178,36 @@ class ClassScores:
 
 
 @dataclass(frozen=True)
-class ReliabilityBin:
-    """The samples whose confidence lies in (lower, upper]; the means are None where there are none."""
+class Annotator:
+    """How far a single annotator is from the votes of all."""
 
-    lower: float
-    upper: float
-    count: int
-    confidence: float | None
-    accuracy: float | None
+    kl: float
+    """Mean Kullback-Leibler divergence, in nats, to the votes."""
+    accuracy: float
+    """How often one annotator names the most voted class."""
 
 
 @dataclass(frozen=True)
 class Scores:
     """What `score` measured. Ratios are in 0..1."""
 
-    classes: tuple[str, ...]
     n: int
-    accuracy: float
+    classes: tuple[str, ...]
+    metrics: dict[str, float]
+    """The figures of `METRICS` that are defined."""
     interval: tuple[float, float]
     """95 % Wilson score interval of the accuracy."""
-    macro_f1: float
-    """Mean of the classes' F1."""
-    balanced_accuracy: float
-    """Mean of the classes' recall."""
     per_class: dict[str, ClassScores]
-    confusion: NDArray[np.int64]
-    """[k, k] counts: rows are the truth, columns the answer, both in the order of `classes`."""
-    log_loss: float
-    """Mean -ln of the probability given to the truth."""
-    ece: float
-    """Expected calibration error over `bins`."""
+    confusion: Counts
+    """int64 [k, k]: rows are the truth, columns the answers, both in the order of `classes`."""
     bins: tuple[ReliabilityBin, ...]
-    kl: float | None
-    """Mean Kullback-Leibler divergence, in nats, from the answer to the votes; None for hard labels."""
-    annotator_kl: float | None
-    """The same of a single annotator, see `annotator`; None for hard labels."""
-    annotator_accuracy: float | None
-    """How often one annotator names the most voted class; None for hard labels."""
+    annotator: Annotator | None = None
+    """Of the votes, where the labels are votes."""
+
+    @property
+    def accuracy(self) -> float:
+        """The share of right answers."""
+        return self.metrics["accuracy"]
 
     @property
     def rates(self) -> NDArray[np.float64]:
@@ -80,64 +216,42 @@ class Scores:
         empty = np.full(self.confusion.shape, np.nan)
         return np.asarray(np.divide(self.confusion, support, out=empty, where=support > 0))
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the scores as plain objects; what is undefined is None."""
-        return {
-            "n": self.n,
-            "accuracy": self.accuracy,
-            "interval": list(self.interval),
-            "macro_f1": self.macro_f1,
-            "balanced_accuracy": self.balanced_accuracy,
-            "log_loss": self.log_loss,
-            "ece": self.ece,
-            "kl": self.kl,
-            "annotator_kl": self.annotator_kl,
-            "annotator_accuracy": self.annotator_accuracy,
-            "classes": list(self.classes),
-            "per_class": {name: vars(found) for name, found in self.per_class.items()},
-            "confusion": self.confusion.tolist(),
-            "confusion_rates": [None if np.isnan(row).any() else row.tolist() for row in self.rates],
-            "reliability": [vars(found) for found in self.bins],
-        }
-
 
 def score(probabilities: NDArray[np.float32], labels: NDArray[Any], classes: Sequence[str]) -> Scores:
-    """Score predictions against the truth.
+    """Score answers against the truth.
 
     Args:
-        probabilities: float [n, k], rows summing to 1; the answer is the first of the largest.
+        probabilities: float [n, k], rows summing to 1; the answer is the first of the most probable classes.
         labels: int [n], index into `classes`; or float [n, k], the votes as a distribution per row: the truth is then
-            the first of the most voted, and `kl` compares the whole row.
+            the first of the most voted classes.
         classes: the k names.
 
     Raises:
-        InputError: nothing to score, arrays that do not fit each other, a label out of range, or no probabilities.
+        InputError: nothing to score, arrays of different lengths, a label out of range, or no probabilities.
+
+    Example:
+        >>> found = score(np.eye(2, dtype=np.float32), np.array([0, 1]), ["happy", "sad"])
+        >>> found.accuracy
+        1.0
     """
     predicted = np.asarray(probabilities, dtype=np.float64)
     _check(predicted, labels, len(classes))
-    n, k = predicted.shape
-    truth = labels if labels.ndim == 1 else labels.argmax(axis=1)
-    answer = predicted.argmax(axis=1)
-    confusion = np.bincount(truth * k + answer, minlength=k * k).reshape(k, k).astype(np.int64)
-    per_class = dict(zip(classes, _per_class(confusion), strict=True))
-    correct = answer == truth
-    bins, ece = _calibration(predicted.max(axis=1), correct)
-    alone = annotator(labels) if labels.ndim == 2 else (None, None)
+    outcomes = (
+        Outcomes(predicted, labels)
+        if labels.ndim == 1
+        else Outcomes(predicted, labels.argmax(axis=1), labels.astype(np.float64))
+    )
+    confusion = outcomes.confusion
+    values = {name: metric.value(outcomes) for name, metric in METRICS.items()}
     return Scores(
+        n=len(predicted),
         classes=tuple(classes),
-        n=n,
-        accuracy=float(correct.mean()),
-        interval=wilson(int(correct.sum()), n),
-        macro_f1=_mean([found.f1 for found in per_class.values()]),
-        balanced_accuracy=_mean([found.recall for found in per_class.values()]),
-        per_class=per_class,
+        metrics={name: value for name, value in values.items() if value is not None},
+        interval=wilson(int(np.trace(confusion)), len(predicted)),
+        per_class=dict(zip(classes, _per_class(confusion), strict=True)),
         confusion=confusion,
-        log_loss=float(-np.log(np.maximum(predicted[np.arange(n), truth], FLOOR)).mean()),
-        ece=ece,
-        bins=bins,
-        kl=None if labels.ndim == 1 else _divergence(labels.astype(np.float64), predicted),
-        annotator_kl=alone[0],
-        annotator_accuracy=alone[1],
+        bins=outcomes.bins,
+        annotator=annotator(labels) if labels.ndim == 2 else None,
     )
 
 
@@ -149,30 +263,30 @@ class EndToEnd:
     n: int
     coverage: float
     """Share of the photos in which a face was found; the other scores are of these."""
-    accuracy: float
+    metrics: dict[str, float]
+    """The figures of `COUNT_METRICS`."""
     interval: tuple[float, float]
     """95 % Wilson score interval of the accuracy."""
-    balanced_accuracy: float
 
 
 def end_to_end(scores: Scores, support: Sequence[int], detector: str) -> EndToEnd:
     """Return `scores`, of the faces found, over all photos: `support` counts these, by class of `scores.classes`."""
-    hits, n = np.diag(scores.confusion), sum(support)
+    missed = np.array(support)[:, None] - scores.confusion.sum(axis=1, keepdims=True)
+    counts, n = np.concatenate([scores.confusion, missed], axis=1), sum(support)
     return EndToEnd(
         detector=detector,
         n=n,
         coverage=scores.n / n,
-        accuracy=float(hits.sum() / n),
-        interval=wilson(int(hits.sum()), n),
-        balanced_accuracy=_mean([_ratio(int(hit), whole) for hit, whole in zip(hits, support, strict=True)]),
+        metrics={metric.name: float(metric.of_counts(counts)) for metric in COUNT_METRICS if metric.of_counts},
+        interval=wilson(int(np.trace(scores.confusion)), n),
     )
 
 
-def annotator(votes: NDArray[Any]) -> tuple[float, float]:
-    """Return the mean KL divergence to the votes [n, k] of one annotator, and how often they name the most voted class.
+def annotator(votes: NDArray[Any]) -> Annotator:
+    """Return how far one annotator is from the votes [n, k] of all.
 
     One annotator names a class, not a distribution. The fairest reading of it is the mean of the votes of all faces
-    that an annotator would name so; what they voted themselves is among the votes, which flatters them a little.
+    that an annotator would name so. The annotator's own vote is among the votes, which flatters a little.
     """
     votes = votes.astype(np.float64)
     together = votes.T @ votes
@@ -180,7 +294,7 @@ def annotator(votes: NDArray[Any]) -> tuple[float, float]:
     logs = np.log(np.maximum(reading, FLOOR))
     own = (votes * np.log(np.where(votes > 0, votes, 1))).sum(axis=1)
     expected = (votes * (votes @ logs.T)).sum(axis=1)  # of sum(votes ln(reading)), over which class is named
-    return float((own - expected).mean()), float(votes.max(axis=1).mean())
+    return Annotator(float((own - expected).mean()), float(votes.max(axis=1).mean()))
 
 
 def _check(predicted: NDArray[np.float64], labels: NDArray[Any], k: int) -> None:
@@ -202,8 +316,22 @@ def _distributes(rows: NDArray[Any]) -> bool:
     return bool(np.isfinite(rows).all() and rows.min() >= 0 and np.allclose(rows.sum(axis=1), 1, atol=1e-3))
 
 
-def _per_class(confusion: NDArray[np.int64]) -> list[ClassScores]:
-    hits, supports, answers = np.diag(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
+def _hits(confusion: Counts) -> Counts:
+    return np.diagonal(confusion, axis1=-2, axis2=-1)
+
+
+def _predicted(confusion: Counts) -> Counts:
+    return np.asarray(confusion.sum(axis=-2)[..., : confusion.shape[-2]])
+
+
+def _mean_over_classes(parts: Counts, wholes: Counts) -> NDArray[np.float64]:
+    """Return the mean of parts / wholes, [..., k], over the last axis without the classes whose whole is 0."""
+    ratios = np.divide(parts, wholes, out=np.zeros(parts.shape), where=wholes > 0)
+    return np.asarray(ratios.sum(axis=-1) / (wholes > 0).sum(axis=-1))
+
+
+def _per_class(confusion: Counts) -> list[ClassScores]:
+    columns = _hits(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
     return [
         ClassScores(
             precision=_ratio(hit, predicted),
@@ -212,40 +340,9 @@ def _per_class(confusion: NDArray[np.int64]) -> list[ClassScores]:
             support=support,
             predicted=predicted,
         )
-        for hit, support, predicted in zip(hits.tolist(), supports.tolist(), answers.tolist(), strict=True)
+        for hit, support, predicted in zip(*(column.tolist() for column in columns), strict=True)
     ]
 
 
 def _ratio(part: int, whole: int) -> float | None:
     return part / whole if whole else None
-
-
-def _mean(values: list[float | None]) -> float:
-    return float(np.mean([value for value in values if value is not None]))
-
-
-def _calibration(
-    confidence: NDArray[np.float64], correct: NDArray[np.bool_]
-) -> tuple[tuple[ReliabilityBin, ...], float]:
-    """Return equal-width bins of the confidence, and their gaps |accuracy - confidence| averaged over the samples."""
-    place = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
-    counts = np.bincount(place, minlength=BINS)
-    sums = np.bincount(place, weights=confidence, minlength=BINS)
-    hits = np.bincount(place, weights=correct, minlength=BINS)
-    bins = tuple(
-        ReliabilityBin(
-            lower=index / BINS,
-            upper=(index + 1) / BINS,
-            count=int(counts[index]),
-            confidence=float(sums[index] / counts[index]) if counts[index] else None,
-            accuracy=float(hits[index] / counts[index]) if counts[index] else None,
-        )
-        for index in range(BINS)
-    )
-    return bins, float(np.abs(hits - sums).sum() / len(confidence))
-
-
-def _divergence(votes: NDArray[np.float64], predicted: NDArray[np.float64]) -> float:
-    """Return the mean of sum(votes ln(votes / predicted)), where 0 ln 0 is 0."""
-    logs = np.log(np.where(votes > 0, votes, 1)) - np.log(np.maximum(predicted, FLOOR))
-    return float((votes * logs).sum(axis=1).mean())

@@ -3,13 +3,12 @@
 docs/calibration.md says in words what each figure means.
 """
 
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.evaluation.predictions import Scored
 from mien.evaluation.statistics import wilson
 from mien.models.calibration import Calibration
 
@@ -61,55 +60,49 @@ class Selective:
     """Area under the risk-coverage curve: mean over i of the error among the i surest answers (Geifman et al. 2019)."""
     abstention: AbstentionScores | None
     conformal: PredictionSetScores | None
-    fitted: Calibration | None
-    """How the scored output was calibrated, as the model says."""
-    fitted_here: bool
+    fitted: "FittedOn | None"
+    """What the scored output was calibrated on, as the model file says."""
+
+
+@dataclass(frozen=True)
+class FittedOn:
+    """Which faces a calibration was fitted on."""
+
+    method: str
+    n: int
+    share: float
+    """How much of the split, 0..1."""
+    kind: str
+    split: str
+    targets: str
+    fingerprint: str
+    same_split: bool
     """Whether the scored split is the one it was fitted on, or on a share of."""
 
-    def to_json(self) -> dict[str, Any]:
-        """Return plain objects: aurc, curve, abstention, conformal, fitted."""
-        facts = asdict(self)
-        about = ("method", "n", "share", "kind", "split", "targets", "fingerprint")
-        fitted = {name: getattr(self.fitted, name) for name in about} if self.fitted else None
-        return {
-            "aurc": self.aurc,
-            "curve": [list(point) for point in self.curve],
-            **{name: facts[name] for name in ("abstention", "conformal")},
-            "fitted": fitted | {"here": self.fitted_here} if fitted else None,
-        }
 
-
-def selective(
-    probabilities: NDArray[np.float32],
-    truth: NDArray[np.int64],
-    answers: NDArray[np.float32],
-    places: NDArray[np.int64],
-    classes: Sequence[str],
-    fitted: Calibration | None,
-    fingerprint: str,
-) -> Selective:
+def selective(scored: Scored, fingerprint: str) -> Selective:
     """Score what is answered where the model is sure, and its prediction sets.
 
     Args:
-        probabilities: [n, k] over the scored `classes`.
-        truth: int [n], 0..k-1.
-        answers: [n, m] over the model's own labels, as users get them: threshold and quantile are of these.
-        places: int [m], which scored class each of the model's labels is; -1 for none.
-        classes: the k names.
-        fitted: the model's calibration.
+        scored: the samples; threshold and quantile apply to `scored.answers`, as users get them.
         fingerprint: of the scored split.
     """
-    right = probabilities.argmax(axis=1) == truth
-    errors, coverage = risks(probabilities.max(axis=1), right)
-    n = len(truth)
+    right, fitted = scored.correct, scored.info.calibration
+    errors, coverage = risks(scored.probabilities.max(axis=1), right)
+    n = len(right)
     shown = np.unique(np.ceil(n * np.arange(1, POINTS + 1) / POINTS).astype(int)) - 1
     return Selective(
         curve=tuple(zip(coverage[shown].tolist(), (1 - errors[shown]).tolist(), strict=True)),
         aurc=float(errors.mean()),
-        abstention=_abstention(answers, right, fitted),
-        conformal=_conformal(answers, truth, places, classes, fitted),
-        fitted=fitted,
-        fitted_here=bool(fitted and fitted.fingerprint == fingerprint),
+        abstention=_abstention(scored.answers, right, fitted),
+        conformal=_conformal(scored, fitted),
+        fitted=FittedOn(
+            **{name: getattr(fitted, name) for name in ("method", "n", "share", "kind", "split", "targets")},
+            fingerprint=fitted.fingerprint,
+            same_split=fitted.fingerprint == fingerprint,
+        )
+        if fitted
+        else None,
     )
 
 
@@ -141,17 +134,13 @@ def _abstention(
     )
 
 
-def _conformal(
-    answers: NDArray[np.float32],
-    truth: NDArray[np.int64],
-    places: NDArray[np.int64],
-    classes: Sequence[str],
-    fitted: Calibration | None,
-) -> PredictionSetScores | None:
+def _conformal(scored: Scored, fitted: Calibration | None) -> PredictionSetScores | None:
     if fitted is None or fitted.conformal is None:
         return None
-    sets = fitted.conformal.in_prediction_set(answers)
-    held = (sets & (places == truth[:, None])).any(axis=1)
+    classes, truth = scored.alignment.classes, scored.truth
+    index = np.array([classes.index(new) if new else -1 for new in scored.alignment.outputs.values()])
+    sets = fitted.conformal.in_prediction_set(scored.answers)
+    held = (sets & (index == truth[:, None])).any(axis=1)
     return PredictionSetScores(
         target=fitted.conformal.coverage,
         quantile=fitted.conformal.quantile,

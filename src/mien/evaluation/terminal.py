@@ -10,7 +10,17 @@ from rich.text import Text
 
 from mien.core.labels import canonical
 from mien.evaluation.comparison import ComparisonRow
-from mien.evaluation.evaluation import VIEWS, Evaluation
+from mien.evaluation.evaluation import Evaluation
+from mien.evaluation.metrics import COUNT_METRICS, METRICS, Scores
+from mien.evaluation.predictions import VIEWS
+
+
+def figures(scores: Scores) -> list[tuple[str, str]]:
+    """Return the title and the text of every figure that is defined, the accuracy with its interval first."""
+    found = [
+        (metric.title, metric.text(scores.metrics[name])) for name, metric in METRICS.items() if name in scores.metrics
+    ]
+    return [found[0], ("95 % interval", f"{scores.interval[0]:.4f}-{scores.interval[1]:.4f}"), *found[1:]]
 
 
 def tables(evaluations: Sequence[Evaluation]) -> RenderableType:
@@ -21,25 +31,29 @@ def tables(evaluations: Sequence[Evaluation]) -> RenderableType:
         *map(Text, notes(first)),
         *map(Text, selective_notes(first)),
     ]
-    classes = f"{VIEWS[first.tta]}: " if len(evaluations) > 1 else ""
-    return Group(*lines, _figures(evaluations), _per_class(first, classes), _confusion(first, classes))
+    view = f"{VIEWS[first.tta]}: " if len(evaluations) > 1 else ""
+    return Group(*lines, _figures(evaluations), _per_class(first.scores, view), _confusion(first.scores, view))
 
 
 def notes(evaluation: Evaluation) -> list[str]:
     """Return in words what was left out or folded; empty where nothing was."""
     alignment, found = evaluation.alignment, []
-    if evaluation.model.head != evaluation.data.targets:
-        found.append(f"scored: the model's output that follows {evaluation.model.head}")
+    if evaluation.output != evaluation.data.targets:
+        found.append(f"scored: the model's output that follows {evaluation.output}")
     if photos := evaluation.end_to_end:
+        interval = f" ({photos.interval[0]:.4f}-{photos.interval[1]:.4f})"
+        scores = ", ".join(
+            f"{metric.title} {metric.text(photos.metrics[metric.name])}{interval if metric.name == 'accuracy' else ''}"
+            for metric in COUNT_METRICS
+        )
         found.append(
             f"{photos.detector} finds a face in {100 * photos.coverage:.1f} % of {photos.n:,} photos, which are scored "
-            f"here; with the others counted as wrong: accuracy {photos.accuracy:.4f} "
-            f"({photos.interval[0]:.4f}-{photos.interval[1]:.4f}), balanced accuracy {photos.balanced_accuracy:.4f}"
+            f"here; with the others counted as wrong: {scores}"
         )
-    if evaluation.scores.annotator_kl is not None:
+    if annotator := evaluation.scores.annotator:
         found.append(
-            f"a single annotator: KL to the votes {evaluation.scores.annotator_kl:.4f}, names the most voted class in "
-            f"{100 * (evaluation.scores.annotator_accuracy or 0):.1f} %"
+            f"a single annotator: KL to the votes {annotator.kl:.4f}, names the most voted class in "
+            f"{100 * annotator.accuracy:.1f} %"
         )
     for whose, names in (("the data's", alignment.samples), ("the model's", alignment.outputs)):
         if merged := [f"{old} as {new}" for old, new in names.items() if new not in (None, canonical(old))]:
@@ -58,35 +72,29 @@ def notes(evaluation: Evaluation) -> list[str]:
 
 
 def selective_notes(evaluation: Evaluation) -> list[str]:
-    """Return in words what the threshold and the prediction sets in the model do here, and on what they were fitted."""
-    scored, found = evaluation.selective, []
+    """Return in words what the threshold and the prediction sets in the model do here, and what they were fitted on."""
+    scored, data, found = evaluation.selective, evaluation.data, []
     if at := scored.abstention:
-        of = "none is left" if at.interval is None else f"of those {_percent(at.accuracy, at.interval)} are right"
+        right = "none is left" if at.interval is None else f"of those {_percent(at.accuracy, at.interval)} are right"
         found.append(
             f"at the threshold {at.threshold:.3f}, chosen for an accuracy of {at.target:g}: "
-            f"{100 * at.coverage:.1f} % of the answers count, {of}"
+            f"{100 * at.coverage:.1f} % of the answers count, {right}"
         )
     if sets := scored.conformal:
         found.append(
-            f"prediction sets for a coverage of {sets.target:g}: "
-            f"{_percent(sets.coverage, sets.interval)} hold the truth, "
-            f"{sets.mean_size:.2f} labels on the mean"
+            f"prediction sets for a coverage of {sets.target:g}: {_percent(sets.coverage, sets.interval)} hold the "
+            f"truth, {sets.mean_size:.2f} labels on the mean"
         )
     if scored.fitted and (scored.abstention or scored.conformal):
         fitted = scored.fitted
-        part = "" if fitted.share == 1 else f"{fitted.share:g} of "
-        data = evaluation.data
-        where = "this very split" if scored.fitted_here else f"{fitted.kind} {fitted.split}"
-        warning = "; not all of these faces are new to it" if scored.fitted_here else ""
-        if not scored.fitted_here and data.split == fitted.split and _files(data.kind) == _files(fitted.kind):
+        share = "" if fitted.share == 1 else f"{fitted.share:g} of "
+        where = "this very split" if fitted.same_split else f"{fitted.kind} {fitted.split}"
+        warning = "; not all of these faces are new to it" if fitted.same_split else ""
+        if not fitted.same_split and (data.kind, data.split) == (fitted.kind, fitted.split):
             warning = "; some of these faces may be among them"
-        about = f"{fitted.n:,} faces, {part}{where}, targets: {fitted.targets}{warning}"
-        found.append(f"threshold and prediction sets were fitted on {about}")
+        faces = f"{fitted.n:,} faces, {share}{where}, targets: {fitted.targets}{warning}"
+        found.append(f"threshold and prediction sets were fitted on {faces}")
     return found
-
-
-def _files(kind: str) -> str:
-    return "fer2013" if kind == "ferplus" else kind  # the same pictures under two names
 
 
 def _percent(share: float | None, interval: tuple[float, float]) -> str:
@@ -95,59 +103,38 @@ def _percent(share: float | None, interval: tuple[float, float]) -> str:
 
 def comparison_table(rows: Sequence[ComparisonRow]) -> Table:
     """Return the table of `mien compare`; rows as `compare` returns them, so of one split, view and n."""
-    first, counted = rows[0], any(row.parameters is not None for row in rows)
-    names = [
-        "accuracy",
-        "95 % interval",
-        "macro-F1",
-        "balanced",
-        "log loss",
-        "ECE",
-        *(["parameters"] if counted else []),
-    ]
-    title = f"{first.split}, {VIEWS.get(first.tta, first.tta)}, n = {first.n:,}"
-    table = Table("run", *_right(*names, "MB"), box=box.SIMPLE, title=title, title_justify="left", title_style="")
+    first, counted = rows[0].evaluation, any(row.parameters is not None for row in rows)
+    names = [name for name, _ in figures(first.scores)]
+    title = f"{first.data.split}, {VIEWS[first.tta]}, n = {first.scores.n:,}"
+    heads = _right(*names, *(["parameters"] if counted else []), "MB")
+    table = Table("run", *heads, box=box.SIMPLE, title=title, title_justify="left", title_style="")
     for row in rows:
-        figures = (row.macro_f1, row.balanced_accuracy, row.log_loss, row.ece)
         parameters = "" if row.parameters is None else f"{row.parameters:,}"
         table.add_row(
             Text(row.name, overflow="fold"),
-            f"{row.accuracy:.4f}",
-            f"{row.interval[0]:.4f}-{row.interval[1]:.4f}",
-            *(f"{value:.4f}" for value in figures),
+            *(text for _, text in figures(row.evaluation.scores)),
             *([parameters] if counted else []),
-            f"{row.bytes / 1e6:.2f}",
+            f"{row.evaluation.model.bytes / 1e6:.2f}",
         )
     return table
 
 
 def _figures(evaluations: Sequence[Evaluation]) -> Table:
     table = Table("", *_right(*(VIEWS[found.tta] for found in evaluations)), box=box.SIMPLE)
-    scores = [found.scores for found in evaluations]
-    table.add_row("accuracy", *(f"{found.accuracy:.4f}" for found in scores))
-    table.add_row("  95 % interval", *(f"{found.interval[0]:.4f}-{found.interval[1]:.4f}" for found in scores))
-    for name, key in (
-        ("macro-F1", "macro_f1"),
-        ("balanced accuracy", "balanced_accuracy"),
-        ("log loss", "log_loss"),
-        ("ECE", "ece"),
-    ):
-        table.add_row(name, *(f"{getattr(found, key):.4f}" for found in scores))
-    if scores[0].kl is not None:
-        table.add_row("KL to the votes", *(f"{found.kl:.4f}" for found in scores))
+    for rows in zip(*(figures(found.scores) for found in evaluations), strict=True):
+        table.add_row(rows[0][0], *(text for _, text in rows))
     return table
 
 
-def _per_class(evaluation: Evaluation, title: str) -> Table:
+def _per_class(scores: Scores, title: str) -> Table:
     table = Table(f"{title}class", *_right("precision", "recall", "F1", "n"), box=box.SIMPLE)
-    for name, found in evaluation.scores.per_class.items():
+    for name, found in scores.per_class.items():
         ratios = ("-" if value is None else f"{value:.4f}" for value in (found.precision, found.recall, found.f1))
         table.add_row(name, *ratios, f"{found.support:,}")
     return table
 
 
-def _confusion(evaluation: Evaluation, title: str) -> Table:
-    scores = evaluation.scores
+def _confusion(scores: Scores, title: str) -> Table:
     table = Table(f"{title}% of truth", *_right(*scores.classes), box=box.SIMPLE)
     for name, row in zip(scores.classes, scores.rates, strict=True):
         table.add_row(name, *("-" if np.isnan(rate) else f"{100 * rate:.0f}" for rate in row))

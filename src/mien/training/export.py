@@ -15,7 +15,7 @@ from torch import nn
 from mien.core import images
 from mien.core.errors import InputError
 from mien.core.files import replacing
-from mien.evaluation import calibrate
+from mien.evaluation.calibrate import files
 from mien.models.bundled import measured_crops
 from mien.models.metadata import METADATA_KEY, ModelInfo, OutputInfo
 from mien.models.session import Session
@@ -49,9 +49,9 @@ def export(run: Path, *, out: Path | None = None) -> Path:
         primary_output=recipe.targets,
         further_outputs={head: OutputInfo(recipe.outputs[head], 1.0) for head in recipe.further_outputs},
     )
-    for output, fitted in calibrate.read(run).items():
+    for output, fitted in files.read(run).items():
         if output in recipe.outputs:
-            info = calibrate.taken(info, output, *fitted)
+            info = files.with_calibration(info, output, fitted)
     out = out or run / "model.onnx"
     with replacing(out) as part:
         to_onnx(model.eval(), info, part)

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.evaluation.calibrate import fit
+from mien.evaluation.calibrate import OutputCalibration, fit
 from mien.evaluation.calibrate.files import save
 from mien.evaluation.calibrate.fit import CalibrationSource
 from mien.models.calibration import Calibration
@@ -28,5 +28,5 @@ def calibrate(run: Path, recipe: Recipe, validation: Split) -> None:
         logits = [session.logits(validation.images[block]) for block in np.array_split(faces, 1 + len(faces) // 256)]
         source = CalibrationSource("validation", kind="", targets=name, fingerprint=validation.fingerprint)
         found = fit(np.concatenate(logits), shares[faces].argmax(axis=1), session.info, source)
-        fitted[name] = (found.temperature, found.calibration)
+        fitted[name] = OutputCalibration(found.temperature, found.calibration)
     save(run, fitted)

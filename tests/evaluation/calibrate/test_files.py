@@ -14,12 +14,12 @@ from mien import cli
 from mien.core.errors import InputError
 from mien.datasets import DataSpec
 from mien.datasets import read as read_samples
-from mien.evaluation import evaluate
-from mien.evaluation.calibrate import fit
+from mien.evaluation.calibrate import OutputCalibration, fit
 from mien.evaluation.calibrate.files import FILE, read, save
 from mien.evaluation.calibrate.fit import CalibrationSource, chosen
 from mien.models.metadata import ModelInfo
 from mien.models.session import Session, softmax
+from tests.blocks import evaluated
 from tests.evaluation.calibrate.conftest import N
 
 Mien = Callable[..., tuple[int, str, str]]
@@ -72,8 +72,8 @@ def test_a_run_is_calibrated_in_place(mien: Mien, make_model: MakeModel, faces: 
     info = Session(run).info
     assert info.calibration is not None
     assert info.outputs["majority"].calibration is None
-    assert read(run) == {"label": (info.temperature, info.calibration)}
-    facts = json.loads((run / FILE).read_text())["label"]
+    assert read(run) == {"label": OutputCalibration(info.temperature, info.calibration)}
+    facts = json.loads((run / FILE).read_text())["label"]["calibration"]
     assert facts["fingerprint"] == samples.fingerprint
     assert (facts["n"], facts["n_measured"], facts["held_out"]) == (n, N - n, True)
     assert facts["ece_after"] < facts["ece_before"]
@@ -81,8 +81,9 @@ def test_a_run_is_calibrated_in_place(mien: Mien, make_model: MakeModel, faces: 
     assert set(facts["abstain"]) == {"target", "threshold", "coverage", "accuracy"}
     assert set(facts["conformal"]) == {"coverage", "quantile", "method", "measured_coverage", "mean_size"}
     assert facts["abstain"]["accuracy"] > 0.65
-    scored = evaluate(run, faces).selective
-    assert scored.fitted_here
+    scored = evaluated(run, faces).selective
+    assert scored.fitted is not None
+    assert scored.fitted.same_split
     assert scored.abstention is not None
     assert scored.abstention.threshold == facts["abstain"]["threshold"]
     code, _, _ = mien(run, "--data", faces)
@@ -107,11 +108,12 @@ def test_the_output_that_follows_the_targets_is_calibrated(
     head = info.outputs["label"]
     assert head.calibration is not None
     assert (head.temperature, head.calibration.n) == (facts["temperature"], N)
-    assert facts["held_out"] is False
+    fitted = facts["calibration"]
+    assert fitted["held_out"] is False
     session, samples = Session(tmp_path / "out.onnx", output="label"), read_samples(DataSpec(faces, "validation"))
     rows = session.probabilities(samples.images)
     assert np.allclose(rows, softmax(session.logits(samples.images) / np.float32(head.temperature)), atol=1e-6)
-    assert -np.log(rows[np.arange(N), samples.labels]).mean() == pytest.approx(facts["nll_after"], rel=1e-5)
+    assert -np.log(rows[np.arange(N), samples.labels]).mean() == pytest.approx(fitted["nll_after"], rel=1e-5)
 
 
 def test_the_figures_of_the_fitted_faces_are_called_so(
@@ -126,7 +128,7 @@ def test_the_figures_of_the_fitted_faces_are_called_so(
     [
         (["default"], "default: no run folder, so it stays as it is; say where to write with --out FILE.onnx"),
         (["{model}"], "say where to write with --out"),
-        (["{model}", "--out", "{model}"], "there already; choose another file"),
+        (["{model}", "--out", "{model}"], "exists already; choose another file"),
         (["{model}", "--out", "{model}/x.onnx"], "is a file)"),
         (["{model}", "--out", "{folder}/out.txt"], "expected a name that ends with .onnx"),
         (["{folder}"], "no model.onnx in it"),
@@ -156,7 +158,7 @@ def test_pictures_it_was_trained_on_are_refused(mien: Mien, make_model: MakeMode
     model.with_suffix(".json").write_text(json.dumps({"training": {"data": learnt}}))
     code, _, err = mien(model, "--data", faces, "--out", tmp_path / "out.onnx")
     assert code == 2
-    assert "trained on these very pictures" in err
+    assert "trained on these very images" in err
 
 
 def test_without_onnx_the_extra_is_named(
@@ -169,21 +171,21 @@ def test_without_onnx_the_extra_is_named(
     assert "pip install 'mien[eval]'" in err
 
 
-def test_a_runs_file_keeps_its_other_outputs_and_that_of_the_first_version(tmp_path: Path) -> None:
+def test_a_runs_file_keeps_its_other_outputs(tmp_path: Path) -> None:
     assert read(tmp_path) == {}
-    (tmp_path / FILE).write_text('{"label": 1.5, "majority": 2}')
-    assert read(tmp_path) == {"label": (1.5, None), "majority": (2.0, None)}
     info = ModelInfo(("a", "b"), 48, (0.0,), (1.0,))
     logits = np.array([[1, 0], [0, 1], [1, 0]], np.float32)
     found = fit(logits, np.array([0, 1, 1]), info, CalibrationSource("validation", "", "label", "f"))
-    save(tmp_path, {"label": (found.temperature, found.calibration)})
-    assert read(tmp_path) == {"label": (found.temperature, found.calibration), "majority": (2.0, None)}
+    label, majority = (OutputCalibration(temperature, found.calibration) for temperature in (found.temperature, 2.0))
+    save(tmp_path, {"majority": majority})
+    save(tmp_path, {"label": label})
+    assert read(tmp_path) == {"label": label, "majority": majority}
 
 
 @pytest.mark.parametrize("text", ["", "[]", '{"label": "x"}', '{"label": {"temperature": 1}}', '{"label": {}}'])
 def test_a_damaged_file_is_named(tmp_path: Path, text: str) -> None:
     (tmp_path / FILE).write_text(text)
-    with pytest.raises(InputError, match=r"calibration\.json: not what mien calibrate writes"):
+    with pytest.raises(InputError, match=r"calibration\.json: .*; expected what mien calibrate writes"):
         read(tmp_path)
 
 
@@ -193,5 +195,5 @@ def test_a_model_that_knows_another_class_is_fitted_without_its_faces(
     model = make_model(labels=("angry", "disgust", "fear"))
     _, out, _ = mien(model, "--data", faces, "--out", tmp_path / "out.onnx", "--json")
     facts: dict[str, Any] = json.loads(out)
-    assert facts["n"] == int((read_samples(DataSpec(faces, "validation")).labels < 3).sum())
+    assert facts["calibration"]["n"] == int((read_samples(DataSpec(faces, "validation")).labels < 3).sum())
     assert replace(Session(tmp_path / "out.onnx").info, temperature=1.0, calibration=None) == Session(model).info

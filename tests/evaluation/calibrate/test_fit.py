@@ -8,9 +8,9 @@ import pytest
 from numpy.typing import NDArray
 
 from mien.core.errors import InputError
-from mien.evaluation import score
 from mien.evaluation.calibrate import fit
 from mien.evaluation.calibrate.fit import CalibrationOptions, CalibrationSource, Fitted, chosen
+from mien.evaluation.metrics import score
 from mien.models.calibration import Abstention, Calibration
 from mien.models.metadata import ModelInfo
 from mien.models.session import softmax
@@ -44,9 +44,9 @@ def test_half_fits_and_the_other_half_measures(faces: tuple[Any, Any]) -> None:
     x, y = logits[~first], labels[~first]
     before, rows = score(softmax(x), y, INFO.labels), softmax(x / np.float32(found.temperature))
     after = score(rows, y, INFO.labels)
-    assert (made.ece_before, made.nll_before) == (before.ece, before.log_loss)
-    assert (made.ece_after, made.nll_after) == (after.ece, after.log_loss)
-    assert after.ece < before.ece - 0.03
+    assert (made.ece_before, made.nll_before) == (before.metrics["ece"], before.metrics["log_loss"])
+    assert (made.ece_after, made.nll_after) == (after.metrics["ece"], after.metrics["log_loss"])
+    assert after.metrics["ece"] < before.metrics["ece"] - 0.03
     right, sure = rows.argmax(axis=1) == y, rows.max(axis=1)
     assert made.abstain is not None
     counts = sure >= made.abstain.threshold

@@ -1,22 +1,9 @@
-"""Make a model's probabilities mean what they say, and say when it should not answer: fitted on labelled faces it did
-not learn, kept in its file. docs/calibration.md says what that promises and what not.
+"""Fit what turns a model's outputs into probabilities: a scaling, an abstention threshold, prediction sets.
+
+docs/calibration.md says what that promises and what not.
 """
 
-from mien.evaluation.calibrate.files import FILE, calibrate, place, read, save, taken, write
-from mien.evaluation.calibrate.fit import CalibrationOptions, CalibrationSource, Fitted, fit
-from mien.evaluation.calibrate.terminal import table
+from mien.evaluation.calibrate.files import OutputCalibration
+from mien.evaluation.calibrate.fit import CalibrationOptions, CalibrationSource, Fitted, calibrate, fit
 
-__all__ = [
-    "FILE",
-    "CalibrationOptions",
-    "CalibrationSource",
-    "Fitted",
-    "calibrate",
-    "fit",
-    "place",
-    "read",
-    "save",
-    "table",
-    "taken",
-    "write",
-]
+__all__ = ["CalibrationOptions", "CalibrationSource", "Fitted", "OutputCalibration", "calibrate", "fit"]

@@ -1,14 +1,15 @@
 """Logits and labels in, a calibration out: fitted on one part of the faces, measured on the other."""
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.core.errors import InputError
-from mien.evaluation import Scores, score
+from mien.datasets.samples import relabel
 from mien.evaluation.calibrate import scaling, thresholds
+from mien.evaluation.metrics import Scores, score
+from mien.evaluation.predictions import TRAINED_ON, Predictions, hard
 from mien.models.calibration import METHODS, Abstention, Calibration, Conformal, scale_logits
 from mien.models.metadata import ModelInfo
 from mien.models.session import softmax
@@ -64,18 +65,45 @@ class Fitted:
     temperature: float
     calibration: Calibration
     before: Scores | None
-    """Of the bare softmax; None where there were no faces."""
+    """Of the plain softmax; None where there were no faces."""
     after: Scores | None
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the calibration as plain objects, with output, temperature and the accuracies."""
-        return {
-            "output": self.output,
-            "temperature": self.temperature,
-            **self.calibration.to_json(),
-            "accuracy_before": self.before.accuracy if self.before else None,
-            "accuracy_after": self.after.accuracy if self.after else None,
-        }
+
+def calibrate(
+    predictions: Predictions,
+    options: CalibrationOptions = CalibrationOptions(),
+    *,
+    output: str | None = None,
+) -> Fitted:
+    """Fit the calibration of one output of a model on predictions.
+
+    Samples whose label the model does not know are left out. With votes the truth is the most voted class. In photos
+    only the faces that were found count.
+
+    Args:
+        predictions: of the faces to fit on.
+        options: what to fit, and on how much of them.
+        output: which output; None: the one that follows the targets.
+
+    Raises:
+        InputError: as `fit` has them, the model was trained on these very images, or no face is left.
+    """
+    data, info = predictions.data, predictions.info.for_output(predictions.output(output))
+    where = f"{data.path}, {data.split}"
+    if data.trained_on:
+        raise InputError(f"{where}: {TRAINED_ON}; calibrate on others")
+    labels, usable = relabel(predictions.labels, predictions.classes, info.labels)
+    usable &= hard(labels) >= 0
+    if data.detector and predictions.found is not None:
+        usable &= predictions.found
+    if not usable.any():
+        raise InputError(f"{where}: nothing to calibrate on: no sample has a label the model knows")
+    source = CalibrationSource(data.split, data.kind, data.targets, data.fingerprint)
+    logits = predictions.logits[info.primary_output][0]
+    try:
+        return fit(logits[usable], hard(labels[usable]), info, source, options)
+    except InputError as error:
+        raise InputError(f"{where}: {error}") from None
 
 
 def fit(
@@ -83,7 +111,7 @@ def fit(
     labels: NDArray[np.int64],
     info: ModelInfo,
     source: CalibrationSource,
-    wanted: CalibrationOptions = CalibrationOptions(),
+    options: CalibrationOptions = CalibrationOptions(),
 ) -> Fitted:
     """Fit the scaling, then on its probabilities the threshold and the prediction sets; measure all of it.
 
@@ -92,36 +120,36 @@ def fit(
         labels: int [n], 0..k-1.
         info: the facts of the model's output that gave the logits.
         source: what the faces are.
-        wanted: what to fit.
+        options: what to fit.
 
     Raises:
         InputError: too few faces, a class without any for vector scaling, or an accuracy out of reach.
     """
-    first = chosen(labels, wanted.share, wanted.seed)
-    rest = ~first if not first.all() else first
-    heat, scale, bias = _scaling(logits[first], labels[first], info, wanted.method)
-    probabilities = softmax(scale_logits(logits, heat, scale, bias))
+    fitted_on = chosen(labels, options.share, options.seed)
+    rest = ~fitted_on if not fitted_on.all() else fitted_on
+    temperature, scale, bias = _scaling(logits[fitted_on], labels[fitted_on], info, options.method)
+    probabilities = softmax(scale_logits(logits, temperature, scale, bias))
     before, after = (
         score(rows[rest], labels[rest], info.labels) if len(labels) else None
         for rows in (softmax(logits), probabilities)
     )
     calibration = Calibration(
         method="vector" if scale else "temperature",
-        n=int(first.sum()),
+        n=int(fitted_on.sum()),
         n_measured=int(rest.sum()),
-        held_out=not first.all(),
+        held_out=not fitted_on.all(),
         **vars(source),
-        share=wanted.share,
-        ece_before=before.ece if before else None,
-        ece_after=after.ece if after else None,
-        nll_before=before.log_loss if before else None,
-        nll_after=after.log_loss if after else None,
+        share=options.share,
+        ece_before=before.metrics["ece"] if before else None,
+        ece_after=after.metrics["ece"] if after else None,
+        nll_before=before.metrics["log_loss"] if before else None,
+        nll_after=after.metrics["log_loss"] if after else None,
         scale=scale,
         bias=bias,
-        abstain=_abstention(probabilities, labels, first, rest, wanted.abstain_at),
-        conformal=_conformal(probabilities, labels, first, rest, wanted.coverage),
+        abstain=_abstention(probabilities, labels, fitted_on, rest, options.abstain_at),
+        conformal=_conformal(probabilities, labels, fitted_on, rest, options.coverage),
     )
-    return Fitted(info.primary_output, heat, calibration, before, after)
+    return Fitted(info.primary_output, temperature, calibration, before, after)
 
 
 Numbers = tuple[float, ...]
@@ -134,22 +162,22 @@ def _scaling(
     if method == "keep":
         had = info.calibration
         return info.temperature, had.scale if had else (), had.bias if had else ()
-    heat = scaling.fit_temperature(logits, labels)
+    temperature = scaling.fit_temperature(logits, labels)
     if method == "temperature":
-        return heat, (), ()
+        return temperature, (), ()
     if missing := [name for place, name in enumerate(info.labels) if not (labels == place).any()]:
         raise InputError(f"vector scaling needs faces of every class; there are none of {', '.join(missing)}")
     scale, bias = scaling.fit_vector(logits, labels)
-    return heat, tuple(scale.tolist()), tuple(bias.tolist())
+    return temperature, tuple(scale.tolist()), tuple(bias.tolist())
 
 
 def chosen(labels: NDArray[np.int64], share: float, seed: int) -> NDArray[np.bool_]:
     """Return bool [n], the faces to fit on: of each class the share, drawn by the seed; all for a share of 1."""
     first = np.ones(len(labels), bool)
-    dice = np.random.default_rng(seed)
+    rng = np.random.default_rng(seed)
     for label in np.unique(labels):
-        places = dice.permutation(np.flatnonzero(labels == label))
-        first[places[round(share * len(places)) :]] = False
+        rows = rng.permutation(np.flatnonzero(labels == label))
+        first[rows[round(share * len(rows)) :]] = False
     if share < 1 and (first.all() or not first.any()):
         raise InputError(f"--share {share:g} of {len(labels)} faces leaves none to fit on or none to measure on")
     return first

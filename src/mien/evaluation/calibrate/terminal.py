@@ -6,33 +6,34 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from mien.evaluation.calibrate.fit import Fitted
+from mien.evaluation.metrics import METRICS
 
 
 def table(found: Fitted) -> RenderableType:
     """Return what was measured before and after, of the threshold and of the sets, and on which faces."""
-    made = found.calibration
-    figures = Table("", *(Column(name, justify="right") for name in ("ECE", "NLL", "accuracy")), box=box.SIMPLE)
-    after = "vector scaling" if made.scale else f"temperature {found.temperature:.3f}"
+    fitted = found.calibration
+    shown = [METRICS[name] for name in ("ece", "log_loss", "accuracy")]
+    figures = Table("", *(Column(metric.title, justify="right") for metric in shown), box=box.SIMPLE)
+    after = "vector scaling" if fitted.scale else f"temperature {found.temperature:.3f}"
     for name, scores in (("uncalibrated", found.before), (after, found.after)):
         if scores:
-            figures.add_row(name, f"{scores.ece:.4f}", f"{scores.log_loss:.4f}", f"{scores.accuracy:.4f}")
+            figures.add_row(name, *(metric.text(scores.metrics[metric.name]) for metric in shown))
     lines = []
-    if at := made.abstain:
+    if at := fitted.abstain:
         right = "none is left" if at.accuracy is None else f"of those {100 * at.accuracy:.1f} % are right"
         lines.append(
             f"threshold {at.threshold:.3f} for an accuracy of {at.target:g}: "
             f"{100 * at.coverage:.1f} % of the answers count, {right}"
         )
-    if sets := made.conformal:
+    if sets := fitted.conformal:
         lines.append(
-            f"prediction sets for a coverage of {sets.coverage:g}: "
-            f"{100 * sets.measured_coverage:.1f} % hold the truth, "
-            f"{sets.mean_size:.2f} labels on the mean"
+            f"prediction sets for a coverage of {sets.coverage:g}: {100 * sets.measured_coverage:.1f} % hold the "
+            f"truth, {sets.mean_size:.2f} labels on the mean"
         )
     measured = (
-        f"measured on {made.n_measured:,} others of the same split"
-        if made.held_out
-        else "the figures are of these very faces and flatter it; with --share 0.5 the other half measures"
+        f"measured on {fitted.n_measured:,} others of the same split"
+        if fitted.held_out
+        else "the figures are of these very faces, so they are too good; with --share 0.5 the other half measures"
     )
-    whole = f"output {found.output}, fitted on {made.n:,} faces of {made.kind} {made.split}, targets: {made.targets}"
-    return Group(Text(f"{whole}; {measured}"), figures, *map(Text, lines))
+    faces = f"{fitted.n:,} faces of {fitted.kind} {fitted.split}, targets: {fitted.targets}"
+    return Group(Text(f"output {found.output}, fitted on {faces}; {measured}"), figures, *map(Text, lines))

@@ -1,0 +1,442 @@
+"""Score once: a model's logits for one split of a dataset, in one pass over its images.
+
+Everything that is measured (metrics, calibration, thresholds, prediction sets, subgroups, benchmark rows) is a pure
+function of `Predictions`.
+"""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien import datasets, recipes
+from mien.core import labels as taxonomy
+from mien.core import records
+from mien.core.console import COUNT, bar
+from mien.core.errors import InputError
+from mien.core.files import replacing
+from mien.datasets import DataSpec, ImageSpec, Samples, exclude
+from mien.datasets.samples import relabel
+from mien.faces import LargestFace
+from mien.faces.detectors import find, name
+from mien.models.bundled import ASSETS
+from mien.models.metadata import ModelInfo
+from mien.models.session import Session, Tta, softmax
+
+BATCH = 128
+FINGERPRINTED = (48, 1)  # size and channels of the data for its fingerprint, whatever the model's own input is
+TRAINED_ON = "the model was trained on these very images; the figures say nothing about others"
+VIEWS: dict[str, str] = {"none": "single view", "flip": "mean with the mirror image"}
+
+
+@dataclass(frozen=True)
+class ModelFile:
+    """Which model was scored."""
+
+    file: str
+    """`default`, or the path of the .onnx file."""
+    sha256: str
+    bytes: int
+    recipe: str
+    size: int
+    """The input is size x size pixels."""
+    channels: int
+
+
+@dataclass(frozen=True)
+class DataFacts:
+    """Which data it was scored on."""
+
+    path: str
+    split: str
+    kind: str
+    """The reader's name."""
+    targets: str
+    fingerprint: str
+    """`Samples.fingerprint` of the split at 48 x 48 grey."""
+    dropped: dict[str, int] = field(default_factory=dict)
+    """Samples of the dataset that the reader's rules left out, by reason."""
+    exclude: dict[str, str] | None = None
+    """The `path` and `sha256` of the list of what was left out, where there was one."""
+    problems: int = 0
+    """Rows or files of the dataset that could not be read."""
+    trained_on: bool = False
+    """Whether the split is, image for image, what the model was trained on."""
+    detector: str | None = None
+    """What found the faces, where the data are photos."""
+
+
+@dataclass(frozen=True)
+class Alignment:
+    """Where each class of the data and each label of the model goes: to a scored class, or None: left out."""
+
+    classes: tuple[str, ...]
+    """What is scored, in the model's order."""
+    samples: dict[str, str | None]
+    outputs: dict[str, str | None]
+
+    def fold(self, probabilities: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return [n, outputs] as [n, classes]: merged labels summed, others left out, rows scaled to 1."""
+        matrix = np.array([[new == name for name in self.classes] for new in self.outputs.values()], dtype=np.float32)
+        folded = probabilities @ matrix
+        total = folded.sum(axis=1, keepdims=True)
+        even = np.full_like(folded, 1 / len(self.classes))
+        return np.asarray(np.divide(folded, total, out=even, where=total > 0), dtype=np.float32)
+
+
+@dataclass(frozen=True)
+class Scored:
+    """The samples of `Predictions` that have a label both sides know, by one output of the model.
+
+    Args:
+        info: the model's facts for that output.
+        alignment: how the classes of both sides meet.
+        rows: int64 [n], which samples of the predictions these are, ascending.
+        answers: float32 [n, m], calibrated probabilities of the model's own labels, as users get them.
+        probabilities: float32 [n, k], the same over the scored classes.
+        uncalibrated: float32 [n, k], the plain softmax, likewise.
+        labels: int64 [n], or float32 [n, k] of votes.
+        ids: str [n].
+        dropped: samples left out, by class; `unlabelled` where they had no label.
+        missed: ids of the photos in which no face was found.
+        support: photos of each scored class, those without a face too.
+    """
+
+    info: ModelInfo
+    alignment: Alignment
+    rows: NDArray[np.int64]
+    answers: NDArray[np.float32]
+    probabilities: NDArray[np.float32]
+    uncalibrated: NDArray[np.float32]
+    labels: NDArray[Any]
+    ids: NDArray[np.str_]
+    dropped: dict[str, int]
+    missed: tuple[str, ...]
+    support: tuple[int, ...]
+
+    @property
+    def truth(self) -> NDArray[np.int64]:
+        """int64 [n]: the label, or the most voted class."""
+        return hard(self.labels)
+
+    @property
+    def correct(self) -> NDArray[np.bool_]:
+        """bool [n]: whether the answer is the truth."""
+        return np.asarray(self.probabilities.argmax(axis=1) == self.truth)
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """A model's logits for the n samples of a split, made once.
+
+    Args:
+        logits: output name -> float32 [views, n, k]; the second view is the mirror image.
+        labels: int64 [n], -1 where there is none; or float32 [n, c], votes.
+        classes: the c names.
+        ids: str [n].
+        found: bool [n], whether a face was found in the photo; None where nobody looked.
+        info: the model's facts.
+        model: which file it is.
+        data: which data it is.
+
+    Raises:
+        InputError: the arrays have different lengths.
+
+    Example:
+        >>> predictions = predict(*load("default", DataSpec(Path("fer2013"))), tta="flip")  # doctest: +SKIP
+        >>> predictions.scored(tta="flip").correct.mean()  # doctest: +SKIP
+    """
+
+    logits: dict[str, NDArray[np.float32]]
+    labels: NDArray[Any]
+    classes: tuple[str, ...]
+    ids: NDArray[np.str_]
+    found: NDArray[np.bool_] | None
+    info: ModelInfo
+    model: ModelFile
+    data: DataFacts
+
+    def __post_init__(self) -> None:
+        n = len(self.ids)
+        lengths = {len(self.labels), *(array.shape[1] for array in self.logits.values())}
+        if lengths != {n} or (self.found is not None and len(self.found) != n):
+            raise InputError(f"predictions: arrays of {n} and {sorted(lengths)} samples")
+
+    def __getitem__(self, index: NDArray[Any]) -> "Predictions":
+        """Return the predictions of some samples: a boolean mask or an index array."""
+        return replace(
+            self,
+            logits={output: array[:, index] for output, array in self.logits.items()},
+            labels=self.labels[index],
+            ids=self.ids[index],
+            found=None if self.found is None else self.found[index],
+        )
+
+    def output(self, asked: str | None = None) -> str:
+        """Return the name of the output to score: `asked`, or the one that follows the targets of the data."""
+        return asked or matching_output(self.info, self.data.kind, self.data.targets)
+
+    def probabilities(self, info: ModelInfo, *, tta: Tta = "none", calibrated: bool = True) -> NDArray[np.float32]:
+        """Return float32 [n, k] of the output that `info` describes; with `tta="flip"` the mean of both views.
+
+        Raises:
+            InputError: the model was not run on the mirror images, or answers NaN.
+        """
+        views = self.logits[info.primary_output][: 1 + (tta == "flip")]
+        if tta == "flip" and len(views) < 2:
+            raise InputError("the predictions hold no mirror images; predict with tta='flip'")
+        scaled = [info.calibrate_logits(view) for view in views] if calibrated else list(views)
+        found = np.asarray(np.mean([softmax(view) for view in scaled], axis=0, dtype=np.float32))
+        if wrong := int((~np.isfinite(found).all(axis=1)).sum()):
+            raise InputError(
+                f"{self.model.file}: answers {wrong} of {len(found)} samples with NaN; the model is damaged"
+            )
+        return found
+
+    def scored(self, *, output: str | None = None, tta: Tta = "none", merge: str = "drop") -> Scored:
+        """Return the samples that can be scored, by one output and view.
+
+        Args:
+            output: a name of `ModelInfo.outputs`; None: the one that follows the targets.
+            tta: none or flip.
+            merge: a name of `labels.MERGES`: how classes are folded that names alone do not match.
+
+        Raises:
+            InputError: no such output, fewer than two classes in common, or nothing left to score.
+        """
+        data, info = self.data, self.info.for_output(self.output(output))
+        alignment = align(self.classes, info.labels, merge=merge)
+        labels, known = relabel(self.labels, self.classes, alignment.classes, merge=merge)
+        known &= hard(labels) >= 0
+        if not known.any():
+            raise InputError(
+                f"{data.path}: nothing to score in {data.split}: no sample of {len(known)} has a label the model knows"
+            )
+        names = np.array([*self.classes, "unlabelled"])[hard(self.labels)[~known]]  # a label of -1 finds the last
+        left, counts = np.unique(names, return_counts=True)
+        support = np.bincount(hard(labels[known]), minlength=len(alignment.classes))
+        missed = known & ~self.found if data.detector and self.found is not None else np.zeros_like(known)
+        rows = np.flatnonzero(known & ~missed)
+        if not len(rows):
+            raise InputError(f"{data.path}: {data.detector} finds no face in any of {known.sum()} photos")
+        answers, plain = (self.probabilities(info, tta=tta, calibrated=given)[rows] for given in (True, False))
+        return Scored(
+            info=info,
+            alignment=alignment,
+            rows=rows,
+            answers=answers,
+            probabilities=alignment.fold(answers),
+            uncalibrated=alignment.fold(plain),
+            labels=labels[rows],
+            ids=self.ids[rows],
+            dropped=dict(zip(left.tolist(), counts.tolist(), strict=True)),
+            missed=tuple(self.ids[missed].tolist()),
+            support=tuple(support.tolist()),
+        )
+
+    def save(self, path: Path) -> None:
+        """Write the predictions as an .npz file that `load_predictions` reads."""
+        facts = {"classes": self.classes, "info": self.info.to_json(), "model": self.model, "data": self.data}
+        arrays: dict[str, NDArray[Any]] = {f"logits/{output}": array for output, array in self.logits.items()}
+        if self.found is not None:
+            arrays["found"] = self.found
+        with replacing(path) as part, part.open("wb") as file:
+            np.savez_compressed(
+                file, allow_pickle=False, facts=records.dumps(facts), labels=self.labels, ids=self.ids, **arrays
+            )
+
+
+@dataclass(frozen=True)
+class _SavedFacts:
+    classes: tuple[str, ...]
+    info: str
+    model: ModelFile
+    data: DataFacts
+
+
+def load_predictions(path: Path) -> Predictions:
+    """Return what `Predictions.save` wrote. InputError where the file is none of it."""
+    try:
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
+            arrays = {key: saved[key] for key in saved.files}
+        facts = records.loads(str(arrays["facts"]), _SavedFacts, where=str(path))
+        return Predictions(
+            logits={key.removeprefix("logits/"): arrays[key] for key in arrays if key.startswith("logits/")},
+            labels=arrays["labels"],
+            classes=facts.classes,
+            ids=arrays["ids"],
+            found=arrays.get("found"),
+            info=ModelInfo.from_json(facts.info),
+            model=facts.model,
+            data=facts.data,
+        )
+    except OSError as error:
+        raise InputError(f"{path}: {error.strerror or error}; expected saved predictions") from None
+    except InputError:
+        raise
+    except Exception as error:  # zipfile, zlib and numpy raise a dozen kinds on damaged archives
+        raise InputError(f"{path}: damaged, or no saved predictions ({type(error).__name__})") from None
+
+
+def load(model: str | Path, spec: DataSpec) -> tuple[Session, Samples, DataFacts]:
+    """Open a model, and read the data as it wants them.
+
+    The validation share of the model's own run is used where the data has no such split and `spec.holdout` is None, so
+    that nothing it was trained on is scored as validation. The integers of arrays mean what the run was told, likewise.
+
+    Raises:
+        InputError: no such model or data, data without labels, fewer than two classes in common with the model, or face
+            crops where a detector is asked for.
+    """
+    session = Session(model)
+    kind = spec.kind or datasets.detect(spec.path, spec.targets)
+    trained = training_data(session)
+    run = session.path.with_name("recipe.json")
+    if spec.holdout is None and run.is_file():
+        spec = replace(spec, holdout=recipes.from_json(run).holdout)
+    if spec.classes is None and trained.get("path") == str(Path(spec.path).resolve()):
+        spec = replace(spec, classes=trained.get("classes"))
+    face = detector = None
+    if spec.detector:
+        detector = name(find(spec.detector))
+        face = LargestFace(detector if spec.detector == "auto" else spec.detector, session.info.crop(detector))
+    wanted = ImageSpec(session.info.size, len(session.info.mean), face)
+    samples = datasets.read(spec, wanted)
+    same = (wanted.size, wanted.channels) == FINGERPRINTED
+    printed = samples if same else datasets.read(spec, ImageSpec(*FINGERPRINTED, face))
+    if not (samples.hard >= 0).any():
+        raise InputError(f"{spec.path}: no labels in its {spec.split} split; there is nothing to score against")
+    chosen = session.info.for_output(spec.output or matching_output(session.info, kind, spec.targets))
+    align(samples.classes, chosen.labels, merge=spec.merge)  # what cannot meet is refused before the work
+    return (
+        session,
+        samples,
+        DataFacts(
+            path=str(spec.path),
+            split=datasets.split_name(spec.split),
+            kind=kind,
+            targets=spec.targets,
+            fingerprint=printed.fingerprint,
+            dropped=samples.dropped,
+            exclude=exclude.load(spec.exclude).origin if spec.exclude else None,
+            problems=len(samples.problems),
+            trained_on=is_training(trained, samples, chosen.labels),
+            detector=detector,
+        ),
+    )
+
+
+def predict(session: Session, samples: Samples, data: DataFacts, *, tta: Tta = "none") -> Predictions:
+    """Run a model once on samples: all its outputs, and with `tta="flip"` their mirror images too."""
+    blocks: list[list[dict[str, NDArray[np.float32]]]] = []
+    with bar(COUNT) as progress:
+        task = progress.add_task("scoring", total=len(samples))
+        for start in range(0, len(samples), BATCH):
+            block = np.asarray(samples.images[start : start + BATCH])
+            views = [block] if tta == "none" else [block, np.ascontiguousarray(block[:, :, ::-1])]
+            blocks.append([session.run(view) for view in views])
+            progress.advance(task, len(block))
+    logits = {
+        output: np.stack([np.concatenate([block[view][output] for block in blocks]) for view in range(len(blocks[0]))])
+        for output in session.info.outputs
+    }
+    return Predictions(
+        logits=logits,
+        labels=samples.labels,
+        classes=samples.classes,
+        ids=samples.ids,
+        found=samples.found,
+        info=session.info,
+        model=identify(session),
+        data=data,
+    )
+
+
+def identify(session: Session) -> ModelFile:
+    """Return which file an open model is."""
+    info, content = session.info, session.path.read_bytes()
+    return ModelFile(
+        file=session.path.stem if session.path.parent == ASSETS else str(session.path),
+        sha256=hashlib.sha256(content).hexdigest(),
+        bytes=len(content),
+        recipe=info.recipe,
+        size=info.size,
+        channels=len(info.mean),
+    )
+
+
+def hard(labels: NDArray[Any]) -> NDArray[np.int64]:
+    """Return int64 [n]: the labels, or the most voted class of each row (the first of a tie)."""
+    return np.asarray(labels if labels.ndim == 1 else labels.argmax(axis=1), dtype=np.int64)
+
+
+def matching_output(info: ModelInfo, kind: str, targets: str) -> str:
+    """Return the output of a model that follows the targets: its primary output, unless another one fits better.
+
+    FER2013's own labels are scored by an output that was trained on them, votes by one that was trained on votes, where
+    there is one.
+    """
+    votes = targets != "label"
+    if votes or kind == "fer2013":
+        return next((output for output in info.outputs if (output != "label") == votes), info.primary_output)
+    return info.primary_output
+
+
+def align(data: Sequence[str], model: Sequence[str], *, merge: str = "drop") -> Alignment:
+    """Return how the classes of `data` and the labels of `model` meet; a merge folds both sides alike.
+
+    Raises:
+        InputError: an unknown class or merge, or fewer than two classes in common.
+    """
+    if merge not in taxonomy.MERGES:
+        raise InputError(f"unknown merge {merge!r}; known: {', '.join(taxonomy.MERGES)}")
+    rules = taxonomy.MERGES[merge]
+
+    def folded(names: Iterable[str]) -> dict[str, str]:
+        return {name: rules.get(taxonomy.canonical(name), taxonomy.canonical(name)) for name in names}
+
+    samples, outputs = folded(data), folded(model)
+    classes = tuple(dict.fromkeys(name for name in outputs.values() if name in samples.values()))
+    if len(classes) < 2:
+        raise InputError(f"fewer than two classes in common between the data {list(data)} and the model {list(model)}")
+    return Alignment(
+        classes=classes,
+        samples={name: new if new in classes else None for name, new in samples.items()},
+        outputs={name: new if new in classes else None for name, new in outputs.items()},
+    )
+
+
+def record(session: Session) -> dict[str, Any]:
+    """Return what a model's run, or the card beside it, recorded: recipe, data, parameters ...; {} with neither."""
+    run, card = session.path.with_name("recipe.json"), session.path.with_suffix(".json")
+    try:
+        facts = dict(json.loads((run if run.is_file() else card).read_text(encoding="utf-8")))
+        return facts | dict(facts.get("training", {}))
+    except (OSError, ValueError, TypeError):
+        return {}
+
+
+def training_data(session: Session) -> dict[str, Any]:
+    """Return which data the model was trained on; {} where nothing says so."""
+    data = record(session).get("data")
+    return data if isinstance(data, dict) else {}
+
+
+def training_parameters(recipe: Path) -> int | None:
+    """Return how many parameters a run's network has, where its recipe.json says so."""
+    try:
+        return int(json.loads(recipe.read_text(encoding="utf-8"))["parameters"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return None
+
+
+def is_training(trained: dict[str, Any], samples: Samples, labels: tuple[str, ...]) -> bool:
+    """Return whether `samples`, read as the model reads, have the fingerprint of something it was trained on."""
+    known = trained.get("splits", {}).get("train", {})
+    read = {known.get("fingerprint"), *known.get("sources", ())}
+    return set(samples.classes) <= set(labels) and samples.relabel(labels).fingerprint in read
