@@ -23,7 +23,6 @@ from mien.core.files import replacing
 from mien.datasets import DataSpec, ImageSpec, Samples, exclude
 from mien.datasets.samples import relabel
 from mien.faces import LargestFace
-from mien.faces.detectors import find, name
 from mien.models.bundled import ASSETS
 from mien.models.metadata import ModelInfo
 from mien.models.session import Session, Tta, softmax
@@ -301,10 +300,7 @@ def load(model: str | Path, spec: DataSpec) -> tuple[Session, Samples, DataFacts
         spec = replace(spec, holdout=recipes.from_json(run).holdout)
     if spec.classes is None and trained.get("path") == str(Path(spec.path).resolve()):
         spec = replace(spec, classes=trained.get("classes"))
-    face = detector = None
-    if spec.detector:
-        detector = name(find(spec.detector))
-        face = LargestFace(detector if spec.detector == "auto" else spec.detector, session.info.crop(detector))
+    face = LargestFace.for_model(spec.detector, session.info) if spec.detector else None
     wanted = ImageSpec(session.info.size, len(session.info.mean), face)
     samples = datasets.read(spec, wanted)
     same = (wanted.size, wanted.channels) == FINGERPRINTED
@@ -326,7 +322,7 @@ def load(model: str | Path, spec: DataSpec) -> tuple[Session, Samples, DataFacts
             exclude=exclude.load(spec.exclude).origin if spec.exclude else None,
             problems=len(samples.problems),
             trained_on=is_training(trained, samples, chosen.labels),
-            detector=detector,
+            detector=face.detector_name if face else None,
         ),
     )
 
