@@ -37,12 +37,13 @@ def target_file(model: str | Path, out: Path | None) -> Path:
     Raises:
         InputError: `out` exists already or is no .onnx file, is missing though the model is no run, or the folder
             cannot be written to.
-        MissingExtra: onnx is not installed.
+        MissingExtra: onnx or SciPy is not installed.
     """
     try:
         import onnx  # noqa: F401
+        import scipy  # noqa: F401
     except ImportError:
-        raise MissingExtra("eval", "writing into an ONNX file") from None
+        raise MissingExtra("eval", "mien calibrate") from None
     if out is None:
         if str(model) in bundled() or not Path(model).is_dir():
             raise InputError(f"{model}: no run folder, so it stays as it is; say where to write with --out FILE.onnx")
