@@ -4,30 +4,44 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from numpy.typing import NDArray
 
 from mien.core.errors import InputError
 from mien.evaluation import subgroups
+from mien.evaluation.predictions import Alignment, Scored
 from mien.evaluation.statistics import newcombe, wilson
 from mien.evaluation.subgroups import Column, column, match, quintiles, read
+from mien.models.metadata import ModelInfo
 
 CLASSES = ("happy", "sad")
 
 
-def answers(*cells: tuple[str, int, int, int]) -> tuple[list[str], NDArray[np.float32], NDArray[np.int64]]:
-    """Return values, probabilities and labels for cells of (value, label, right answers, samples)."""
+def answers(*cells: tuple[str, int, int, int]) -> tuple[list[str], Scored]:
+    """Return values and samples for cells of (value, label, right answers, samples)."""
     values, labels, answered = [], [], []
     for value, label, right, n in cells:
         values += [value] * n
         labels += [label] * n
         answered += [label] * right + [1 - label] * (n - right)
     probabilities = np.where(np.eye(2)[answered] > 0, 0.75, 0.25).astype(np.float32)
-    return values, probabilities, np.array(labels, dtype=np.int64)
+    same: dict[str, str | None] = {name: name for name in CLASSES}
+    return values, Scored(
+        info=ModelInfo(labels=CLASSES, size=48, mean=(0.0,), std=(1.0,)),
+        alignment=Alignment(CLASSES, same, same),
+        rows=np.arange(len(values)),
+        answers=probabilities,
+        probabilities=probabilities,
+        uncalibrated=probabilities,
+        labels=np.array(labels, dtype=np.int64),
+        ids=np.array([str(row) for row in range(len(values))]),
+        dropped={},
+        missed=(),
+        support=(0, 0),
+    )
 
 
-def scored(*cells: tuple[str, int, int, int]) -> Column:
-    values, probabilities, labels = answers(*cells)
-    return column("site", values, probabilities, labels, CLASSES)
+def scored_column(*cells: tuple[str, int, int, int]) -> Column:
+    values, samples = answers(*cells)
+    return column("site", values, samples)
 
 
 # a gap of the label mix alone: both sites answer 90 % of the happy and 50 % of the sad faces rightly
@@ -40,12 +54,12 @@ def write(path: Path, text: str) -> Path:
 
 
 def test_a_gap_by_hand_and_at_equal_label_mix() -> None:
-    found = scored(*MIXED)
+    found = scored_column(*MIXED)
     assert [(group.value, group.scores.n, group.scores.accuracy) for group in found.groups] == [
         ("a", 40, 0.8),
         ("b", 40, 0.6),
     ]
-    assert found.groups[0].scores.balanced_accuracy == pytest.approx(0.7)
+    assert found.groups[0].scores.metrics["balanced_accuracy"] == pytest.approx(0.7)
     assert found.groups[0].scores.confidence == pytest.approx(0.75)
     assert found.gap is not None
     assert (found.gap.best, found.gap.worst) == ("a", "b")
@@ -61,56 +75,55 @@ def test_a_gap_by_hand_and_at_equal_label_mix() -> None:
 
 
 def test_one_class_alone_has_newcombes_interval_at_equal_mix_too() -> None:
-    found = scored(("a", 0, 36, 40), ("b", 0, 16, 40))
+    found = scored_column(("a", 0, 36, 40), ("b", 0, 16, 40))
     assert found.gap == found.label_adjusted
     assert found.compared == ("happy",)
     assert found.p_value == pytest.approx(1 / 1000)
 
 
 def test_classes_that_a_group_lacks_are_not_compared() -> None:
-    found = scored(("a", 0, 30, 40), ("a", 1, 20, 20), ("b", 0, 20, 40))
+    found = scored_column(("a", 0, 30, 40), ("a", 1, 20, 20), ("b", 0, 20, 40))
     assert found.compared == ("happy",)
     assert [group.label_adjusted for group in found.groups] == [0.75, 0.5]
-    apart = scored(("a", 0, 30, 40), ("b", 1, 20, 40))
+    apart = scored_column(("a", 0, 30, 40), ("b", 1, 20, 40))
     assert apart.gap is not None
     assert (apart.label_adjusted, apart.compared) == (None, ())
     assert [group.label_adjusted for group in apart.groups] == [None, None]
 
 
 def test_p_value_is_what_shuffling_within_classes_gives() -> None:
-    values, probabilities, labels = answers(("a", 0, 22, 30), ("a", 1, 12, 20), ("b", 0, 15, 25), ("b", 1, 9, 25))
-    found = column("site", values, probabilities, labels, CLASSES, seed=3)
-    right, first = probabilities.argmax(axis=1) == labels, np.array(values) == "a"
-    actual, dice, hits = abs(right[first].mean() - right[~first].mean()), np.random.default_rng(0), 0
+    values, samples = answers(("a", 0, 22, 30), ("a", 1, 12, 20), ("b", 0, 15, 25), ("b", 1, 9, 25))
+    found = column("site", values, samples, seed=3)
+    right, first, labels = samples.correct, np.array(values) == "a", samples.labels
+    actual, rng, hits = abs(right[first].mean() - right[~first].mean()), np.random.default_rng(0), 0
     for _ in range(2000):
-        dealt = right.copy()
+        shuffled = right.copy()
         for label in (0, 1):
-            dealt[labels == label] = dice.permutation(right[labels == label])
-        hits += abs(dealt[first].mean() - dealt[~first].mean()) >= actual - 1e-12
+            shuffled[labels == label] = rng.permutation(right[labels == label])
+        hits += abs(shuffled[first].mean() - shuffled[~first].mean()) >= actual - 1e-12
     assert found.p_value == pytest.approx(hits / 2000, abs=0.04)
 
 
 def test_small_groups_are_shown_but_not_compared() -> None:
-    found = scored(*MIXED, ("c", 0, 0, 29))
+    found = scored_column(*MIXED, ("c", 0, 0, 29))
     assert [group.too_small for group in found.groups] == [False, False, True]
     assert found.gap is not None
     assert found.gap.size == pytest.approx(0.2)
     assert found.groups[2].label_adjusted is None
-    alone = scored(("a", 0, 30, 40), ("b", 0, 0, 29))
+    alone = scored_column(("a", 0, 30, 40), ("b", 0, 0, 29))
     assert (alone.gap, alone.label_adjusted, alone.p_value) == (None, None, None)
-    assert alone.to_json()["gap"] is None
 
 
 def test_unknown_values_and_missed_photos_are_counted() -> None:
-    values, probabilities, labels = answers(("a", 0, 9, 10), ("", 1, 5, 10), ("b", 0, 1, 5))
-    found = column("site", [*values, "a", "a", "c", ""], probabilities, labels, CLASSES)
+    values, samples = answers(("a", 0, 9, 10), ("", 1, 5, 10), ("b", 0, 1, 5))
+    found = column("site", [*values, "a", "a", "c", ""], samples)
     assert [(group.value, group.missed) for group in found.groups] == [("a", 2), ("b", 0)]
     assert found.unknown == 10
 
 
 def test_the_commonest_values_of_many_are_shown() -> None:
     cells = [(f"p{number:03d}", 0, 1, 1 + (number < 40)) for number in range(70)]
-    found = scored(*cells)
+    found = scored_column(*cells)
     assert len(found.groups) == subgroups.MOST
     assert found.omitted == 20
     assert {f"p{number:03d}" for number in range(40)} <= {group.value for group in found.groups}
@@ -118,26 +131,26 @@ def test_the_commonest_values_of_many_are_shown() -> None:
 
 def test_many_numbers_are_cut_into_quintiles_and_few_are_ordered() -> None:
     ages = [str(age) for age in range(18, 68)]
-    values, probabilities, labels = answers(*((age, 0, 1, 2) for age in ages))
-    found = column("age", values, probabilities, labels, CLASSES)
+    values, samples = answers(*((age, 0, 1, 2) for age in ages))
+    found = column("age", values, samples)
     assert [group.value for group in found.groups] == ["18 to 27", "28 to 37", "38 to 47", "48 to 57", "58 to 67"]
     assert [group.scores.n for group in found.groups] == [20] * 5
-    assert [group.value for group in scored(("10", 0, 1, 1), ("9", 0, 1, 1), ("1.5", 0, 1, 1)).groups] == [
+    assert [group.value for group in scored_column(("10", 0, 1, 1), ("9", 0, 1, 1), ("1.5", 0, 1, 1)).groups] == [
         "1.5",
         "9",
         "10",
     ]
-    mixed = scored(*((str(number), 0, 1, 1) for number in range(20)), ("unsure", 0, 1, 1))
+    mixed = scored_column(*((str(number), 0, 1, 1) for number in range(20)), ("unsure", 0, 1, 1))
     assert len(mixed.groups) == 21
 
 
 @given(st.lists(st.floats(-1e6, 1e6), min_size=1, max_size=60))
 def test_quintiles_part_the_values_in_order(values: list[float]) -> None:
-    ranges, places = quintiles(np.array(values))
+    ranges, members = quintiles(np.array(values))
     assert 1 <= len(ranges) <= 5
-    assert set(places.tolist()) == set(range(len(ranges)))
+    assert set(members.tolist()) == set(range(len(ranges)))
     order = np.argsort(values, kind="stable")
-    assert (np.diff(places[order]) >= 0).all()
+    assert (np.diff(members[order]) >= 0).all()
 
 
 def test_rows_fit_with_folders_or_without(tmp_path: Path) -> None:
@@ -155,12 +168,12 @@ def test_rows_fit_with_folders_or_without(tmp_path: Path) -> None:
         ("name,age\n1,2\n", "expected one column id or file in its first line, got name, age"),
         ("id,file\n1,2\n", "expected one column id or file"),
         ("id\n1\n", "expected further columns"),
-        ("id,age,age\n1,2,3\n", "expected further columns, each with a name of its own"),
+        ("id,age,age\n1,2,3\n", "expected further columns with different names"),
         ("id,age\n1\n", "t.csv:2: 1 fields, expected 2"),
-        ("id,age\n1,2\n\n1,3\n", "t.csv:4: 1 stands in line 2 already"),
-        ("id,age\n7,2\n", "none of its 1 rows names one of the 2 pictures scored; expected names like '1', got '7'"),
+        ("id,age\n1,2\n\n1,3\n", "t.csv:4: 1 is in line 2 already"),
+        ("id,age\n7,2\n", "none of its 1 rows names one of the 2 images scored; expected names like '1', got '7'"),
         ("id,age\n", "got no row"),
-        ("id,age\n1,2\nx/1,2\n", "1 and x/1 are both the picture 1"),
+        ("id,age\n1,2\nx/1,2\n", "1 and x/1 are both the image 1"),
     ],
 )
 def test_tables_that_cannot_be_used_are_refused(tmp_path: Path, text: str, message: str) -> None:

@@ -17,9 +17,10 @@ from numpy.typing import NDArray
 from mien import datasets, recipes
 from mien.core import labels as taxonomy
 from mien.core import records
-from mien.core.console import COUNT, bar
+from mien.core.console import track
 from mien.core.errors import InputError
 from mien.core.files import replacing
+from mien.core.images import Pixels
 from mien.datasets import DataSpec, ImageSpec, Samples, exclude
 from mien.datasets.samples import relabel
 from mien.faces import LargestFace
@@ -329,20 +330,10 @@ def load(model: str | Path, spec: DataSpec) -> tuple[Session, Samples, DataFacts
 
 def predict(session: Session, samples: Samples, data: DataFacts, *, tta: Tta = "none") -> Predictions:
     """Run a model once on samples: all its outputs, and with `tta="flip"` their mirror images too."""
-    blocks: list[list[dict[str, NDArray[np.float32]]]] = []
-    with bar(COUNT) as progress:
-        task = progress.add_task("scoring", total=len(samples))
-        for start in range(0, len(samples), BATCH):
-            block = np.asarray(samples.images[start : start + BATCH])
-            views = [block] if tta == "none" else [block, np.ascontiguousarray(block[:, :, ::-1])]
-            blocks.append([session.run(view) for view in views])
-            progress.advance(task, len(block))
-    logits = {
-        output: np.stack([np.concatenate([block[view][output] for block in blocks]) for view in range(len(blocks[0]))])
-        for output in session.info.outputs
-    }
+    starts = range(0, len(samples), BATCH)
+    blocks = (np.asarray(samples.images[start : start + BATCH]) for start in track(starts, "scoring", len(starts)))
     return Predictions(
-        logits=logits,
+        logits=predict_logits(session, blocks, tta=tta),
         labels=samples.labels,
         classes=samples.classes,
         ids=samples.ids,
@@ -351,6 +342,18 @@ def predict(session: Session, samples: Samples, data: DataFacts, *, tta: Tta = "
         model=identify(session),
         data=data,
     )
+
+
+def predict_logits(session: Session, blocks: Iterable[Pixels], *, tta: Tta = "none") -> dict[str, NDArray[np.float32]]:
+    """Return the logits of every output, by name, float32 [views, n, k], for n crops that come in blocks."""
+    found = []
+    for block in blocks:
+        views = [block] if tta == "none" else [block, np.ascontiguousarray(block[:, :, ::-1])]
+        found.append([session.run(view) for view in views])
+    return {
+        output: np.stack([np.concatenate([one[output] for one in view]) for view in zip(*found, strict=True)])
+        for output in session.info.outputs
+    }
 
 
 def identify(session: Session) -> ModelFile:

@@ -1,7 +1,7 @@
-"""Accuracy by the columns of a user's table: age, gender, skin tone, site, whatever the table says of each picture.
+"""Accuracy by the columns of a user's table: age, gender, skin tone, site, whatever it says about each image.
 
-Groups differ in what they show as well as in how well it is recognised: one with more happy faces is answered better by
-every model. So each gap stands there twice, as it is and with the labels of all groups weighted alike.
+Groups differ in what they show as well as in how well it is recognised: every model answers a group with more happy
+faces better. So each gap is given twice: as measured, and label-adjusted (the classes weighted alike in all groups).
 """
 
 import csv
@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from mien.core.errors import InputError
 from mien.evaluation.metrics import score
+from mien.evaluation.predictions import Scored
 from mien.evaluation.statistics import Interval, newcombe, permutation_test, weighted_proportion
 
 LEAST = 30  # samples from which a group's accuracy is compared: its interval is then at most 0.34 wide
@@ -28,21 +29,25 @@ class SubsetScores:
     """The scores of some of the samples. Ratios are in 0..1."""
 
     n: int
-    accuracy: float
     interval: Interval
     """95 % Wilson score interval of the accuracy."""
-    balanced_accuracy: float
-    """Mean recall of the classes that these samples have."""
     confidence: float
     """Mean probability of the answers."""
-    ece: float
+    metrics: dict[str, float]
+    """The figures of `METRICS` that are defined."""
+
+    @property
+    def accuracy(self) -> float:
+        """The share of right answers."""
+        return self.metrics["accuracy"]
 
 
-def subset_scores(probabilities: NDArray[np.float32], labels: NDArray[Any], classes: Sequence[str]) -> SubsetScores:
-    """Return the scores of samples; arguments and errors as `mien.evaluation.score` has them."""
-    found = score(probabilities, labels, classes)
+def subset_scores(scored: Scored, rows: Any = slice(None)) -> SubsetScores:
+    """Return the scores of some samples: `rows` is a mask, an index array or a slice; all of them by default."""
+    probabilities = scored.probabilities[rows]
+    found = score(probabilities, scored.labels[rows], scored.alignment.classes)
     confidence = float(probabilities.max(axis=1).mean(dtype=np.float64))
-    return SubsetScores(found.n, found.accuracy, found.interval, found.balanced_accuracy, confidence, found.ece)
+    return SubsetScores(found.n, found.interval, confidence, found.metrics)
 
 
 @dataclass(frozen=True)
@@ -51,15 +56,12 @@ class Group:
 
     value: str
     scores: SubsetScores
+    too_small: bool
+    """Whether it has fewer than `LEAST` samples: it is then not compared with others."""
     label_adjusted: float | None
     """The accuracy with the classes weighted as in all groups together; None where the group is not compared."""
     missed: int
     """Photos of this value in which no face was found; they are not among the samples."""
-
-    @property
-    def too_small(self) -> bool:
-        """Whether it has too few samples to be compared."""
-        return self.scores.n < LEAST
 
 
 @dataclass(frozen=True)
@@ -70,10 +72,7 @@ class Gap:
     worst: str
     size: float
     interval: Interval
-    """95 %: Newcombe's, of two groups chosen beforehand. The larger of many gaps is large by chance already."""
-
-    def to_json(self) -> dict[str, Any]:
-        return {"gap": self.size, "gap_interval": list(self.interval), "best": self.best, "worst": self.worst}
+    """95 %: Newcombe's, of two groups chosen beforehand. The largest of many gaps is large by chance already."""
 
 
 @dataclass(frozen=True)
@@ -95,33 +94,10 @@ class Column:
     omitted: int
     """Rarer values beyond the `MOST` shown."""
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the column as plain objects; `gap` and `gap_interval` are None where nothing can be compared."""
-        values = [
-            {
-                "value": group.value,
-                **vars(group.scores),
-                "too_small": group.too_small,
-                "label_adjusted": group.label_adjusted,
-                "missed": group.missed,
-            }
-            for group in self.groups
-        ]
-        gap = self.gap.to_json() if self.gap else {"gap": None, "gap_interval": None, "best": None, "worst": None}
-        adjusted = self.label_adjusted.to_json() | {"classes": list(self.compared)} if self.label_adjusted else None
-        return {
-            "values": values,
-            **gap,
-            "p_value": self.p_value,
-            "label_adjusted": adjusted,
-            "unknown": self.unknown,
-            "omitted": self.omitted,
-        }
-
 
 @dataclass(frozen=True)
 class GroupTable:
-    """The user's table: `columns` maps a name to the values of each row, "" where empty."""
+    """The user's table: `columns` maps a name to the values of all rows, "" where empty."""
 
     path: Path
     ids: tuple[str, ...]
@@ -132,7 +108,7 @@ def read(path: Path) -> GroupTable:
     """Read a CSV with a column `id` or `file` and further ones.
 
     Raises:
-        InputError: no such file, no such column, a row of another length, or one picture in two rows.
+        InputError: no such file, no such column, a row of another length, or two rows for one image.
     """
     try:
         with path.open(newline="", encoding="utf-8-sig") as file:
@@ -143,22 +119,22 @@ def read(path: Path) -> GroupTable:
         raise InputError(f"{path}: {error.strerror}") from None
     except (csv.Error, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a CSV file in UTF-8 ({error})") from None
-    keys = [place for place, name in enumerate(head) if name.lower() in ("id", "file")]
+    keys = [index for index, name in enumerate(head) if name.lower() in ("id", "file")]
     if len(keys) != 1:
         raise InputError(
             f"{path}: expected one column id or file in its first line, got {', '.join(head) or 'nothing'}"
         )
     if len(set(head)) < len(head) or "" in head or len(head) < 2:
-        raise InputError(f"{path}: expected further columns, each with a name of its own, got {', '.join(head)}")
+        raise InputError(f"{path}: expected further columns with different names, got {', '.join(head)}")
     seen: dict[str, int] = {}
     for number, row in rows:
         if len(row) != len(head):
             raise InputError(f"{path}:{number}: {len(row)} fields, expected {len(head)}")
         name = row[keys[0]] = row[keys[0]].replace("\\", "/").removeprefix("./")
         if name in seen:
-            raise InputError(f"{path}:{number}: {name} stands in line {seen[name]} already; one row for each picture")
+            raise InputError(f"{path}:{number}: {name} is in line {seen[name]} already; one row for each image")
         seen[name] = number
-    columns = {name: tuple(row[place] for _, row in rows) for place, name in enumerate(head) if place != keys[0]}
+    columns = {name: tuple(row[index] for _, row in rows) for index, name in enumerate(head) if index != keys[0]}
     return GroupTable(path, tuple(seen), columns)
 
 
@@ -172,10 +148,10 @@ def match(table: GroupTable, ids: Sequence[str]) -> NDArray[np.int64]:
         InputError: two rows fit one id, or no row fits any.
     """
     endings: dict[str, list[int]] = {}
-    for place, name in enumerate(ids):
+    for index, name in enumerate(ids):
         for ending in _endings(name):
-            endings.setdefault(ending, []).append(place)
-    whole = {name: place for place, name in enumerate(ids)}
+            endings.setdefault(ending, []).append(index)
+    whole = {name: index for index, name in enumerate(ids)}
     rows = np.full(len(ids), -1, dtype=np.int64)
     for row, name in enumerate(table.ids):
         fits = [whole[name]] if name in whole else endings.get(name, [])
@@ -184,13 +160,13 @@ def match(table: GroupTable, ids: Sequence[str]) -> NDArray[np.int64]:
             continue
         if rows[fits[0]] >= 0:
             raise InputError(
-                f"{table.path}: {table.ids[rows[fits[0]]]} and {name} are both the picture {ids[fits[0]]}; "
-                "one row for each picture"
+                f"{table.path}: {table.ids[rows[fits[0]]]} and {name} are both the image {ids[fits[0]]}; "
+                "one row for each image"
             )
         rows[fits[0]] = row
     if (rows < 0).all():
         raise InputError(
-            f"{table.path}: none of its {len(table.ids)} rows names one of the {len(ids)} pictures scored; "
+            f"{table.path}: none of its {len(table.ids)} rows names one of the {len(ids)} images scored; "
             f"expected names like {ids[0]!r}, got " + (f"{table.ids[0]!r}" if table.ids else "no row")
         )
     return rows
@@ -202,60 +178,56 @@ def _endings(name: str) -> list[str]:
     return ["/".join(names[start:]) for start in range(len(names))]
 
 
-def column(
-    name: str,
-    values: Sequence[str],
-    probabilities: NDArray[np.float32],
-    labels: NDArray[Any],
-    classes: Sequence[str],
-    *,
-    seed: int = 0,
-) -> Column:
+def column(name: str, values: Sequence[str], scored: Scored, *, seed: int = 0) -> Column:
     """Score the samples by the values of one column.
 
     Args:
         name: the column's.
-        values: one for each sample, "" where unknown; further ones are of photos in which no face was found.
-        probabilities, labels, classes: of the n samples, as `mien.evaluation.score` has them.
+        values: one for each of the n samples, "" where unknown; further ones are of photos in which no face was found.
+        scored: the samples.
         seed: of the shuffles.
     """
-    n = len(probabilities)
-    names, places = _cut(values)
-    counts = np.bincount(places[:n][places[:n] >= 0], minlength=len(names))
+    n, truth, right, classes = len(scored.rows), scored.truth, scored.correct, scored.alignment.classes
+    names, members = _cut(values)
+    counts = np.bincount(members[:n][members[:n] >= 0], minlength=len(names))
     shown = np.sort(np.argsort(-counts, kind="stable")[:MOST])
     shown = shown[counts[shown] > 0]
-    truth = np.asarray(labels if labels.ndim == 1 else labels.argmax(axis=1))
-    right = probabilities.argmax(axis=1) == truth
-    masks = [places[:n] == place for place in shown]
-    parts = [subset_scores(probabilities[mask], labels[mask], classes) for mask in masks]
-    large = [index for index, found in enumerate(parts) if found.n >= LEAST]
-    k = len(classes)
-    support = np.array([np.bincount(truth[masks[index]], minlength=k) for index in large]).reshape(-1, k)
-    hits = np.array([np.bincount(truth[masks[index]][right[masks[index]]], minlength=k) for index in large])
-    common = (support > 0).all(axis=0) & bool(len(large))
-    weights = np.where(common, support.sum(axis=0), 0) / max(1, support[:, common].sum())
-    labelled = [names[place] for place in shown]
-    gap = label_adjusted = p_value = None
-    adjusted: dict[int, float] = {}
+    masks = [members[:n] == group for group in shown]
+    scores = [subset_scores(scored, mask) for mask in masks]
+    large = [index for index, found in enumerate(scores) if found.n >= LEAST]
+
+    def by_class(wanted: NDArray[np.bool_]) -> NDArray[np.int64]:
+        """Return the number of wanted samples, [large groups, classes]."""
+        counted = [np.bincount(truth[masks[index] & wanted], minlength=len(classes)) for index in large]
+        return np.array(counted, np.int64).reshape(-1, len(classes))
+
+    support, hits = by_class(np.ones(n, np.bool_)), by_class(right)
+    common = (support > 0).all(axis=0) & bool(large)
+    adjusted: dict[int, tuple[float, Interval]] = {}
     if common.any():
-        mixed = [weighted_proportion(row, whole, weights) for row, whole in zip(hits, support, strict=True)]
-        adjusted = {index: accuracy for index, (accuracy, _) in zip(large, mixed, strict=True)}
-    if len(large) > 1:
-        gap = _gap([(labelled[index], parts[index].accuracy, parts[index].interval) for index in large])
-        p_value = permutation_test(hits, support, shuffles=SHUFFLES, seed=seed)
-        if common.any():
-            label_adjusted = _gap([(labelled[index], *found) for index, found in zip(large, mixed, strict=True)])
+        weights = np.where(common, support.sum(axis=0), 0) / support[:, common].sum()
+        adjusted = {
+            index: weighted_proportion(hit, whole, weights)
+            for index, hit, whole in zip(large, hits, support, strict=True)
+        }
+    compared = len(large) > 1
     return Column(
         name=name,
         groups=tuple(
-            Group(labelled[index], found, adjusted.get(index), int((places[n:] == shown[index]).sum()))
-            for index, found in enumerate(parts)
+            Group(
+                value=names[group],
+                scores=found,
+                too_small=index not in large,
+                label_adjusted=adjusted[index][0] if index in adjusted else None,
+                missed=int((members[n:] == group).sum()),
+            )
+            for index, (group, found) in enumerate(zip(shown, scores, strict=True))
         ),
-        gap=gap,
-        p_value=p_value,
-        label_adjusted=label_adjusted,
+        gap=_gap([(names[shown[index]], scores[index].accuracy, scores[index].interval) for index in large]),
+        p_value=permutation_test(hits, support, shuffles=SHUFFLES, seed=seed) if compared else None,
+        label_adjusted=_gap([(names[shown[index]], *found) for index, found in adjusted.items()]),
         compared=tuple(np.asarray(classes)[common].tolist()),
-        unknown=int((places[:n] < 0).sum()),
+        unknown=int((members[:n] < 0).sum()),
         omitted=int((counts > 0).sum()) - len(shown),
     )
 
@@ -266,12 +238,12 @@ def _cut(values: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:
     numbers = _numbers(known)
     if numbers and len(known) > VALUES:
         mask = np.array([bool(value) for value in values])
-        places = np.full(len(values), -1, dtype=np.int64)
-        names, places[mask] = quintiles(np.array([numbers[value] for value in values if value]))
-        return names, places
+        members = np.full(len(values), -1, dtype=np.int64)
+        names, members[mask] = quintiles(np.array([numbers[value] for value in values if value]))
+        return names, members
     if numbers:
         known.sort(key=numbers.__getitem__)
-    order = {value: place for place, value in enumerate(known)}
+    order = {value: index for index, value in enumerate(known)}
     return known, np.array([order.get(value, -1) for value in values], dtype=np.int64)
 
 
@@ -287,11 +259,14 @@ def _numbers(values: Sequence[str]) -> dict[str, float]:
 def quintiles(values: NDArray[Any]) -> tuple[list[str], NDArray[np.int64]]:
     """Return ranges as text, lowest first, and the range of each value, int64 [n]: five, fewer where many are equal."""
     edges = np.unique(np.quantile(values, [0.2, 0.4, 0.6, 0.8]))
-    _, places = np.unique(np.searchsorted(edges, values, side="right"), return_inverse=True)
-    members = [values[places == place] for place in range(places.max() + 1)]
-    return [f"{found.min():.4g} to {found.max():.4g}" for found in members], places.astype(np.int64)
+    _, members = np.unique(np.searchsorted(edges, values, side="right"), return_inverse=True)
+    ranges = [values[members == index] for index in range(members.max() + 1)]
+    return [f"{found.min():.4g} to {found.max():.4g}" for found in ranges], members.astype(np.int64)
 
 
-def _gap(found: Sequence[tuple[str, float, Interval]]) -> Gap:
+def _gap(found: Sequence[tuple[str, float, Interval]]) -> Gap | None:
+    """Return the gap between groups (name, accuracy, its interval); None where there are fewer than two."""
+    if len(found) < 2:
+        return None
     best, worst = max(found, key=lambda group: group[1]), min(found, key=lambda group: group[1])
     return Gap(best[0], worst[0], best[1] - worst[1], newcombe(best[1:], worst[1:]))

@@ -1,5 +1,5 @@
 """Where a model fails: under corruptions, by light and sharpness, by groups. docs/audit.md."""
 
-from mien.evaluation.robustness.audit import Audit, audit
+from mien.evaluation.robustness.audit import Audit, AuditOptions, audit
 
-__all__ = ["Audit", "audit"]
+__all__ = ["Audit", "AuditOptions", "audit"]

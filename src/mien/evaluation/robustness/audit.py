@@ -1,11 +1,11 @@
-"""Where a model fails: its accuracy on pictures made worse, on the worst of the pictures there are, and by groups.
+"""Where a model fails: its accuracy on corrupted images, by what is measured in the clean ones, and by groups.
 
 One number over a whole split hides all three. docs/audit.md says what each figure means and what it does not.
 """
 
 import shlex
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -13,19 +13,54 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.core import images
-from mien.core.console import COUNT, bar
+from mien.core import records
+from mien.core.console import track
 from mien.core.errors import InputError
-from mien.datasets import Samples
-from mien.evaluation import subgroups as tables
+from mien.core.images import Pixels, to_channels
+from mien.datasets import DataSpec, Samples
+from mien.evaluation import subgroups
 from mien.evaluation.evaluation import Evaluation, evaluate
+from mien.evaluation.predictions import Predictions, Scored, load, predict, predict_logits
 from mien.evaluation.robustness.corruptions import CORRUPTIONS, STRENGTHS, Corruption, choose, corrupt, generator
-from mien.evaluation.subgroups import Column, SubsetScores, quintiles, subset_scores
+from mien.evaluation.subgroups import Column, GroupTable, SubsetScores, quintiles, subset_scores
 from mien.faces.quality import contrast, sharpness
 from mien.models.session import Session, Tta
 
-BLOCK = 512  # pictures that are corrupted and scored at a time
+BLOCK = 512  # images that are corrupted and scored at a time
 FACES = 3  # shown of each corruption
+
+
+@dataclass(frozen=True)
+class AuditOptions:
+    """What is measured.
+
+    Raises:
+        InputError: an unknown corruption, a limit below 1, or a negative seed.
+    """
+
+    tta: Tta = "none"
+    """flip averages the probabilities of each crop and its mirror image."""
+    groups: Path | None = None
+    """A CSV as `subgroups.read` takes it."""
+    limit: int | None = None
+    """Corrupt at most so many images, drawn with the classes in their shares; all other figures are of all images."""
+    seed: int = 0
+    """Of the corruptions, the draw and the shuffles."""
+    corruptions: str = "all"
+    """Names of `CORRUPTIONS` with commas between them; or all, or none."""
+
+    def __post_init__(self) -> None:
+        self.chosen  # noqa: B018 - raises
+        if self.limit is not None and self.limit < 1:
+            raise InputError(f"limit {self.limit}: expected at least 1 image")
+        if self.seed < 0:
+            raise InputError(f"seed {self.seed}: expected 0 or more")
+
+    @property
+    def chosen(self) -> list[Corruption]:
+        """The corruptions, in the order of `CORRUPTIONS`."""
+        named: dict[str, list[str]] = {"all": list(CORRUPTIONS), "none": []}
+        return choose(named.get(self.corruptions, [name.strip() for name in self.corruptions.split(",")]))
 
 
 @dataclass(frozen=True)
@@ -38,9 +73,15 @@ class Strength:
     """The physical parameter, in words."""
     scores: SubsetScores
     drop: float | None
-    """The share of the clean pictures' accuracy that is lost; below 0 where it rises, None where there was none."""
-    pictures: images.Pixels
-    """What became of the few faces that `Audit.faces` names."""
+    """The share of the clean images' accuracy that is lost; below 0 where it rises, None where there was none."""
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """The clean images in one range of a measured property."""
+
+    range: str
+    scores: SubsetScores
 
 
 @dataclass(frozen=True)
@@ -50,236 +91,199 @@ class Subgroups:
     path: Path
     columns: tuple[Column, ...]
     unmatched_rows: int
-    """Rows that name no picture of the split, or several."""
+    """Rows that name no image of the split, or several."""
     unmatched_samples: int
     """Samples without a row, and photos in which no face was found."""
 
 
 @dataclass(frozen=True)
 class Audit:
-    """What `audit` measured, with all that is needed to repeat or to doubt it."""
+    """What `audit` measured, with all that is needed to repeat or to question it."""
 
     evaluation: Evaluation
-    """Of the clean pictures: all of the split."""
-    clean: SubsetScores
-    """Of the clean pictures among those that were then corrupted: what `Strength.drop` is relative to."""
+    """Of the clean images: all of the split."""
     confidence: float
-    """Mean probability of the answers to all clean pictures."""
-    sample: NDArray[np.int64]
-    """Which rows of `evaluation.samples` were corrupted, ascending."""
-    faces: NDArray[np.int64]
-    """Which of these rows are shown: the first of each of the most frequent classes."""
+    """Mean probability of the answers to all clean images."""
+    clean: SubsetScores
+    """Of those clean images that were then corrupted: what `Strength.drop` is relative to."""
+    corrupted: float | None
+    """The mean accuracy over all corruptions and strengths; None where there were none."""
     corruptions: dict[str, tuple[Strength, ...]]
-    strata: dict[str, tuple[tuple[str, SubsetScores], ...]]
-    """The clean pictures by quintiles of what was measured in them: name -> (range, scores), lowest first."""
+    strata: dict[str, tuple[Stratum, ...]]
+    """The clean images by quintiles of each measured property, lowest first."""
     groups: Subgroups | None
     seed: int
     command: str
     date: str
     """When, ISO 8601 in UTC."""
 
-    @property
-    def corrupted(self) -> float | None:
-        """The mean accuracy over all corruptions and strengths; None where there were none."""
-        found = [strength.scores.accuracy for strengths in self.corruptions.values() for strength in strengths]
-        return float(np.mean(found)) if found else None
 
-    def to_json(self) -> dict[str, Any]:
-        """Return the figures and their circumstances as plain objects."""
-        facts, scores = self.evaluation.to_json(), self.evaluation.scores
-        return {
-            "model": facts["model"],
-            "data": facts["data"],
-            "tta": facts["tta"],
-            "mapping": facts["mapping"],
-            "dropped": facts["dropped"],
-            "classes": list(scores.classes),
-            "n": scores.n,
-            "accuracy": scores.accuracy,
-            "interval": list(scores.interval),
-            "balanced_accuracy": scores.balanced_accuracy,
-            "confidence": self.confidence,
-            "ece": scores.ece,
-            "end_to_end": facts["end_to_end"],
-            "clean": asdict(self.clean),
-            "corrupted": self.corrupted,
-            "corruptions": {
-                name: [
-                    {"strength": at.strength, "parameter": at.parameter, **asdict(at.scores), "drop": at.drop}
-                    for at in strengths
-                ]
-                for name, strengths in self.corruptions.items()
-            },
-            "strata": {
-                name: [{"range": span, **asdict(found)} for span, found in parts] for name, parts in self.strata.items()
-            },
-            "groups": {column.name: column.to_json() for column in self.groups.columns} if self.groups else {},
-            "table": {
-                "path": str(self.groups.path),
-                "unmatched_rows": self.groups.unmatched_rows,
-                "unmatched_samples": self.groups.unmatched_samples,
-            }
-            if self.groups
-            else None,
-            "seed": self.seed,
-            "versions": facts["versions"],
-            "command": self.command,
-            "date": self.date,
-        }
+@dataclass(frozen=True)
+class Examples:
+    """The few faces that the page shows: the first of each of the most frequent classes."""
+
+    rows: NDArray[np.int64]
+    """Which samples they are."""
+    clean: Pixels
+    corrupted: dict[str, list[Pixels]]
+    """By corruption: the same faces at strength 1 to 5."""
 
 
 def audit(
     model: str | Path,
-    data: str | Path,
-    split: str = "validation",
-    *,
-    corruptions: Sequence[str] = tuple(CORRUPTIONS),
-    limit: int | None = None,
-    groups: Path | None = None,
-    seed: int = 0,
-    tta: Tta = "none",
-    kind: str | None = None,
-    targets: str = "label",
-    classes: str | None = None,
-    merge: str = "drop",
-    holdout: float | None = None,
-    exclude: Path | None = None,
-    output: str | None = None,
-    detector: str | None = None,
-) -> Audit:
-    """Score a model on clean pictures, on corrupted ones, by what is measured in them and by the columns of a table.
+    spec: DataSpec,
+    options: AuditOptions = AuditOptions(),
+) -> tuple[Audit, Examples]:
+    """Score a model on clean images, on corrupted ones, by what is measured in them and by the columns of a table.
 
     Args:
-        model, data, split, tta, kind, targets, classes, merge, holdout, exclude, output, detector: as `evaluate` has
-            them. With a detector the faces are found in the clean photos; their crops are then corrupted.
-        corruptions: names of `CORRUPTIONS`.
-        limit: corrupt at most so many pictures, drawn with the classes in their shares; all other figures are of the
-            whole split.
-        groups: a CSV as `groups.read` takes it.
-        seed: of the corruptions, the sample and the shuffles.
+        model: `default`, a run folder, or an .onnx file.
+        spec: the data. With a detector the faces are found in the clean photos; their crops are then corrupted.
+        options: what is measured.
 
     Raises:
-        InputError: as `evaluate`; an unknown corruption, a limit below 1, or a table that does not fit.
+        InputError: as `load` and `Predictions.scored` have them, or a table that does not fit.
+
+    Example:
+        >>> found, examples = audit("default", DataSpec(Path("fer2013")), AuditOptions(limit=300))  # doctest: +SKIP
+        >>> found.corruptions["noise"][0].scores.accuracy  # doctest: +SKIP
     """
-    chosen = choose(corruptions)
-    if limit is not None and limit < 1:
-        raise InputError(f"limit {limit}: expected at least 1 picture")
-    if seed < 0:
-        raise InputError(f"seed {seed}: expected 0 or more")
-    table = tables.read(Path(groups)) if groups else None
-    found = evaluate(
-        model, data, split, tta=tta, kind=kind, targets=targets, classes=classes, merge=merge,
-        holdout=holdout, exclude=exclude, output=output, detector=detector,
-    )  # fmt: skip
-    session = Session(model, output=found.model.head)
-    columns = _columns(found, table, seed) if table else None
-    strata = _strata(found, found.samples.sides if detector else None)
-    sample = _draw(found.samples, limit, seed)
-    options = {
-        "--split": (found.data.split, "validation"), "--tta": (tta, "none"), "--kind": (kind, None),
-        "--targets": (targets, "label"), "--classes": (classes, None), "--merge": (merge, "drop"),
-        "--holdout": (holdout, None), "--exclude": (exclude, None), "--output": (output, None),
-        "--detector": (detector, None), "--groups": (groups, None), "--limit": (limit, None), "--seed": (seed, 0),
-        "--corruptions": (",".join(one.name for one in chosen) or "none", ",".join(CORRUPTIONS)),
-    }  # fmt: skip
-    said = [text for option, (value, usual) in options.items() if value != usual for text in (option, str(value))]
-    truth = found.samples.hard[sample]
-    frequent = np.argsort(-np.bincount(truth), kind="stable")[:FACES]
-    shown = np.sort([np.argmax(truth == label) for label in frequent if (truth == label).any()])
-    clean = subset_scores(found.probabilities[sample], found.samples.labels[sample], found.samples.classes)
-    return Audit(
-        evaluation=found,
+    table = subgroups.read(options.groups) if options.groups else None
+    session, samples, data = load(model, spec)
+    predictions = predict(session, samples, data, tta=options.tta)
+    how: dict[str, Any] = {"output": spec.output, "tta": options.tta, "merge": spec.merge}
+    scored = predictions.scored(**how)
+    groups = _groups(scored, table, options.seed) if table else None
+    sample = draw(scored.truth, options.limit, options.seed)
+    rows, clean = scored.rows[sample], subset_scores(scored, sample)
+    faces = rows[_first_of_each(scored.truth[sample])]
+    corruptions: dict[str, tuple[Strength, ...]] = {}
+    examples = Examples(faces, samples.images[faces], {})
+    for name, strength, worse, shown in _corrupted(session, samples, predictions[rows], rows, faces, options):
+        scores = subset_scores(worse.scored(**how))
+        drop = 1 - scores.accuracy / clean.accuracy if clean.accuracy else None
+        at = Strength(strength, CORRUPTIONS[name].describe(strength), scores, drop)
+        corruptions[name] = (*corruptions.get(name, ()), at)
+        examples.corrupted.setdefault(name, []).append(shown)
+    accuracies = [at.scores.accuracy for strengths in corruptions.values() for at in strengths]
+    found = Audit(
+        evaluation=evaluate(predictions, **how),
+        confidence=float(scored.probabilities.max(axis=1).mean(dtype=np.float64)),
         clean=clean,
-        confidence=float(found.probabilities.max(axis=1).mean(dtype=np.float64)),
-        sample=sample,
-        faces=sample[shown],
-        corruptions=_corrupt(found, session, sample, shown, chosen, clean, seed),
-        strata=strata,
-        groups=columns,
-        seed=seed,
-        command=shlex.join(["mien", "audit", str(model), "--data", str(data), *said]),
+        corrupted=float(np.mean(accuracies)) if accuracies else None,
+        corruptions=corruptions,
+        strata=_strata(scored, samples),
+        groups=groups,
+        seed=options.seed,
+        command=_command(model, spec, options),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
     )
+    return found, examples
 
 
-def _strata(found: Evaluation, sides: NDArray[np.int64] | None) -> dict[str, tuple[tuple[str, SubsetScores], ...]]:
-    probabilities, samples = found.probabilities, found.samples
-    measured: dict[str, NDArray[Any]] = {
-        "brightness": np.array([images.to_channels(picture, 1).mean() for picture in samples.images]),
-        "contrast": contrast(samples.images),
-        "sharpness": sharpness(samples.images),
+def read(path: Path) -> Audit:
+    """Return an audit that `mien audit` wrote. InputError where the file is none."""
+    return records.read(path, Audit, what="an audit that mien audit wrote")
+
+
+def draw(truth: NDArray[np.int64], limit: int | None, seed: int) -> NDArray[np.int64]:
+    """Return ascending indices into `truth`, at most `limit`: each class in its share, as near as can be."""
+    n = len(truth)
+    if limit is None or limit >= n:
+        return np.arange(n)
+    order = np.random.default_rng(seed).permutation(n)
+    quantile = np.empty(n)
+    for label in np.unique(truth):
+        rows = order[truth[order] == label]
+        quantile[rows] = (np.arange(len(rows)) + 0.5) / len(rows)  # the image's rank within its own class
+    return np.sort(order[np.argsort(quantile[order], kind="stable")[:limit]])
+
+
+def _first_of_each(truth: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Return the ascending indices of the first image of each of the most frequent classes."""
+    frequent = np.argsort(-np.bincount(truth), kind="stable")[:FACES]
+    return np.sort([np.argmax(truth == label) for label in frequent if (truth == label).any()])
+
+
+def _corrupted(
+    session: Session,
+    samples: Samples,
+    clean: Predictions,
+    rows: NDArray[np.int64],
+    faces: NDArray[np.int64],
+    options: AuditOptions,
+) -> Iterator[tuple[str, int, Predictions, Pixels]]:
+    """Yield, for each corruption and strength, the predictions for the images at `rows` and the images at `faces`."""
+
+    def blocks(name: str, strength: int, shown: list[Pixels]) -> Iterator[Pixels]:
+        rng = generator(options.seed, name)
+        for block in _blocks(rows):
+            worse = corrupt(np.asarray(samples.images[block]), name, strength, rng)
+            shown.append(worse[np.isin(block, faces)])
+            yield worse
+
+    steps = [(corruption.name, strength) for corruption in options.chosen for strength in STRENGTHS]
+    for name, strength in track(steps, "scoring corrupted images", len(steps)):
+        shown: list[Pixels] = []
+        logits = predict_logits(session, blocks(name, strength, shown), tta=options.tta)
+        yield name, strength, replace(clean, logits=logits), np.concatenate(shown)
+
+
+def _blocks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
+    return [rows[start : start + BLOCK] for start in range(0, len(rows), BLOCK)]
+
+
+def _strata(scored: Scored, samples: Samples) -> dict[str, tuple[Stratum, ...]]:
+    blocks = _blocks(scored.rows)
+    measured = {
+        name: np.concatenate([measure(np.asarray(samples.images[block])) for block in blocks])
+        for name, measure in PROPERTIES.items()
     }
-    if sides is not None:
+    if samples.sides is not None and (sides := samples.sides[scored.rows]).min() > 0:  # faces were looked for
         measured["size"] = sides
     strata = {}
-    for what, values in measured.items():
-        ranges, places = quintiles(values)
-        strata[what] = tuple(
-            (span, subset_scores(probabilities[places == place], samples.labels[places == place], samples.classes))
-            for place, span in enumerate(ranges)
+    for name, values in measured.items():
+        ranges, members = quintiles(values)
+        strata[name] = tuple(
+            Stratum(span, subset_scores(scored, members == index)) for index, span in enumerate(ranges)
         )
     return strata
 
 
-def _columns(found: Evaluation, table: tables.GroupTable, seed: int) -> Subgroups:
-    ids = [*found.samples.ids.tolist(), *found.missed]
-    rows = tables.match(table, ids)
+def _brightness(crops: Pixels) -> NDArray[np.float64]:
+    return np.array([to_channels(crop, 1).mean() for crop in crops])
+
+
+PROPERTIES: dict[str, Callable[[Pixels], NDArray[Any]]] = {
+    "brightness": _brightness,
+    "contrast": contrast,
+    "sharpness": sharpness,
+}
+"""What is measured in each clean image, [n] for crops [n, h, w] or [n, h, w, 3]."""
+
+
+def _groups(scored: Scored, table: GroupTable, seed: int) -> Subgroups:
+    rows = subgroups.match(table, [*scored.ids.tolist(), *scored.missed])
     return Subgroups(
         path=table.path,
         columns=tuple(
-            tables.column(
-                heading,
-                [values[row] if row >= 0 else "" for row in rows.tolist()],
-                found.probabilities,
-                found.samples.labels,
-                found.samples.classes,
-                seed=seed,
-            )
-            for heading, values in table.columns.items()
+            subgroups.column(name, [values[row] if row >= 0 else "" for row in rows.tolist()], scored, seed=seed)
+            for name, values in table.columns.items()
         ),
         unmatched_rows=len(table.ids) - int((rows >= 0).sum()),
         unmatched_samples=int((rows < 0).sum()),
     )
 
 
-def _draw(samples: Samples, limit: int | None, seed: int) -> NDArray[np.int64]:
-    """Return ascending rows, at most `limit`: each class in its share, as near as whole pictures allow."""
-    n, truth = len(samples), samples.hard
-    if limit is None or limit >= n:
-        return np.arange(n)
-    order = np.random.default_rng(seed).permutation(n)
-    place = np.empty(n)
-    for label in np.unique(truth):
-        rows = order[truth[order] == label]
-        place[rows] = (np.arange(len(rows)) + 0.5) / len(rows)  # how far down its own class a picture stands
-    return np.sort(order[np.argsort(place[order], kind="stable")[:limit]])
-
-
-def _corrupt(
-    found: Evaluation,
-    session: Session,
-    sample: NDArray[np.int64],
-    shown: NDArray[np.int64],
-    chosen: Sequence[Corruption],
-    clean: SubsetScores,
-    seed: int,
-) -> dict[str, tuple[Strength, ...]]:
-    samples, spoilt = found.samples, {}
-    with bar(COUNT) as progress:
-        task = progress.add_task("scoring corrupted pictures", total=len(sample) * len(chosen) * len(STRENGTHS))
-        for corruption in chosen:
-            progress.update(task, description=f"scoring corrupted pictures: {corruption.name}")
-            strengths = []
-            for strength in STRENGTHS:
-                rng, answers, pictures = generator(seed, corruption.name), [], []
-                for start in range(0, len(sample), BLOCK):
-                    rows = sample[start : start + BLOCK]
-                    worse = corrupt(samples.images[rows], corruption.name, strength, rng)
-                    answers.append(found.alignment.fold(session.probabilities(worse, tta=found.tta)))
-                    pictures.append(worse[shown[(shown >= start) & (shown < start + BLOCK)] - start])
-                    progress.advance(task, len(rows))
-                scores = subset_scores(np.concatenate(answers), samples.labels[sample], samples.classes)
-                drop = 1 - scores.accuracy / clean.accuracy if clean.accuracy else None
-                strengths.append(Strength(strength, corruption.told(strength), scores, drop, np.concatenate(pictures)))
-            spoilt[corruption.name] = tuple(strengths)
-    return spoilt
+def _command(model: str | Path, spec: DataSpec, options: AuditOptions) -> str:
+    """Return the command line that repeats the audit."""
+    chosen = ",".join(one.name for one in options.chosen) or "none"
+    options = replace(options, corruptions="all" if len(options.chosen) == len(CORRUPTIONS) else chosen)
+    given = [
+        (field.name, getattr(record, field.name))
+        for record in (spec, options)
+        for field in fields(record)
+        if field.name != "path" and getattr(record, field.name) != field.default
+    ]
+    words = [word for name, value in given for word in (f"--{name}", str(value))]
+    return shlex.join(["mien", "audit", str(model), "--data", str(spec.path), *words])

@@ -1,11 +1,11 @@
-"""What photos suffer, generated in five strengths: pure functions of a batch, a strength and a generator.
+"""Corruptions of face crops in five strengths: pure functions of a batch, a strength and a random generator.
 
 After Hendrycks and Dietterich 2019, "Benchmarking Neural Network Robustness to Common Corruptions and Perturbations",
-with what happens to faces added: they are small, tilted, covered. The contrasts and, but for the first, the deviations
-of the noise are theirs; their other parameters are meant for pictures of 224 pixels that show more than a face. Every
-parameter is relative to the picture's side, or to a face of 48 pixels, so that networks of different input sizes meet
-the same corruption. The pictures are crops as FER2013 cuts them: where the eyes and the mouth are was read from the
-mean of its validation faces.
+and what happens to faces: they are small, tilted, covered. The contrasts and, but for the first, the deviations
+of the noise are theirs; their other parameters are meant for images of 224 pixels that show more than a face. Every
+parameter is relative to the image's side, or to a face of 48 pixels, so that networks of different input sizes meet
+the same corruption; libraries such as imagecorruptions have parameters in pixels. The images are crops as FER2013 cuts
+them: the heights of eyes and mouth were read from the mean of its validation faces.
 """
 
 import io
@@ -24,7 +24,7 @@ from mien.core.errors import InputError
 from mien.core.images import Pixels
 
 STRENGTHS = (1, 2, 3, 4, 5)
-GRAIN = 48  # pixels of the face whose noise and compression are applied, whatever the crop's size
+SMALL = 48  # pixels of the face whose noise and compression are applied, whatever the crop's size
 EYES, MOUTH = 0.36, 0.79  # their height in a crop, from the top
 
 Apply = Callable[[Pixels, float, np.random.Generator], Pixels]
@@ -32,7 +32,7 @@ Apply = Callable[[Pixels, float, np.random.Generator], Pixels]
 
 @dataclass(frozen=True)
 class Corruption:
-    """One way in which pictures get worse."""
+    """One way in which images get worse."""
 
     name: str
     summary: str
@@ -40,27 +40,27 @@ class Corruption:
     parameters: tuple[float, float, float, float, float]
     """The physical parameter at strength 1 to 5."""
     unit: str
-    """How a parameter is told, as `{} pixels`."""
+    """How a parameter is written, as `{} pixels`."""
     apply: Apply
     """From uint8 [n, s, s] or [n, s, s, 3], a parameter and a generator to the same shape; leaves its input alone."""
 
-    def told(self, strength: int) -> str:
+    def describe(self, strength: int) -> str:
         """Return the parameter at a strength in words."""
         return self.unit.format(f"{self.parameters[strength - 1]:g}")
 
 
-def corrupt(pictures: Pixels, name: str, strength: int, rng: np.random.Generator) -> Pixels:
-    """Return the pictures corrupted: uint8 [n, s, s] or [n, s, s, 3], as given.
+def corrupt(crops: Pixels, name: str, strength: int, rng: np.random.Generator) -> Pixels:
+    """Return the crops corrupted: uint8 [n, s, s] or [n, s, s, 3], as given.
 
     Raises:
-        InputError: no such corruption or strength, or the pictures are not square uint8.
+        InputError: no such corruption or strength, or the crops are not square uint8.
     """
     chosen = choose([name])[0]
     if strength not in STRENGTHS:
         raise InputError(f"strength {strength}: expected 1 to 5")
-    if pictures.dtype != np.uint8 or pictures.ndim not in (3, 4) or pictures.shape[1] != pictures.shape[2]:
-        raise InputError(f"expected uint8 [n, s, s] or [n, s, s, 3], got {pictures.dtype} {list(pictures.shape)}")
-    return chosen.apply(pictures, chosen.parameters[strength - 1], rng)
+    if crops.dtype != np.uint8 or crops.ndim not in (3, 4) or crops.shape[1] != crops.shape[2]:
+        raise InputError(f"expected uint8 [n, s, s] or [n, s, s, 3], got {crops.dtype} {list(crops.shape)}")
+    return chosen.apply(crops, chosen.parameters[strength - 1], rng)
 
 
 def choose(names: Sequence[str]) -> list[Corruption]:
@@ -76,29 +76,29 @@ def generator(seed: int, name: str) -> np.random.Generator:
     return np.random.default_rng([seed, zlib.crc32(name.encode())])
 
 
-def size(pictures: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
+def size(crops: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
     """Shrink to `parameter` pixels across by area averages and enlarge again; what is no larger stays as it is."""
-    side = pictures.shape[1]
+    side = crops.shape[1]
     if side <= parameter:
-        return pictures.copy()
-    return _each(pictures, lambda picture: images.resize(images.resize(picture, round(parameter)), side))
+        return crops.copy()
+    return _each(crops, lambda crop: images.resize(images.resize(crop, round(parameter)), side))
 
 
-def blur(pictures: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
+def blur(crops: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
     """Blur by a Gaussian whose standard deviation is `parameter` hundredths of the side."""
-    sigma = parameter / 100 * pictures.shape[1]
+    sigma = parameter / 100 * crops.shape[1]
     if sigma <= 0:
-        return pictures.copy()
-    return _each(pictures, lambda picture: cv2.GaussianBlur(picture, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE))
+        return crops.copy()
+    return _each(crops, lambda crop: cv2.GaussianBlur(crop, (0, 0), sigma, borderType=cv2.BORDER_REPLICATE))
 
 
-def motion(pictures: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
-    """Blur along a straight line `parameter` hundredths of the side long, each picture in a direction of its own."""
-    length = parameter / 100 * pictures.shape[1]
-    kernels = (_line(length, turn) for turn in rng.uniform(0, np.pi, len(pictures)).tolist())
+def motion(crops: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
+    """Blur along a straight line `parameter` hundredths of the side long, each image in a direction of its own."""
+    length = parameter / 100 * crops.shape[1]
+    kernels = (_line(length, turn) for turn in rng.uniform(0, np.pi, len(crops)).tolist())
     return _each(
-        pictures,
-        lambda picture: cv2.filter2D(picture, -1, next(kernels), borderType=cv2.BORDER_REPLICATE),
+        crops,
+        lambda crop: cv2.filter2D(crop, -1, next(kernels), borderType=cv2.BORDER_REPLICATE),
     )
 
 
@@ -117,104 +117,104 @@ def _line(length: float, turn: float) -> NDArray[np.float32]:
     return np.asarray(kernel / kernel.sum(), dtype=np.float32)
 
 
-def jpeg(pictures: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
+def jpeg(crops: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
     """Add what JPEG at quality `parameter` makes wrong in the face at 48 pixels."""
 
-    def compress(picture: Pixels) -> Pixels:
+    def compress(crop: Pixels) -> Pixels:
         file = io.BytesIO()
-        Image.fromarray(picture).save(file, "JPEG", quality=round(parameter))
+        Image.fromarray(crop).save(file, "JPEG", quality=round(parameter))
         return np.asarray(Image.open(file))
 
-    return _grained(pictures, compress)
+    return _change_at_48(crops, compress)
 
 
-def noise(pictures: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
+def noise(crops: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
     """Add Gaussian noise of `parameter` hundredths of the range to every value of the face at 48 pixels."""
     sigma = 255 * parameter / 100
 
-    def rustle(picture: Pixels) -> Pixels:
-        return _whole(picture + sigma * rng.standard_normal(picture.shape, dtype=np.float32))
+    def add_noise(crop: Pixels) -> Pixels:
+        return _to_uint8(crop + sigma * rng.standard_normal(crop.shape, dtype=np.float32))
 
-    return _grained(pictures, rustle)
+    return _change_at_48(crops, add_noise)
 
 
-def _grained(pictures: Pixels, spoil: Callable[[Pixels], Pixels]) -> Pixels:
-    """Add what `spoil` changes in the pictures at 48 pixels: coarser in a large crop, so that it weighs the same."""
-    side = pictures.shape[1]
+def _change_at_48(crops: Pixels, corrupt_small: Callable[[Pixels], Pixels]) -> Pixels:
+    """Add what `corrupt_small` changes at 48 pixels: coarser in a large crop, so that it weighs the same."""
+    side = crops.shape[1]
 
-    def add(picture: Pixels) -> Pixels:
-        small = images.resize(picture, GRAIN)
-        change = spoil(small).astype(np.float32) - small
-        if side != GRAIN:
-            method = cv2.INTER_AREA if side < GRAIN else cv2.INTER_NEAREST  # shrunk again, it is as it was
+    def add(crop: Pixels) -> Pixels:
+        small = images.resize(crop, SMALL)
+        change = corrupt_small(small).astype(np.float32) - small
+        if side != SMALL:
+            method = cv2.INTER_AREA if side < SMALL else cv2.INTER_NEAREST  # shrunk again, it is as it was
             change = np.asarray(cv2.resize(change, (side, side), interpolation=method), dtype=np.float32)
-        return _whole(picture + change)
+        return _to_uint8(crop + change)
 
-    return _each(pictures, add)
+    return _each(crops, add)
 
 
-def light(pictures: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
+def light(crops: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
     """Multiply every value by `parameter`: below 1 under-, above 1 overexposed; beyond white there is nothing."""
-    table = _whole(np.arange(256) * parameter)
-    return np.asarray(table[pictures])
+    table = _to_uint8(np.arange(256) * parameter)
+    return np.asarray(table[crops])
 
 
-def contrast(pictures: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
-    """Draw every value towards its picture's mean (and its channel's), of whose distance `parameter` is kept."""
-    mean = pictures.mean(axis=(1, 2), keepdims=True, dtype=np.float64)
-    return _whole((pictures - mean) * parameter + mean)
+def contrast(crops: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
+    """Move every value towards the mean of its image and channel; `parameter` is the share of the distance kept."""
+    mean = crops.mean(axis=(1, 2), keepdims=True, dtype=np.float64)
+    return _to_uint8((crops - mean) * parameter + mean)
 
 
-def rotation(pictures: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
-    """Turn by `parameter` degrees about the middle, clockwise or not by a coin; the edge is repeated outwards."""
-    side = pictures.shape[1]
+def rotation(crops: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
+    """Turn by `parameter` degrees about the middle, clockwise or not at random; the edge is repeated outwards."""
+    side = crops.shape[1]
     middle = ((side - 1) / 2, (side - 1) / 2)
-    signs = iter(np.where(rng.random(len(pictures)) < 0.5, -1, 1).tolist())
+    signs = iter(np.where(rng.random(len(crops)) < 0.5, -1, 1).tolist())
 
-    def turn(picture: Pixels) -> Pixels:
+    def turn(crop: Pixels) -> Pixels:
         matrix = cv2.getRotationMatrix2D(middle, next(signs) * parameter, 1.0)
-        turned = cv2.warpAffine(picture, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
+        turned = cv2.warpAffine(crop, matrix, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)
         return np.asarray(turned, dtype=np.uint8)
 
-    return _each(pictures, turn)
+    return _each(crops, turn)
 
 
-def eyes(pictures: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
-    """Cover the eyes by a bar across the picture, `parameter` hundredths of the side high, in the mean colour."""
-    return _bar(pictures, EYES, parameter)
+def eyes(crops: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
+    """Cover the eyes by a bar across the image, `parameter` hundredths of the side high, in the mean colour."""
+    return _bar(crops, EYES, parameter)
 
 
-def mouth(pictures: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
+def mouth(crops: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
     """Cover the mouth likewise."""
-    return _bar(pictures, MOUTH, parameter)
+    return _bar(crops, MOUTH, parameter)
 
 
-def _bar(pictures: Pixels, middle: float, parameter: float) -> Pixels:
-    side, covered = pictures.shape[1], pictures.copy()
+def _bar(crops: Pixels, middle: float, parameter: float) -> Pixels:
+    side, covered = crops.shape[1], crops.copy()
     top, bottom = (round(side * (middle + half * parameter / 200)) for half in (-1, 1))
-    covered[:, max(0, top) : bottom] = _whole(pictures.mean(axis=(1, 2), keepdims=True))
+    covered[:, max(0, top) : bottom] = _to_uint8(crops.mean(axis=(1, 2), keepdims=True))
     return covered
 
 
-def patch(pictures: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
-    """Cover a square, `parameter` hundredths of the side wide, somewhere in the picture, in the mean colour."""
-    side, covered = pictures.shape[1], pictures.copy()
+def patch(crops: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
+    """Cover a square, `parameter` hundredths of the side wide, somewhere in the image, in the mean colour."""
+    side, covered = crops.shape[1], crops.copy()
     width = round(side * parameter / 100)
-    corners = np.rint(rng.random((len(pictures), 2)) * (side - width)).astype(int)
-    colours = _whole(pictures.mean(axis=(1, 2)))
-    for picture, (top, left), colour in zip(covered, corners.tolist(), colours, strict=True):
-        picture[top : top + width, left : left + width] = colour
+    corners = np.rint(rng.random((len(crops), 2)) * (side - width)).astype(int)
+    colours = _to_uint8(crops.mean(axis=(1, 2)))
+    for crop, (top, left), colour in zip(covered, corners.tolist(), colours, strict=True):
+        crop[top : top + width, left : left + width] = colour
     return covered
 
 
-def _each(pictures: Pixels, change: Callable[[Pixels], Any]) -> Pixels:
-    changed = np.empty_like(pictures)
-    for row, picture in enumerate(pictures):
-        changed[row] = change(picture)
+def _each(crops: Pixels, change: Callable[[Pixels], Any]) -> Pixels:
+    changed = np.empty_like(crops)
+    for row, crop in enumerate(crops):
+        changed[row] = change(crop)
     return changed
 
 
-def _whole(values: NDArray[np.floating]) -> Pixels:
+def _to_uint8(values: NDArray[np.floating]) -> Pixels:
     return np.asarray(np.clip(np.rint(values), 0, 255), dtype=np.uint8)
 
 

@@ -1,8 +1,9 @@
-"""Bounds that an audit must keep: what `--min-accuracy` and `--max-gap` of `mien audit` say."""
+"""Bounds that an audit must keep: `--min-accuracy` and `--max-gap` of `mien audit`."""
 
 from mien.core.errors import InputError
+from mien.evaluation.metrics import Scores
 from mien.evaluation.robustness.audit import Audit
-from mien.evaluation.subgroups import LEAST
+from mien.evaluation.subgroups import LEAST, SubsetScores
 
 ROUNDING = 1e-9  # 0.8 - 0.6 is more than 0.2 in floating point
 
@@ -10,8 +11,8 @@ ROUNDING = 1e-9  # 0.8 - 0.6 is more than 0.2 in floating point
 def violations(audit: Audit, *, max_gap: float | None = None, min_accuracy: float | None = None) -> list[str]:
     """Return what is below or beyond the bounds, a line each, by the figures as measured; empty where nothing is.
 
-    `min_accuracy` binds the clean pictures and each group of at least `LEAST` samples, not the corrupted ones;
-    `max_gap` the gap of each column. A gate that nothing could be measured for is not passed either.
+    `min_accuracy` binds the clean images and each group of at least `LEAST` samples, not the corrupted ones;
+    `max_gap` the gap of each column. A gate for which nothing could be measured fails too.
 
     Raises:
         InputError: a bound that is no share, or a gap without groups.
@@ -20,18 +21,18 @@ def violations(audit: Audit, *, max_gap: float | None = None, min_accuracy: floa
     columns = audit.groups.columns if audit.groups else ()
     found = []
     if min_accuracy is not None:
-        whole = audit.evaluation.scores
-        parts = [("all", whole.accuracy, whole.interval, whole.n)]
-        parts += [
-            (f"{column.name} {group.value}", group.scores.accuracy, group.scores.interval, group.scores.n)
+        bound: dict[str, Scores | SubsetScores] = {"all": audit.evaluation.scores}
+        bound |= {
+            f"{column.name} {group.value}": group.scores
             for column in columns
             for group in column.groups
             if not group.too_small
-        ]
+        }
         found += [
-            f"{what}: accuracy {accuracy:.4f} ({low:.4f}-{high:.4f}, n = {n:,}) is below {min_accuracy:g}"
-            for what, accuracy, (low, high), n in parts
-            if accuracy < min_accuracy - ROUNDING
+            f"{what}: accuracy {scores.accuracy:.4f} ({scores.interval[0]:.4f}-{scores.interval[1]:.4f}, "
+            f"n = {scores.n:,}) is below {min_accuracy:g}"
+            for what, scores in bound.items()
+            if scores.accuracy < min_accuracy - ROUNDING
         ]
     if max_gap is not None:
         found += [
