@@ -2,9 +2,8 @@
 
 import sys
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
-from mien.cli.benchmark import figure_table
 from mien.cli.parse import console
 from mien.core.errors import InputError
 from mien.datasets.spec import Targets
@@ -25,8 +24,8 @@ def compare(
 ) -> None:
     """Compare evaluations of runs, or benchmark results, in one table.
 
-    Refuses to set figures side by side that were measured on different test data, targets or views, or by different
-    protocols. Runs without such an evaluation are named on stderr. Results of mien benchmark are tested in pairs.
+    Scores that were measured on different test data, targets or views, or by different protocols, are refused. Runs
+    without such an evaluation are named on stderr. Results of mien benchmark are tested in pairs.
 
     Examples:
         $ mien compare runs/*
@@ -37,16 +36,16 @@ def compare(
     Args:
         runs: Run folders or evaluation files; or files that mien benchmark wrote.
         split: Which evaluation of a run folder is read.
-        tta: Likewise, which view.
-        targets: Likewise, by which labels.
-        output: Likewise, of which output, where evaluate was asked for one.
-        detector: Likewise, whose faces, where the data were photos.
+        tta: Which view, likewise.
+        targets: By which labels, likewise.
+        output: Of which output, where evaluate was asked for one.
+        detector: Whose faces, where the data were photos.
         plot: An .html page to draw benchmark results in: accuracy against ms per face and size.
         markdown: Print benchmark results as a Markdown table.
         json: Print a JSON list instead of a table; of benchmark results, an object with their tests.
     """
     from mien.core import records
-    from mien.evaluation.benchmark.leaderboard import is_result
+    from mien.evaluation.benchmark.result import is_result
     from mien.evaluation.comparison import Conditions, compare
     from mien.evaluation.terminal import comparison_table
 
@@ -73,39 +72,26 @@ def compare(
 def compare_results(
     paths: list[str], view: Literal["none", "flip"], *, json: bool, markdown: bool, plot: Path | None
 ) -> None:
-    """Show results of `mien benchmark` side by side; see `scoring.compare`."""
-    from json import dumps
-
-    from mien.evaluation.benchmark import leaderboard
-    from mien.evaluation.benchmark.report import save_page
+    """Compare results of `mien benchmark`; arguments as for `compare`."""
+    from mien.core import records
+    from mien.core.markdown import table
+    from mien.evaluation.benchmark import leaderboard, report, terminal
+    from mien.evaluation.benchmark.result import load
 
     if plot and plot.suffix.lower() != ".html":
         raise InputError(f"--plot {plot}: expected a file that ends in .html")
-    results = [leaderboard.load(path) for path in paths]
-    lines = leaderboard.leaderboard(results, view)
-    found = leaderboard.tests(results, view)
+    results = [load(path) for path in paths]
+    rows, tests = leaderboard.leaderboard(results, view), leaderboard.paired_tests(results, view)
     title = leaderboard.title(results, view)
     if json:
-        objects = {"of": title, "results": [vars(line) for line in lines], "tests": [test.to_json() for test in found]}
-        print(dumps(objects))
+        print(records.dumps({"of": title, "results": rows, "tests": tests}))
     elif markdown:
-        print(leaderboard.markdown(*leaderboard.figures(lines)))
-        print(leaderboard.markdown(*leaderboard.costs(lines)), end="")
+        print(table(*leaderboard.score_table(rows), align="right"), end="\n\n")
+        print(table(*leaderboard.cost_table(rows), align="right"))
     else:
-        console().print(_compared(title, lines, found))
-    for note in leaderboard.cautions(lines):
-        print(f"warning: {note}", file=sys.stderr)
+        console().print(terminal.comparison(title, rows, tests))
+    for caution in leaderboard.cautions(rows):
+        print(f"warning: {caution}", file=sys.stderr)
     if plot:
-        save_page(plot, title, lines, found)
+        report.save_page(plot, title, rows, tests)
         print(f"wrote {plot}", file=sys.stderr)
-
-
-def _compared(title: str, lines: Any, found: Any) -> Any:
-    from rich.console import Group
-    from rich.text import Text
-
-    from mien.evaluation.benchmark.leaderboard import costs, figures
-    from mien.evaluation.benchmark.report import TESTED, tested
-
-    tables = [figure_table(*figures(lines)), figure_table(*costs(lines))]
-    return Group(Text(title), *tables, *([figure_table(TESTED, [tested(test) for test in found])] if found else []))

@@ -126,6 +126,7 @@ class Metric:
         compute: from outcomes to the figure; None where it is undefined. A metric of counts leaves it out.
         of_counts: from confusions [..., k, m] to figures [...]; such a metric is also computed over photos without a
             found face (an (m = k + 1)th column) and on bootstrap draws.
+        of_calibration: whether calibration is meant to improve it: tables show it before calibration too.
         format: how it is printed.
         hub: its type in Hugging Face's model cards, where they have one.
     """
@@ -135,6 +136,7 @@ class Metric:
     better: Literal["higher", "lower"]
     compute: Callable[[Outcomes], float | None] | None = None
     of_counts: Callable[[Counts], NDArray[np.float64]] | None = None
+    of_calibration: bool = False
     format: str = ".4f"
     hub: str | None = None
 
@@ -157,7 +159,7 @@ METRICS = {
         Metric("macro_f1", "macro-F1", "higher", of_counts=macro_f1, hub="f1"),
         Metric("balanced_accuracy", "balanced accuracy", "higher", of_counts=mean_recall, hub="balanced_accuracy"),
         Metric("log_loss", "log loss", "lower", log_loss),
-        Metric("ece", "ECE", "lower", ece),
+        Metric("ece", "ECE", "lower", ece, of_calibration=True),
         Metric("kl", "KL to the votes", "lower", kl),
     )
 }

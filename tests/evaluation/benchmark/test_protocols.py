@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
+from mien.core import records
 from mien.core.errors import InputError
-from mien.evaluation.benchmark.protocols import PROSE, PROTOCOLS, find
+from mien.evaluation.benchmark.protocols import PROSE, PROTOCOLS, Protocol, find
 
 GOLDEN = {
     "fer2013": "e4dc334ceb5a67c0",
@@ -15,7 +16,7 @@ GOLDEN = {
     "ferplus-distribution": "2092e7f98e2da5cb",
     "three-class": "95d099c46a2403be",
     "kaggle-folders": "ab99b77488c6a639",
-    "legend": "dd5a1e0dd388457d",
+    "facial-expressions": "dd5a1e0dd388457d",
 }
 OTHER: dict[str, Any] = {
     "id": "other",
@@ -64,7 +65,7 @@ def test_an_unknown_protocol_is_refused_with_those_there_are() -> None:
 
 
 def test_the_json_holds_all_of_it() -> None:
-    facts = find("legend").to_json()
-    assert facts["hash"] == GOLDEN["legend"]
-    assert facts["holdout"] == [0.1, 0.1]
-    assert facts["source"]
+    protocol = find("facial-expressions")
+    facts = records.to_json(protocol)
+    assert facts["holdout"] == (0.1, 0.1)
+    assert records.from_json(facts, Protocol, where="here") == protocol

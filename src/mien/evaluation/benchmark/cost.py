@@ -1,29 +1,29 @@
-"""What a network takes: learnt numbers and multiply-adds, from its run or card, or counted in the ONNX graph."""
+"""What a network costs: parameters and multiply-adds, from its run or card, or counted in the ONNX graph."""
 
 from dataclasses import dataclass
 from math import prod
 from pathlib import Path
 from typing import Any
 
-from mien.evaluation.evaluation import record
+from mien.evaluation.predictions import record
 from mien.models.session import Session
 
-LEARNT = frozenset({1, 2, 3, 10, 11, 16})  # ONNX's float32, uint8, int8, float16, float64, bfloat16
+WEIGHT_TYPES = frozenset({1, 2, 3, 10, 11, 16})  # ONNX's float32, uint8, int8, float16, float64, bfloat16
 
 
 @dataclass(frozen=True)
 class Cost:
-    """None where neither a record tells nor the graph could be read."""
+    """None where nothing is recorded and the graph could not be read."""
 
     parameters: int | None
     macs: int | None
-    """Multiply-adds for one picture, of convolutions and matrix products."""
+    """Multiply-adds for one image, of convolutions and matrix products."""
     source: str
     """recorded, counted in the graph, or unknown."""
 
 
 def cost(session: Session) -> Cost:
-    """Return what an open model takes; counting needs the package onnx and is left out without it."""
+    """Return the cost of an open model; counting needs the package onnx and is left out without it."""
     facts = record(session)
     if {"parameters", "macs"} <= facts.keys():
         return Cost(int(facts["parameters"]), int(facts["macs"]), "recorded")
@@ -35,19 +35,19 @@ def cost(session: Session) -> Cost:
     return Cost(parameters, macs, "counted in the graph")
 
 
-def count(path: Path, feed: str) -> tuple[int, int | None]:
-    """Return the learnt numbers of an ONNX graph and its multiply-adds for one picture; `feed` names its input.
+def count(path: Path, input_name: str) -> tuple[int, int | None]:
+    """Return the parameters of an ONNX graph and its multiply-adds for one image; `input_name` is that of its input.
 
-    Learnt are the constants of floating point, or of 8 bits where they are weights stored so; statistics of a batch
-    normalisation that was not folded into a convolution count with them. The multiply-adds are None where a shape
-    cannot be inferred; loops and branches inside the graph are not looked into.
+    Parameters are the floating-point constants, and those of 8 bits where they are quantised weights; statistics of a
+    batch normalisation that was not folded into a convolution count too. The multiply-adds are None where a shape
+    cannot be inferred; loops and branches inside the graph are not counted.
     """
     import onnx
     from onnx import shape_inference
 
     model = onnx.load(path)
     for node in model.graph.input:
-        if node.name == feed:
+        if node.name == input_name:
             node.type.tensor_type.shape.dim[0].ClearField("dim_param")
             node.type.tensor_type.shape.dim[0].dim_value = 1
     constants = {array.name: array for array in model.graph.initializer}
@@ -58,7 +58,7 @@ def count(path: Path, feed: str) -> tuple[int, int | None]:
     parameters = sum(
         prod(array.dims)
         for name, array in constants.items()
-        if array.data_type in LEARNT and array.dims and name not in scales
+        if array.data_type in WEIGHT_TYPES and array.dims and name not in scales
     )
     del model.graph.value_info[:]  # shapes as exported, of any n
     for node in model.graph.output:
@@ -79,7 +79,7 @@ def count(path: Path, feed: str) -> tuple[int, int | None]:
 
 
 def _macs(node: Any, shapes: dict[str, list[int]]) -> int | None:
-    """Return the multiply-adds of one node, 0 for those that have none to speak of; None where a shape is unknown."""
+    """Return the multiply-adds of one node, 0 for operators that hardly have any; None where a shape is unknown."""
     if node.op_type not in ("Conv", "ConvTranspose", "Gemm", "MatMul", "QLinearConv", "QLinearMatMul"):
         return 0
     right = node.input[3] if node.op_type.startswith("QLinear") else node.input[1]
@@ -90,5 +90,5 @@ def _macs(node: Any, shapes: dict[str, list[int]]) -> int | None:
         return prod(into) * prod(weights[1:])
     if node.op_type.endswith("Conv"):
         return prod(out) * prod(weights[1:])
-    turned = any(attribute.name == "transA" and attribute.i for attribute in node.attribute)
-    return prod(out) * into[-2 if turned else -1]
+    transposed = any(attribute.name == "transA" and attribute.i for attribute in node.attribute)
+    return prod(out) * into[-2 if transposed else -1]

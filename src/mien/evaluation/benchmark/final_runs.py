@@ -1,33 +1,52 @@
-"""finals.jsonl: how often a final split was scored, by model and by protocol. A line is added before each scoring."""
+"""final_runs.jsonl: each scoring of a final split, by model and by protocol. A line is added before each scoring."""
 
-import json
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
+from mien.core import records
 from mien.core.errors import InputError
 
-NAME = "finals.jsonl"
+NAME = "final_runs.jsonl"
 
 
-def lines(folder: Path) -> list[dict[str, Any]]:
-    """Return the scorings recorded in a folder, oldest first. InputError where a line is not one of ours."""
-    path, found = folder / NAME, []
-    if not path.is_file():
-        return []
-    for number, text in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        try:
-            line = json.loads(text)
-            found.append({key: str(line[key]) for key in ("date", "protocol", "hash", "model", "name", "data")})
-        except (ValueError, KeyError, TypeError):
-            raise InputError(
-                f"{path}:{number}: not a line that mien benchmark --final wrote; mend or remove it"
-            ) from None
-    return found
+@dataclass(frozen=True)
+class FinalRun:
+    """One scoring of a final split."""
+
+    date: str
+    """ISO 8601, UTC."""
+    protocol: str
+    hash: str
+    """Of the protocol."""
+    name: str
+    """What the result is called."""
+    data: str
+    """The fingerprint of the scored faces."""
+    model: str
+    """SHA-256 of the model file."""
 
 
-def add(folder: Path, entry: dict[str, str]) -> None:
-    """Append one scoring and see it to the disk: what follows is counted even where it fails.
+@dataclass(frozen=True)
+class FinalRunCount:
+    """How often the final split of a protocol was scored."""
+
+    this_model: int
+    any_model: int
+
+
+def read(folder: Path) -> list[FinalRun]:
+    """Return the final runs recorded in a folder, oldest first. InputError names a line that is none."""
+    path = folder / NAME
+    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
+    try:
+        return [records.loads(line, FinalRun, where=f"{path}:{number}") for number, line in enumerate(lines, start=1)]
+    except InputError as error:
+        raise InputError(f"{error}; no line that mien benchmark --final wrote: correct or remove it") from None
+
+
+def add(folder: Path, run: FinalRun) -> None:
+    """Append a final run and force it to the disk: it counts even where the scoring that follows fails.
 
     Raises:
         InputError: the folder cannot be written to.
@@ -35,14 +54,14 @@ def add(folder: Path, entry: dict[str, str]) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with (folder / NAME).open("a", encoding="utf-8") as file:
-            file.write(json.dumps(entry) + "\n")
+            file.write(records.dumps(run, indent=0) + "\n")
             file.flush()
             os.fsync(file.fileno())
     except OSError as error:
         raise InputError(f"{folder / NAME}: cannot be written ({error.strerror or error})") from None
 
 
-def counted(folder: Path, protocol: str, model: str) -> dict[str, int]:
+def count(folder: Path, protocol: str, model: str) -> FinalRunCount:
     """Return how often the final split of a protocol (its hash) was scored: by this model (SHA-256), and by any."""
-    same = [line for line in lines(folder) if line["hash"] == protocol]
-    return {"this_model": sum(line["model"] == model for line in same), "any_model": len(same)}
+    same = [run for run in read(folder) if run.hash == protocol]
+    return FinalRunCount(this_model=sum(run.model == model for run in same), any_model=len(same))

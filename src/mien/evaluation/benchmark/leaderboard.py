@@ -1,45 +1,29 @@
-"""Results of `mien benchmark` beside each other: only those of one protocol, one split and the same faces."""
+"""Results of `mien benchmark` in one table: only those of one protocol, one split and the same faces."""
 
-import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from itertools import combinations
-from pathlib import Path
-from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 
 from mien.core.errors import InputError
-from mien.evaluation.benchmark.resampling import Difference, differ, unpack
+from mien.evaluation.benchmark.resampling import differ
+from mien.evaluation.benchmark.result import PairedTest, Result, Summary
+from mien.evaluation.metrics import METRICS
+from mien.evaluation.predictions import TRAINED_ON, VIEWS
 from mien.evaluation.statistics import holm
 from mien.models.session import Tta
 
-FORMAT = 1  # of the result file
-Result = dict[str, Any]
+Table = tuple[list[str], list[list[str]]]  # head and rows
 
 
 @dataclass(frozen=True)
 class LeaderboardRow:
-    """One result's line: means over its seeds."""
+    """One view of a result."""
 
     name: str
-    seeds: int
     n: int
-    accuracy: float
-    sd: float | None
-    """Of the accuracy over the seeds, None of a single one."""
-    interval: tuple[float, float]
-    """95 % bootstrap interval over the faces."""
-    macro_f1: float
-    balanced_accuracy: float
-    log_loss: float
-    ece: float
-    """With the file's own calibration."""
-    ece_before: float
-    """Without it."""
-    kl: float | None
-    """To the FER+ votes, where these are the targets."""
+    summary: Summary
     parameters: int | None
     macs: int | None
     bytes: int
@@ -50,64 +34,27 @@ class LeaderboardRow:
     trained_on: bool
     """The model was trained on these very faces."""
     seen: int | None
-    """Scored faces that stand, the same or nearly so, in its training data; None where nobody looked."""
-    accuracy_of_the_others: float | None
-    """Single view, of the scored faces that do not; None where there are none, or nobody looked."""
+    """Scored faces in its training data, the same or nearly so; None where nobody knows."""
+    accuracy_of_unseen: float | None
+    """Single view; None where there are none, or nobody knows."""
+
+    @property
+    def accuracy(self) -> float:
+        """Mean over the seeds."""
+        return self.summary.metrics["accuracy"].mean
 
 
-@dataclass(frozen=True)
-class PairedTest:
-    """Two results on the same faces."""
-
-    first: str
-    second: str
-    difference: Difference
-    adjusted: float
-    """The p of McNemar's test, by Holm's method for the number of pairs."""
-
-    def to_json(self) -> dict[str, Any]:
-        """Return it as plain objects."""
-        return {"first": self.first, "second": self.second, **asdict(self.difference), "p_holm": self.adjusted}
-
-
-def is_result(path: str | Path) -> bool:
-    """Return whether there is a file that `mien benchmark` wrote."""
-    try:
-        return Path(path).is_file() and "protocol" in json.loads(Path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, TypeError):
-        return False
-
-
-def load(path: str | Path) -> Result:
-    """Read a result. InputError where it is none, or lacks something."""
-    try:
-        result: Result = json.loads(Path(path).read_text(encoding="utf-8"))
-        if result["format"] != FORMAT:
-            raise InputError(f"{path}: a result of another version of mien; measure it again")
-        conditions(result)
-        for view in result["summary"]:
-            leaderboard_row(result, view)
-            correct(result, view)
-    except InputError:
-        raise
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}; expected a result of mien benchmark") from None
-    except (ValueError, KeyError, TypeError, IndexError, AttributeError):
-        raise InputError(f"{path}: not a result that mien benchmark wrote") from None
-    return result
-
-
-def conditions(result: Result) -> dict[str, Any]:
+def conditions(result: Result) -> dict[str, object]:
     """Return what must be equal for two results to be comparable."""
     return {
-        "protocol": f"{result['protocol']['id']} {result['protocol']['hash']}",
-        "split": result["split"],
-        "data fingerprint": result["data"]["fingerprint"],
-        "n": result["data"]["n"],
+        "protocol": f"{result.protocol.id} {result.hash}",
+        "split": result.split,
+        "data fingerprint": result.data.fingerprint,
+        "n": result.data.n,
     }
 
 
-def same(results: Sequence[Result]) -> None:
+def check_comparable(results: Sequence[Result]) -> None:
     """Raise InputError unless the results are of one protocol, split and the same faces."""
     first, *others = results
     reference = conditions(first)
@@ -116,156 +63,147 @@ def same(results: Sequence[Result]) -> None:
         if wrong := [
             f"{what} ({value} and {found[what]})" for what, value in reference.items() if found[what] != value
         ]:
-            raise InputError(
-                f"{first['name']} and {other['name']} cannot be compared; these differ: {'; '.join(wrong)}"
-            )
+            raise InputError(f"{first.name} and {other.name} cannot be compared; these differ: {'; '.join(wrong)}")
 
 
 def leaderboard(results: Sequence[Result], view: Tta) -> list[LeaderboardRow]:
-    """Return a line for each result, the most accurate first. InputError where they are not comparable."""
+    """Return a row for each result, the most accurate first. InputError where they are not comparable."""
     if not results:
         raise InputError("nothing to compare; name the result files")
-    same(results)
+    check_comparable(results)
     for result in results:
-        if view not in result["summary"]:
-            raise InputError(f"{result['name']}: has no view {view!r}, only {', '.join(result['summary'])}")
-    return sorted((leaderboard_row(result, view) for result in results), key=lambda line: -line.accuracy)
+        if view not in result.summary:
+            raise InputError(f"{result.name}: has no view {view!r}, only {', '.join(result.summary)}")
+    return sorted((leaderboard_row(result, view) for result in results), key=lambda row: -row.accuracy)
 
 
-def leaderboard_row(result: Result, view: str) -> LeaderboardRow:
-    """Return the line of one result."""
-    mean, models, ms = result["summary"][view], result["models"], result["ms"]
-    low, high = mean["accuracy"]["interval"]
-    known = [model["learnt"] for model in models if model["learnt"]]
-    others = [found["accuracy_of_the_others"] for found in known if found["others"]]
+def leaderboard_row(result: Result, view: Tta) -> LeaderboardRow:
+    """Return one view of a result."""
+    first, known = result.models[0], [model.seen_in_training for model in result.models if model.seen_in_training]
+    unseen = [found.accuracy_of_unseen for found in known if found.accuracy_of_unseen is not None]
     return LeaderboardRow(
-        name=str(result["name"]),
-        seeds=int(mean["seeds"]),
-        n=int(result["data"]["n"]),
-        accuracy=float(mean["accuracy"]["mean"]),
-        sd=mean["accuracy"]["sd"],
-        interval=(float(low), float(high)),
-        macro_f1=float(mean["macro_f1"]["mean"]),
-        balanced_accuracy=float(mean["balanced_accuracy"]["mean"]),
-        log_loss=float(mean["log_loss"]["mean"]),
-        ece=float(mean["ece"]["mean"]),
-        ece_before=float(np.mean([model["views"][view]["uncalibrated"]["ece"] for model in models])),
-        kl=mean["kl"]["mean"] if "kl" in mean else None,
-        parameters=models[0]["parameters"],
-        macs=models[0]["macs"],
-        bytes=int(models[0]["bytes"]),
-        ms=float(ms["batch 1"]["median"]) if ms else None,
-        device=str(result["device"]),
-        date=str(result["date"]),
-        trained_on=any(model["trained_on"] for model in models),
-        seen=max(int(found["faces"]) for found in known) if known else None,
-        accuracy_of_the_others=float(np.mean(others)) if others else None,
+        name=result.name,
+        n=result.data.n,
+        summary=result.summary[view],
+        parameters=first.cost.parameters,
+        macs=first.cost.macs,
+        bytes=first.model.bytes,
+        ms=result.speed.latency[0].median if result.speed else None,
+        device=result.device,
+        date=result.date,
+        trained_on=any(model.trained_on for model in result.models),
+        seen=max((found.seen for found in known), default=None),
+        accuracy_of_unseen=float(np.mean(unseen)) if unseen else None,
     )
 
 
-def correct(result: Result, view: str) -> NDArray[np.bool_]:
-    """Return who was right: bool [seeds, n]."""
-    return np.array([unpack(model["views"][view]["correct"], result["data"]["n"]) for model in result["models"]])
+def paired_tests(results: Sequence[Result], view: Tta) -> list[PairedTest]:
+    """Return the tests of all pairs, face for face, the smallest p first.
 
-
-def tests(results: Sequence[Result], view: Tta) -> list[PairedTest]:
-    """Return the tests of all pairs, face for face, the clearest first. InputError where they are not comparable."""
-    same(results)
-    right = [correct(result, view) for result in results]
+    Raises:
+        InputError: the results are not comparable.
+        MissingExtra: no SciPy.
+    """
+    check_comparable(results)
+    right = [result.correct(view) for result in results]
     pairs = list(combinations(range(len(results)), 2))
     found = [differ(right[a], right[b]) for a, b in pairs]
     adjusted = holm([difference.p for difference in found])
-    lines = [
-        PairedTest(str(results[a]["name"]), str(results[b]["name"]), difference, p)
+    tests = [
+        PairedTest(**vars(difference), first=results[a].name, second=results[b].name, p_holm=p)
         for (a, b), difference, p in zip(pairs, found, adjusted, strict=True)
     ]
-    return sorted(lines, key=lambda test: (test.adjusted, test.difference.p))
+    return sorted(tests, key=lambda test: (test.p_holm, test.p))
 
 
-def figures(lines: Sequence[LeaderboardRow]) -> tuple[list[str], list[list[str]]]:
-    """Return head and rows of the table of scores; columns that are empty throughout are left out."""
-    head = (
-        "model",
-        "seeds",
-        "accuracy",
-        "sd",
-        "95 % interval",
-        "macro-F1",
-        "balanced",
-        "log loss",
-        "ECE",
-        "before",
-        "KL",
-    )
-    rows = [
+def score_table(rows: Sequence[LeaderboardRow]) -> Table:
+    """Return the table of the scores: every metric, with its value before calibration where that is its point."""
+    return _table(rows, _scores)
+
+
+def cost_table(rows: Sequence[LeaderboardRow]) -> Table:
+    """Return the table of what the models cost."""
+    return _table(rows, _costs)
+
+
+def _table(rows: Sequence[LeaderboardRow], cells: Callable[[LeaderboardRow], dict[str, str]]) -> Table:
+    """Return head and rows of texts; columns that are empty throughout are left out."""
+    found = [cells(row) for row in rows]
+    head = [name for name in found[0] if any(row[name] for row in found)]
+    return head, [[row[name] for name in head] for row in found]
+
+
+def _scores(row: LeaderboardRow) -> dict[str, str]:
+    summary, cells = row.summary, {"model": row.name, "seeds": str(row.summary.seeds)}
+    for name, metric in METRICS.items():
+        found = summary.metrics.get(name)
+        cells[metric.title] = metric.text(found.mean) if found else ""
+        if name == "accuracy":
+            cells["sd"] = metric.text(found.sd) if found and found.sd is not None else ""
+            cells["95 % interval"] = "-".join(map(metric.text, summary.interval))
+        if metric.of_calibration:
+            cells[f"{metric.title} before"] = (
+                metric.text(summary.uncalibrated[name]) if name in summary.uncalibrated else ""
+            )
+    return cells
+
+
+def _costs(row: LeaderboardRow) -> dict[str, str]:
+    return {
+        "model": row.name,
+        "parameters": "" if row.parameters is None else f"{row.parameters:,}",
+        "million MAC": "" if row.macs is None else f"{row.macs / 1e6:,.1f}",
+        "MB": f"{row.bytes / 1e6:.2f}",
+        "ms per face": "" if row.ms is None else f"{row.ms:.2f}",
+    }
+
+
+def paired_test_table(tests: Sequence[PairedTest]) -> Table:
+    """Return the table of paired tests."""
+    head = ["first", "second", "difference", "95 % interval", "only first right", "only second right", "p", "p, Holm"]
+    return head, [
         [
-            line.name,
-            str(line.seeds),
-            f"{line.accuracy:.4f}",
-            "" if line.sd is None else f"{line.sd:.4f}",
-            f"{line.interval[0]:.4f}-{line.interval[1]:.4f}",
-            *(f"{value:.4f}" for value in (line.macro_f1, line.balanced_accuracy, line.log_loss, line.ece)),
-            f"{line.ece_before:.4f}",
-            "" if line.kl is None else f"{line.kl:.4f}",
+            test.first,
+            test.second,
+            f"{test.difference:+.4f}",
+            f"{test.interval[0]:+.4f} to {test.interval[1]:+.4f}",
+            f"{test.only_first:,}",
+            f"{test.only_second:,}",
+            p_text(test.p),
+            p_text(test.p_holm),
         ]
-        for line in lines
+        for test in tests
     ]
-    return _filled(head, rows)
 
 
-def costs(lines: Sequence[LeaderboardRow]) -> tuple[list[str], list[list[str]]]:
-    """Return head and rows of the table of what the models take, likewise."""
-    rows = [
-        [
-            line.name,
-            "" if line.parameters is None else f"{line.parameters:,}",
-            "" if line.macs is None else f"{line.macs / 1e6:,.1f}",
-            f"{line.bytes / 1e6:.2f}",
-            "" if line.ms is None else f"{line.ms:.2f}",
-        ]
-        for line in lines
-    ]
-    return _filled(("model", "parameters", "million MAC", "MB", "ms per face"), rows)
+def p_text(p: float) -> str:
+    """Return a p-value as it is printed; how far it is below one in a million says nothing more."""
+    return f"{p:.2g}" if p >= 1e-6 else "< 1e-6"
 
 
-def _filled(head: Sequence[str], rows: list[list[str]]) -> tuple[list[str], list[list[str]]]:
-    kept = [place for place in range(len(head)) if any(row[place] for row in rows)]
-    return [head[place] for place in kept], [[row[place] for place in kept] for row in rows]
-
-
-def title(results: Sequence[Result], view: str) -> str:
+def title(results: Sequence[Result], view: Tta) -> str:
     """Return what the results are of, in a line."""
     first = results[0]
-    final = ", final" if first["final"] else ""
-    seen = {"none": "single view", "flip": "mean with the mirror image"}[view]
-    return (
-        f"{first['protocol']['id']} ({first['protocol']['hash']}), {first['split']}{final}, {seen}, "
-        f"n = {first['data']['n']:,}"
-    )
+    final = ", final" if first.final else ""
+    return f"{first.protocol.id} ({first.hash}), {first.split}{final}, {VIEWS[view]}, n = {first.data.n:,}"
 
 
-def cautions(lines: Sequence[LeaderboardRow]) -> list[str]:
-    """Return what the table does not show: faces that were learnt, devices that differ."""
+def cautions(rows: Sequence[LeaderboardRow]) -> list[str]:
+    """Return what the table does not show: faces that were seen in training, devices that differ."""
     found = []
-    for line in lines:
-        if line.trained_on:
-            found.append(f"{line.name}: trained on these very faces; the figures say nothing about others")
-        elif line.seen is None:
+    for row in rows:
+        if row.trained_on:
+            found.append(f"{row.name}: {TRAINED_ON}")
+        elif row.seen is None:
             found.append(
-                f"{line.name}: whether it was trained on some of these faces is not known (--learnt PATH looks)"
+                f"{row.name}: whether it was trained on some of these faces is not known; --training-sets looks"
             )
-        elif line.seen:
-            others = line.accuracy_of_the_others
+        elif row.seen:
+            unseen = row.accuracy_of_unseen
             found.append(
-                f"{line.name}: {line.seen:,} of the {line.n:,} faces stand, or nearly so, in its training data"
-                + ("" if others is None else f"; accuracy on the others, single view: {others:.4f}")
+                f"{row.name}: {row.seen:,} of the {row.n:,} faces are in its training data, the same or nearly so"
+                + ("" if unseen is None else f"; accuracy on the others, single view: {unseen:.4f}")
             )
-    if len({line.device for line in lines if line.ms is not None}) > 1:
-        found.append("the milliseconds are of different devices and cannot be compared")
+    if len({row.device for row in rows if row.ms is not None}) > 1:
+        found.append("the milliseconds were measured on different devices and cannot be compared")
     return found
-
-
-def markdown(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Return a table as Markdown."""
-    under = ["---", *["---:"] * (len(head) - 1)]
-    return "\n".join("| " + " | ".join(row) + " |" for row in (head, under, *rows)) + "\n"

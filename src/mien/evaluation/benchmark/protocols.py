@@ -1,37 +1,38 @@
-"""Protocols: what a figure must have been measured by to stand beside another; as data, each with a hash.
+"""Protocols: fixed ways to measure, as data, each with a hash.
 
-FER2013's published figures differ in what they are figures of: the epoch chosen on the test set or not, test faces that
-stand in training or not, mirror images averaged or not, FER+ with eight classes or seven. Here each way has a name, and
-two results are compared only where the hash of everything that decides a figure is the same.
+FER2013's published figures were measured in different ways: the epoch chosen on the test set or not, test faces that
+are in training too or not, mirror images averaged or not, FER+ with eight classes or seven. Here each way has a name,
+and two results are compared only where the hash of everything that decides a figure is the same.
 """
 
 import hashlib
 import json
 from dataclasses import asdict, dataclass
-from typing import Any, Literal
+from typing import Literal
 
 from mien.core.errors import InputError, did_you_mean
 from mien.core.labels import ALPHABETICAL, FACIAL_EXPRESSIONS, FER2013, FERPLUS, THREE
+from mien.datasets.readers.ferplus import TARGETS
+from mien.datasets.spec import Targets
+from mien.models.session import Tta
 
-PROSE = ("title", "source", "published")  # what says what a protocol is and decides nothing
-VOTES = ("majority", "plurality", "distribution")
+PROSE = ("title", "source", "published")  # describes a protocol and decides nothing
+HASHED_AS = {"facial_expressions": "legend", "facial-expressions": "legend"}  # what kind and id were when first hashed
 
 
 @dataclass(frozen=True)
 class Protocol:
-    """One way to measure. Splits are called as `mien.datasets.read` has them: train, validation, test."""
+    """One way to measure. Splits have the names of `mien.datasets.read`: train, validation, test."""
 
     id: str
     title: str
-    """In a line."""
+    """In one line."""
     kind: str
     """The reader of the data."""
     classes: tuple[str, ...]
-    """What is scored. A model has to answer all of them; its further outputs are left out and the others scaled to
-    1."""
+    """What is scored. A model must answer all of them; its further labels are left out and the others scaled to 1."""
     outputs: tuple[str, ...]
-    """Which output of a model with several is scored, by the labelling it follows, the first it has; else its
-    answer."""
+    """Which output of a model is scored: the first of these that it has, else its primary output."""
     choose: str
     """The split for every choice: of epochs, recipes, temperatures, models."""
     final: str | None
@@ -40,17 +41,17 @@ class Protocol:
     """Where data and rules come from."""
     published: str
     """What published figures used instead, and what they were."""
-    targets: Literal["label", "majority", "distribution"] = "label"
-    """The dataset's labels, or what the FER+ votes say (see `mien.datasets.readers.ferplus.target`)."""
+    targets: Targets = "label"
+    """The dataset's labels, or those made of the FER+ votes (see `mien.datasets.readers.ferplus.target`)."""
     train: str = "train"
     holdout: tuple[float, float] = (0.0, 0.0)
-    """Shares that are cut from the dataset for validation and test where it has no such splits; 0: it has them."""
+    """Shares of the dataset for validation and test where it has no such splits; 0: it has them."""
     seed: int = 0
-    """Of that cut, which follows from the ids alone (see `mien.datasets.splits`)."""
+    """Of these splits, which follow from the ids alone (see `mien.datasets.splits`)."""
     dedup: Literal["none", "exact", "near"] = "none"
-    """Faces of the scored split that stand in `train` as well, byte for byte or nearly so, are left out."""
-    views: tuple[Literal["none", "flip"], ...] = ("none", "flip")
-    """Single view, and the mean with the mirror image; always apart."""
+    """Faces of the scored split that are in `train` too, byte for byte or nearly so, are left out."""
+    views: tuple[Tta, ...] = ("none", "flip")
+    """Single view, and the mean with the mirror image; always reported apart."""
     revision: int = 1
     """Goes up when code changes a figure: of a reader, of what counts as nearly the same, of a score."""
 
@@ -58,12 +59,9 @@ class Protocol:
     def hash(self) -> str:
         """The first 16 hex digits of the SHA-256 of everything that decides a figure, as canonical JSON."""
         decides = {name: value for name, value in asdict(self).items() if name not in PROSE}
-        if (
-            self.kind == "fer2013" and self.targets != "label"
-        ):  # the kinds as they were called when hashes were published
+        decides |= {name: HASHED_AS.get(decides[name], decides[name]) for name in ("id", "kind")}
+        if self.kind == "fer2013" and self.targets != "label":
             decides["kind"] = "ferplus"
-        elif self.kind == "facial_expressions":
-            decides["kind"] = "legend"
         text = json.dumps(decides, sort_keys=True, separators=(",", ":"))
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
@@ -75,17 +73,13 @@ class Protocol:
             raise InputError(f"{self.id} has no final split, its dataset has none with labels; leave out --final")
         return self.final
 
-    def to_json(self) -> dict[str, Any]:
-        """Return all fields and the hash as plain objects."""
-        return json.loads(json.dumps({**asdict(self), "hash": self.hash}))  # type: ignore[no-any-return]
 
-
-FER2013_SOURCE = "Goodfellow et al. 2013, arXiv:1307.0414: fer2013.csv with the parts that its column Usage names"
+FER2013_SOURCE = "Goodfellow et al. 2013, arXiv:1307.0414: fer2013.csv with the splits that its column Usage names"
 FER2013_PUBLISHED = (
-    "PrivateTest, as a rule with the epoch chosen on it or unsaid, and mirrored or ten-crop averages unsaid: 71.2 % "
+    "PrivateTest, mostly with the epoch chosen on it or not stated, mirrored or ten-crop averages not stated: 71.2 % "
     "(Tang 2013, the challenge's winner), 73.3 % (Khaireddin and Chen 2021, arXiv:2105.03588, ten crops averaged)"
 )
-FERPLUS_SOURCE = "Barsoum et al. 2016, arXiv:1608.01041: ten people's votes a face, read by the rules of their code"
+FERPLUS_SOURCE = "Barsoum et al. 2016, arXiv:1608.01041: ten votes per face, read by the rules of their code"
 
 _ALL = (
     Protocol(
@@ -101,7 +95,7 @@ _ALL = (
     ),
     Protocol(
         id="fer2013-dedup",
-        title="fer2013 without scored faces that stand in Training, the same or nearly so",
+        title="fer2013 without scored faces that are in Training too, the same or nearly so",
         kind="fer2013",
         classes=FER2013,
         outputs=("label",),
@@ -113,15 +107,15 @@ _ALL = (
     ),
     Protocol(
         id="ferplus",
-        title="the FER+ majority of eight classes; same parts as fer2013, without faces that have no majority",
+        title="the FER+ majority of eight classes; same splits as fer2013, without faces that have no majority",
         kind="fer2013",
         targets="majority",
         classes=FERPLUS,
-        outputs=VOTES,
+        outputs=TARGETS,
         choose="validation",
         final="test",
         source=FERPLUS_SOURCE,
-        published="PrivateTest, mean of 5 runs of a VGG13: 83.9 % learnt from the majority, 85.0 % at best",
+        published="PrivateTest, mean of 5 runs of a VGG13: 83.9 % trained on the majority, 85.0 % at best",
     ),
     Protocol(
         id="ferplus-distribution",
@@ -137,7 +131,7 @@ _ALL = (
     ),
     Protocol(
         id="three-class",
-        title="angry, happy, neutral as arrays; chosen on a seeded tenth of x_train, as the recipes leave out",
+        title="angry, happy, neutral as arrays; chosen on the seeded tenth of x_train that the recipes leave out",
         kind="arrays",
         classes=THREE,
         outputs=("label",),
@@ -149,18 +143,18 @@ _ALL = (
     ),
     Protocol(
         id="kaggle-folders",
-        title="train/ and validation/ of Kaggle's class folders; there is no test part, so nothing to report once",
+        title="train/ and validation/ of Kaggle's class folders; there is no test split, so nothing to report once",
         kind="folder",
         classes=ALPHABETICAL,
         outputs=("label",),
         choose="validation",
         final=None,
-        source="Kaggle, jonathanoheix/face-expression-recognition-dataset: FER2013's faces, dealt anew",
+        source="Kaggle, jonathanoheix/face-expression-recognition-dataset: FER2013's faces, split again",
         published="validation/, which the epoch was chosen on too: 65.7 % (EfficientNet-B0)",
     ),
     Protocol(
-        id="legend",
-        title="whole pictures of public figures; nobody stands in two of the seeded 80 / 10 / 10 % of persons",
+        id="facial-expressions",
+        title="whole photos of public figures; no person is in two of the seeded splits of 80 / 10 / 10 % of persons",
         kind="facial_expressions",
         classes=FACIAL_EXPRESSIONS,
         outputs=(),
@@ -168,14 +162,14 @@ _ALL = (
         final="test",
         holdout=(0.1, 0.1),
         source="muxspace/facial_expressions: images/ and data/legend.csv",
-        published="none with persons apart known to us; a split by picture has the same persons on both sides",
+        published="none with persons kept apart known to us; a split by photo has the same persons on both sides",
     ),
 )
 PROTOCOLS: dict[str, Protocol] = {protocol.id: protocol for protocol in _ALL}
 
 
 def find(name: str) -> Protocol:
-    """Return the protocol of that id. InputError names those there are."""
+    """Return the protocol of that id. InputError lists the known ones."""
     if name not in PROTOCOLS:
         raise InputError(f"no protocol {name!r}{did_you_mean(name, PROTOCOLS)} (known: {', '.join(PROTOCOLS)})")
     return PROTOCOLS[name]

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.core.errors import InputError
+from mien.evaluation.metrics import COUNT_METRICS
 from mien.evaluation.statistics import Interval, mcnemar, percentile_interval, resample
 
 RESAMPLES = 10_000
@@ -14,20 +15,14 @@ SEED = 0
 
 
 def intervals(confusion: NDArray[np.int64], *, seed: int = SEED) -> dict[str, Interval]:
-    """Return 95 % percentile bootstrap intervals of accuracy, macro-F1 and balanced accuracy (Efron 1979).
+    """Return 95 % percentile bootstrap intervals of the metrics of counts (Efron 1979), by name.
 
     Args:
-        confusion: [k, k] counts, rows the truth. Means leave out classes as `scores` does: F1 where a class has
-            neither samples nor answers, recall where it has no samples in the draw.
+        confusion: [k, k] counts, rows the truth.
+        seed: of the resamples.
     """
     drawn = resample(confusion.ravel(), resamples=RESAMPLES, seed=seed).reshape(-1, *confusion.shape)
-    hits = np.diagonal(drawn, axis1=1, axis2=2)
-    support, answers = drawn.sum(axis=2), drawn.sum(axis=1)
-    return {
-        "accuracy": percentile_interval(hits.sum(axis=1) / confusion.sum()),
-        "macro_f1": percentile_interval(_class_mean(2 * hits, support + answers)),
-        "balanced_accuracy": percentile_interval(_class_mean(hits, support)),
-    }
+    return {one.name: percentile_interval(one.of_counts(drawn)) for one in COUNT_METRICS if one.of_counts}
 
 
 def mean_interval(values: NDArray[np.float64], *, seed: int = SEED) -> Interval:
@@ -85,10 +80,3 @@ def unpack(text: str, n: int) -> NDArray[np.bool_]:
     if not n <= len(bits) < n + 8:
         raise ValueError(f"{len(bits)} bits for {n} faces")
     return bits[:n].astype(bool)
-
-
-def _class_mean(part: NDArray[np.int64], whole: NDArray[np.int64]) -> NDArray[np.float64]:
-    """Return the mean over classes of part / whole, [resamples, k] each; classes whose whole is 0 are left out."""
-    defined = whole > 0
-    ratio = np.divide(part, whole, out=np.zeros(part.shape), where=defined)
-    return np.asarray(ratio.sum(axis=1) / defined.sum(axis=1))

@@ -1,7 +1,8 @@
-"""Which faces a protocol scores at some place, and which of them a model was trained on."""
+"""Which faces of a dataset a protocol scores, and which of them a model was trained on."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -14,31 +15,36 @@ from mien.datasets.checks import duplicates
 from mien.datasets.dataset import Dataset
 from mien.datasets.splits import SPLITS
 from mien.evaluation.benchmark.protocols import Protocol
-from mien.evaluation.evaluation import PRINT, record, training_data
+from mien.evaluation.predictions import FINGERPRINTED, record, training_data
 from mien.models.session import Session
 from mien.recipes import Recipe
+
+SMALL = ImageSpec(*FINGERPRINTED)
 
 
 @dataclass(frozen=True)
 class ScoredFaces:
-    """The faces that a protocol scores at some place, before they are read as a model wants them."""
+    """The faces that a protocol scores."""
 
     protocol: Protocol
     root: Path
     split: str
-    ids: NDArray[np.str_]
-    """str [n], in order."""
-    images: NDArray[np.uint8]
-    """uint8 [n, 48, 48], as the fingerprint is taken."""
-    fingerprint: str
+    samples: Samples
+    """At 48 x 48 grey, labelled by the protocol's classes."""
     duplicates: int
-    """Faces left out because they stand in training too."""
-    dropped: dict[str, int]
+    """Faces left out because training has them too."""
 
-    def read(self, size: int, channels: int) -> Samples:
-        """Return the faces as size x size pixels, labelled by the protocol's classes."""
-        samples = open_dataset(self.protocol, self.root, size, channels)
-        return labelled(samples, np.flatnonzero(np.isin(samples.ids, self.ids)), self.protocol)
+    @cached_property
+    def fingerprint(self) -> str:
+        """Of `samples`."""
+        return self.samples.fingerprint
+
+    def read(self, image: ImageSpec) -> Samples:
+        """Return the faces as a model wants them."""
+        if image == SMALL:
+            return self.samples
+        table = open_dataset(self.protocol, self.root, image)
+        return labelled(table, np.flatnonzero(np.isin(table.ids, self.samples.ids)), self.protocol)
 
 
 def scored_faces(protocol: Protocol, root: Path, *, final: bool = False) -> ScoredFaces:
@@ -48,14 +54,14 @@ def scored_faces(protocol: Protocol, root: Path, *, final: bool = False) -> Scor
         InputError: no such data, no final split in the protocol or in this copy of the data, or no face left.
     """
     split = protocol.split(final=final)
-    table = open_dataset(protocol, root, *PRINT)
+    table = open_dataset(protocol, root, SMALL)
     chosen = np.flatnonzero(table.splits == split)
     if not len(chosen):
         what = {"validation": "validation (PublicTest)", "test": "test (PrivateTest)"} if "fer" in protocol.kind else {}
         here = ", ".join(name for name in SPLITS if (table.splits == name).any())
         raise InputError(
-            f"{root}: no {what.get(split, split)} part in this copy of the data, only {here or 'none'}; "
-            + (f"{protocol.id} cannot be reported finally here, leave out --final" if final else "get a whole one")
+            f"{root}: no {what.get(split, split)} split in this copy of the data, only {here or 'none'}; "
+            + (f"{protocol.id} cannot be reported finally here, leave out --final" if final else "get a whole copy")
         )
     samples = labelled(table, chosen, protocol)
     everyone = len(samples)
@@ -63,23 +69,14 @@ def scored_faces(protocol: Protocol, root: Path, *, final: bool = False) -> Scor
         train = table.images[table.splits == protocol.train]
         samples = samples[~copies_in(train, samples.images, near=protocol.dedup == "near")]
     if not len(samples):
-        raise InputError(f"{root}: no labelled face in its {split} part that {protocol.id} scores")
-    return ScoredFaces(
-        protocol=protocol,
-        root=root,
-        split=split,
-        ids=samples.ids,
-        images=samples.images,
-        fingerprint=samples.fingerprint,
-        duplicates=everyone - len(samples),
-        dropped=samples.dropped,
-    )
+        raise InputError(f"{root}: no labelled face in its {split} split that {protocol.id} scores")
+    return ScoredFaces(protocol, root, split, samples, duplicates=everyone - len(samples))
 
 
-def open_dataset(protocol: Protocol, root: Path, size: int, channels: int) -> Dataset:
-    """Return the whole dataset with a protocol's splits and labels, as size x size pixels."""
+def open_dataset(protocol: Protocol, root: Path, image: ImageSpec) -> Dataset:
+    """Return the whole dataset with a protocol's splits and labels."""
     spec = DataSpec(root, kind=protocol.kind, targets=protocol.targets, classes=",".join(protocol.classes))
-    return datasets.open_dataset(spec, ImageSpec(size, channels), shares=protocol.holdout, seed=protocol.seed)
+    return datasets.open_dataset(spec, image, shares=protocol.holdout, seed=protocol.seed)
 
 
 def labelled(table: Dataset, rows: NDArray[np.int64], protocol: Protocol) -> Samples:
@@ -89,7 +86,7 @@ def labelled(table: Dataset, rows: NDArray[np.int64], protocol: Protocol) -> Sam
 
 
 def copies_in(train: NDArray[np.uint8], scored: NDArray[np.uint8], *, near: bool) -> NDArray[np.bool_]:
-    """Return which of `scored`, uint8 [n, h, w], stand among `train`, [m, h, w]: bool [n].
+    """Return which of `scored`, uint8 [n, h, w], are in `train`, [m, h, w], too: bool [n].
 
     Byte for byte; with `near` also mirrored, recompressed, shifted or brightened copies.
     """
@@ -100,27 +97,32 @@ def copies_in(train: NDArray[np.uint8], scored: NDArray[np.uint8], *, near: bool
     return np.asarray(copies[len(train) :] >= 0)
 
 
-def seen_in_training(part: ScoredFaces, session: Session, learnt_from: Sequence[Path]) -> NDArray[np.bool_] | None:
-    """Return which scored faces, bool [n], stand the same or nearly so in what a model was trained on.
+def seen_in_training(
+    scored: NDArray[np.uint8], session: Session, training_sets: Sequence[Path]
+) -> NDArray[np.bool_] | None:
+    """Return which scored faces, uint8 [n, 48, 48], a model was trained on, the same or nearly so: bool [n].
 
-    Looked at are the training parts of the dataset that its run names, where it still is, and of `learnt_from`; None
-    where there are neither: then nobody knows.
+    Compared are the training splits of the dataset that its run names, where it is still there, and of
+    `training_sets`; None where there are neither: then nobody knows.
     """
     known, recipe = training_data(session), record(session).get("recipe", {})
-    own = [Path(known["path"])] if known.get("path") and Path(known["path"]).exists() else []
-    places = list(dict.fromkeys(path.resolve() for path in [*own, *learnt_from]))
-    if not places:
+    own = [Path(known["path"]).resolve()] if known.get("path") and Path(known["path"]).exists() else []
+    roots = list(dict.fromkeys([*own, *(path.resolve() for path in training_sets)]))
+    if not roots:
         return None
     trained = []
-    for place in places:
-        holdout = recipe.get("holdout", Recipe().holdout)
-        left = Path((known.get("exclude") or {}).get("path", ""))
-        exclude = left if left.is_file() and place in [path.resolve() for path in own] else None
-        spec = DataSpec(place, classes=known.get("classes"), holdout=holdout, exclude=exclude)
+    for root in roots:
+        left_out = Path((known.get("exclude") or {}).get("path", ""))
+        spec = DataSpec(
+            root,
+            classes=known.get("classes"),
+            holdout=recipe.get("holdout", Recipe().holdout),
+            exclude=left_out if root in own and left_out.is_file() else None,
+        )
         table = datasets.open_dataset(spec)
         train = table.images[table.splits == "train"]
-        if recipe.get("drop_duplicates"):  # training left these out
-            chosen = {image.tobytes() for image in table.images[table.splits == "validation"]}
-            train = train[[image.tobytes() not in chosen for image in train]]
+        if recipe.get("drop_duplicates"):
+            validation = {image.tobytes() for image in table.images[table.splits == "validation"]}
+            train = train[[image.tobytes() not in validation for image in train]]
         trained.append(np.asarray(train))
-    return copies_in(np.concatenate(trained), part.images, near=True)
+    return copies_in(np.concatenate(trained), scored, near=True)

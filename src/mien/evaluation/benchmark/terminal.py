@@ -1,0 +1,90 @@
+"""Benchmark results and comparisons as tables for the terminal."""
+
+from collections.abc import Sequence
+from textwrap import fill
+
+from rich import box
+from rich.console import Group, RenderableType
+from rich.table import Column, Table
+from rich.text import Text
+
+from mien.evaluation.benchmark.leaderboard import (
+    LeaderboardRow,
+    cost_table,
+    leaderboard_row,
+    p_text,
+    paired_test_table,
+    score_table,
+    title,
+)
+from mien.evaluation.benchmark.protocols import PROTOCOLS
+from mien.evaluation.benchmark.result import PairedTest, Result
+from mien.evaluation.benchmark.votes import VotesResult
+from mien.evaluation.metrics import METRICS
+from mien.evaluation.predictions import VIEWS
+
+
+def protocol_table() -> Table:
+    """Return the table of all protocols."""
+    table = Table("protocol", "hash", "choose", "final", "n classes", "what", box=box.SIMPLE)
+    for name, protocol in PROTOCOLS.items():
+        final, n = protocol.final or "none", str(len(protocol.classes))
+        table.add_row(name, protocol.hash, protocol.choose, final, n, protocol.title)
+    return table
+
+
+def result_tables(result: Result) -> RenderableType:
+    """Return one result: scores by view, cost, agreement with the FER+ votes, the difference to another model."""
+    rows = [leaderboard_row(result, view) for view in result.summary]
+    head, cells = score_table(rows)
+    views = [[VIEWS[view], *row[1:]] for view, row in zip(result.summary, cells, strict=True)]
+    parts: list[RenderableType] = [Text(f"{result.name}: {title([result], 'none')}")]
+    if left := result.data.duplicates:
+        parts.append(Text(f"left out: {left:,} faces that training has too"))
+    parts += [_table(["view", *head[1:]], views), _table(*cost_table(rows[:1]))]
+    if votes := result.models[0].votes:
+        parts += [Text(votes_text(votes)), _levels(votes)]
+    for view, test in result.against.views.items() if result.against else ():
+        low, high = test.interval
+        parts.append(
+            Text(
+                f"against {test.second}, {VIEWS[view]}: {test.difference:+.4f} ({low:+.4f} to {high:+.4f}), "
+                f"McNemar p {p_text(test.p)}"
+            )
+        )
+    return Group(*parts)
+
+
+def votes_text(votes: VotesResult) -> str:
+    """Return in a sentence how a model and a single annotator agree with the FER+ votes."""
+    shown = [
+        f"{METRICS[name].title} {METRICS[name].text(votes.metrics[name])}, of one annotator {METRICS[name].text(value)}"
+        for name, value in vars(votes.annotator).items()
+    ]
+    return f"FER+ votes (output {votes.output}, n = {votes.n:,}): {'; '.join(shown)}"
+
+
+def _levels(votes: VotesResult) -> Table:
+    rows = [
+        [
+            f"to {100 * level.up_to:.0f} %",
+            f"{level.n:,}",
+            *("" if share is None else f"{share:.4f}" for share in (level.accuracy, level.annotator)),
+        ]
+        for level in votes.levels
+    ]
+    return _table(["annotators who agree", "n", "accuracy", "one annotator"], rows)
+
+
+def comparison(name: str, rows: Sequence[LeaderboardRow], tests: Sequence[PairedTest]) -> RenderableType:
+    """Return results in one table, what they cost, and the tests of all pairs."""
+    tables = [_table(*score_table(rows)), _table(*cost_table(rows))]
+    return Group(Text(name), *tables, *([_table(*paired_test_table(tests))] if tests else []))
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
+    numbers = (Column(fill(name, 12), justify="right", no_wrap=True) for name in head[1:])
+    table = Table(head[0], *numbers, box=box.SIMPLE)
+    for row in rows:
+        table.add_row(*row)
+    return table
