@@ -1,6 +1,7 @@
 """Final runs are recorded before they are scored."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -38,6 +39,19 @@ def test_the_final_split_is_scored_only_when_asked_and_counted(mien: Mien, data:
     assert result["final_runs"] == [{"this_model": 3, "any_model": 5}]  # the other one was scored as well
     assert "5 times in all" in err
     assert len(final_runs.read(out)) == 5
+
+
+def test_a_comparison_without_scipy_is_refused_before_the_final_split_is_scored(
+    mien: Mien, data: Path, make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "scipy.stats", None)
+    one, other, out = make_model(), make_model(data / "other.onnx", gain=2.0), data / "out"
+    code, _, err = mien(
+        "benchmark", "fer2013", "--data", data, "--model", one, "--against", other, "--final", "--out", out
+    )
+    assert code == 2
+    assert "pip install 'mien[eval]'" in err
+    assert not (out / final_runs.NAME).exists()
 
 
 def test_a_final_scoring_that_fails_is_counted_and_one_that_is_refused_is_not(

@@ -48,6 +48,7 @@ from mien.evaluation.predictions import (
     record,
     training_data,
 )
+from mien.evaluation.statistics import mcnemar
 from mien.models.latency import latency
 from mien.models.session import Session, Tta
 from mien.recipes import Recipe
@@ -99,12 +100,15 @@ def benchmark(
 
     Raises:
         InputError: unsuitable data or models, found before anything is scored or recorded.
+        MissingExtra: `against` without SciPy, likewise.
 
     Example:
         >>> found = benchmark(PROTOCOLS["fer2013"], Path("fer2013"), ["default"])  # doctest: +SKIP
         >>> found.summary["none"].metrics["accuracy"].mean  # doctest: +SKIP
         0.6896
     """
+    if against:
+        mcnemar(0, 0)  # raises without SciPy
     other = load(against) if against and is_result(against) else None
     if other and (other.hash, other.final) != (protocol.hash, final):
         raise InputError(
