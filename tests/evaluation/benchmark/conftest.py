@@ -17,6 +17,7 @@ from tests.blocks import MakeModel, MakeSamples
 
 SPLITS = ["Training"] * 7 + ["PublicTest"] * 14 + ["PrivateTest"] * 7
 
+
 @pytest.fixture(autouse=True)
 def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(measure, "TIMED", {1: 2, 32: 1})

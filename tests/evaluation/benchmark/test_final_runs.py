@@ -9,6 +9,7 @@ import pytest
 from mien.core.errors import InputError
 from mien.core.labels import FER2013
 from mien.evaluation.benchmark import final_runs, measure
+from mien.evaluation.predictions import predict
 from tests.blocks import MakeModel, Mien
 from tests.evaluation.benchmark.conftest import measured
 
@@ -81,7 +82,6 @@ def test_a_final_run_is_on_the_disk_before_the_model_runs(
         events.append((event, len(final_runs.read(data))))
         return 0
 
-    predict = measure.predict
     monkeypatch.setattr("os.fsync", lambda _: note("synced"))
     monkeypatch.setattr(measure, "predict", lambda *given, **options: [note("scored"), predict(*given, **options)][1])
     measured("fer2013", data, make_model(), final=True, folder=data)
@@ -92,3 +92,10 @@ def test_a_damaged_record_of_final_runs_is_refused(data: Path, make_model: MakeM
     (data / final_runs.NAME).write_text('{"date": "today"}\n')
     with pytest.raises(InputError, match=r"final_runs\.jsonl:1: .*no line that mien benchmark --final wrote"):
         measured("fer2013", data, make_model(), final=True, folder=data)
+
+
+def test_a_final_run_that_cannot_be_recorded_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / final_runs.NAME).mkdir()
+    run = final_runs.FinalRun("2026-01-31", "fer2013", "12ab", "mine", "56ef", "34cd")
+    with pytest.raises(InputError, match=r"final_runs\.jsonl: cannot be written \(Is a directory\)"):
+        final_runs.add(tmp_path, run)
