@@ -11,6 +11,7 @@ from onnx.helper import make_node
 from PIL import Image
 
 from mien import cli
+from mien.core import records
 from mien.core.images import Pixels
 from mien.core.labels import FER2013
 from mien.datasets import DataSpec, Samples
@@ -18,6 +19,7 @@ from mien.evaluation import DataFacts, Evaluation, evaluate, evaluate_model, pre
 from mien.faces.detectors import Detections, detectors
 from mien.models.metadata import ModelInfo, OutputInfo
 from mien.models.session import Session, Tta
+from mien.recipes import Recipe, RunRecord, SplitRecord, TrainingData
 from tests.onnx_file import write_onnx
 
 
@@ -39,6 +41,15 @@ def evaluated(
 ) -> Evaluation:
     """Score a model file on a split of a dataset; `options` are further fields of DataSpec."""
     return evaluate_model(model, DataSpec(path, split, **options), tta=tta)
+
+
+def record_run(
+    run: Path, *, recipe: Recipe | None = None, path: Path | None = None, train: str = "a" * 16, **facts: Any
+) -> None:
+    """Write a recipe.json; `path` and `train` are path and fingerprint of the training data."""
+    options = {name: facts.pop(name) for name in ("classes", "photos", "exclude") if name in facts}
+    data = TrainingData(path=path, splits={"train": SplitRecord(1, train)}, **options)
+    records.write(run / "recipe.json", RunRecord(recipe or Recipe(), data, (0.0,), (1.0,), **facts))
 
 
 BLOCKS = 4  # a crop has 4 x 4 blocks; block c, counted row by row, is bright where the class is c

@@ -3,13 +3,12 @@
 import hashlib
 import json
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from mien.core.labels import FER2013, FERPLUS
 from mien.datasets import DataSpec, read
-from tests.blocks import MakeModel, Mien
+from tests.blocks import MakeModel, Mien, record_run
 
 
 def test_a_run_keeps_its_evaluation_and_report(
@@ -46,14 +45,12 @@ def test_a_models_own_training_part_is_warned_of(
     run = tmp_path / "run"
     make_model(run / "model.onnx")
     part = read(DataSpec(fer2013_csv, "validation"))  # as if it had been
-    recipe: dict[str, Any] = {"recipe": {}, "data": {"splits": {"train": {"fingerprint": part.fingerprint}}}}
-    (run / "recipe.json").write_text(json.dumps(recipe))
+    record_run(run, train=part.fingerprint)
     _, out, err = mien("evaluate", run, "--data", fer2013_csv, "--json")
     assert err.startswith(f"warning: {fer2013_csv}, validation: the model was trained on these very images")
     assert json.loads(out)["data"]["trained_on"]
     assert "trained on these very images" in (run / "report.html").read_text()
-    recipe["data"]["splits"]["train"]["fingerprint"] = "0" * 16
-    (run / "recipe.json").write_text(json.dumps(recipe))
+    record_run(run, train="0" * 16)
     assert "warning" not in mien("evaluate", run, "--data", fer2013_csv)[2]
 
 
@@ -101,7 +98,7 @@ def test_compare_shows_runs_side_by_side(mien: Mien, make_model: MakeModel, fer2
     assert "validation, single view, n = 21" in out
     assert out.index("0.6667") < out.index("0.0")
     assert "parameters" not in out
-    (runs[0] / "recipe.json").write_text('{"parameters": 98765}')
+    record_run(runs[0], parameters=98765)
     assert "98,765" in mien("compare", *runs)[1]
     _, out, _ = mien("compare", *runs, "--json")
     rows = json.loads(out)

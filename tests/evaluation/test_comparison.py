@@ -11,7 +11,7 @@ from mien.datasets import Samples
 from mien.evaluation import Conditions, DataFacts, compare, evaluate, predict
 from mien.evaluation.report import save
 from mien.models.session import Session
-from tests.blocks import MakeModel, MakeSamples
+from tests.blocks import MakeModel, MakeSamples, record_run
 
 
 @pytest.fixture
@@ -54,9 +54,11 @@ def test_evaluation_files_are_compared_as_runs_are(runs: list[Path]) -> None:
 
 
 def test_parameters_come_from_the_run(runs: list[Path]) -> None:
-    (runs[0] / "recipe.json").write_text('{"parameters": 1234}')
-    (runs[1] / "recipe.json").write_text("[]")
+    record_run(runs[0], parameters=1234)
     assert [row.parameters for row in compare(runs)] == [1234, None]
+    (runs[1] / "recipe.json").write_text("[]")
+    with pytest.raises(InputError, match=r"recipe\.json: Expected object, got array"):
+        compare(runs)
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,8 @@ from mien.evaluation.statistics import wilson
 from mien.evaluation.terminal import notes
 from mien.models.metadata import ModelInfo, OutputInfo
 from mien.models.session import Session
-from tests.blocks import MakeModel, MakeSamples, draw, evaluated, measured
+from mien.recipes import Recipe
+from tests.blocks import MakeModel, MakeSamples, draw, evaluated, measured, record_run
 from tests.drawn import faces, write_arrays, write_fer2013, write_votes
 
 
@@ -209,7 +210,7 @@ def test_a_runs_own_holdout_decides_what_is_scored_as_validation(make_model: Mak
     run = tmp_path / "run"
     make_model(run / "model.onnx")
     assert evaluated(run, data).scores.n == 7
-    (run / "recipe.json").write_text(json.dumps({"recipe": {"holdout": 0.3}}))
+    record_run(run, recipe=Recipe(holdout=0.3))
     assert evaluated(run, data).scores.n == 21
     assert evaluated(run, data, holdout=0.2).scores.n == 14
     trained = datasets.read(DataSpec(data, "train", holdout=0.3))
@@ -220,7 +221,7 @@ def test_a_run_repeats_what_it_was_told_of_the_same_arrays(make_model: MakeModel
     data, other = (write_arrays(tmp_path / name, faces(70)) for name in ("data", "other"))
     run = tmp_path / "run"
     make_model(run / "model.onnx")
-    (run / "recipe.json").write_text(json.dumps({"recipe": {}, "data": {"path": str(data), "classes": "alphabetical"}}))
+    record_run(run, path=data, classes="alphabetical")
     assert evaluated(run, data).alignment.samples == evaluated(run, data, classes="alphabetical").alignment.samples
     assert list(evaluated(run, data).alignment.samples) == list(ALPHABETICAL)
     assert list(evaluated(run, data, classes="fer2013").alignment.samples) == list(FER2013)

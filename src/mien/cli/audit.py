@@ -37,8 +37,8 @@ def audit(
     Examples:
         $ mien audit runs/first --data fer2013
         $ mien audit default --data fer2013 --targets majority --out results/default
-        $ mien audit default --data facial_expressions --detector haar --corruptions size,blur --limit 500
-        $ mien audit default --data faces/ --groups people.csv --corruptions none --max-gap 0.1 --min-accuracy 0.6
+        $ mien audit default --data photos/ --detector haar --limit 500
+        $ mien audit default --data faces/ --groups people.csv --max-gap 0.1
 
     Args:
         model: A run folder, an .onnx file, or default, the bundled model.

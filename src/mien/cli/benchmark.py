@@ -31,7 +31,7 @@ def benchmark(
     Examples:
         $ mien benchmark
         $ mien benchmark fer2013 --data fer2013 --model default
-        $ mien benchmark fer2013-dedup --data fer2013 --model runs/sprint-0 runs/sprint-1 runs/sprint-2
+        $ mien benchmark fer2013 --data fer2013 --model runs/a-0 runs/a-1
         $ mien benchmark ferplus --data fer2013 --model theirs.onnx --against default
         $ mien benchmark fer2013 --data fer2013 --model default --final
 

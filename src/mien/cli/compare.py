@@ -6,7 +6,7 @@ from typing import Literal
 
 from mien.cli.parse import console
 from mien.core.errors import InputError
-from mien.datasets.spec import Targets
+from mien.core.labels import Targets
 
 
 def compare(

@@ -8,8 +8,9 @@ from pathlib import Path
 from mien.core.errors import InputError
 from mien.datasets import split_name
 from mien.evaluation.evaluation import Evaluation, read
-from mien.evaluation.predictions import VIEWS, training_parameters
+from mien.evaluation.predictions import VIEWS
 from mien.models.session import Tta
+from mien.recipes import read_run
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,15 @@ class Conditions:
         if not run.is_dir() or (run / self.file()).is_file():
             return ""
         split = split_name(self.split)
-        asked = {"tta": self.tta if self.tta != "none" else None, "targets": self.targets}
-        options = asked | {"output": self.output, "detector": self.detector}
-        command = f"mien evaluate {run} --data PATH --split {split}"
-        command += "".join(f" --{option} {value}" for option, value in options.items() if value and value != "label")
         targets = None if self.targets == "label" else self.targets
+        options = {
+            "tta": None if self.tta == "none" else self.tta,
+            "targets": targets,
+            "output": self.output,
+            "detector": self.detector,
+        }
+        command = f"mien evaluate {run} --data PATH --split {split}"
+        command += "".join(f" --{option} {value}" for option, value in options.items() if value)
         what = ", ".join(filter(None, [split, VIEWS[self.tta], targets, self.output, self.detector]))
         return f"{run}: no evaluation of {what}; make one with: {command}"
 
@@ -101,7 +106,8 @@ def _row(path: Path, name: str, file: str) -> ComparisonRow:
     model = path / "model.onnx"
     if model.is_file() and hashlib.sha256(model.read_bytes()).hexdigest() != evaluation.model.sha256:
         raise InputError(f"{path}: model.onnx has changed since {file} was written; run mien evaluate again")
-    return ComparisonRow(name, evaluation, training_parameters(path / "recipe.json"))
+    run = read_run(path) if (path / "recipe.json").is_file() else None
+    return ComparisonRow(name, evaluation, run.parameters if run else None)
 
 
 def _fixed(evaluation: Evaluation) -> dict[str, object]:

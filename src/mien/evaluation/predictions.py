@@ -5,7 +5,6 @@ function of `Predictions`.
 """
 
 import hashlib
-import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -14,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien import datasets, recipes
+from mien import datasets
 from mien.core import labels as taxonomy
 from mien.core import records
 from mien.core.console import track
@@ -23,6 +22,7 @@ from mien.core.files import replacing
 from mien.core.images import Pixels
 from mien.datasets import DataSpec, ImageSpec, Samples, exclude
 from mien.datasets.samples import relabel
+from mien.evaluation.provenance import as_trained, is_training, run_record
 from mien.faces import LargestFace
 from mien.models.bundled import ASSETS
 from mien.models.metadata import ModelInfo
@@ -284,10 +284,7 @@ def load_predictions(path: Path) -> Predictions:
 
 
 def load(model: str | Path, spec: DataSpec) -> tuple[Session, Samples, DataFacts]:
-    """Open a model, and read the data as it wants them.
-
-    The validation share of the model's own run is used where the data has no such split and `spec.holdout` is None, so
-    that nothing it was trained on is scored as validation. The integers of arrays mean what the run was told, likewise.
+    """Open a model, and read the data as it wants them (see `as_trained`).
 
     Raises:
         InputError: no such model or data, data without labels, fewer than two classes in common with the model, or face
@@ -295,12 +292,8 @@ def load(model: str | Path, spec: DataSpec) -> tuple[Session, Samples, DataFacts
     """
     session = Session(model)
     kind = spec.kind or datasets.detect(spec.path, spec.targets)
-    trained = training_data(session)
-    run = session.path.with_name("recipe.json")
-    if spec.holdout is None and run.is_file():
-        spec = replace(spec, holdout=recipes.from_json(run).holdout)
-    if spec.classes is None and trained.get("path") == str(Path(spec.path).resolve()):
-        spec = replace(spec, classes=trained.get("classes"))
+    trained = run_record(session)
+    spec = as_trained(spec, trained)
     face = LargestFace.for_model(spec.detector, session.info) if spec.detector else None
     wanted = ImageSpec(session.info.size, len(session.info.mean), face)
     samples = datasets.read(spec, wanted)
@@ -408,34 +401,3 @@ def align(data: Sequence[str], model: Sequence[str], *, merge: str = "drop") -> 
         samples={name: new if new in classes else None for name, new in samples.items()},
         outputs={name: new if new in classes else None for name, new in outputs.items()},
     )
-
-
-def record(session: Session) -> dict[str, Any]:
-    """Return what a model's run, or the card beside it, recorded: recipe, data, parameters ...; {} with neither."""
-    run, card = session.path.with_name("recipe.json"), session.path.with_suffix(".json")
-    try:
-        facts = dict(json.loads((run if run.is_file() else card).read_text(encoding="utf-8")))
-        return facts | dict(facts.get("training", {}))
-    except (OSError, ValueError, TypeError):
-        return {}
-
-
-def training_data(session: Session) -> dict[str, Any]:
-    """Return which data the model was trained on; {} where nothing says so."""
-    data = record(session).get("data")
-    return data if isinstance(data, dict) else {}
-
-
-def training_parameters(recipe: Path) -> int | None:
-    """Return how many parameters a run's network has, where its recipe.json says so."""
-    try:
-        return int(json.loads(recipe.read_text(encoding="utf-8"))["parameters"])
-    except (OSError, ValueError, KeyError, TypeError):
-        return None
-
-
-def is_training(trained: dict[str, Any], samples: Samples, labels: tuple[str, ...]) -> bool:
-    """Return whether `samples`, read as the model reads, have the fingerprint of something it was trained on."""
-    known = trained.get("splits", {}).get("train", {})
-    read = {known.get("fingerprint"), *known.get("sources", ())}
-    return set(samples.classes) <= set(labels) and samples.relabel(labels).fingerprint in read

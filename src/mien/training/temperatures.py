@@ -7,7 +7,6 @@ import numpy as np
 from mien.evaluation.calibrate import OutputCalibration, fit
 from mien.evaluation.calibrate.files import save
 from mien.evaluation.calibrate.fit import CalibrationSource
-from mien.models.calibration import Calibration
 from mien.models.session import Session
 from mien.recipes import Recipe
 from mien.training.data import Split
@@ -15,7 +14,7 @@ from mien.training.data import Split
 
 def calibrate(run: Path, recipe: Recipe, validation: Split) -> None:
     """Fit the temperature of each output of the run's model.onnx on validation, by the class its targets like best."""
-    fitted: dict[str, tuple[float, Calibration | None]] = {}
+    fitted: dict[str, OutputCalibration] = {}
     start = 0
     for name, classes in recipe.outputs.items():
         shares = validation.targets

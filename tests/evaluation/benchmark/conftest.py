@@ -1,7 +1,6 @@
 """Drawn FER2013 data with votes, runs that differ in their seed, and `measured`, which benchmarks them untimed."""
 
-import json
-from dataclasses import asdict, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +12,7 @@ from mien.core.labels import FER2013, FERPLUS
 from mien.evaluation.benchmark import Result, benchmark, measure
 from mien.evaluation.benchmark.protocols import find
 from tests import drawn
-from tests.blocks import MakeModel, MakeSamples
+from tests.blocks import MakeModel, MakeSamples, record_run
 
 SPLITS = ["Training"] * 7 + ["PublicTest"] * 14 + ["PrivateTest"] * 7
 
@@ -68,14 +67,8 @@ def seeds(make_model: MakeModel, data: Path, tmp_path: Path) -> list[Path]:
     for seed, gain in enumerate((4.0, 2.0)):
         run = tmp_path / f"run-{seed}"
         make_model(run / "model.onnx", gain=gain)
-        facts = {
-            "recipe": asdict(replace(recipe, seed=seed)),
-            "data": {"path": str(data), "splits": {"train": {"fingerprint": "a" * 16}}},
-            "parameters": 112,
-            "macs": 112,
-            "command": f"mien train mien --data {data} --out {run}",
-            "device": "cpu",
-        }
-        (run / "recipe.json").write_text(json.dumps(facts))
+        command = f"mien train mien --data {data} --out {run}"
+        own = replace(recipe, seed=seed)
+        record_run(run, recipe=own, path=data, parameters=112, macs=112, command=command, device="cpu")
         runs.append(run)
     return runs

@@ -1,6 +1,5 @@
 """Parameters and multiply-adds of an ONNX graph, counted by hand and against what training recorded."""
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +10,7 @@ from mien.evaluation.benchmark.cost import Cost, cost, count
 from mien.models.bundled import bundled, card
 from mien.models.metadata import ModelInfo
 from mien.models.session import Session
-from tests.blocks import MakeModel
+from tests.blocks import MakeModel, record_run
 from tests.onnx_file import write_onnx
 
 
@@ -24,7 +23,7 @@ def test_a_convolution_and_a_product_by_hand(tmp_path: Path) -> None:
     ]
     arrays = {"filters": np.zeros((4, 1, 3, 3)), "bias": np.zeros(4), "dense": np.zeros((2, 64)), "shift": np.zeros(2)}
     path = write_onnx(
-        tmp_path / "small.onnx",
+        tmp_path / "model.onnx",
         nodes,
         {name: array.astype(np.float32) for name, array in arrays.items()} | {"shape": np.array([0, 64])},
         shape=[1, 8, 8],
@@ -34,7 +33,7 @@ def test_a_convolution_and_a_product_by_hand(tmp_path: Path) -> None:
     parameters, macs = 36 + 4 + 128 + 2, 4 * 4 * 4 * 9 + 64 * 2
     assert count(path, "x") == (parameters, macs)
     assert cost(Session(path)) == Cost(parameters, macs, "counted in the graph")
-    path.with_name("recipe.json").write_text(json.dumps({"parameters": 5, "macs": 7}))
+    record_run(tmp_path, parameters=5, macs=7)
     assert cost(Session(path)) == Cost(5, 7, "recorded")
 
 

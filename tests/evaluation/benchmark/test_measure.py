@@ -127,7 +127,7 @@ def test_seeds_have_a_mean_and_a_spread(data: Path, seeds: list[Path]) -> None:
     [
         ({"recipe": {"epochs": 3}}, r"not seeds of one recipe; these differ: epochs \(28 and 3\)"),
         ({"recipe": {"seed": 0}}, "have the same seed"),
-        ({"data": {"splits": {"train": {"fingerprint": "b"}}}}, "trained on different data"),
+        ({"data": {"splits": {"train": {"n": 1, "fingerprint": "b"}}}}, "trained on different data"),
     ],
 )
 def test_what_is_no_seed_of_one_recipe_is_refused(

@@ -19,7 +19,7 @@ from mien.evaluation.calibrate.files import FILE, read, save
 from mien.evaluation.calibrate.fit import CalibrationSource, chosen
 from mien.models.metadata import ModelInfo
 from mien.models.session import Session, softmax
-from tests.blocks import evaluated
+from tests.blocks import evaluated, record_run
 from tests.evaluation.calibrate.conftest import N
 
 Mien = Callable[..., tuple[int, str, str]]
@@ -154,8 +154,7 @@ def test_what_cannot_be_is_one_line(
 
 def test_pictures_it_was_trained_on_are_refused(mien: Mien, make_model: MakeModel, faces: Path, tmp_path: Path) -> None:
     model = make_model(tmp_path / "run" / "model.onnx")
-    learnt = {"splits": {"train": {"fingerprint": read_samples(DataSpec(faces, "validation")).fingerprint}}}
-    model.with_suffix(".json").write_text(json.dumps({"training": {"data": learnt}}))
+    record_run(model.parent, train=read_samples(DataSpec(faces, "validation")).fingerprint)
     code, _, err = mien(model, "--data", faces, "--out", tmp_path / "out.onnx")
     assert code == 2
     assert "trained on these very images" in err

@@ -9,11 +9,13 @@ import pytest
 
 from mien.core import records
 from mien.core.errors import InputError
-from mien.evaluation import evaluate, save
-from mien.evaluation.calibrate.files import taken
-from mien.evaluation.calibrate.files import write as put
+from mien.datasets import DataSpec
+from mien.evaluation import evaluate, load, predict
+from mien.evaluation.calibrate import OutputCalibration
+from mien.evaluation.calibrate.files import with_calibration, write_model
 from mien.evaluation.card.facts import bare, bare_command, collect_facts
 from mien.evaluation.card.write import render, write, written_here
+from mien.evaluation.report import save
 from mien.models.bundled import bundled, card
 from mien.models.calibration import Calibration
 from mien.models.session import Session
@@ -21,12 +23,19 @@ from mien.recipes import RECIPES
 from tests.blocks import MakeModel
 
 
+def measure(run: Path, data: Path) -> None:
+    """Evaluate both views of a run."""
+    session, samples, facts = load(run, DataSpec(data))
+    predictions = predict(session, samples, facts, tta="flip")
+    save([evaluate(predictions), evaluate(predictions, tta="flip")], predictions, samples.images, run)
+
+
 @pytest.fixture
 def run(tmp_path: Path, make_model: MakeModel, fer2013_csv: Path) -> Path:
     """A run folder with a recipe, metrics and evaluations of both views."""
     folder = tmp_path / "secret place" / "first"
     make_model(folder / "model.onnx")
-    save([evaluate(folder, fer2013_csv, tta=tta) for tta in ("none", "flip")], folder)
+    measure(folder, fer2013_csv)
     part = {"n": 18, "fingerprint": "0123456789abcdef", "counts": {"angry": 9, "happy": 9}}
     facts = {
         "recipe": records.to_json(RECIPES["mien-sprint"]),
@@ -125,8 +134,10 @@ NEW: dict[str, Any] = {
 def calibrated(run: Path, data: Path, temperature: float, facts: dict[str, Any] | None = None) -> str:
     """Put a calibration into the run's model.onnx, evaluate it again, and return the card."""
     known = Calibration.from_json(facts) if facts else None
-    put(run, taken(Session(run).info, "label", temperature, known), run / "model.onnx")
-    save([evaluate(run, data, tta=tta) for tta in ("none", "flip")], run)
+    assert known is not None
+    info = with_calibration(Session(run).info, "label", OutputCalibration(temperature, known))
+    write_model(run, info, run / "model.onnx")
+    measure(run, data)
     return render(collect_facts(run))
 
 

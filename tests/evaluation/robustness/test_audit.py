@@ -6,12 +6,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 from PIL import Image
 
 from mien import datasets
 from mien.core import records
 from mien.core.errors import InputError
-from mien.datasets import DataSpec, reading
+from mien.core.images import Pixels
+from mien.datasets import DataSpec, Samples, reading
 from mien.evaluation.metrics import METRICS, Metric, accuracy
 from mien.evaluation.predictions import load
 from mien.evaluation.robustness.audit import Audit, AuditOptions, Examples, audit, draw, read
@@ -111,10 +113,20 @@ def test_every_metric_of_the_registry_is_computed_for_every_subset(
 def test_the_clean_images_are_read_once_and_scored_once(
     make_model: MakeModel, faces: Path, table: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    read_splits, scored = [], []
+    read_splits: list[str] = []
+    scored: list[int] = []
     from_disk, run = reading.read, Session.run
-    monkeypatch.setattr(datasets, "read", lambda spec, *rest: read_splits.append(spec.split) or from_disk(spec, *rest))
-    monkeypatch.setattr(Session, "run", lambda self, crops: scored.append(len(crops)) or run(self, crops))
+
+    def counted_read(spec: DataSpec, *rest: Any) -> Samples:
+        read_splits.append(spec.split)
+        return from_disk(spec, *rest)
+
+    def counted_run(self: Session, crops: Pixels) -> dict[str, NDArray[np.float32]]:
+        scored.append(len(crops))
+        return run(self, crops)
+
+    monkeypatch.setattr(datasets, "read", counted_read)
+    monkeypatch.setattr(Session, "run", counted_run)
     measured(make_model(), faces, corruptions="dark", limit=40, groups=table)
     assert read_splits == ["all"]
     assert scored == [80] + 5 * [40]

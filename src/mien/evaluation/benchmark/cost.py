@@ -5,7 +5,7 @@ from math import prod
 from pathlib import Path
 from typing import Any
 
-from mien.evaluation.predictions import record
+from mien.evaluation.provenance import run_record
 from mien.models.session import Session
 
 WEIGHT_TYPES = frozenset({1, 2, 3, 10, 11, 16})  # ONNX's float32, uint8, int8, float16, float64, bfloat16
@@ -24,9 +24,9 @@ class Cost:
 
 def cost(session: Session) -> Cost:
     """Return the cost of an open model; counting needs the package onnx and is left out without it."""
-    facts = record(session)
-    if {"parameters", "macs"} <= facts.keys():
-        return Cost(int(facts["parameters"]), int(facts["macs"]), "recorded")
+    trained = run_record(session)
+    if trained and trained.parameters is not None and trained.macs is not None:
+        return Cost(trained.parameters, trained.macs, "recorded")
     try:
         import onnx  # noqa: F401
     except ImportError:

@@ -43,11 +43,9 @@ from mien.evaluation.predictions import (
     align,
     hard,
     identify,
-    is_training,
     predict,
-    record,
-    training_data,
 )
+from mien.evaluation.provenance import is_training, run_record
 from mien.evaluation.statistics import mcnemar
 from mien.models.latency import latency
 from mien.models.session import Session, Tta
@@ -196,7 +194,8 @@ def check_seeds(seeds: Sequence[Candidate]) -> None:
     for model in seeds:
         if model.recipe is None:
             raise InputError(f"{model.name}: no recipe.json in its folder; only seeds of one recipe are averaged")
-        trained = training_data(model.session).get("splits", {}).get("train", {}).get("fingerprint")
+        run = run_record(model.session)
+        trained = run.data.splits["train"].fingerprint if run and run.data.splits else None
         if not first:
             first, reference, data = model.name, model.recipe, trained
         ours, theirs = asdict(reference), asdict(model.recipe)
@@ -230,7 +229,8 @@ def _measured(faces: ScoredFaces, model: Candidate, seen: NDArray[np.bool_] | No
     protocol, session = faces.protocol, model.session
     info = session.info.for_output(model.output)
     samples = faces.read(ImageSpec(info.size, len(info.mean)))
-    trained_on = is_training(training_data(session), samples, info.labels)
+    trained = run_record(session)
+    trained_on = is_training(trained, samples, info.labels)
     data = DataFacts(
         path=faces.root.name,
         split=faces.split,
@@ -243,7 +243,6 @@ def _measured(faces: ScoredFaces, model: Candidate, seen: NDArray[np.bool_] | No
     views = {view: _view(predictions, model.output, view, protocol.classes) for view in protocol.views}
     right = views["none"][1]
     counts = votes.read_counts(faces.root, protocol.kind, samples.ids)
-    recorded = record(session)
     file = identify(session)
     return ModelResult(
         model=replace(file, file=file.file if Path(file.file).name == file.file else Path(model.name).resolve().name),
@@ -252,7 +251,7 @@ def _measured(faces: ScoredFaces, model: Candidate, seen: NDArray[np.bool_] | No
         temperature=info.temperature,
         seed=model.recipe.seed if model.recipe else None,
         cost=cost(session),
-        training={name: _published(name, str(recorded[name])) for name in RECORDED if recorded.get(name)},
+        training={name: _published(name, str(value)) for name in RECORDED if (value := getattr(trained, name, None))},
         trained_on=trained_on,
         seen_in_training=None if seen is None else _seen(seen, right),
         views={view: found for view, (found, _) in views.items()},

@@ -11,9 +11,8 @@ from dataclasses import asdict, dataclass
 from typing import Literal
 
 from mien.core.errors import InputError, did_you_mean
-from mien.core.labels import ALPHABETICAL, FACIAL_EXPRESSIONS, FER2013, FERPLUS, THREE
+from mien.core.labels import ALPHABETICAL, FACIAL_EXPRESSIONS, FER2013, FERPLUS, THREE, Targets
 from mien.datasets.readers.ferplus import TARGETS
-from mien.datasets.spec import Targets
 from mien.models.session import Tta
 
 PROSE = ("title", "source", "published")  # describes a protocol and decides nothing

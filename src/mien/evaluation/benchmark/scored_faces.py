@@ -15,9 +15,10 @@ from mien.datasets.checks import duplicates
 from mien.datasets.dataset import Dataset
 from mien.datasets.splits import SPLITS
 from mien.evaluation.benchmark.protocols import Protocol
-from mien.evaluation.predictions import FINGERPRINTED, record, training_data
+from mien.evaluation.predictions import FINGERPRINTED
+from mien.evaluation.provenance import run_record
 from mien.models.session import Session
-from mien.recipes import Recipe
+from mien.recipes import Recipe, TrainingData
 
 SMALL = ImageSpec(*FINGERPRINTED)
 
@@ -105,23 +106,24 @@ def seen_in_training(
     Compared are the training splits of the dataset that its run names, where it is still there, and of
     `training_sets`; None where there are neither: then nobody knows.
     """
-    known, recipe = training_data(session), record(session).get("recipe", {})
-    own = [Path(known["path"]).resolve()] if known.get("path") and Path(known["path"]).exists() else []
+    run = run_record(session)
+    data, recipe = (run.data, run.recipe) if run else (TrainingData(), Recipe())
+    own = [data.path.resolve()] if data.path and data.path.exists() else []
     roots = list(dict.fromkeys([*own, *(path.resolve() for path in training_sets)]))
     if not roots:
         return None
     trained = []
     for root in roots:
-        left_out = Path((known.get("exclude") or {}).get("path", ""))
+        left_out = data.exclude.path if data.exclude and root in own and data.exclude.path.is_file() else None
         spec = DataSpec(
             root,
-            classes=known.get("classes"),
-            holdout=recipe.get("holdout", Recipe().holdout),
-            exclude=left_out if root in own and left_out.is_file() else None,
+            classes=data.classes,
+            holdout=recipe.holdout,
+            exclude=left_out,
         )
         table = datasets.open_dataset(spec)
         train = table.images[table.splits == "train"]
-        if recipe.get("drop_duplicates"):
+        if recipe.drop_duplicates:
             validation = {image.tobytes() for image in table.images[table.splits == "validation"]}
             train = train[[image.tobytes() not in validation for image in train]]
         trained.append(np.asarray(train))

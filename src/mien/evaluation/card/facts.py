@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 from mien.core.errors import InputError
-from mien.evaluation import calibrate
+from mien.evaluation.calibrate import files as calibrate
 from mien.models.bundled import bundled, resolve
 from mien.models.bundled import card as recorded
 from mien.models.metadata import ModelInfo
@@ -175,7 +175,8 @@ def _calibrations(info: ModelInfo) -> dict[str, Json]:
 
 def _recorded(facts: Facts, run: Path) -> None:
     """Add what calibration.json says of the calibrations in the model file, and pass over what is of another file."""
-    for output, (temperature, fitted) in calibrate.read(run).items():
+    for output, kept in calibrate.read(run).items():
+        temperature, fitted = kept.temperature, kept.calibration
         held = facts.calibration.get(output)
         if held is None or not isclose(held["temperature"], temperature, rel_tol=1e-6):
             facts.passed_over.append(f"{calibrate.FILE}: output {output}: not what model.onnx holds; calibrate again")

@@ -7,7 +7,7 @@ from typing import Any
 
 from mien.core.errors import InputError
 from mien.evaluation.card.facts import Facts, Score, bare
-from mien.evaluation.evaluation import TRAINED_ON, VIEWS
+from mien.evaluation.predictions import TRAINED_ON, VIEWS
 
 
 def what(facts: Facts) -> str:

@@ -17,7 +17,7 @@ from mien.core.errors import InputError
 from mien.core.files import replacing
 from mien.evaluation.card import sections
 from mien.evaluation.card.facts import Facts, Score
-from mien.evaluation.evaluation import VIEWS
+from mien.evaluation.predictions import VIEWS
 
 SIGNED = re.compile(r"<!-- mien card ([0-9a-f]{16})[^>]*-->\n")
 
