@@ -76,7 +76,8 @@ def test_the_overview_imports_no_verb() -> None:
 
 @pytest.mark.parametrize("verb", VERBS)
 def test_the_help_of_a_verb_imports_what_parses_it(verb: str) -> None:
-    assert packages(loaded("from mien.cli import main; main()", verb, "--help")) <= PARSING
+    budget = PARSING | ({"msgspec", "numpy"} if verb == "train" else set())  # its recipe may be a JSON file
+    assert packages(loaded("from mien.cli import main; main()", verb, "--help")) <= budget
 
 
 def test_predict_is_light(tmp_path: Path) -> None:

@@ -22,9 +22,10 @@ def agree(
 ) -> None:
     """Measure agreement between human coders and a model: kappa, alpha.
 
-    The first table is the machine's, as mien predict writes it; the others are people's. Columns: file,label or
-    file,face,label for photos; time,label or start,end,label (in seconds) for videos. With two people or more it says
-    whether the machine agrees with them as well as they do with each other. docs/agreement.md has the definitions.
+    The first table is the model's, as mien predict writes it; the others are those of human coders. Columns: file,label
+    or file,face,label for photos; time,label or start,end,label (in seconds) for videos. With two or more human coders,
+    tests whether the model agrees with them as well as they agree with each other. docs/agreement.md has the
+    definitions.
 
     Examples:
         $ mien agree machine.csv coder1.csv coder2.csv
@@ -34,14 +35,14 @@ def agree(
 
     Args:
         tables: One for each coder: .csv, .tsv, .txt (also ELAN's tab-delimited text with headers), .jsonl or .parquet.
-        humans: All tables are people's.
-        missing: Labels that mean no label, as an empty cell does.
+        humans: All tables are those of human coders.
+        missing: Labels that count as missing, like an empty cell.
         step: Videos: seconds between the moments that are compared (0.1).
         tolerance: Videos: the largest distance, in seconds, between a time,label row and its moment (half a step).
         block: Videos: seconds that are resampled together for the intervals, as neighbouring moments are alike (10), or
             file (the default from 10 videos on).
         uncoded: Videos: the label of moments that a coder of intervals left empty; without it they are missing.
-        page: Write an HTML page with the figures and the confusion matrices.
+        page: Write the figures and confusion matrices to an HTML page.
         json: Print one JSON object instead of tables.
     """
     from mien.core import records

@@ -3,9 +3,11 @@
 import sys
 from pathlib import Path
 
+from mien.cli.options import Model
+
 
 def card(
-    model: str,
+    model: Model,
     /,
     *,
     out: Path | None = None,
@@ -16,8 +18,8 @@ def card(
 ) -> None:
     """Write a Hugging Face model card from the measured files.
 
-    Reads a run's recipe, metrics, evaluations, calibration, audits and benchmark results. What was not measured is said
-    to be not measured, with the command that measures it. Of a bundled model the card goes to stdout.
+    Reads a run's recipe, metrics, evaluations, calibration, audits and benchmark results. A figure that was not
+    measured is marked as such, with the command that measures it. The card of a bundled model goes to stdout.
 
     Examples:
         $ mien card runs/first --license apache-2.0
@@ -25,12 +27,12 @@ def card(
         $ mien card default
 
     Args:
-        model: A run folder, or default or small, the bundled models.
+        model: A run folder, or a bundled model: default or small.
         out: Where the card is written; README.md in the run folder by default.
-        license: Of the weights, as Hugging Face calls it: apache-2.0, mit, cc-by-nc-4.0, other ...
-        name: What the card calls the model; the folder's name by default.
-        results: Further files of evaluate, audit or benchmark, or folders of them.
-        force: Replace a card that mien did not write, or that somebody has changed since.
+        license: License of the weights, as Hugging Face names it: apache-2.0, mit, cc-by-nc-4.0, other ...
+        name: The model's name in the card; the folder's by default.
+        results: Further result files of evaluate, audit or benchmark, or folders with such files.
+        force: Replace a card that was not written by mien, or was edited since.
     """
     from mien.evaluation.card.facts import collect_facts
     from mien.evaluation.card.write import render, write

@@ -9,8 +9,8 @@ from mien.cli.parse import load_training
 def export(run: Path, /, *, out: Path | None = None, int8: Path | None = None) -> None:
     """Export a run's best weights as ONNX, or write an 8-bit copy.
 
-    With --int8 what is exported already is written once more in 8 bits: a quarter of the bytes, and about three times
-    as fast on a CPU with VNNI instructions (default, on a Zen 4). How many answers stay the same is said.
+    With --int8, write an 8-bit copy of an exported model: a quarter of the size, and about three times as fast on a CPU
+    with VNNI instructions (default, on a Zen 4). Prints for how many images the likeliest class stays the same.
 
     Examples:
         $ mien export runs/mien-20260131-120000
@@ -19,10 +19,10 @@ def export(run: Path, /, *, out: Path | None = None, int8: Path | None = None) -
         $ mien export default --int8 fer2013/ --out small.onnx
 
     Args:
-        run: The run's folder; for --int8 also a name of mien models list, or an .onnx file.
-        out: Where to; model.onnx in the run's folder by default, with --int8 model.int8.onnx (NAME.int8.onnx here for a
-            name of mien models list).
-        int8: A dataset of face crops like those trained on; 2,048 of its training pictures set the ranges.
+        run: The run folder; for --int8 also a bundled model's name, or an .onnx file.
+        out: The file to write; by default model.onnx in the run folder, with --int8 model.int8.onnx there, or
+            NAME.int8.onnx in the current folder for a bundled model.
+        int8: A dataset of face crops like the training data; 2,048 of its training images set the ranges.
     """
     if int8 is None:
         load_training()
@@ -46,5 +46,5 @@ def export(run: Path, /, *, out: Path | None = None, int8: Path | None = None) -
     faces = datasets.read(spec, ImageSpec(info.size, len(info.mean)))
     beside = Path(f"{run}.onnx") if str(run) in bundled() else resolve(run)
     found = quantize(run, faces.images, out or beside.with_suffix(".int8.onnx"))
-    print(f"the likeliest class is the same for {found.agreement:.1%} of {found.n:,} pictures", file=sys.stderr)
+    print(f"the likeliest class is the same for {found.agreement:.1%} of {found.n:,} images", file=sys.stderr)
     print(found.path)

@@ -1,8 +1,9 @@
-"""The verb `models`: the variants in the package, how fast a model is here, and the detector that is fetched."""
+"""The verb `models`."""
 
 import sys
 from typing import TYPE_CHECKING, Any, Literal
 
+from mien.cli.options import Model
 from mien.cli.parse import Verb, console
 from mien.core.errors import InputError
 
@@ -22,16 +23,16 @@ def models() -> None:
 
 
 def list_models(*, json: bool = False) -> None:
-    """List the models in the package: size, speed and accuracy as their cards say.
+    """List the bundled models with size, speed and accuracy, from their cards.
 
-    The name is what --model of predict, and evaluate and submit, take.
+    Every verb that takes a model takes these names.
 
     Examples:
         $ mien models list
         $ mien models list --json
 
     Args:
-        json: One JSON object on stdout, every card whole.
+        json: Print one JSON object with the whole cards.
     """
     from json import dumps
 
@@ -42,21 +43,21 @@ def list_models(*, json: bool = False) -> None:
         print(dumps(cards, indent=1))
     else:
         console().print(_table(cards))
-        print("large is a recipe so far: mien train mien-large (it wants a GPU)", file=sys.stderr)
+        print("large is a recipe only: mien train mien-large (needs a GPU)", file=sys.stderr)
 
 
-def time_model(model: str = "default", /, *, batch: int = 1, threads: int = 1, json: bool = False) -> None:
-    """Measure a model's milliseconds per face on this machine: crops in, probabilities out.
+def time_model(model: Model = "default", /, *, batch: int = 1, threads: int = 1, json: bool = False) -> None:
+    """Measure a model's milliseconds per face crop on this machine.
 
     Examples:
         $ mien models time
         $ mien models time small --batch 32
 
     Args:
-        model: A name of mien models list, a run folder, or an .onnx file.
+        model: A bundled model's name, a run folder, or an .onnx file.
         batch: Faces per call.
         threads: How many cores to use.
-        json: One JSON object on stdout.
+        json: Print one JSON object.
     """
     from json import dumps
 
@@ -75,17 +76,17 @@ def time_model(model: str = "default", /, *, batch: int = 1, threads: int = 1, j
 
 
 def download_model(name: Literal["yunet"] = "yunet", /) -> None:
-    """Download the face detector YuNet (0.2 MB, MIT), which --detector auto then takes.
+    """Download the face detector YuNet (0.2 MB, MIT); --detector auto uses it then.
 
-    From the OpenCV Zoo on GitHub, or else Hugging Face; kept only with the checksum that this version of mien knows. It
-    goes to the folder that MIEN_MODELS names, else $XDG_DATA_HOME/mien, else ~/.local/share/mien, and its path is
-    printed. Where there is no network, put the file there by hand.
+    The source is the OpenCV Zoo on GitHub, or else Hugging Face; a file with another checksum is refused. The folder is
+    $MIEN_MODELS, else $XDG_DATA_HOME/mien, else ~/.local/share/mien; the path is printed. Without a network, put the
+    file there by hand.
 
     Examples:
         $ mien models download yunet
 
     Args:
-        name: What to fetch.
+        name: Which detector.
     """
     from mien.faces.download import download_weights
 

@@ -8,15 +8,14 @@ from mien.outputs.jobs import PredictJob
 def predict(paths: list[Path], /, job: PredictJob) -> int:
     """Recognise the expressions of faces in photos and videos.
 
-    Prints a table, or with --json or --csv what a program reads. Boxes are x, y, width, height in pixels of the
-    upright photo. What cannot be read, or has no face in it, is named on stderr, and the rest goes on.
+    Prints a table, or JSON or CSV. Boxes are x, y, width, height in pixels of the upright image. A file that cannot be
+    read or has no face in it is named on stderr; the others follow.
 
-    A video gives files in the folder of --out: a table with a row per frame and face (clip.csv; p_ are the network's
-    probabilities, s_ the same smoothed along the track), its episodes (clip.episodes.csv, .txt for ELAN, .vtt as
-    subtitles) and a timeline (clip.timeline.png, .svg). Ctrl-C leaves a whole table; --resume continues it.
+    For a video, --out gets a table with a row per frame and face (clip.csv; p_ are the network's probabilities, s_ the
+    same smoothed along the track), the episodes (clip.episodes.csv, .txt for ELAN, .vtt as subtitles) and a timeline
+    (clip.timeline.png, .svg). Ctrl-C leaves a whole table; --resume continues it.
 
-    Exit code: 0 a face in every photo and video, 1 some could not be read (to its end) or has no face, 2 none could be
-    read.
+    Exit code: 0 a face in every photo and video; 1 a file without a face, or not read to its end; 2 none could be read.
 
     Examples:
         $ mien predict photo.jpg
@@ -28,8 +27,8 @@ def predict(paths: list[Path], /, job: PredictJob) -> int:
         $ mien predict crops/ --detector none --model runs/first --csv > faces.csv
 
     Args:
-        paths: Photos, videos, folders and patterns ('holiday/*.jpg'); folders are searched to the bottom. - reads a
-            list of paths from stdin.
+        paths: Photos, videos, folders and patterns ('holiday/*.jpg'); subfolders included. - reads a list of
+            paths from stdin.
     """
     from mien.outputs.predict_job import run_predict_job
 

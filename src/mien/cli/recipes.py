@@ -9,7 +9,7 @@ def recipes(*, json: bool = False) -> None:
         $ mien recipes --json
 
     Args:
-        json: One JSON object on stdout, every field of every recipe.
+        json: Print one JSON object with every field of every recipe.
     """
     import dataclasses
     from json import dumps

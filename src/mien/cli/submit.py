@@ -4,9 +4,11 @@ import sys
 from pathlib import Path
 from typing import Literal
 
+from mien.cli.options import Model
+
 
 def submit(
-    model: str,
+    model: Model,
     /,
     *,
     data: Path,
@@ -17,8 +19,8 @@ def submit(
 ) -> None:
     """Write a leaderboard's CSV file: a class index for each test image.
 
-    The categories count the classes in the model's own order; of a three-class model 0 is angry, 1 happy, 2 neutral.
-    Ids count from 0, or are those of the sample submission, whose column names are taken over too.
+    The index counts the model's classes from 0; in a three-class model 0 is angry, 1 happy, 2 neutral. The ids count
+    from 0, or they and the column names are those of the sample submission.
 
     Examples:
         $ mien submit runs/three --data x_test.npy --out submission.csv
