@@ -206,7 +206,7 @@ def test_eight_become_seven() -> None:
     assert found[1] == pytest.approx([1 / 7] * 7)
     three = seven(Faces(boxes[:1], np.array([[0.7, 0.2, 0.1]], np.float32), ("angry", "happy", "neutral")))
     assert three[0] == pytest.approx([0.7, 0, 0, 0.2, 0, 0, 0.1])
-    with pytest.raises(InputError, match="the model answers cat, dog"):
+    with pytest.raises(InputError, match="the model has cat, dog"):
         seven(Faces(boxes[:1], np.array([[0.7, 0.3]], np.float32), ("cat", "dog")))
 
 

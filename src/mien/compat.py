@@ -1,12 +1,12 @@
-"""mien in the shapes of `fer` 25.10.3 and `deepface` 0.0.103, so that a program switches by one import.
+"""The interfaces of `fer` 25.10.3 and `deepface` 0.0.103, so that a program switches to mien by one import.
 
     from mien.compat import FER          # was: from fer.fer import FER
     from mien.compat import DeepFace     # was: from deepface import DeepFace
 
-Pictures are what both take: a path, a data URL, or an array as cv2.imread gives it (blue, green, red); nothing is
-downloaded, so an address is refused. Both know seven expressions. Where the model knows `contempt` too, it is left out
-and the seven others are divided by their sum: they say how the face looks, given that it is not contempt. An expression
-that the model does not know is 0.
+Images are what both accept: a path, a data URL, or an array as cv2.imread returns it (blue, green, red). Nothing is
+downloaded, so a web address is refused. Both have seven expressions. Where the model also has `contempt`, it is left
+out and the seven others are divided by their sum: they are the probabilities given that the face does not show
+contempt. An expression that the model does not have is 0.
 """
 
 import base64
@@ -27,7 +27,7 @@ from mien.faces.detectors import Detections, Detector
 from mien.faces.faces import Faces
 from mien.recognition.recognizer import Recognizer
 
-EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # as both spell and order them
+EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # in the spelling and order of both
 DETECTOR = "auto"
 BACKENDS = frozenset({"opencv", "retinaface", "mtcnn", "fastmtcnn", "ssd", "dlib", "mediapipe", "centerface"})
 
@@ -35,13 +35,13 @@ BACKENDS = frozenset({"opencv", "retinaface", "mtcnn", "fastmtcnn", "ssd", "dlib
 class FER:
     """`fer.fer.FER`: faces with the probabilities of seven expressions, rounded to two digits.
 
-    Where it differs: faces come larger ones first, a box is a list of four ints (as fer's README shows; fer 25.10.3
-    returns an array), grey arrays are taken, and what cannot be read raises InputError, a ValueError.
+    Differences: larger faces come first, a box is a list of four ints (as in fer's README; fer 25.10.3 returns an
+    array), grey arrays are accepted, and what cannot be read raises InputError, a ValueError.
 
     Args:
-        cascade_file, tfserving, use_tflite, scale_factor, min_neighbors, offsets: settings of what mien does otherwise;
-            taken so that calls need not change, and warned of where they are not fer's own.
-        mtcnn: as there, faces of any size; without it those smaller than `min_face_size` are left out.
+        cascade_file, tfserving, use_tflite, scale_factor, min_neighbors, offsets: no effect, as mien works otherwise;
+            accepted so that calls need not change. A value other than fer's default gives a warning.
+        mtcnn: as in fer, faces of any size; without it those smaller than `min_face_size` are left out.
         min_face_size: pixels of a face's shorter side.
         model: as `Recognizer` takes it.
         detector: likewise.
@@ -76,20 +76,20 @@ class FER:
 
     def find_faces(self, img: Any, bgr: bool = True) -> list[list[int]]:
         """Return the boxes of the faces, x, y, width, height."""
-        return [face["box"] for face in self._large(self._recognizer(_picture(img), bgr=bgr)).to_dicts()]
+        return [face["box"] for face in self._large(self._recognizer(_image(img), bgr=bgr)).to_dicts()]
 
     def detect_emotions(self, img: Any, face_rectangles: Sequence[Sequence[int]] | None = None) -> list[dict[str, Any]]:
         """Return `{"box": [x, y, width, height], "emotions": {"angry": 0.02, ...}}` per face; [] where there is none.
 
-        With `face_rectangles` no faces are looked for: these are scored, all of them, in their order.
+        With `face_rectangles` no detector runs: these boxes are scored, all of them, in their order.
         """
         if face_rectangles is None:
-            faces = self._large(self._recognizer(_picture(img), bgr=True))
+            faces = self._large(self._recognizer(_image(img), bgr=True))
         else:
             boxes = np.asarray(face_rectangles, np.float32).reshape(-1, 4)
             given = copy.copy(self._recognizer)  # the same open model
-            given.detector = _Given(boxes)
-            faces = given(_picture(img), bgr=True)
+            given.detector = _GivenBoxes(boxes)
+            faces = given(_image(img), bgr=True)
         return [
             {
                 "box": face["box"],
@@ -99,7 +99,7 @@ class FER:
         ]
 
     def batch_detect_emotions(self, imgs: Sequence[Any]) -> list[list[dict[str, Any]]]:
-        """Return `detect_emotions` of each picture."""
+        """Return `detect_emotions` of each image."""
         return [self.detect_emotions(img) for img in imgs]
 
     def top_emotion(self, img: Any) -> tuple[str, float] | tuple[None, None]:
@@ -115,10 +115,10 @@ class FER:
         return faces[faces.boxes[:, 2:].min(axis=1, initial=np.inf) >= self._smallest]
 
 
-class _Given:
-    """Finds the boxes it was given."""
+class _GivenBoxes:
+    """A detector that returns the boxes it was given."""
 
-    name = "haar"  # who calls fer with boxes has them from a cascade as a rule; they are cut as such
+    name = "haar"  # boxes given to fer usually come from a cascade, so they are cropped as for one
 
     def __init__(self, boxes: NDArray[np.float32]) -> None:
         self.boxes = boxes
@@ -141,40 +141,40 @@ class DeepFace:
         silent: bool = False,
         anti_spoofing: bool = False,
     ) -> list[Any]:
-        """Return a dictionary per face, as deepface does; for a list or an array [n, h, w, 3] such a list per picture.
+        """Return a dictionary per face, as deepface does; for a list or an array [n, h, w, 3] such a list per image.
 
         Its keys: `emotion` (seven expressions in per cent), `dominant_emotion`, `region` (x, y, w, h, and the person's
-        left_eye and right_eye, (x, y) or None where the detector does not say) and `face_confidence` (the detector's
-        score in 0..1; 1.0 where it gives none, 0.0 where no face was found).
+        left_eye and right_eye, (x, y), or None where the detector has no landmarks) and `face_confidence` (the
+        detector's score in 0..1; 1.0 where it gives none, 0.0 where no face was found).
 
         Args:
-            img_path: the picture, or several; a file opened in binary mode too.
+            img_path: the image, or several; also a file opened in binary mode.
             actions: `emotion`; mien does not guess age, gender or race.
-            enforce_detection: raise where no face is found; otherwise the whole picture is taken as one.
-            detector_backend: `skip` takes each picture as one face crop; a detector of mien's is taken by its name;
-                the other names of deepface all mean mien's own.
+            enforce_detection: raise where no face is found; otherwise the full image is used as one face.
+            detector_backend: `skip` uses each image as one face crop; a name of mien's detectors selects that; all
+                other names of deepface mean mien's default.
             align, expand_percentage, silent: no effect; mien crops as its model was trained, and prints nothing.
-            anti_spoofing: refused, as mien cannot tell a photo of a face from a face.
+            anti_spoofing: refused, as mien cannot distinguish a photo of a face from a face.
 
         Raises:
-            InputError: no face; another action, detector or picture than these. It is a ValueError, as deepface's are.
+            InputError: no face, or an unknown action, detector or image. It is a ValueError, as in deepface.
         """
         if isinstance(img_path, list) or (isinstance(img_path, np.ndarray) and img_path.ndim == 4):
             rest = (actions, enforce_detection, detector_backend, align, expand_percentage, silent, anti_spoofing)
-            return [DeepFace.analyze(picture, *rest) for picture in img_path]
+            return [DeepFace.analyze(one, *rest) for one in img_path]
         wanted = [actions] if isinstance(actions, str) else list(actions)
         if wanted != ["emotion"]:
-            raise InputError(f'actions {wanted}: mien answers actions=["emotion"] alone')
+            raise InputError(f'actions {wanted}: mien supports only actions=["emotion"]')
         if anti_spoofing:
-            raise InputError("anti_spoofing: mien cannot tell a photo of a face from a face")
-        image = images.load(_picture(img_path), bgr=True)
+            raise InputError("anti_spoofing: mien cannot distinguish a photo of a face from a face")
+        image = images.load(_image(img_path), bgr=True)
         faces = _recognizer(_detector(detector_backend))(image)
         confidences: list[float] = [0.0] if detector_backend == "skip" else _confidences(faces)
         if not len(faces):
             if enforce_detection:
-                name = img_path if isinstance(img_path, str | Path) else "the picture"
+                name = img_path if isinstance(img_path, str | Path) else "the image"
                 raise InputError(
-                    f"Face could not be detected in {name}; enforce_detection=False takes all of it as one"
+                    f"Face could not be detected in {name}; enforce_detection=False uses all of it as one face"
                 )
             faces, confidences = _recognizer("none")(image), [0.0]
         height, width = image.shape[:2]
@@ -193,22 +193,22 @@ def seven(faces: Faces) -> NDArray[np.float64]:
     """Return float64 [n, 7], the probabilities over `EXPRESSIONS`, each row summing to 1.
 
     Raises:
-        InputError: the model knows none of the seven.
+        InputError: the model has none of the seven.
     """
     if not set(faces.classes) & set(EXPRESSIONS):
-        raise InputError(f"the model answers {', '.join(faces.classes)}; expected some of {', '.join(EXPRESSIONS)}")
+        raise InputError(f"the model has {', '.join(faces.classes)}; expected some of {', '.join(EXPRESSIONS)}")
     rows = np.zeros((len(faces), len(EXPRESSIONS)))
-    for place, name in enumerate(EXPRESSIONS):
+    for column, name in enumerate(EXPRESSIONS):
         if name in faces.classes:
-            rows[:, place] = faces.probabilities[:, faces.classes.index(name)]
-    rows += np.finfo(np.float64).tiny  # a face that is contempt and nothing else is any of the seven
+            rows[:, column] = faces.probabilities[:, faces.classes.index(name)]
+    rows += np.finfo(np.float64).tiny  # a face that is certainly contempt is equally each of the seven
     return np.asarray(rows / rows.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
-def _picture(source: Any) -> Any:
-    """Return what `mien.core.images.load` takes for what fer and deepface take."""
+def _image(source: Any) -> Any:
+    """Return what `mien.core.images.load` accepts for what fer and deepface accept."""
     if isinstance(source, str) and source.startswith(("http://", "https://")):
-        raise InputError(f"{source}: mien downloads nothing; save the picture first")
+        raise InputError(f"{source}: mien downloads nothing; save the image first")
     if isinstance(source, str) and source.startswith("data:image/"):
         try:
             return base64.b64decode(source.partition(",")[2], validate=True)
@@ -234,7 +234,7 @@ def _confidences(faces: Faces) -> list[float]:
 
 
 def _region(face: Faces, width: int, height: int) -> dict[str, Any]:
-    """Return the box of one face as deepface says it, which ends a pixel before the picture does, and its eyes."""
+    """Return the box of one face as deepface has it, which ends a pixel before the image does, and its eyes."""
     box = face.to_dicts()[0]["box"]
     x, y = max(0, box[0]), max(0, box[1])
     w, h = min(width - x - 1, box[2]), min(height - y - 1, box[3])

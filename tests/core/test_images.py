@@ -117,7 +117,7 @@ def test_float_tiff() -> None:
     ramp = np.linspace(0, 1, 64, dtype=np.float32).reshape(8, 8)
     assert np.array_equal(images.load(encoded(Image.fromarray(ramp), "TIFF")), np.rint(ramp * 255).astype(np.uint8))
     ramp[3, 3] = np.nan
-    with pytest.raises(InputError, match="no numbers"):
+    with pytest.raises(InputError, match="not numbers"):
         images.load(encoded(Image.fromarray(ramp), "TIFF"))
 
 
@@ -190,7 +190,7 @@ def test_the_path_is_named(tmp_path: Path) -> None:
     for name, reason in reasons.items():
         with pytest.raises(InputError, match=rf"{name}: {reason}"):
             images.load(tmp_path / name)
-    with pytest.raises(InputError, match="a folder, not a picture"):
+    with pytest.raises(InputError, match="a folder, not an image"):
         images.load(tmp_path)
 
 

@@ -42,14 +42,16 @@ def test_weights_leave_room_for_cpus_that_add_in_16_bits(tmp_path: Path) -> None
 def test_what_8_bits_spoil_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mien.models.quantize.AGREEMENT", 1.01)
     (tmp_path / "small.onnx").write_bytes(b"old")
-    with pytest.raises(InputError, match=r"in 8 bits it agrees with itself on \d+\.\d% of 50 pictures only"):
+    with pytest.raises(
+        InputError, match=r"in 8 bits the likeliest class stays the same for only \d+\.\d% of 50 images"
+    ):
         quantize("default", drawn.faces(50).images, tmp_path / "small.onnx")
     assert [path.name for path in tmp_path.iterdir()] == ["small.onnx"]
     assert (tmp_path / "small.onnx").read_bytes() == b"old"
 
 
-def test_without_pictures_there_are_no_ranges(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match=r"default\.onnx: no pictures"):
+def test_without_images_there_are_no_ranges(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"default\.onnx: no images"):
         quantize("default", drawn.faces(0).images, tmp_path / "small.onnx")
     assert not any(tmp_path.iterdir())
 

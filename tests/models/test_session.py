@@ -231,7 +231,7 @@ def test_outputs_that_contradict_the_network_are_refused(
         Session(several(turned), output="label")
     with pytest.raises(InputError, match="has 1 outputs, its metadata names 3"):
         Session(make_brightness_model(info=SEVERAL.to_json()), output="label")
-    with pytest.raises(InputError, match="model facts make no sense"):
+    with pytest.raises(InputError, match="model facts are inconsistent"):
         Session(
             several(replace(SEVERAL, further_outputs={"majority": OutputInfo(("h", "i", "j"), 0.0)})), output="majority"
         )

@@ -1,8 +1,8 @@
-"""From a file, bytes or an array to an upright uint8 picture and on to what a network reads.
+"""From a file, bytes or an array to an upright uint8 image, and on to what a network reads.
 
 The only preprocessing there is: the readers of training data and the recognition of photos both call it, so that a
-network meets the same pixels in both. Pictures are uint8 arrays, [h, w] grey or [h, w, 3] RGB; boxes are (x, y, width,
-height) in pixels of the upright picture.
+network reads the same pixels in both. Images are uint8 arrays, [h, w] grey or [h, w, 3] RGB; boxes are (x, y, width,
+height) in pixels of the upright image.
 """
 
 import io
@@ -21,20 +21,24 @@ from mien.core.errors import InputError
 
 Pixels = NDArray[np.uint8]
 
-MAX_PIXELS = 89_000_000  # as Pillow draws the line; a larger header is a mistake or an attack, and would take gigabytes
+MAX_PIXELS = 89_000_000  # Pillow's limit; a header that says more is a mistake or an attack, and would need gigabytes
 SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".pgm", ".ppm"})
 
 
 def load(source: Any, *, bgr: bool = False) -> Pixels:
-    """Return `source` as an upright uint8 picture, [h, w] grey or [h, w, 3] RGB.
+    """Return `source` as an upright uint8 image, [h, w] grey or [h, w, 3] RGB.
 
     Args:
         source: a path, the bytes of an image file, a PIL image, or an array: [h, w], [h, w, 1], [h, w, 3] or [h, w, 4],
-            uint8 or floats in 0..1 (an alpha channel is laid over white).
-        bgr: the array's channels stand as OpenCV has them: blue, green, red. Anything else is RGB.
+            uint8 or floats in 0..1. What is transparent becomes white.
+        bgr: the array's channels are in OpenCV's order, blue, green, red. Anything else is RGB.
 
     Raises:
-        InputError: not a picture, damaged, empty, or larger than `MAX_PIXELS`.
+        InputError: not an image, damaged, empty, or larger than `MAX_PIXELS`.
+
+    Example:
+        >>> load(np.zeros((2, 3, 4), np.uint8)).tolist()[0]
+        [[255, 255, 255], [255, 255, 255], [255, 255, 255]]
     """
     if isinstance(source, np.ndarray):
         return _from_array(source, bgr=bgr)
@@ -47,7 +51,7 @@ def load(source: Any, *, bgr: bool = False) -> Pixels:
     path = Path(source)
     try:
         if path.exists() and not path.is_file():  # opening a named pipe would wait for ever
-            raise InputError(f"{path}: {'a folder' if path.is_dir() else 'no regular file'}, not a picture")
+            raise InputError(f"{path}: {'a folder' if path.is_dir() else 'no regular file'}, not an image")
         with path.open("rb") as file:
             return _decode(file, str(path))
     except OSError as error:
@@ -69,7 +73,7 @@ def _decode(file: BinaryIO, name: str) -> Pixels:
         raise InputError(f"{name}: too large; at most {MAX_PIXELS:,} pixels are read") from None
     except InputError:
         raise
-    except Exception as error:  # a damaged header makes Pillow's decoders raise whatever they stumble over
+    except Exception as error:  # a damaged header makes Pillow's decoders raise errors of any type
         raise InputError(f"{name}: damaged image ({_reason(error)})") from None
 
 
@@ -92,7 +96,7 @@ def _from_pil(image: Image.Image, name: str) -> Pixels:
 def _upright(image: Image.Image) -> Image.Image:
     try:
         return ImageOps.exif_transpose(image)
-    except Exception:  # a damaged EXIF block says nothing about the picture
+    except Exception:  # a damaged EXIF block says nothing about the image
         return image
 
 
@@ -100,7 +104,7 @@ def _pixels(image: Image.Image) -> Pixels:
     if image.mode.startswith("I") or image.mode == "F":  # 16 bit and more: scale to the full range of 8
         deep = np.asarray(image, dtype=np.float64)
         if not np.isfinite(deep).all():
-            raise InputError("pixels that are no numbers")
+            raise InputError("pixels that are not numbers")
         brightest = deep.max()
         if image.mode.startswith("I;16") or brightest > 255:
             top = 65535.0
@@ -109,9 +113,9 @@ def _pixels(image: Image.Image) -> Pixels:
         return np.clip(np.rint(deep * (255.0 / top)), 0, 255).astype(np.uint8)
     if "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info:
         image = image.convert("RGBA")
-        ground = Image.new("RGBA", image.size, "white")
-        ground.alpha_composite(image)
-        image = ground
+        white = Image.new("RGBA", image.size, "white")
+        white.alpha_composite(image)
+        image = white
     return np.asarray(image.convert("L" if image.mode in ("L", "1") else "RGB"))
 
 
@@ -134,7 +138,7 @@ def _span(array: NDArray[Any]) -> str:
 
 
 def to_channels(image: Pixels, channels: int) -> Pixels:
-    """Return the picture with 1 channel ([h, w], ITU-R 601 luma) or 3 ([h, w, 3])."""
+    """Return the image with 1 channel ([h, w], ITU-R 601 luma) or 3 ([h, w, 3])."""
     if channels == 1 and image.ndim == 3:
         return np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2GRAY), dtype=np.uint8)
     if channels == 3 and image.ndim == 2:
@@ -143,7 +147,7 @@ def to_channels(image: Pixels, channels: int) -> Pixels:
 
 
 def resize(image: Pixels, size: int) -> Pixels:
-    """Return the picture as `size` x `size`: area averages when it shrinks, bilinear when it grows."""
+    """Return the image as `size` x `size`: area averages when it shrinks, bilinear when it grows."""
     if image.shape[:2] == (size, size):
         return image
     shrinks = image.shape[0] * image.shape[1] > size * size
@@ -153,22 +157,22 @@ def resize(image: Pixels, size: int) -> Pixels:
 
 @dataclass(frozen=True)
 class CropSpec:
-    """How faces are cut out around a detector's boxes."""
+    """How faces are cropped around a detector's boxes."""
 
     margin: float
     """Share of the box's longer side that is added on every side."""
     level: bool = False
-    """Turn the face until its eyes are level, where the detector says where they are."""
+    """Rotate the face until its eyes are level, where the detector gives landmarks."""
 
     def __post_init__(self) -> None:
         if not -0.5 < self.margin < 10:
-            raise InputError(f"margin {self.margin}: expected more than -0.5, of the box's side")
+            raise InputError(f"margin {self.margin}: expected more than -0.5, as a share of the box's side")
 
     def cut(self, image: Pixels, box: Sequence[float], points: NDArray[np.float32] | None = None) -> Pixels:
-        """Return the square around a box of the picture, of any size.
+        """Return the square around a box of the image, of any size.
 
         Args:
-            points: float32 [5, 2], x and y of the eye at the picture's left and of the one at its right first.
+            points: float32 [5, 2], x and y of the eye at the image's left first, then of the one at its right.
 
         Raises:
             InputError: the box is not finite, or has no area.
@@ -183,8 +187,8 @@ class CropSpec:
 def crop(image: Pixels, box: Sequence[float], *, margin: float = 0.0, slope: float = 0.0) -> Pixels:
     """Return the square around `box` (x, y, width, height), widened by `margin` of its longer side on every side.
 
-    What lies outside the picture repeats the picture's edge, so that a face at the border keeps its proportions.
-    With a `slope`, in degrees clockwise, the square stands aslant about the box's middle and is turned upright.
+    Outside the image its edge is repeated, so that a face at the border keeps its proportions.
+    With a `slope`, in degrees clockwise, the square is rotated about the box's middle by it, then turned upright.
 
     Raises:
         InputError: the box is not finite, or has no area.
@@ -208,7 +212,7 @@ def crop(image: Pixels, box: Sequence[float], *, margin: float = 0.0, slope: flo
 def scale(images: Pixels, mean: Sequence[float], std: Sequence[float]) -> NDArray[np.float32]:
     """Return uint8 [n, h, w] or [n, h, w, 3] as networks read it: float32 [n, channels, h, w], (x / 255 - mean) / std.
 
-    Grey pictures are repeated when `mean` names three channels, colour ones turned grey when it names one.
+    Grey images are repeated where `mean` has three channels; colour images become grey where it has one.
     """
     channels = len(mean)
     if images.ndim == 4 and channels == 1:

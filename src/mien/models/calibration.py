@@ -1,6 +1,6 @@
-"""What was fitted on labelled faces and travels in a model: scaled logits, a threshold of confidence, prediction sets.
+"""What was fitted on labelled faces and is kept in a model file: scaling, a confidence threshold, prediction sets.
 
-`mien.evaluation.calibrate` fits it; here it is kept, checked and applied.
+`mien.evaluation.calibrate` fits it; here it is checked and applied.
 """
 
 from collections.abc import Sequence
@@ -18,16 +18,16 @@ METHODS = ("temperature", "vector")
 
 @dataclass(frozen=True)
 class Abstention:
-    """The confidence from which on an answer counts (selective classification, Geifman & El-Yaniv 2017)."""
+    """A confidence threshold for selective classification (Geifman & El-Yaniv 2017)."""
 
     target: float
-    """The accuracy, 0..1, that was asked of the answers that count."""
+    """The accuracy, 0..1, that predictions above the threshold were to have."""
     threshold: float
-    """An answer whose probability is below it is uncertain."""
+    """A prediction whose probability is below it is uncertain."""
     coverage: float
-    """Share of the measured faces whose answer counts."""
+    """Share of the measured faces, 0..1, whose prediction is not uncertain."""
     accuracy: float | None
-    """Of those answers; None where there was none."""
+    """Of those predictions, 0..1; None where there was none."""
 
     def uncertain(self, probabilities: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Return bool [n] for probabilities [n, k]: the largest of the row is below the threshold."""
@@ -36,49 +36,49 @@ class Abstention:
 
 @dataclass(frozen=True)
 class Conformal:
-    """Label sets that hold the truth as often as was asked for: split conformal prediction (Vovk et al. 2005).
+    """Prediction sets with a guaranteed coverage, by split conformal prediction (Vovk et al. 2005).
 
-    A label's score is 1 less its probability ("lac", least ambiguous sets; Sadinle et al. 2019).
+    A label's score is 1 minus its probability ("lac", least ambiguous sets; Sadinle et al. 2019).
     """
 
     coverage: float
-    """The share of sets, 0..1, that were to hold the truth."""
+    """The share of sets, 0..1, that were to contain the true label."""
     quantile: float
-    """Labels with a score up to it are in the set."""
+    """Labels whose score is at most this are in the set."""
     measured_coverage: float
-    """Share of the measured faces whose set holds the truth."""
+    """Share of the measured faces, 0..1, whose set contains the true label."""
     mean_size: float
-    """How many labels a set has, over the measured faces."""
+    """Mean number of labels in a set, over the measured faces."""
     method: str = "lac"
 
     def in_prediction_set(self, probabilities: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Return bool [n, k], which labels are in the set of each row of [n, k]; the likeliest always is."""
-        sets = 1 - probabilities.astype(np.float64) <= self.quantile
-        sets[np.arange(len(sets)), probabilities.argmax(axis=1)] = True
-        return np.asarray(sets)
+        """Return bool [n, k], the labels in the prediction set of each row [n, k]; the likeliest always is."""
+        held = 1 - probabilities.astype(np.float64) <= self.quantile
+        held[np.arange(len(held)), probabilities.argmax(axis=1)] = True
+        return np.asarray(held)
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How an output was calibrated and what that changed, as it stands in the model and in a run's calibration.json."""
+    """How an output was calibrated and what that changed; part of a model file and of a run's calibration.json."""
 
     method: str
     """temperature, or vector: softmax(scale * logits + bias) (Guo et al. 2017)."""
     n: int
     """Faces it was fitted on."""
     n_measured: int
-    """Faces that the figures below are of."""
+    """Faces that the figures below were measured on."""
     held_out: bool
-    """Whether those are others than it was fitted on."""
+    """Whether those are other faces than it was fitted on."""
     split: str
     kind: str
     """The reader of the dataset; "" where several were joined."""
     targets: str
-    """Whose labels: label, majority, plurality or distribution."""
+    """Which labels: label, majority, plurality or distribution."""
     fingerprint: str
-    """Of the split it was fitted on, all of it (`mien.evaluation.DataFacts.fingerprint`)."""
+    """Of the full split it was fitted on (`Samples.fingerprint` at 48 x 48 grey)."""
     share: float = 1.0
-    """How much of that split, 0..1, it was fitted on."""
+    """Share of that split, 0..1, that it was fitted on."""
     ece_before: float | None = None
     """Expected calibration error of the bare softmax; None where nothing was measured."""
     ece_after: float | None = None
@@ -86,7 +86,7 @@ class Calibration:
     """Mean negative log-likelihood in nats, likewise."""
     nll_after: float | None = None
     scale: tuple[float, ...] = ()
-    """Per label; empty where one temperature is all."""
+    """Per label; empty where there is only a temperature."""
     bias: tuple[float, ...] = ()
     abstain: Abstention | None = None
     conformal: Conformal | None = None
@@ -105,7 +105,7 @@ class Calibration:
             or not np.isfinite(np.array(numbers)).all()
             or (self.conformal and self.conformal.method != "lac")
         ):
-            raise InputError(f"calibration makes no sense: {self}")
+            raise InputError(f"calibration values are inconsistent: {self}")
 
     def to_json(self) -> dict[str, Any]:
         """Return plain objects; what `from_json` reads."""

@@ -13,7 +13,7 @@ from mien.models.session import Session
 class Latency:
     """Milliseconds per face over `repeats` calls with `batch` faces each, on `threads` cores.
 
-    Where other work shares the cores, the mean tells of that; read the median or the least.
+    Other work on the same cores raises the mean; then read the median or the least.
     """
 
     batch: int
@@ -26,7 +26,7 @@ class Latency:
 
 
 def latency(model: str | Path = "default", *, batch: int = 1, threads: int = 1, repeats: int = 100) -> Latency:
-    """Time a model on `batch` random crops of its own size, after ten calls that do not count.
+    """Time a model on `batch` random crops of its own size, after ten calls that are not counted.
 
     Raises:
         InputError: no such model.
@@ -35,11 +35,11 @@ def latency(model: str | Path = "default", *, batch: int = 1, threads: int = 1, 
     size = session.info.size
     shape = (batch, size, size, 3)[: 3 if len(session.info.mean) == 1 else 4]
     crops = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
-    took = []
+    times = []
     for _ in range(10 + repeats):
-        began = time.perf_counter()
+        start = time.perf_counter()
         session.probabilities(crops, batch=batch)
-        took.append((time.perf_counter() - began) * 1000 / batch)
-    counted = np.array(took[10:])
+        times.append((time.perf_counter() - start) * 1000 / batch)
+    counted = np.array(times[10:])
     figures = (counted.mean(), counted.std(), np.median(counted), counted.min())
     return Latency(batch, threads, repeats, *map(float, figures))

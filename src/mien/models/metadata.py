@@ -60,11 +60,11 @@ class ModelInfo:
         if len(self.mean) != len(self.std) or len(self.mean) not in (1, 3):
             raise InputError(f"mean and std: expected 1 or 3 numbers each, got {len(self.mean)} and {len(self.std)}")
         if len(self.labels) < 2 or self.size < 1 or not self.temperature > 0 or min(self.std) <= 0:
-            raise InputError(f"model facts make no sense: {self}")
+            raise InputError(f"model facts are inconsistent: {self}")
         for output in self.outputs.values():
             scale = output.calibration.scale if output.calibration else ()
             if scale and len(scale) != len(output.labels):
-                raise InputError(f"model facts make no sense: {len(scale)} scales for {len(output.labels)} labels")
+                raise InputError(f"model facts are inconsistent: {len(scale)} scales for {len(output.labels)} labels")
 
     @property
     def outputs(self) -> dict[str, OutputInfo]:
