@@ -10,6 +10,7 @@ from mien import datasets
 from mien.core.errors import InputError
 from mien.core.images import CropSpec
 from mien.datasets import DataSpec, ImageSpec, Samples, cache
+from mien.datasets.readers import fer2013
 from mien.faces import LargestFace
 from mien.faces.detectors import Detections, detectors
 from mien.faces.detectors.full_image import FullImage
@@ -40,7 +41,7 @@ def test_second_reading_is_memory_mapped_from_one_entry(
 ) -> None:
     check(datasets.read(DataSpec(source, "train")))
     (entry,) = entries(place)
-    monkeypatch.setattr("mien.datasets.readers.fer2013._Decoder", None)  # it cannot be read from the source any more
+    monkeypatch.setattr(fer2013.READER, "load", None)  # it cannot be read from the source any more
     found = datasets.read(DataSpec(source, "train"))
     check(found)
     assert isinstance(found.images, np.memmap)
@@ -62,7 +63,7 @@ def test_another_state_replaces_the_entry_and_another_form_gets_its_own(place: P
     assert {entry.name for entry in entries(place)} != before
 
 
-def test_faces_and_whole_pictures_lie_apart_and_so_do_faces_found_otherwise(
+def test_faces_and_whole_images_lie_apart_and_so_do_faces_found_otherwise(
     place: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     corner = np.array([[0, 0, 20, 20]], np.float32)
@@ -74,13 +75,11 @@ def test_faces_and_whole_pictures_lie_apart_and_so_do_faces_found_otherwise(
     finders = [None, *(LargestFace(name, CropSpec(margin)) for name in ("corner", "whole") for margin in (0.0, 0.5))]
     first = [datasets.read(DataSpec(root, "all"), ImageSpec(face=face)) for face in finders]
     assert len(entries(place)) == 5
-    assert len({samples.fingerprint for samples in first}) == 4  # all of a picture, without a margin, is the picture
+    assert len({samples.fingerprint for samples in first}) == 4  # all of an image, without a margin, is the image
     found = first[1].found
     assert found is not None
     assert 0 < found.sum() < 21
-    monkeypatch.setattr(
-        "mien.datasets.readers.folder.load_files", None
-    )  # they cannot be read from the pictures any more
+    monkeypatch.setattr("mien.datasets.readers.folder.load_files", None)  # they cannot be read from the images any more
     for face, before in zip(finders, first, strict=True):
         again = datasets.read(
             DataSpec(root, "all"), ImageSpec(face=LargestFace(face.detector, face.crop) if face else None)
@@ -91,7 +90,7 @@ def test_faces_and_whole_pictures_lie_apart_and_so_do_faces_found_otherwise(
         assert np.array_equal(again.sides, before.sides)  # type: ignore[arg-type]
 
 
-def test_a_changed_picture_in_a_folder_is_seen(place: Path, tmp_path: Path) -> None:
+def test_a_changed_image_in_a_folder_is_seen(place: Path, tmp_path: Path) -> None:
     root = drawn.write_folders(tmp_path / "faces", drawn.faces(14))
     before = datasets.read(DataSpec(root, "all"))
     (root / "happy" / "00003.png").write_bytes((root / "happy" / "00010.png").read_bytes())
@@ -182,3 +181,12 @@ def test_where_entries_lie(monkeypatch: pytest.MonkeyPatch) -> None:
     assert cache.folder() == Path("else/mien")
     monkeypatch.delenv("XDG_CACHE_HOME")
     assert cache.folder() == Path("~/.cache/mien").expanduser()
+
+
+def test_a_problem_in_a_file_whose_name_is_not_utf_8_is_kept(tmp_path: Path, place: Path) -> None:
+    root = drawn.write_folders(tmp_path / "faces", drawn.faces(14))
+    (root / "happy" / "caf\udce9.png").write_bytes(b"")
+    first, again = (datasets.read(DataSpec(root, "all")).problems for _ in range(2))
+    assert [problem.where for problem in first] == ["happy/caf\\udce9.png"]
+    assert again == first
+    assert len(entries(place)) == 1

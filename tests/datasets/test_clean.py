@@ -13,7 +13,7 @@ from mien.datasets import DataSpec, Samples, check
 from mien.datasets.checks.leaks import Leak
 from mien.datasets.clean import fix, left_out
 from tests import drawn
-from tests.datasets.checks import sick
+from tests.datasets.checks import faulty
 
 
 def state(root: Path) -> dict[str, tuple[int, bytes]]:
@@ -30,7 +30,7 @@ def same(one: Samples, other: Samples) -> None:
 
 
 def test_the_rules(tmp_path: Path) -> None:
-    found = check(DataSpec(sick.fer2013(tmp_path)))
+    found = check(DataSpec(faulty.fer2013(tmp_path)))
     assert [astuple(row) for row in left_out(found)] == [
         ("00005", "train", "conflicting labels", "00040"),
         ("00040", "train", "conflicting labels", "00005"),
@@ -48,7 +48,7 @@ def test_the_rules(tmp_path: Path) -> None:
 
 
 def test_the_list_is_one_that_exclude_takes(tmp_path: Path) -> None:
-    root = sick.fer2013(tmp_path / "sick")
+    root = faulty.fer2013(tmp_path / "faulty")
     rows = fix(check(DataSpec(root)), tmp_path / "list.csv")
     with (tmp_path / "list.csv").open(newline="") as file:
         written = list(csv.DictReader(file))
@@ -59,48 +59,48 @@ def test_the_list_is_one_that_exclude_takes(tmp_path: Path) -> None:
     kept = datasets.read(DataSpec(root, "all", exclude=tmp_path / "list.csv"))
     same(kept, every[~np.isin(every.ids, [row.id for row in rows])])
     manifest = json.loads((tmp_path / "list.manifest.json").read_text())
-    assert manifest["kept"] == len(kept) == 47 - len(sick.GONE)
+    assert manifest["kept"] == len(kept) == 47 - len(faulty.GONE)
 
 
 @pytest.mark.parametrize("targets", ["label", "majority", "distribution"])
 def test_fer2013_and_its_votes_stay_row_for_row(tmp_path: Path, targets: Targets) -> None:
-    root = sick.fer2013(tmp_path / "sick")
+    root = faulty.fer2013(tmp_path / "faulty")
     before = state(root)
-    fix(check(DataSpec(root)), tmp_path / "well")
+    fix(check(DataSpec(root)), tmp_path / "clean")
     assert state(root) == before
-    every, kept = (datasets.read(DataSpec(place, "all", targets=targets)) for place in (root, tmp_path / "well"))
-    gone = {f"{row:05d}" for row in sick.GONE}
+    every, kept = (datasets.read(DataSpec(place, "all", targets=targets)) for place in (root, tmp_path / "clean"))
+    gone = {f"{row:05d}" for row in faulty.GONE}
     same(kept, every[np.array([name not in gone for name in every.ids.tolist()])])
     assert not kept.problems
-    (leak,) = check(DataSpec(tmp_path / "well")).issues["leaks"]
+    (leak,) = check(DataSpec(tmp_path / "clean")).issues["leaks"]
     assert isinstance(leak, Leak)
     assert (leak.where, leak.exact, leak.near) == ("validation", 0, 0)
 
 
 def test_a_broken_row_stays_where_it_was(tmp_path: Path) -> None:
-    root = sick.fer2013(tmp_path / "sick")
+    root = faulty.fer2013(tmp_path / "faulty")
     path = root / "fer2013.csv"
     lines = path.read_text().splitlines(keepends=True)
     path.write_text("".join([*lines[:3], "9,1 2 3,Training\n", *lines[3:]]))
     (root / "fer2013new.csv").unlink()
     every = datasets.read(DataSpec(root, "all"))
-    rows = fix(check(DataSpec(root)), tmp_path / "well")
-    kept = datasets.read(DataSpec(tmp_path / "well", "all"))
+    rows = fix(check(DataSpec(root)), tmp_path / "clean")
+    kept = datasets.read(DataSpec(tmp_path / "clean", "all"))
     same(kept, every[~np.isin(every.ids, [row.id for row in rows])])
     assert len(kept.problems) == 1
 
 
 def test_folders(tmp_path: Path) -> None:
-    samples, root = sick.samples(), tmp_path / "faces"
+    samples, root = faulty.samples(), tmp_path / "faces"
     for word, split in (("Training", "train"), ("PublicTest", "val")):
-        chosen = np.array([usage == word for usage in sick.USAGE])
+        chosen = np.array([usage == word for usage in faulty.USAGE])
         drawn.write_folders(root / "images", samples[chosen], split)
     (root / "images" / "train" / "happy" / "broken.png").write_bytes(b"")
     before = state(root)
-    rows = fix(check(DataSpec(root)), tmp_path / "well")
+    rows = fix(check(DataSpec(root)), tmp_path / "clean")
     assert state(root) == before
-    assert len(rows) == len(sick.GONE)
-    every, kept = datasets.read(DataSpec(root, "all")), datasets.read(DataSpec(tmp_path / "well", "all"))
+    assert len(rows) == len(faulty.GONE)
+    every, kept = datasets.read(DataSpec(root, "all")), datasets.read(DataSpec(tmp_path / "clean", "all"))
     assert set(kept.ids.tolist()) == set(every.ids.tolist()) - {row.id for row in rows}
     same(kept, every[np.isin(every.ids, kept.ids)])
     assert len(kept.problems) == 1  # what cannot be read is not ours to remove
@@ -117,10 +117,10 @@ def test_legend(tmp_path: Path) -> None:
         file.write(f"x,Twin_0001.jpg,{labels[names[3]]}\n")
         file.write(f"x,Other_0001.jpg,{'sad' if labels[names[9]].lower() != 'sad' else 'fear'}\n")
     before = state(root)
-    rows = fix(check(DataSpec(root)), tmp_path / "well")
+    rows = fix(check(DataSpec(root)), tmp_path / "clean")
     assert state(root) == before
     assert {row.id for row in rows} == {"Twin_0001.jpg", "Other_0001.jpg", names[9]}
-    every, kept = (datasets.read(DataSpec(place, "all"), shares=(0.0, 0.0)) for place in (root, tmp_path / "well"))
+    every, kept = (datasets.read(DataSpec(place, "all"), shares=(0.0, 0.0)) for place in (root, tmp_path / "clean"))
     same(kept, every[~np.isin(every.ids, [row.id for row in rows])])
     assert not kept.problems
     assert kept.dropped == {}
@@ -140,19 +140,19 @@ def test_arrays(tmp_path: Path, bundle: bool) -> None:
             path.unlink()
         np.savez(root / "faces.npz", **arrays)
     before = state(root)
-    rows = fix(check(DataSpec(root)), tmp_path / "well")
+    rows = fix(check(DataSpec(root)), tmp_path / "clean")
     assert state(root) == before
     assert [row.id for row in rows] == [f"x_train:{row:05d}" for row in (4, 30, 31, 32)]  # 31 is a copy of 12
-    every, kept = (datasets.read(DataSpec(place, "all"), shares=(0.0, 0.0)) for place in (root, tmp_path / "well"))
+    every, kept = (datasets.read(DataSpec(place, "all"), shares=(0.0, 0.0)) for place in (root, tmp_path / "clean"))
     same(kept, every[~np.isin(every.ids, [row.id for row in rows])])
-    assert np.load(tmp_path / "well" / "x_train.npy").shape == (29, 48 * 48)
+    assert np.load(tmp_path / "clean" / "x_train.npy").shape == (29, 48 * 48)
 
 
 def test_manifest(tmp_path: Path) -> None:
-    root = sick.fer2013(tmp_path / "sick")
+    root = faulty.fer2013(tmp_path / "faulty")
     found = check(DataSpec(root))
-    fix(found, tmp_path / "well", also=("blank",))
-    manifest = json.loads((tmp_path / "well" / "manifest.json").read_text())
+    fix(found, tmp_path / "clean", also=("blank",))
+    manifest = json.loads((tmp_path / "clean" / "manifest.json").read_text())
     assert manifest["source"]["fingerprint"] == datasets.read(DataSpec(root, "all")).fingerprint
     assert manifest["left_out"] == {
         "conflicting labels": 2,
@@ -167,12 +167,12 @@ def test_manifest(tmp_path: Path) -> None:
 
 
 def test_an_empty_folder_may_be_used_and_nothing_else(tmp_path: Path) -> None:
-    root = sick.fer2013(tmp_path / "sick")
+    root = faulty.fer2013(tmp_path / "faulty")
     found = check(DataSpec(root))
-    (tmp_path / "well").mkdir()
-    fix(found, tmp_path / "well")
+    (tmp_path / "clean").mkdir()
+    fix(found, tmp_path / "clean")
     for out, message in (
-        (tmp_path / "well", "exists already"),
+        (tmp_path / "clean", "exists already"),
         (root / "inside", "never changed"),
         (root / "list.csv", "never changed"),
         (root, "never changed"),
@@ -186,7 +186,7 @@ def test_an_empty_folder_may_be_used_and_nothing_else(tmp_path: Path) -> None:
 
 
 def test_nothing_half_written_is_left(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    root = drawn.write_folders(tmp_path / "faces", sick.samples())
+    root = drawn.write_folders(tmp_path / "faces", faulty.samples())
     found = check(DataSpec(root))
 
     def full(*_: object) -> None:
@@ -194,5 +194,5 @@ def test_nothing_half_written_is_left(tmp_path: Path, monkeypatch: pytest.Monkey
 
     monkeypatch.setattr("shutil.copy2", full)
     with pytest.raises(InputError, match="No space left on device"):
-        fix(found, tmp_path / "well")
+        fix(found, tmp_path / "clean")
     assert [path.name for path in tmp_path.iterdir()] == ["faces"]

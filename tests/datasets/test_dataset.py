@@ -29,7 +29,7 @@ def test_forms_that_make_no_sense(size: int, channels: int) -> None:
 
 @dataclass(frozen=True)
 class Middle:
-    """Finds a face in the middle of every picture that is not black, `side` pixels wide."""
+    """Finds a face in the middle of every image that is not black, `side` pixels wide."""
 
     side: int
 
@@ -89,7 +89,7 @@ def test_a_face_is_cut_out_of_each_photo_and_one_without_is_marked_and_kept_whol
     assert whole.fingerprint != samples.fingerprint
 
 
-def test_the_mask_follows_its_pictures_into_splits_and_classes(tmp_path: Path) -> None:
+def test_the_mask_follows_its_images_into_splits_and_classes(tmp_path: Path) -> None:
     root = drawn.write_facial_expressions(tmp_path / "photos", framed(80), each=1)
     every = datasets.read(DataSpec(root, "all"), ImageSpec(face=Middle(48)))
     assert every.found is not None
@@ -106,7 +106,7 @@ def test_a_photo_that_cannot_be_read_is_a_problem_and_shifts_no_mark(tmp_path: P
     root = drawn.write_folders(tmp_path / "photos", framed(24))
     before = datasets.read(DataSpec(root, "all"), ImageSpec(face=Middle(48)), cache=False)
     broken = before.ids[5]
-    (root / broken).write_bytes(b"no picture")
+    (root / broken).write_bytes(b"no image")
     after = datasets.read(DataSpec(root, "all"), ImageSpec(face=Middle(48)), cache=False)
     assert [problem.where for problem in after.problems] == [broken]
     keep = before.ids != broken

@@ -70,7 +70,7 @@ def test_contact_sheet_has_a_row_of_faces_per_class(folders: Path) -> None:
         assert len({face.tobytes() for face in faces}) == ACROSS
 
 
-def test_unlabelled_pictures_get_a_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_unlabelled_images_get_a_row(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     drawn.write_arrays(tmp_path / "set", drawn.faces(30, THREE), drawn.faces(6, THREE))
     assert run("inspect", tmp_path / "set", "--sheet", tmp_path / "a.png", "--json") == 0
     counts = json.loads(capsys.readouterr().out)["counts"]

@@ -91,12 +91,12 @@ def mapping(
     """
     import numpy as np  # here, so that a DataSpec and its options do without
 
-    places = {canonical(name): index for index, name in enumerate(target)}
+    indices = {canonical(name): index for index, name in enumerate(target)}
     names = [canonical(name) for name in source]
     rules = {canonical(old): canonical(new) for old, new in (rules or {}).items()}
-    if wrong := [f"{old} -> {new}" for old, new in rules.items() if old not in names or new not in places]:
+    if wrong := [f"{old} -> {new}" for old, new in rules.items() if old not in names or new not in indices]:
         raise InputError(f"rule {wrong[0]}: expected a class of {list(source)} and one of {list(target)}")
-    result = np.array([places.get(rules.get(name, name), DROP) for name in names], dtype=np.int64)
+    result = np.array([indices.get(rules.get(name, name), DROP) for name in names], dtype=np.int64)
     if (result == DROP).all():
         raise InputError(f"no class in common between {list(source)} and {list(target)}")
     return result

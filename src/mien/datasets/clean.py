@@ -52,7 +52,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Manifest:
-    """What is written beside the list, or into the copy: where it comes from and what it lacks."""
+    """What is written next to the list, or into the copy: where it comes from and what it lacks."""
 
     source: Source
     options: dict[str, Any]
@@ -106,7 +106,7 @@ def fix(report: IssueReport, out: Path, *, also: Collection[str] = ()) -> list[R
     Args:
         report: what was found.
         out: a name in .csv gets the list of what to leave out, with the columns id, split, reason, other_id, and
-            NAME.manifest.json beside it; any other is a folder: a copy in the dataset's own format, with manifest.json.
+            NAME.manifest.json next to it; any other is a folder: a copy in the dataset's format, with manifest.json.
         also: as for `left_out`.
 
     Raises:
@@ -161,7 +161,7 @@ def _manifest(report: IssueReport, rows: list[Removed], also: Collection[str]) -
 
 @contextmanager
 def _whole(out: Path) -> Iterator[Path]:
-    """Give a folder beside `out` to write to, and move it there at the end; it goes where that end is not reached."""
+    """Give a folder next to `out` to write to, and rename it at the end; where an error comes first it is removed."""
     part = out.with_name(f".{out.name}.part-{os.getpid()}")
     try:
         part.mkdir(parents=True)

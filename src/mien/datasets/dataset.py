@@ -22,7 +22,7 @@ COLUMNS = ("labels", "ids", "splits", "groups", "sides")  # of a `Dataset`, each
 
 
 class FaceCropper(Protocol):
-    """Cuts the face out of a picture; its repr says how, for the cache."""
+    """Cuts the face out of an image; its repr says how, for the cache."""
 
     def __call__(self, image: images.Pixels, /) -> images.Pixels | None:
         """Return the crop, square and of any size; None where no face is found."""
@@ -30,9 +30,9 @@ class FaceCropper(Protocol):
 
 @dataclass(frozen=True)
 class ImageSpec:
-    """What the pictures shall look like: `size` x `size` pixels of uint8 in 1 (grey) or 3 (RGB) channels.
+    """The images wanted: `size` x `size` pixels of uint8 in 1 (grey) or 3 (RGB) channels.
 
-    `face` cuts the face out first; a picture without one stays whole and is marked.
+    `face` cuts the face out first; an image without one stays whole and is marked.
     """
 
     size: int = 48
@@ -46,17 +46,17 @@ class ImageSpec:
             )
 
     def empty(self, n: int) -> images.Pixels:
-        """Return room for `n` pictures, uint8 [n, size, size] or [n, size, size, 3]."""
+        """Return an uninitialised array for `n` images, uint8 [n, size, size] or [n, size, size, 3]."""
         return np.empty(
             (n, self.size, self.size) if self.channels == 1 else (n, self.size, self.size, 3), dtype=np.uint8
         )
 
     def fit(self, image: images.Pixels) -> images.Pixels:
-        """Return a picture of any size in this form; one that is not square is squeezed, as published solutions do."""
+        """Return an image of any size as wanted; one that is not square is squeezed, as published solutions do."""
         return images.to_channels(images.resize(image, self.size), self.channels)
 
     def find(self, image: images.Pixels) -> images.Pixels | None:
-        """Return what is to be fitted: the picture, or its face; None where it has none."""
+        """Return the image, or its face where faces are wanted; None where it has none."""
         return self.face(image) if self.face else image
 
 
@@ -69,7 +69,7 @@ class Problems:
 
     def report(self, where: str | Path, what: str) -> None:
         """Raises InputError when strict."""
-        problem = Problem(str(where), what)
+        problem = Problem(str(where).encode(errors="backslashreplace").decode(), what)  # a path may not be UTF-8
         if self.strict:
             raise InputError(str(problem))
         self.found.append(problem)
@@ -89,11 +89,11 @@ class Dataset:
         labels: int64 [n], -1 where there is none, or float32 [n, k].
         ids: str [n], unique.
         splits: str [n]: train, validation, test, or "" where the dataset does not say.
-        groups: str [n]: who is in the picture; samples of one group stay in one split. Empty strings where unknown.
-        classes: what the labels stand for.
+        groups: str [n]: the person in the image; samples of one group stay in one split. Empty strings where unknown.
+        classes: the labels' names.
         sides: int64 [n]: the side of the face crop in pixels of the photo; 0 where no face was found, -1 where nobody
             looked for one.
-        sizes: how many pictures had which size before they were resized, `48 x 48` (width x height).
+        sizes: how many images had which size before they were resized, `48 x 48` (width x height).
         dropped: reason -> samples left out by a rule of the dataset, not for being broken.
         problems: what could not be read.
     """
@@ -147,18 +147,18 @@ class LoadedImages(NamedTuple):
     """What `load_files` could read."""
 
     pixels: images.Pixels
-    """The pictures that could be read, in order."""
+    """The images that could be read, in order."""
     good: NDArray[np.bool_]
     """[number of files]: which they are."""
     sides: NDArray[np.int64]
-    """As `Dataset` has them, one for each picture."""
+    """As `Dataset` has them, one for each image."""
     sizes: dict[str, int]
     """How many there were of each size."""
 
 
-def load_files(root: Path, paths: Sequence[Path], form: ImageSpec, problems: Problems) -> LoadedImages:
-    """Read picture files on all cores; those that cannot be read are reported."""
-    pixels, good, sides = form.empty(len(paths)), np.zeros(len(paths), dtype=bool), np.full(len(paths), -1)
+def load_files(root: Path, paths: Sequence[Path], image_spec: ImageSpec, problems: Problems) -> LoadedImages:
+    """Read image files on all cores; those that cannot be read are reported."""
+    pixels, good, sides = image_spec.empty(len(paths)), np.zeros(len(paths), dtype=bool), np.full(len(paths), -1)
     sizes: dict[str, int] = {}
 
     def read(start: int) -> list[tuple[int, str]]:
@@ -166,10 +166,10 @@ def load_files(root: Path, paths: Sequence[Path], form: ImageSpec, problems: Pro
         for index in range(start, min(start + BLOCK, len(paths))):
             try:
                 image = images.load(paths[index])
-                face = form.find(image)
-                if form.face:
+                face = image_spec.find(image)
+                if image_spec.face:
                     sides[index] = 0 if face is None else len(face)
-                pixels[index] = form.fit(image if face is None else face)
+                pixels[index] = image_spec.fit(image if face is None else face)
                 good[index] = True
                 outcome.append((index, f"{image.shape[1]} x {image.shape[0]}"))
             except InputError as error:

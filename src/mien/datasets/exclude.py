@@ -23,7 +23,7 @@ class Exclusion:
         path: where it was read.
         sha256: of its bytes.
         reasons: id -> why it is listed, `excluded` where the list does not say.
-        lines: id -> the line of the list it stands in.
+        lines: id -> its line in the list.
     """
 
     path: Path
@@ -44,13 +44,13 @@ class Exclusion:
         Raises:
             InputError: the dataset has no row of such an id.
         """
-        places = {name: place for place, name in enumerate(table.ids.tolist())}
+        known = {name: row for row, name in enumerate(table.ids.tolist())}
         for name, line in self.lines.items():
-            if name not in places:
-                padded = next((known for known in places if known.lstrip("0") == name), "") if name.isdigit() else ""
+            if name not in known:
+                padded = next((other for other in known if other.lstrip("0") == name), "") if name.isdigit() else ""
                 hint = f"was it {padded}, before a spreadsheet?" if padded else "was the list made for another dataset?"
                 raise InputError(f"{self.path}:{line}: {root} has no id {name!r}; {hint}")
-        listed = np.array([places[name] for name in self.reasons], dtype=np.int64)
+        listed = np.array([known[name] for name in self.reasons], dtype=np.int64)
         used = table.splits[listed] != ""
         reasons = Counter(reason for reason, counts in zip(self.reasons.values(), used, strict=True) if counts)
         splits = table.splits.copy()
@@ -62,7 +62,7 @@ class Exclusion:
 def load(path: Path) -> Exclusion:
     """Read a CSV file with a column `id`, and maybe `reason`; other columns are not looked at.
 
-    An id that stands twice counts once, where its reasons agree.
+    An id that is listed twice counts once, where its reasons agree.
 
     Raises:
         InputError: it cannot be read, has no column `id`, a row without one, or an id with two reasons.
@@ -86,7 +86,7 @@ def load(path: Path) -> Exclusion:
                 raise InputError(f"{path}:{rows.line_num}: no id")
             if reasons.setdefault(name, reason) != reason:
                 raise InputError(
-                    f"{path}:{rows.line_num}: id {name!r} stands in line {lines[name]} already, "
+                    f"{path}:{rows.line_num}: id {name!r} is in line {lines[name]} already, "
                     f"there with the reason {reasons[name]!r}, here with {reason!r}"
                 )
             lines.setdefault(name, rows.line_num)

@@ -33,7 +33,7 @@ class Inspection:
         kind: the reader's name.
         classes: the labels' names.
         counts: split -> class -> samples, with `no label` where there are some.
-        sizes: `width x height` before any resizing -> pictures, the commonest first.
+        sizes: `width x height` before any resizing -> images, the commonest first.
         dropped: reason -> samples that a rule of the dataset leaves out.
         problems: what is broken, and where.
     """
@@ -53,7 +53,7 @@ def inspect(spec: DataSpec, *, strict: bool = False, sheet: Path | None = None) 
     Args:
         spec: which dataset.
         strict: stop at the first thing that is broken.
-        sheet: where to write the contact sheet, a picture file; None writes none.
+        sheet: where to write the contact sheet, an image file; None writes none.
 
     Raises:
         InputError: no dataset there, nothing in it can be read, or the sheet cannot be written.
@@ -80,21 +80,21 @@ def inspect(spec: DataSpec, *, strict: bool = False, sheet: Path | None = None) 
 
 
 def contact_sheet(table: Dataset) -> Image.Image:
-    """Return a picture with a row of examples per class, taken at even distances through the dataset."""
+    """Return an image with a row of examples per class, evenly spaced through the dataset."""
     hard, used = table.hard, table.splits != ""
     rows = [
         (name, np.flatnonzero(used & (hard == code))) for code, name in [*enumerate(table.classes), (-1, UNLABELLED)]
     ]
-    rows = [(name, places) for name, places in rows if len(places)]
+    rows = [(name, members) for name, members in rows if len(members)]
     sheet = Image.new("RGB", (NAMES + ACROSS * TILE, len(rows) * TILE), "white")
     draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
-    for down, (name, places) in enumerate(rows):
+    for down, (name, members) in enumerate(rows):
         draw.multiline_text(
-            (8, down * TILE + TILE // 2), f"{name}\n{len(places):,}", fill="black", font=font, anchor="lm"
+            (8, down * TILE + TILE // 2), f"{name}\n{len(members):,}", fill="black", font=font, anchor="lm"
         )
-        picked = places[np.unique(np.linspace(0, len(places) - 1, ACROSS).astype(int))]
-        for right, place in enumerate(picked):
-            tile = Image.fromarray(images.resize(table.images[place], TILE - 2))
+        picked = members[np.unique(np.linspace(0, len(members) - 1, ACROSS).astype(int))]
+        for right, row in enumerate(picked):
+            tile = Image.fromarray(images.resize(table.images[row], TILE - 2))
             sheet.paste(tile, (NAMES + right * TILE, down * TILE))
     return sheet
 
@@ -115,7 +115,7 @@ def terminal(found: Inspection) -> "Group":
     totals = [sum(part.values()) for part in found.counts.values()]
     grid.add_section()
     grid.add_row("all", *[f"{count:,}" for count in [*totals, sum(totals)]])
-    lines = [f"picture sizes: {_listed(found.sizes)}"]
+    lines = [f"image sizes: {_listed(found.sizes)}"]
     if found.dropped:
         lines.append(f"left out by rule: {_listed(found.dropped)}")
     lines.append(f"problems: {len(found.problems):,}")

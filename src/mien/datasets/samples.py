@@ -43,7 +43,7 @@ class Samples:
         ids: str [n], unique: the row or file each sample came from.
         sides: int64 [n], the side of the face crop in pixels of the photo; 0 where no face was found, -1 (or None
             for all) where nobody looked for one.
-        classes: the names the labels stand for, in canonical spelling.
+        classes: the labels' names, in canonical spelling.
         problems: what could not be read, in the order met.
         dropped: how many samples of the dataset a rule left out, by reason ("not a face"); they were not broken.
 

@@ -1,6 +1,6 @@
 """Train, validation and test: the names people use for them, and seeded splits where a dataset has none.
 
-A sample's place follows from the SHA-256 of the seed and its id, not from a random generator: the same on every machine
+A sample's split follows from the SHA-256 of the seed and its id, not from a random generator: the same on every machine
 and with every version of numpy, and independent of the order in which files are listed.
 """
 
@@ -40,12 +40,6 @@ def split_name(name: str) -> str:
     return SYNONYMS[folded]
 
 
-def _order(ids: NDArray[np.str_], seed: int) -> NDArray[np.int64]:
-    """Return the indices of `ids` in their seeded order, int64 [n]."""
-    keys = [hashlib.sha256(f"{seed}:{name}".encode()).digest() for name in ids.tolist()]
-    return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)
-
-
 def assign(
     splits: NDArray[np.str_],
     labels: NDArray[np.int64],
@@ -55,38 +49,52 @@ def assign(
     holdout: tuple[float, float],
     seed: int,
 ) -> NDArray[np.str_]:
-    """Return the split of each sample, str [n]: the dataset's own where it has them, else seeded parts.
+    """Return the split of each sample, str [n]: the dataset's own where it has them, else a seeded one.
 
-    What stands under no split ("") is cut into train, validation and test by `holdout`. A dataset with a train split
-    but no validation split gives the validation part of `holdout` from its train split; its test split stays as it is.
-    Parts are stratified by label; where samples belong to groups (people), whole groups are dealt instead.
+    Samples without a split ("") are cut into train, validation and test. A dataset with a train split but no validation
+    split gives the validation share from its train split; its test split stays as it is. The cut is stratified by
+    label; where samples have groups (people), whole groups are assigned instead.
+
+    Args:
+        splits: str [n], "" where the dataset does not say.
+        labels: int64 [n].
+        ids: str [n], unique.
+        groups: str [n], "" where unknown.
+        holdout: the validation and test shares.
+        seed: of the cut.
     """
     if min(holdout) < 0 or sum(holdout) >= 1:
         raise InputError(f"holdout {holdout}: expected fractions of at least 0 whose sum is below 1")
     result = splits.astype("<U10")
     free = result == ""
-    parts = {"validation": holdout[0], "test": holdout[1]}
+    shares = dict(zip(SPLITS[1:], holdout, strict=True))
     if not free.any():
         if (result == "validation").any() or not (result == "train").any():
             return result
-        free, parts = result == "train", {"validation": holdout[0]}
-    result[free] = "train"
+        free, shares = result == "train", {"validation": holdout[0]}
     if (groups != "").any():
         names, member = np.unique(groups[free], return_inverse=True)
-        result[free] = _deal(np.zeros(len(names), dtype=np.int64), names, parts, seed)[member]
+        result[free] = _cut(np.zeros(len(names), dtype=np.int64), names, shares, seed)[member]
     else:
-        result[free] = _deal(labels[free], ids[free], parts, seed)
+        result[free] = _cut(labels[free], ids[free], shares, seed)
     return result
 
 
-def _deal(labels: NDArray[np.int64], ids: NDArray[np.str_], parts: dict[str, float], seed: int) -> NDArray[np.str_]:
+def _cut(labels: NDArray[np.int64], ids: NDArray[np.str_], shares: dict[str, float], seed: int) -> NDArray[np.str_]:
+    """Return train or a name of `shares` for each id, str [n]; each share is taken from every label."""
     result = np.full(len(ids), "train", dtype="<U10")
-    order = _order(ids, seed)
+    shuffled = _shuffled(ids, seed)
     for label in np.unique(labels):
-        row = order[labels[order] == label]
+        rows = shuffled[labels[shuffled] == label]
         start = 0
-        for name, fraction in parts.items():
-            stop = start + round(len(row) * fraction)
-            result[row[start:stop]] = name
+        for name, share in shares.items():
+            stop = start + round(len(rows) * share)
+            result[rows[start:stop]] = name
             start = stop
     return result
+
+
+def _shuffled(ids: NDArray[np.str_], seed: int) -> NDArray[np.int64]:
+    """Return the indices of `ids` in their seeded order, int64 [n]."""
+    keys = [hashlib.sha256(f"{seed}:{name}".encode()).digest() for name in ids.tolist()]
+    return np.array(sorted(range(len(keys)), key=keys.__getitem__), dtype=np.int64)

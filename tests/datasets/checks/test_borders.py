@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from mien.datasets.checks import borders
 from tests import drawn
 
-FACES = drawn.unlike(24).images // 2 + 64  # nowhere black, so that each black bar can be told
+FACES = drawn.unlike(24).images // 2 + 64  # nowhere black, so that each black bar is found
 SPAN = borders.SIDE
 
 
@@ -47,14 +47,14 @@ def test_a_plain_background_is_no_bar() -> None:
 
 
 def test_how_wide_and_how_sharp_a_bar_is() -> None:
-    dice = np.random.default_rng(0)
-    grain = dice.integers(60, 256, (SPAN, SPAN)).astype(np.uint8)
+    rng = np.random.default_rng(0)
+    grain = rng.integers(60, 256, (SPAN, SPAN)).astype(np.uint8)
 
     def barred(width: int, edge: int) -> str:
-        picture = grain.copy()
-        picture[:width] = 0
-        picture[width : width + edge] = 20  # a step too low, but too high for a bar
-        return str(borders.bad(picture[None])[0])
+        image = grain.copy()
+        image[:width] = 0
+        image[width : width + edge] = 20  # a step too low, but too high for a bar
+        return str(borders.bad(image[None])[0])
 
     assert barred(borders.NARROWEST, 0) == "bar top, 8 %"
     assert barred(borders.NARROWEST - 1, 0) == ""

@@ -64,7 +64,7 @@ def test_each_kind_of_copy_is_found_and_named(copy: Pixels, kinds: tuple[str, ..
     assert [rows.tolist() for rows in found.members] == [[3, 40]]
 
 
-def test_shifts_are_told_as_they_were_made() -> None:
+def test_shifts_are_reported_as_they_were_made() -> None:
     copies = [moved(FACES[5], 1, -1), moved(FACES[6][:, ::-1], -1, 1)]
     found = find(np.stack([*FACES, *copies]))
     assert found.shifts[40:].tolist() == [[1, -1], [-1, 1]]
@@ -82,10 +82,10 @@ def test_colour_and_other_sizes() -> None:
     assert groups(images).tolist() == [*range(12), 2, 4]
 
 
-def test_flat_pictures_are_alike_only_byte_for_byte() -> None:
-    dice = np.random.default_rng(0)
+def test_flat_images_are_alike_only_byte_for_byte() -> None:
+    rng = np.random.default_rng(0)
     flat = [np.full((48, 48), 90, np.uint8), np.full((48, 48), 200, np.uint8)]
-    grain = [dice.integers(100, 103, (48, 48)).astype(np.uint8) for _ in range(2)]
+    grain = [rng.integers(100, 103, (48, 48)).astype(np.uint8) for _ in range(2)]
     assert groups(np.stack([*flat, *grain, flat[0]])).tolist() == [0, 1, 2, 3, 0]
 
 
@@ -129,13 +129,13 @@ def test_a_mirrored_and_shifted_set_is_found_through_cells(monkeypatch: pytest.M
     assert found.groups.tolist() == expected.tolist()
     assert found.mirrored[600:].all()
     monkeypatch.setattr(duplicates, "ALL_PAIRS", 100)
-    assert (groups(both) == expected).mean() > 0.99  # with one cell for each picture 0.92
+    assert (groups(both) == expected).mean() > 0.99  # with one cell for each image 0.92
 
 
 def test_many_copies_of_one_face_stay_cheap(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(duplicates, "MOST", 4)
-    dice = np.random.default_rng(0)
-    noisy = [np.clip(FACES[0] + dice.normal(0, 2, (48, 48)), 0, 255).astype(np.uint8) for _ in range(60)]
+    rng = np.random.default_rng(0)
+    noisy = [np.clip(FACES[0] + rng.normal(0, 2, (48, 48)), 0, 255).astype(np.uint8) for _ in range(60)]
     digests = np.array([f"{number:032x}" for number in range(60)], dtype="S32")
     _, pairs = duplicates.candidates(np.stack(noisy), np.arange(60), digests, lambda share: None)
     assert 0 < len(pairs) <= 2 * 4 * 60  # of 1,770
@@ -143,10 +143,10 @@ def test_many_copies_of_one_face_stay_cheap(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_progress_goes_from_nothing_to_all() -> None:
-    told: list[float] = []
-    find(FACES, advance=told.append)
-    assert told == sorted(told)
-    assert 0 <= told[0] <= told[-1] <= 1
+    shares: list[float] = []
+    find(FACES, advance=shares.append)
+    assert shares == sorted(shares)
+    assert 0 <= shares[0] <= shares[-1] <= 1
 
 
 def test_copies_of_chosen_rows_by_group_and_by_pair() -> None:

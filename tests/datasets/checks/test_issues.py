@@ -16,7 +16,7 @@ from mien.datasets.checks.leaks import Leak
 from mien.datasets.checks.persons import SharedPerson
 from mien.datasets.checks.report import page
 from tests import drawn
-from tests.datasets.checks import sick
+from tests.datasets.checks import faulty
 
 
 def run(*arguments: object) -> int:
@@ -27,7 +27,7 @@ def run(*arguments: object) -> int:
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return sick.fer2013(tmp_path_factory.mktemp("sick"))
+    return faulty.fer2013(tmp_path_factory.mktemp("faulty"))
 
 
 @pytest.fixture(scope="module")
@@ -42,13 +42,13 @@ def groups(found: IssueReport, name: str = "copies") -> list[tuple[int, ...]]:
 
 def test_what_is_found(found: IssueReport) -> None:
     assert groups(found) == [
-        (5, sick.CONFLICT),
-        (7, sick.COPY, sick.MIRRORED),
-        (33, sick.LEAKED),
-        (34, sick.TWICE_HELD),
+        (5, faulty.CONFLICT),
+        (7, faulty.COPY, faulty.MIRRORED),
+        (33, faulty.LEAKED),
+        (34, faulty.TWICE_HELD),
     ]
-    assert groups(found, "conflicts") == [(5, sick.CONFLICT)]
-    assert groups(found, "across_splits") == [(33, sick.LEAKED)]
+    assert groups(found, "conflicts") == [(5, faulty.CONFLICT)]
+    assert groups(found, "across_splits") == [(33, faulty.LEAKED)]
     assert found.issues["conflicts"][0].text == "surprise and neutral"
     assert found.issues["across_splits"][0].text == "train, validation"
     assert found.issues["leaks"] == (
@@ -60,15 +60,15 @@ def test_what_is_found(found: IssueReport) -> None:
             near=1,
         ),
     )
-    assert (found.rows("blank"), found.rows("few_grey_levels")) == ([sick.BLANK], [sick.GRAPHIC])
+    assert (found.rows("blank"), found.rows("few_grey_levels")) == ([faulty.BLANK], [faulty.GRAPHIC])
     assert found.faults == {"leaks": 1, "across_splits": 1, "conflicts": 1, "blank": 1}
 
 
 def test_bytes_alone(root: Path) -> None:
     assert groups(check(DataSpec(root), near=False)) == [
-        (5, sick.CONFLICT),
-        (7, sick.COPY),
-        (34, sick.TWICE_HELD),
+        (5, faulty.CONFLICT),
+        (7, faulty.COPY),
+        (34, faulty.TWICE_HELD),
     ]
 
 
@@ -80,7 +80,7 @@ def test_votes_conflict_by_the_most_voted(root: Path) -> None:
 
 
 def test_splits_that_mien_would_make_are_no_splits(tmp_path: Path) -> None:
-    samples = sick.samples()
+    samples = faulty.samples()
     folders = drawn.write_folders(tmp_path / "faces", samples)
     found = check(DataSpec(folders))
     assert set(found.table.splits.tolist()) == {"train"}
@@ -109,12 +109,12 @@ def test_what_cannot_be_read_two_spellings_and_people(tmp_path: Path) -> None:
 
 def test_a_healthy_dataset(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    drawn.write_fer2013(tmp_path / "well" / "fer2013.csv", drawn.unlike(30), ["Training"] * 20 + ["PublicTest"] * 10)
-    assert run("well") == 0
+    drawn.write_fer2013(tmp_path / "clean" / "fer2013.csv", drawn.unlike(30), ["Training"] * 20 + ["PublicTest"] * 10)
+    assert run("clean") == 0
     out, err = capsys.readouterr()
     assert "validation: 0 of 10 images (0.0 %) are also in train" in out
-    assert "wrote well-check.html" in err
-    text = (tmp_path / "well-check.html").read_text()
+    assert "wrote clean-check.html" in err
+    text = (tmp_path / "clean-check.html").read_text()
     assert "None: no image is in the dataset twice." in text
 
 
@@ -133,7 +133,7 @@ def test_json_and_exit_code(root: Path, tmp_path: Path, capsys: pytest.CaptureFi
     assert third["likeness"][1] == ["shifted"]
     assert issues["blank"] == [{"samples": [{"id": "00045", "split": "train", "label": "angry"}]}]
     assert found["findings"]["blank"]["severity"] == "fault"
-    assert [row["id"] for row in found["left_out"]] == [f"{row:05d}" for row in sick.GONE]
+    assert [row["id"] for row in found["left_out"]] == [f"{row:05d}" for row in faulty.GONE]
     assert "label_errors" not in issues
 
 
@@ -144,7 +144,7 @@ def test_terminal(root: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert "00005, 00040: surprise and neutral" in out
 
 
-def test_the_page_shows_the_pictures_and_escapes_names(found: IssueReport) -> None:
+def test_the_page_shows_the_images_and_escapes_names(found: IssueReport) -> None:
     text = page(found)
     assert "9.1 %" in text
     assert text.count("<img") == 9 + 2  # the members of four groups; blank and few grey levels
@@ -236,7 +236,7 @@ def test_real(real_data: Path) -> None:
     assert leak.near >= 640
     assert len(found.rows("blank")) == 12
     assert 20 <= len(found.rows("cropped")) <= 40
-    assert 9568 in found.rows("cropped")  # a white bar over a fifth of the picture
+    assert 9568 in found.rows("cropped")  # a white bar over a fifth of the image
 
 
 def test_what_cannot_be_written_is_said_before_the_check(

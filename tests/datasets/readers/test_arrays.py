@@ -34,7 +34,7 @@ SHAPES: dict[str, NDArray[Any]] = {
 
 
 @pytest.mark.parametrize("shape", SHAPES)
-def test_forms_of_pictures(tmp_path: Path, shape: str) -> None:
+def test_forms_of_images(tmp_path: Path, shape: str) -> None:
     samples = datasets.read(DataSpec(save(tmp_path, x=SHAPES[shape], y=FACES.labels), "all"))
     assert np.array_equal(samples.images, FACES.images)
     assert np.array_equal(samples.labels, FACES.labels)
@@ -82,7 +82,7 @@ def test_one_npz(tmp_path: Path) -> None:
         assert np.array_equal(datasets.read(DataSpec(path, "all")).images[:60], FACES.images)
 
 
-def test_a_single_file_of_pictures_has_no_labels(tmp_path: Path) -> None:
+def test_a_single_file_of_images_has_no_labels(tmp_path: Path) -> None:
     save(tmp_path, x_test=FLAT)
     samples = datasets.read(DataSpec(tmp_path / "x_test.npy", "test"))
     assert (samples.labels == -1).all()
@@ -139,12 +139,12 @@ def test_arrays_that_cannot_be_used(tmp_path: Path) -> None:
     for array, what in ((FLAT[:, :99], "shape"), (FLAT[0], "shape"), (FLAT.astype(str), "dtype"), (pickled, "objects")):
         with pytest.raises(InputError, match=what):
             datasets.read(DataSpec(save(tmp_path, x=array, y=FACES.labels), "train"))
-    with pytest.raises(InputError, match=r"labels of shape \[59\] for 60 pictures"):
+    with pytest.raises(InputError, match=r"labels of shape \[59\] for 60 images"):
         datasets.read(DataSpec(save(tmp_path, x=FLAT, y=FACES.labels[1:]), "train"))
     whole = (tmp_path / "x.npy").read_bytes()
     for damaged in (whole[: len(whole) // 2], b"", b"junk" * 50):
         (tmp_path / "x.npy").write_bytes(damaged)
         with pytest.raises(InputError, match=r"x\.npy: "):
             datasets.read(DataSpec(tmp_path, "train"))
-    with pytest.raises(InputError, match=r"no picture that can be read; the first: x:00000: values 300\.\.300"):
+    with pytest.raises(InputError, match=r"no image that can be read; the first: x:00000: values 300\.\.300"):
         datasets.read(DataSpec(save(tmp_path, x=np.full((60, 4), 300), y=FACES.labels), "train"))

@@ -69,10 +69,10 @@ def test_what_is_wrong_is_reported_with_its_line(root: Path) -> None:
     (root / "images" / "unlabelled_0001.jpg").write_bytes(b"")
     samples = datasets.read(DataSpec(root, "all"))
     assert [(problem.where, problem.what.split(" (")[0]) for problem in samples.problems] == [
-        ("legend.csv:122", "PersonA_y_0001.jpg stands in line 2 already"),
-        ("legend.csv:123", "PersonA_y_0001.jpg stands in line 2 already"),
+        ("legend.csv:122", "PersonA_y_0001.jpg is in line 2 already"),
+        ("legend.csv:123", "PersonA_y_0001.jpg is in line 2 already"),
         ("legend.csv:124", "the header line once more"),
-        ("legend.csv:125", "nobody_0001.jpg: no such picture"),
+        ("legend.csv:125", "nobody_0001.jpg: no such image"),
         ("legend.csv:126", "unknown label 'bored'"),
         ("legend.csv:127", "2 fields, expected 3"),
         ("images/PersonB_y_0001.jpg", samples.problems[-1].what.split(" (")[0]),
@@ -84,15 +84,15 @@ def test_what_is_wrong_is_reported_with_its_line(root: Path) -> None:
         datasets.read(DataSpec(root, "train"), strict=True)
 
 
-def test_a_name_that_leads_elsewhere_is_no_picture_of_the_set(root: Path) -> None:
+def test_a_name_that_leads_elsewhere_is_no_image_of_the_set(root: Path) -> None:
     (root / "data" / "secret.jpg").write_bytes((root / "images" / "PersonA_y_0001.jpg").read_bytes())
     append(root, "302,../data/secret.jpg,happiness")
-    assert datasets.read(DataSpec(root, "all")).problems[0].what == "../data/secret.jpg: no such picture"
+    assert datasets.read(DataSpec(root, "all")).problems[0].what == "../data/secret.jpg: no such image"
 
 
 def test_nothing_readable(root: Path) -> None:
     (root / "data" / "legend.csv").write_text("user.id,image,emotion\n1,a.jpg,happy\n")
     with pytest.raises(
-        InputError, match=r"no picture of it can be read; the first: legend\.csv:2: a\.jpg: no such picture"
+        InputError, match=r"no image of it can be read; the first: legend\.csv:2: a\.jpg: no such image"
     ):
         datasets.read(DataSpec(root, "train"))

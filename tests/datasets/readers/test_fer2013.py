@@ -105,7 +105,7 @@ def test_says_what_is_wrong_where_nothing_can_be_read(csv_file: Path, tmp_path: 
     with pytest.raises(InputError, match=r"no row that can be read; the first: fer2013\.csv:2: 3 pixels"):
         datasets.read(DataSpec(csv_file, "train"))
     csv_file.write_text("emotion,pixels,emotion\n0,1,1\n")
-    with pytest.raises(InputError, match="'emotion' stands twice"):
+    with pytest.raises(InputError, match="'emotion' is twice"):
         datasets.read(DataSpec(csv_file, "train"))
     csv_file.write_bytes(b"emotion,pixels\n0," + b"1 " * 2_000_000)
     with pytest.raises(InputError, match="a line of more than"):
@@ -152,7 +152,7 @@ EMOTIONS = st.sampled_from([*"0123456", "7", "-1", "", "x", " 3 "])
 
 @st.composite
 def files(draw: st.DrawFn) -> bytes:
-    """A file of 3 x 3 pictures, some rows broken, in a form drawn at random."""
+    """A file of 3 x 3 images, some rows broken, in a form drawn at random."""
     order = draw(st.permutations(["emotion", "pixels", "Usage"]))[: draw(st.sampled_from([2, 3]))]
     order = order if {"emotion", "pixels"} <= set(order) else ["emotion", "pixels"]
     rows = []

@@ -78,7 +78,7 @@ def test_votes_come_only_when_asked_for(folder: Path) -> None:
     with pytest.raises(InputError, match="unknown targets 'most'"):
         datasets.read(DataSpec(folder, "train", targets="most"))  # type: ignore[arg-type]
     (folder / "fer2013new.csv").unlink()
-    with pytest.raises(InputError, match=r"lacks the FER\+ votes fer2013new\.csv beside fer2013\.csv"):
+    with pytest.raises(InputError, match=r"lacks the FER\+ votes fer2013new\.csv next to fer2013\.csv"):
         datasets.read(DataSpec(folder, "train", targets="majority"))
 
 

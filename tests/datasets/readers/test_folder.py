@@ -30,7 +30,7 @@ def test_reads_pixels_labels_and_ids_in_alphabetical_order(tmp_path: Path) -> No
 def test_finds_splits_wherever_they_stand(tmp_path: Path, above: str, names: tuple[str, str, str]) -> None:
     for name, n in zip(names, (14, 7, 7), strict=True):
         drawn.write_folders(tmp_path / above, drawn.faces(n), name)
-    (tmp_path / "README.txt").write_text("no picture")
+    (tmp_path / "README.txt").write_text("no image")
     assert datasets.detect(tmp_path) == "folder"
     assert [len(datasets.read(DataSpec(tmp_path, split))) for split in ("train", "validation", "test")] == [14, 7, 7]
 
@@ -73,8 +73,8 @@ def test_broken_files_are_reported_and_the_rest_is_read(tmp_path: Path) -> None:
     whole = (happy / "00003.jpg").read_bytes()
     (happy / "00003.jpg").write_bytes(whole[: len(whole) // 2])
     (happy / "00010.jpg").write_bytes(b"")
-    (happy / "00017.jpg").write_text("not a picture")
-    (happy / "notes.txt").write_text("not a picture")
+    (happy / "00017.jpg").write_text("not an image")
+    (happy / "notes.txt").write_text("not an image")
     huge = bytearray((happy / "00024.jpg").read_bytes())
     frame = huge.index(b"\xff\xc0")  # marker, length, precision, then height and width in two bytes each
     huge[frame + 5 : frame + 9] = struct.pack(">HH", 30_000, 30_000)
@@ -91,7 +91,7 @@ def test_broken_files_are_reported_and_the_rest_is_read(tmp_path: Path) -> None:
         "hapy",
         *(f"happy/{name}" for name in ("00003.jpg", "00010.jpg", "00017.jpg", "huge.jpg")),
     }
-    assert samples.dropped == {"not a picture by its name": 3}  # what begins with a dot is passed over
+    assert samples.dropped == {"not an image by its name": 3}  # what begins with a dot is passed over
     assert "damaged" in problems["happy/00003.jpg"]
     assert problems["happy/00010.jpg"] == "empty"
     assert "pixels are read" in problems["happy/huge.jpg"]
@@ -104,16 +104,16 @@ def test_broken_files_are_reported_and_the_rest_is_read(tmp_path: Path) -> None:
 def test_says_what_is_wrong_where_nothing_can_be_read(tmp_path: Path) -> None:
     for name in ("happy", "sad"):
         (tmp_path / name).mkdir()
-    with pytest.raises(InputError, match="no pictures in its class folders"):
+    with pytest.raises(InputError, match="no images in its class folders"):
         datasets.read(DataSpec(tmp_path, "train"))
     (tmp_path / "sad" / "a.png").write_bytes(b"")
-    with pytest.raises(InputError, match=r"none of 1 pictures can be read; the first: sad/a\.png: empty"):
+    with pytest.raises(InputError, match=r"none of 1 images can be read; the first: sad/a\.png: empty"):
         datasets.read(DataSpec(tmp_path, "train"))
 
 
 def test_unrecognised_paths_say_what_was_expected(tmp_path: Path) -> None:
     with pytest.raises(
-        InputError, match=r"an empty folder; expected a CSV file .* folders of pictures named after expressions"
+        InputError, match=r"an empty folder; expected a CSV file .* folders of images named after expressions"
     ):
         datasets.read(DataSpec(tmp_path, "train"))
     (tmp_path / "cats").mkdir()
@@ -123,7 +123,7 @@ def test_unrecognised_paths_say_what_was_expected(tmp_path: Path) -> None:
         datasets.read(DataSpec(tmp_path / "nowhere", "train"))
     with pytest.raises(InputError, match="unknown kind of dataset 'folders'"):
         datasets.read(DataSpec(tmp_path, "train", kind="folders"))
-    with pytest.raises(InputError, match="expected folders of pictures"):
+    with pytest.raises(InputError, match="expected folders of images"):
         datasets.read(DataSpec(tmp_path, "train", kind="folder"))
 
 

@@ -33,8 +33,8 @@ class Issue:
         """Where the page shows it: the lowest first."""
         return 0.0
 
-    def caption(self, place: int) -> str:
-        """Return what the page says below the image of `rows[place]`."""
+    def caption(self, member: int) -> str:
+        """Return what the page says below the image of `rows[member]`."""
         return self.text
 
 

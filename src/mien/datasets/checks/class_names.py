@@ -39,8 +39,8 @@ def alike(ids: NDArray[np.str_], classes: Sequence[str]) -> list[tuple[str, str]
     same = [(first, other) for names in folders.values() for first, *rest in [sorted(names)] for other in rest]
     near = [
         (one, other)
-        for place, one in enumerate(classes)
-        for other in classes[place + 1 :]
+        for index, one in enumerate(classes)
+        for other in classes[index + 1 :]
         if difflib.SequenceMatcher(None, one.lower(), other.lower()).ratio() >= CLOSE
     ]
     return same + near

@@ -29,9 +29,9 @@ class CopyGroup(Issue):
         """The lowest correlation: the least alike are shown first."""
         return min(self.correlation)
 
-    def caption(self, place: int) -> str:
+    def caption(self, member: int) -> str:
         """Return how it is like the first."""
-        return ", ".join(self.likeness[place])
+        return ", ".join(self.likeness[member])
 
 
 def groups(data: CheckedData) -> list[CopyGroup]:

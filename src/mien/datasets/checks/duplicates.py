@@ -1,8 +1,8 @@
-"""Pictures that stand in a dataset more than once: byte for byte, or mirrored, shifted, recompressed, brightened.
+"""Images that are in a dataset more than once: byte for byte, or mirrored, shifted, recompressed, brightened.
 
 Libraries for this exist (imagededup, fastdup, cleanvision), but their perceptual hashes compare no pixels, miss mirror
-images, or need a network. Here a picture is first described by its low frequencies, whitened as all faces look alike
-from afar; pictures of similar description are candidates; every candidate pair is then compared on its pixels, over
+images, or need a network. Here an image is first described by its low frequencies, whitened as all faces look alike
+from afar; images of similar description are candidates; every candidate pair is then compared on its pixels, over
 small shifts, as it is and mirrored. benchmarks/duplicates.py measures what is found, how much of it is right, and how
 long it takes; the thresholds below were chosen by it.
 """
@@ -15,28 +15,27 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.core import images as pictures
-from mien.core.images import Pixels
+from mien.core.images import Pixels, resize, to_channels
 
-SIDE = 48  # pixels; larger and smaller pictures are compared at this size
+SIDE = 48  # pixels; larger and smaller images are compared at this size
 FREQUENCIES = 8  # of the cosine transform, in each direction
 CANDIDATE = 0.75  # from this cosine of two descriptions on the pixels are compared
-ALIKE = 0.875  # from this correlation of the pixels on two pictures are duplicates
+ALIKE = 0.875  # from this correlation of the pixels on two images are duplicates
 REACH = 2  # pixels by which they may be shifted
-FLAT = 2.0  # a picture whose grey values deviate less than this resembles everything: only exact copies count
-PROBED = 16  # cells searched for each picture
-MOST = 32  # candidates of a picture in a cell
-ALL_PAIRS = 4096  # up to so many pictures each is compared with each
-KNOWN = 1000  # from so many pictures on they say themselves what faces have in common
+FLAT = 2.0  # an image whose grey values deviate less than this resembles everything: only exact copies count
+PROBED = 16  # cells searched for each image
+MOST = 32  # candidates of an image in a cell
+ALL_PAIRS = 4096  # up to so many images each is compared with each
+KNOWN = 1000  # from so many images on they say themselves what faces have in common
 BLOCK = 2048
 
 
 @dataclass(frozen=True)
 class Duplicates:
-    """What `find` has found, for n pictures.
+    """What `find` has found, for n images.
 
     Args:
-        groups: int64 [n], the lowest row of each picture's group; its own row where it is alone.
+        groups: int64 [n], the lowest row of each image's group; its own row where it is alone.
         identical: int64 [n], the lowest row of the same bytes.
         pairs: int64 [p, 2], rows found alike, each the lowest of its bytes. Some join two groups, as likeness of
             neighbours does not make a group.
@@ -63,7 +62,7 @@ class Duplicates:
         return [rows for rows in np.split(order, starts[1:]) if len(rows) > 1]
 
     def copied_from(self, rows: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Return for each picture the lowest of `rows` that it is a copy of, by group or by pair, or -1: int64 [n]."""
+        """Return for each image the lowest of `rows` that it is a copy of, by group or by pair, or -1: int64 [n]."""
         n = len(self.groups)
         by_group, by_bytes = np.full(n, n), np.full(n, n)
         np.minimum.at(by_group, self.groups[rows], rows)
@@ -76,7 +75,7 @@ class Duplicates:
 
 
 def groups(images: Pixels, *, near: bool = True) -> NDArray[np.int64]:
-    """Return for each picture the lowest row of the group of duplicates it belongs to, its own row where it is alone.
+    """Return for each image the lowest row of the group of duplicates it belongs to, its own row where it is alone.
 
     Args:
         images: uint8 [n, h, w] or [n, h, w, 3], possibly memory-mapped.
@@ -88,22 +87,22 @@ def groups(images: Pixels, *, near: bool = True) -> NDArray[np.int64]:
 def find(images: Pixels, *, near: bool = True, advance: Callable[[float], object] | None = None) -> Duplicates:
     """Return the groups of duplicates, and how their members are alike; arguments as for `groups`.
 
-    Groups do not depend on the order of the pictures. All members of a group are alike to one of them, the one with
-    most likenesses: a row of pictures each like the next is no group.
+    Groups do not depend on the order of the images. All members of a group are alike to one of them, the one with
+    most likenesses: a chain of images each like the next is no group.
 
     Args:
         advance: called with the share that is done, from 0 to 1.
     """
-    n, tell = len(images), advance or (lambda share: None)
+    n, report = len(images), advance or (lambda share: None)
     first, digests = _exact(images)
     result = first.copy()
     unique = np.flatnonzero(first == np.arange(n))
     alike = np.zeros((0, 2), dtype=np.int64)
-    tell(0.1)
+    report(0.1)
     if near and len(unique) > 1:
-        rows, pairs = candidates(images, unique, digests, tell)
-        tell(0.6)
-        leaders, alike = _gather(images, rows, pairs, digests, lambda share: tell(0.6 + 0.4 * share))
+        rows, pairs = candidates(images, unique, digests, report)
+        report(0.6)
+        leaders, alike = _group(images, rows, pairs, digests, lambda share: report(0.6 + 0.4 * share))
         result[rows] = leaders
         result = result[first]
         lowest = np.full(n, n, dtype=np.int64)
@@ -113,7 +112,7 @@ def find(images: Pixels, *, near: bool = True, advance: Callable[[float], object
 
 
 def candidates(
-    images: Pixels, rows: NDArray[np.int64], digests: NDArray[np.bytes_], tell: Callable[[float], object]
+    images: Pixels, rows: NDArray[np.int64], digests: NDArray[np.bytes_], report: Callable[[float], object]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return those of the rows that are not flat, and the pairs of them to compare, int64 [p, 3], as `_similar` does.
 
@@ -121,42 +120,42 @@ def candidates(
         images: as for `groups`.
         rows: int64 [m], all of different bytes.
         digests: S32 [n], of the bytes of each image.
-        tell: called with the share that is done.
+        report: called with the share that is done.
     """
     described, spread = _describe(images, rows)
     textured = np.asarray(spread >= FLAT)
     signs = _signs()
-    pairs = _similar(_whiten(described[textured], signs), signs, digests[rows[textured]], tell)
+    pairs = _similar(_whiten(described[textured], signs), signs, digests[rows[textured]], report)
     return rows[textured], pairs
 
 
 def _exact(images: Pixels) -> tuple[NDArray[np.int64], NDArray[np.bytes_]]:
-    """Return for each picture the first row of the same bytes, int64 [n], and the digests of the bytes, S32 [n]."""
+    """Return for each image the first row of the same bytes, int64 [n], and the digests of the bytes, S32 [n]."""
     digests = np.array([hashlib.blake2b(image.tobytes(), digest_size=16).hexdigest() for image in images], dtype="S32")
     _, first, inverse = np.unique(digests, return_index=True, return_inverse=True)
     return first[inverse].astype(np.int64).reshape(-1), digests
 
 
 def _grey(image: Pixels) -> Pixels:
-    return pictures.resize(pictures.to_channels(image, 1), SIDE)
+    return resize(to_channels(image, 1), SIDE)
 
 
-def _places() -> NDArray[np.int64]:
+def _frequencies() -> NDArray[np.int64]:
     """Return the frequencies down and across, int64 [d, 2], without the mean."""
     down, across = np.divmod(np.arange(FREQUENCIES**2), FREQUENCIES)
     return np.stack([down, across], axis=1)[(down + across > 0) & (down + across <= FREQUENCIES)]
 
 
 def _signs() -> NDArray[np.float32]:
-    """Return float32 [d]: what the description is multiplied by when the picture is mirrored."""
-    return (1 - 2 * (_places()[:, 1] % 2)).astype(np.float32)
+    """Return float32 [d]: what the description is multiplied by when the image is mirrored."""
+    return (1 - 2 * (_frequencies()[:, 1] % 2)).astype(np.float32)
 
 
 def _describe(images: Pixels, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Return the low frequencies of each picture, scaled to length 1, float32 [m, d], and its deviation, [m]."""
+    """Return the low frequencies of each image, scaled to length 1, float32 [m, d], and its deviation, [m]."""
     waves = np.cos(np.pi * (np.arange(SIDE) + 0.5) * np.arange(FREQUENCIES)[:, None] / SIDE)
     waves /= np.linalg.norm(waves, axis=1, keepdims=True)
-    places = _places()
+    places = _frequencies()
     basis = (waves[places[:, 0], :, None] * waves[places[:, 1], None, :]).reshape(len(places), -1).astype(np.float32)
     described, spread = np.empty((len(rows), len(places)), np.float32), np.empty(len(rows), np.float32)
     for start in range(0, len(rows), BLOCK):
@@ -173,8 +172,8 @@ def _unit(vectors: NDArray[np.float32]) -> NDArray[np.float32]:
 
 def _whiten(described: NDArray[np.float32], signs: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the descriptions without what all faces share, every frequency with the same weight, of length 1."""
-    if len(described) < KNOWN:  # too few to tell what they share; pictures in general weaken as 1 / frequency
-        return _unit(described * np.linalg.norm(_places(), axis=1).astype(np.float32))
+    if len(described) < KNOWN:  # too few to say what they share; images in general weaken as 1 / frequency
+        return _unit(described * np.linalg.norm(_frequencies(), axis=1).astype(np.float32))
     mean = described.mean(axis=0, dtype=np.float64) * (signs > 0)  # a mirrored face is a face too
     centred = described - mean.astype(np.float32)
     return _unit(centred / np.maximum(np.sqrt((centred.astype(np.float64) ** 2).mean(axis=0)), 1e-6).astype(np.float32))
@@ -184,7 +183,7 @@ def _similar(
     vectors: NDArray[np.float32],
     signs: NDArray[np.float32],
     digests: NDArray[np.bytes_],
-    tell: Callable[[float], object],
+    report: Callable[[float], object],
 ) -> NDArray[np.int64]:
     """Return the pairs of similar vectors, int64 [p, 3]: place, higher place, and 1 where one of them is mirrored.
 
@@ -208,7 +207,7 @@ def _similar(
             for i, j in _close(asking, asked[cell], vectors, inside[cell]):
                 low, high = np.minimum(i, j), np.maximum(i, j)
                 keys.append(((low * n + high) * 2 + mirrored)[low < high])
-            tell(0.15 + 0.45 * (mirrored + (cell + 1) / cells) / 2)
+            report(0.15 + 0.45 * (mirrored + (cell + 1) / cells) / 2)
     found = np.unique(np.concatenate(keys)) if keys else np.zeros(0, np.int64)
     return np.stack([found // 2 // n, found // 2 % n, found % 2], axis=1)
 
@@ -243,15 +242,15 @@ def _close(
 
 
 def _band(image: Pixels) -> NDArray[np.float32]:
-    """Return the picture, float32 [48, 48], without its finest grain and without its light and shade."""
+    """Return the image, float32 [48, 48], without its finest grain and without its light and shade."""
     grey = _grey(image).astype(np.float32)
     return np.asarray(cv2.GaussianBlur(grey, (0, 0), 1) - cv2.GaussianBlur(grey, (0, 0), 4), np.float32)
 
 
 def _correlate(one: NDArray[np.float32], other: NDArray[np.float32]) -> tuple[float, tuple[int, int]]:
-    """Return the highest correlation of two band pictures over shifts, and by how much `other` is moved (down, right).
+    """Return the highest correlation of two band images over shifts, and by how much `other` is moved (down, right).
 
-    The inner part of `other` is searched in `one` and the other way round: which comes first makes no difference.
+    The inner part of `other` is searched in `one` and the other way round, so that their order makes no difference.
     """
     inner = slice(REACH, SIDE - REACH)
     there = cv2.matchTemplate(one, np.ascontiguousarray(other[inner, inner]), cv2.TM_CCOEFF_NORMED)
@@ -261,12 +260,12 @@ def _correlate(one: NDArray[np.float32], other: NDArray[np.float32]) -> tuple[fl
     return float(mean[down, right]), (REACH - down, REACH - right)
 
 
-def _gather(
+def _group(
     images: Pixels,
     rows: NDArray[np.int64],
     pairs: NDArray[np.int64],
     digests: NDArray[np.bytes_],
-    tell: Callable[[float], object],
+    report: Callable[[float], object],
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Compare the candidates on their pixels.
 
@@ -278,7 +277,7 @@ def _gather(
     for number, (i, j, mirrored) in enumerate(pairs.tolist()):
         if number % BLOCK == 0:
             bands.clear()
-            tell(number / len(pairs))
+            report(number / len(pairs))
         for place in (i, j):
             if place not in bands:
                 bands[place] = _band(images[rows[place]])
@@ -304,7 +303,7 @@ def _alike(one: NDArray[np.float32], other: NDArray[np.float32]) -> bool:
 
 
 def _components(friends: dict[int, list[int]]) -> Iterator[list[int]]:
-    """Yield the places that hang together."""
+    """Yield the connected components."""
     seen: set[int] = set()
     for start in friends:
         if start in seen:
@@ -336,7 +335,7 @@ def _explain(
 
 
 def _compare(reference: Pixels, image: Pixels) -> tuple[float, bool, tuple[int, int], tuple[str, ...]]:
-    """Return correlation, mirrored, shift and the kinds of likeness of a picture to a reference."""
+    """Return correlation, mirrored, shift and the kinds of likeness of an image to a reference."""
     own, other = _band(reference), _band(image)
     straight, turned = _correlate(own, other), _correlate(own, other[:, ::-1])
     mirrored = turned[0] > straight[0]

@@ -103,14 +103,14 @@ def _shown(check: Check, issues: Sequence[Issue]) -> str:
 
 
 def _group(report: IssueReport, issue: Issue) -> _Group:
-    samples = [_sample(report, issue, place) for place in range(min(MEMBERS, len(issue.rows)))]
+    samples = [_sample(report, issue, member) for member in range(min(MEMBERS, len(issue.rows)))]
     return _Group(samples, len(issue.rows) - len(samples))
 
 
-def _sample(report: IssueReport, issue: Issue, place: int) -> _Sample:
-    row, table = issue.rows[place], report.table
+def _sample(report: IssueReport, issue: Issue, member: int) -> _Sample:
+    row, table = issue.rows[member], report.table
     differs = len({report.label(other) for other in issue.rows} - {None}) > 1
-    text = issue.caption(place)
+    text = issue.caption(member)
     return _Sample(table.images[row], str(table.ids[row]), report.label(row), str(table.splits[row]), text, differs)
 
 

@@ -1,6 +1,6 @@
 """numpy arrays as leaderboards hand them out: x_train.npy, y_train.npy, x_test.npy, or the same names in one .npz.
 
-Pictures are [n, side * side], [n, h, w], [n, h, w, 1] or [n, h, w, 3], whole numbers in 0..255 or floats in 0..1 or
+Images are [n, side * side], [n, h, w], [n, h, w, 1] or [n, h, w, 3], whole numbers in 0..255 or floats in 0..1 or
 0..255; labels are integers [n] or one-hot [n, k]. What the integers mean is in no such file: three classes are the
 leaderboard's angry, happy and neutral, any other number has to be named by the caller.
 """
@@ -24,9 +24,9 @@ from mien.datasets.dataset import Dataset, ImageSpec, Problems
 from mien.datasets.readers.reader import DatasetReader
 from mien.datasets.splits import split_name
 
-PICTURES = frozenset({"x", "images", "pixels", "faces", "data"})
+IMAGES = frozenset({"x", "images", "pixels", "faces", "data"})
 LABELS = frozenset({"y", "labels", "label", "targets"})
-BLOCK = 1024  # pictures converted at a time
+BLOCK = 1024  # images converted at a time
 
 
 @dataclass(frozen=True)
@@ -63,8 +63,8 @@ class _Array:
 def _role(name: str) -> tuple[str, str] | None:
     """Return (split, "x" or "y") of a name like x_train, y-test or X; the split is "" where it names none."""
     words = [word for word in re.split(r"[^a-z]+", name.lower()) if word]
-    kinds = [("x" if word in PICTURES else "y") for word in words if word in PICTURES | LABELS]
-    others = [word for word in words if word not in PICTURES | LABELS]
+    kinds = [("x" if word in IMAGES else "y") for word in words if word in IMAGES | LABELS]
+    others = [word for word in words if word not in IMAGES | LABELS]
     if len(kinds) != 1 or len(others) > 1:
         return None
     try:
@@ -75,7 +75,7 @@ def _role(name: str) -> tuple[str, str] | None:
 
 
 def find(root: Path) -> dict[tuple[str, str], _Array]:
-    """Return (split, x or y) -> array for what lies at `root`: a folder, an .npz file, or one .npy file of pictures."""
+    """Return (split, x or y) -> array for what lies at `root`: a folder, an .npz file, or one .npy file of images."""
     if root.is_file() and root.suffix.lower() == ".npy":
         role = _role(root.stem)
         return {(role[0] if role and role[0] else "test", "x"): _Array(root)} if role is None or role[1] == "x" else {}
@@ -94,7 +94,7 @@ def find(root: Path) -> dict[tuple[str, str], _Array]:
 
 
 def _shaped(array: NDArray[Any], source: _Array) -> NDArray[Any]:
-    """Return pictures as [n, h, w] or [n, h, w, 3]."""
+    """Return images as [n, h, w] or [n, h, w, 3]."""
     if array.ndim == 2:
         side = round(array.shape[1] ** 0.5)
         if side * side == array.shape[1] and side > 1:
@@ -109,9 +109,9 @@ def _shaped(array: NDArray[Any], source: _Array) -> NDArray[Any]:
 
 
 def _pixels(
-    array: NDArray[Any], source: _Array, form: ImageSpec, problems: Problems
+    array: NDArray[Any], source: _Array, image_spec: ImageSpec, problems: Problems
 ) -> tuple[Pixels, NDArray[np.bool_]]:
-    """Return the pictures whose values are in range, in `form`, and a mask [n] of which they are."""
+    """Return the images whose values are in range, as wanted, and a mask [n] of which they are."""
     n, around = len(array), tuple(range(1, array.ndim))
     lowest, highest = array.min(axis=around), array.max(axis=around)
     unit = (
@@ -122,7 +122,7 @@ def _pixels(
     for row in np.flatnonzero(~good).tolist():
         problems.report(f"{source.name}:{row:05d}", f"values {lowest[row]:g}..{highest[row]:g}, expected 0..{top}")
     rows = np.flatnonzero(good)
-    pixels = form.empty(len(rows))
+    pixels = image_spec.empty(len(rows))
     starts = range(0, len(rows), BLOCK)
     for start in track(starts, f"reading {source.name}", len(starts)):
         block = array[rows[start : start + BLOCK]]
@@ -131,8 +131,8 @@ def _pixels(
             if array.dtype.kind == "f"
             else block.astype(np.uint8)
         )
-        for place, picture in enumerate(block, start=start):
-            pixels[place] = form.fit(picture)
+        for row, one in enumerate(block, start=start):
+            pixels[row] = image_spec.fit(one)
     return pixels, good
 
 
@@ -144,7 +144,7 @@ def _labels(
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if len(array) != n or array.ndim not in (1, 2):
-        raise InputError(f"{target}: labels of shape {list(array.shape)} for {n} pictures in {source.path.name}")
+        raise InputError(f"{target}: labels of shape {list(array.shape)} for {n} images in {source.path.name}")
     values = np.asarray(array, dtype=np.float64)
     if values.ndim == 2:
         good = np.isin(values, (0, 1)).all(axis=1) & (values.sum(axis=1) == 1)
@@ -202,7 +202,7 @@ class ArraysReader(DatasetReader):
             parts.append((pixels[keep[fine]], labels[keep], ids, split))
         n = sum(len(part[2]) for part in parts)
         if not n:
-            raise InputError(f"{root}: no picture that can be read{problems.first}")
+            raise InputError(f"{root}: no image that can be read{problems.first}")
         return Dataset(
             images=np.concatenate([part[0] for part in parts]),
             labels=np.concatenate([part[1] for part in parts]),

@@ -1,7 +1,7 @@
-"""muxspace/facial_expressions: pictures in images/ and their labels in data/legend.csv (user.id,image,emotion).
+"""muxspace/facial_expressions: images in images/ and their labels in data/legend.csv (user.id,image,emotion).
 
-The file is kept by hand: labels in mixed case, pictures labelled twice, header lines in the middle, pictures without a
-row. The people are public figures with up to 520 pictures each, so splits are made by person.
+The file is kept by hand: labels in mixed case, images labelled twice, header lines in the middle, images without a
+row. The people are public figures with up to 520 images each, so splits are made by person.
 """
 
 import csv
@@ -29,22 +29,22 @@ def _is_legend(path: Path) -> bool:
     return {"image", "emotion"} <= set(header(path))
 
 
-def _pictures(legend: Path) -> Path:
-    """Return the folder of the pictures: images/ beside the legend or beside the folder it lies in."""
-    places = [legend.parent.parent / "images", legend.parent / "images"]
-    return next((place for place in places if place.is_dir()), legend.parent)
+def _folder(legend: Path) -> Path:
+    """Return the folder of the images: images/ next to the legend, or next to its folder."""
+    folders = [legend.parent.parent / "images", legend.parent / "images"]
+    return next((folder for folder in folders if folder.is_dir()), legend.parent)
 
 
 def sources(root: Path) -> list[Path]:
-    """Return the legend and every picture beside it."""
+    """Return the legend and every image of its folder."""
     legend = find(root)
     if legend is None:
         raise InputError(f"{root}: no legend.csv with the columns image and emotion")
-    return [legend, *sorted(path for path in _pictures(legend).iterdir() if path.suffix.lower() in SUFFIXES)]
+    return [legend, *sorted(path for path in _folder(legend).iterdir() if path.suffix.lower() in SUFFIXES)]
 
 
 def person(image: str) -> str:
-    """Return who is in a picture: its name up to the number, `Tony_Blair_0086.jpg` -> `tony_blair`."""
+    """Return who is in an image: its name up to the number, `Tony_Blair_0086.jpg` -> `tony_blair`."""
     return re.sub(r"[ _-]*\d+$", "", Path(image).stem).lower()
 
 
@@ -55,7 +55,7 @@ def _rows(legend: Path, present: set[str], problems: Problems) -> dict[str, str]
     with legend.open(newline="", encoding="utf-8-sig", errors="replace") as file:
         reader = csv.reader(file)
         names = [name.strip().lower() for name in next(reader)]
-        image_place, label_place = names.index("image"), names.index("emotion")
+        image_column, label_column = names.index("image"), names.index("emotion")
         for row in reader:
             where = f"{legend.name}:{reader.line_num}"
             if not any(row):
@@ -63,7 +63,7 @@ def _rows(legend: Path, present: set[str], problems: Problems) -> dict[str, str]
             if len(row) != len(names):
                 problems.report(where, f"{len(row)} fields, expected {len(names)}")
                 continue
-            image, text = row[image_place].strip(), row[label_place].strip()
+            image, text = row[image_column].strip(), row[label_column].strip()
             if [field.strip().lower() for field in row] == names:
                 problems.report(where, "the header line once more")
                 continue
@@ -74,9 +74,9 @@ def _rows(legend: Path, present: set[str], problems: Problems) -> dict[str, str]
                 continue
             if image in rows:
                 same = "the same label" if rows[image] == label else f"{label}, there {rows[image]}"
-                problems.report(where, f"{image} stands in line {lines[image]} already ({same}); that line counts")
+                problems.report(where, f"{image} is in line {lines[image]} already ({same}); that line counts")
             elif image not in present:
-                problems.report(where, f"{image}: no such picture")
+                problems.report(where, f"{image}: no such image")
             else:
                 rows[image], lines[image] = label, reader.line_num
     return rows
@@ -100,11 +100,11 @@ class FacialExpressionsReader(DatasetReader):
 
     def load(self, root: Path, image: ImageSpec, problems: Problems) -> Dataset:
         legend, *files = sources(root)
-        folder = _pictures(legend)
+        folder = _folder(legend)
         rows = _rows(legend, {path.name for path in files}, problems)
         pixels, good, sides, sizes = load_files(folder.parent, [folder / name for name in rows], image, problems)
         if not good.any():
-            raise InputError(f"{legend}: no picture of it can be read{problems.first}")
+            raise InputError(f"{legend}: no image of it can be read{problems.first}")
         ids = np.array(list(rows))[good]
         unlabelled = len(files) - len({path.name for path in files} & rows.keys())
         return Dataset(

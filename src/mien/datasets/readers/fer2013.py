@@ -47,7 +47,7 @@ def source(root: Path) -> Path:
 
 
 def find_votes(root: Path) -> Path | None:
-    """Return the CSV file with the FER+ votes beside the one with the pixels."""
+    """Return the CSV file with the FER+ votes next to the one with the pixels."""
     pixels = find(root)
     return ferplus.find(pixels.parent) if pixels else None
 
@@ -72,7 +72,7 @@ def _numbers(text: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.boo
 
     Returns:
         values, ends, odd, each [n]: where `ends`, `values` is the number of one to three digits that ends there; where
-        `odd` stands something that is neither a space nor part of a number in 0..255.
+        `odd` is something that is neither a space nor part of a number in 0..255.
     """
     digits = text - np.uint8(ord("0"))  # wraps round: what is no digit is 10 or more
     isdigit = digits < 10
@@ -93,15 +93,15 @@ def _numbers(text: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.boo
 class _Decoder:
     """Gathers the rows of a file fed to it in chunks; `row` counts the data rows, broken ones too."""
 
-    def __init__(self, path: Path, form: ImageSpec, problems: Problems) -> None:
+    def __init__(self, path: Path, image_spec: ImageSpec, problems: Problems) -> None:
         names = header(path)
         if repeated := [name for name in COLUMNS if names.count(name) > 1]:
-            raise InputError(f"{path}: column {repeated[0]!r} stands twice in the first line")
-        self.form, self.problems, self.name = form, problems, path.name
-        self.columns = len(names)
-        self.places = {name: names.index(name) for name in COLUMNS if name in names}
+            raise InputError(f"{path}: column {repeated[0]!r} is twice in the first line")
+        self.image_spec, self.problems, self.name = image_spec, problems, path.name
+        self.width = len(names)
+        self.columns = {name: names.index(name) for name in COLUMNS if name in names}
         self.line = self.row = 0
-        self.images = form.empty(1 + path.stat().st_size // (2 * PIXELS))  # a row takes two bytes a pixel and more
+        self.images = image_spec.empty(1 + path.stat().st_size // (2 * PIXELS))  # a row takes 2 bytes a pixel and more
         self.labels: list[int] = []
         self.splits: list[str] = []
         self.rows: list[int] = []
@@ -125,7 +125,7 @@ class _Decoder:
                 found = self._plain(chunk, bounds, values, number_ends, odd) or self._careful(chunk[start:end])
                 if found is not None:
                     pixels, label, split = found
-                    self.images[len(self.rows)] = self.form.fit(pixels.reshape(SIDE, SIDE))
+                    self.images[len(self.rows)] = self.image_spec.fit(pixels.reshape(SIDE, SIDE))
                     self.labels.append(label)
                     self.splits.append(split)
                     self.rows.append(self.row)
@@ -135,22 +135,22 @@ class _Decoder:
     def _plain(
         self, chunk: bytes, bounds: list[int], values: Pixels, ends: NDArray[np.bool_], odd: NDArray[np.bool_]
     ) -> tuple[Pixels, int, str] | None:
-        """Return the row between `bounds`, the places of its beginning, commas and end, or None if it is not plain."""
-        if len(bounds) != self.columns + 1:
+        """Return the row between `bounds`, the positions of its start, commas and end, or None if it is not plain."""
+        if len(bounds) != self.width + 1:
             return None
 
         def field(name: str) -> slice:
-            place = self.places[name]
-            begin, end = bounds[place] + 1, bounds[place + 1]
+            column = self.columns[name]
+            begin, end = bounds[column] + 1, bounds[column + 1]
             quoted = end - begin >= 2 and chunk[begin] == chunk[end - 1] == ord('"')
             return slice(begin + 1, end - 1) if quoted else slice(begin, end)
 
         label = self.codes.get(chunk[field("emotion")])
-        split = self.usages.get(chunk[field("usage")]) if "usage" in self.places else ""
-        place = field("pixels")
-        if label is None or split is None or odd[place].any():
+        split = self.usages.get(chunk[field("usage")]) if "usage" in self.columns else ""
+        text = field("pixels")
+        if label is None or split is None or odd[text].any():
             return None
-        pixels = values[place].compress(ends[place])
+        pixels = values[text].compress(ends[text])
         return (pixels, label, split) if len(pixels) == PIXELS else None
 
     def _careful(self, line: bytes) -> tuple[Pixels, int, str] | None:
@@ -163,9 +163,9 @@ class _Decoder:
 
     def _parse(self, line: bytes) -> tuple[Pixels, int, str]:
         fields = next(csv.reader([line.decode("utf-8", "replace")], skipinitialspace=True))
-        if len(fields) != self.columns:
-            raise InputError(f"{len(fields)} fields, expected {self.columns}")
-        texts = {name: fields[place].strip() for name, place in self.places.items()}
+        if len(fields) != self.width:
+            raise InputError(f"{len(fields)} fields, expected {self.width}")
+        texts = {name: fields[column].strip() for name, column in self.columns.items()}
         label, split = self.codes.get(texts["emotion"].encode()), ""
         if label is None:
             raise InputError(f"emotion {texts['emotion'][:20]!r}, expected 0..{len(FER2013) - 1}")
@@ -173,11 +173,11 @@ class _Decoder:
             split = split_name(texts["usage"])
             if split == "all":
                 raise InputError("Usage 'all', expected Training, PublicTest or PrivateTest")
-            self.usages[fields[self.places["usage"]].encode()] = split
+            self.usages[fields[self.columns["usage"]].encode()] = split
         numbers = texts["pixels"].split()
-        for place, number in enumerate(numbers, start=1):
+        for position, number in enumerate(numbers, start=1):
             if not (number.isascii() and number.isdigit() and int(number[:20]) <= 255):
-                raise InputError(f"pixel {place} is {number[:20]!r}, expected 0..255")
+                raise InputError(f"pixel {position} is {number[:20]!r}, expected 0..255")
         if len(numbers) != PIXELS:
             raise InputError(f"{len(numbers)} pixels, expected {PIXELS} ({SIDE} x {SIDE})")
         return np.array(numbers, dtype=np.uint8), label, split
@@ -200,7 +200,7 @@ class Fer2013Reader(DatasetReader):
     def lacks(self, root: Path, targets: str) -> str:
         if targets == "label" or find_votes(root):
             return ""
-        return "the FER+ votes fer2013new.csv beside fer2013.csv (mien data download ferplus)"
+        return "the FER+ votes fer2013new.csv next to fer2013.csv (mien data download ferplus)"
 
     def sources(self, root: Path) -> list[Path]:
         return [source(root)]

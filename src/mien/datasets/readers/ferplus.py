@@ -1,9 +1,9 @@
 """FER+: ten people's votes for every row of fer2013.csv (Barsoum et al. 2016, arXiv:1608.01041; microsoft/FERPlus).
 
 fer2013new.csv holds one row of votes per row of fer2013.csv, in the same order; its image names are empty where the
-picture is not a face, and run apart from the row numbers, so that the order is the only key. The rules are those of the
-authors' code (src/ferplus.py, `_process_data`), so that accuracies can be held against theirs; a class with a single
-vote always counts as an outlier and loses it.
+image is not a face, and differ from the row numbers, so that the order is the only key. The rules are those of the
+authors' code (src/ferplus.py, `_process_data`), so that accuracies can be compared with theirs; a single vote for a
+class counts as an outlier and is dropped.
 """
 
 import csv
@@ -53,9 +53,9 @@ def votes(path: Path, problems: Problems) -> Votes:
     """
     names = header(path)
     order = [_column(name) for name in names]
-    if missing := [name for place, name in enumerate([*FERPLUS, "unknown", "NF"]) if place not in order]:
+    if missing := [name for column, name in enumerate([*FERPLUS, "unknown", "NF"]) if column not in order]:
         raise InputError(f"{path}: no column {missing[0]!r}")
-    places = [order.index(place) for place in range(NOT_A_FACE + 1)]
+    columns = [order.index(column) for column in range(NOT_A_FACE + 1)]
     usage = names.index("usage") if "usage" in names else None
     counts: list[list[int]] = []
     splits: list[str] = []
@@ -64,7 +64,7 @@ def votes(path: Path, problems: Problems) -> Votes:
             if line == 1 or not row:
                 continue
             try:
-                found = [int(row[place]) for place in places]
+                found = [int(row[column]) for column in columns]
                 if min(found) < 0 or len(row) != len(names):
                     raise ValueError
                 splits.append(split_name(row[usage]) if usage is not None else "")
@@ -73,7 +73,7 @@ def votes(path: Path, problems: Problems) -> Votes:
                     f"{path.name}:{line}",
                     f"expected {len(names)} fields with whole numbers of votes, got {','.join(row)[:60]!r}",
                 )
-                found = [-1] * len(places)
+                found = [-1] * len(columns)
                 splits.append("")
             counts.append(found)
     return Votes(np.array(counts, dtype=np.int64).reshape(-1, NOT_A_FACE + 1), np.array(splits, dtype="<U10"))
@@ -89,11 +89,11 @@ def _column(name: str) -> int | None:
 
 
 def target(counts: NDArray[np.int64], targets: str) -> tuple[NDArray[Any], NDArray[np.int64]]:
-    """Return the labels that votes [n, 10] stand for, and the winner among the ten columns, int64 [n].
+    """Return the labels that follow from votes [n, 10], and the winner among the ten columns, int64 [n].
 
     majority: the class with more than half of the votes; without one the row is unknown.
     plurality: the class with most votes; of a tie the first in FER+'s order (neutral, happy, surprise, ...).
-    distribution: float32 [n, 8], the authors' target for cross-entropy: classes are taken from the top, those of a tie
+    distribution: float32 [n, 8], the authors' target for cross-entropy: classes are kept from the top, those of a tie
     together, until they hold three quarters of the votes or are three, and scaled to sum to 1. It is not the plain
     share of the votes: that would teach the network the stray votes below, and the published scores are of this one.
     Rows that need more than three classes, or whose classes hold at most half of the votes, are unknown.
@@ -109,30 +109,28 @@ def target(counts: NDArray[np.int64], targets: str) -> tuple[NDArray[Any], NDArr
     if targets == "majority":
         winner = np.where(2 * top > total, winner, UNKNOWN)
         return winner, winner
-    taken = _from_the_top(counted)
-    agreed = (2 * taken.sum(axis=1) > total) & ((taken > 0).sum(axis=1) <= 3)
-    winner = np.where(agreed, taken.argmax(axis=1), UNKNOWN)
-    faces = taken[:, : len(FERPLUS)].astype(np.float32)
+    kept = _from_the_top(counted)
+    agreed = (2 * kept.sum(axis=1) > total) & ((kept > 0).sum(axis=1) <= 3)
+    winner = np.where(agreed, kept.argmax(axis=1), UNKNOWN)
+    faces = kept[:, : len(FERPLUS)].astype(np.float32)
     return faces / np.maximum(faces.sum(axis=1, keepdims=True), 1), winner
 
 
 def _from_the_top(counted: NDArray[np.int64]) -> NDArray[np.int64]:
     """Return `counted` [n, 10] with only the classes that the distribution keeps."""
-    rest, taken = counted.copy(), np.zeros_like(counted)
+    rest, kept = counted.copy(), np.zeros_like(counted)
     open_rows = np.ones(len(counted), dtype=bool)
     for _ in range(3):
-        open_rows &= (4 * taken.sum(axis=1) < 3 * counted.sum(axis=1)) & ((taken > 0).sum(axis=1) < 3)
+        open_rows &= (4 * kept.sum(axis=1) < 3 * counted.sum(axis=1)) & ((kept > 0).sum(axis=1) < 3)
         level = (rest == rest.max(axis=1, keepdims=True)) & (rest > 0) & open_rows[:, None]
-        doubt = level[:, UNKNOWN:].any(
-            axis=1
-        )  # unknown or not a face: counts only where no expression stands before it
+        last = level[:, UNKNOWN:].any(axis=1)  # unknown or not a face: kept only where no expression is kept before it
         level[:, NOT_A_FACE] &= ~level[:, UNKNOWN]
-        taken = np.where(level, counted, taken)
+        kept = np.where(level, counted, kept)
         rest[level] = 0
-        expressions = taken[:, : len(FERPLUS)].any(axis=1)
-        taken[:, UNKNOWN:][expressions] = 0
-        open_rows &= ~doubt
-    return taken
+        expressions = kept[:, : len(FERPLUS)].any(axis=1)
+        kept[:, UNKNOWN:][expressions] = 0
+        open_rows &= ~last
+    return kept
 
 
 def join(table: Dataset, path: Path, targets: str, problems: Problems) -> tuple[Dataset, NDArray[np.bool_]]:
@@ -162,7 +160,7 @@ def join(table: Dataset, path: Path, targets: str, problems: Problems) -> tuple[
         labels=labels,
         classes=FERPLUS,
         splits=np.where(table.splits == "", splits, table.splits),
-        dropped={reason: reasons[place] for place, reason in REASONS.items() if reasons[place]},
+        dropped={reason: reasons[column] for column, reason in REASONS.items() if reasons[column]},
         problems=(*table.problems, *problems.found),
     )
     return joined, fine & (winner < len(FERPLUS))

@@ -1,4 +1,4 @@
-"""Class folders: <root>/[images/][train|validation|test/]<expression>/*.jpg, of any picture format and size."""
+"""Class folders: <root>/[images/][train|validation|test/]<expression>/*.jpg, of any image format and size."""
 
 import os
 from collections.abc import Collection, Iterator
@@ -42,17 +42,18 @@ def base(root: Path) -> Path | None:
     """Return the folder that holds the split or class folders: `root`, or an `images` in it."""
     if not root.is_dir():
         return None
-    for place in [root, *(folder for folder in _folders(root) if folder.name.lower() == "images")]:
-        inside = _folders(place)
+    for path in [root, *(folder for folder in _folders(root) if folder.name.lower() == "images")]:
+        inside = _folders(path)
         classes = [folder for split in inside if _split(split) for folder in _folders(split)]
         if sum(map(_is_class, inside)) >= 2 or sum(map(_is_class, classes)) >= 2:
-            return place
+            return path
     return None
 
 
-def _parts(place: Path) -> list[tuple[str, Path]]:
-    """Return (split, folder of class folders); the split is "" where `place` has no split folders."""
-    return [(split, folder) for folder in _folders(place) if (split := _split(folder))] or [("", place)]
+def _parts(root: Path) -> list[tuple[str, Path]]:
+    """Return (split, folder of class folders); the split is "" where there are no split folders."""
+    top = base(root) or root
+    return [(split, folder) for folder in _folders(top) if (split := _split(folder))] or [("", top)]
 
 
 def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
@@ -69,8 +70,7 @@ def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
 
 def sources(root: Path) -> list[Path]:
     """Return every file below the class folders, known or not."""
-    place = base(root) or root
-    return [Path(entry) for _, part in _parts(place) for folder in _folders(part) for entry in _files(folder)]
+    return [Path(entry) for _, part in _parts(root) for folder in _folders(part) for entry in _files(folder)]
 
 
 class FolderReader(DatasetReader):
@@ -81,7 +81,7 @@ class FolderReader(DatasetReader):
     """
 
     name = "folder"
-    expects = "folders of pictures named after expressions (angry, happy, ...), below train/validation/test or not"
+    expects = "folders of images named after expressions (angry, happy, ...), below train/validation/test or not"
     photos = True
 
     def recognises(self, root: Path) -> bool:
@@ -91,12 +91,11 @@ class FolderReader(DatasetReader):
         return sources(root)
 
     def load(self, root: Path, image: ImageSpec, problems: Problems) -> Dataset:
-        place = base(root) or root
         paths: list[Path] = []
         names: list[str] = []
         splits: list[str] = []
         others = 0
-        for split, part in _parts(place):
+        for split, part in _parts(root):
             for folder in _folders(part):
                 try:
                     name = canonical(folder.name)
@@ -113,10 +112,10 @@ class FolderReader(DatasetReader):
                     else:
                         others += 1
         if not paths:
-            raise InputError(f"{root}: no pictures in its class folders{problems.first}")
+            raise InputError(f"{root}: no images in its class folders{problems.first}")
         pixels, good, sides, sizes = load_files(root, paths, image, problems)
         if not good.any():
-            raise InputError(f"{root}: none of {len(paths)} pictures can be read{problems.first}")
+            raise InputError(f"{root}: none of {len(paths)} images can be read{problems.first}")
         classes = tuple(sorted(set(names)))
         return Dataset(
             images=pixels,
@@ -127,7 +126,7 @@ class FolderReader(DatasetReader):
             classes=classes,
             sizes=sizes,
             sides=sides,
-            dropped={"not a picture by its name": others} if others else {},
+            dropped={"not an image by its name": others} if others else {},
             problems=tuple(problems.found),
         )
 

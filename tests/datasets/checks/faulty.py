@@ -1,4 +1,4 @@
-"""Datasets that are ill in known ways."""
+"""Datasets with known faults."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -39,7 +39,7 @@ def samples() -> Samples:
 
 
 def fer2013(root: Path) -> Path:
-    """Write them as fer2013.csv with votes beside it, row for row, and a blank line in the middle."""
+    """Write them as fer2013.csv with votes next to it, row for row, and a blank line in the middle."""
     drawn.write_fer2013(root / "fer2013.csv", samples(), USAGE)
     votes = np.zeros((47, 10), int)
     votes[np.arange(47), np.arange(47) % 8] = 10
