@@ -25,14 +25,13 @@ def audit(
 ) -> int:
     """Measure accuracy under corruptions and by subgroup; gate on limits.
 
-    Every image is corrupted in 12 ways (size, blur, motion, jpeg, noise, dark, bright, contrast, rotation, eyes, mouth,
-    patch) at five strengths each, and scored again; the clean ones are scored by quintiles of their brightness,
-    contrast and sharpness, and by the columns of --groups. A run keeps audit-SPLIT.json and audit.html in its folder;
-    those of any other model are only printed, unless --out names a folder. docs/audit.md has the details.
+    Scores every image under 12 corruptions (size, blur, motion, jpeg, noise, dark, bright, contrast, rotation, eyes,
+    mouth, patch) of five strengths each. Scores the clean images by quintiles of brightness, contrast and sharpness,
+    and by the columns of --groups. For a run, writes audit-SPLIT.json and audit.html to the run folder. For any other
+    model, prints the scores, and writes the files where --out names a folder. docs/audit.md has the details.
 
-    With --min-accuracy or --max-gap it is a gate: it exits with 1 and says on stderr what is out of bounds. The bounds
-    hold for the figures as measured, not for an end of their intervals: the lower end would let a model pass because
-    few images were measured, the upper one fail it for that.
+    With --min-accuracy or --max-gap the exit code is 1 when a limit is violated; stderr says which. The limits apply to
+    the measured figures, not to the ends of their intervals, which depend on the number of images.
 
     Examples:
         $ mien audit runs/first --data fer2013
@@ -41,19 +40,17 @@ def audit(
         $ mien audit default --data faces/ --groups people.csv --max-gap 0.1
 
     Args:
-        model: A run folder, an .onnx file, or default, the bundled model.
+        model: A run folder, an .onnx file, or a bundled model: default or small.
         data: What is scored; with --detector the crop of each face is corrupted.
         corruptions: Which ones, separated by commas; all or none.
-        limit: Corrupt at most so many images, drawn with the classes in their shares; everything else is of the whole
-            split.
-        groups: A CSV with a column id or file, as the dataset names its images (with folders or without; fer2013: the
-            number of the row, from 0), and further columns: age, gender, site ... Numbers are cut into quintiles.
-        max_gap: Fail if in any column the best and the worst group of at least 30 images differ by more in accuracy.
-        min_accuracy: Fail if the accuracy on the clean images, of all or of a group of at least 30, is lower. Corrupted
-            images do not count.
-        seed: Of the corruptions, of --limit and of the shuffles.
-        tta: none scores the crop, flip the mean of its and its mirror image's probabilities.
-        out: Where the figures and the page are written instead.
+        limit: Corrupt at most so many images, a random sample stratified by class; the clean images are all scored.
+        groups: A CSV file with a column id or file, as the dataset names its images (with or without folders; fer2013:
+            the row number, from 0), and further columns: age, gender, site ... Numbers are grouped into quintiles.
+        max_gap: Fail if, in any column, the accuracies of two groups of at least 30 images differ by more.
+        min_accuracy: Fail if the accuracy on the clean images, of all or of a group of at least 30, is lower.
+        seed: Random seed of the corruptions, of --limit and of the permutations.
+        tta: none: score the crop. flip: average its probabilities with those of the mirror image.
+        out: Write the figures and the page to this folder instead.
         json: Print one JSON object instead of tables.
     """
     from mien.core import records

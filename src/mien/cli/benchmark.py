@@ -23,10 +23,10 @@ def benchmark(
 ) -> None:
     """Score models by a fixed protocol, with intervals, seeds and costs.
 
-    Without a protocol, list them. Scored is the protocol's choosing split. Its final split is scored with --final
-    alone, once everything is chosen: final_runs.jsonl in the folder of the results counts how often that was done.
-    Several models are seeds of one recipe; mean and spread are reported. The result is written to PROTOCOL-NAME.json,
-    or PROTOCOL-NAME-final.json; mien compare puts results into one table.
+    Without a protocol, lists the protocols. Scores the protocol's choosing split. Use --final, the final split, once,
+    after everything is chosen; final_runs.jsonl in the results folder counts how often that was done. Several models
+    are seeds of one recipe; their mean and spread are reported. Writes PROTOCOL-NAME.json, or
+    PROTOCOL-NAME-final.json; mien compare shows several results in one table.
 
     Examples:
         $ mien benchmark
@@ -36,16 +36,16 @@ def benchmark(
         $ mien benchmark fer2013 --data fer2013 --model default --final
 
     Args:
-        protocol: Its name; mien benchmark alone lists them.
+        protocol: The protocol's name.
         data: The dataset's folder or file.
-        model: default or another bundled model, a run folder, or an .onnx file; several: seeds of one recipe.
-        final: Score the final split, and count that.
+        model: A run folder, an .onnx file, or a bundled model; several: seeds of one recipe.
+        final: Score the final split and record it.
         against: Another model, or a result file: test the difference on the same faces.
-        training_sets: Datasets the model was trained on, besides the one that its run names: scored faces that are in
-            their training splits are counted.
-        name: What the result is called; the recipe's name, or else the file's.
-        out: The folder of the results.
-        json: Print one JSON object, or without a protocol a list of all of them.
+        training_sets: Further datasets that the model was trained on, besides that of its run; scored faces in their
+            training splits are counted.
+        name: The name of the result; by default the recipe's or the file's.
+        out: The results folder.
+        json: Print one JSON object; without a protocol, a list of the protocols.
     """
     from mien.core import records
     from mien.core.files import check_folder

@@ -32,12 +32,12 @@ def calibrate(
 ) -> None:
     """Calibrate probabilities; fit an abstention threshold and prediction sets.
 
-    Fits, on labelled faces that the model was not trained on, a temperature or a scale and a bias per class; with
-    --abstain-at the confidence below which predict marks an answer as uncertain; with --coverage the prediction sets
-    that predict gives. The ONNX file keeps all of it, in place of what it had before.
+    Needs labelled faces that the model was not trained on. Fits a temperature, or a scale and a bias per class; with
+    --abstain-at, the confidence below which predict marks a label as uncertain; with --coverage, the prediction sets of
+    predict. The ONNX file stores all of it, in place of an earlier calibration.
 
-    Of a run model.onnx is replaced, and calibration.json says what was measured. Any other model stays, and --out
-    names the file to write. docs/calibration.md says what is promised and what is not.
+    For a run, replaces model.onnx and writes calibration.json with the measured figures. For any other model, --out
+    names the ONNX file to write. docs/calibration.md has the guarantees and their limits.
 
     Examples:
         $ mien calibrate runs/first --data fer2013/
@@ -46,16 +46,16 @@ def calibrate(
         $ mien calibrate default --data photos/ --detector auto --out mine.onnx
 
     Args:
-        model: A run folder, an .onnx file, or default, the bundled model.
-        data: What it is calibrated on; the output that follows the targets is calibrated.
-        method: temperature (one number, the answers stay the same), vector (a scale and a bias per class), or keep (the
-            probabilities stay what they are; for --abstain-at and --coverage alone).
-        abstain_at: The accuracy that the answers shall have which are not uncertain, such as 0.9.
-        coverage: How often a prediction set shall hold the truth, such as 0.9.
-        share: How much of each class it is fitted on, drawn at random; the rest measures. 1: all, and the figures are
-            of the faces it was fitted on.
-        seed: Of that draw.
-        out: The .onnx file to write instead; it must not exist yet.
+        model: A run folder, an .onnx file, or a bundled model: default or small.
+        data: The calibration data; its targets choose the output that is calibrated.
+        method: temperature (one number; the likeliest class stays), vector (a scale and a bias per class), or keep (no
+            change; fits --abstain-at and --coverage only).
+        abstain_at: The accuracy wanted of the labels that are not marked as uncertain, such as 0.9.
+        coverage: The share of prediction sets wanted that contain the true label, such as 0.9.
+        share: The share of each class to fit on, drawn at random; the rest measures. With 1 the figures are those of
+            the fitted faces.
+        seed: Random seed of that draw.
+        out: The new .onnx file to write instead.
         json: Print one JSON object instead of a table.
     """
     from mien.core import records

@@ -24,8 +24,8 @@ def compare(
 ) -> None:
     """Compare evaluations of runs, or benchmark results, in one table.
 
-    Scores that were measured on different test data, targets or views, or by different protocols, are refused. Runs
-    without such an evaluation are named on stderr. Results of mien benchmark are tested in pairs.
+    Refuses scores that were measured on different data, targets or views, or by different protocols. Runs without such
+    an evaluation are named on stderr. Results of mien benchmark are tested in pairs (McNemar, Holm).
 
     Examples:
         $ mien compare runs/*
@@ -34,15 +34,15 @@ def compare(
         $ mien compare benchmark/fer2013-*.json --plot accuracy.html
 
     Args:
-        runs: Run folders or evaluation files; or files that mien benchmark wrote.
-        split: Which evaluation of a run folder is read.
-        tta: Which view, likewise.
-        targets: By which labels, likewise.
-        output: Of which output, where evaluate was asked for one.
-        detector: Whose faces, where the data were photos.
-        plot: An .html page to draw benchmark results in: accuracy against ms per face and size.
+        runs: Run folders or evaluation files; or result files of mien benchmark.
+        split: Read the evaluations of this split.
+        tta: Read the evaluations of this view: none or flip.
+        targets: Read the evaluations by these labels.
+        output: Read the evaluations of this output, where mien evaluate was given --output.
+        detector: Read the evaluations of photos with this detector.
+        plot: Draw benchmark results in an .html page: accuracy against ms per face and size.
         markdown: Print benchmark results as a Markdown table.
-        json: Print a JSON list instead of a table; of benchmark results, an object with their tests.
+        json: Print JSON instead of a table: a list, or for benchmark results an object with their tests.
     """
     from mien.core import records
     from mien.evaluation.benchmark.result import is_result

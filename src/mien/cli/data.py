@@ -45,9 +45,9 @@ class CheckData(WholeData):
 
 
 def inspect_data(data: WholeData, *, strict: bool = False, sheet: Path | None = None, json: bool = False) -> None:
-    """See what a dataset holds: its kind, counts per class and split, image sizes, and what is broken in it.
+    """Show a dataset's kind, counts per class and split, image sizes, and broken rows or files.
 
-    Writes a contact sheet with examples of each class too, NAME-contact-sheet.png in the current folder.
+    Writes a contact sheet with examples of each class, NAME-contact-sheet.png in the current folder.
 
     Examples:
         $ mien data inspect fer2013/
@@ -57,9 +57,9 @@ def inspect_data(data: WholeData, *, strict: bool = False, sheet: Path | None = 
 
     Args:
         data: Which dataset.
-        strict: Stop at the first thing that is broken.
-        sheet: The contact sheet's file.
-        json: Print one JSON object, with all problems.
+        strict: Stop at the first broken row or file.
+        sheet: The file of the contact sheet.
+        json: Print one JSON object with all problems.
     """
     from json import dumps
 
@@ -78,11 +78,10 @@ def inspect_data(data: WholeData, *, strict: bool = False, sheet: Path | None = 
 def download_data(
     name: Literal["fer2013", "folders", "ferplus", "facial_expressions"], /, *, out: Path | None = None
 ) -> None:
-    """Download a dataset and print the folder it lies in.
+    """Download a dataset and print its folder.
 
-    fer2013 and folders come from Kaggle and need an account there and pip install 'mien[kaggle]'; ferplus (the votes,
-    to lie beside fer2013.csv) and facial_expressions come from GitHub. A download that was cut goes on where it
-    stopped.
+    fer2013 and folders come from Kaggle and need an account there and pip install 'mien[kaggle]'. ferplus (the votes, a
+    file for the folder of fer2013.csv) and facial_expressions come from GitHub. An interrupted download is continued.
 
     Examples:
         $ mien data download fer2013
@@ -91,7 +90,7 @@ def download_data(
 
     Args:
         name: Which dataset.
-        out: The folder; named after the dataset by default.
+        out: The folder to write; named after the dataset by default.
     """
     from mien.datasets.download import download_dataset
 
@@ -111,22 +110,22 @@ def check_data(
     page: Path | None = None,
     json: bool = False,
 ) -> int:
-    """Find what makes a dataset's figures wrong: copies, conflicting labels, broken images; write a clean copy.
+    """Check a dataset for issues: copies, conflicting labels, broken images; write a clean copy.
 
-    Copies are exact, or mirrored, shifted by a pixel, recompressed, of another brightness, or several of these. The
-    splits are the dataset's own; what has none counts as train. NAME-check.html in the current folder shows the images.
+    Copies are exact, mirrored, shifted by a pixel, recompressed, of another brightness, or several of these. The splits
+    are the dataset's own; samples without a split count as train. NAME-check.html in the current folder shows the
+    images.
 
-    Exit code 1 says that there are faults: copies across splits or with conflicting labels, blank images, rows or
-    files that cannot be read, one name in several splits, two spellings of a class. Everything else is a note: copies
-    within a split, images with few grey levels, badly cropped or far from the rest, photos without a face, rare
-    classes.
+    Exit code 1 means faults: copies across splits or with conflicting labels, blank images, unreadable rows or files,
+    one person in several splits, two spellings of a class. Everything else is a note: copies within a split, images
+    with few grey levels, badly cropped images, outliers, photos without a face, rare classes.
 
-    --fix leaves training rows out, never others, and never changes the source: all but one of the copies within train,
-    those of validation or test images, and copies whose labels conflict.
+    --fix leaves out training rows only, and never changes the source: all but one of the copies within train, copies of
+    validation or test images, and copies whose labels conflict.
 
-    --label-errors trains small networks on the dataset's own labels, each on all folds but one, and lists the images
-    of the fold left out whose label they contradict: minutes for 30,000 images on a CPU core. Finished folds are
-    kept, so that the same command goes on where it was stopped. It needs pip install 'mien[train]'.
+    --label-errors trains small networks by cross-validation on the dataset's own labels, and lists the images of each
+    held-out fold whose label they contradict: minutes for 30,000 images on a CPU core. Finished folds are kept, so that
+    the same command continues after an interruption. It needs pip install 'mien[train]'.
 
     Examples:
         $ mien data check fer2013/
@@ -137,15 +136,15 @@ def check_data(
 
     Args:
         data: Which dataset.
-        exact: Look for equal bytes only, not for near copies.
-        fix: Where to write what remains: NAME.csv is a list for --exclude, anything else a folder for a clean copy.
-        also: What else --fix leaves out of train: blank, few_grey_levels, cropped (over the photo's edge) or faceless
-            images.
-        label_errors: Rank the images whose labels are probably wrong.
-        folds: How many networks judge the labels.
-        recipe: How they are trained, where not by a small one of ours: a name that mien recipes lists, or a JSON file.
-        device: What they are trained on: auto, cpu, cuda, cuda:N or mps.
-        page: The page's file, in .html.
+        exact: Find equal bytes only, no near copies.
+        fix: Write the clean dataset: NAME.csv is a list for --exclude, any other name a folder for a clean copy.
+        also: Further issues whose training rows --fix leaves out: blank, few_grey_levels, cropped (over the photo's
+            edge) or faceless.
+        label_errors: Rank the images by how probably their label is wrong.
+        folds: The number of folds, each with a network.
+        recipe: The recipe of these networks, in place of a small one: a name of mien recipes, or a JSON file.
+        device: The device to train on: auto, cpu, cuda, cuda:N or mps.
+        page: The file of the page, in .html.
         json: Print one JSON object with all findings.
     """
     from json import dumps

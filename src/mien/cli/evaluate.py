@@ -19,8 +19,8 @@ def evaluate(
 ) -> None:
     """Score a model on a split of a dataset and write a report.
 
-    A run keeps its scores in its folder, as evaluation-SPLIT-TTA[...].json and report.html.
-    Those of any other model are only printed, unless --out names a folder.
+    For a run, writes evaluation-SPLIT-TTA[...].json and report.html to the run folder. For any other model, prints the
+    scores, and writes the files where --out names a folder.
 
     Examples:
         $ mien evaluate runs/first --data fer2013
@@ -30,10 +30,10 @@ def evaluate(
         $ mien evaluate model.onnx --data faces/ --split test --json > scores.json
 
     Args:
-        model: A run folder, an .onnx file, or default, the bundled model.
+        model: A run folder, an .onnx file, or a bundled model: default or small.
         data: What is scored.
-        tta: none scores the crop, flip the mean of its and its mirror image's probabilities, both reports both.
-        out: Where the scores and the report are written instead.
+        tta: none: score the crop. flip: average its probabilities with those of the mirror image. both: report both.
+        out: Write the scores and the report to this folder instead.
         json: Print one JSON object instead of tables; with --tta both a list of two.
     """
     from mien.core import records

@@ -25,24 +25,24 @@ class DataSpec:
     path: Path
     """The dataset's folder or file."""
     split: str = "validation"
-    """Which part of it: train, validation (PublicTest), test (PrivateTest) or all."""
+    """Which split: train, validation (PublicTest), test (PrivateTest) or all."""
     kind: str | None = None
-    """The format, where it is not to be recognised: fer2013, facial_expressions, folder, arrays, or a plug-in's."""
+    """The format: fer2013, facial_expressions, folder, arrays, or a plug-in's; recognised by default."""
     targets: Targets = "label"
     """Which labels, where the dataset has FER+ votes."""
     classes: str | None = None
     """What the integers of arrays mean; elsewhere, the classes to keep: fer2013, alphabetical, ferplus,
     facial_expressions, three-class, or names with commas between them."""
     merge: Merge = "drop"
-    """What contempt counts as, where one side lacks it; drop leaves it out."""
+    """How contempt is mapped where the model or the data lack it; drop leaves it out."""
     holdout: float | None = None
-    """The validation share where the dataset has no such split; that of the model's run by default."""
+    """The validation share where the dataset has no such split; by default that of the model's run."""
     exclude: Path | None = None
-    """A CSV file whose column id lists what of the data is left out."""
+    """A CSV file whose column id lists the samples to leave out."""
     output: Targets | None = None
-    """Which output of the model, where it has several; the one that follows the targets by default."""
+    """Which output of the model, where it has several; by default the one that follows the targets."""
     detector: str | None = None
-    """The data are photos: find the face in each first, as predict does. A photo without a face counts as wrong."""
+    """For photos: find the face in each first (auto, yunet, haar or a file). A photo without one counts as wrong."""
 
     def __post_init__(self) -> None:
         from mien.datasets.splits import split_name
