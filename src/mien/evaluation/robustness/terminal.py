@@ -39,7 +39,8 @@ def audit_tables(audit: Audit) -> RenderableType:
         parts.append(_corruptions(audit))
     parts.append(_table(["by", "range", *SUBSET], strata_rows(audit), left=2))
     for column in audit.groups.columns if audit.groups else ():
-        parts += [_table(group_head(column), group_rows(column)), Text(verdict(column, scores.classes) + "\n")]
+        rows = [row[:-1] for row in group_rows(column)]
+        parts += [_table(group_head(column)[:-1], rows), Text(verdict(column, scores.classes) + "\n")]
     return Group(*parts)
 
 
@@ -101,8 +102,7 @@ def _corruptions(audit: Audit) -> Table:
         rows.append([name, parameters(name), *(f"{value:.4f}" for value in (*accuracies, mean)), lost(mean)])
     if len(rows) > 1 and audit.corrupted is not None:
         rows.append(["mean", *[""] * (1 + len(STRENGTHS)), f"{audit.corrupted:.4f}", lost(audit.corrupted)])
-    heads = [f"strength {strength}" for strength in STRENGTHS]
-    return _table(["accuracy", "parameter", *heads, "mean", "lost"], rows, left=2)
+    return _table(["accuracy at strength", "parameter", *map(str, STRENGTHS), "mean", "lost"], rows, left=2)
 
 
 def parameters(name: str) -> str:
@@ -122,25 +122,21 @@ def strata_rows(audit: Audit) -> list[list[str]]:
 
 def group_head(column: subgroups.Column) -> list[str]:
     """Return the headings of `group_rows`."""
-    missed = any(group.missed for group in column.groups)
+    missed = ["no face found"] * any(group.missed for group in column.groups)
     further = [metric.title for metric in COUNT_METRICS[1:]]
-    return [column.name, *SUBSET, *further, "label-adjusted", *["no face found"] * missed]
+    return [column.name, *SUBSET[:-1], *further, "label-adjusted", *missed, SUBSET[-1]]
 
 
 def group_rows(column: subgroups.Column) -> list[list[str]]:
-    """Return the groups of a column, one a row."""
+    """Return the groups of a column, one a row; the confidence is last, so that a narrow terminal can do without."""
     missed = any(group.missed for group in column.groups)
-    accuracy = COUNT_METRICS[0]
-    return [
-        [
-            group.value,
-            *cells(group.scores),
-            *(metric.text(group.scores.metrics.get(metric.name)) for metric in COUNT_METRICS[1:]),
-            accuracy.text(group.label_adjusted),
-            *[f"{group.missed:,}"] * missed,
-        ]
-        for group in column.groups
-    ]
+    rows = []
+    for group in column.groups:
+        *texts, confidence = cells(group.scores)
+        further = [metric.text(group.scores.metrics.get(metric.name)) for metric in COUNT_METRICS[1:]]
+        adjusted = COUNT_METRICS[0].text(group.label_adjusted)
+        rows.append([group.value, *texts, *further, adjusted, *[f"{group.missed:,}"] * missed, confidence])
+    return rows
 
 
 def cells(found: SubsetScores) -> list[str]:
@@ -157,10 +153,12 @@ def cells(found: SubsetScores) -> list[str]:
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> Table:
     """Return a table whose first `left` columns are texts, the others figures."""
     columns = [
-        Column(Text(name), overflow="fold") if index < left else Column(fill(name, 13), justify="right", no_wrap=True)
+        Column(Text(name), overflow="fold")
+        if index < left
+        else Column(fill(name, 9, break_long_words=False), justify="right", no_wrap=True)
         for index, name in enumerate(head)
     ]
-    table = Table(*columns, box=box.SIMPLE)
+    table = Table(*columns, box=box.SIMPLE, collapse_padding=True, pad_edge=False)
     for row in rows:
         table.add_row(*map(Text, row))
     return table
