@@ -32,7 +32,7 @@ def benchmark(
         $ mien benchmark
         $ mien benchmark fer2013 --data fer2013 --model default
         $ mien benchmark fer2013 --data fer2013 --model runs/a-0 runs/a-1
-        $ mien benchmark ferplus --data fer2013 --model my.onnx --against default
+        $ mien benchmark ferplus --data fer2013 --model a.onnx --against default
         $ mien benchmark fer2013 --data fer2013 --model default --final
 
     Args:
