@@ -68,7 +68,7 @@ def test_sound_that_mp4_does_not_hold_becomes_aac(tmp_path: Path, hertz: int) ->
     assert tone == pytest.approx(440, abs=6)
 
 
-def test_a_turned_video_is_upright_and_told_so_no_more(tmp_path: Path) -> None:
+def test_a_turned_video_is_drawn_upright_without_rotation_data(tmp_path: Path) -> None:
     annotate(write(tmp_path / "a.mp4", PICTURES, rotate=90), tmp_path / "b.mp4")
     with Video(tmp_path / "b.mp4") as video:
         frame = next(iter(video))
@@ -93,7 +93,7 @@ def test_where_none_can_be_written_none_is_left(tmp_path: Path) -> None:
     assert sorted(path.name for path in tmp_path.iterdir()) == ["a.mp4", "file"]
 
 
-def test_low_quality_is_said_or_else_no_name() -> None:
+def test_low_quality_is_marked_or_else_no_name() -> None:
     ground = np.full((400, 500, 3), 128, np.uint8)
 
     def plate(found: VideoFaces) -> int:

@@ -89,7 +89,7 @@ def test_no_face_and_wrong_suffix(tmp_path: Path) -> None:
         Gallery([tmp_path / "faces.pdf"])
 
 
-def test_a_place_that_cannot_be_written_is_said_before_the_work(tmp_path: Path) -> None:
+def test_a_path_that_cannot_be_written_is_reported_before_the_work(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(InputError, match=r"faces\.png: cannot be written"):
         Gallery([tmp_path / "new" / "faces.html", tmp_path / "file" / "faces.png"])

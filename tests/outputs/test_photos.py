@@ -35,7 +35,7 @@ def test_folders_are_searched_sorted_and_nothing_twice(tmp_path: Path) -> None:
     assert list(found)[1:4] == sorted(list(found)[1:4])
 
 
-def test_nothing_to_read_is_said(tmp_path: Path) -> None:
+def test_nothing_to_read_is_reported(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"no images or videos; looked for \.3gp"):
         list_inputs([tmp_path])
     with pytest.raises(InputError, match="no such file or folder"):

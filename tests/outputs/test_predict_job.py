@@ -33,12 +33,12 @@ def predict(capsys: Capture, *arguments: object) -> tuple[int, str, str]:
 @pytest.fixture
 def folder(tmp_path: Path, astronaut_file: Path) -> Path:
     """A face, a photo without one, an empty file, and a text; with awkward names."""
-    place = tmp_path / "my photos"
-    place.mkdir()
-    (place / "face [bold].png").write_bytes(astronaut_file.read_bytes())
-    Image.new("RGB", (80, 60), "teal").save(place / "sea, sky.png")
-    (place / "zero.jpg").touch()
-    return place
+    folder = tmp_path / "my photos"
+    folder.mkdir()
+    (folder / "face [bold].png").write_bytes(astronaut_file.read_bytes())
+    Image.new("RGB", (80, 60), "teal").save(folder / "sea, sky.png")
+    (folder / "zero.jpg").touch()
+    return folder
 
 
 def test_json(capsys: Capture, folder: Path, model: Path) -> None:
@@ -92,7 +92,7 @@ def test_table(capsys: Capture, folder: Path, model: Path) -> None:
     assert lines[3] == ["detector:", "haar"]
 
 
-def test_a_narrow_terminal_cuts_no_word_and_low_quality_is_said(
+def test_a_narrow_terminal_cuts_no_word_and_shows_low_quality(
     capsys: Capture, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     Image.new("L", (20, 20), 255).save(tmp_path / "white.png")

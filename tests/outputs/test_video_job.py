@@ -122,7 +122,7 @@ def test_other_content_is_no_video(tmp_path: Path, monkeypatch: pytest.MonkeyPat
     assert not is_video(tmp_path / "gone.jpg")
 
 
-def test_no_face_is_said_and_every_picture_has_a_row(capsys: Capture, model: Path, tmp_path: Path) -> None:
+def test_no_face_is_reported_and_every_frame_has_a_row(capsys: Capture, model: Path, tmp_path: Path) -> None:
     write(tmp_path / "dark.mp4", [scene(None)] * 5)
     code, _, err = predict(
         capsys, tmp_path / "dark.mp4", "--model", model, "--detector", "haar", "--out", tmp_path / "o"
@@ -154,6 +154,7 @@ def test_a_video_that_is_cut_off_keeps_its_rows(capsys: Capture, model: Path, tm
         ([], "the table of a video needs a folder; add --out FOLDER"),
         (["--out", "OUT", "--every", "0.2s", "--fps", "5"], "--every and --fps: choose one"),
         (["--out", "OUT", "--every", "often"], "--every often: expected a time such as 0.2s"),
+        (["--out", "OUT", "--format", "xlsx"], "clip.xlsx: a table ends with .csv, .jsonl, .parquet"),
         (["--out", "OUT", "--fps", "0"], "--fps 0: expected a number above 0"),
         (["--out", "OUT", "--csv"], "--table, --json, --csv, --gallery and --sheet are for photos; there is none"),
     ],

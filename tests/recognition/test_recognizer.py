@@ -70,7 +70,7 @@ def test_a_real_face_from_any_source(model: Path, astronaut: images.Pixels, astr
         assert np.array_equal(found.probabilities, first.probabilities)
 
 
-def test_boxes_are_of_the_upright_picture(model: Path, astronaut: images.Pixels, tmp_path: Path) -> None:
+def test_boxes_are_of_the_upright_image(model: Path, astronaut: images.Pixels, tmp_path: Path) -> None:
     exif = Image.Exif()
     exif[274] = 6
     Image.fromarray(np.rot90(astronaut)).save(tmp_path / "turned.png", exif=exif)
@@ -91,7 +91,7 @@ def test_crops_are_made_as_training_makes_them(
     assert found.detection_scores.tolist() == pytest.approx([0.9, 0.8, 0.7])
 
 
-def test_one_call_of_the_network_per_picture(model: Path) -> None:
+def test_one_call_of_the_network_per_image(model: Path) -> None:
     recognize = Recognizer(model, three_boxes)
     calls = Counting(recognize)
     assert len(recognize(flat(100))) == 3
@@ -126,14 +126,14 @@ def test_batch_is_lazy_and_shares_calls(model: Path) -> None:
     assert calls.sizes == [12] * 25
 
 
-def test_batch_yields_what_came_before_a_broken_picture(model: Path) -> None:
+def test_batch_yields_what_came_before_a_broken_image(model: Path) -> None:
     stream = Recognizer(model, "none").batch([flat(0), flat(255), b"broken", flat(0)])
     assert [next(stream).labels, next(stream).labels] == [("angry",), ("neutral",)]
     with pytest.raises(InputError, match="not an image"):
         next(stream)
 
 
-def test_pictures_without_faces_call_no_network(model: Path) -> None:
+def test_images_without_faces_call_no_network(model: Path) -> None:
     recognize = Recognizer(model)
     assert [len(found) for found in recognize.batch([flat(1), flat(2)])] == [0, 0]
     assert list(recognize.batch([])) == []

@@ -53,7 +53,7 @@ def test_far_apart_samples_may_miss_a_face_too() -> None:
     ]
 
 
-def test_another_place_is_another_face() -> None:
+def test_another_position_is_another_face() -> None:
     track = Tracker()
     track(0, boxes([0, 0, 20, 20]))
     assert track(0.04, boxes([40, 0, 20, 20])).tolist() == [2]

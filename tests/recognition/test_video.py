@@ -43,7 +43,7 @@ def test_times_begin_where_the_file_does(tmp_path: Path) -> None:
         (0, True, [42, 20, 24, 24]),
     ],
 )
-def test_pictures_are_upright(tmp_path: Path, rotate: int, mirror: bool, box: list[float]) -> None:
+def test_frames_are_upright(tmp_path: Path, rotate: int, mirror: bool, box: list[float]) -> None:
     """The face lies at (30, 20) of 96 x 64; `rotate` is counter-clockwise."""
     with Video(write(tmp_path / "a.mp4", [scene(200)], rotate=rotate, mirror=mirror)) as video:
         image = next(iter(video)).image

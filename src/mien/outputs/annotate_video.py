@@ -177,15 +177,15 @@ def overlay(image: images.Pixels, faces: VideoFaces | None, growth: float) -> im
     if not faces:
         return image
     height, width = image.shape[:2]
-    picture = Image.fromarray(image)
-    pen = ImageDraw.Draw(picture)
+    canvas = Image.fromarray(image)
+    pen = ImageDraw.Draw(canvas)
     line = max(2, round(min(height, width) / 240))
     corners = np.concatenate([faces.boxes[:, :2], faces.boxes[:, :2] + faces.boxes[:, 2:]], axis=1) * growth
     boxes = [Rect(*box) for box in corners.round().tolist()]
-    taken, plates = list(boxes), list[Rect]()
+    occupied, plates = list(boxes), list[Rect]()
 
-    def free(place: Rect, own: Rect) -> bool:
-        return all(place.shared(other) < 1 for other in taken if other is not own)
+    def free(rect: Rect, own: Rect) -> bool:
+        return all(rect.shared(other) < 1 for other in occupied if other is not own)
 
     for track, box, row, quality in zip(faces.tracks.tolist(), boxes, faces.smoothed, faces.quality, strict=True):
         colour, size = _colour(faces, int(row.argmax())), _size(box, height)
@@ -193,20 +193,20 @@ def overlay(image: images.Pixels, faces: VideoFaces | None, growth: float) -> im
         pen.rectangle(box, outline=colour, width=line)
         name, mark = f"{faces.classes[int(row.argmax())]} {row.max():.0%}", " (low quality)" * (quality == "low")
         for text in (f"{track}  {name}{mark}", f"{track}{mark}", str(track)):  # in a crowd the number alone
-            place = _plate(box, text, size, width)
-            if free(place, box):
+            rect = _plate(box, text, size, width)
+            if free(rect, box):
                 break
-        taken.append(place)
-        plates.append(place)
-        pen.rectangle(place, fill=colour)
-        pen.text((place.left + 0.5 * size, place.top + 0.75 * size), text, INK, load_font(size), anchor="lm")
+        occupied.append(rect)
+        plates.append(rect)
+        pen.rectangle(rect, fill=colour)
+        pen.text((rect.left + 0.5 * size, rect.top + 0.75 * size), text, INK, load_font(size), anchor="lm")
     for box, plate, row in zip(boxes, plates, faces.smoothed, strict=True):
         font = load_font(max(round(0.85 * _size(box, height)), 12))
-        place = _panel(box, plate, max(font.getlength(name) for name in faces.classes), font.size, (width, height))
-        if free(place, box):  # in a crowd none rather than one that jumps about or hides a face
-            taken.append(place)
-            _bars(pen, faces, row, font, place)
-    return np.asarray(picture)
+        rect = _panel(box, plate, max(font.getlength(name) for name in faces.classes), font.size, (width, height))
+        if free(rect, box):  # in a crowd none rather than one that jumps about or hides a face
+            occupied.append(rect)
+            _bars(pen, faces, row, font, rect)
+    return np.asarray(canvas)
 
 
 def _colour(faces: VideoFaces, index: int) -> Colour:
@@ -236,14 +236,14 @@ def _panel(box: Rect, plate: Rect, names: float, size: float, whole: tuple[int, 
     return Rect(left, top, left + wide, top + high)
 
 
-def _bars(pen: ImageDraw.ImageDraw, faces: VideoFaces, row: Any, font: ImageFont.FreeTypeFont, place: Rect) -> None:
+def _bars(pen: ImageDraw.ImageDraw, faces: VideoFaces, row: Any, font: ImageFont.FreeTypeFont, rect: Rect) -> None:
     """Draw the likeliest expressions on a panel."""
     size, names = font.size, max(font.getlength(name) for name in faces.classes)
-    pen.rectangle(place, fill=INK)
-    start, end = place.left + names + 1.1 * size, place.right - 0.5 * size
+    pen.rectangle(rect, fill=INK)
+    start, end = rect.left + names + 1.1 * size, rect.right - 0.5 * size
     for line, index in enumerate(np.argsort(row)[::-1][:BARS].tolist()):
-        middle = place.top + (0.25 + 1.35 * (line + 0.5)) * size
-        pen.text((place.left + 0.5 * size, middle), faces.classes[index], WHITE, font, anchor="lm")
+        middle = rect.top + (0.25 + 1.35 * (line + 0.5)) * size
+        pen.text((rect.left + 0.5 * size, middle), faces.classes[index], WHITE, font, anchor="lm")
         pen.rectangle((start, middle - 0.25 * size, end, middle + 0.25 * size), fill=TRACK)
         if (length := (end - start) * float(row[index])) >= 1:
             pen.rectangle(

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mien.core import images
+from mien.core.console import count
 from mien.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Video(AbstractContextManager["Video"]):
 
     Args:
         path: the file.
-        every: seconds from one frame to the next; the first frame at or after each multiple is taken. 0 takes all.
+        every: seconds from one frame to the next; the first frame at or after each multiple is yielded. 0 yields all.
         threads: how many cores the decoder may use; None leaves it to FFmpeg (all of them).
 
     Attributes:
@@ -164,4 +165,4 @@ class Video(AbstractContextManager["Video"]):
                 yield raw
             if flawed:
                 broken, first = broken + 1, first or f"{time:.2f} s"
-                self.damage = f"{self.path}: damaged in {broken} place{'s' * (broken > 1)}, the first near {first}"
+                self.damage = f"{self.path}: damaged in {count(broken, 'place')}, the first near {first}"

@@ -1,4 +1,4 @@
-"""Tables that Ctrl-C and kill -9 leave fit to go on with.
+"""Tables that can be continued after Ctrl-C and kill -9.
 
 Rows are appended as text, all those of a photo or frame at once. While the job runs, a small hidden file notes how
 many bytes are whole, so that a resumed job neither repeats nor loses a row.
