@@ -12,7 +12,7 @@ from mien.evaluation.robustness.corruptions import CORRUPTIONS, STRENGTHS, choos
 NAMES = list(CORRUPTIONS)
 Faces = Callable[..., Samples]
 
-# the parameter at which nothing is done; JPEG and size have none but a size no smaller than the picture
+# the parameter at which nothing is done; JPEG and size have none but a size no smaller than the image
 NEUTRAL = {
     "size": 48, "blur": 0, "motion": 100 / 48, "noise": 0, "dark": 1, "bright": 1, "contrast": 1, "rotation": 0,
     "eyes": 0, "mouth": 0, "patch": 0,
@@ -97,27 +97,27 @@ def test_what_each_parameter_means() -> None:
     gradient = np.tile(np.arange(48, dtype=np.uint8) * 5, (1, 48, 1))
     covered = corrupt(gradient, "mouth", 5, rng) != gradient
     rows = np.flatnonzero(covered[0].any(axis=1))
-    assert (rows[0], rows[-1] + 1) == (28, 48)  # 40 % about 0.79 of the height, as far as the picture goes
+    assert (rows[0], rows[-1] + 1) == (28, 48)  # 40 % about 0.79 of the height, as far as the image goes
     rows = np.flatnonzero((corrupt(gradient, "eyes", 3, rng) != gradient)[0].any(axis=1))
     assert (rows[0], rows[-1] + 1) == (12, 22)
 
 
 def test_the_patch_lies_inside_and_has_its_size() -> None:
     halves = np.repeat(np.array([[[0, 80]]], np.uint8), 24, axis=2).repeat(48, axis=1).repeat(200, axis=0)
-    places = set()
-    for picture, worse in zip(halves, corrupt(halves, "patch", 1, generator(0, "patch")), strict=True):
-        rows, columns = np.nonzero(worse != picture)
+    corners = set()
+    for image, worse in zip(halves, corrupt(halves, "patch", 1, generator(0, "patch")), strict=True):
+        rows, columns = np.nonzero(worse != image)
         assert np.ptp(rows) + 1 == np.ptp(columns) + 1 == round(0.2 * 48)
-        places.add((rows.min(), columns.min()))
-    assert len(places) > 100
+        corners.add((rows.min(), columns.min()))
+    assert len(corners) > 100
 
 
 def test_a_turn_goes_both_ways_by_its_degrees() -> None:
     bar = np.zeros((40, 48, 48), np.uint8)
     bar[:, 8:40, 23:25] = 255
     angles = []
-    for picture in corrupt(bar, "rotation", 2, generator(0, "rotation")):
-        down, right = np.nonzero(picture > 100)
+    for image in corrupt(bar, "rotation", 2, generator(0, "rotation")):
+        down, right = np.nonzero(image > 100)
         x, y, *_ = cv2.fitLine(np.stack([right, down], 1).astype(np.float32), cv2.DIST_L2, 0, 0.01, 0.01).ravel()
         angles.append(round(float(np.degrees(np.arctan(x / y)))))
     assert set(angles) <= {-21, -20, -19, 19, 20, 21}
@@ -127,15 +127,15 @@ def test_a_turn_goes_both_ways_by_its_degrees() -> None:
 def test_motion_spreads_a_dot_along_one_line() -> None:
     dot = np.zeros((30, 48, 48), np.uint8)
     dot[:, 24, 24] = 255
-    for picture in corrupt(dot, "motion", 5, generator(0, "motion")):
-        assert int(picture.sum()) == pytest.approx(255, rel=0.2)
-        points = np.argwhere(picture > 0)
+    for image in corrupt(dot, "motion", 5, generator(0, "motion")):
+        assert int(image.sum()) == pytest.approx(255, rel=0.2)
+        points = np.argwhere(image > 0)
         along, across = np.sqrt(np.linalg.eigvalsh(np.cov(points.T))[::-1])
         assert across < 0.8
         assert 3 < along < 6  # a line of 14.4 pixels has a deviation of 4.2
 
 
-def test_unknown_names_strengths_and_pictures_are_refused(drawn_faces: Faces) -> None:
+def test_unknown_names_strengths_and_images_of_another_shape_are_refused(drawn_faces: Faces) -> None:
     faces, rng = drawn_faces(1).images, np.random.default_rng(0)
     with pytest.raises(InputError, match="unknown corruption 'fog'; known: size, blur"):
         corrupt(faces, "fog", 1, rng)

@@ -7,6 +7,7 @@ import shlex
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -151,8 +152,8 @@ def audit(
     table = subgroups.read(options.groups) if options.groups else None
     session, samples, data = load(model, spec)
     predictions = predict(session, samples, data, tta=options.tta)
-    how: dict[str, Any] = {"output": spec.output, "tta": options.tta, "merge": spec.merge}
-    scored = predictions.scored(**how)
+    score = partial(Predictions.scored, output=spec.output, tta=options.tta, merge=spec.merge)
+    scored = score(predictions)
     groups = _groups(scored, table, options.seed) if table else None
     sample = draw(scored.truth, options.limit, options.seed)
     rows, clean = scored.rows[sample], subset_scores(scored, sample)
@@ -160,14 +161,14 @@ def audit(
     corruptions: dict[str, tuple[Strength, ...]] = {}
     examples = Examples(faces, samples.images[faces], {})
     for name, strength, worse, shown in _corrupted(session, samples, predictions[rows], rows, faces, options):
-        scores = subset_scores(worse.scored(**how))
+        scores = subset_scores(score(worse))
         drop = 1 - scores.accuracy / clean.accuracy if clean.accuracy else None
         at = Strength(strength, CORRUPTIONS[name].describe(strength), scores, drop)
         corruptions[name] = (*corruptions.get(name, ()), at)
         examples.corrupted.setdefault(name, []).append(shown)
     accuracies = [at.scores.accuracy for strengths in corruptions.values() for at in strengths]
     found = Audit(
-        evaluation=evaluate(predictions, **how),
+        evaluation=evaluate(predictions, output=spec.output, tta=options.tta, merge=spec.merge),
         confidence=float(scored.probabilities.max(axis=1).mean(dtype=np.float64)),
         clean=clean,
         corrupted=float(np.mean(accuracies)) if accuracies else None,
