@@ -10,7 +10,8 @@ import pytest
 
 from mien import cli
 from mien.cli import GROUPS, VERBS, main, overview
-from mien.models.bundled import bundled, card
+from mien.core import records
+from mien.models.bundled import BundledCard, bundled, bundled_card
 
 
 def outcome(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -114,12 +115,14 @@ def test_models_lists_what_is_in_the_package(capsys: pytest.CaptureFixture[str])
     code, out, _ = outcome(capsys, "models", "list")
     assert code == 0
     for name in bundled():
-        facts = card(name)
+        facts = bundled_card(name)
         (line,) = [line for line in out.splitlines() if line.split()[:1] == [name]]
-        assert f"{facts['bytes'] / 1e6:.2f}" in line
-        assert all(f"{figure['accuracy']:.4f}" in line for figure in facts["figures"].values())
+        assert f"{facts.bytes / 1e6:.2f}" in line
+        assert all(f"{figure['accuracy']:.4f}" in line for figure in facts.figures.values())
     code, out, _ = outcome(capsys, "models", "list", "--json")
-    assert json.loads(out) == {name: card(name) for name in bundled()}
+    assert records.loads(out, dict[str, BundledCard], where="stdout") == {
+        name: bundled_card(name) for name in bundled()
+    }
 
 
 def test_models_times_one(capsys: pytest.CaptureFixture[str]) -> None:

@@ -14,7 +14,7 @@ from mien.core.labels import FER2013, FERPLUS
 from mien.datasets import DataSpec
 from mien.evaluation import load, predict
 from mien.evaluation.calibrate import CalibrationOptions, calibrate
-from mien.models.bundled import bundled, card, measured_crops
+from mien.models.bundled import bundled, bundled_card, measured_crops
 from mien.models.session import Session
 from mien.recipes import RECIPES, RunRecord
 from tests.blocks import evaluated
@@ -29,14 +29,14 @@ def test_the_models_are_these() -> None:
 @pytest.mark.parametrize("name", bundled())
 def test_the_card_speaks_of_this_file(name: str) -> None:
     content = bundled()[name].read_bytes()
-    assert len(content) == card(name)["bytes"] < LARGEST[name]
-    assert hashlib.sha256(content).hexdigest() == card(name)["sha256"]
+    assert len(content) == bundled_card(name).bytes < LARGEST[name]
+    assert hashlib.sha256(content).hexdigest() == bundled_card(name).sha256
     assert bundled()[name].with_suffix(".md").is_file()
 
 
 @pytest.mark.parametrize("name", bundled())
 def test_it_was_trained_by_the_recipe_of_today(name: str) -> None:
-    training = records.from_json(card(name)["training"], RunRecord, where=name)
+    training = records.from_json(bundled_card(name).training, RunRecord, where=name)
     recipe = training.recipe
     assert recipe == RECIPES[recipe.name]
     info = Session(name).info
@@ -47,14 +47,14 @@ def test_it_was_trained_by_the_recipe_of_today(name: str) -> None:
 
 
 def test_small_is_default_in_8_bits() -> None:
-    assert card("small")["quantized"]["of"] == card("default")["sha256"]
-    assert card("small")["training"] == card("default")["training"]
+    assert (bundled_card("small").quantized or {})["of"] == bundled_card("default").sha256
+    assert bundled_card("small").training == bundled_card("default").training
     assert replace(Session("small").info, calibration=None) == replace(Session("default").info, calibration=None)
 
 
 @pytest.mark.parametrize("name", bundled())
 def test_it_says_when_it_is_not_sure(name: str) -> None:
-    made, stated = Session(name).info.calibration, card(name)["calibration"]
+    made, stated = Session(name).info.calibration, bundled_card(name).calibration
     assert made is not None
     assert json.loads(json.dumps(made.to_json())) == {key: stated[key] for key in made.to_json()}
     assert (made.targets, made.share, made.held_out) == ("distribution", 0.5, True)
@@ -89,7 +89,7 @@ def test_it_knows_what_it_was_trained_on(real_data: Path) -> None:
 def test_it_is_as_good_as_its_card_says(name: str, real_data: Path) -> None:
     for title, targets in (("FER2013 PublicTest", "label"), ("FER+ majority, 8 classes", "majority")):
         found = evaluated(name, real_data / "fer2013", targets=targets).scores
-        stated = card(name)["figures"][title]
+        stated = bundled_card(name).figures[title]
         assert found.n == stated["n"]
         assert found.accuracy == pytest.approx(stated["accuracy"], abs=2 / found.n)  # other CPUs may tip a tie
         assert found.metrics["ece"] == pytest.approx(stated["ece"], abs=1e-3)

@@ -1,7 +1,7 @@
 """The verb `models`."""
 
 import sys
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 from mien.cli.options import Model
 from mien.cli.parse import Verb, console
@@ -9,6 +9,8 @@ from mien.core.errors import InputError
 
 if TYPE_CHECKING:
     from rich.table import Table
+
+    from mien.models.bundled import BundledCard
 
 
 def models() -> None:
@@ -34,13 +36,12 @@ def list_models(*, json: bool = False) -> None:
     Args:
         json: Print one JSON object with the whole cards.
     """
-    from json import dumps
+    from mien.core import records
+    from mien.models.bundled import bundled, bundled_card
 
-    from mien.models.bundled import bundled, card
-
-    cards = {name: card(name) for name in bundled()}
+    cards = {name: bundled_card(name) for name in bundled()}
     if json:
-        print(dumps(cards, indent=1))
+        print(records.dumps(cards))
     else:
         console().print(_table(cards))
         print("large is a recipe only: mien train mien-large (needs a GPU)", file=sys.stderr)
@@ -96,19 +97,19 @@ def download_model(name: Literal["yunet"] = "yunet", /) -> None:
 ACTIONS: dict[str, Verb] = {"list": list_models, "time [MODEL]": time_model, "download yunet": download_model}
 
 
-def _table(cards: dict[str, dict[str, Any]]) -> "Table":
+def _table(cards: dict[str, "BundledCard"]) -> "Table":
     from rich import box
     from rich.table import Column, Table
 
-    names = dict.fromkeys(name for facts in cards.values() for name in facts["figures"])
-    speeds = dict.fromkeys(name for facts in cards.values() for name in facts["ms"])
-    heads = ["MB", *(f"ms, {name}" for name in speeds), *names]
-    table = Table("model", *(Column(head, justify="right") for head in heads), box=box.SIMPLE)
-    for model, facts in cards.items():
+    names = dict.fromkeys(name for card in cards.values() for name in card.figures)
+    speeds = dict.fromkeys(name for card in cards.values() for name in card.ms)
+    headings = ["MB", *(f"ms, {name}" for name in speeds), *names]
+    table = Table("model", *(Column(heading, justify="right") for heading in headings), box=box.SIMPLE)
+    for model, card in cards.items():
         table.add_row(
             model,
-            f"{facts['bytes'] / 1e6:.2f}",
-            *(f"{facts['ms'][name]['mean']:.2f}" if name in facts["ms"] else "" for name in speeds),
-            *(f"{facts['figures'][name]['accuracy']:.4f}" if name in facts["figures"] else "" for name in names),
+            f"{card.bytes / 1e6:.2f}",
+            *(f"{card.ms[name]['mean']:.2f}" if name in card.ms else "" for name in speeds),
+            *(f"{card.figures[name]['accuracy']:.4f}" if name in card.figures else "" for name in names),
         )
     return table

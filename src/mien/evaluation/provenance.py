@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mien.core import records
 from mien.datasets import DataSpec, Samples
-from mien.models.bundled import ASSETS, card
+from mien.models.bundled import ASSETS, bundled_card
 from mien.models.session import Session
 from mien.recipes import RunRecord, read_run
 
@@ -14,9 +14,9 @@ def run_record(session: Session) -> RunRecord | None:
     """Return what a model's training recorded; None where nothing did. InputError where the record is damaged."""
     if session.path.parent == ASSETS:
         name = session.path.stem
-        facts = card(name)
-        cost = {key: facts[key] for key in ("parameters", "macs")}
-        return records.from_json(facts["training"] | cost, RunRecord, where=f"{name}.json")
+        card = bundled_card(name)
+        cost = {"parameters": card.parameters, "macs": card.macs}
+        return records.from_json(card.training | cost, RunRecord, where=f"{name}.json")
     run = session.path.parent
     return read_run(run) if session.path.name == "model.onnx" and (run / "recipe.json").is_file() else None
 

@@ -16,7 +16,7 @@ from mien.evaluation.calibrate.files import with_calibration, write_model
 from mien.evaluation.card.facts import bare, bare_command, collect_facts
 from mien.evaluation.card.write import render, write, written_here
 from mien.evaluation.report import save
-from mien.models.bundled import bundled, card
+from mien.models.bundled import bundled, bundled_card
 from mien.models.calibration import Calibration
 from mien.models.session import Session
 from mien.recipes import RECIPES
@@ -182,7 +182,7 @@ def test_a_calibration_json_of_another_file_is_left_out(run: Path, fer2013_csv: 
 
 @pytest.mark.parametrize("name", bundled())
 def test_a_bundled_model_has_its_calibration_in_the_card(name: str) -> None:
-    stated, text = card(name)["calibration"], render(collect_facts(name))
+    stated, text = bundled_card(name).calibration, render(collect_facts(name))
     assert f"ECE {stated['ece_before']:.4f} before, {stated['ece_after']:.4f} after" in text
     assert f"fitted on {stated['n']:,} faces" in text
     assert f"measured coverage {stated['conformal']['measured_coverage']:.4f}" in text
@@ -291,12 +291,12 @@ def test_figures_on_the_training_data_are_marked_and_kept_out_of_the_index(run: 
 @pytest.mark.parametrize("name", bundled())
 def test_bundled_models_have_a_card(name: str) -> None:
     text = render(collect_facts(name), license="apache-2.0")
-    for title, stated in card(name)["figures"].items():
+    for title, stated in bundled_card(name).figures.items():
         assert title.startswith("the same") or f"| {title}" in text
         assert f"{stated['accuracy']:.4f}" in text
     assert f"`mien evaluate {name} --data PATH --split test`" in text or "| test |" in text
     assert "ms a face" in text
-    assert card(name)["sha256"] in text
+    assert bundled_card(name).sha256 in text
 
 
 def test_a_card_of_somebody_else_stays(run: Path) -> None:

@@ -13,10 +13,10 @@ from math import isclose
 from pathlib import Path
 from typing import Any
 
+from mien.core import records
 from mien.core.errors import InputError
 from mien.evaluation.calibrate import files as calibrate
-from mien.models.bundled import bundled, resolve
-from mien.models.bundled import card as recorded
+from mien.models.bundled import bundled, bundled_card, resolve
 from mien.models.metadata import ModelInfo
 from mien.models.session import Session
 
@@ -124,7 +124,7 @@ def collect_facts(model: str | Path, *, results: Sequence[Path] = (), name: str 
 
 
 def _bundled(facts: Facts, name: str) -> None:
-    known = recorded(name)
+    known = records.to_json(bundled_card(name))
     facts.files.append(f"{name}.json")
     _training(facts, known["training"] | {key: known.get(key) for key in ("parameters", "macs")})
     facts.speed = known.get("ms", {})
