@@ -11,7 +11,8 @@ import pytest
 from mien import cli
 from mien.cli import GROUPS, VERBS, main, overview
 from mien.core import records
-from mien.models.bundled import BundledCard, bundled, bundled_card
+from mien.evaluation.card.bundled import BundledCard, read_card
+from mien.models.bundled import bundled
 
 
 def outcome(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -115,14 +116,12 @@ def test_models_lists_what_is_in_the_package(capsys: pytest.CaptureFixture[str])
     code, out, _ = outcome(capsys, "models", "list")
     assert code == 0
     for name in bundled():
-        facts = bundled_card(name)
+        card = read_card(name)
         (line,) = [line for line in out.splitlines() if line.split()[:1] == [name]]
-        assert f"{facts.bytes / 1e6:.2f}" in line
-        assert all(f"{figure['accuracy']:.4f}" in line for figure in facts.figures.values())
+        assert f"{card.bytes / 1e6:.2f}" in line
+        assert all(f"{score.metrics['accuracy']:.4f}" in line for score in card.scores)
     code, out, _ = outcome(capsys, "models", "list", "--json")
-    assert records.loads(out, dict[str, BundledCard], where="stdout") == {
-        name: bundled_card(name) for name in bundled()
-    }
+    assert records.loads(out, dict[str, BundledCard], where="out") == {name: read_card(name) for name in bundled()}
 
 
 def test_models_times_one(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,7 +1,6 @@
 """Each model in the package is the one its card speaks of, as good and as small as it says."""
 
 import hashlib
-import json
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -9,14 +8,14 @@ from pathlib import Path
 import pytest
 
 from mien import Recognizer
-from mien.core import records
 from mien.core.labels import FER2013, FERPLUS
 from mien.datasets import DataSpec
 from mien.evaluation import load, predict
 from mien.evaluation.calibrate import CalibrationOptions, calibrate
-from mien.models.bundled import bundled, bundled_card, measured_crops
+from mien.evaluation.card.bundled import read_card
+from mien.models.bundled import bundled, measured_crops
 from mien.models.session import Session
-from mien.recipes import RECIPES, RunRecord
+from mien.recipes import RECIPES
 from tests.blocks import evaluated
 
 LARGEST = {"default": 6e6, "small": 1e6}  # bytes
@@ -29,14 +28,14 @@ def test_the_models_are_these() -> None:
 @pytest.mark.parametrize("name", bundled())
 def test_the_card_speaks_of_this_file(name: str) -> None:
     content = bundled()[name].read_bytes()
-    assert len(content) == bundled_card(name).bytes < LARGEST[name]
-    assert hashlib.sha256(content).hexdigest() == bundled_card(name).sha256
+    assert len(content) == read_card(name).bytes < LARGEST[name]
+    assert hashlib.sha256(content).hexdigest() == read_card(name).sha256
     assert bundled()[name].with_suffix(".md").is_file()
 
 
 @pytest.mark.parametrize("name", bundled())
 def test_it_was_trained_by_the_recipe_of_today(name: str) -> None:
-    training = records.from_json(bundled_card(name).training, RunRecord, where=name)
+    training = read_card(name).training
     recipe = training.recipe
     assert recipe == RECIPES[recipe.name]
     info = Session(name).info
@@ -47,16 +46,17 @@ def test_it_was_trained_by_the_recipe_of_today(name: str) -> None:
 
 
 def test_small_is_default_in_8_bits() -> None:
-    assert (bundled_card("small").quantized or {})["of"] == bundled_card("default").sha256
-    assert bundled_card("small").training == bundled_card("default").training
+    default, small = read_card("default"), read_card("small")
+    assert small.quantization is not None
+    assert (small.quantization.of, small.training) == (default.sha256, default.training)
     assert replace(Session("small").info, calibration=None) == replace(Session("default").info, calibration=None)
 
 
 @pytest.mark.parametrize("name", bundled())
 def test_it_says_when_it_is_not_sure(name: str) -> None:
-    made, stated = Session(name).info.calibration, bundled_card(name).calibration
+    made = Session(name).info.calibration
     assert made is not None
-    assert json.loads(json.dumps(made.to_json())) == {key: stated[key] for key in made.to_json()}
+    assert made == read_card(name).calibration["distribution"].calibration
     assert (made.targets, made.share, made.held_out) == ("distribution", 0.5, True)
     assert made.abstain is not None
     assert made.conformal is not None
@@ -89,10 +89,10 @@ def test_it_knows_what_it_was_trained_on(real_data: Path) -> None:
 def test_it_is_as_good_as_its_card_says(name: str, real_data: Path) -> None:
     for title, targets in (("FER2013 PublicTest", "label"), ("FER+ majority, 8 classes", "majority")):
         found = evaluated(name, real_data / "fer2013", targets=targets).scores
-        stated = bundled_card(name).figures[title]
-        assert found.n == stated["n"]
-        assert found.accuracy == pytest.approx(stated["accuracy"], abs=2 / found.n)  # other CPUs may tip a tie
-        assert found.metrics["ece"] == pytest.approx(stated["ece"], abs=1e-3)
+        stated = next(score for score in read_card(name).scores if score.title == title)
+        assert found.n == stated.n
+        assert found.accuracy == pytest.approx(stated.metrics["accuracy"], abs=2 / found.n)  # other CPUs may tip a tie
+        assert found.metrics["ece"] == pytest.approx(stated.metrics["ece"], abs=1e-3)
 
 
 @pytest.mark.parametrize("name", bundled())

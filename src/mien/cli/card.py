@@ -39,7 +39,7 @@ def card(
 
     facts = collect_facts(model, results=results, name=name)
     text = render(facts, license=license)
-    for line in facts.passed_over:
+    for line in facts.skipped:
         print(f"left out: {line}", file=sys.stderr)
     place = out or (None if facts.bundled else Path(model) / "README.md")
     if place is None:

@@ -10,7 +10,7 @@ from mien.core.errors import InputError
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from mien.models.bundled import BundledCard
+    from mien.evaluation.card.bundled import BundledCard
 
 
 def models() -> None:
@@ -37,9 +37,10 @@ def list_models(*, json: bool = False) -> None:
         json: Print one JSON object with the whole cards.
     """
     from mien.core import records
-    from mien.models.bundled import bundled, bundled_card
+    from mien.evaluation.card.bundled import read_card
+    from mien.models.bundled import bundled
 
-    cards = {name: bundled_card(name) for name in bundled()}
+    cards = {name: read_card(name) for name in bundled()}
     if json:
         print(records.dumps(cards))
     else:
@@ -97,19 +98,23 @@ def download_model(name: Literal["yunet"] = "yunet", /) -> None:
 ACTIONS: dict[str, Verb] = {"list": list_models, "time [MODEL]": time_model, "download yunet": download_model}
 
 
-def _table(cards: dict[str, "BundledCard"]) -> "Table":
+def _table(cards: "dict[str, BundledCard]") -> "Table":
     from rich import box
     from rich.table import Column, Table
 
-    names = dict.fromkeys(name for card in cards.values() for name in card.figures)
-    speeds = dict.fromkeys(name for card in cards.values() for name in card.ms)
-    headings = ["MB", *(f"ms, {name}" for name in speeds), *names]
-    table = Table("model", *(Column(heading, justify="right") for heading in headings), box=box.SIMPLE)
-    for model, card in cards.items():
-        table.add_row(
-            model,
-            f"{card.bytes / 1e6:.2f}",
-            *(f"{card.ms[name]['mean']:.2f}" if name in card.ms else "" for name in speeds),
-            *(f"{card.figures[name]['accuracy']:.4f}" if name in card.figures else "" for name in names),
-        )
+    found = {
+        name: {
+            "MB": f"{card.bytes / 1e6:.2f}",
+            **{f"ms, batch {one.batch}": f"{one.mean:.2f}" for one in card.latency},
+            **{
+                f"{one.title}{', mirrored too' if one.tta == 'flip' else ''}": f"{one.metrics['accuracy']:.4f}"
+                for one in card.scores
+            },
+        }
+        for name, card in cards.items()
+    }
+    heads = dict.fromkeys(head for cells in found.values() for head in cells)
+    table = Table("model", *(Column(head, justify="right") for head in heads), box=box.SIMPLE)
+    for name, cells in found.items():
+        table.add_row(name, *(cells.get(head, "") for head in heads))
     return table

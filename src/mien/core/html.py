@@ -1,7 +1,7 @@
 """HTML pages to keep, print and send: each holds its own style, charts and images and loads nothing from a network.
 
-Jinja2 renders them with autoescape. A page is a template beside the code that fills it; it extends
-`mien.core/page.html` and may import the macros of `mien.core/macros.html`:
+Jinja2 renders them with autoescape; Markdown templates, *.md, without. A page is a template beside the code that fills
+it; it extends `mien.core/page.html` and may import the macros of `mien.core/macros.html`:
 
     {% extends "mien.core/page.html" %}
     {% from "mien.core/macros.html" import table, confusion %}
@@ -37,7 +37,11 @@ def environment() -> "Environment":
         return files(package).joinpath("templates", file).read_text(encoding="utf-8")
 
     made = Environment(
-        loader=FunctionLoader(load), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+        loader=FunctionLoader(load),
+        autoescape=lambda name: not str(name).endswith(".md"),
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
     )
     made.filters["image"] = data_uri
     return made

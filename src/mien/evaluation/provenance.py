@@ -1,22 +1,29 @@
 """What a model was trained on, as its run or the card of a bundled model recorded it."""
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mien.core import records
 from mien.datasets import DataSpec, Samples
-from mien.models.bundled import ASSETS, bundled_card
+from mien.models.bundled import ASSETS
 from mien.models.session import Session
 from mien.recipes import RunRecord, read_run
+
+
+@dataclass(frozen=True)
+class _Card:
+    training: RunRecord
+
+
+def bundled_record(name: str) -> RunRecord:
+    """Return what the training of a bundled model recorded."""
+    return records.read(ASSETS / f"{name}.json", _Card, what="the card of a bundled model").training
 
 
 def run_record(session: Session) -> RunRecord | None:
     """Return what a model's training recorded; None where nothing did. InputError where the record is damaged."""
     if session.path.parent == ASSETS:
-        name = session.path.stem
-        card = bundled_card(name)
-        cost = {"parameters": card.parameters, "macs": card.macs}
-        return records.from_json(card.training | cost, RunRecord, where=f"{name}.json")
+        return bundled_record(session.path.stem)
     run = session.path.parent
     return read_run(run) if session.path.name == "model.onnx" and (run / "recipe.json").is_file() else None
 

@@ -13,7 +13,7 @@ from mien.models.session import Session
 class Latency:
     """Milliseconds per face over `repeats` calls with `batch` faces each, on `threads` cores.
 
-    Other work on the same cores raises the mean; then read the median or the least.
+    Other work on the same cores raises the mean; then read the median or the least. Older records have neither.
     """
 
     batch: int
@@ -21,8 +21,8 @@ class Latency:
     repeats: int
     mean: float
     deviation: float
-    median: float
-    least: float
+    median: float | None = None
+    least: float | None = None
 
 
 def latency(model: str | Path = "default", *, batch: int = 1, threads: int = 1, repeats: int = 100) -> Latency:

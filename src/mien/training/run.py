@@ -13,7 +13,8 @@ from torch import nn
 from mien.core import records
 from mien.core.errors import InputError
 from mien.core.files import replacing
-from mien.models.bundled import ASSETS, bundled, bundled_card
+from mien.evaluation.provenance import bundled_record
+from mien.models.bundled import ASSETS, bundled
 from mien.recipes import RunRecord, read_epochs, read_run
 from mien.recipes.run_record import METRICS, RECIPE, Epoch
 from mien.training.networks import load_network
@@ -104,5 +105,5 @@ def load_finished(path: Path) -> tuple[RunRecord, nn.Module]:
     weights = ASSETS / f"{path}.safetensors"
     if not weights.is_file():
         raise InputError(f"{path}: default in 8 bits, which cannot be trained; name default")
-    record = records.from_json(bundled_card(str(path)).training, RunRecord, where=str(path))
+    record = bundled_record(str(path))
     return record, load_network(weights, record.recipe)

@@ -7,7 +7,8 @@ import pytest
 from onnx.helper import make_node
 
 from mien.evaluation.benchmark.cost import Cost, cost, count
-from mien.models.bundled import bundled, bundled_card
+from mien.evaluation.card.bundled import read_card
+from mien.models.bundled import bundled
 from mien.models.metadata import ModelInfo
 from mien.models.session import Session
 from tests.blocks import MakeModel, record_run
@@ -39,11 +40,11 @@ def test_a_convolution_and_a_product_by_hand(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["default", "small"])
 def test_the_bundled_models_count_as_training_did(name: str) -> None:
-    session, facts = Session(name), bundled_card(name)
+    session, recorded = Session(name), read_card(name).training
     parameters, macs = count(bundled()[name], session.input)
-    assert macs == facts.macs
-    assert parameters == pytest.approx(facts.parameters, rel=0.01)  # batch normalisations were folded
-    assert cost(session) == Cost(facts.parameters, facts.macs, "recorded")
+    assert macs == recorded.macs
+    assert parameters == pytest.approx(recorded.parameters, rel=0.01)  # batch normalisations were folded
+    assert cost(session) == Cost(recorded.parameters, recorded.macs, "recorded")
 
 
 def test_without_the_package_nothing_is_counted(make_model: MakeModel, monkeypatch: pytest.MonkeyPatch) -> None:
