@@ -77,7 +77,7 @@ def test_top_emotion_as_in_the_readme(fer: FER, bgr: images.Pixels) -> None:
     assert fer.detect_emotions(bgr)[0]["emotions"][emotion] == score
 
 
-def test_no_face_is_nothing(fer: FER, blank: images.Pixels) -> None:
+def test_fer_without_a_face_returns_nothing(fer: FER, blank: images.Pixels) -> None:
     assert fer.detect_emotions(blank) == []
     assert fer.top_emotion(blank) == (None, None)
     assert fer.batch_detect_emotions([blank, blank]) == [[], []]
@@ -115,7 +115,7 @@ def test_channels_are_blue_green_red(model: Path) -> None:
     ]
 
 
-def test_small_faces_are_left_out_but_with_mtcnn(bgr: images.Pixels) -> None:
+def test_fer_leaves_out_small_faces_unless_mtcnn(bgr: images.Pixels) -> None:
     assert FER(min_face_size=200).detect_emotions(bgr) == []
     assert len(FER(mtcnn=True, min_face_size=200).detect_emotions(bgr)) == 1
     with pytest.raises(InputError, match="at least 1"):
@@ -152,7 +152,7 @@ def test_batches_are_lists_of_lists(bgr: images.Pixels, file: Path) -> None:
         assert DeepFace.analyze(opened) == one
 
 
-def test_without_a_face_deepface_raises_or_takes_it_all(blank: images.Pixels) -> None:
+def test_deepface_without_a_face_raises_or_uses_the_full_image(blank: images.Pixels) -> None:
     with pytest.raises(ValueError, match="Face could not be detected"):
         DeepFace.analyze(blank)
     found = DeepFace.analyze(blank, enforce_detection=False)
@@ -163,7 +163,7 @@ def test_without_a_face_deepface_raises_or_takes_it_all(blank: images.Pixels) ->
 
 
 def test_eyes_are_the_persons_own(model: Path, blank: images.Pixels, monkeypatch: pytest.MonkeyPatch) -> None:
-    """As deepface has them: the right eye is the one at the picture's left. A point outside the picture is none."""
+    """As deepface has them: the right eye is the one at the image's left. A point outside the image is none."""
     points = np.array(
         [[[30, 20], [50, 21], [40, 30], [32, 40], [48, 40]], [[-3, 50], [9, 50]] + [[5, 60]] * 3], np.float32
     )
@@ -177,11 +177,11 @@ def test_eyes_are_the_persons_own(model: Path, blank: images.Pixels, monkeypatch
 
 
 @pytest.mark.parametrize("backend", ["retinaface", "mtcnn", "yolov8n"])
-def test_other_backends_are_miens_own(bgr: images.Pixels, backend: str) -> None:
+def test_deepface_backends_map_to_our_detectors(bgr: images.Pixels, backend: str) -> None:
     assert DeepFace.analyze(bgr, detector_backend=backend) == DeepFace.analyze(bgr)
 
 
-def test_what_cannot_be_had_is_one_line(bgr: images.Pixels, tmp_path: Path) -> None:
+def test_unsupported_requests_are_one_line(bgr: images.Pixels, tmp_path: Path) -> None:
     calls: list[tuple[Callable[[], object], str]] = [
         (lambda: DeepFace.analyze(bgr, actions=["age", "emotion"]), "emotion"),
         (lambda: DeepFace.analyze(bgr, actions=[]), "emotion"),
@@ -198,7 +198,7 @@ def test_what_cannot_be_had_is_one_line(bgr: images.Pixels, tmp_path: Path) -> N
         assert "\n" not in str(raised.value)
 
 
-def test_eight_become_seven() -> None:
+def test_seven_leaves_out_contempt() -> None:
     rows = np.array([[0.1, 0.2, 0, 0.1, 0, 0, 0.1, 0.5], [0, 0, 0, 0, 0, 0, 0, 1]], np.float32)
     boxes = np.array([[0, 0, 9, 9]] * 2, np.float32)
     found = seven(Faces(boxes, rows, FERPLUS))

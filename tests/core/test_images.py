@@ -1,4 +1,4 @@
-"""Whatever comes in, an upright uint8 picture comes out, or one line that says why not."""
+"""Whatever comes in, an upright uint8 image comes out, or one line that says why not."""
 
 import io
 import os
@@ -47,7 +47,7 @@ def test_lossless_formats_come_back_as_they_went(kind: str) -> None:
         assert np.array_equal(images.load(encoded(Image.fromarray(GREY), kind)), GREY)
 
 
-def test_path_bytes_pil_and_array_are_the_same_picture(tmp_path: Path) -> None:
+def test_path_bytes_pil_and_array_give_the_same_image(tmp_path: Path) -> None:
     data = encoded(Image.fromarray(RGB))
     path = tmp_path / "picture.png"
     path.write_bytes(data)
@@ -78,7 +78,7 @@ def test_exif_orientation_is_undone(orientation: int) -> None:
     assert np.abs(jpeg[6::12, 8::16].astype(int) - COLOURS).max() < 12
 
 
-def test_damaged_exif_does_not_cost_the_picture() -> None:
+def test_damaged_exif_is_ignored() -> None:
     data = encoded(Image.fromarray(RGB), "PNG", exif=b"Exif\0\0MM\0*\xff\xff\xff\xff")
     assert np.array_equal(images.load(data), RGB)
 
@@ -121,7 +121,7 @@ def test_float_tiff() -> None:
         images.load(encoded(Image.fromarray(ramp), "TIFF"))
 
 
-def test_transparency_is_laid_over_white() -> None:
+def test_transparent_pixels_become_white() -> None:
     clear = np.zeros((4, 4, 4), np.uint8)
     clear[:2] = [10, 20, 30, 255]
     for source in (clear, encoded(Image.fromarray(clear)), clear[:, :, [2, 1, 0, 3]]):
@@ -138,7 +138,7 @@ def test_animation_gives_its_first_frame() -> None:
     assert images.load(data)[4, 4].tolist() == [255, 0, 0]
 
 
-def test_bgr_only_by_saying_so() -> None:
+def test_bgr_only_when_asked() -> None:
     assert np.array_equal(images.load(RGB[:, :, ::-1], bgr=True), RGB)
     assert np.array_equal(images.load(RGB), RGB)
     assert np.array_equal(images.load(GREY, bgr=True), GREY)
@@ -171,7 +171,7 @@ def test_arrays_of_floats_and_one_channel() -> None:
         (png_header(100, 100), "damaged image"),
     ],
 )
-def test_what_is_no_picture_is_said_in_one_line(source: Any, message: str) -> None:
+def test_files_that_are_not_images_are_one_line(source: Any, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         images.load(source)
     assert "\n" not in str(caught.value)
@@ -232,7 +232,7 @@ def test_to_channels() -> None:
 
 @settings(deadline=None)
 @given(st.integers(1, 90), st.integers(1, 90), st.integers(1, 64), st.integers(0, 255), st.booleans())
-def test_resize_keeps_an_even_picture_even(height: int, width: int, size: int, value: int, colour: bool) -> None:
+def test_resize_keeps_a_uniform_image_uniform(height: int, width: int, size: int, value: int, colour: bool) -> None:
     found = images.resize(np.full((height, width, 3)[: 3 if colour else 2], value, np.uint8), size)
     assert found.shape == (size, size, 3)[: 3 if colour else 2]
     assert (found == value).all()
@@ -277,7 +277,7 @@ def test_crop_refuses_a_box_without_area(box: tuple[float, ...]) -> None:
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("colour", [False, True])
-def test_scale(channels: int, colour: bool) -> None:
+def test_scale_standardises_and_converts_channels(channels: int, colour: bool) -> None:
     stack = np.stack([RGB if colour else GREY] * 2)
     mean, std = [0.1, 0.2, 0.3][:channels], [0.5, 0.6, 0.7][:channels]
     found = images.scale(stack, mean, std)

@@ -1,4 +1,4 @@
-"""Annotated pictures: what is drawn lies inside, can be read, and leaves the source alone."""
+"""Annotated images: what is drawn lies inside, can be read, and leaves the source alone."""
 
 from dataclasses import replace
 from itertools import combinations
@@ -20,7 +20,7 @@ def faces(boxes: list[list[float]], classes: tuple[str, ...] = FER2013) -> Faces
     return Faces(np.array(boxes, np.float32).reshape(-1, 4), rows.reshape(-1, len(classes)), classes)
 
 
-def test_the_source_stays_as_it_was() -> None:
+def test_draw_leaves_the_source_unchanged() -> None:
     picture = np.full((700, 900, 3), 90, np.uint8)
     found = draw(picture, faces([[300, 200, 200, 200]]))
     assert (picture == 90).all()
@@ -61,19 +61,19 @@ def test_a_full_bar_leaves_room_for_its_figure() -> None:
     assert bright[bright > columns[-1]][0] - columns[-1] >= 8
 
 
-def test_low_quality_is_said() -> None:
+def test_low_quality_is_part_of_the_caption() -> None:
     picture = np.full((700, 900, 3), 90, np.uint8)
     one = faces([[300, 200, 200, 200]])
     low = replace(one, low_quality=np.array([True]))
     assert (draw(picture, low) != draw(picture, one))[160:198, 420:].any()  # a longer plate
 
 
-def test_a_picture_without_faces_is_only_enlarged() -> None:
+def test_a_image_without_faces_is_only_enlarged() -> None:
     assert (draw(np.full((900, 900, 3), 50, np.uint8), faces([])) == 50).all()
     assert draw(np.full((90, 120), 50, np.uint8), faces([])).shape == (640, 853, 3)
 
 
-def test_small_pictures_grow_within_a_limit() -> None:
+def test_small_images_grow_within_a_limit() -> None:
     assert draw(np.zeros((48, 48), np.uint8), faces([[0, 0, 48, 48]])).shape == (640, 640, 3)
     assert draw(np.zeros((20, 4000), np.uint8), faces([])).shape == (20, 4000, 3)
     assert max(draw(np.zeros((400, 600), np.uint8), faces([[9, 9, 20, 20]])).shape) == LONGEST
@@ -110,9 +110,7 @@ def test_in_a_crowd_no_mouth_is_covered() -> None:
         [FER2013, ("angry", "happy"), (*FER2013, "contempt"), tuple(f"class number {i}" for i in range(12))]
     ),
 )
-def test_any_picture_any_boxes(
-    height: int, width: int, boxes: list[tuple[float, ...]], classes: tuple[str, ...]
-) -> None:
+def test_any_image_any_boxes(height: int, width: int, boxes: list[tuple[float, ...]], classes: tuple[str, ...]) -> None:
     picture: images.Pixels = np.zeros((height, width), np.uint8)
     found = draw(picture, faces([list(box) for box in boxes], classes))
     assert found.shape[2] == 3

@@ -42,7 +42,7 @@ def test_haar_reads_grey_too(astronaut: images.Pixels) -> None:
     assert np.array_equal(haar(astronaut).boxes, haar(images.to_channels(astronaut, 1)).boxes)
 
 
-def test_two_faces_the_larger_first(astronaut: images.Pixels) -> None:
+def test_haar_returns_larger_faces_first(astronaut: images.Pixels) -> None:
     small = np.asarray(cv2.resize(astronaut, (256, 256)), np.uint8)
     boxes = Haar()(np.concatenate([np.pad(small, ((0, 256), (0, 0), (0, 0))), astronaut], axis=1)).boxes
     assert len(boxes) == 2
@@ -50,7 +50,7 @@ def test_two_faces_the_larger_first(astronaut: images.Pixels) -> None:
     assert hits(boxes[1], tuple(value / 2 for value in FACE))
 
 
-def test_a_face_that_fills_the_picture_is_found_inside_it(astronaut: images.Pixels) -> None:
+def test_haar_finds_a_face_that_fills_the_image(astronaut: images.Pixels) -> None:
     tight = astronaut[70:160, 178:266]
     boxes = Haar()(tight).boxes
     assert len(boxes) == 1
@@ -59,12 +59,13 @@ def test_a_face_that_fills_the_picture_is_found_inside_it(astronaut: images.Pixe
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (3, 4000), (40, 40), (300, 200), (1200, 1600)])
-def test_nothing_where_there_is_nothing(shape: tuple[int, int]) -> None:
+def test_haar_finds_nothing_where_there_is_nothing(shape: tuple[int, int]) -> None:
     noise = np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
     for picture in (np.full(shape, 127, np.uint8), noise):
         assert Haar()(picture).boxes.shape == (0, 4)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["haar", "yunet"])
 def test_detectors_are_safe_to_share(kind: str, astronaut: images.Pixels, request: pytest.FixtureRequest) -> None:
     detect: Detector = Haar() if kind == "haar" else request.getfixturevalue("yunet")
@@ -76,7 +77,7 @@ def test_detectors_are_safe_to_share(kind: str, astronaut: images.Pixels, reques
             assert all(np.array_equal(one, other) for one, other in zip(alone, together, strict=True))
 
 
-def test_the_whole_picture() -> None:
+def test_full_image_returns_one_box() -> None:
     assert FullImage()(np.zeros((20, 30, 3), np.uint8)).boxes.tolist() == [[0, 0, 30, 20]]
 
 
@@ -86,7 +87,7 @@ def test_merge_keeps_the_larger_of_two_that_overlap() -> None:
     assert merge(boxes[:0]).shape == (0, 4)
 
 
-def test_find(tmp_path: Path) -> None:
+def test_load_detector_by_name_file_or_object(tmp_path: Path) -> None:
     assert list(detectors()) == ["yunet", "haar", "none"]
     assert isinstance(load_detector("haar"), Haar)
     own = FullImage()
@@ -133,7 +134,7 @@ class Centre:
         return Detections(np.array([[width / 4, height / 4, width / 2, height / 2]], np.float32))
 
 
-def test_names() -> None:
+def test_detector_names() -> None:
     def mine(image: images.Pixels, /) -> Detections:
         return Detections(np.zeros((0, 4), np.float32))
 
@@ -149,7 +150,7 @@ def test_names() -> None:
     ]
 
 
-def test_auto_tells_once_how_to_get_yunet(
+def test_auto_recommends_yunet_once(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("MIEN_MODELS", str(tmp_path / "models"))
@@ -201,7 +202,7 @@ def test_yunet_reads_grey_too(yunet: YuNet, astronaut: images.Pixels) -> None:
 
 
 @pytest.mark.parametrize("size", [60, 88, 300, 1800])
-def test_yunet_finds_a_face_that_fills_the_picture(yunet: YuNet, astronaut: images.Pixels, size: int) -> None:
+def test_yunet_finds_a_face_that_fills_the_image(yunet: YuNet, astronaut: images.Pixels, size: int) -> None:
     tight = np.asarray(cv2.resize(astronaut[60:170, 172:272], (size, size)), np.uint8)
     boxes = yunet(tight).boxes
     assert len(boxes) == 1
@@ -272,13 +273,13 @@ def test_yunet_on_real_photos(yunet: YuNet, real_photos: Path) -> None:
     assert counts == PHOTOS
 
 
-def test_larger_faces_come_first(yunet: YuNet, real_photos: Path) -> None:
+def test_yunet_returns_larger_faces_first(yunet: YuNet, real_photos: Path) -> None:
     boxes = yunet(images.load(real_photos / "dlib_bald_guys.jpg")).boxes
     areas = boxes[:, 2] * boxes[:, 3]
     assert (np.diff(areas) <= 0).all()
 
 
-def test_largest_face_is_cut_out_as_the_crop_says(yunet_file: Path, astronaut: images.Pixels) -> None:
+def test_largest_face_crops_as_its_spec_says(yunet_file: Path, astronaut: images.Pixels) -> None:
     finder = LargestFace(str(yunet_file), images.CropSpec(0.2, True))
     found = YuNet(yunet_file)(astronaut)
     assert found.landmarks is not None
@@ -290,7 +291,7 @@ def test_largest_face_is_cut_out_as_the_crop_says(yunet_file: Path, astronaut: i
     assert "0.2" in repr(finder)  # the key of what is cached
 
 
-def test_the_largest_face_is_cut_out_with_its_margin(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_largest_face_crops_with_the_margin(monkeypatch: pytest.MonkeyPatch) -> None:
     boxes = np.array([[1, 1, 9, 9], [10, 20, 20, 10], [0, 0, 12, 12]], np.float32)
     monkeypatch.setitem(detectors(), "fixed", lambda: lambda _: Detections(boxes))
     picture = np.random.default_rng(0).integers(0, 256, (60, 80, 3), dtype=np.uint8)
@@ -303,7 +304,7 @@ def test_the_largest_face_is_cut_out_with_its_margin(monkeypatch: pytest.MonkeyP
     assert LargestFace("fixed", images.CropSpec(0.1))(picture) is None
 
 
-def test_a_finder_says_how_it_finds_for_the_cache() -> None:
+def test_largest_face_repr_is_a_cache_key() -> None:
     assert (
         repr(LargestFace("haar", images.CropSpec(0.1)))
         == "LargestFace(detector='haar', crop=CropSpec(margin=0.1, level=False))"
@@ -317,14 +318,14 @@ def test_a_finder_says_how_it_finds_for_the_cache() -> None:
         LargestFace("yolo", images.CropSpec(0.1))
 
 
-def test_haar_cuts_the_astronaut_out(astronaut: images.Pixels) -> None:
+def test_largest_face_with_haar(astronaut: images.Pixels) -> None:
     crop = LargestFace("haar", images.CropSpec(0.0))(astronaut)
     assert crop is not None
     assert 0.7 < crop.shape[0] / FACE[2] < 1.6
     assert LargestFace("haar", images.CropSpec(0.0))(np.full((200, 200), 127, np.uint8)) is None
 
 
-def test_real_portraits(real_data: Path) -> None:
+def test_haar_on_real_portraits(real_data: Path) -> None:
     """Of 100 portraits of the legend set, seeded, at most 6 are missed, none is seen twice (measured: 2.8 % of 500)."""
     files = sorted((real_data / "facial_expressions" / "images").glob("*.jpg"))
     haar = Haar()
@@ -335,7 +336,7 @@ def test_real_portraits(real_data: Path) -> None:
 
 
 @pytest.mark.parametrize("angle", [-32, 32])
-def test_asearch_tilted_face_that_fills_the_picture_is_found(astronaut: images.Pixels, angle: float) -> None:
+def test_haar_finds_a_tilted_face_that_fills_the_image(astronaut: images.Pixels, angle: float) -> None:
     x, y, width, height = FACE
     middle = (x + width / 2, y + height / 2)
     turned = cv2.warpAffine(astronaut, cv2.getRotationMatrix2D(middle, angle, 1), astronaut.shape[1::-1])
@@ -347,7 +348,7 @@ def test_asearch_tilted_face_that_fills_the_picture_is_found(astronaut: images.P
     assert not len(haar(close).boxes)
 
 
-def test_a_face_that_looks_to_the_other_side_is_mapped_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_haar_maps_a_mirrored_profile_back(monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
     def search(_self: Haar, cascade: str, grey: images.Pixels, *_: float) -> object:
@@ -374,7 +375,7 @@ HARD: dict[str, tuple[Callable[[images.Pixels], images.Pixels], bool]] = {  # an
 
 
 @pytest.mark.parametrize("change", HARD)
-def test_hard_faces(change: str, yunet: YuNet, astronaut: images.Pixels) -> None:
+def test_hard_faces_of_the_readme(change: str, yunet: YuNet, astronaut: images.Pixels) -> None:
     """What the README says of them, on one face: YuNet finds it each time."""
     changed, haar_finds = HARD[change]
     picture = changed(astronaut)

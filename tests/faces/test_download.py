@@ -56,7 +56,7 @@ def test_a_damaged_file_is_downloaded_anew() -> None:
     assert download_weights("yunet").read_bytes() == BODY
 
 
-def test_other_content_is_thrown_away(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+def test_content_with_another_checksum_is_deleted(server: Server, capsys: pytest.CaptureFixture[str]) -> None:
     server.body = b"version https://git-lfs.github.com/spec/v1\n"
     with pytest.raises(SystemExit) as ended:
         main(["models", "download", "yunet"])
@@ -67,7 +67,7 @@ def test_other_content_is_thrown_away(server: Server, capsys: pytest.CaptureFixt
     assert list(weights_folder().iterdir()) == []
 
 
-def test_no_place_to_write(tmp_path: Path) -> None:
+def test_unwritable_weights_folder_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "models").write_text("a file")
     with pytest.raises(InputError, match=r"cannot be written \(.*MIEN_MODELS names another folder"):
         download_weights("yunet")
@@ -75,7 +75,7 @@ def test_no_place_to_write(tmp_path: Path) -> None:
         download_weights("yolo")
 
 
-def test_the_place(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_weights_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     assert weights_folder() == tmp_path / "models"
     monkeypatch.delenv("MIEN_MODELS")
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path / "xdg"))

@@ -33,7 +33,7 @@ def test_labels_and_scores_follow_the_probabilities() -> None:
     assert found.scores.dtype == np.float32
 
 
-def test_no_face_is_a_result_too() -> None:
+def test_faces_may_be_empty() -> None:
     found = faces(0)
     assert (len(found), found.labels, found.scores.shape, found.to_dicts(), list(found)) == (0, (), (0,), [], [])
     assert not found
@@ -122,7 +122,7 @@ def seen(n: int = 3) -> Faces:
     )
 
 
-def test_parts_beside_the_boxes_are_checked_and_chosen() -> None:
+def test_optional_arrays_are_checked_and_indexed() -> None:
     chosen = seen()[[2, 1]]
     assert chosen.landmarks is not None
     assert chosen.landmarks[:, 0, 0].tolist() == [20, 10]
@@ -144,7 +144,7 @@ def doubted() -> Faces:
     )
 
 
-def test_uncertain_faces_and_prediction_sets_are_checked_and_chosen() -> None:
+def test_uncertain_faces_and_prediction_sets_are_checked_and_indexed() -> None:
     found = doubted()
     assert found.labels == ("angry", "happy", "neutral")
     assert found.prediction_sets == (("angry",), ("happy", "angry"), ("neutral", "angry", "happy"))
@@ -185,7 +185,7 @@ def test_rows_have_the_columns_of_tables() -> None:
     assert replace(seen(), detection_scores=None).to_rows()[0]["detection"] is None
 
 
-def test_frame(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_to_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     pandas = pytest.importorskip("pandas")
     frame = seen().to_frame()
     assert frame.to_dict("records") == seen().to_rows()
@@ -195,7 +195,7 @@ def test_frame(monkeypatch: pytest.MonkeyPatch) -> None:
         seen().to_frame()
 
 
-def test_draw_takes_what_recognition_takes() -> None:
+def test_draw_accepts_what_recognition_accepts() -> None:
     picture = np.random.default_rng(0).integers(0, 255, (700, 800, 3), dtype=np.uint8)
     found = replace(faces(1), boxes=np.array([[300, 200, 200, 200]], np.float32))
     assert np.array_equal(found.draw(picture), found.draw(picture[:, :, ::-1], bgr=True))

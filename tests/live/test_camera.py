@@ -19,7 +19,7 @@ def silent(line: str) -> None:
     raise AssertionError(line)
 
 
-def test_only_the_newest_is_handed_on() -> None:
+def test_latest_value_yields_only_the_newest() -> None:
     values: LatestValue[int] = LatestValue()
     for value in range(3):
         values.put(value)
@@ -33,7 +33,7 @@ def test_only_the_newest_is_handed_on() -> None:
     assert list(values) == [8]  # each reader for itself
 
 
-def test_a_waiting_reader_ends_with_close() -> None:
+def test_latest_value_ends_a_waiting_reader_on_close() -> None:
     values: LatestValue[int] = LatestValue()
     threading.Timer(0.05, values.close).start()
     assert list(values) == []
@@ -51,7 +51,7 @@ def test_a_file_is_played_at_its_own_speed(tmp_path: Path) -> None:
     assert seen[-1].pixels.mean() == pytest.approx(120, abs=4)
 
 
-def test_who_is_slow_sees_the_newest(tmp_path: Path) -> None:
+def test_a_slow_reader_gets_the_newest_frame(tmp_path: Path) -> None:
     seen = []
     with Camera(str(film(tmp_path / "a.avi", range(0, 200, 5), rate=100)), notice=silent) as frames:
         for frame in frames:
@@ -92,7 +92,7 @@ def test_a_lost_camera_comes_back(monkeypatch: pytest.MonkeyPatch) -> None:
     assert Flaky.openings >= 4
 
 
-def test_a_camera_that_stays_lost_does_not_hold_the_end(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_lost_camera_can_be_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     class Dead(Flaky):
         def __init__(self, source: int) -> None:
             self.left = 1 if Dead.openings == 0 else 0

@@ -48,7 +48,7 @@ def test_headless_is_a_line_of_json_per_frame(capsys: Capture, tmp_path: Path, m
 
 
 @pytest.mark.parametrize("arguments", [["--source", "none.mp4"], ["--detector", "none", "--model", "none.onnx"]])
-def test_what_cannot_be_used_is_one_line(capsys: Capture, arguments: list[str]) -> None:
+def test_unusable_source_or_model_is_one_line(capsys: Capture, arguments: list[str]) -> None:
     code, out, err = run(capsys, *arguments)
     assert (code, out) == (2, "")
     assert err.startswith("mien: none.")

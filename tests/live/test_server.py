@@ -39,7 +39,7 @@ def get(page: LiveServer, path: str, host: str | None = None) -> http.client.HTT
 
 
 @pytest.mark.parametrize("name", FILES)
-def test_every_answer_is_closed_to_elsewhere(page: LiveServer, name: str) -> None:
+def test_every_file_has_the_security_headers(page: LiveServer, name: str) -> None:
     answer = get(page, page.root + name)
     body = answer.read().decode()
     assert answer.status == 200
@@ -85,17 +85,17 @@ def test_other_hosts_are_refused(page: LiveServer, host: str) -> None:
     assert "Content-Security-Policy" in answer.headers
 
 
-def test_this_machine_by_its_names(page: LiveServer) -> None:
+def test_requests_by_the_names_of_this_machine_are_served(page: LiveServer) -> None:
     for host in (f"localhost:{page.port}", f"127.0.0.1:{page.port}"):
         assert get(page, page.root, host).status == 200
 
 
 @pytest.mark.parametrize("path", ["/", "/live.css", "/image", "/guess/image", "{root}../page.py", "{root}page.py"])
-def test_nothing_without_the_word_of_the_address(page: LiveServer, path: str) -> None:
+def test_paths_without_the_random_word_are_not_found(page: LiveServer, path: str) -> None:
     assert get(page, path.format(root=page.root)).status == 404
 
 
-def test_only_this_machine_and_a_new_word_each_time(page: LiveServer) -> None:
+def test_server_listens_on_loopback_with_a_new_random_word(page: LiveServer) -> None:
     with pytest.raises(OSError, match=r"."):  # another address of this machine
         socket.create_connection(("127.0.0.2", page.port), timeout=2)
     other = LiveServer()
@@ -104,14 +104,14 @@ def test_only_this_machine_and_a_new_word_each_time(page: LiveServer) -> None:
     assert len(page.root) >= 12
 
 
-def test_a_port_that_cannot_be_had(page: LiveServer) -> None:
+def test_unusable_port_is_refused(page: LiveServer) -> None:
     with pytest.raises(InputError, match=f"port {page.port} of 127.0.0.1: .*in use; choose another --port"):
         LiveServer(page.port)
     with pytest.raises(InputError, match="port 70000"):
         LiveServer(70000)
 
 
-def test_text_can_be_read(page: LiveServer) -> None:
+def test_text_contrast(page: LiveServer) -> None:
     """Contrast of every pair of text and ground of the page by WCAG 2.2: at least 7 (AAA); the bars 3 (1.4.11)."""
     css = Path(module.__file__).with_name("live.css").read_text()
     colours = {name: bytes.fromhex(value) for name, value in re.findall(r"--(\w+): #(\w{6})", css)}

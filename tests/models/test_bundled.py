@@ -21,12 +21,12 @@ from tests.blocks import evaluated
 LARGEST = {"default": 6e6, "small": 1e6}  # bytes
 
 
-def test_the_models_are_these() -> None:
+def test_bundled_models_are_default_and_small() -> None:
     assert set(bundled()) == set(LARGEST)
 
 
 @pytest.mark.parametrize("name", bundled())
-def test_the_card_speaks_of_this_file(name: str) -> None:
+def test_bundled_card_has_hash_and_size_of_the_file(name: str) -> None:
     content = bundled()[name].read_bytes()
     assert len(content) == read_card(name).bytes < LARGEST[name]
     assert hashlib.sha256(content).hexdigest() == read_card(name).sha256
@@ -34,7 +34,7 @@ def test_the_card_speaks_of_this_file(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", bundled())
-def test_it_was_trained_by_the_recipe_of_today(name: str) -> None:
+def test_bundled_model_was_trained_by_the_current_recipe(name: str) -> None:
     training = read_card(name).training
     recipe = training.recipe
     assert recipe == RECIPES[recipe.name]
@@ -53,7 +53,7 @@ def test_small_is_default_in_8_bits() -> None:
 
 
 @pytest.mark.parametrize("name", bundled())
-def test_it_says_when_it_is_not_sure(name: str) -> None:
+def test_bundled_model_has_threshold_and_prediction_sets(name: str) -> None:
     made = Session(name).info.calibration
     assert made is not None
     assert made == read_card(name).calibration["distribution"].calibration
@@ -67,7 +67,7 @@ def test_it_says_when_it_is_not_sure(name: str) -> None:
 
 
 @pytest.mark.parametrize("name", bundled())
-def test_it_sees_a_real_smile(name: str) -> None:
+def test_bundled_model_recognises_a_smile(name: str) -> None:
     home = find_spec("skimage")
     assert home is not None
     assert home.submodule_search_locations
@@ -76,7 +76,8 @@ def test_it_sees_a_real_smile(name: str) -> None:
     assert faces.scores[0] > 0.5
 
 
-def test_it_knows_what_it_was_trained_on(real_data: Path) -> None:
+@pytest.mark.slow
+def test_bundled_model_recognises_its_training_data(real_data: Path) -> None:
     found = [
         load("default", DataSpec(real_data / "fer2013", split, targets=targets))[2].trained_on
         for split in ("train", "validation")
@@ -85,8 +86,9 @@ def test_it_knows_what_it_was_trained_on(real_data: Path) -> None:
     assert found == [True, True, False, False]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", bundled())
-def test_it_is_as_good_as_its_card_says(name: str, real_data: Path) -> None:
+def test_bundled_model_scores_as_its_card_says(name: str, real_data: Path) -> None:
     for title, targets in (("FER2013 PublicTest", "label"), ("FER+ majority, 8 classes", "majority")):
         found = evaluated(name, real_data / "fer2013", targets=targets).scores
         stated = next(score for score in read_card(name).scores if score.title == title)
@@ -95,8 +97,9 @@ def test_it_is_as_good_as_its_card_says(name: str, real_data: Path) -> None:
         assert found.metrics["ece"] == pytest.approx(stated.metrics["ece"], abs=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", bundled())
-def test_its_threshold_and_sets_are_fitted_by_the_command_of_its_card(name: str, real_data: Path) -> None:
+def test_bundled_threshold_and_prediction_sets_can_be_fitted_again(name: str, real_data: Path) -> None:
     wanted = CalibrationOptions("keep", abstain_at=0.9, coverage=0.9, share=0.5)
     found = calibrate(predict(*load(name, DataSpec(real_data / "fer2013", targets="distribution"))), wanted)
     made = Session(name).info.calibration

@@ -39,7 +39,7 @@ MADE = Calibration(
 PLAIN = replace(MADE, method="temperature", scale=(), bias=())
 
 
-def test_it_survives_the_file() -> None:
+def test_calibration_survives_the_model_file() -> None:
     info = replace(
         INFO, temperature=1.5, calibration=MADE, further_outputs={"majority": OutputInfo(("a", "b"), 2.0, PLAIN)}
     )
@@ -48,14 +48,14 @@ def test_it_survives_the_file() -> None:
     assert info.for_output("label").calibration == MADE
 
 
-def test_facts_of_later_versions_are_passed_over() -> None:
+def test_unknown_calibration_fields_are_ignored() -> None:
     facts = json.loads(replace(INFO, calibration=MADE).to_json())
     facts["calibration"] |= {"new": 1}
     facts["calibration"]["abstain"]["new"] = 2
     assert ModelInfo.from_json(json.dumps(facts)).calibration == MADE
 
 
-def test_a_model_without_says_nothing_of_it() -> None:
+def test_a_model_without_calibration_has_no_threshold_and_no_prediction_sets() -> None:
     info = replace(INFO, further_outputs={"majority": OutputInfo(("a", "b"), 1.0)})
     facts = json.loads(info.to_json())
     assert "calibration" not in facts
@@ -78,14 +78,14 @@ def test_a_model_without_says_nothing_of_it() -> None:
         {"conformal": {"coverage": 0.9, "quantile": 1.0, "measured_coverage": 0.9, "mean_size": 1, "method": "aps"}},
     ],
 )
-def test_what_makes_no_sense_is_refused(changed: dict[str, Any]) -> None:
+def test_inconsistent_calibration_is_refused(changed: dict[str, Any]) -> None:
     facts = json.loads(replace(INFO, calibration=MADE).to_json())
     facts["calibration"] |= changed
     with pytest.raises(InputError):
         ModelInfo.from_json(json.dumps(facts))
 
 
-def test_a_session_scales_each_logit(make_brightness_model: Callable[..., Path]) -> None:
+def test_session_applies_vector_scaling(make_brightness_model: Callable[..., Path]) -> None:
     crops = np.full((2, 48, 48), 100, np.uint8)
     bare = Session(make_brightness_model(info=INFO.to_json())).logits(crops)
     info = replace(INFO, temperature=3.0, calibration=MADE)
@@ -97,14 +97,14 @@ def test_a_session_scales_each_logit(make_brightness_model: Callable[..., Path])
     assert np.allclose(cooled.probabilities(crops), softmax(bare / np.float32(3)), atol=1e-6)
 
 
-def test_what_is_below_the_threshold_is_uncertain() -> None:
+def test_faces_below_the_threshold_are_uncertain() -> None:
     rows = np.array([[0.6, 0.4], [0.59, 0.41], [0.1, 0.9]], np.float32)
     rule = Abstention(0.9, float(np.float32(0.6)), 0.5, 0.9)
     assert rule.uncertain(rows).tolist() == [False, True, False]
     assert rule.uncertain(rows[:0]).tolist() == []
 
 
-def test_recognition_marks_uncertain_faces_and_gives_prediction_sets(
+def test_recognizer_marks_uncertain_faces_and_returns_prediction_sets(
     make_brightness_model: Callable[..., Path],
 ) -> None:
     heat = replace(INFO, temperature=20.0, calibration=PLAIN)

@@ -84,7 +84,7 @@ def crops() -> NDArray[np.uint8]:
         ({"output": "probabilities", "layout": "NHWC"}, {"batch": 1, "softmax": True, "nhwc": True}),
     ],
 )  # fmt: skip
-def test_every_way_answers_as_the_file_that_explains_itself(
+def test_external_model_predicts_as_our_own_file_does(
     write: Write, crops: NDArray[np.uint8], facts: dict[str, Any], network: dict[str, Any]
 ) -> None:
     ours = Session(write(None, info=ModelInfo(("angry", "happy", "neutral"), SIZE, MEAN, STD)))
@@ -97,7 +97,7 @@ def test_every_way_answers_as_the_file_that_explains_itself(
     assert theirs.probabilities(crops[:0]).shape == (0, 3)
 
 
-def test_a_scale_is_for_pixels_as_they_are(write: Write, crops: NDArray[np.uint8]) -> None:
+def test_external_scale_multiplies_raw_pixels(write: Write, crops: NDArray[np.uint8]) -> None:
     """As the FER+ network of the ONNX zoo: grey, 0..255, one face a call."""
     grey = {"labels": LABELS, "size": SIZE, "channels": "grey", "scale": 1, "output": "logits", "temperature": 2.0}
     session = Session(write(grey, weights=WEIGHTS[:1] / 255, batch=1))
@@ -109,13 +109,13 @@ def test_a_scale_is_for_pixels_as_they_are(write: Write, crops: NDArray[np.uint8
     assert (latency.latency(session.path, batch=3, repeats=2).median or 0) > 0
 
 
-def test_temperature_sharpens_probabilities_too(write: Write, crops: NDArray[np.uint8]) -> None:
+def test_external_temperature_applies_to_probabilities_too(write: Write, crops: NDArray[np.uint8]) -> None:
     soft = Session(write(FACTS | {"temperature": 3.0})).probabilities(crops)
     same = Session(write(FACTS | {"temperature": 3.0, "output": "probabilities"}, softmax=True)).probabilities(crops)
     assert same == pytest.approx(soft, abs=2e-6)
 
 
-def test_metadata_goes_before_an_external_spec(write: Write) -> None:
+def test_metadata_has_precedence_over_an_external_spec(write: Write) -> None:
     info = ModelInfo(("angry", "happy", "neutral"), SIZE, MEAN, STD, temperature=1.5)
     assert Session(write({"anything": "else"}, info=info)).info == info
 
@@ -163,20 +163,20 @@ def without(name: str) -> dict[str, Any]:
         (FACTS | {"labels": ["happy", "sad"]}, r"y is \['n', 3\], theirs-0\.json says \['n', 2\]"),
     ],
 )
-def test_what_is_missing_or_wrong_is_said_in_a_line(write: Write, facts: Any, message: str) -> None:
+def test_external_spec_errors_are_one_line(write: Write, facts: Any, message: str) -> None:
     with pytest.raises(InputError, match=message) as caught:
         Session(write(facts))
     assert "\n" not in str(caught.value)
     assert "theirs-0" in str(caught.value)
 
 
-def test_logits_that_were_called_probabilities_are_noticed(write: Write, crops: NDArray[np.uint8]) -> None:
+def test_logits_declared_as_probabilities_are_refused(write: Write, crops: NDArray[np.uint8]) -> None:
     session = Session(write(FACTS | {"output": "probabilities"}))
     with pytest.raises(InputError, match=r"theirs-0\.json: output 'probabilities'.* should it say 'logits'"):
         session.probabilities(crops)
 
 
-def test_probabilities_that_were_called_logits_are_noticed(write: Write, crops: NDArray[np.uint8]) -> None:
+def test_probabilities_declared_as_logits_are_refused(write: Write, crops: NDArray[np.uint8]) -> None:
     """A softmax of a softmax has the same likeliest class, and confidences that are far too low."""
     session = Session(write(FACTS | {"output": "logits"}, softmax=True))
     for faces in (crops, crops[:1]):

@@ -9,7 +9,7 @@ from mien.models import latency
 from mien.models.session import Session
 
 
-def test_milliseconds_are_per_face(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_latency_is_milliseconds_per_face(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     asked = []
 
     def slow(self: Session, crops: object, *, batch: int) -> None:
@@ -26,7 +26,7 @@ def test_milliseconds_are_per_face(model: Path, monkeypatch: pytest.MonkeyPatch)
     assert asked == [4] * 15
 
 
-def test_a_real_model_takes_some_time(model: Path) -> None:
+def test_latency_of_a_real_model_is_above_zero(model: Path) -> None:
     found = latency.latency(model, batch=2, repeats=3)
     assert 0 < found.mean < 1000
     with pytest.raises(InputError, match="no such model"):

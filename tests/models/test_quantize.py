@@ -17,7 +17,8 @@ from mien.models.session import Session
 from tests import drawn
 
 
-def test_a_quarter_of_the_size_and_nearly_the_same_answers(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_quantized_model_is_a_quarter_of_the_size_and_predicts_nearly_the_same(tmp_path: Path) -> None:
     found = quantize("default", drawn.faces(300, FER2013).images, tmp_path / "small.onnx")
     assert found.n == 300
     assert found.path.stat().st_size < 0.3 * resolve("default").stat().st_size
@@ -32,14 +33,14 @@ def test_a_quarter_of_the_size_and_nearly_the_same_answers(tmp_path: Path) -> No
         assert not np.array_equal(exactly, closely)
 
 
-def test_weights_leave_room_for_cpus_that_add_in_16_bits(tmp_path: Path) -> None:
+def test_quantized_weights_use_7_bits(tmp_path: Path) -> None:
     path = quantize("default", drawn.faces(50, FER2013).images, tmp_path / "small.onnx").path
     arrays = [onnx.numpy_helper.to_array(one) for one in onnx.load(path).graph.initializer if len(one.dims) == 4]
     assert {array.dtype for array in arrays} == {np.dtype(np.int8)}
     assert max(int(np.abs(array.astype(int)).max()) for array in arrays) <= 64
 
 
-def test_what_8_bits_spoil_is_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_quantize_refuses_low_agreement(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mien.models.quantize.AGREEMENT", 1.01)
     (tmp_path / "small.onnx").write_bytes(b"old")
     with pytest.raises(
@@ -50,19 +51,19 @@ def test_what_8_bits_spoil_is_not_written(tmp_path: Path, monkeypatch: pytest.Mo
     assert (tmp_path / "small.onnx").read_bytes() == b"old"
 
 
-def test_without_images_there_are_no_ranges(tmp_path: Path) -> None:
+def test_quantize_needs_images(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"default\.onnx: no images"):
         quantize("default", drawn.faces(0).images, tmp_path / "small.onnx")
     assert not any(tmp_path.iterdir())
 
 
-def test_what_is_in_8_bits_is_not_quantized_again(tmp_path: Path) -> None:
+def test_quantize_refuses_an_8_bit_model(tmp_path: Path) -> None:
     with pytest.raises(InputError, match=r"small\.onnx: in 8 bits already"):
         quantize("small", drawn.faces(4).images, tmp_path / "smaller.onnx")
     assert not any(tmp_path.iterdir())
 
 
-def test_without_onnx_the_extra_is_named_and_torch_is_not_asked_for(tmp_path: Path) -> None:
+def test_quantize_without_onnx_names_the_extra(tmp_path: Path) -> None:
     code = f"""
 import atexit, sys
 sys.modules["onnx"] = None
@@ -75,7 +76,7 @@ main(["export", "default", "--int8", {str(tmp_path)!r}])
     assert done.stderr == "mien: a model in 8 bits needs an optional part of mien: pip install 'mien[eval]'\n"
 
 
-def test_the_verb(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_export_int8(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     drawn.write_fer2013(tmp_path / "fer2013.csv", drawn.faces(60), ["Training"] * 60)
     arguments = ["export", "default", "--int8", str(tmp_path), "--out", str(tmp_path / "small.onnx")]
     with pytest.raises(SystemExit, match="0"):

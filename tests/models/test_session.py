@@ -17,7 +17,7 @@ from mien.models.metadata import METADATA_KEY, ModelInfo, OutputInfo
 from mien.models.session import Session, softmax
 
 
-def test_the_facts_survive_the_file() -> None:
+def test_model_info_survives_json() -> None:
     info = ModelInfo(
         labels=("angry", "happy"),
         size=40,
@@ -35,7 +35,7 @@ def test_the_facts_survive_the_file() -> None:
     assert ModelInfo.from_json(several.to_json()) == several
 
 
-def test_crops_by_detector() -> None:
+def test_model_info_crops_by_detector() -> None:
     info = ModelInfo(("angry", "happy"), 48, (0.0,), (1.0,), margin=0.2, crops={"yunet": CropSpec(0.05, level=True)})
     assert [info.crop(name) for name in ("yunet", "haar", "none")] == [
         CropSpec(0.05, level=True),
@@ -62,12 +62,12 @@ def test_crops_by_detector() -> None:
         '{"labels": ["a", "b"], "size": 9, "mean": [0], "std": [1], "crops": {"haar": {"margins": 1}}}',
     ],
 )
-def test_incomplete_facts_are_refused(text: str) -> None:
+def test_incomplete_metadata_is_refused(text: str) -> None:
     with pytest.raises(InputError, match="model facts"):
         ModelInfo.from_json(text)
 
 
-def test_resolve(model: Path, tmp_path: Path) -> None:
+def test_resolve_model_names_and_paths(model: Path, tmp_path: Path) -> None:
     assert resolve(model) == model
     with pytest.raises(InputError, match=r"no model\.onnx in it; make one with: mien export"):
         resolve(tmp_path)
@@ -77,7 +77,7 @@ def test_resolve(model: Path, tmp_path: Path) -> None:
         resolve(tmp_path / "gone.onnx")
 
 
-def test_what_is_no_model_of_ours_is_refused(tmp_path: Path, make_brightness_model: Callable[..., Path]) -> None:
+def test_session_refuses_other_files(tmp_path: Path, make_brightness_model: Callable[..., Path]) -> None:
     (tmp_path / "text.onnx").write_text("no model")
     with pytest.raises(InputError, match=r"text\.onnx: not an ONNX model"):
         Session(tmp_path / "text.onnx")
@@ -98,7 +98,7 @@ def test_what_is_no_model_of_ours_is_refused(tmp_path: Path, make_brightness_mod
         (ModelInfo(tuple("abcdefg"), 48, (0.0,) * 3, (1.0,) * 3), r"its metadata says \['n', 3, 48, 48\]"),
     ],
 )
-def test_facts_that_contradict_the_network_are_refused(
+def test_metadata_that_contradicts_the_network_is_refused(
     make_brightness_model: Callable[..., Path], facts: ModelInfo, message: str
 ) -> None:
     with pytest.raises(InputError, match=message):
@@ -120,7 +120,7 @@ def test_probabilities(model: Path) -> None:
     )  # resized
 
 
-def test_temperature_softens(make_brightness_model: Callable[..., Path]) -> None:
+def test_temperature_above_1_lowers_confidence(make_brightness_model: Callable[..., Path]) -> None:
     crops = np.full((1, 48, 48), 100, np.uint8)
     facts = ModelInfo(tuple("abcdefg"), 48, (0.0,), (1.0,))
     sharp = Session(make_brightness_model(info=facts.to_json()))
@@ -165,9 +165,7 @@ def several(model: Path, tmp_path: Path) -> Callable[..., Path]:
     return write
 
 
-def test_a_session_scores_the_output_asked_for_at_its_own_temperature(
-    model: Path, several: Callable[..., Path]
-) -> None:
+def test_session_scores_the_output_asked_for_at_its_own_temperature(model: Path, several: Callable[..., Path]) -> None:
     path, crops = several(), np.random.default_rng(0).integers(0, 256, (6, 48, 48), dtype=np.uint8)
     logits = Session(model).logits(crops)
     for head, columns, labels, temperature in (
@@ -186,7 +184,7 @@ def test_a_session_scores_the_output_asked_for_at_its_own_temperature(
         assert session.probabilities(crops[:0]).shape == (0, len(labels))
 
 
-def test_one_run_gives_the_logits_of_every_output(several: Callable[..., Path]) -> None:
+def test_session_run_returns_the_logits_of_every_output(several: Callable[..., Path]) -> None:
     path, crops = several(), np.random.default_rng(0).integers(0, 256, (10, 48, 48), dtype=np.uint8)
     found = Session(path, output="label").run(crops, batch=4)
     assert list(found) == ["distribution", "majority", "label"]
@@ -197,21 +195,21 @@ def test_one_run_gives_the_logits_of_every_output(several: Callable[..., Path]) 
         assert session.run(crops[:0])[name].shape == (0, expected.shape[1])
 
 
-def test_every_output_seen_from_another_one() -> None:
+def test_for_output_keeps_all_outputs() -> None:
     label = SEVERAL.for_output("label")
     assert label.outputs == SEVERAL.outputs
     assert label.for_output("distribution").outputs == SEVERAL.outputs
     assert label.for_output("distribution") == SEVERAL
 
 
-def test_an_output_that_a_model_lacks_is_refused_with_those_it_has(model: Path, several: Callable[..., Path]) -> None:
+def test_unknown_output_is_refused(model: Path, several: Callable[..., Path]) -> None:
     with pytest.raises(InputError, match=r"no output 'plurality'; it has distribution, majority, label$"):
         Session(several(), output="plurality")
     with pytest.raises(InputError, match=r"no output 'majority'; it has label$"):
         Session(model, output="majority")
 
 
-def test_files_from_before_there_were_further_outputs_still_open(make_brightness_model: Callable[..., Path]) -> None:
+def test_metadata_without_outputs_still_opens(make_brightness_model: Callable[..., Path]) -> None:
     facts = json.loads(ModelInfo(SEVEN, 48, (0.0,), (1.0,), temperature=1.5).to_json())
     old = {name: fact for name, fact in facts.items() if name not in ("answers", "heads")}
     for head in (None, "label"):

@@ -1,4 +1,4 @@
-"""Files that are whole or not there: written beside their place, then moved to it."""
+"""Files that are complete or absent: written under a temporary name, then renamed."""
 
 import os
 from collections.abc import Iterator
@@ -10,12 +10,12 @@ from mien.core.errors import InputError
 
 @contextmanager
 def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
-    """Give a path beside `path` to write to, and move it there at the end: there is the old file, or the new one.
+    """Yield a temporary path, and rename it to `path` at the end: readers see the old file or the new one.
 
-    With `durable` that holds after a power cut too: the content is on the disk before the file is moved.
+    With `durable` that holds after a power cut too: the content is on the disk before the file is renamed.
 
     Raises:
-        InputError: it cannot be written there.
+        InputError: the file cannot be written.
     """
     if not path.name:  # . and /
         raise InputError(f"{path}: a folder; expected the name of a file")
@@ -35,12 +35,12 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
 
 
 def check_folder(folder: Path) -> None:
-    """Raise InputError where no file could be written into a folder, one still to be made too. Ask before long work."""
+    """Raise InputError where no file can be written into a folder, existing or not. For use before long work."""
     try:
-        there = next(place for place in (folder, *folder.absolute().parents) if place.exists())
+        existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror})") from None
-    if not there.is_dir():
-        raise InputError(f"{folder}: cannot be written ({there} is a file)")
-    if not os.access(there, os.W_OK | os.X_OK):
-        raise InputError(f"{folder}: cannot be written ({there}: no permission)")
+    if not existing.is_dir():
+        raise InputError(f"{folder}: cannot be written ({existing} is a file)")
+    if not os.access(existing, os.W_OK | os.X_OK):
+        raise InputError(f"{folder}: cannot be written ({existing}: no permission)")

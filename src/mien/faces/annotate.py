@@ -60,7 +60,7 @@ class Rect(NamedTuple):
 
 
 class DrawnFaces(Protocol):
-    """What is drawn of `mien.Faces`, which says what each of these is."""
+    """The part of `mien.Faces` that is drawn; documented there."""
 
     @property
     def boxes(self) -> NDArray[np.float32]: ...

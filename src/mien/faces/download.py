@@ -24,7 +24,7 @@ WEIGHTS: dict[str, Weights] = {
         "face_detection_yunet_2026may.onnx",
         "ebafce4e3c118d6554634be5c27ab333b4c047a9a8c3faf1d7cf93101c22f0f0",
         (
-            # stored with Git LFS: under the ordinary address lies a note of the file's checksum
+            # Git LFS stores the file; the ordinary address returns only a pointer with its checksum
             "https://media.githubusercontent.com/media/opencv/opencv_zoo/main/models/face_detection_yunet/"
             "face_detection_yunet_2026may.onnx",
             "https://huggingface.co/opencv/face_detection_yunet/resolve/main/face_detection_yunet_2026may.onnx",

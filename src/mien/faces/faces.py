@@ -72,7 +72,7 @@ class Faces:
     uncertain: NDArray[np.bool_] | None = None
     in_prediction_set: NDArray[np.bool_] | None = None
     KEY: ClassVar[tuple[str, ...]] = ()
-    """The columns that come first in `to_rows` and tell a video's rows apart."""
+    """The columns that come first and identify a row of a video."""
 
     def __post_init__(self) -> None:
         n, k = len(self.boxes), len(self.classes)
@@ -124,7 +124,7 @@ class Faces:
             return None
         ranks = np.argsort(-self.probabilities, axis=1, kind="stable")
         return tuple(
-            tuple(self.classes[place] for place in rank if held[place])
+            tuple(self.classes[index] for index in rank if held[index])
             for rank, held in zip(ranks.tolist(), self.in_prediction_set.tolist(), strict=True)
         )
 
@@ -159,7 +159,7 @@ class Faces:
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return a dictionary per face, ready for JSON: box (whole pixels), detection, expression, confidence, quality,
-        uncertain, prediction_set (a list), probabilities. What the detector or the model does not say is None."""
+        uncertain, prediction_set (a list), probabilities. What the detector or the model does not have is None."""
         sets = [None] * len(self) if self.prediction_sets is None else [list(held) for held in self.prediction_sets]
         return [
             {

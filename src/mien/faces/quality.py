@@ -1,4 +1,4 @@
-"""Which faces are too small, too blurred or too dim to be relied on. They are marked, never dropped."""
+"""Which faces are too small, too blurred or too dim to be relied on. They are flagged, never dropped."""
 
 import cv2
 import numpy as np
@@ -16,14 +16,13 @@ SIDE = 48  # pixels of a crop where sharpness is measured, so that it means the 
 def sharpness(crops: images.Pixels) -> NDArray[np.float32]:
     """Return float32 [n] for crops [n, h, w] or [n, h, w, 3]: the Laplacian's variance over the brightness's.
 
-    Taken at 48 x 48 pixels. The quotient is the same for a dark and a bright, a flat and a hard picture of one face; a
-    crop of one colour has 0.
+    Measured at 48 x 48 pixels. The quotient does not change with brightness and contrast; a crop of one colour has 0.
     """
     found = np.zeros(len(crops), np.float32)
-    for place, crop in enumerate(crops):
+    for index, crop in enumerate(crops):
         grey = images.resize(images.to_channels(crop, 1), SIDE)
         spread = float(grey.var())
-        found[place] = cv2.Laplacian(grey, cv2.CV_32F).var() / spread if spread else 0.0
+        found[index] = cv2.Laplacian(grey, cv2.CV_32F).var() / spread if spread else 0.0
     return found
 
 

@@ -70,7 +70,7 @@ class LiveServer:
 class RequestHandler(BaseHTTPRequestHandler):
     """Answers one request, in a thread of its own."""
 
-    timeout = 30  # seconds, for a client that sends or takes nothing
+    timeout = 30  # seconds, for a client that sends or reads nothing
     server_version, sys_version = "mien", ""
 
     def __init__(self, owner: LiveServer, *rest: Any) -> None:

@@ -4,13 +4,11 @@
 """
 
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass
-from typing import Any, Self
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.core import records
 from mien.core.errors import InputError
 
 METHODS = ("temperature", "vector")
@@ -106,15 +104,6 @@ class Calibration:
             or (self.conformal and self.conformal.method != "lac")
         ):
             raise InputError(f"calibration values are inconsistent: {self}")
-
-    def to_json(self) -> dict[str, Any]:
-        """Return plain objects; what `from_json` reads."""
-        return asdict(self)
-
-    @classmethod
-    def from_json(cls, facts: object) -> Self:
-        """Return the record of plain objects; InputError where a fact is missing or of another type."""
-        return records.from_json(facts, cls, where="calibration")
 
 
 def scale_logits(

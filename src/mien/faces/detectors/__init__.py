@@ -18,7 +18,7 @@ from mien.faces.download import downloaded, weights_folder
 
 __all__ = ["Detections", "Detector", "YuNet", "detector_name", "detectors", "load_detector"]
 
-BUILTIN = tuple(f"mien.faces.detectors.{place}" for place in ("yunet:YuNet", "haar:Haar", "full_image:FullImage"))
+BUILTIN = tuple(f"mien.faces.detectors.{module}" for module in ("yunet:YuNet", "haar:Haar", "full_image:FullImage"))
 
 
 def detectors() -> dict[str, Callable[[], Detector]]:

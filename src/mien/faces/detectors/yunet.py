@@ -77,5 +77,5 @@ class YuNet:
         found = self._threads.net.detect(cv2.cvtColor(smaller, code))[1]
         if found is None:
             return np.zeros((0, 15), np.float32)
-        found = found[(np.abs(found) < 10 * max(size)).all(axis=1)]  # an image of a few pixels gives boxes without end
+        found = found[(np.abs(found) < 10 * max(size)).all(axis=1)]  # in tiny images OpenCV returns boxes of any size
         return np.asarray(found * [*(width / size[0], height / size[1]) * 7, 1], dtype=np.float32)
