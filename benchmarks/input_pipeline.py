@@ -38,8 +38,8 @@ from torchvision.transforms import InterpolationMode
 
 from mien.datasets import Samples
 from mien.recipes import RECIPES, Recipe
-from mien.training.augment import augment
-from mien.training.batches import Batches
+from mien.training.augment import prepare
+from mien.training.batches import Batches, Scaling
 
 
 def blobs(n: int, recipe: Recipe, *, grey: bool) -> Samples:
@@ -90,11 +90,11 @@ class Pictures(Dataset[tuple[torch.Tensor, int]]):
 
 
 def ours(samples: Samples, recipe: Recipe) -> Callable[[int], Iterator[Any]]:
-    channels = recipe.channels
-    batches = Batches(
-        samples.images, samples.labels, recipe.batch, torch.device("cpu"), mean=[0.5] * channels, std=[0.25] * channels
+    scaling = Scaling((0.5,) * recipe.channels, (0.25,) * recipe.channels)
+    batches = Batches(samples.images, samples.labels, recipe.batch, torch.device("cpu"), scaling=scaling)
+    return lambda epoch: batches.training(
+        epoch, lambda images, targets, generator: prepare(images, targets, recipe, generator, small=False)
     )
-    return lambda epoch: batches.training(epoch, augment=lambda images, generator: augment(images, recipe, generator))
 
 
 def theirs(samples: Samples, recipe: Recipe, *, workers: int) -> Callable[[int], Iterator[Any]]:
@@ -108,7 +108,7 @@ def theirs(samples: Samples, recipe: Recipe, *, workers: int) -> Callable[[int],
 def rate(batches: Iterator[Any]) -> float:
     """Return images/s of one epoch."""
     began = time.perf_counter()
-    count = sum(len(images) for images, _ in batches)
+    count = sum(len(batch[0]) for batch in batches)
     return count / (time.perf_counter() - began)
 
 

@@ -1,10 +1,10 @@
-"""A training step of efficientnet-b0 on the CPU: our loop beside a plain DataLoader loop of the same network and batch.
+"""A training step of efficientnet-b0 on the CPU: ours and that of a plain DataLoader loop, same network and batch.
 
     OMP_NUM_THREADS=1 taskset -c 0 .venv/bin/python benchmarks/train_step.py
 
 Both: timm's efficientnet_b0 without pretrained weights, 48 x 48 x 3, batch 32, Adam 1e-3, flip 0.5, rotation within 20
 degrees. Plain: PIL + torchvision transforms, DataLoader without workers, contiguous format, Adam as it comes. Ours:
-`mien.training.trainer.Trainer`: channels last, fused Adam, the bookkeeping of a run included.
+`mien.training.learner.Learner`: channels last, fused Adam, the counting of a run included.
 
 Last result (a quiet core of an AMD EPYC; 7 x 5 steps in turns; ms a step as mean +- standard deviation):
 
@@ -14,11 +14,9 @@ Last result (a quiet core of an AMD EPYC; 7 x 5 steps in turns; ms a step as mea
 
 import argparse
 import statistics
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import timm
@@ -27,8 +25,9 @@ from input_pipeline import blobs, ours, theirs
 from torch.nn import functional as F
 
 from mien.recipes import RECIPES
-from mien.training.run import Run
-from mien.training.trainer import Trainer
+from mien.training import setup
+from mien.training.batches import Scaling
+from mien.training.learner import Learner
 
 RECIPE = RECIPES["efficientnet-b0"]
 
@@ -57,16 +56,17 @@ def plain(images: int) -> Callable[[], None]:
     return step
 
 
-def lean(images: int, folder: Path) -> Callable[[], None]:
+def lean(images: int) -> Callable[[], None]:
     """Return one step of ours."""
     recipe = replace(RECIPE, pretrained=False)
-    samples = blobs(images, recipe, grey=True)
-    loop = Trainer(
-        Run(folder), recipe, {"train": samples, "validation": samples}, [0.5] * 3, [0.25] * 3, torch.device("cpu")
-    )
-    loop.model.train()
-    batches = forever(ours(samples, recipe))
-    return lambda: loop._step(*next(batches), 0)
+    scaling = Scaling((0.5,) * 3, (0.25,) * 3)
+    learner = Learner(recipe, setup.network(recipe), torch.device("cpu"), total=1000, scaling=scaling)
+    batches = forever(ours(blobs(images, recipe, grey=True), recipe))
+
+    def step() -> None:
+        learner.step(next(batches))
+
+    return step
 
 
 def main() -> None:
@@ -76,16 +76,15 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    with tempfile.TemporaryDirectory() as folder:
-        kinds = {"DataLoader loop": plain(options.images), "mien": lean(options.images, Path(folder))}
-        found: dict[str, list[float]] = {kind: [] for kind in kinds}
-        for repeat in range(options.repeats + 1):
-            for kind, step in kinds.items():
-                began = time.perf_counter()
-                for _ in range(options.steps):
-                    step()
-                if repeat:  # the first is not counted
-                    found[kind].append((time.perf_counter() - began) / options.steps * 1000)
+    kinds = {"DataLoader loop": plain(options.images), "mien": lean(options.images)}
+    found: dict[str, list[float]] = {kind: [] for kind in kinds}
+    for repeat in range(options.repeats + 1):
+        for kind, step in kinds.items():
+            began = time.perf_counter()
+            for _ in range(options.steps):
+                step()
+            if repeat:  # the first is not counted
+                found[kind].append((time.perf_counter() - began) / options.steps * 1000)
     print(
         f"{options.repeats} x {options.steps} steps of {RECIPE.batch} in turns, ms a step, mean +- standard deviation"
     )

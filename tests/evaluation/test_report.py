@@ -5,7 +5,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from html.parser import HTMLParser
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -15,13 +14,15 @@ from mien.core.labels import FER2013
 from mien.datasets import Samples
 from mien.evaluation import DataFacts, Evaluation, Predictions, evaluate, predict
 from mien.evaluation.evaluation import read
-from mien.evaluation.report import MISTAKES, page, read_epochs, save
+from mien.evaluation.learning_curve import learning_curves
+from mien.evaluation.report import MISTAKES, page, save
 from mien.models.session import Session, Tta
+from mien.recipes import Epoch
 from tests.blocks import MakeModel, MakeSamples
 
 HOSTILE = "<script>alert('1')</script>\"><img src=http://evil.example/x onerror=alert(2)>"
 EPOCHS = [
-    {"epoch": epoch, "train_loss": 2 / epoch, "val_loss": 3 / epoch, "train_accuracy": 0.6, "val_accuracy": 0.5}
+    Epoch(epoch, 10 * epoch, 2 / epoch, 0.6, 3 / epoch, 0.5, lr=0.1, images_per_second=1.0, seconds=1.0)
     for epoch in (1, 2, 3)
 ]
 
@@ -34,11 +35,11 @@ class Case:
     samples: Samples
     evaluation: Evaluation
 
-    def page(self, *others: Evaluation, epochs: Sequence[dict[str, Any]] = ()) -> str:
+    def page(self, *others: Evaluation, epochs: Sequence[Epoch] = ()) -> str:
         return page([self.evaluation, *others], self.predictions, self.samples.images, epochs=epochs)
 
-    def save(self, folder: Path, *others: Evaluation, metrics: Path | None = None) -> list[Path]:
-        return save([self.evaluation, *others], self.predictions, self.samples.images, folder, metrics=metrics)
+    def save(self, folder: Path, *others: Evaluation, epochs: Sequence[Epoch] = ()) -> list[Path]:
+        return save([self.evaluation, *others], self.predictions, self.samples.images, folder, epochs=epochs)
 
 
 def case_of(model: Path, samples: Samples, data: DataFacts, *, tta: Tta = "none") -> Case:
@@ -169,12 +170,10 @@ def test_save_writes_every_view_and_one_report(case: Case, tmp_path: Path) -> No
     assert "Learning curve" not in paths[2].read_text()
 
 
-def test_the_learning_curve_survives_a_line_cut_short(case: Case, tmp_path: Path) -> None:
-    metrics = tmp_path / "metrics.jsonl"
-    metrics.write_text("".join(json.dumps(epoch) + "\n" for epoch in EPOCHS) + '3\n{"epoch": 4, "train_l')
-    assert read_epochs(metrics) == EPOCHS
-    assert "Learning curve" in case.save(tmp_path, metrics=metrics)[-1].read_text()
-    assert read_epochs(tmp_path / "none.jsonl") == []
+def test_the_learning_curve_of_the_run_is_in_the_report(case: Case, tmp_path: Path) -> None:
+    text = case.save(tmp_path, epochs=EPOCHS)[-1].read_text()
+    assert "Learning curve" in text
+    assert all(curve in text for curve in learning_curves(EPOCHS))
 
 
 def test_a_full_disk_leaves_the_old_report(case: Case, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -66,6 +66,5 @@ def tiny() -> Callable[..., Recipe]:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out the export and the curves, which take longer than a tiny run."""
-    monkeypatch.setattr("mien.training.trainer.export", lambda run: run / "model.onnx")
-    monkeypatch.setattr("mien.training.trainer.draw_curves", lambda rows, path: None)
+    """Leave out the export, which takes longer than a tiny run."""
+    monkeypatch.setattr("mien.training.start.export", lambda run: run / "model.onnx")

@@ -1,14 +1,20 @@
 """Making runs without training, and comparing runs."""
 
-from collections.abc import Sequence
+import os
+import signal
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import pytest
 import torch
 from torch import nn
 
 from mien.recipes import Epoch, Recipe, RunRecord, TrainingData, read_epochs
+from mien.training.batches import Batch
+from mien.training.learner import Learner
 from mien.training.networks import create
 from mien.training.run import Run
 
@@ -30,6 +36,22 @@ def write_run(path: Path, recipe: Recipe, *, batch_statistics: bool = False) -> 
     run.describe(record(recipe))
     run.save_weights("best", model)
     return model.eval()
+
+
+@contextmanager
+def interrupt_after(step: int, number: signal.Signals = signal.SIGINT) -> Iterator[None]:
+    """Send this process a signal after that step of a run."""
+    take = Learner.step
+
+    def interrupted(self: Learner, batch: Batch) -> torch.Tensor:
+        counts = take(self, batch)
+        if self.steps == step:
+            os.kill(os.getpid(), number)
+        return counts
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Learner, "step", interrupted)
+        yield
 
 
 def untimed(run: Path) -> Sequence[Epoch]:

@@ -15,9 +15,9 @@ from torch import Tensor
 from mien.core import images
 from mien.core.errors import InputError
 from mien.datasets import Samples
-from mien.recipes import RECIPES
-from mien.training.augment import augment, mix
-from mien.training.batches import Batches, normalise
+from mien.recipes import RECIPES, Recipe
+from mien.training.augment import prepare
+from mien.training.batches import Batch, Batches, Prepare, Scaling, denormalise, normalise
 from tests import drawn
 
 CPU = torch.device("cpu")
@@ -36,13 +36,17 @@ def marked(n: int) -> Samples:
 
 def batches(samples: Samples, batch: int, **more: Any) -> Batches:
     channels = 1 if samples.images.ndim == 3 else 3
-    return Batches(
-        samples.images, samples.labels, batch, CPU, **{"mean": [0.0] * channels, "std": [1.0] * channels, **more}
-    )
+    scaling = Scaling((0.0,) * channels, (1.0,) * channels)
+    return Batches(samples.images, samples.labels, batch, CPU, **{"scaling": scaling, **more})
 
 
-def plain(pictures: Tensor, _: torch.Generator) -> Tensor:
-    return pictures
+def plain(images: Tensor, targets: Tensor, _: torch.Generator) -> tuple[Tensor, Tensor]:
+    return images, targets
+
+
+def prepared(recipe: Recipe) -> Prepare:
+    """What a learner does to the batches of a recipe."""
+    return lambda images, targets, generator: prepare(images, targets, recipe, generator, small=False)
 
 
 def values(pictures: Tensor) -> list[int]:
@@ -54,7 +58,7 @@ def values(pictures: Tensor) -> list[int]:
 def test_an_epoch_shows_every_picture_at_most_once_in_full_batches(n: int, batch: int, epoch: int, seed: int) -> None:
     part = batches(marked(n), batch, seed=seed)
     seen: Counter[int] = Counter()
-    for pictures, labels in part.training(epoch, augment=plain):
+    for pictures, labels, _ in part.training(epoch, plain):
         assert pictures.shape == (min(batch, n), 1, 1, 1)
         assert [value % 7 for value in values(pictures)] == labels.tolist()
         seen.update(values(pictures))
@@ -66,15 +70,14 @@ def test_an_epoch_shows_every_picture_at_most_once_in_full_batches(n: int, batch
 def test_the_left_over_pictures_change_with_the_epoch() -> None:
     part = batches(marked(10), 8)
     unseen = {
-        epoch: set(range(10))
-        - {value for pictures, _ in part.training(epoch, augment=plain) for value in values(pictures)}
+        epoch: set(range(10)) - {value for pictures, *_ in part.training(epoch, plain) for value in values(pictures)}
         for epoch in range(10)
     }
     assert len(set().union(*unseen.values())) > 4
 
 
 def orders(part: Batches, epoch: int, start: int = 0) -> list[list[int]]:
-    return [values(pictures) for pictures, _ in part.training(epoch, start=start, augment=plain)]
+    return [values(pictures) for pictures, *_ in part.training(epoch, plain, start=start)]
 
 
 def test_seed_and_epoch_decide_the_order() -> None:
@@ -87,12 +90,13 @@ def test_seed_and_epoch_decide_the_order() -> None:
 def test_an_epoch_entered_late_has_the_same_remaining_steps(start: int) -> None:
     recipe = RECIPES["mien"]
     part = batches(drawn.faces(64), 8, seed=3)
-    work = partial(part.training, 2, augment=lambda pictures, dice: augment(pictures, recipe, dice))
+    work = partial(part.training, 2, prepared(recipe))
     late, whole = list(work(start=start)), list(work())[start:]
     assert len(late) == 8 - start
-    for (some, labels), (other, others) in zip(late, whole, strict=True):
-        assert torch.equal(some, other)
-        assert torch.equal(labels, others)
+    for one, other in zip(late, whole, strict=True):
+        assert torch.equal(one.images, other.images)
+        assert torch.equal(one.targets, other.targets)
+        assert one.seed == other.seed
 
 
 @pytest.mark.parametrize("world", [2, 4])
@@ -100,15 +104,20 @@ def test_processes_together_see_what_one_would(world: int) -> None:
     recipe = RECIPES["mien"]
     samples = drawn.faces(50)
 
-    def epoch(rank: int, world: int) -> list[tuple[Tensor, Tensor]]:
-        part = batches(samples, 8, seed=3, rank=rank, world=world)
-        return list(part.training(1, augment=lambda pictures, dice: augment(pictures, recipe, dice)))
+    def epoch(rank: int, world: int) -> list[Batch]:
+        return list(batches(samples, 8, seed=3, rank=rank, world=world).training(1, prepared(recipe)))
 
     whole, shares = epoch(0, 1), [epoch(rank, world) for rank in range(world)]
-    for step, (pictures, labels) in enumerate(whole):
+    for step, (pictures, labels, _) in enumerate(whole):
         for rank in range(world):
-            assert torch.equal(shares[rank][step][0], pictures[rank::world])
-            assert torch.equal(shares[rank][step][1], labels[rank::world])
+            assert torch.equal(shares[rank][step].images, pictures[rank::world])
+            assert torch.equal(shares[rank][step].targets, labels[rank::world])
+
+
+def test_every_step_and_process_has_a_seed_of_its_own() -> None:
+    parts = [batches(marked(32), 8, seed=3, rank=rank, world=2) for rank in range(2)]
+    seeds = [batch.seed for part in parts for epoch in range(2) for batch in part.training(epoch, plain)]
+    assert len(set(seeds)) == len(seeds) == 16
 
 
 @given(n=st.integers(2, 60), world=st.integers(1, 5), batch=st.integers(1, 20))
@@ -132,10 +141,12 @@ def test_the_validation_comes_in_order() -> None:
 @pytest.mark.parametrize("channels", [1, 3])
 def test_normalising_is_what_images_scale_does(channels: int) -> None:
     samples = drawn.faces(9, channels=channels)
-    mean, std = [0.5, 0.4, 0.3][:channels], [0.2, 0.25, 0.3][:channels]
-    found = torch.cat([pictures for pictures, _ in batches(samples, 4, mean=mean, std=std).whole(batch=4)])
-    assert np.allclose(found.numpy(), images.scale(samples.images, mean, std), atol=1e-6)
-    assert torch.allclose(normalise(torch.ones(2, channels, 3, 3), mean, std)[0, 0], torch.tensor((1 - 0.5) / 0.2))
+    scaling = Scaling((0.5, 0.4, 0.3)[:channels], (0.2, 0.25, 0.3)[:channels])
+    found = torch.cat([pictures for pictures, _ in batches(samples, 4, scaling=scaling).whole(batch=4)])
+    assert np.allclose(found.numpy(), images.scale(samples.images, *scaling), atol=1e-6)
+    ones = torch.ones(2, channels, 3, 3)
+    assert torch.allclose(normalise(ones, scaling)[0, 0], torch.tensor((1 - 0.5) / 0.2))
+    assert torch.allclose(denormalise(normalise(ones, scaling), scaling), ones)
 
 
 def test_grey_pictures_in_three_channels_are_kept_once_and_come_out_thrice() -> None:
@@ -143,10 +154,10 @@ def test_grey_pictures_in_three_channels_are_kept_once_and_come_out_thrice() -> 
     repeated = replace(grey, images=np.repeat(grey.images[..., None], 3, axis=-1))
     assert batches(repeated, 8).images.shape == (20, 48, 48, 1)
     assert batches(drawn.faces(20, channels=3), 8).images.shape == (20, 48, 48, 3)
-    mean, std = [0.5, 0.4, 0.3], [0.2, 0.25, 0.3]
-    part = batches(repeated, 8, mean=mean, std=std)
-    assert np.allclose(next(part.whole(batch=20))[0].numpy(), images.scale(repeated.images, mean, std), atol=1e-6)
-    pictures, _ = next(part.training(0, augment=plain))
+    scaling = Scaling((0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
+    part = batches(repeated, 8, scaling=scaling)
+    assert np.allclose(next(part.whole(batch=20))[0].numpy(), images.scale(repeated.images, *scaling), atol=1e-6)
+    pictures = next(part.training(0, plain)).images
     assert pictures.shape == (8, 3, 48, 48)
     almost = repeated.images.copy()
     almost[7, 3, 3, 2] ^= 1  # one pixel of one picture has a colour
@@ -155,20 +166,20 @@ def test_grey_pictures_in_three_channels_are_kept_once_and_come_out_thrice() -> 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_training_batches_have_their_channels_last(channels: int) -> None:
-    pictures, _ = next(batches(drawn.faces(16, channels=channels), 8).training(0, augment=plain))
+    pictures = next(batches(drawn.faces(16, channels=channels), 8).training(0, plain)).images
     assert pictures.is_contiguous(memory_format=torch.channels_last)
     assert pictures.dtype == torch.float32
 
 
 def test_a_distribution_of_votes_is_a_label_too() -> None:
     samples = replace(drawn.faces(14), labels=np.eye(7, dtype=np.float32)[np.arange(14) % 7])
-    _, labels = next(batches(samples, 7).training(0, augment=plain))
+    labels = next(batches(samples, 7).training(0, plain)).targets
     assert labels.shape == (7, 7)
     assert labels.dtype == torch.float32
 
 
 @pytest.mark.parametrize("start", [0, 3])
-def test_mixing_sees_augmented_pictures_before_they_are_scaled_and_their_targets(start: int) -> None:
+def test_images_are_prepared_before_they_are_scaled_and_with_their_targets(start: int) -> None:
     samples = replace(marked(30), labels=np.eye(7, dtype=np.float32)[np.arange(30) % 7])
     seen: list[tuple[Tensor, Tensor]] = []
 
@@ -176,11 +187,11 @@ def test_mixing_sees_augmented_pictures_before_they_are_scaled_and_their_targets
         seen.append((pictures.clone(), targets.clone()))
         return pictures * 0 + 0.25, targets * 0.5
 
-    part = batches(samples, 8, mean=[0.5], std=[0.125])
-    found = list(part.training(1, start=start, augment=lambda pictures, _: pictures + 2, mix=spy))
+    part = batches(samples, 8, scaling=Scaling((0.5,), (0.125,)))
+    found = list(part.training(1, spy, start=start))
     assert len(found) == len(seen) == 3 - start
-    for (pictures, targets), (before, whole) in zip(found, seen, strict=True):
-        assert [value % 7 for value in values(before - 2)] == whole.argmax(1).tolist()
+    for (pictures, targets, _), (before, whole) in zip(found, seen, strict=True):
+        assert [value % 7 for value in values(before)] == whole.argmax(1).tolist()
         assert torch.equal(pictures, torch.full((8, 1, 1, 1), -2.0))  # (0.25 - 0.5) / 0.125
         assert torch.equal(targets, whole * 0.5)
     assert seen or start == 3
@@ -191,23 +202,16 @@ def test_mixed_batches_are_the_same_for_any_start_and_any_number_of_processes(fi
     recipe = replace(RECIPES["mien"], **fields)  # type: ignore[arg-type]
     samples = replace(drawn.faces(50), labels=np.eye(7, dtype=np.float32)[np.arange(50) % 7])
 
-    def epoch(rank: int, world: int, start: int = 0) -> list[tuple[Tensor, Tensor]]:
-        part = batches(samples, 8, seed=3, rank=rank, world=world)
-        return list(
-            part.training(
-                1,
-                start=start,
-                augment=lambda pictures, dice: augment(pictures, recipe, dice),
-                mix=lambda pictures, targets, dice: mix(pictures, targets, recipe, dice),
-            )
-        )
+    def epoch(rank: int, world: int, start: int = 0) -> list[Batch]:
+        return list(batches(samples, 8, seed=3, rank=rank, world=world).training(1, prepared(recipe), start=start))
 
     whole, shares, late = epoch(0, 1), [epoch(rank, 2) for rank in range(2)], epoch(0, 1, start=4)
-    assert any(0 < value < 1 for _, targets in whole for value in targets.flatten().tolist())
-    for step, pair in enumerate(whole):
-        for place, tensor in enumerate(pair):
-            assert all(torch.equal(shares[rank][step][place], tensor[rank::2]) for rank in range(2))
-            assert step < 4 or torch.equal(late[step - 4][place], tensor)
+    assert any(0 < value < 1 for _, targets, _ in whole for value in targets.flatten().tolist())
+    for step, batch in enumerate(whole):
+        for name in ("images", "targets"):
+            tensor = getattr(batch, name)
+            assert all(torch.equal(getattr(shares[rank][step], name), tensor[rank::2]) for rank in range(2))
+            assert step < 4 or torch.equal(getattr(late[step - 4], name), tensor)
 
 
 def test_the_source_may_be_read_only_and_is_left_alone() -> None:
@@ -215,7 +219,7 @@ def test_the_source_may_be_read_only_and_is_left_alone() -> None:
     samples.images.flags.writeable = False
     before = samples.images.copy()
     part = batches(samples, 8)
-    for _ in part.training(0, augment=lambda pictures, _: pictures.mul_(0)):
+    for _ in part.training(0, lambda pictures, targets, _: (pictures.mul_(0), targets)):
         pass
     assert np.array_equal(samples.images, before)
     assert torch.equal(part.images[..., 0], torch.from_numpy(before))
@@ -227,4 +231,4 @@ def test_what_cannot_be_trained_on_is_told() -> None:
     with pytest.raises(InputError, match="1 of 5 have none"):
         batches(replace(drawn.faces(5), labels=np.array([0, 1, -1, 2, 3])), 8)
     with pytest.raises(InputError, match="batch of 9 cannot be shared evenly by 2"):
-        next(batches(drawn.faces(20), 9, world=2).training(0, augment=plain))
+        next(batches(drawn.faces(20), 9, world=2).training(0, plain))

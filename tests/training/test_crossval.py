@@ -18,9 +18,9 @@ from mien.core.errors import InputError
 from mien.core.labels import FER2013
 from mien.recipes import Recipe
 from mien.training import crossval
-from mien.training.augment import shrink
+from mien.training.batches import Batch
 from mien.training.data import Split
-from mien.training.objective import Objective
+from mien.training.learner import Learner
 from mien.training.stop import Interrupted
 from tests import drawn
 
@@ -132,14 +132,14 @@ from mien.recipes import from_json
 from mien.training import crossval as folds
 from tests.training.test_crossval import SAMPLES, dealt
 torch.set_num_threads(1)
-store, calls = folds._store, 0
+fit, calls = folds.fit, 0
 def die(*arguments):
     global calls
     calls += 1
-    store(*arguments)
-    if calls == 2:
+    if calls == 3:
         os.kill(os.getpid(), signal.SIGKILL)
-folds._store = die
+    return fit(*arguments)
+folds.fit = die
 folds.out_of_fold(from_json(Path(sys.argv[1])), SAMPLES.images, SAMPLES.labels, dealt(), device="cpu")
 """
 
@@ -151,7 +151,7 @@ def test_killed_between_folds_it_goes_on_to_the_same_bits(
     records.write(own, recipe)
     ended = subprocess.run([sys.executable, "-c", KILLED, str(own)], capture_output=True, text=True)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
-    assert ended.stderr.count("s to go") == 1
+    assert ended.stderr.count("s to go") == 2
     arguments = (recipe, SAMPLES.images, SAMPLES.labels, dealt())
     (kept,) = cache.glob("folds-*")
     assert {path.name for path in kept.iterdir()} == {"0.npy", "1.npy"}
@@ -165,13 +165,16 @@ def test_killed_between_folds_it_goes_on_to_the_same_bits(
 
 
 def test_ctrl_c_says_how_to_go_on(recipe: Recipe, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    store = crossval._store
+    steps, take = 0, Learner.step
 
-    def then_interrupt(*arguments: object) -> None:
-        store(*arguments)  # type: ignore[arg-type]
-        monkeypatch.setattr(crossval, "fit", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+    def interrupted(self: Learner, batch: Batch) -> torch.Tensor:
+        nonlocal steps
+        steps += 1
+        if steps == 7:  # of 5 in each fold
+            os.kill(os.getpid(), signal.SIGINT)
+        return take(self, batch)
 
-    monkeypatch.setattr(crossval, "_store", then_interrupt)
+    monkeypatch.setattr(Learner, "step", interrupted)
     with pytest.raises(Interrupted, match="stopped in fold 2 of 3; the same command goes on with that fold"):
         crossval.out_of_fold(recipe, SAMPLES.images, SAMPLES.labels, dealt(), device="cpu")
     assert len(list(cache.glob("folds-*/*.npy"))) == 1
@@ -198,30 +201,23 @@ def test_a_cache_that_cannot_be_written_costs_only_the_keeping(
 
 
 def test_every_ingredient_of_a_recipe_is_followed(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Early small pictures, blended targets, clipping, a limit of steps."""
+    """Progressive resizing, mixed targets, the seeds of a training run, a limit of steps."""
     sizes: list[int] = []
-    take = Objective.loss
+    seeds: list[int] = []
+    take = Learner.step
 
-    def noting(self: Objective, logits: torch.Tensor, targets: torch.Tensor, *, smoothing: bool) -> torch.Tensor:
-        assert targets.ndim == 2
-        return take(self, logits, targets, smoothing=smoothing)
+    def noting(self: Learner, batch: Batch) -> torch.Tensor:
+        assert batch.targets.ndim == 2
+        assert ((batch.targets > 0) & (batch.targets < 1)).any()
+        sizes.append(batch.images.shape[-1])
+        seeds.append(batch.seed)
+        return take(self, batch)
 
-    def small(images: torch.Tensor, size: int) -> torch.Tensor:
-        sizes.append(size)
-        return shrink(images, size)
-
-    monkeypatch.setattr(crossval, "shrink", small)
-    monkeypatch.setattr(Objective, "loss", noting)
+    monkeypatch.setattr(Learner, "step", noting)
     recipe = tiny(
-        "mien",
-        model="mien-small",
-        size=24,
-        progressive_resize=0.5,
-        progressive_size=16,
-        mixup=0.4,
-        clip_value=0.1,
-        ema=0,
-        max_steps=5,
+        "mien", model="mien-small", size=24, progressive_resize=0.5, progressive_size=16, mixup=0.4, ema=0, max_steps=5
     )
     crossval.out_of_fold(recipe, drawn.faces(60, size=24).images, SAMPLES.labels, dealt(2), device="cpu")
-    assert sizes == [16] * 6  # 3 of 5 steps, of two networks
+    assert sizes == [16, 16, 16, 24, 24] * 2
+    assert seeds[:5] == seeds[5:]
+    assert len(set(seeds)) == 5

@@ -19,9 +19,8 @@ from mien.training.augment import shrink
 from mien.training.distill import Teacher, load
 from mien.training.start import resume, train
 from mien.training.stop import Interrupted
-from mien.training.trainer import Trainer
 from tests import drawn
-from tests.training.runs import assert_same, untimed, write_run
+from tests.training.runs import assert_same, interrupt_after, untimed, write_run
 
 Tiny = Callable[..., Recipe]
 CPU = torch.device("cpu")
@@ -98,16 +97,9 @@ def test_a_taught_run_goes_on_to_the_same_bits(
     write_run(tmp_path / "teacher", tiny("mien", size=24))
     recipe, taught = tiny("mien", distill=0.5, epochs=2), [tmp_path / "teacher"]
     train(recipe, DataSpec(fer2013), tmp_path / "whole", teachers=taught, device="cpu")
-    take = Trainer._step
-
-    def stopping(self: Trainer, images: torch.Tensor, targets: torch.Tensor, seed: int) -> None:
-        take(self, images, targets, seed)
-        self.stop.asked = self.step == 4
-
     with monkeypatch.context() as patch:
         patch.setattr(trainer, "SYNC_SECONDS", 0.0)
-        patch.setattr(Trainer, "_step", stopping)
-        with pytest.raises(Interrupted):
+        with interrupt_after(4), pytest.raises(Interrupted):
             train(recipe, DataSpec(fer2013), tmp_path / "run", teachers=taught, device="cpu")
     resume(tmp_path / "run", device="cpu")
     assert_same(tmp_path / "run", tmp_path / "whole")
@@ -128,9 +120,9 @@ def test_what_cannot_teach_is_refused_and_leaves_the_folder_free(
         (
             taught,
             ["three"],
-            r'three: answers \{"label": \["angry", "happy", "neutral"\]\}, not \{"label": \["angry", "d',
+            r'three: has the outputs \{"label": \["angry", "happy", "neutral"\]\}, not \{"label": \["angry", "d',
         ),
-        (taught, ["teacher", "votes"], "votes: answers .*; a teacher needs its student's outputs"),
+        (taught, ["teacher", "votes"], "votes: has the outputs .*; a teacher needs its student's outputs"),
         (taught, ["unfinished"], r"unfinished: no best\.safetensors; the run has not finished an epoch"),
         (taught, ["gone"], "gone"),
         (taught, [Path("small")], "small: default in 8 bits, which cannot be trained; name default"),

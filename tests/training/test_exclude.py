@@ -17,9 +17,8 @@ from mien.faces.detectors.full_image import FullImage
 from mien.recipes import RECIPES, Recipe, read_run
 from mien.training.data import build_splits
 from mien.training.start import resume, train
-from mien.training.trainer import Trainer
 from tests import drawn
-from tests.training.runs import assert_same
+from tests.training.runs import assert_same, interrupt_after
 
 Tiny = Callable[..., Recipe]
 
@@ -65,11 +64,9 @@ def test_a_run_records_it_and_resume_uses_it_again(
     own, run = tmp_path / "own.json", tmp_path / "run"
     records.write(own, tiny("mien", epochs=2))
     command = ["train", str(own), "--data", str(fer2013), "--device", "cpu", "--exclude", str(listed)]
-    with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "_stopped_early", lambda self: self.step >= self.training.steps)
-        with pytest.raises(SystemExit) as ending:
-            main([*command, "--out", str(run)])
-    assert not ending.value.code, capsys.readouterr().err
+    with interrupt_after(6), pytest.raises(SystemExit) as ending:  # the last step of the first epoch
+        main([*command, "--out", str(run)])
+    assert ending.value.code == 130, capsys.readouterr().err
     data = read_run(run).data
     assert data.splits["train"].n == 54
     assert data.splits["validation"].n == 20

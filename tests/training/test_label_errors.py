@@ -112,7 +112,7 @@ def test_a_class_that_cannot_be_learnt_in_each_fold_is_left_out(asked: dict[str,
     assert not {"00000", "00001", "00008", "00015"} & set(found.ids.tolist())
     assert np.array_equal(np.sort(np.unique(asked["labels"])), np.arange(6))
     assert label_errors(table, folds=3, recipe=QUICK, copies=np.arange(70), device="cpu").left_out == {}
-    with pytest.raises(InputError, match="fewer than two classes have pictures for 71 folds"):
+    with pytest.raises(InputError, match="fewer than two classes have images for 71 folds"):
         label_errors(table, folds=71, recipe=QUICK, copies=np.arange(70), device="cpu")
     with pytest.raises(InputError, match="folds 1: expected at least 2"):
         label_errors(table, folds=1, recipe=QUICK, copies=np.arange(70), device="cpu")
@@ -175,7 +175,7 @@ def test_data_check_lists_label_errors_in_json_page_and_terminal(
         (["--folds", "3"], "--folds, --recipe and --device say how --label-errors are looked for"),
         (["--label-errors", "--folds", "1"], "--folds 1: at least 2"),
         (["--label-errors", "--recipe", "mein"], "no recipe 'mein'; did you mean 'mien'"),
-        (["--label-errors", "--folds", "500"], "fewer than two classes have pictures for 500 folds"),
+        (["--label-errors", "--folds", "500"], "fewer than two classes have images for 500 folds"),
     ],
 )
 def test_what_cannot_be_is_one_line(

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from mien.recipes import Epoch
+from mien.training.objective import Figures
 from mien.training.progress import EpochBar
 
 EPOCH = Epoch(2, 80, 0.5, 0.75, 0.6, 0.7, lr=0.1, images_per_second=1234.0, seconds=2.5)
@@ -19,7 +20,7 @@ class Terminal(io.StringIO):
 def shown(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch, *, visible: bool = True) -> str:
     monkeypatch.setattr(sys, "stderr", stream)
     with EpochBar(1, 9, 40, visible=visible) as bar:
-        bar.show(20, 0.5, 0.75, 4321)
+        bar.show(20, Figures(0.5, (0.75,)), 4321)
         bar.progress.refresh()
         bar.close(EPOCH)
     return stream.getvalue()

@@ -24,14 +24,15 @@ from mien.faces.detectors import detectors
 from mien.faces.detectors.full_image import FullImage
 from mien.models.session import Session
 from mien.recipes import Recipe, read_epochs, read_run
-from mien.training import trainer
+from mien.training import networks, trainer
+from mien.training.batches import Batch
 from mien.training.data import build_splits
+from mien.training.learner import Learner
 from mien.training.run import Run
 from mien.training.start import resume, train
 from mien.training.stop import Interrupted
-from mien.training.trainer import Trainer
 from tests import drawn
-from tests.training.runs import assert_same, untimed
+from tests.training.runs import assert_same, interrupt_after, untimed
 
 Tiny = Callable[..., Recipe]
 
@@ -45,10 +46,11 @@ CASES: dict[str, dict[str, Any]] = {  # what has state of its own to lose
 KILLED = """
 import os, signal, sys
 from mien.cli import main
+from mien.training.learner import Learner
 from mien.training import trainer
 where, at = sys.argv[1], int(sys.argv[2])
 trainer.SAVE_SECONDS = trainer.SYNC_SECONDS = 0.0
-owner, name = {"step": (trainer.Trainer, "_step"), "fsync": (os, "fsync")}[where]
+owner, name = {"step": (Learner, "step"), "fsync": (os, "fsync")}[where]
 original, calls = getattr(owner, name), 0
 def die(*arguments):
     global calls
@@ -83,7 +85,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bits(
     assert process.returncode == -signal.SIGKILL, process.stderr
     state = Run(killed).load_state(torch.device("cpu"))
     assert state is not None
-    assert state["step"] == {"mien": 7, "three-class": 10, "resnet9": 6}[name]
+    assert state["learner"]["steps"] == {"mien": 7, "three-class": 10, "resnet9": 6}[name]
     resume(killed, device="cpu")
     assert_same(killed, tmp_path / "whole")
 
@@ -109,15 +111,7 @@ def test_ctrl_c_saves_and_says_how_to_go_on(
     run = tmp_path / "run"
     with monkeypatch.context() as patch:
         patch.setattr(trainer, "SYNC_SECONDS", 0.0)
-        take = Trainer._step
-
-        def interrupted(self: Trainer, *arguments: Any) -> None:
-            take(self, *arguments)
-            if self.step == step:
-                os.kill(os.getpid(), number)
-
-        patch.setattr(Trainer, "_step", interrupted)
-        with pytest.raises(SystemExit) as caught:
+        with interrupt_after(step, number), pytest.raises(SystemExit) as caught:
             main(["train", str(own), "--data", str(fer2013), "--out", str(run), "--device", "cpu"])
     assert caught.value.code == 130
     captured = capsys.readouterr()
@@ -127,13 +121,13 @@ def test_ctrl_c_saves_and_says_how_to_go_on(
     assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == handlers
     state = Run(run).load_state(torch.device("cpu"))
     assert state is not None
-    assert state["step"] == step
+    assert state["learner"]["steps"] == step
     with pytest.raises(SystemExit) as caught:
         main(["resume", str(run), "--device", "cpu"])
     assert caught.value.code == 0
     captured = capsys.readouterr()
     assert captured.out == f"{run}\n"
-    assert f"going on at {step}" in captured.err
+    assert f"continuing at {step}" in captured.err
     assert_same(run, tmp_path / "whole")
 
 
@@ -153,20 +147,19 @@ def test_everything_at_once_goes_on_to_the_same_bits(
         calibrate=True,
     )
     sizes: dict[int, int] = {}
-    take = Trainer._step
+    take = Learner.step
 
-    def noting(self: Trainer, images: torch.Tensor, *rest: Any) -> None:
-        sizes[self.step] = images.shape[-1]
-        take(self, images, *rest)
-        self.stop.asked = self.run.path.name == "run" and self.step == step
+    def noting(self: Learner, batch: Batch) -> torch.Tensor:
+        sizes[self.steps] = batch.images.shape[-1]
+        return take(self, batch)
 
-    monkeypatch.setattr(trainer, "draw_curves", lambda rows, path: None)
     monkeypatch.setattr(trainer, "SYNC_SECONDS", 0.0)
-    monkeypatch.setattr(Trainer, "_step", noting)
+    monkeypatch.setattr(Learner, "step", noting)
     whole, run = tmp_path / "whole", tmp_path / "run"
     train(recipe, DataSpec(ferplus), whole, device="cpu")
     assert sizes == {place: 16 if place < 0.6 * 21 else 24 for place in range(21)}
-    with pytest.raises(Interrupted, match=f"stopped at step 11 of 21 .*mien resume {run}"):
+    message = f"stopped at step 11 of 21 .*mien resume {run}"
+    with interrupt_after(step), pytest.raises(Interrupted, match=message):
         train(recipe, DataSpec(ferplus), run, device="cpu")
     sizes.clear()
     resume(run, device="cpu")
@@ -196,14 +189,15 @@ def test_a_second_ctrl_c_ends_at_once_but_an_echo_of_the_first_does_not(
     tiny: Tiny, fer2013: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter([0.0, 0.5, 2.0])
-    take = Trainer._step
+    take = Learner.step
     monkeypatch.setattr("mien.training.stop.time.monotonic", lambda: next(clock))
 
-    def interrupted(self: Trainer, *arguments: Any) -> None:
-        take(self, *arguments)
+    def interrupted(self: Learner, batch: Batch) -> torch.Tensor:
+        counts = take(self, batch)
         os.kill(os.getpid(), signal.SIGINT)
+        return counts
 
-    monkeypatch.setattr(Trainer, "_step", interrupted)
+    monkeypatch.setattr(Learner, "step", interrupted)
     with pytest.raises(KeyboardInterrupt) as caught:
         train(tiny("mien"), DataSpec(fer2013), tmp_path / "run", device="cpu")
     assert not isinstance(caught.value, Interrupted)
@@ -245,8 +239,7 @@ def stopped(
 ) -> Path:  # beside data of its own, which tests may change
     """A run stopped after its first epoch, in tmp_path/run; its data lies in tmp_path/data."""
     drawn.write_fer2013(tmp_path / "data" / "fer2013.csv", drawn.faces(77), ["Training"] * 56 + ["PublicTest"] * 21)
-    with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "_stopped_early", lambda self: self.step >= 7)
+    with interrupt_after(7), pytest.raises(Interrupted, match="stopped after epoch 1"):
         train(tiny("mien", epochs=2), DataSpec(tmp_path / "data"), tmp_path / "run", device="cpu")
     return tmp_path / "run"
 
@@ -271,8 +264,7 @@ def test_photos_are_found_again_and_a_changed_one_is_refused(
     monkeypatch.setitem(detectors(), "haar", FullImage)
     photos = drawn.write_facial_expressions(tmp_path / "photos", drawn.faces(64, FACIAL_EXPRESSIONS), each=1)
     recipe = tiny("mien-votes", classes=FERPLUS, progressive_resize=0, epochs=2, margin=0.0, calibrate=False)
-    with monkeypatch.context() as patch:
-        patch.setattr(Trainer, "_stopped_early", lambda self: self.step >= self.training.steps)
+    with interrupt_after(5), pytest.raises(Interrupted):
         train(recipe, DataSpec(ferplus), tmp_path / "run", photos=[photos], device="cpu")
     assert read_run(tmp_path / "run").data.photos == (photos,)
     train(recipe, DataSpec(ferplus), tmp_path / "whole", photos=[photos], device="cpu")
@@ -300,8 +292,8 @@ def test_a_hub_is_asked_once_and_leaves_no_run_behind_where_it_fails(
         return original("mien", **facts)
 
     recipe = tiny("efficientnet-b0", pretrained=True, epochs=1)
-    original = trainer.create  # type: ignore[attr-defined]
-    monkeypatch.setattr("mien.training.trainer.create", create)
+    original = networks.create
+    monkeypatch.setattr("mien.training.setup.create", create)
     monkeypatch.setattr("mien.training.setup.cost", lambda _: {"parameters": 0, "macs": 0})
     with pytest.raises(InputError, match="cannot be had"):
         train(recipe, DataSpec(fer2013), tmp_path / "run", device="cpu")

@@ -35,13 +35,13 @@ def test_measured_scaling_is_numpys(channels: int) -> None:
     pixels = samples.images.reshape(-1, channels) / 255
     assert np.allclose(mean, pixels.mean(0))
     assert np.allclose(std, pixels.std(0))
-    assert setup.scaling(Recipe(channels=channels), part(samples)) == ([0.0] * channels, [1.0] * channels)  # type: ignore[arg-type]
+    assert setup.scaling(Recipe(channels=channels), part(samples)) == ((0.0,) * channels, (1.0,) * channels)  # type: ignore[arg-type]
 
 
 def test_a_set_of_one_colour_is_not_divided_by_zero() -> None:
     samples = drawn.faces(4)
     _, std = setup.scaling(Recipe(scaling="measured"), part(replace(samples, images=np.full_like(samples.images, 7))))
-    assert std == [1e-3]
+    assert std == (1e-3,)
 
 
 def test_devices() -> None:

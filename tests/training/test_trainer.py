@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,12 +15,14 @@ from mien.core import records
 from mien.core.errors import InputError
 from mien.core.labels import ALPHABETICAL
 from mien.datasets import DataSpec
+from mien.evaluation.learning_curve import curves_svg
 from mien.models.session import Session
 from mien.recipes import Epoch, Recipe, read_epochs, read_run
 from mien.training import trainer
+from mien.training.batches import Batch
+from mien.training.learner import Learner
 from mien.training.run import Run
 from mien.training.start import resume, train
-from mien.training.trainer import Trainer
 from tests import drawn
 from tests.training.runs import assert_equal, assert_same, untimed
 
@@ -40,7 +41,7 @@ def test_a_run_says_what_it_found_and_leaves_its_files(
     captured = capsys.readouterr()
     assert captured.out == ""
     for words in (
-        "train 56, validation 21 pictures of 16 x 16 x 1",
+        "train 56, validation 21 images of 16 x 16 x 1",
         "0 angry, 1 disgust, 2 fear, 3 happy, 4 sad, 5 surprise, 6 neutral",
         "7 batches of 8 per epoch, 14 steps",
         "677,607 parameters",
@@ -50,9 +51,9 @@ def test_a_run_says_what_it_found_and_leaves_its_files(
         assert words in captured.err
     assert {path.name for path in out.iterdir()} == {
         *("best.safetensors", "last.safetensors", "resume.pt"),
-        *("recipe.json", "metrics.jsonl", "curves.png", "model.onnx"),
+        *("recipe.json", "metrics.jsonl", "curves.svg", "model.onnx"),
     }
-    assert (out / "curves.png").read_bytes().startswith(b"\x89PNG")
+    assert (out / "curves.svg").read_text() == curves_svg(read_epochs(out))
     epochs = read_epochs(out)
     assert [epoch.epoch for epoch in epochs] == [1, 2]
     assert [epoch.step for epoch in epochs] == [7, 14]
@@ -155,21 +156,22 @@ def test_a_loss_that_is_no_number_stops_with_the_step_and_the_advice(
         assert all(torch.isfinite(value).all() for value in load_file(path).values())
     state = Run(out).load_state(torch.device("cpu"))
     if state:
-        assert all(torch.isfinite(value.float()).all() for value in state["model"].values())
+        assert all(torch.isfinite(value.float()).all() for value in state["learner"]["network"].values())
 
 
 def test_weights_that_break_after_a_finite_loss_are_noticed_before_they_are_saved(
     tiny: Tiny, fer2013: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    take = Trainer._step
+    take = Learner.step
 
-    def breaking(self: Trainer, *arguments: Any) -> None:
-        take(self, *arguments)
-        if self.step == 14:  # the last of the second epoch
+    def breaking(self: Learner, batch: Batch) -> torch.Tensor:
+        counts = take(self, batch)
+        if self.steps == 14:  # the last of the second epoch
             with torch.no_grad():
-                next(iter(self.model.parameters())).fill_(float("nan"))
+                next(iter(self.network.parameters())).fill_(float("nan"))
+        return counts
 
-    monkeypatch.setattr(Trainer, "_step", breaking)
+    monkeypatch.setattr(Learner, "step", breaking)
     with pytest.raises(InputError, match="no longer a number at step 14"):
         train(tiny("mien"), DataSpec(fer2013), tmp_path / "run", device="cpu")
     assert [epoch.epoch for epoch in untimed(tmp_path / "run")] == [1]

@@ -43,6 +43,7 @@ def evaluate(
     from mien.evaluation.report import save
     from mien.evaluation.terminal import tables
     from mien.models.bundled import bundled
+    from mien.recipes import read_epochs
 
     run = Path(model) if model not in bundled() and Path(model).is_dir() else None
     folder = out or run
@@ -54,8 +55,8 @@ def evaluate(
     predictions = predict(session, samples, facts, tta="none" if tta == "none" else "flip")
     views: tuple[Literal["none", "flip"], ...] = ("none", "flip") if tta == "both" else (tta,)
     found = [evaluate(predictions, output=data.output, tta=view, merge=data.merge) for view in views]
-    metrics = run / "metrics.jsonl" if run else None
-    written = save(found, predictions, samples.images, folder, metrics=metrics) if folder else []
+    epochs = read_epochs(run) if run else ()
+    written = save(found, predictions, samples.images, folder, epochs=epochs) if folder else []
     if json:
         print(records.dumps(found if len(found) > 1 else found[0]))
     else:

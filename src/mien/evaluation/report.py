@@ -1,6 +1,5 @@
 """The evaluation as one page, report.html."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -13,9 +12,11 @@ from mien.core.html import render
 from mien.core.images import Pixels
 from mien.evaluation.comparison import Conditions
 from mien.evaluation.evaluation import Evaluation
+from mien.evaluation.learning_curve import learning_curves
 from mien.evaluation.metrics import Scores
 from mien.evaluation.predictions import TRAINED_ON, VIEWS, Predictions
 from mien.evaluation.terminal import figures, notes, selective_notes
+from mien.recipes import Epoch
 
 MISTAKES = 24
 
@@ -26,7 +27,7 @@ def save(
     images: Pixels,
     folder: Path,
     *,
-    metrics: Path | None = None,
+    epochs: Sequence[Epoch] = (),
 ) -> list[Path]:
     """Write each evaluation, as `Conditions.file` calls it, and one report.html into `folder`; return the paths.
 
@@ -35,7 +36,7 @@ def save(
         predictions: that they are of.
         images: uint8 [n, h, w] or [n, h, w, 3], of the predictions.
         folder: made where it is missing; files of the same names are replaced, each whole or not at all.
-        metrics: the run's metrics.jsonl, for the learning curve.
+        epochs: of the model's run, for the learning curve.
 
     Raises:
         InputError: the folder cannot be written to.
@@ -46,25 +47,9 @@ def save(
         records.write(written[-1], found)
     written.append(folder / "report.html")
     with replacing(written[-1]) as part:
-        text = page(evaluations, predictions, images, epochs=read_epochs(metrics) if metrics else ())
+        text = page(evaluations, predictions, images, epochs=epochs)
         part.write_bytes(text.encode("utf-8", "backslashreplace"))  # ids may be paths that are not UTF-8
     return written
-
-
-def read_epochs(metrics: Path) -> list[dict[str, Any]]:
-    """Return the lines of a run's metrics.jsonl that name an epoch; none where there is no file.
-
-    A line cut short, as a killed run leaves it, is passed over.
-    """
-    epochs = []
-    for line in metrics.read_text(encoding="utf-8").splitlines() if metrics.is_file() else ():
-        try:
-            entry = json.loads(line)
-        except ValueError:
-            continue
-        if isinstance(entry, dict) and isinstance(entry.get("epoch"), int | float):
-            epochs.append(entry)
-    return epochs
 
 
 def page(
@@ -72,7 +57,7 @@ def page(
     predictions: Predictions,
     images: Pixels,
     *,
-    epochs: Sequence[dict[str, Any]] = (),
+    epochs: Sequence[Epoch] = (),
 ) -> str:
     """Return the report as HTML; arguments as for `save`."""
     first = evaluations[0]
@@ -138,7 +123,7 @@ def page(
         set_coverage=[
             [name, "–" if share is None else f"{share:.3f}"] for name, share in (sets.per_class if sets else {}).items()
         ],
-        curves=_curves(epochs),
+        curves=learning_curves(epochs),
         mistakes=mistakes,
         wrong=wrong,
     )
@@ -166,27 +151,6 @@ def _coverage(evaluation: Evaluation) -> str:
         first, target = curves[0].points[0][0], found.abstention.target
         curves.append(charts.Curve("train", f"{target:.0%} asked for", [(first, target), (100, target)]))
     return charts.lines("accuracy of the surest answers", curves, across="share answered, %", percent=True)
-
-
-def _curves(epochs: Sequence[dict[str, Any]]) -> list[str]:
-    """Return the charts of loss and accuracy over the epochs; none without epochs."""
-
-    def curve(style: str, name: str, key: str) -> charts.Curve:
-        points = [
-            (float(entry["epoch"]), float(entry[key])) for entry in epochs if isinstance(entry.get(key), int | float)
-        ]
-        return charts.Curve(style, name, points)
-
-    drawn = [
-        charts.lines(
-            what,
-            [curve("train", "training", f"train_{what}"), curve("val", "validation", f"val_{what}")],
-            across="epoch",
-            percent=what == "accuracy",
-        )
-        for what in ("loss", "accuracy")
-    ]
-    return [chart for chart in drawn if chart]
 
 
 def _mistakes(evaluation: Evaluation, predictions: Predictions, images: Pixels) -> tuple[list[dict[str, Any]], int]:

@@ -139,7 +139,9 @@ class Recipe:
             if get_origin(kind) is Literal and value not in get_args(kind):
                 known = [str(choice) for choice in get_args(kind)]
                 demand(False, f"{name} {value!r} must be one of {', '.join(known)}" + did_you_mean(str(value), known))
-            demand(kind is not float or math.isfinite(value), f"{name} {value} must be a number")
+            if kind is float:
+                demand(math.isfinite(value), f"{name} {value} must be a number")
+                object.__setattr__(self, name, float(value))  # 12 and 12.0 are one recipe, as text too
         if len(self.classes) == 1 and self.classes[0] in TAXONOMIES:
             object.__setattr__(self, "classes", TAXONOMIES[self.classes[0]])
         demand(len(self.classes) >= 2, "needs at least 2 classes")

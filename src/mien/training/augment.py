@@ -13,6 +13,16 @@ from torch.nn import functional as F
 from mien.recipes import Recipe
 
 
+def prepare(
+    images: Tensor, targets: Tensor, recipe: Recipe, generator: torch.Generator, *, small: bool
+) -> tuple[Tensor, Tensor]:
+    """Return a training batch as the recipe says: augmented, resized to `progressive_size` where `small`, mixed."""
+    images = augment(images, recipe, generator)
+    if small:
+        images = shrink(images, recipe.progressive_size)
+    return mix(images, targets, recipe, generator)
+
+
 def augment(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
     """Return the batch as the recipe's fields say: float [n, channels, h, w], recipe.crop on a side where it crops."""
     if recipe.rotate or recipe.zoom or recipe.shift:
@@ -33,8 +43,10 @@ def mix(images: Tensor, targets: Tensor, recipe: Recipe, generator: torch.Genera
 
     The partner is the batch in reverse. A batch is cut (`recipe.cutmix`) or else blended (`recipe.mixup`).
     """
-    chance = torch.rand(2, generator=generator, device=images.device)
-    if recipe.cutmix and chance[0] < recipe.cutmix:
+    if not (recipe.cutmix or recipe.mixup):
+        return images, targets
+    draws = torch.rand(2, generator=generator, device=images.device)
+    if recipe.cutmix and draws[0] < recipe.cutmix:
         height, width = images.shape[2:]
         side = torch.sqrt(uniform(images, generator, 0, 1))  # of the rectangle: its area is uniform, Beta(1, 1)
         left, top = uniform(images, generator, 0, 1, columns=2)[:, :, None].unbind(1)

@@ -1,12 +1,12 @@
 """The whole set on the device as uint8, cut into seeded batches of a fixed size.
 
-torch's DataLoader serves pictures one by one from worker processes; at 48 x 48 pixels that costs more than the network.
-A set of 30,000 grey faces is 66 MB: it lies on the device once, and (seed, epoch, step) alone decides every batch, so
+torch's DataLoader serves images one by one from worker processes; at 48 x 48 pixels that costs more than the network.
+A set of 30,000 grey faces is 66 MB: it is on the device once, and (seed, epoch, step) alone decides every batch, so
 that a run can go on at any step as if it had never stopped.
 """
 
-from collections.abc import Callable, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Iterator
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -14,15 +14,49 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from mien.core.errors import InputError
+from mien.recipes import Recipe
+
+Prepare = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
 
 
-def normalise(images: Tensor, mean: Sequence[float], std: Sequence[float]) -> Tensor:
-    """Return float [n, c, h, w] in 0..1 as (x - mean) / std, as `images.scale` does; grey is repeated for many."""
-    shape = (1, len(mean), 1, 1)
-    centre, spread = (
-        torch.tensor(values, dtype=torch.float32, device=images.device).view(shape) for values in (mean, std)
-    )
-    return (images - centre).div_(spread)
+class Scaling(NamedTuple):
+    """Mean and standard deviation of pixels in 0..1, per channel."""
+
+    mean: tuple[float, ...]
+    std: tuple[float, ...]
+
+    def tensors(self, device: torch.device) -> tuple[Tensor, Tensor]:
+        """Return both as float32 [1, c, 1, 1]."""
+        mean, std = (torch.tensor(values, dtype=torch.float32, device=device).view(1, -1, 1, 1) for values in self)
+        return mean, std
+
+
+class Batch(NamedTuple):
+    """One step's share of this process."""
+
+    images: Tensor
+    """Float [n, c, h, w], normalised, channels last."""
+    targets: Tensor
+    seed: int
+    """What else is random in the step (dropout) follows from it."""
+
+
+def normalise(images: Tensor, scaling: Scaling) -> Tensor:
+    """Return float [n, 1 or c, h, w] in 0..1 as (x - mean) / std, as `core.images.scale` does; grey is repeated."""
+    mean, std = scaling.tensors(images.device)
+    return (images - mean).div_(std)
+
+
+def denormalise(images: Tensor, scaling: Scaling) -> Tensor:
+    """Return what `normalise` got."""
+    mean, std = scaling.tensors(images.device)
+    return images * std + mean
+
+
+def total_steps(recipe: Recipe, n: int) -> int:
+    """Return how many steps a recipe takes on n training images."""
+    steps = recipe.epochs * (n // min(recipe.batch, n))
+    return min(steps, recipe.max_steps) if recipe.max_steps else steps
 
 
 class Batches:
@@ -31,9 +65,10 @@ class Batches:
     Args:
         images: uint8 [n, h, w] or [n, h, w, 3].
         targets: int64 [n], all of them classes; or float32 [n, k], shares of each output's classes side by side.
-        batch: pictures a step over all processes; a smaller set makes one batch of its own size.
-        mean, std: per channel, for pixels in 0..1; every batch is normalised by them.
-        rank, world: this process takes every `world`-th picture of a batch, from the `rank`-th on.
+        batch: images per step, all processes together; a smaller set makes one batch of its own size.
+        scaling: every batch is normalised by it.
+        seed: decides order, augmentation and mixing.
+        rank, world: this process takes every `world`-th image of a batch, from the `rank`-th on.
 
     Raises:
         InputError: unlabelled or too few samples.
@@ -46,8 +81,7 @@ class Batches:
         batch: int,
         device: torch.device,
         *,
-        mean: Sequence[float],
-        std: Sequence[float],
+        scaling: Scaling,
         seed: int = 0,
         rank: int = 0,
         world: int = 1,
@@ -57,37 +91,35 @@ class Batches:
         if targets.ndim == 1 and (unlabelled := int((targets < 0).sum())):
             raise InputError(f"training needs a label for every sample; {unlabelled} of {len(images)} have none")
         if images.ndim == 3 or ((images[..., 0] == images[..., 1]) & (images[..., 0] == images[..., 2])).all():
-            images = images.reshape(*images.shape[:3], -1)[
-                ..., :1
-            ]  # grey: `normalise` repeats it, after a third of the work
-        self.images = torch.from_numpy(np.array(images)).to(
-            device
-        )  # uint8 [n, h, w, 1 or 3]; a copy, for the source may be read-only
+            # grey: `normalise` repeats it, after a third of the work
+            images = images.reshape(*images.shape[:3], -1)[..., :1]
+        # uint8 [n, h, w, 1 or 3]; a copy, for the source may be read-only
+        self.images = torch.from_numpy(np.array(images)).to(device)
         self.targets = torch.from_numpy(np.asarray(targets)).to(device)
         self.batch = min(batch, len(images))
-        self.mean, self.std, self.seed, self.rank, self.world, self.device = mean, std, seed, rank, world, device
+        self.scaling, self.seed, self.rank, self.world, self.device = scaling, seed, rank, world, device
         self.steps = len(images) // self.batch
 
     def __len__(self) -> int:
         return len(self.images)
 
-    def seed_of(self, *place: int) -> int:
-        """Return the 63-bit seed that belongs to (seed, epoch) or (seed, epoch, step)."""
-        return int(np.random.SeedSequence((self.seed, *place)).generate_state(1, np.uint64)[0] >> np.uint64(1))
+    def seed_of(self, *position: int) -> int:
+        """Return the 63-bit seed of an epoch, a step (epoch, step) or a process in it (epoch, step, 1 + rank)."""
+        return int(np.random.SeedSequence((self.seed, *position)).generate_state(1, np.uint64)[0] >> np.uint64(1))
 
-    def training(
-        self,
-        epoch: int,
-        *,
-        start: int = 0,
-        augment: Callable[[Tensor, torch.Generator], Tensor],
-        mix: Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]] | None = None,
-    ) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield this process's (images float [n, c, h, w], targets) of each step of a shuffled epoch, from `start` on.
+    def training(self, epoch: int, prepare: Prepare, *, start: int = 0) -> Iterator[Batch]:
+        """Yield the batches of this process, one for each step of a shuffled epoch.
 
-        `augment` sees pictures in 0..1, `mix` what it made of them, and their targets. What is left over at the end of
-        the shuffle, less than a batch, waits for another epoch. InputError where the processes cannot share a batch
-        evenly.
+        Images that are left over at the end of the shuffle, fewer than a batch, are not used in this epoch.
+
+        Args:
+            epoch: from 0 on.
+            prepare: gets images in 0..1, targets and a generator for the whole batch of a step, and returns both
+                augmented; for instance `Learner.prepare`.
+            start: the first step.
+
+        Raises:
+            InputError: the processes cannot share a batch evenly.
         """
         if self.batch % self.world:
             raise InputError(f"a batch of {self.batch} cannot be shared evenly by {self.world} processes")
@@ -98,21 +130,19 @@ class Batches:
         for step in range(start, self.steps):
             chosen = order[step * self.batch : (step + 1) * self.batch]
             # each process draws for the whole batch and keeps its share: the number of processes changes nothing
-            images = augment(self._pixels(chosen), generator.manual_seed(self.seed_of(epoch, step)))
-            targets = self.targets[chosen]
-            if mix:
-                images, targets = mix(images, targets, generator)
+            generator.manual_seed(self.seed_of(epoch, step))
+            images, targets = prepare(self._pixels(chosen), self.targets[chosen], generator)
             share = slice(self.rank, None, self.world)
-            images = normalise(images[share], self.mean, self.std)
-            yield images.contiguous(memory_format=torch.channels_last), targets[share]
+            images = normalise(images[share], self.scaling).contiguous(memory_format=torch.channels_last)
+            yield Batch(images, targets[share], self.seed_of(epoch, step, 1 + self.rank))
 
     def whole(self, *, batch: int = 512) -> Iterator[tuple[Tensor, Tensor]]:
-        """Yield this process's share of all pictures once, in order, unaugmented."""
+        """Yield (images float [n, c, h, w], targets) of this process's share, once, in order, unaugmented."""
         share = range(self.rank, len(self.images), self.world)
         for start in range(0, len(share), batch):
             chosen = torch.as_tensor(share[start : start + batch], device=self.device)
-            yield normalise(self._pixels(chosen), self.mean, self.std), self.targets[chosen]
+            yield normalise(self._pixels(chosen), self.scaling), self.targets[chosen]
 
     def _pixels(self, chosen: Tensor) -> Tensor:
-        """Return those pictures as float [n, 1 or 3, h, w] in 0..1."""
+        """Return those images as float [n, 1 or 3, h, w] in 0..1."""
         return self.images.index_select(0, chosen).float().div_(255).permute(0, 3, 1, 2)

@@ -1,4 +1,4 @@
-"""Finished runs whose answers another network learns."""
+"""Finished runs whose predictions another network learns (Hinton et al. 2015)."""
 
 import json
 from collections.abc import Sequence
@@ -10,12 +10,12 @@ from torch import Tensor, nn
 from mien.core.errors import InputError
 from mien.recipes import Recipe
 from mien.training.augment import shrink
-from mien.training.batches import normalise
+from mien.training.batches import Scaling, normalise
 from mien.training.run import load_finished
 
 
 class Teacher:
-    """The best weights of a run, with its own picture size and scaling.
+    """The best weights of a run, with its own image size and scaling.
 
     Raises:
         InputError: no run, no weights, or other outputs than the student's.
@@ -23,26 +23,30 @@ class Teacher:
 
     def __init__(self, path: Path, student: Recipe, device: torch.device) -> None:
         record, model = load_finished(path)
-        self.recipe, self.mean, self.std = record.recipe, record.mean, record.std
+        self.recipe, self.scaling = record.recipe, Scaling(record.mean, record.std)
         if self.recipe.outputs != student.outputs:
             raise InputError(
-                f"{path}: answers {json.dumps(self.recipe.outputs)}, not {json.dumps(student.outputs)}; "
+                f"{path}: has the outputs {json.dumps(self.recipe.outputs)}, not {json.dumps(student.outputs)}; "
                 "a teacher needs its student's outputs"
             )
         self.model: nn.Module = model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
-        """Return logits [n, k] for float [n, channels, h, w] in 0..1, the student's augmented pictures."""
+        """Return logits [n, k] for float [n, channels, h, w] in 0..1, the augmented images of the student."""
         if images.shape[-1] != self.recipe.size:
             images = shrink(images, self.recipe.size)
-        images = normalise(images.mean(1, keepdim=True) if self.recipe.channels == 1 else images, self.mean, self.std)
+        images = normalise(images.mean(1, keepdim=True) if self.recipe.channels == 1 else images, self.scaling)
         logits: Tensor = self.model(images.contiguous(memory_format=torch.channels_last))
         return logits.float()
 
 
 def load(paths: Sequence[Path], student: Recipe, device: torch.device) -> list[Teacher]:
-    """Return the teachers a recipe needs. InputError where it needs some and there are none, or the other way round."""
+    """Return the teachers that a recipe needs.
+
+    Raises:
+        InputError: it needs some and there are none, or it needs none.
+    """
     if bool(paths) != bool(student.distill):
         raise InputError(
             f"recipe {student.name}: learns from teachers; name finished runs with --teachers"

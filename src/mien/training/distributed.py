@@ -16,6 +16,7 @@ from mien.core.errors import InputError
 RANK, LOCAL_RANK, WORLD = (
     int(os.environ.get(name, value)) for name, value in (("RANK", "0"), ("LOCAL_RANK", "0"), ("WORLD_SIZE", "1"))
 )
+LEADS = RANK == 0  # this process speaks and writes for all
 PATIENCE = timedelta(minutes=30)  # how long a process waits for the others: one reads, saves or exports alone
 
 

@@ -19,7 +19,7 @@ from mien.evaluation.calibrate import files
 from mien.models.bundled import measured_crops
 from mien.models.metadata import METADATA_KEY, ModelInfo, OutputInfo
 from mien.models.session import Session
-from mien.recipes import Recipe, read_run
+from mien.recipes import Recipe, RunRecord, read_run
 from mien.training.networks import load_network
 
 TOLERANCE = 1e-3  # between the logits of torch and onnxruntime, which sum in other orders
@@ -38,17 +38,7 @@ def export(run: Path, *, out: Path | None = None) -> Path:
     record = read_run(run)
     recipe = record.recipe
     model = load_network(run / "best.safetensors", recipe)
-    info = ModelInfo(
-        labels=recipe.classes,
-        size=recipe.size,
-        mean=record.mean,
-        std=record.std,
-        margin=recipe.margin,
-        crops=measured_crops() if recipe.margin == Recipe().margin else {},  # a margin of one's own holds
-        recipe=recipe.name,
-        primary_output=recipe.targets,
-        further_outputs={head: OutputInfo(recipe.outputs[head], 1.0) for head in recipe.further_outputs},
-    )
+    info = model_info(record)
     for output, fitted in files.read(run).items():
         if output in recipe.outputs:
             info = files.with_calibration(info, output, fitted)
@@ -57,6 +47,22 @@ def export(run: Path, *, out: Path | None = None) -> Path:
         to_onnx(model.eval(), info, part)
         check(model, part)
     return out
+
+
+def model_info(record: RunRecord) -> ModelInfo:
+    """Return the facts about the model of a run, without calibration."""
+    recipe = record.recipe
+    return ModelInfo(
+        labels=recipe.classes,
+        size=recipe.size,
+        mean=record.mean,
+        std=record.std,
+        margin=recipe.margin,
+        crops=measured_crops() if recipe.margin == Recipe().margin else {},  # a margin of one's own holds
+        recipe=recipe.name,
+        primary_output=recipe.targets,
+        further_outputs={name: OutputInfo(recipe.outputs[name], 1.0) for name in recipe.further_outputs},
+    )
 
 
 def to_onnx(model: nn.Module, info: ModelInfo, path: Path) -> None:

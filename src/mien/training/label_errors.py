@@ -1,4 +1,4 @@
-"""Rows whose label is probably wrong: confident learning (Northcutt et al. 2021, arXiv:1911.00068) over k folds."""
+"""Probably wrong labels: confident learning (Northcutt et al. 2021, arXiv:1911.00068) over k folds."""
 
 from dataclasses import dataclass, replace
 
@@ -12,7 +12,7 @@ from mien.datasets.checks.label_errors import label_error
 from mien.datasets.checks.persons import people
 from mien.datasets.dataset import Dataset, ImageSpec
 from mien.recipes import RECIPES, Recipe
-from mien.training import crossval as k_folds
+from mien.training import crossval
 
 RECIPE = replace(
     RECIPES["mien-sprint"],
@@ -31,18 +31,18 @@ class LabelErrors:
     """All judged rows of a dataset as parallel arrays, the most suspicious first.
 
     Args:
-        rows: int64 [n], their places in the table.
+        rows: int64 [n], the row numbers in the table.
         ids: str [n].
         splits: str [n]: train, validation or test.
-        given: str [n], the label of the dataset.
+        given: str [n], the label in the dataset.
         suggested: str [n], the likeliest class by the network that has not seen the row; often the given one.
-        quality: float32 [n] in 0..1, how well the given label fits: its probability less the likeliest other's, halved
-            and moved by a half.
-        is_issue: bool [n], whether confident learning takes the label for wrong; these rows come first.
+        quality: float32 [n] in 0..1, how well the given label fits: half of 1 + its probability - that of the likeliest
+            other class.
+        is_issue: bool [n], the label is wrong by confident learning; these rows come first.
         accuracy: share of rows whose suggested label is the given one.
         folds: how many networks were trained.
         recipe: the name of the recipe.
-        left_out: class -> rows that were not judged, because the class has too few pictures to be learnt in each fold.
+        left_out: class -> rows that were not judged, because some fold would have no image of the class.
     """
 
     rows: NDArray[np.int64]
@@ -84,26 +84,26 @@ def label_errors(
 ) -> LabelErrors:
     """Judge every labelled row of a dataset, of all its splits, by a network that was not trained on it.
 
-    Copies of a picture, near ones too, and pictures of one person, are never on both sides. The networks learn the
-    dataset's own labels alone, from random weights: the bundled models have learnt these very labels and the FER+ votes
-    on the same pictures. Starting from them, or learning from them, a row would be judged by its own label, and the
-    agreement with the votes (benchmarks/label_errors.py) would prove nothing.
+    Copies of an image, near ones too, and images of one person are always in the same fold. The networks learn the
+    dataset's own labels alone, from random weights. The bundled models learned these labels and the FER+ votes on the
+    same images: with their weights or predictions a row would be judged by its own label, and the agreement with the
+    votes (benchmarks/label_errors.py) would prove nothing.
 
-    Which labels are taken for wrong, and how well each fits, is cleanlab's: `find_label_issues` (confident learning,
-    pruned by noise rate) and `get_label_quality_scores` by the margin between the given label and the likeliest other
-    one. Of the scores cleanlab has, this one puts first what the votes contradict and name as it does; see LOG.md.
+    Which labels are wrong, and how well each fits, comes from cleanlab: `find_label_issues` (confident learning, pruned
+    by noise rate) and `get_label_quality_scores` by the margin between the given label and the likeliest other one. Of
+    cleanlab's scores this one ranks highest what the votes contradict, and suggests their label; see LOG.md.
 
     Args:
-        table: what `mien.datasets.open_dataset` returns; the rows of a split are judged. Votes count as the class that
-            has most of them.
-        copies: int64 [n], what `duplicates.groups` says of its pictures, where that is known already.
+        table: what `mien.datasets.open_dataset` returns; the rows of a split are judged. Of votes, the class that has
+            most of them counts.
+        copies: int64 [n], `duplicates.groups` of its images, where it is known already.
         folds: how many networks are trained, each on all folds but one.
-        recipe: how; its classes and labellings are those of the data, and its seed also deals the folds.
+        recipe: how they are trained; classes and targets are those of the data. Its seed also assigns the folds.
         device: auto, cpu, cuda, cuda:N or mps.
 
     Raises:
-        InputError: fewer than two classes that can be learnt, or folds, recipe or device cannot be used.
-        Interrupted: Ctrl-C; the folds that were done are kept, and the same call goes on after them.
+        InputError: fewer than two classes can be judged, or folds, recipe or device cannot be used.
+        Interrupted: Ctrl-C; the finished folds are kept, and the same call continues after them.
         MissingExtra: cleanlab is not installed.
     """
     try:
@@ -117,39 +117,37 @@ def label_errors(
     rows = np.flatnonzero((table.splits != "") & (codes >= 0))
     if copies is None:
         copies = duplicates.groups(table.images)
-    together = k_folds.group_ids(copies[rows], people(table.ids, table.groups)[rows])
-    there = {code: len(np.unique(together[codes[rows] == code])) for code in range(len(table.classes))}
-    learnt = [code for code, groups in there.items() if groups >= folds]
-    few = {
-        table.classes[code]: int((codes[rows] == code).sum()) for code, groups in there.items() if 0 < groups < folds
-    }
-    if len(learnt) < 2:
-        raise InputError(f"fewer than two classes have pictures for {folds} folds; there is nothing to tell apart")
-    kept = np.isin(codes[rows], learnt)
-    rows, together = rows[kept], together[kept]
-    labels, classes = np.searchsorted(learnt, codes[rows]), tuple(table.classes[code] for code in learnt)
-    fold = k_folds.assign_folds(labels, together, folds, recipe.seed)
+    groups = crossval.group_ids(copies[rows], people(table.ids, table.groups)[rows])
+    groups_of = {code: len(np.unique(groups[codes[rows] == code])) for code in range(len(table.classes))}
+    judged = [code for code, n in groups_of.items() if n >= folds]
+    left_out = {table.classes[code]: int((codes[rows] == code).sum()) for code, n in groups_of.items() if 0 < n < folds}
+    if len(judged) < 2:
+        raise InputError(f"fewer than two classes have images for {folds} folds; no label can be judged")
+    kept = np.isin(codes[rows], judged)
+    rows, groups = rows[kept], groups[kept]
+    labels, classes = np.searchsorted(judged, codes[rows]), tuple(table.classes[code] for code in judged)
+    fold = crossval.assign_folds(labels, groups, folds, recipe.seed)
     recipe = replace(recipe, classes=classes, targets="label", further_outputs=(), distill=0.0)
-    form = ImageSpec(recipe.size, recipe.channels)
-    pictures = form.empty(len(rows))
-    for place, row in enumerate(rows.tolist()):
-        pictures[place] = form.fit(table.images[row])
-    answers = k_folds.out_of_fold(recipe, pictures, labels, fold, device=device)
-    answers = answers / answers.sum(axis=1, keepdims=True)
-    issues = find_label_issues(labels, answers, n_jobs=1)
-    quality = get_label_quality_scores(labels, answers, method="normalized_margin")
+    spec = ImageSpec(recipe.size, recipe.channels)
+    images = spec.empty(len(rows))
+    for number, row in enumerate(rows.tolist()):
+        images[number] = spec.fit(table.images[row])
+    found = crossval.out_of_fold(recipe, images, labels, fold, device=device)
+    found = found / found.sum(axis=1, keepdims=True)
+    issues = find_label_issues(labels, found, n_jobs=1)
+    quality = get_label_quality_scores(labels, found, method="normalized_margin")
     ranked = np.lexsort((quality, ~issues))
-    names = np.array(classes)
+    names, suggested = np.array(classes), found.argmax(axis=1)
     return LabelErrors(
         rows=rows[ranked],
         ids=table.ids[rows][ranked],
         splits=table.splits[rows][ranked],
         given=names[labels][ranked],
-        suggested=names[answers.argmax(axis=1)][ranked],
+        suggested=names[suggested][ranked],
         quality=np.asarray(quality, dtype=np.float32)[ranked],
         is_issue=issues[ranked],
-        accuracy=float((answers.argmax(axis=1) == labels).mean()),
+        accuracy=float((suggested == labels).mean()),
         folds=folds,
         recipe=recipe.name,
-        left_out=few,
+        left_out=left_out,
     )

@@ -1,10 +1,22 @@
-"""What the loop minimises and counts: cross-entropy over each output's classes, and the teachers' divergence."""
+"""What training minimises and counts: cross-entropy over each output's classes, divergence from the teachers."""
+
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
 from mien.recipes import Recipe
+
+
+@dataclass(frozen=True)
+class Figures:
+    """The figures of one split."""
+
+    loss: float
+    """Mean per image."""
+    accuracy: tuple[float, ...]
+    """Of each output, over the images that have a label for it."""
 
 
 class Objective:
@@ -20,30 +32,30 @@ class Objective:
         self.widths = [len(classes) for classes in recipe.outputs.values()]
 
     def loss(self, logits: Tensor, targets: Tensor, *, smoothing: bool) -> Tensor:
-        """Return the mean over the pictures of the sum over the outputs; votes are never smoothed."""
+        """Return the mean over the images of the sum over the outputs; distributions of votes are never smoothed."""
         if targets.ndim == 1:
             return F.cross_entropy(logits, targets, label_smoothing=self.recipe.label_smoothing * smoothing)
         total = logits.new_zeros(())
         for name, block, shares in self._blocks(logits, targets):
             share = self.recipe.label_smoothing * (smoothing and name != "distribution")
-            even = shares.sum(1, keepdim=True) / shares.shape[1]
-            total = total - (torch.lerp(shares, even.expand_as(shares), share) * block.log_softmax(1)).sum(1).mean()
+            uniform = shares.sum(1, keepdim=True) / shares.shape[1]
+            total = total - (torch.lerp(shares, uniform.expand_as(shares), share) * block.log_softmax(1)).sum(1).mean()
         return total
 
     def divergence(self, logits: Tensor, teachers: list[Tensor]) -> Tensor:
-        """Return the KL divergence of the network's answers from the teachers' mean, at the recipe's temperature.
+        """Return the KL divergence of the network's probabilities from the teachers' mean, at the recipe's temperature.
 
         Times the square of the temperature, so that its gradient keeps its size (Hinton et al. 2015).
         """
-        heat = self.recipe.distill_temperature
+        temperature = self.recipe.distill_temperature
         total = logits.new_zeros(())
         for block, *others in zip(*(torch.split(part, self.widths, 1) for part in (logits, *teachers)), strict=True):
-            wanted = torch.stack([(other / heat).softmax(1) for other in others]).mean(0)
-            total = total + F.kl_div((block / heat).log_softmax(1), wanted, reduction="batchmean")
-        return total * heat**2
+            wanted = torch.stack([(other / temperature).softmax(1) for other in others]).mean(0)
+            total = total + F.kl_div((block / temperature).log_softmax(1), wanted, reduction="batchmean")
+        return total * temperature**2
 
     def hits(self, logits: Tensor, targets: Tensor) -> Tensor:
-        """Return float [outputs, 2]: right answers, and pictures that the labelling knows."""
+        """Return float [outputs, 2]: correct predictions, and images that have a label for the output."""
         if targets.ndim == 1:
             right = (logits.argmax(1) == targets).sum()
             return torch.stack([right, right.new_tensor(len(targets))]).float()[None]
@@ -52,6 +64,20 @@ class Objective:
             known = shares.any(1)
             rows.append(torch.stack([((block.argmax(1) == shares.argmax(1)) & known).sum(), known.sum()]))
         return torch.stack(rows).float()
+
+    def zeros(self, device: torch.device) -> Tensor:
+        """Return the sums of no images, to which `count` can be added."""
+        return torch.zeros(2 + 2 * len(self.names), device=device)
+
+    def count(self, loss: Tensor, logits: Tensor, targets: Tensor) -> Tensor:
+        """Return loss x images, images, and for each output its correct predictions and its labelled images."""
+        n = loss.new_tensor(len(logits))
+        return torch.cat([torch.stack([loss * n, n]), self.hits(logits, targets).flatten()])
+
+    def figures(self, sums: Tensor) -> Figures:
+        """Return the figures that sums of `count` amount to."""
+        loss, n, *hits = sums.tolist()
+        return Figures(loss / n, tuple(right / max(k, 1) for right, k in zip(hits[::2], hits[1::2], strict=True)))
 
     def _blocks(self, logits: Tensor, targets: Tensor) -> list[tuple[str, Tensor, Tensor]]:
         return list(

@@ -1,4 +1,4 @@
-"""What the user sees on stderr: what a run sets out with, a bar per epoch on a terminal, a line per epoch elsewhere."""
+"""What the user sees on stderr: what is trained, then a bar per epoch on a terminal, a line per epoch elsewhere."""
 
 import sys
 
@@ -6,23 +6,26 @@ import torch
 from rich.progress import TimeElapsedColumn
 
 from mien.core.console import COUNT, bar
-from mien.recipes import Epoch, Recipe
+from mien.recipes import Epoch
 from mien.training import distributed, setup
 from mien.training.batches import Batches
+from mien.training.learner import Learner
+from mien.training.objective import Figures
 
 
-def announce(recipe: Recipe, device: str, training: Batches, validation: Batches, total: int, step: int) -> None:
-    """Say what is trained, on what, and for how long: `total` steps, of which `step` are done."""
-    cost, world = setup.cost(recipe), distributed.WORLD
+def announce(learner: Learner, training: Batches, validation: Batches) -> None:
+    """Say what is trained, on what, and for how long."""
+    recipe, total, world = learner.recipe, learner.total, distributed.WORLD
+    cost, device = setup.cost(recipe), f"{learner.precision} on {setup.device_name(learner.device)}"
     lines = [
         f"{recipe.name or 'recipe'}: {recipe.model}, {cost['parameters']:,} parameters, "
-        f"{cost['macs'] / 1e6:,.1f} million multiply-adds a picture, {device}, "
+        f"{cost['macs'] / 1e6:,.1f} million multiply-adds an image, {device}, "
         + (f"{world} processes" if world > 1 else _many(torch.get_num_threads(), "thread")),
-        f"train {len(training):,}, validation {len(validation):,} pictures "
+        f"train {len(training):,}, validation {len(validation):,} images "
         f"of {recipe.size} x {recipe.size} x {recipe.channels}",
         "classes " + ", ".join(f"{index} {name}" for index, name in enumerate(recipe.classes)),
         f"{_many(training.steps, 'batch', 'es')} of {training.batch} per epoch, {_many(total, 'step')}"
-        + f", going on at {step}" * bool(step),
+        + f", continuing at {learner.steps}" * bool(learner.steps),
     ]
     print("\n".join(lines), file=sys.stderr, flush=True)
 
@@ -47,11 +50,10 @@ class EpochBar:
     def __exit__(self, *_: object) -> None:
         self.progress.stop()
 
-    def show(self, step: int, loss: float, accuracy: float, rate: float) -> None:
-        """Move to `step`; loss and accuracy are the epoch's so far, rate is pictures a second."""
-        self.progress.update(
-            self.task, completed=step, figures=f"loss {loss:.4f} accuracy {accuracy:.4f} {rate:,.0f} images/s"
-        )
+    def show(self, step: int, figures: Figures, rate: float) -> None:
+        """Move to `step`; the figures are the epoch's so far, rate is images per second."""
+        text = f"loss {figures.loss:.4f} accuracy {figures.accuracy[0]:.4f} {rate:,.0f} images/s"
+        self.progress.update(self.task, completed=step, figures=text)
 
     def close(self, epoch: Epoch) -> None:
         """Leave the figures of the finished epoch on stderr."""

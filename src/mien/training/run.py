@@ -13,11 +13,14 @@ from torch import nn
 from mien.core import records
 from mien.core.errors import InputError
 from mien.core.files import replacing
+from mien.evaluation.learning_curve import curves_svg
 from mien.evaluation.provenance import bundled_record
 from mien.models.bundled import ASSETS, bundled
 from mien.recipes import RunRecord, read_epochs, read_run
 from mien.recipes.run_record import METRICS, RECIPE, Epoch
 from mien.training.networks import load_network
+
+STATE = "resume.pt"  # the last checkpoint
 
 
 @dataclass(frozen=True)
@@ -49,9 +52,10 @@ class Run:
             shutil.rmtree(self.path)
 
     def add_epoch(self, epoch: Epoch) -> None:
-        """Add an epoch to metrics.jsonl, in place of any that a killed run recorded from the same one on."""
+        """Add an epoch to metrics.jsonl, in place of any that a killed run recorded from the same one on; draw all."""
         epochs = [old for old in read_epochs(self.path) if old.epoch < epoch.epoch] + [epoch]
         self._write(METRICS, "".join(records.dumps(one, indent=0) + "\n" for one in epochs).encode())
+        self._write("curves.svg", curves_svg(epochs).encode())
 
     def save_weights(self, name: str, model: nn.Module) -> None:
         """Write the model's weights as NAME.safetensors."""
@@ -62,12 +66,16 @@ class Run:
         """Write the exact state that `load_state` continues from."""
         buffer = io.BytesIO()
         torch.save(state, buffer)
-        self._write("resume.pt", buffer.getvalue())
+        self._write(STATE, buffer.getvalue())
+
+    def has_state(self) -> bool:
+        """Return whether there is a checkpoint."""
+        return (self.path / STATE).exists()
 
     def load_state(self, device: torch.device) -> dict[str, Any] | None:
         """Return the saved state, or None where the run was stopped before the first."""
-        path = self.path / "resume.pt"
-        if not path.exists():
+        path = self.path / STATE
+        if not self.has_state():
             return None
         try:
             state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)

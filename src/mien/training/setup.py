@@ -1,4 +1,4 @@
-"""What a run needs before its first step beside its data: a device, and how pixels are scaled."""
+"""What a run needs before its first step, besides its data: device, precision, scaling, a network to start from."""
 
 import platform
 from pathlib import Path
@@ -12,6 +12,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from mien.core.errors import InputError
 from mien.recipes import Recipe
 from mien.training import distributed
+from mien.training.batches import Scaling
 from mien.training.data import Split
 from mien.training.networks import create
 from mien.training.run import load_finished
@@ -36,22 +37,22 @@ def device_name(device: torch.device) -> str:
     return torch.cuda.get_device_name(device) if device.type == "cuda" else f"{device.type} ({platform.machine()})"
 
 
-def scaling(recipe: Recipe, part: Split) -> tuple[list[float], list[float]]:
+def scaling(recipe: Recipe, split: Split) -> Scaling:
     """Return mean and standard deviation per channel, of pixels in 0..1, in constant memory."""
     if recipe.scaling == "unit":
-        return [0.0] * recipe.channels, [1.0] * recipe.channels
-    flat = part.images.reshape(-1, recipe.channels)
+        return Scaling((0.0,) * recipe.channels, (1.0,) * recipe.channels)
+    flat = split.images.reshape(-1, recipe.channels)
     counts = [np.bincount(flat[:, channel], minlength=256) for channel in range(recipe.channels)]
     levels = np.arange(256) / 255
-    means = [float(np.average(levels, weights=count)) for count in counts]
-    spreads = [
+    means = tuple(float(np.average(levels, weights=count)) for count in counts)
+    deviations = (
         float(np.average((levels - mean) ** 2, weights=count) ** 0.5) for mean, count in zip(means, counts, strict=True)
-    ]
-    return means, [max(spread, 1e-3) for spread in spreads]
+    )
+    return Scaling(means, tuple(max(deviation, 1e-3) for deviation in deviations))
 
 
 def precision(recipe: Recipe, model: nn.Module, device: torch.device) -> str:
-    """Return in what convolutions and products are computed, float32 or bfloat16, as `Recipe.precision` wants it."""
+    """Return the precision of convolutions and matrix products, float32 or bfloat16, as `Recipe.precision` says."""
     if recipe.precision != "auto":
         return recipe.precision
     if device.type == "cpu":
@@ -65,7 +66,7 @@ def precision(recipe: Recipe, model: nn.Module, device: torch.device) -> str:
 
 
 def cost(recipe: Recipe) -> dict[str, int]:
-    """Return the network's learnt `parameters`, and the `macs` (multiply-adds) of one picture, without making it."""
+    """Return the network's `parameters`, and the `macs` (multiply-adds) of one image, without making it."""
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
         model = create(recipe.model, classes=recipe.width, channels=recipe.channels, size=recipe.size).eval()
         model(torch.zeros(1, recipe.channels, recipe.size, recipe.size))
@@ -73,6 +74,22 @@ def cost(recipe: Recipe) -> dict[str, int]:
         "parameters": sum(weights.numel() for weights in model.parameters()),
         "macs": counter.get_total_flops() // 2,
     }
+
+
+def network(recipe: Recipe, *, start: Path | None = None, resumed: bool = False) -> nn.Module:
+    """Return the network of a recipe with the weights that training starts from.
+
+    Args:
+        recipe: its seed decides random weights.
+        start: a finished run whose weights to start from.
+        resumed: the weights will be replaced by those of a checkpoint, so that no others need to be loaded.
+    """
+    torch.manual_seed(recipe.seed)
+    pretrained = recipe.pretrained and not resumed
+    made = create(recipe.model, classes=recipe.width, channels=recipe.channels, size=recipe.size, pretrained=pretrained)
+    if start and not resumed:
+        load_pretrained(made, start, recipe)
+    return made
 
 
 def load_pretrained(model: nn.Module, start: Path, recipe: Recipe) -> None:

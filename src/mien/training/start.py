@@ -1,9 +1,9 @@
-"""A run begun from a recipe and data, or taken up where it was stopped."""
+"""Start a run from a recipe and data, or resume a stopped one."""
 
 import platform
 import shlex
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -15,9 +15,14 @@ from mien.core.errors import InputError
 from mien.datasets import DataSpec, exclude
 from mien.recipes import Recipe, RunRecord, TrainingData, read_run
 from mien.recipes.run_record import ExcludeRecord
-from mien.training import distributed, setup
-from mien.training.data import build_splits
+from mien.training import distill, distributed, setup
+from mien.training.batches import Batches, Scaling, total_steps
+from mien.training.data import Split, build_splits
+from mien.training.export import export
+from mien.training.learner import Learner
+from mien.training.progress import announce
 from mien.training.run import Run, full_name
+from mien.training.temperatures import fit_temperatures
 from mien.training.trainer import Trainer
 
 
@@ -53,10 +58,10 @@ def train(
     """
     place = setup.device(device)
     with distributed.process_group(place):
-        run = Run.reserve(out) if distributed.RANK == 0 else Run(out)
+        run = Run.reserve(out) if distributed.LEADS else Run(out)
         splits = build_splits(recipe, data, photos)
-        mean, std = setup.scaling(recipe, splits["train"])
-        trainer = Trainer(run, recipe, splits, mean, std, place, teachers, start)
+        scaling = setup.scaling(recipe, splits["train"])
+        trainer = _trainer(run, recipe, splits, scaling, place, teachers, start)
         record = RunRecord(
             recipe=recipe,
             data=TrainingData(
@@ -69,13 +74,13 @@ def train(
                 else None,
                 splits={name: split.record for name, split in splits.items()},
             ),
-            mean=tuple(mean),
-            std=tuple(std),
+            mean=scaling.mean,
+            std=scaling.std,
             teachers=tuple(full_name(path) for path in teachers),
             start=full_name(start) if start else None,
             **setup.cost(recipe),
             device=setup.device_name(place),
-            precision=trainer.precision,
+            precision=trainer.learner.precision,
             processes=distributed.WORLD,
             threads=torch.get_num_threads(),
             command=shlex.join(["mien", *sys.argv[1:]]),
@@ -87,9 +92,9 @@ def train(
                 "python": platform.python_version(),
             },
         )
-        if trainer.leads:
+        if distributed.LEADS:
             run.describe(record)
-        return trainer.fit()
+        return _finish(trainer, splits["validation"])
 
 
 def resume(path: Path, *, device: str = "auto") -> Path:
@@ -110,8 +115,50 @@ def resume(path: Path, *, device: str = "auto") -> Path:
             if name not in data.splits or split.fingerprint != data.splits[name].fingerprint:
                 raise InputError(f"{data.path}: the {name} split has changed since {path} began; train anew")
         teachers, start = [Path(one) for one in record.teachers], Path(record.start) if record.start else None
-        mean, std = list(record.mean), list(record.std)
-        return Trainer(Run(path), record.recipe, splits, mean, std, place, teachers, start).fit()
+        scaling = Scaling(record.mean, record.std)
+        trainer = _trainer(Run(path), record.recipe, splits, scaling, place, teachers, start)
+        return _finish(trainer, splits["validation"])
+
+
+def _trainer(
+    run: Run,
+    recipe: Recipe,
+    splits: Mapping[str, Split],
+    scaling: Scaling,
+    device: torch.device,
+    teachers: Sequence[Path],
+    start: Path | None,
+) -> Trainer:
+    training, validation = (
+        Batches(
+            splits[name].images, splits[name].targets, recipe.batch, device, scaling=scaling, seed=recipe.seed,
+            rank=distributed.RANK, world=distributed.WORLD,
+        )
+        for name in ("train", "validation")
+    )  # fmt: skip
+    learner = Learner(
+        recipe,
+        setup.network(recipe, start=start, resumed=run.has_state()),
+        device,
+        total=total_steps(recipe, len(training)),
+        scaling=scaling,
+        teachers=distill.load(teachers, recipe, device),
+        compiled=True,
+    )
+    return Trainer(run, learner, training, validation)
+
+
+def _finish(trainer: Trainer, validation: Split) -> Path:
+    """Train to the end, fit the temperatures, export; return the run folder."""
+    path = trainer.run.path
+    if distributed.LEADS:
+        announce(trainer.learner, trainer.training, trainer.validation)
+    trainer.fit()
+    if distributed.LEADS:
+        if trainer.recipe.calibrate:
+            fit_temperatures(path, validation, trainer.learner.device)
+        export(path)
+    return path
 
 
 def _same_list(listed: ExcludeRecord, run: Path) -> Path:

@@ -1,31 +1,41 @@
-"""A finished run's temperature for each output, fitted on its validation part by `mien.evaluation.calibrate`."""
+"""The temperature of each output of a run, fitted on its validation split by `mien.evaluation.calibrate`."""
 
 from pathlib import Path
 
 import numpy as np
+import torch
 
-from mien.evaluation.calibrate import OutputCalibration, fit
+from mien.evaluation.calibrate import CalibrationSource, OutputCalibration, fit
 from mien.evaluation.calibrate.files import save
-from mien.evaluation.calibrate.fit import CalibrationSource
-from mien.models.session import Session
-from mien.recipes import Recipe
+from mien.recipes import read_run
+from mien.training.batches import Batches, Scaling
 from mien.training.data import Split
+from mien.training.export import model_info
+from mien.training.learner import predictions
+from mien.training.networks import load_network
 
 
-def calibrate(run: Path, recipe: Recipe, validation: Split) -> None:
-    """Fit the temperature of each output of the run's model.onnx on validation, by the class its targets like best."""
+def fit_temperatures(run: Path, validation: Split, device: torch.device) -> None:
+    """Fit the temperature of each output of a run's best weights and keep them in calibration.json, for the export.
+
+    The true class of an image is the one with the largest share in its target.
+    """
+    record = read_run(run)
+    network = load_network(run / "best.safetensors", record.recipe).to(device)
+    scaling = Scaling(record.mean, record.std)
+    batches = Batches(validation.images, validation.targets, len(validation), device, scaling=scaling)
+    logits = torch.cat([block for block, _ in predictions(network, batches)]).cpu().numpy()
+    targets = validation.targets
+    if targets.ndim == 1:
+        targets = np.eye(len(record.recipe.classes), dtype=np.float32)[targets]
+    info, start = model_info(record), 0
     fitted: dict[str, OutputCalibration] = {}
-    start = 0
-    for name, classes in recipe.outputs.items():
-        shares = validation.targets
-        if shares.ndim == 1:
-            shares = np.eye(len(classes), dtype=np.float32)[shares]
-        shares = shares[:, start : start + len(classes)]
+    for name, classes in record.recipe.outputs.items():
+        columns = slice(start, start + len(classes))
         start += len(classes)
-        session = Session(run / "model.onnx", output=name)
-        faces = np.flatnonzero(shares.any(axis=1))
-        logits = [session.logits(validation.images[block]) for block in np.array_split(faces, 1 + len(faces) // 256)]
+        labelled = targets[:, columns].any(axis=1)
         source = CalibrationSource("validation", kind="", targets=name, fingerprint=validation.fingerprint)
-        found = fit(np.concatenate(logits), shares[faces].argmax(axis=1), session.info, source)
+        labels = targets[labelled, columns].argmax(axis=1)
+        found = fit(logits[labelled, columns], labels, info.for_output(name), source)
         fitted[name] = OutputCalibration(found.temperature, found.calibration)
     save(run, fitted)

@@ -1,0 +1,133 @@
+"""A network in training and the one training step: training runs and cross-validation both take it."""
+
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mien.recipes import Recipe
+from mien.training import distributed, optimise, setup
+from mien.training.augment import prepare
+from mien.training.batches import Batch, Batches, Scaling, denormalise
+from mien.training.distill import Teacher
+from mien.training.objective import Figures, Objective
+
+
+class Learner:
+    """A network with all that a step changes or needs. It knows no files, no epochs and no clock.
+
+    Args:
+        recipe: how it is trained.
+        network: its weights are those to start from.
+        device: it is moved there.
+        total: how many steps there will be; the schedule needs it.
+        scaling: of the images it gets.
+        teachers: whose predictions it learns from, for a recipe with `distill`.
+        compiled: whether the step is compiled on GPUs: a minute at the first step, faster afterwards.
+
+    Example:
+        >>> learner = Learner(recipe, network, device, total=100, scaling=scaling)  # doctest: +SKIP
+        >>> for batch in batches.training(0, learner.prepare):  # doctest: +SKIP
+        ...     learner.step(batch)
+        >>> learner.validate(validation).loss  # doctest: +SKIP
+        1.73
+    """
+
+    def __init__(
+        self,
+        recipe: Recipe,
+        network: nn.Module,
+        device: torch.device,
+        *,
+        total: int,
+        scaling: Scaling,
+        teachers: Sequence[Teacher] = (),
+        compiled: bool = False,
+    ) -> None:
+        network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self.recipe, self.total, self.scaling, self.teachers = recipe, total, scaling, teachers
+        self.precision = setup.precision(recipe, network, device)
+        self.device = device
+        self.network = distributed.synchronise_norms(network, device)
+        self.optimizer = optimise.optimizer(recipe, self.network)
+        self.schedule = optimise.Schedule(recipe, self.optimizer, total)
+        self.average = optimise.average(recipe, self.network)
+        self.objective = Objective(recipe)
+        self.steps = 0
+        """How many have been taken."""
+        forward = distributed.share(self.network, device)
+        self._forward: Callable[[Tensor], Tensor] = (
+            torch.compile(forward, dynamic=False) if compiled and device.type == "cuda" else forward
+        )
+
+    @property
+    def result(self) -> nn.Module:
+        """The network to validate and to keep: the average of the weights, where the recipe has one."""
+        return self.average.module if self.average else self.network
+
+    def prepare(self, images: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return images in 0..1 and targets, augmented, resized and mixed as the recipe says for the next step."""
+        small = self.steps < self.recipe.progressive_resize * self.total
+        return prepare(images, targets, self.recipe, generator, small=small)
+
+    def step(self, batch: Batch) -> Tensor:
+        """Take one step.
+
+        Returns:
+            What `Objective.count` counts in the batch: on the device, so that the host need not wait.
+        """
+        self.network.train()
+        torch.manual_seed(batch.seed)  # for dropout
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
+            logits = self._forward(batch.images).float()
+            teachers = [teacher(denormalise(batch.images, self.scaling)) for teacher in self.teachers]
+        loss = self.objective.loss(logits, batch.targets, smoothing=True)
+        if teachers:
+            loss = torch.lerp(loss, self.objective.divergence(logits, teachers), self.recipe.distill)
+        loss.backward()  # type: ignore[no-untyped-call]
+        if self.recipe.clip_value:
+            nn.utils.clip_grad_value_(self.network.parameters(), self.recipe.clip_value)
+        self.optimizer.step()
+        self.optimizer.zero_grad(set_to_none=True)
+        self.schedule.after_step()
+        if self.average:
+            self.average.update_parameters(self.network)
+        self.steps += 1
+        with torch.no_grad():
+            return self.objective.count(loss, logits, batch.targets)
+
+    def validate(self, batches: Batches) -> Figures:
+        """Return the figures of all images, unaugmented and together with those of the other processes."""
+        sums = self.objective.zeros(self.device)
+        for logits, targets in predictions(self.result, batches):
+            sums += self.objective.count(self.objective.loss(logits, targets, smoothing=False), logits, targets)
+        return self.objective.figures(distributed.total(sums))
+
+    def state(self) -> dict[str, Any]:
+        """Return all that the next steps depend on, for `load_state` of a new learner of the same recipe."""
+        return {
+            "steps": self.steps,
+            "network": self.network.state_dict(),
+            "average": self.average.state_dict() if self.average else None,
+            "optimizer": self.optimizer.state_dict(),
+            "schedule": self.schedule.state_dict(),
+        }
+
+    def load_state(self, state: dict[str, Any]) -> None:
+        """Continue from a state: the next steps give the same weights, bit for bit."""
+        self.steps = state["steps"]
+        self.network.load_state_dict(state["network"])
+        if self.average:
+            self.average.load_state_dict(state["average"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+
+
+@torch.inference_mode()
+def predictions(network: nn.Module, batches: Batches, *, mirrored: bool = False) -> Iterator[tuple[Tensor, Tensor]]:
+    """Yield (logits, targets) of all images of this process in order, or of their mirror images."""
+    network.eval()
+    for images, targets in batches.whole():
+        images = images.flip(3) if mirrored else images
+        yield network(images.contiguous(memory_format=torch.channels_last)).float(), targets

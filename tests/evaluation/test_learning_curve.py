@@ -1,0 +1,71 @@
+"""The learning curve shows training and validation, loss and accuracy, each where its name is."""
+
+from xml.etree import ElementTree
+
+import pytest
+
+from mien.evaluation.learning_curve import curves_svg, learning_curves
+from mien.recipes import Epoch
+
+SVG = "{http://www.w3.org/2000/svg}"
+EPOCHS = [  # training is better than validation; every figure moves in another way
+    Epoch(1, 10, 4.0, 0.10, 4.5, 0.05, lr=0.1, images_per_second=1, seconds=1),
+    Epoch(2, 20, 2.0, 0.50, 3.5, 0.40, lr=0.1, images_per_second=1, seconds=1),
+    Epoch(3, 30, 1.0, 0.90, 4.0, 0.30, lr=0.1, images_per_second=1, seconds=1),
+]
+
+
+def heights(chart: str) -> dict[str, list[float]]:
+    """The heights of each curve's points, by its name in the legend; larger is higher up in the image."""
+    root = ElementTree.fromstring(chart)
+    names = {text.attrib["class"]: text.text for text in root.iter("text") if text.attrib["class"] in ("train", "val")}
+    return {
+        names[line.attrib["class"]] or "": [-float(point.split(",")[1]) for point in line.attrib["points"].split()]
+        for line in root.iter("polyline")
+    }
+
+
+def shape(values: list[float]) -> list[float]:
+    """Values on 0..1 from the lowest to the highest."""
+    return [(value - min(values)) / (max(values) - min(values)) for value in values]
+
+
+def test_no_curve_is_swapped_with_another() -> None:
+    loss, accuracy = learning_curves(EPOCHS)
+    for chart, title, names in ((loss, "loss", ("train_loss", "val_loss")),
+                                (accuracy, "accuracy", ("train_accuracy", "val_accuracy"))):  # fmt: skip
+        assert f">{title}</text>" in chart
+        found = heights(chart)
+        assert list(found) == ["training", "validation"]
+        expected = [getattr(epoch, name) for name in names for epoch in EPOCHS]
+        assert shape([*found["training"], *found["validation"]]) == pytest.approx(shape(expected), abs=2e-3)
+
+
+def test_the_file_holds_the_charts_of_the_report_and_is_complete_by_itself() -> None:
+    root = ElementTree.fromstring(curves_svg(EPOCHS))
+    assert root.tag == f"{SVG}svg"
+    texts = [text.text for text in root.iter(f"{SVG}text")]
+    assert [text for text in texts if text in ("loss", "accuracy")] == ["loss", "accuracy"]
+    assert len(list(root.iter(f"{SVG}polyline"))) == 4
+    for chart in learning_curves(EPOCHS):
+        assert chart in curves_svg(EPOCHS)
+    style = root.findtext(f"{SVG}style") or ""
+    for name in ("grid", "train", "val", "title"):
+        assert f".{name} {{" in style
+
+
+@pytest.mark.parametrize("n", [1, 2, 3, 50])
+def test_epochs_are_whole_numbers_and_one_is_drawn_too(n: int) -> None:
+    epochs = [Epoch(k, k, 1 / k, 1 / k, 1 / k, 1 / k, lr=0.1, images_per_second=1, seconds=1) for k in range(1, n + 1)]
+    for chart in learning_curves(epochs):
+        root = ElementTree.fromstring(chart)
+        labels = [text.text or "" for text in root.iter("text") if text.attrib["text-anchor"] == "middle"]
+        assert "epoch" in labels
+        numbers = [label for label in labels if label != "epoch"]
+        assert numbers
+        assert all(label.isdigit() for label in numbers)
+        assert len(list(root.iter("polyline"))) == 2
+
+
+def test_without_epochs_there_is_no_chart() -> None:
+    assert learning_curves([]) == []
