@@ -79,7 +79,7 @@ def test_faces_and_whole_images_lie_apart_and_so_do_faces_found_otherwise(
     found = first[1].found
     assert found is not None
     assert 0 < found.sum() < 21
-    monkeypatch.setattr("mien.datasets.readers.folder.load_files", None)  # they cannot be read from the images any more
+    monkeypatch.setattr("mien.datasets.readers.folder.read_files", None)  # they cannot be read from the images any more
     for face, before in zip(finders, first, strict=True):
         again = datasets.read(
             DataSpec(root, "all"), ImageSpec(face=LargestFace(face.detector, face.crop) if face else None)

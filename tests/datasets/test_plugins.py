@@ -17,7 +17,7 @@ from mien.core.errors import InputError
 from mien.core.labels import FER2013
 from mien.datasets import Dataset, DataSpec, ImageSpec, detect, read
 from mien.datasets.checks.check import Check, CheckedData, Issue
-from mien.datasets.dataset import Problems, load_files
+from mien.datasets.dataset import ImageFile, Problems, read_files
 from mien.datasets.readers.reader import DatasetReader
 from tests import drawn
 
@@ -35,20 +35,8 @@ class NameReader(DatasetReader):
         return sorted(root.glob("*-*.png"))
 
     def load(self, root: Path, image: ImageSpec, problems: Problems) -> Dataset:
-        paths = self.sources(root)
-        pixels, good, sides, sizes = load_files(root, paths, image, problems)
-        n = int(good.sum())
-        return Dataset(
-            images=pixels,
-            labels=np.array([FER2013.index(path.name.partition("-")[0]) for path in paths], dtype=np.int64)[good],
-            ids=np.array([path.name for path in paths])[good],
-            splits=np.full(n, "", dtype="<U10"),
-            groups=np.full(n, "", dtype="<U1"),
-            classes=FER2013,
-            sizes=sizes,
-            sides=sides,
-            problems=tuple(problems.found),
-        )
+        files = [ImageFile(path, path.name, path.name.partition("-")[0]) for path in self.sources(root)]
+        return read_files(root, files, FER2013, image, problems, {})
 
     def copy(self, root: Path, out: Path, without: Collection[str]) -> None:
         for path in self.sources(root):

@@ -2,6 +2,7 @@
 
 import os
 import shutil
+from collections import Counter
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
@@ -143,29 +144,45 @@ class Dataset:
         return replace(self, images=self.images[rows], **columns)
 
 
-class LoadedImages(NamedTuple):
-    """What `load_files` could read."""
+class ImageFile(NamedTuple):
+    """An image file of a dataset, and what is known of it."""
 
-    pixels: images.Pixels
-    """The images that could be read, in order."""
-    good: NDArray[np.bool_]
-    """[number of files]: which they are."""
-    sides: NDArray[np.int64]
-    """As `Dataset` has them, one for each image."""
-    sizes: dict[str, int]
-    """How many there were of each size."""
+    path: Path
+    id: str
+    label: str
+    split: str = ""
+    group: str = ""
 
 
-def load_files(root: Path, paths: Sequence[Path], image_spec: ImageSpec, problems: Problems) -> LoadedImages:
-    """Read image files on all cores; those that cannot be read are reported."""
-    pixels, good, sides = image_spec.empty(len(paths)), np.zeros(len(paths), dtype=bool), np.full(len(paths), -1)
-    sizes: dict[str, int] = {}
+def read_files(
+    root: Path,
+    files: Sequence[ImageFile],
+    classes: tuple[str, ...],
+    image_spec: ImageSpec,
+    problems: Problems,
+    dropped: dict[str, int],
+) -> Dataset:
+    """Read image files on all cores; those that cannot be read are reported.
+
+    Args:
+        root: where reported paths begin.
+        files: what to read.
+        classes: the labels' names.
+        image_spec: what the images become.
+        problems: where they are reported.
+        dropped: what a rule has left out already, by reason.
+
+    Raises:
+        InputError: no image can be read.
+    """
+    n = len(files)
+    pixels, good, sides = image_spec.empty(n), np.zeros(n, dtype=bool), np.full(n, -1)
 
     def read(start: int) -> list[tuple[int, str]]:
         outcome = []
-        for index in range(start, min(start + BLOCK, len(paths))):
+        for index, file in enumerate(files[start : start + BLOCK], start):
             try:
-                image = images.load(paths[index])
+                image = images.load(file.path)
                 face = image_spec.find(image)
                 if image_spec.face:
                     sides[index] = 0 if face is None else len(face)
@@ -173,23 +190,37 @@ def load_files(root: Path, paths: Sequence[Path], image_spec: ImageSpec, problem
                 good[index] = True
                 outcome.append((index, f"{image.shape[1]} x {image.shape[0]}"))
             except InputError as error:
-                outcome.append((index, str(error).removeprefix(f"{paths[index]}: ")))
+                outcome.append((index, str(error).removeprefix(f"{file.path}: ")))
         return outcome
 
-    starts = range(0, len(paths), BLOCK)
+    starts, sizes = range(0, n, BLOCK), Counter[str]()
     with ThreadPoolExecutor(min(8, os.cpu_count() or 1)) as pool:
         try:
             for outcome in track(pool.map(read, starts), f"reading {root.name}", len(starts)):
                 for index, text in outcome:
                     if good[index]:
-                        sizes[text] = sizes.get(text, 0) + 1
+                        sizes[text] += 1
                     else:
-                        problems.report(paths[index].relative_to(root), text)
+                        problems.report(files[index].path.relative_to(root), text)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise
-    sizes = dict(sorted(sizes.items(), key=lambda item: -item[1]))
-    return LoadedImages(pixels if good.all() else pixels[good], good, sides[good], sizes)
+    if not good.any():
+        raise InputError(f"{root}: no image in it can be read{problems.first}")
+    _, ids, labels, splits, groups = map(np.array, zip(*files, strict=True))
+    codes = {name: code for code, name in enumerate(classes)}
+    return Dataset(
+        images=pixels if good.all() else pixels[good],
+        labels=np.array([codes[label] for label in labels.tolist()], dtype=np.int64)[good],
+        ids=ids[good],
+        splits=splits.astype("<U10")[good],
+        groups=groups[good],
+        classes=classes,
+        sizes=dict(sizes.most_common()),
+        sides=sides[good],
+        dropped={reason: count for reason, count in dropped.items() if count},
+        problems=tuple(problems.found),
+    )
 
 
 def copy_files(files: dict[Path, Path]) -> None:

@@ -1,7 +1,5 @@
 """A dataset on disk -> `Samples`: recognise the format, read it or its cached copy, label it, settle its splits."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -36,7 +34,7 @@ def read(
     strict: bool = False,
     cache: bool = True,
 ) -> Samples:
-    """Read one split of a dataset.
+    """Read one split of a dataset, from the cache (see `mien.datasets.cache`) where it has been read before.
 
     Args:
         spec: which samples. Samples of other classes than `spec.classes` are left out and counted in `dropped`; so is
@@ -47,7 +45,7 @@ def read(
         shares: the validation and test shares where the dataset has no such splits, instead of `spec.holdout` and the
             reader's own. Splits that the dataset has stay as they are.
         strict: stop at the first thing that is broken instead of listing it in `problems`.
-        cache: keep what was read in the cache folder (see `mien.datasets.cache`) and look there first.
+        cache: keep what was read in the cache folder, and look there first.
 
     Raises:
         InputError: no such dataset, split or classes, nothing in it can be read, or (strict) something cannot.
@@ -95,12 +93,14 @@ def open_dataset(
     if image.face and not reader.photos:
         photos = " and ".join(name for name, one in readers().items() if one.photos)
         raise InputError(f"{root}: a dataset of kind {reader.name} holds face crops; faces are looked for in {photos}")
-    with _input_errors(root):
+    try:
         if cache:
             entry = stored.entry(reader.name, root, reader.sources(root), image)
             table = stored.cached(entry, lambda: reader.load(root, image, problems))
         else:
             table = reader.load(root, image, problems)
+    except OSError as error:
+        raise InputError(f"{error.filename or root}: {error.strerror or error}") from None
     if strict and table.problems:
         raise InputError(str(table.problems[0]))
     own = table.labels
@@ -125,11 +125,3 @@ def take(table: Dataset, rows: NDArray[np.int64]) -> Samples:
         problems=table.problems,
         dropped=table.dropped,
     )
-
-
-@contextmanager
-def _input_errors(root: Path) -> Iterator[None]:
-    try:
-        yield
-    except OSError as error:
-        raise InputError(f"{error.filename or root}: {error.strerror or error}") from None

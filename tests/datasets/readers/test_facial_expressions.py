@@ -93,6 +93,6 @@ def test_a_name_that_leads_elsewhere_is_no_image_of_the_set(root: Path) -> None:
 def test_nothing_readable(root: Path) -> None:
     (root / "data" / "legend.csv").write_text("user.id,image,emotion\n1,a.jpg,happy\n")
     with pytest.raises(
-        InputError, match=r"no image of it can be read; the first: legend\.csv:2: a\.jpg: no such image"
+        InputError, match=r"no image in it can be read; the first: legend\.csv:2: a\.jpg: no such image"
     ):
         datasets.read(DataSpec(root, "train"))

@@ -104,10 +104,10 @@ def test_broken_files_are_reported_and_the_rest_is_read(tmp_path: Path) -> None:
 def test_says_what_is_wrong_where_nothing_can_be_read(tmp_path: Path) -> None:
     for name in ("happy", "sad"):
         (tmp_path / name).mkdir()
-    with pytest.raises(InputError, match="no images in its class folders"):
+    with pytest.raises(InputError, match="no image in it can be read"):
         datasets.read(DataSpec(tmp_path, "train"))
     (tmp_path / "sad" / "a.png").write_bytes(b"")
-    with pytest.raises(InputError, match=r"none of 1 images can be read; the first: sad/a\.png: empty"):
+    with pytest.raises(InputError, match=r"no image in it can be read; the first: sad/a\.png: empty"):
         datasets.read(DataSpec(tmp_path, "train"))
 
 

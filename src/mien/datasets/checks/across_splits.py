@@ -8,8 +8,6 @@ from mien.datasets.checks.copies import CopyGroup, groups
 
 
 class AcrossSplits(Check):
-    """Groups of copies that are in two splits and more."""
-
     name = "across_splits"
     title = "groups of copies across splits"
     about = "Copies of each other in two splits and more, the least alike first."

@@ -8,8 +8,6 @@ from mien.datasets.checks.check import Check, CheckedData, Issue
 
 
 class Blank(Check):
-    """Images whose grey levels deviate by less than `texture.BLANK`."""
-
     name = "blank"
     title = "blank images"
     about = "Nearly of one grey level."

@@ -83,8 +83,6 @@ def _mirrored(view: NDArray[np.int16]) -> NDArray[np.int64]:
 
 
 class Cropped(Check):
-    """Crops with a bad border, unless they are blank or have few grey levels."""
-
     name = "cropped"
     title = "badly cropped images"
     about = "They run over the edge of their photo: bars of one grey level, or borders that mirror what is inside."

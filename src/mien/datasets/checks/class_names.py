@@ -15,11 +15,9 @@ CLOSE = 0.8  # difflib ratio of two class names that may be one
 
 
 class ClassNames(Check):
-    """Folders read as the same class, as `anger` and `Angry`, and class names that differ by a letter or two."""
-
     name = "class_names"
     title = "class names that look alike"
-    about = "Two folders read as one class, or names that differ by a letter or two."
+    about = "Two folders read as one class, as anger and Angry, or names that differ by a letter or two."
     severity = "fault"
 
     def find(self, data: CheckedData) -> Sequence[Issue]:

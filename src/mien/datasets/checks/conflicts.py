@@ -8,11 +8,9 @@ from mien.datasets.checks.copies import CopyGroup, groups
 
 
 class Conflicts(Check):
-    """Groups of copies that have two labels and more; of votes, the most voted count."""
-
     name = "conflicts"
     title = "groups of copies with conflicting labels"
-    about = "The same image with two and more labels, the least alike first."
+    about = "The same image with two and more labels (of votes, the most voted), the least alike first."
     severity = "fault"
     fix = "always"
 

@@ -53,8 +53,6 @@ def groups(data: CheckedData) -> list[CopyGroup]:
 
 
 class Copies(Check):
-    """Images that have a copy anywhere."""
-
     name = "copies"
     title = "images that have a copy"
     fix = "always"

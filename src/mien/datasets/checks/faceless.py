@@ -8,8 +8,6 @@ from mien.datasets.checks.check import Check, CheckedData, Issue
 
 
 class Faceless(Check):
-    """Photos in which the detector found no face."""
-
     name = "faceless"
     title = "photos without a face"
     about = "The detector found no face in them."

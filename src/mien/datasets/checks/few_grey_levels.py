@@ -8,8 +8,6 @@ from mien.datasets.checks.check import Check, CheckedData, Issue
 
 
 class FewGreyLevels(Check):
-    """Images whose grey levels have an entropy below `texture.BITS`, and that are not blank."""
-
     name = "few_grey_levels"
     title = "images with few grey levels"
     about = "Drawings, text and placeholders, as a rule."

@@ -21,8 +21,6 @@ class LabelError(Issue):
 
 
 class LabelErrors(Check):
-    """Labels that networks contradict which have not seen the image."""
-
     name = "label_errors"
     title = "probable label errors"
     about = (

@@ -25,10 +25,9 @@ class Leak(Issue):
 
 
 class Leaks(Check):
-    """Validation or test images that are alike to a training image; one issue for each of these splits."""
-
     name = "leaks"
     title = "held-out images that are also in train"
+    about = "Validation or test images that are alike to a training image; one issue for each of these splits."
     severity = "fault"
     fix = "always"
 

@@ -25,8 +25,6 @@ class Outlier(Issue):
 
 
 class Outliers(Check):
-    """Images far from the rest, the farthest first, unless they have few grey levels."""
-
     name = "outliers"
     title = "images far from the rest"
     about = "Unlike the others, the farthest first."

@@ -21,8 +21,6 @@ class SharedPerson(Issue):
 
 
 class Persons(Check):
-    """Names, of the dataset's people or of its files, that are in more than one split."""
-
     name = "persons"
     title = "names in several splits"
     about = "Names of people by the dataset itself, or by file names up to their number."

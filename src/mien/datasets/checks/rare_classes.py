@@ -16,8 +16,6 @@ class RareClass(Issue):
 
 
 class RareClasses(Check):
-    """Classes that have at most a tenth of the largest one's training images."""
-
     name = "rare_classes"
     title = "rare classes"
     about = f"The largest class has {RARE} times as many training images, or more."

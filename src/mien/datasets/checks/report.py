@@ -1,13 +1,11 @@
 """The issues of a dataset as one page with the images, and as lines for a terminal."""
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mien.core.files import replacing
 from mien.core.html import render
-from mien.core.images import Pixels
 from mien.datasets.checks.check import Check, Issue
 from mien.datasets.checks.issues import IssueReport
 
@@ -36,8 +34,6 @@ def page(report: IssueReport) -> str:
         title=f"{name}: check",
         author="mien data check. Definitions: docs/data.md of mien.",
         name=name,
-        kind=report.kind,
-        n=len(table.ids),
         headline=next(filter(None, headlines), (f"{total:,}", f"{'fault' if total == 1 else 'faults'} found")),
         findings=[(one.title, f"{one.count(issues):,}") for one, issues in report.found],
         facts=[
@@ -45,73 +41,26 @@ def page(report: IssueReport) -> str:
             ("Options", options),
             *[("Left out by rule", f"{reason}: {count:,}") for reason, count in table.dropped.items()],
         ],
-        sections=list(_sections(report)),
-        copies=report.issues.get("copies"),
+        report=report,
+        shown=list(_shown(report)),
+        members=MEMBERS,
+        texts=lambda issues: [(issue.where, issue.text) for issue in issues],
         splits=list(counts),
         classes=[(label, *(f"{part[label]:,}" for part in counts.values())) for label in table.classes],
     )
 
 
-@dataclass(frozen=True)
-class _Sample:
-    pixels: Pixels
-    id: str
-    label: str | None
-    split: str
-    caption: str
-    differs: bool
-
-
-@dataclass(frozen=True)
-class _Group:
-    samples: list[_Sample]
-    more: int
-
-
-@dataclass(frozen=True)
-class _Section:
-    title: str
-    about: str
-    groups: list[_Group]
-    samples: list[_Sample]
-    texts: list[tuple[str, str]]
-
-
-def _sections(report: IssueReport) -> Iterable[_Section]:
-    """Yield a section for each check that found something; a group of images is shown in the first one only."""
+def _shown(report: IssueReport) -> Iterator[tuple[Check, str, list[Issue]]]:
+    """Yield what the page shows of each check: a text, and its first issues; a group of images only once."""
     seen: set[tuple[int, ...]] = set()
     for one, issues in report.found:
-        if not issues:
-            continue
-        ranked = sorted(issues, key=lambda issue: issue.rank)
-        groups = [issue for issue in ranked if len(issue.rows) > 1 and issue.rows not in seen]
-        single = [issue for issue in ranked if len(issue.rows) == 1]
-        texts = [(issue.where, issue.text) for issue in issues if not issue.rows]
-        seen.update(issue.rows for issue in groups)
-        yield _Section(
-            title=one.title[0].upper() + one.title[1:],
-            about=" ".join(filter(None, [one.describe(report.data, issues), _shown(one, issues)])),
-            groups=[_group(report, issue) for issue in groups[:SHOWN]],
-            samples=[_sample(report, issue, 0) for issue in single[:SHOWN]],
-            texts=texts[:ROWS],
-        )
-
-
-def _shown(check: Check, issues: Sequence[Issue]) -> str:
-    most = SHOWN if issues[0].rows else ROWS
-    return f"{most} of {len(issues):,} are shown." if len(issues) > most else f"{check.count(issues):,}."
-
-
-def _group(report: IssueReport, issue: Issue) -> _Group:
-    samples = [_sample(report, issue, member) for member in range(min(MEMBERS, len(issue.rows)))]
-    return _Group(samples, len(issue.rows) - len(samples))
-
-
-def _sample(report: IssueReport, issue: Issue, member: int) -> _Sample:
-    row, table = issue.rows[member], report.table
-    differs = len({report.label(other) for other in issue.rows} - {None}) > 1
-    text = issue.caption(member)
-    return _Sample(table.images[row], str(table.ids[row]), report.label(row), str(table.splits[row]), text, differs)
+        if issues:
+            most = SHOWN if issues[0].rows else ROWS
+            count = f"{most} of {len(issues):,} are shown." if len(issues) > most else f"{one.count(issues):,}."
+            ranked = sorted(issues, key=lambda issue: issue.rank)
+            first = [issue for issue in ranked if len(issue.rows) < 2 or issue.rows not in seen][:most]
+            seen.update(issue.rows for issue in first)
+            yield one, " ".join(filter(None, [one.describe(report.data, issues), count])), first
 
 
 def terminal(report: IssueReport) -> "Lines":

@@ -6,8 +6,6 @@ from mien.datasets.checks.check import Check, CheckedData, Issue
 
 
 class Unreadable(Check):
-    """Broken, truncated, of an unknown class, or listed twice, as the reader reports them."""
-
     name = "unreadable"
     title = "rows or files that cannot be read"
     about = "Broken, truncated, of an unknown class, or listed twice."

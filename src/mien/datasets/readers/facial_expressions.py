@@ -9,38 +9,24 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
-import numpy as np
-
 from mien.core.errors import InputError
 from mien.core.images import SUFFIXES
 from mien.core.labels import FACIAL_EXPRESSIONS, canonical
-from mien.datasets.dataset import Dataset, ImageSpec, Problems, copy_files, load_files
-from mien.datasets.readers.csv_header import header
-from mien.datasets.readers.reader import DatasetReader
+from mien.datasets.dataset import Dataset, ImageFile, ImageSpec, Problems, copy_files, read_files
+from mien.datasets.readers.reader import DatasetReader, header
 
 
 def find(root: Path) -> Path | None:
     """Return the legend.csv of `root`, which is that file, or a folder with it or with data/legend.csv."""
     files = [root] if root.is_file() else [root / "data" / "legend.csv", root / "legend.csv"]
-    return next((path for path in files if path.is_file() and path.suffix.lower() == ".csv" and _is_legend(path)), None)
-
-
-def _is_legend(path: Path) -> bool:
-    return {"image", "emotion"} <= set(header(path))
+    files = [path for path in files if path.is_file() and path.suffix.lower() == ".csv"]
+    return next((path for path in files if {"image", "emotion"} <= set(header(path))), None)
 
 
 def _folder(legend: Path) -> Path:
     """Return the folder of the images: images/ next to the legend, or next to its folder."""
     folders = [legend.parent.parent / "images", legend.parent / "images"]
     return next((folder for folder in folders if folder.is_dir()), legend.parent)
-
-
-def sources(root: Path) -> list[Path]:
-    """Return the legend and every image of its folder."""
-    legend = find(root)
-    if legend is None:
-        raise InputError(f"{root}: no legend.csv with the columns image and emotion")
-    return [legend, *sorted(path for path in _folder(legend).iterdir() if path.suffix.lower() in SUFFIXES)]
 
 
 def person(image: str) -> str:
@@ -96,32 +82,22 @@ class FacialExpressionsReader(DatasetReader):
         return find(root) is not None
 
     def sources(self, root: Path) -> list[Path]:
-        return sources(root)
+        """Return the legend and every image of its folder."""
+        legend = find(root)
+        if legend is None:
+            raise InputError(f"{root}: no legend.csv with the columns image and emotion")
+        return [legend, *sorted(path for path in _folder(legend).iterdir() if path.suffix.lower() in SUFFIXES)]
 
     def load(self, root: Path, image: ImageSpec, problems: Problems) -> Dataset:
-        legend, *files = sources(root)
-        folder = _folder(legend)
-        rows = _rows(legend, {path.name for path in files}, problems)
-        pixels, good, sides, sizes = load_files(folder.parent, [folder / name for name in rows], image, problems)
-        if not good.any():
-            raise InputError(f"{legend}: no image of it can be read{problems.first}")
-        ids = np.array(list(rows))[good]
-        unlabelled = len(files) - len({path.name for path in files} & rows.keys())
-        return Dataset(
-            images=pixels,
-            labels=np.array([FACIAL_EXPRESSIONS.index(label) for label in rows.values()], dtype=np.int64)[good],
-            ids=ids,
-            splits=np.full(len(ids), "", dtype="<U10"),
-            groups=np.array([person(name) for name in ids.tolist()]),
-            classes=FACIAL_EXPRESSIONS,
-            sizes=sizes,
-            sides=sides,
-            dropped={"no row in legend.csv": unlabelled} if unlabelled else {},
-            problems=tuple(problems.found),
-        )
+        legend, *paths = self.sources(root)
+        folder, present = _folder(legend), {path.name for path in paths}
+        rows = _rows(legend, present, problems)
+        files = [ImageFile(folder / name, name, label, group=person(name)) for name, label in rows.items()]
+        dropped = {"no row in legend.csv": len(present - rows.keys())}
+        return read_files(folder.parent, files, FACIAL_EXPRESSIONS, image, problems, dropped)
 
     def copy(self, root: Path, out: Path, without: Collection[str]) -> None:
-        legend, *files = sources(root)
+        legend, *files = self.sources(root)
         copy_files({out / "images" / path.name: path for path in files if path.name not in without})
         column = header(legend).index("image")
         (out / "data").mkdir()

@@ -19,8 +19,7 @@ from mien.core.images import Pixels
 from mien.core.labels import FER2013
 from mien.datasets.dataset import Dataset, ImageSpec, Problems
 from mien.datasets.readers import ferplus
-from mien.datasets.readers.csv_header import MARK, header
-from mien.datasets.readers.reader import DatasetReader
+from mien.datasets.readers.reader import MARK, DatasetReader, header
 from mien.datasets.splits import split_name
 
 SIDE = 48

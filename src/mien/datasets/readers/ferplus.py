@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from mien.core.errors import InputError
 from mien.core.labels import FERPLUS, canonical
 from mien.datasets.dataset import Dataset, Problems
-from mien.datasets.readers.csv_header import header
+from mien.datasets.readers.reader import header
 from mien.datasets.splits import split_name
 
 TARGETS = ("majority", "plurality", "distribution")

@@ -4,12 +4,10 @@ import os
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-import numpy as np
-
 from mien.core.errors import InputError
 from mien.core.images import SUFFIXES
 from mien.core.labels import canonical
-from mien.datasets.dataset import Dataset, ImageSpec, Problems, copy_files, load_files
+from mien.datasets.dataset import Dataset, ImageFile, ImageSpec, Problems, copy_files, read_files
 from mien.datasets.readers.reader import DatasetReader
 from mien.datasets.splits import split_name
 
@@ -68,11 +66,6 @@ def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
                 yield entry
 
 
-def sources(root: Path) -> list[Path]:
-    """Return every file below the class folders, known or not."""
-    return [Path(entry) for _, part in _parts(root) for folder in _folders(part) for entry in _files(folder)]
-
-
 class FolderReader(DatasetReader):
     """Class folders, with or without split folders above them; files without an image's suffix are left out.
 
@@ -88,50 +81,32 @@ class FolderReader(DatasetReader):
         return base(root) is not None
 
     def sources(self, root: Path) -> list[Path]:
-        return sources(root)
+        """Return every file below the class folders, known or not."""
+        return [Path(entry) for _, part in _parts(root) for folder in _folders(part) for entry in _files(folder)]
 
     def load(self, root: Path, image: ImageSpec, problems: Problems) -> Dataset:
-        paths: list[Path] = []
-        names: list[str] = []
-        splits: list[str] = []
+        files: list[ImageFile] = []
         others = 0
         for split, part in _parts(root):
             for folder in _folders(part):
                 try:
-                    name = canonical(folder.name)
+                    label = canonical(folder.name)
                 except InputError as error:
                     digit = folder.name.isdigit()
                     hint = "; a number does not say which expression it is: rename the folder" if digit else ""
                     problems.report(folder.relative_to(root), str(error) + hint)
                     continue
                 for entry in _files(folder):
-                    if Path(entry.name).suffix.lower() in SUFFIXES:
-                        paths.append(Path(entry))
-                        names.append(name)
-                        splits.append(split)
+                    path = Path(entry)
+                    if path.suffix.lower() in SUFFIXES:
+                        files.append(ImageFile(path, path.relative_to(root).as_posix(), label, split))
                     else:
                         others += 1
-        if not paths:
-            raise InputError(f"{root}: no images in its class folders{problems.first}")
-        pixels, good, sides, sizes = load_files(root, paths, image, problems)
-        if not good.any():
-            raise InputError(f"{root}: none of {len(paths)} images can be read{problems.first}")
-        classes = tuple(sorted(set(names)))
-        return Dataset(
-            images=pixels,
-            labels=np.array([classes.index(name) for name in names], dtype=np.int64)[good],
-            ids=np.array([path.relative_to(root).as_posix() for path in paths])[good],
-            splits=np.array(splits, dtype="<U10")[good],
-            groups=np.full(int(good.sum()), "", dtype="<U1"),
-            classes=classes,
-            sizes=sizes,
-            sides=sides,
-            dropped={"not an image by its name": others} if others else {},
-            problems=tuple(problems.found),
-        )
+        classes = tuple(sorted({file.label for file in files}))
+        return read_files(root, files, classes, image, problems, {"not an image by its name": others})
 
     def copy(self, root: Path, out: Path, without: Collection[str]) -> None:
-        files = {path.relative_to(root).as_posix(): path for path in sources(root)}
+        files = {path.relative_to(root).as_posix(): path for path in self.sources(root)}
         copy_files({out / name: path for name, path in files.items() if name not in without})
 
 
