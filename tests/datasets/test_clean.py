@@ -10,7 +10,6 @@ from mien import datasets
 from mien.core.errors import InputError
 from mien.core.labels import FACIAL_EXPRESSIONS, THREE, Targets
 from mien.datasets import DataSpec, Samples, check
-from mien.datasets.checks.leaks import Leak
 from mien.datasets.clean import fix, left_out
 from tests import drawn
 from tests.datasets.checks import faulty
@@ -73,8 +72,7 @@ def test_fer2013_and_its_votes_stay_row_for_row(tmp_path: Path, targets: Targets
     same(kept, every[np.array([name not in gone for name in every.ids.tolist()])])
     assert not kept.problems
     (leak,) = check(DataSpec(tmp_path / "clean")).issues["leaks"]
-    assert isinstance(leak, Leak)
-    assert (leak.where, leak.exact, leak.near) == ("validation", 0, 0)
+    assert (leak.where, leak.facts["exact"], leak.count) == ("validation", 0, 0)
 
 
 def test_a_broken_row_stays_where_it_was(tmp_path: Path) -> None:

@@ -3,7 +3,7 @@
 import functools
 import json
 import shutil
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator
 from importlib.metadata import EntryPoint
 from pathlib import Path
 
@@ -44,21 +44,13 @@ class NameReader(DatasetReader):
                 shutil.copy(path, out)
 
 
-class Dark(Check):
-    """Images whose mean grey level is below 20."""
-
-    name = "dark"
-    title = "dark images"
-    about = "Their mean grey level is below 20."
-    severity = "fault"
-    fix = "on request"
-
-    def find(self, data: CheckedData) -> Sequence[Issue]:
-        means = data.table.images.reshape(len(data.table.images), -1).mean(axis=1)
-        return [Issue((row,), text=f"mean {means[row]:.0f}") for row in np.flatnonzero(means < 20).tolist()]
+def dark(data: CheckedData) -> list[Issue]:
+    means = data.table.images.reshape(len(data.table.images), -1).mean(axis=1)
+    return [Issue((row,), text=f"mean {means[row]:.0f}") for row in np.flatnonzero(means < 20).tolist()]
 
 
-READER, CHECK, NO_READER = NameReader(), Dark(), object()
+CHECK = Check("dark", "dark images", "Their mean grey level is below 20.", dark, "fault", "on request")
+READER, NO_READER = NameReader(), object()
 
 Install = Callable[[str, str], None]
 

@@ -24,7 +24,7 @@ from mien.core import records
 from mien.core.errors import InputError
 from mien.core.files import check_folder, replacing
 from mien.datasets.checks import checks
-from mien.datasets.checks.check import Check
+from mien.datasets.checks.check import Check, Removal
 from mien.datasets.checks.issues import IssueReport
 from mien.datasets.readers import locate
 
@@ -82,7 +82,12 @@ def left_out(report: IssueReport, also: Collection[str] = ()) -> list[Removed]:
     removed: dict[int, Removed] = {}
     for name, one in checks().items():
         if name in report.issues and (one.fix == "always" or name in also):
-            for row, reason, other in list(one.removals(report.data, report.issues[name], removed)):
+            issues = report.issues[name]
+            if one.removals:
+                rows = list(one.removals(report.data, issues, removed))
+            else:
+                rows = [Removal(row, name) for issue in issues for row in issue.rows]
+            for row, reason, other in rows:
                 if splits[row] == "train" and row not in removed:
                     other_id = "" if other is None else str(ids[other])
                     removed[row] = Removed(str(ids[row]), str(splits[row]), reason, other_id)

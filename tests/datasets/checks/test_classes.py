@@ -12,7 +12,7 @@ def test_class_names_that_look_alike() -> None:
 
 def test_rare_classes() -> None:
     found = rare({"happy": 100, "sad": 10, "fear": 11, "angry": 0})
-    assert [(issue.where, issue.times) for issue in found] == [("sad", 10.0), ("angry", None)]
+    assert [(issue.where, issue.facts["times"]) for issue in found] == [("sad", 10.0), ("angry", None)]
     assert found[0].text == "10 times fewer images in train than happy"
     assert rare({}) == []
     assert rare({"happy": 0}) == []

@@ -33,6 +33,6 @@ def test_people_in_several_splits() -> None:
         np.array(["a", "b", "a", "", "", "b"]),
         np.array(["train", "train", "test", "train", "test", "train"]),
     )
-    assert [(found.where, found.counts) for found in persons.in_several_splits(names, splits)] == [
+    assert [(found.where, found.facts) for found in persons.in_several_splits(names, splits)] == [
         ("a", {"test": 1, "train": 1})
     ]

@@ -1,20 +1,21 @@
 """Groups of copies across splits."""
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from mien.datasets.checks.check import Check, CheckedData
-from mien.datasets.checks.copies import CopyGroup, groups
+from mien.datasets.checks import copies
+from mien.datasets.checks.check import Check, CheckedData, Issue
+from mien.datasets.splits import SPLITS
 
 
-class AcrossSplits(Check):
-    name = "across_splits"
-    title = "groups of copies across splits"
-    about = "Copies of each other in two splits and more, the least alike first."
-    severity = "fault"
+def find(data: CheckedData) -> list[Issue]:
+    """Return the groups of copies that are in two splits and more."""
+    groups = [(group, set(data.table.splits[list(group.rows)].tolist())) for group in copies.find(data)]
+    return [
+        replace(group, count=1, text=", ".join(split for split in SPLITS if split in present))
+        for group, present in groups
+        if len(present) > 1
+    ]
 
-    def find(self, data: CheckedData) -> Sequence[CopyGroup]:
-        return [replace(group, text=", ".join(group.splits)) for group in groups(data) if len(group.splits) > 1]
 
-
-CHECK = AcrossSplits()
+ABOUT = "Copies of each other in two splits and more; the least alike first."
+CHECK = Check("across_splits", "groups of copies across splits", ABOUT, find, "fault")

@@ -1,21 +1,13 @@
-"""Images nearly of one grey level."""
-
-from collections.abc import Sequence
+"""Images nearly of one grey level: the standard deviation is below `texture.BLANK`."""
 
 import numpy as np
 
 from mien.datasets.checks.check import Check, CheckedData, Issue
 
 
-class Blank(Check):
-    name = "blank"
-    title = "blank images"
-    about = "Nearly of one grey level."
-    severity = "fault"
-    fix = "on request"
-
-    def find(self, data: CheckedData) -> Sequence[Issue]:
-        return [Issue((row,)) for row in np.flatnonzero(data.blank).tolist()]
+def find(data: CheckedData) -> list[Issue]:
+    """Return one issue for each image."""
+    return [Issue((row,)) for row in np.flatnonzero(data.blank).tolist()]
 
 
-CHECK = Blank()
+CHECK = Check("blank", "blank images", "Nearly of one grey level.", find, "fault", "on request")

@@ -3,8 +3,6 @@
 Whether a face is cut too tightly, too loosely or off its centre is not judged here; docs/data.md says why.
 """
 
-from collections.abc import Sequence
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -22,6 +20,13 @@ GRAIN = 4.0  # grey levels, on average, between the two rows where a mirrored bo
 LIKE = 0.3  # of its own variation from row to row, by which it may differ; what does not vary is alike to anything
 SIDES = ("top", "right", "bottom", "left")
 BLOCK = 2048
+
+
+def find(data: CheckedData) -> list[Issue]:
+    """Return one issue for each image with a bad border, unless it is blank or has few grey levels."""
+    texts = bad(data.table.images)
+    rows = np.flatnonzero((texts != "") & ~data.blank & ~data.few_grey_levels)
+    return [Issue((row,), text=str(texts[row])) for row in rows.tolist()]
 
 
 def bad(images: Pixels) -> NDArray[np.str_]:
@@ -82,16 +87,5 @@ def _mirrored(view: NDArray[np.int16]) -> NDArray[np.int64]:
     return found
 
 
-class Cropped(Check):
-    name = "cropped"
-    title = "badly cropped images"
-    about = "They run over the edge of their photo: bars of one grey level, or borders that mirror what is inside."
-    fix = "on request"
-
-    def find(self, data: CheckedData) -> Sequence[Issue]:
-        texts = bad(data.table.images)
-        rows = np.flatnonzero((texts != "") & ~data.blank & ~data.few_grey_levels)
-        return [Issue((row,), text=str(texts[row])) for row in rows.tolist()]
-
-
-CHECK = Cropped()
+ABOUT = "They run over the edge of their photo: bars of one grey level, or borders that mirror what is inside."
+CHECK = Check("cropped", "badly cropped images", ABOUT, find, fix="on request")

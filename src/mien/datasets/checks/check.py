@@ -1,8 +1,7 @@
 """What a check of a dataset is: what it looks at, and the issues that it finds."""
 
-from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Sequence
+from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Literal, NamedTuple
 
@@ -13,29 +12,30 @@ from mien.core import console
 from mien.datasets.checks import duplicates, texture
 from mien.datasets.dataset import Dataset
 
+Fact = float | str | None | tuple[float, ...]
+
 
 @dataclass(frozen=True)
 class Issue:
-    """One thing that a check has found; a check that knows more of it adds fields in a subclass.
+    """One thing that a check has found.
 
     Args:
         rows: the samples that it concerns, as rows of the table, ascending; two and more are shown side by side.
         where: the file, class or person that it concerns, where it is no sample.
         text: what is wrong, where the title of the check does not say it all.
+        captions: what the page says below the image of each row; the text by default.
+        count: for how many it counts.
+        rank: where the page shows it: the lowest first.
+        facts: further keys and values of the JSON.
     """
 
     rows: tuple[int, ...] = ()
     where: str = ""
     text: str = ""
-
-    @property
-    def rank(self) -> float:
-        """Where the page shows it: the lowest first."""
-        return 0.0
-
-    def caption(self, member: int) -> str:
-        """Return what the page says below the image of `rows[member]`."""
-        return self.text
+    captions: tuple[str, ...] = ()
+    count: int = 1
+    rank: float = 0.0
+    facts: dict[str, Fact] = field(default_factory=dict)
 
 
 class Removal(NamedTuple):
@@ -86,52 +86,32 @@ class CheckedData:
         return np.asarray((self.texture.bits < texture.BITS) & ~self.blank)
 
 
-class Check(ABC):
-    """One kind of issue. A new one is one new file with a subclass, and an entry point in the group `mien.checks`.
+Removals = Callable[[CheckedData, Sequence[Issue], Collection[int]], Iterator[Removal]]
+
+
+@dataclass(frozen=True)
+class Check:
+    """One kind of issue. A new one is one new file, and an entry point in the group `mien.checks`.
 
     Example:
-        >>> class Dark(Check):
-        ...     name, title, about = "dark", "dark images", "Their mean grey level is below 20."
-        ...     def find(self, data):
-        ...         means = data.table.images.reshape(len(data.table.images), -1).mean(axis=1)
-        ...         return [Issue((row,)) for row in np.flatnonzero(means < 20).tolist()]
+        >>> def find(data):
+        ...     means = data.table.images.reshape(len(data.table.images), -1).mean(axis=1)
+        ...     return [Issue((row,)) for row in np.flatnonzero(means < 20).tolist()]
+        >>> CHECK = Check("dark", "dark images", "Their mean grey level is below 20.", find, fix="on request")
     """
 
     name: str
     """The key in the JSON, and what --also calls it."""
     title: str
-    """What its issues are, in the plural: "blank images"."""
-    about: str = ""
+    """What its issues are, in the plural."""
+    about: str
     """A sentence for the page."""
+    find: Callable[[CheckedData], Sequence[Issue] | None]
+    """Returns the issues, or None where the data or the options give nothing to look at."""
     severity: Literal["fault", "note"] = "note"
     """A fault makes figures wrong; with one, `mien data check` ends with exit code 1."""
     fix: Literal["always", "on request", "never"] = "never"
     """Whether --fix leaves out the training rows concerned; on request: with --also."""
-
-    @abstractmethod
-    def find(self, data: CheckedData) -> Sequence[Issue] | None:
-        """Return the issues, or None where the data or the options give nothing to look at."""
-
-    def count(self, issues: Sequence[Issue]) -> int:
-        """Return how many there are, as the table of findings has it."""
-        return len(issues)
-
-    def describe(self, data: CheckedData, issues: Sequence[Issue]) -> str:
-        """Return what the page says before the issues."""
-        return self.about
-
-    def headline(self, issues: Sequence[Issue]) -> tuple[str, str] | None:
-        """Return a figure and its unit for the top of the page; None leaves it to the next check."""
-        return None
-
-    def removals(self, data: CheckedData, issues: Sequence[Issue], gone: Collection[int]) -> Iterator[Removal]:
-        """Yield what --fix leaves out; rows of validation and test are kept all the same.
-
-        Args:
-            data: what was checked.
-            issues: those found.
-            gone: rows that earlier checks leave out.
-        """
-        for issue in issues:
-            for row in issue.rows:
-                yield Removal(row, self.name)
+    removals: Removals | None = None
+    """Yields what --fix leaves out, given the data, the issues and the rows that earlier checks leave out; the rows of
+    the issues by default. Rows of validation and test are kept all the same."""

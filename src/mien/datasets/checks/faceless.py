@@ -1,22 +1,13 @@
-"""Photos in which no face was found."""
-
-from collections.abc import Sequence
+"""Photos in which the detector found no face, where faces were looked for."""
 
 import numpy as np
 
 from mien.datasets.checks.check import Check, CheckedData, Issue
 
 
-class Faceless(Check):
-    name = "faceless"
-    title = "photos without a face"
-    about = "The detector found no face in them."
-    fix = "on request"
-
-    def find(self, data: CheckedData) -> Sequence[Issue] | None:
-        if not data.faces:
-            return None
-        return [Issue((row,)) for row in np.flatnonzero(~data.table.found).tolist()]
+def find(data: CheckedData) -> list[Issue] | None:
+    """Return one issue for each photo."""
+    return [Issue((row,)) for row in np.flatnonzero(~data.table.found).tolist()] if data.faces else None
 
 
-CHECK = Faceless()
+CHECK = Check("faceless", "photos without a face", "The detector found no face in them.", find, fix="on request")

@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from mien.core import records
 from mien.datasets.checks import checks
 from mien.datasets.checks.check import Check, CheckedData, Issue
 from mien.datasets.dataset import Dataset, FaceCropper, ImageSpec
@@ -46,7 +45,7 @@ class IssueReport:
     @property
     def faults(self) -> dict[str, int]:
         """Name of a check -> count, of what makes figures wrong; no count is 0."""
-        counts = {one.name: one.count(issues) for one, issues in self.found if one.severity == "fault"}
+        counts = {one.name: count(issues) for one, issues in self.found if one.severity == "fault"}
         return {name: count for name, count in counts.items() if count}
 
     def rows(self, name: str) -> list[int]:
@@ -57,6 +56,10 @@ class IssueReport:
         """Return the name of a row's label, of votes the most voted; None where it has none."""
         code = int(self.table.hard[row])
         return self.table.classes[code] if code >= 0 else None
+
+    def conflicting(self, issue: Issue) -> bool:
+        """Return whether the samples of an issue have different labels."""
+        return len({self.label(row) for row in issue.rows} - {None}) > 1
 
     def add(self, name: str, issues: Sequence[Issue], options: dict[str, Option]) -> "IssueReport":
         """Return the report with what a check found elsewhere, and how it was looked for."""
@@ -72,8 +75,9 @@ class IssueReport:
         ]
 
         def plain(issue: Issue) -> dict[str, Any]:
-            facts = {name: value for name, value in records.to_json(issue).items() if name != "rows" and value != ""}
-            return ({"samples": [samples[row] for row in issue.rows]} if issue.rows else {}) | facts
+            known: dict[str, Any] = {"samples": [samples[row] for row in issue.rows]}
+            known |= {"where": issue.where, "text": issue.text, "captions": issue.captions}
+            return {name: value for name, value in known.items() if value} | issue.facts
 
         return {
             "path": self.path,
@@ -88,12 +92,17 @@ class IssueReport:
                 one.name: {
                     "title": one.title,
                     "severity": one.severity,
-                    "count": one.count(issues),
+                    "count": count(issues),
                     "issues": [plain(issue) for issue in issues],
                 }
                 for one, issues in self.found
             },
         }
+
+
+def count(issues: Sequence[Issue]) -> int:
+    """Return for how many all issues of a check count."""
+    return sum(issue.count for issue in issues)
 
 
 def check(spec: DataSpec, *, near: bool = True, face: FaceCropper | None = None) -> IssueReport:

@@ -1,8 +1,5 @@
 """Images far from the rest, by what principal components leave of them; docs/data.md says how often that is right."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -17,26 +14,13 @@ SIDE, COMPONENTS, FITTED = 24, 80, 10_000
 BLOCK = 2048
 
 
-@dataclass(frozen=True)
-class Outlier(Issue):
-    """Args: distance, in robust deviations from the median."""
-
-    distance: float = 0.0
-
-
-class Outliers(Check):
-    name = "outliers"
-    title = "images far from the rest"
-    about = "Unlike the others, the farthest first."
-
-    def find(self, data: CheckedData) -> Sequence[Outlier]:
-        distance = distances(data.table.images, np.flatnonzero(~data.blank))
-        rows = np.flatnonzero((distance > FAR) & ~data.few_grey_levels)
-        rows = rows[np.argsort(-distance[rows], kind="stable")][:FARTHEST]
-        return [
-            Outlier((row,), text=f"{distance[row]:.1f} deviations", distance=round(float(distance[row]), 2))
-            for row in rows.tolist()
-        ]
+def find(data: CheckedData) -> list[Issue]:
+    """Return one issue for each image that is far from the rest and has enough grey levels, the farthest first."""
+    distance = distances(data.table.images, np.flatnonzero(~data.blank))
+    rows = np.flatnonzero((distance > FAR) & ~data.few_grey_levels)
+    rows = rows[np.argsort(-distance[rows], kind="stable")][:FARTHEST]
+    values = [(row, float(distance[row])) for row in rows.tolist()]
+    return [Issue((row,), text=f"{far:.1f} deviations", facts={"distance": round(far, 2)}) for row, far in values]
 
 
 def distances(images: Pixels, rows: NDArray[np.int64]) -> NDArray[np.float32]:
@@ -81,4 +65,4 @@ def _left(centred: NDArray[np.float32], kept: NDArray[np.float32]) -> NDArray[np
     return np.asarray(np.maximum((centred**2).sum(axis=1) - ((centred @ kept) ** 2).sum(axis=1), 1e-9), np.float32)
 
 
-CHECK = Outliers()
+CHECK = Check("outliers", "images far from the rest", "Unlike the others, the farthest first.", find)

@@ -1,8 +1,6 @@
 """People whose images are in several splits."""
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -13,21 +11,9 @@ from mien.datasets.checks.check import Check, CheckedData, Issue
 CROWD = 0.2  # a name that more than this share of the files carry is no person's
 
 
-@dataclass(frozen=True)
-class SharedPerson(Issue):
-    """Args: counts, split -> how many images of the person are in it."""
-
-    counts: dict[str, int] = field(default_factory=dict)
-
-
-class Persons(Check):
-    name = "persons"
-    title = "names in several splits"
-    about = "Names of people by the dataset itself, or by file names up to their number."
-    severity = "fault"
-
-    def find(self, data: CheckedData) -> Sequence[SharedPerson]:
-        return in_several_splits(people(data.table.ids, data.table.groups), data.table.splits)
+def find(data: CheckedData) -> list[Issue]:
+    """Return one issue for each name."""
+    return in_several_splits(people(data.table.ids, data.table.groups), data.table.splits)
 
 
 def person(name: str) -> str:
@@ -50,17 +36,18 @@ def people(ids: NDArray[np.str_], groups: NDArray[np.str_]) -> NDArray[np.str_]:
     return names if known else np.full(len(names), "", dtype="<U1")
 
 
-def in_several_splits(names: NDArray[np.str_], splits: NDArray[np.str_]) -> list[SharedPerson]:
-    """Return the names that are in more than one split."""
+def in_several_splits(names: NDArray[np.str_], splits: NDArray[np.str_]) -> list[Issue]:
+    """Return the names that are in more than one split; facts: split -> images."""
     pairs, counts = np.unique(np.stack([names, splits])[:, names != ""], axis=1, return_counts=True)
     found: dict[str, dict[str, int]] = {}
     for name, split, count in zip(*pairs.tolist(), counts.tolist(), strict=True):
         found.setdefault(name, {})[split] = count
     return [
-        SharedPerson(where=name, text=", ".join(f"{split} {n:,}" for split, n in parts.items()), counts=parts)
+        Issue(where=name, text=", ".join(f"{split} {n:,}" for split, n in parts.items()), facts={**parts})
         for name, parts in found.items()
         if len(parts) > 1
     ]
 
 
-CHECK = Persons()
+ABOUT = "Names of people by the dataset itself, or by file names up to their number."
+CHECK = Check("persons", "names in several splits", ABOUT, find, "fault")

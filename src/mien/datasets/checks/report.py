@@ -1,5 +1,6 @@
 """The issues of a dataset as one page with the images, and as lines for a terminal."""
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING
 from mien.core.files import replacing
 from mien.core.html import render
 from mien.datasets.checks.check import Check, Issue
-from mien.datasets.checks.issues import IssueReport
+from mien.datasets.checks.issues import IssueReport, count
 
 if TYPE_CHECKING:
     from rich.console import Group as Lines
@@ -25,20 +26,22 @@ def save(report: IssueReport, path: Path) -> None:
 def page(report: IssueReport) -> str:
     """Return the issues as HTML."""
     table, name = report.table, Path(report.path).resolve().name
-    total = sum(report.faults.values())
-    headlines = [one.headline(issues) for one, issues in report.found]
+    faults = [(f"{count(issues):,}", one.title) for one, issues in report.found if one.name in report.faults]
     options = ", ".join(f"{option} {value}" for option, value in report.options.items() if value is not None)
+    kinds = Counter(kind for issue in report.issues["copies"] for text in issue.captions for kind in text.split(", "))
+    del kinds[""]  # the first of each group
     counts = table.counts
     return render(
         "mien.datasets.checks/check.html",
         title=f"{name}: check",
         author="mien data check. Definitions: docs/data.md of mien.",
         name=name,
-        headline=next(filter(None, headlines), (f"{total:,}", f"{'fault' if total == 1 else 'faults'} found")),
-        findings=[(one.title, f"{one.count(issues):,}") for one, issues in report.found],
+        headline=faults[0] if faults else ("0", "faults"),
+        findings=[(one.title, f"{count(issues):,}") for one, issues in report.found],
         facts=[
             ("Data", report.path),
             ("Options", options),
+            ("Copies", ", ".join(f"{kind} {n:,}" for kind, n in kinds.most_common()) or "none"),
             *[("Left out by rule", f"{reason}: {count:,}") for reason, count in table.dropped.items()],
         ],
         report=report,
@@ -56,11 +59,11 @@ def _shown(report: IssueReport) -> Iterator[tuple[Check, str, list[Issue]]]:
     for one, issues in report.found:
         if issues:
             most = SHOWN if issues[0].rows else ROWS
-            count = f"{most} of {len(issues):,} are shown." if len(issues) > most else f"{one.count(issues):,}."
+            text = f"{most} of {len(issues):,} are shown." if len(issues) > most else f"{count(issues):,}."
             ranked = sorted(issues, key=lambda issue: issue.rank)
             first = [issue for issue in ranked if len(issue.rows) < 2 or issue.rows not in seen][:most]
             seen.update(issue.rows for issue in first)
-            yield one, " ".join(filter(None, [one.describe(report.data, issues), count])), first
+            yield one, f"{one.about} {text}", first
 
 
 def terminal(report: IssueReport) -> "Lines":
@@ -72,8 +75,7 @@ def terminal(report: IssueReport) -> "Lines":
     grid = Grid("finding", "count", "")
     grid.columns[1].justify = "right"
     for one, issues in report.found:
-        count = one.count(issues)
-        grid.add_row(one.title, f"{count:,}", "fault" if count and one.severity == "fault" else "")
+        grid.add_row(one.title, f"{count(issues):,}", "fault" if one.name in report.faults else "")
     lines = [line for one, issues in report.found for line in _lines(report, one, issues)]
     head = f"{report.path}: {report.kind}, {len(report.table.ids):,} images"
     return Lines(escape(head), grid, escape("\n".join(lines)))
@@ -84,7 +86,7 @@ def _lines(report: IssueReport, check: Check, issues: Sequence[Issue]) -> list[s
     listed = [issue for issue in issues if issue.text]
     if not listed:
         return []
-    lines = [f"{check.title}: {check.count(issues):,}"]
+    lines = [f"{check.title}: {count(issues):,}"]
     for issue in listed[:PRINTED]:
         ids = ", ".join(report.table.ids[list(issue.rows[:4])].tolist()) + (" ..." if len(issue.rows) > 4 else "")
         lines.append(f"  {issue.where or ids}: {issue.text}")
