@@ -13,6 +13,9 @@ from mien.datasets import DataSpec
 from mien.datasets.readers.facial_expressions import person
 
 
+pytestmark = pytest.mark.slow
+
+
 def test_fer2013(real_data: Path) -> None:
     root = real_data / "fer2013"
     train, validation = (

@@ -185,6 +185,7 @@ def test_arrays_are_scored_in_the_order_that_classes_names(make_model: MakeModel
     assert evaluated(make_model(), folder, classes="alphabetical").scores.accuracy < 1
 
 
+@pytest.mark.slow
 def test_real_data_of_every_kind_is_scored(make_model: MakeModel, real_data: Path) -> None:
     model = make_model()
     own = evaluated(model, real_data / "fer2013")

@@ -223,6 +223,7 @@ def test_nothing_there(tmp_path: Path) -> None:
         check(DataSpec(tmp_path / "nothing"))
 
 
+@pytest.mark.slow
 def test_real(real_data: Path) -> None:
     found = check(DataSpec(real_data / "fer2013"))
     (leak,) = found.issues["leaks"]
