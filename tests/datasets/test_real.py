@@ -12,7 +12,6 @@ from mien.core.labels import ALPHABETICAL, FACIAL_EXPRESSIONS, FER2013, FERPLUS,
 from mien.datasets import DataSpec
 from mien.datasets.readers.facial_expressions import person
 
-
 pytestmark = pytest.mark.slow
 
 
