@@ -27,8 +27,8 @@ def live(
     Args:
         source: A device's number, the address of a stream (rtsp://, http://), or a video file.
         model: default (the bundled model), a run folder, or an .onnx file.
-        detector: auto (yunet where `mien models download yunet` has fetched it, else haar), yunet, haar, the .onnx file
-            of a YuNet, or none, which takes each frame as one face crop.
+        detector: auto (yunet where it has been downloaded, else haar), yunet, haar, the .onnx file of a YuNet, or none,
+            which uses each frame as one face crop.
         headless: Show nothing, print one JSON object per frame: time (of arrival, seconds since 1970), frame, latency
             (seconds from arrival to answer), detector, faces.
         port: Port of the page; by default there is a window, or a page on any free port.
