@@ -34,8 +34,8 @@ class Recognizer:
 
     Args:
         model: `default` (the bundled one), a run folder, or an .onnx file that mien exported.
-        detector: `auto` (yunet where it has been downloaded, else haar), `yunet`, `haar`, `none` (each image is one face
-            crop), the name of a detector of another package, the .onnx file of a YuNet, or any `Detector`.
+        detector: `auto` (yunet where it has been downloaded, else haar), `yunet`, `haar`, `none` (each image is one
+            face crop), a detector of another package by its name, the .onnx file of a YuNet, or any `Detector`.
         threads: how many cores may be used; None leaves it to onnxruntime and OpenCV (all of them). OpenCV has one
             number for the whole process, which this sets.
 
