@@ -12,46 +12,25 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien import recipes
 from mien.core.errors import InputError
 from mien.core.paths import bare_command, last_part
 from mien.datasets import ImageSpec
-from mien.evaluation.benchmark import final_runs, resampling, votes
+from mien.evaluation.benchmark import final_runs, resampling, result, votes
 from mien.evaluation.benchmark.cost import cost
 from mien.evaluation.benchmark.leaderboard import check_comparable, paired_tests
 from mien.evaluation.benchmark.protocols import Protocol
-from mien.evaluation.benchmark.result import (
-    FORMAT,
-    Against,
-    MetricSummary,
-    ModelResult,
-    Result,
-    ScoredData,
-    SeenInTraining,
-    Speed,
-    Summary,
-    ViewResult,
-    is_result,
-    load,
-)
+from mien.evaluation.benchmark.result import ModelResult, Result, Summary, ViewResult
 from mien.evaluation.benchmark.scored_faces import ScoredFaces, scored_faces, seen_in_training
 from mien.evaluation.evaluation import versions
-from mien.evaluation.metrics import METRICS, score
-from mien.evaluation.predictions import (
-    DataFacts,
-    Predictions,
-    align,
-    hard,
-    identify,
-    predict,
-)
+from mien.evaluation.metrics import score
+from mien.evaluation.predictions import DataFacts, Predictions, align, hard, identify, predict
 from mien.evaluation.provenance import is_training, run_record
 from mien.evaluation.statistics import mcnemar
+from mien.models.bundled import ASSETS
 from mien.models.latency import latency
 from mien.models.session import Session, Tta
-from mien.recipes import Recipe
+from mien.recipes import RunRecord
 
-RECORDED = ("command", "device", "started", "start")  # of a model's training
 TIMED = {1: 100, 32: 20}  # faces a call -> calls
 
 
@@ -59,13 +38,26 @@ TIMED = {1: 100, 32: 20}  # faces a call -> calls
 class Candidate:
     """A model that is to be scored by a protocol."""
 
-    name: str
-    """As given: a bundled name, a run folder or an .onnx file."""
+    given: str
+    """A bundled name, a run folder or an .onnx file."""
     session: Session
     output: str
     """The output that the protocol scores."""
-    recipe: Recipe | None
-    """Of its run."""
+    run: RunRecord | None
+    """What its run recorded; None for a bundled model, or one alone."""
+
+    @property
+    def name(self) -> str:
+        """That of the recipe, or else of the run folder or file."""
+        if self.run and self.run.recipe.name:
+            return self.run.recipe.name
+        return self.file if Path(self.given).is_dir() else self.session.path.stem
+
+    @property
+    def file(self) -> str:
+        """The bundled name, or that of the run folder or file, without the folders above it."""
+        bundled = self.session.path.parent == ASSETS
+        return self.session.path.stem if bundled else Path(self.given).resolve().name
 
 
 def benchmark(
@@ -107,7 +99,7 @@ def benchmark(
     """
     if against:
         mcnemar(0, 0)  # raises without SciPy
-    other = load(against) if against and is_result(against) else None
+    other = result.load(against) if against and result.is_result(against) else None
     if other and (other.hash, other.final) != (protocol.hash, final):
         raise InputError(
             f"{against}: of {other.protocol.id} ({other.hash}), {other.split}; expected {protocol.id} "
@@ -118,43 +110,31 @@ def benchmark(
     check_seeds(seeds)
     rivals = [open_model(protocol, against)] if against and not other else []
     date = datetime.now(UTC).isoformat(timespec="seconds")
-    called = name or _name(seeds[0])
+    called = name or seeds[0].name
     if final:
         if folder is None:
             raise InputError("--final needs a folder in which final runs are recorded")
         final_runs.read(folder)  # a damaged file is refused before a line is added
-        for model in [*seeds, *rivals]:
-            run = final_runs.FinalRun(
-                date=date,
-                protocol=protocol.id,
-                hash=protocol.hash,
-                name=called if model in seeds else _name(model),
-                data=faces.fingerprint,
-                model=identify(model.session).sha256,
+        for model, title in [*((seed, called) for seed in seeds), *((rival, rival.name) for rival in rivals)]:
+            sha256 = identify(model.session).sha256
+            final_runs.add(
+                folder, final_runs.FinalRun(date, protocol.id, protocol.hash, title, faces.fingerprint, sha256)
             )
-            final_runs.add(folder, run)
 
     def measured(candidates: Sequence[Candidate], name: str, *, timed: bool) -> Result:
         seen = seen_in_training(faces.samples.images, candidates[0].session, training_sets)
         found = tuple(_measured(faces, model, seen) for model in candidates)
+        n = len(faces.samples)
         return Result(
-            format=FORMAT,
+            format=result.FORMAT,
             name=name,
             protocol=protocol,
             hash=protocol.hash,
             split=faces.split,
             final=final,
-            data=ScoredData(
-                name=data.resolve().name,
-                n=len(faces.samples),
-                fingerprint=faces.fingerprint,
-                duplicates=faces.duplicates,
-                dropped=faces.samples.dropped,
-            ),
+            data=result.ScoredData(data.resolve().name, n, faces.fingerprint, faces.duplicates, faces.samples.dropped),
             models=found,
-            summary={
-                view: summarise([model.views[view] for model in found], len(faces.samples)) for view in protocol.views
-            },
+            summary={view: summarise([model.views[view] for model in found], n) for view in protocol.views},
             final_runs=tuple(final_runs.count(folder, protocol.hash, one.model.sha256) for one in found)
             if final and folder
             else None,
@@ -165,10 +145,10 @@ def benchmark(
             command=bare_command(command),
         )
 
-    result = measured(seeds, called, timed=timed)
+    found = measured(seeds, called, timed=timed)
     if rivals:
-        other = measured(rivals, _name(rivals[0]), timed=False)
-    return replace(result, against=compare_to(result, other)) if other else result
+        other = measured(rivals, rivals[0].name, timed=False)
+    return replace(found, against=compare_to(found, other)) if other else found
 
 
 def open_model(protocol: Protocol, model: str) -> Candidate:
@@ -182,85 +162,69 @@ def open_model(protocol: Protocol, model: str) -> Candidate:
         raise InputError(
             f"{model}: cannot answer {', '.join(lacking)}, which {protocol.id} scores; it answers {', '.join(labels)}"
         )
-    run = session.path.with_name("recipe.json")
-    return Candidate(model, session, output, recipes.from_json(run) if run.is_file() else None)
+    return Candidate(model, session, output, None if session.path.parent == ASSETS else run_record(session))
 
 
 def check_seeds(seeds: Sequence[Candidate]) -> None:
     """Raise InputError unless the models are runs of one recipe on one training split that differ in the seed alone."""
     if len(seeds) == 1:
         return
-    first, reference, data = "", Recipe(), None
+    runs = []
     for model in seeds:
-        if model.recipe is None:
-            raise InputError(f"{model.name}: no recipe.json in its folder; only seeds of one recipe are averaged")
-        run = run_record(model.session)
-        trained = run.data.splits["train"].fingerprint if run and run.data.splits else None
-        if not first:
-            first, reference, data = model.name, model.recipe, trained
-        ours, theirs = asdict(reference), asdict(model.recipe)
-        differ = [key for key in ours if key != "seed" and ours[key] != theirs[key]]
-        if differ:
+        if model.run is None:
+            raise InputError(f"{model.given}: no recipe.json in its folder; only seeds of one recipe are averaged")
+        runs.append(model.run)
+        both = f"{seeds[0].given} and {model.given} are not seeds of one recipe"
+        ours, theirs = asdict(runs[0].recipe), asdict(model.run.recipe)
+        if differ := [key for key in ours if key != "seed" and ours[key] != theirs[key]]:
             wrong = "; ".join(f"{key} ({ours[key]} and {theirs[key]})" for key in differ)
-            raise InputError(f"{first} and {model.name} are not seeds of one recipe; these differ: {wrong}")
-        if data != trained:
-            raise InputError(
-                f"{first} and {model.name} are not seeds of one recipe: they were trained on different data"
-            )
-    if len({model.recipe.seed for model in seeds if model.recipe}) < len(seeds):
-        raise InputError(f"two of {', '.join(model.name for model in seeds)} have the same seed; name each seed once")
+            raise InputError(f"{both}; these differ: {wrong}")
+        if runs[0].data.splits.get("train") != model.run.data.splits.get("train"):
+            raise InputError(f"{both}: they were trained on different data")
+    if len({run.recipe.seed for run in runs}) < len(runs):
+        raise InputError(f"two of {', '.join(model.given for model in seeds)} have the same seed; name each seed once")
 
 
-def compare_to(result: Result, other: Result) -> Against:
+def compare_to(found: Result, other: Result) -> result.Against:
     """Return the tests between two results, by view. InputError where they are not of the same faces and protocol."""
-    check_comparable([result, other])
-    views: list[Tta] = [view for view in result.summary if view in other.summary]
-    return Against(other.name, {view: paired_tests([result, other], view)[0] for view in views})
-
-
-def _name(model: Candidate) -> str:
-    if model.recipe is not None and model.recipe.name:
-        return model.recipe.name
-    return model.session.path.parent.name if Path(model.name).is_dir() else model.session.path.stem
+    check_comparable([found, other])
+    views: list[Tta] = [view for view in found.summary if view in other.summary]
+    return result.Against(other.name, {view: paired_tests([found, other], view)[0] for view in views})
 
 
 def _measured(faces: ScoredFaces, model: Candidate, seen: NDArray[np.bool_] | None) -> ModelResult:
     """Return what a model's predictions for the faces, made once, say."""
-    protocol, session = faces.protocol, model.session
+    protocol, session, trained = faces.protocol, model.session, run_record(model.session)
     info = session.info.for_output(model.output)
     samples = faces.read(ImageSpec(info.size, len(info.mean)))
-    trained = run_record(session)
-    trained_on = is_training(trained, samples, info.labels)
-    data = DataFacts(
-        path=faces.root.name,
-        split=faces.split,
-        kind=protocol.kind,
-        targets=protocol.targets,
-        fingerprint=faces.fingerprint,
-        trained_on=trained_on,
-    )
+    data = DataFacts(faces.root.name, faces.split, protocol.kind, protocol.targets, faces.fingerprint)
     predictions = predict(session, samples, data, tta="flip" if "flip" in protocol.views else "none")
     views = {view: _view(predictions, model.output, view, protocol.classes) for view in protocol.views}
     right = views["none"][1]
     counts = votes.read_counts(faces.root, protocol.kind, samples.ids)
-    file = identify(session)
     return ModelResult(
-        model=replace(file, file=file.file if Path(file.file).name == file.file else Path(model.name).resolve().name),
+        model=replace(predictions.model, file=model.file),
         output=model.output,
         labels=info.labels,
         temperature=info.temperature,
-        seed=model.recipe.seed if model.recipe else None,
+        seed=model.run.recipe.seed if model.run else None,
         cost=cost(session),
-        training={name: _published(name, str(value)) for name in RECORDED if (value := getattr(trained, name, None))},
-        trained_on=trained_on,
+        training=_published(trained) if trained else {},
+        trained_on=is_training(trained, samples, info.labels),
         seen_in_training=None if seen is None else _seen(seen, right),
         views={view: found for view, (found, _) in views.items()},
         votes=None if counts is None else votes.against_votes(predictions, counts, protocol.classes, right),
     )
 
 
-def _published(name: str, text: str) -> str:
-    return bare_command(text) if name == "command" else last_part(text)
+def _published(run: RunRecord) -> dict[str, str]:
+    facts = {
+        "command": run.command and bare_command(run.command),
+        "device": run.device,
+        "started": run.started,
+        "start": run.start and last_part(run.start),
+    }
+    return {name: text for name, text in facts.items() if text}
 
 
 def _view(
@@ -280,39 +244,32 @@ def _view(
     ), right
 
 
-def _seen(seen: NDArray[np.bool_], right: NDArray[np.bool_]) -> SeenInTraining:
+def _seen(seen: NDArray[np.bool_], right: NDArray[np.bool_]) -> result.SeenInTraining:
     unseen = right[~seen]
-    return SeenInTraining(int(seen.sum()), len(unseen), float(unseen.mean()) if len(unseen) else None)
+    return result.SeenInTraining(int(seen.sum()), len(unseen), float(unseen.mean()) if len(unseen) else None)
 
 
 def summarise(views: Sequence[ViewResult], n: int) -> Summary:
     """Return mean and spread over the seeds of one view of n faces, and the bootstrap interval of the mean accuracy."""
     right = np.array([resampling.unpack(view.correct, n) for view in views])
+    names, uncalibrated = views[0].scores.metrics, views[0].uncalibrated
     return Summary(
         seeds=len(views),
-        metrics={
-            name: _summary([view.scores.metrics[name] for view in views])
-            for name in METRICS
-            if all(name in view.scores.metrics for view in views)
-        },
+        metrics={name: _spread([view.scores.metrics[name] for view in views]) for name in names},
         interval=resampling.mean_interval(right.mean(axis=0)),
-        uncalibrated={
-            name: float(np.mean([view.uncalibrated[name] for view in views]))
-            for name in METRICS
-            if all(name in view.uncalibrated for view in views)
-        },
+        uncalibrated={name: float(np.mean([view.uncalibrated[name] for view in views])) for name in uncalibrated},
     )
 
 
-def _summary(values: Sequence[float]) -> MetricSummary:
+def _spread(values: Sequence[float]) -> result.MetricSummary:
     sd = float(np.std(values, ddof=1)) if len(values) > 1 else None
-    return MetricSummary(float(np.mean(values)), sd, min(values), max(values))
+    return result.MetricSummary(float(np.mean(values)), sd, min(values), max(values))
 
 
-def _speed(session: Session) -> Speed:
+def _speed(session: Session) -> result.Speed:
     load = os.getloadavg()[0] if hasattr(os, "getloadavg") else None
     timed = tuple(latency(session.path, batch=size, repeats=repeats) for size, repeats in TIMED.items())
-    return Speed(timed, load, os.cpu_count())
+    return result.Speed(timed, load, os.cpu_count())
 
 
 def device() -> str:

@@ -199,7 +199,7 @@ class Result:
 @dataclass(frozen=True)
 class _Header:
     format: int
-    protocol: dict[str, Any]
+    protocol: Any
 
 
 def is_result(path: str | Path) -> bool:

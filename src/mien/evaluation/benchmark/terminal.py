@@ -8,15 +8,8 @@ from rich.console import Group, RenderableType
 from rich.table import Column, Table
 from rich.text import Text
 
-from mien.evaluation.benchmark.leaderboard import (
-    LeaderboardRow,
-    cost_table,
-    leaderboard_row,
-    p_text,
-    paired_test_table,
-    score_table,
-    title,
-)
+from mien.evaluation.benchmark import leaderboard
+from mien.evaluation.benchmark.leaderboard import LeaderboardRow, leaderboard_row
 from mien.evaluation.benchmark.protocols import PROTOCOLS
 from mien.evaluation.benchmark.result import PairedTest, Result
 from mien.evaluation.benchmark.votes import VotesResult
@@ -36,12 +29,12 @@ def protocol_table() -> Table:
 def result_tables(result: Result) -> RenderableType:
     """Return one result: scores by view, cost, agreement with the FER+ votes, the difference to another model."""
     rows = [leaderboard_row(result, view) for view in result.summary]
-    head, cells = score_table(rows)
+    head, cells = leaderboard.score_table(rows)
     views = [[VIEWS[view], *row[1:]] for view, row in zip(result.summary, cells, strict=True)]
-    parts: list[RenderableType] = [Text(f"{result.name}: {title([result], 'none')}")]
+    parts: list[RenderableType] = [Text(f"{result.name}: {leaderboard.title([result], 'none')}")]
     if left := result.data.duplicates:
         parts.append(Text(f"left out: {left:,} faces that training has too"))
-    parts += [_table(["view", *head[1:]], views), _table(*cost_table(rows[:1]))]
+    parts += [_table(["view", *head[1:]], views), _table(*leaderboard.cost_table(rows[:1]))]
     if votes := result.models[0].votes:
         parts += [Text(votes_text(votes)), _levels(votes)]
     for view, test in result.against.views.items() if result.against else ():
@@ -49,7 +42,7 @@ def result_tables(result: Result) -> RenderableType:
         parts.append(
             Text(
                 f"against {test.second}, {VIEWS[view]}: {test.difference:+.4f} ({low:+.4f} to {high:+.4f}), "
-                f"McNemar p {p_text(test.p)}"
+                f"McNemar p {leaderboard.p_text(test.p)}"
             )
         )
     return Group(*parts)
@@ -78,8 +71,8 @@ def _levels(votes: VotesResult) -> Table:
 
 def comparison(name: str, rows: Sequence[LeaderboardRow], tests: Sequence[PairedTest]) -> RenderableType:
     """Return results in one table, what they cost, and the tests of all pairs."""
-    tables = [_table(*score_table(rows)), _table(*cost_table(rows))]
-    return Group(Text(name), *tables, *([_table(*paired_test_table(tests))] if tests else []))
+    tables = [_table(*leaderboard.score_table(rows)), _table(*leaderboard.cost_table(rows))]
+    return Group(Text(name), *tables, *([_table(*leaderboard.paired_test_table(tests))] if tests else []))
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
