@@ -77,7 +77,7 @@ def test_lists_of_every_form(fer: Path, tmp_path: Path, text: str) -> None:
         ("id,reason\n,blank\n", "list.csv:2: no id"),
         (
             "id,reason\n00001,a\n00002,a\n00001,b\n",
-            "list.csv:4: id '00001' is in line 2 already, .*'a', here .*'b'",
+            "list.csv:4: '00001' is in line 2 too, with reason 'a', not 'b'",
         ),
         ("id\n00001\nfear/x.png\n", r"list.csv:3: .* has no id 'fear/x.png'; was the list made for another dataset\?"),
         ("id\n2\n", r"list.csv:2: .* has no id '2'; was it 00002, before a spreadsheet\?"),

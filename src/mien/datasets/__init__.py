@@ -16,19 +16,12 @@ if TYPE_CHECKING:
     from mien.datasets.splits import split_name
 
 _HOMES = {
-    "DataSpec": "spec",
-    "Dataset": "dataset",
-    "ImageSpec": "dataset",
-    "IssueReport": "checks.issues",
-    "Problem": "samples",
-    "Samples": "samples",
-    "check": "checks.issues",
-    "detect": "reading",
-    "fingerprint": "samples",
-    "open_dataset": "reading",
-    "read": "reading",
-    "split_name": "splits",
-    "take": "reading",
+    "checks.issues": ("IssueReport", "check"),
+    "dataset": ("Dataset", "ImageSpec"),
+    "reading": ("detect", "open_dataset", "read", "take"),
+    "samples": ("Problem", "Samples", "fingerprint"),
+    "spec": ("DataSpec",),
+    "splits": ("split_name",),
 }
 __all__ = [
     "DataSpec",
@@ -48,6 +41,7 @@ __all__ = [
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module 'mien.datasets' has no attribute {name!r}")
-    return getattr(import_module(f"mien.datasets.{_HOMES[name]}"), name)
+    for module, names in _HOMES.items():
+        if name in names:
+            return getattr(import_module(f"mien.datasets.{module}"), name)
+    raise AttributeError(f"module 'mien.datasets' has no attribute {name!r}")

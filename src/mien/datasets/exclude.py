@@ -80,16 +80,13 @@ def load(path: Path) -> Exclusion:
                 continue
             if len(row) != len(names):
                 raise InputError(f"{path}:{rows.line_num}: {len(row)} fields, expected {len(names)}")
-            fields = dict(zip(names, row, strict=True))
+            fields, here = dict(zip(names, row, strict=True)), f"{path}:{rows.line_num}"
             name, reason = fields["id"], fields.get("reason", "").strip() or WITHOUT_REASON
             if not name:
-                raise InputError(f"{path}:{rows.line_num}: no id")
-            if reasons.setdefault(name, reason) != reason:
-                raise InputError(
-                    f"{path}:{rows.line_num}: id {name!r} is in line {lines[name]} already, "
-                    f"there with the reason {reasons[name]!r}, here with {reason!r}"
-                )
-            lines.setdefault(name, rows.line_num)
+                raise InputError(f"{here}: no id")
+            line = lines.setdefault(name, rows.line_num)
+            if (other := reasons.setdefault(name, reason)) != reason:
+                raise InputError(f"{here}: {name!r} is in line {line} too, with reason {other!r}, not {reason!r}")
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}; expected a list of ids to leave out") from None
     except UnicodeDecodeError:

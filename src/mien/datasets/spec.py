@@ -1,8 +1,8 @@
 """Which labelled faces: the one description that every verb and function takes."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal, Self
+from typing import Literal
 
 from mien.core.errors import InputError
 from mien.core.labels import MERGES, Targets, names
@@ -58,7 +58,3 @@ class DataSpec:
     def class_names(self) -> tuple[str, ...] | None:
         """The classes that `classes` names."""
         return None if self.classes is None else names(self.classes)
-
-    def of(self, split: str) -> Self:
-        """Return the same for another split."""
-        return replace(self, split=split)

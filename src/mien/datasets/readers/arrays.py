@@ -8,6 +8,7 @@ leaderboard's angry, happy and neutral, any other number has to be named by the 
 import re
 import zipfile
 import zlib
+from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -114,9 +115,8 @@ def _pixels(
     """Return the images whose values are in range, as wanted, and a mask [n] of which they are."""
     n, around = len(array), tuple(range(1, array.ndim))
     lowest, highest = array.min(axis=around), array.max(axis=around)
-    unit = (
-        array.dtype.kind == "f" and n > 0 and float(np.nanmedian(highest)) <= 1
-    )  # the median: one row of 999 does not decide
+    floats = array.dtype.kind == "f"
+    unit = floats and n > 0 and float(np.nanmedian(highest)) <= 1  # the median: one row of 999 does not decide
     top = 1 if unit else 255
     good = (lowest >= 0) & (highest <= top)  # NaN is not
     for row in np.flatnonzero(~good).tolist():
@@ -126,11 +126,9 @@ def _pixels(
     starts = range(0, len(rows), BLOCK)
     for start in track(starts, f"reading {source.name}", len(starts)):
         block = array[rows[start : start + BLOCK]]
-        block = (
-            np.rint(block * np.float32(255 if unit else 1)).astype(np.uint8)
-            if array.dtype.kind == "f"
-            else block.astype(np.uint8)
-        )
+        if floats:
+            block = np.rint(block * np.float32(255 if unit else 1))
+        block = block.astype(np.uint8)
         for row, one in enumerate(block, start=start):
             pixels[row] = image_spec.fit(one)
     return pixels, good
@@ -156,9 +154,8 @@ def _labels(
         classes = int(labels.max(initial=-1)) + 1
         expected = "a whole number from 0"
     for row in np.flatnonzero(~good).tolist():
-        problems.report(
-            f"{target.name}:{row:05d}", f"label {np.array2string(values[row], threshold=8)}, expected {expected}"
-        )
+        label = np.array2string(values[row], threshold=8)
+        problems.report(f"{target.name}:{row:05d}", f"label {label}, expected {expected}")
     return labels.astype(np.int64), good, classes
 
 
@@ -183,35 +180,37 @@ class ArraysReader(DatasetReader):
             InputError: an array is not of a shape named above, or images and labels differ in number.
         """
         found = find(root)
-        parts: list[tuple[Pixels, NDArray[np.int64], list[str], str]] = []
-        sizes: dict[str, int] = {}
-        width = 0
+        images: list[Pixels] = []
+        labels: list[int] = []
+        ids: list[str] = []
+        splits: list[str] = []
+        sizes, width = Counter[str](), 0
         for split in ("train", "validation", "test", ""):
             if (source := found.get((split, "x"))) is None:
                 continue
             shaped = _shaped(source.load(), source)
-            labels, good = np.full(len(shaped), DROP, dtype=np.int64), np.ones(len(shaped), dtype=bool)
+            codes, good = np.full(len(shaped), DROP, dtype=np.int64), np.ones(len(shaped), dtype=bool)
             if target := found.get((split, "y")):
-                labels, good, classes = _labels(target, len(shaped), source, problems)
-                width = max(width, classes)
+                codes, good, known = _labels(target, len(shaped), source, problems)
+                width = max(width, known)
             pixels, fine = _pixels(shaped, source, image, problems)
-            keep = good & fine
-            size = f"{shaped.shape[2]} x {shaped.shape[1]}"
-            sizes[size] = sizes.get(size, 0) + int(keep.sum())
-            ids = [f"{source.name}:{row:05d}" for row in np.flatnonzero(keep).tolist()]
-            parts.append((pixels[keep[fine]], labels[keep], ids, split))
-        n = sum(len(part[2]) for part in parts)
-        if not n:
+            rows = np.flatnonzero(good & fine)
+            images.append(pixels[good[fine]])
+            labels += codes[rows].tolist()
+            ids += [f"{source.name}:{row:05d}" for row in rows.tolist()]
+            splits += [split] * len(rows)
+            sizes[f"{shaped.shape[2]} x {shaped.shape[1]}"] += len(rows)
+        if not ids:
             raise InputError(f"{root}: no image that can be read{problems.first}")
         return Dataset(
-            images=np.concatenate([part[0] for part in parts]),
-            labels=np.concatenate([part[1] for part in parts]),
-            ids=np.array([name for part in parts for name in part[2]]),
-            splits=np.concatenate([np.full(len(part[2]), part[3], dtype="<U10") for part in parts]),
-            groups=np.full(n, "", dtype="<U1"),
-            classes=tuple(str(code) for code in range(width)),
-            sizes=sizes,
-            sides=np.full(n, -1),
+            images=np.concatenate(images),
+            labels=np.array(labels, dtype=np.int64),
+            ids=np.array(ids),
+            splits=np.array(splits, dtype="<U10"),
+            groups=np.full(len(ids), "", dtype="<U1"),
+            classes=tuple(map(str, range(width))),
+            sizes=dict(sizes),
+            sides=np.full(len(ids), -1),
             problems=tuple(problems.found),
         )
 
