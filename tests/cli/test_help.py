@@ -39,3 +39,8 @@ def test_help_lines_are_filled(mien: Mien, monkeypatch: pytest.MonkeyPatch, comm
         indent = len(after) - len(after.lstrip())
         if indent > 16 and line[:indent].isspace() and line[indent] != " ":
             assert len(line.rstrip()) + 1 + len(after.split()[0]) > 78, f"{line}\n{after}"
+
+
+def test_the_options_of_predict_are_one_group(mien: Mien) -> None:
+    _, out, _ = mien("predict", "--help")
+    assert re.findall("^╭─ (.*?) ─", out, re.MULTILINE) == ["positional arguments", "options"]

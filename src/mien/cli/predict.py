@@ -1,11 +1,14 @@
 """The verb `predict`."""
 
 from pathlib import Path
+from typing import Annotated
+
+from tyro.conf import arg
 
 from mien.outputs.jobs import PredictJob
 
 
-def predict(paths: list[Path], /, job: PredictJob) -> int:
+def predict(paths: list[Path], /, job: Annotated[PredictJob, arg(name="")]) -> int:
     """Recognise the expressions of faces in photos and videos.
 
     Prints a table, or JSON or CSV. Boxes are x, y, width, height in pixels of the upright image. A file that cannot be

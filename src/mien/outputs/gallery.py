@@ -8,7 +8,7 @@ import io
 import math
 import os
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
@@ -20,7 +20,7 @@ from mien.core import html
 from mien.core.errors import InputError
 from mien.core.files import replacing
 from mien.faces.annotate import COLOURS, INK, OTHER
-from mien.outputs.photos import PORTRAIT, Photo
+from mien.outputs.photos import PORTRAIT, Photo, ranked
 
 PAGES = (".html", ".htm")
 SHEETS = (".png", ".jpg", ".jpeg", ".webp")
@@ -52,7 +52,7 @@ class Gallery(AbstractContextManager["Gallery"]):
 
     def __init__(self, paths: Sequence[Path]) -> None:
         self.paths = paths
-        for path in self.paths:
+        for path in paths:
             if path.suffix.lower() not in PAGES + SHEETS:
                 raise InputError(f"{path}: a gallery ends with .html, a contact sheet with {', '.join(SHEETS)}")
             try:
@@ -70,14 +70,11 @@ class Gallery(AbstractContextManager["Gallery"]):
         """Keep the faces of a photo that was recognised with its portraits."""
         if not photo.faces:
             return
-        for index, (face, flags, portrait) in enumerate(
-            zip(photo.faces.to_dicts(), photo.faces.flags, photo.portraits, strict=True)
-        ):
+        faces = zip(photo.faces.to_dicts(), photo.faces.flags, photo.portraits, strict=True)
+        for index, (face, flags, portrait) in enumerate(faces):
             start = self._waiting.tell()
             Image.fromarray(portrait).save(self._waiting, "JPEG", quality=85)
-            others = sorted(face["probabilities"].items(), key=lambda pair: -pair[1])[1:3]
-            runners_up = ", ".join(f"{name} {share:.0%}" for name, share in others)
-            known = (face["expression"], face["confidence"], flags, runners_up, photo.name, index)
+            known = (face["expression"], face["confidence"], flags, ", ".join(ranked(face)[1:3]), photo.name, index)
             self._tiles.append(Tile(*known, start, self._waiting.tell() - start))
 
     def save(self) -> None:
@@ -87,11 +84,13 @@ class Gallery(AbstractContextManager["Gallery"]):
             InputError: one cannot be written.
         """
         for path in self.paths:
+            suffix = path.suffix.lower()
             with replacing(path) as part:
-                if path.suffix.lower() in PAGES:
-                    self._save_page(part)
+                if suffix in PAGES:
+                    with part.open("w", encoding="utf-8") as file:
+                        file.writelines(self._page(path.parent))
                 else:
-                    self._sheet().save(part, Image.registered_extensions()[path.suffix.lower()], quality=90)
+                    self._sheet().save(part, Image.registered_extensions()[suffix], quality=90)
 
     def groups(self, most: int | None = None) -> dict[str, list[Tile]]:
         """Return about `most` faces by expression, the largest group first, the surest face first in each."""
@@ -106,20 +105,18 @@ class Gallery(AbstractContextManager["Gallery"]):
         self._waiting.seek(tile.start)
         return self._waiting.read(tile.length)
 
-    def _save_page(self, path: Path) -> None:
-        """Write the page; its links go to the photos as seen from its folder."""
-        text = html.stream(
+    def _page(self, folder: Path) -> Iterator[str]:
+        """Yield the page; its links go to the photos as seen from its folder."""
+        return html.stream(
             "mien.outputs/gallery.html",
             groups=self.groups(),
             total=len(self._tiles),
             side=PORTRAIT,
             colour_of=lambda name: COLOURS.get(name, OTHER)[:3],
             jpeg=lambda tile: base64.b64encode(self._jpeg(tile)).decode(),
-            link=lambda file: quote(os.path.relpath(file, path.parent)),
+            link=lambda file: quote(os.path.relpath(file, folder)),
             file_name=lambda file: Path(file).name,
         )
-        with path.open("w", encoding="utf-8") as file:
-            file.writelines(text)
 
     def _sheet(self) -> Image.Image:
         """Return all faces in rows, a heading above each expression, as square as it gets."""

@@ -101,9 +101,8 @@ def is_video(path: Path) -> bool:
     except Exception:  # a damaged header makes Pillow raise anything
         pass
     try:
-        with video.Video(
-            path
-        ) as opened:  # FFmpeg also takes still images, which have no duration, and text as ASCII art
+        with video.Video(path) as opened:
+            # FFmpeg also takes still images, which have no duration, and text as ASCII art
             return opened.duration is not None and opened.container.format.name != "tty"
     except InputError:
         return False

@@ -1,6 +1,7 @@
-"""What `mien predict` is asked for: its options, as frozen dataclasses."""
+"""What `mien predict` is asked for: its options, as a frozen dataclass."""
 
-from dataclasses import dataclass, field
+import re
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
@@ -8,42 +9,6 @@ from mien.core.errors import InputError
 
 Outcome = Literal["face", "no face", "unread"]
 """Of a photo or video: a face was found, none was found or it ends too early, or nothing could be read."""
-
-
-@dataclass(frozen=True)
-class VideoJob:
-    """How videos are read and what is written for each."""
-
-    every: str | None = None
-    """Take a frame of a video every so often: 0.2s, 200ms. All frames by default."""
-    fps: float | None = None
-    """The same as frames per second."""
-    format: str = "csv"
-    """The format of a video's table: csv, jsonl or parquet (needs mien[table])."""
-    video: bool = False
-    """Write an annotated copy of each video too, with its sound (clip.annotated.mp4)."""
-
-    def seconds(self) -> float:
-        """Return the seconds from one frame to the next; 0 takes all.
-
-        Raises:
-            InputError: `every` or `fps` is no such time, or both are given.
-        """
-        if self.every and self.fps is not None:
-            raise InputError("--every and --fps: choose one")
-        if self.fps is not None:
-            if not 0 < self.fps < float("inf"):
-                raise InputError(f"--fps {self.fps:g}: expected a number above 0")
-            return 1 / self.fps
-        text = self.every or "0"
-        number, unit = (text[:-2], 1000.0) if text.endswith("ms") else (text.removesuffix("s"), 1.0)
-        try:
-            value = float(number) / unit
-        except ValueError:
-            value = -1.0
-        if not 0 <= value < float("inf"):
-            raise InputError(f"--every {text}: expected a time such as 0.2s or 200ms")
-        return value
 
 
 @dataclass(frozen=True)
@@ -68,6 +33,44 @@ class PredictJob:
     """Write a web page of all faces by expression, the surest first: one .html file."""
     sheet: Path | None = None
     """Write the same as an image: .png, .jpg or .webp."""
-    videos: VideoJob = field(default_factory=VideoJob)
+    every: str | None = None
+    """Take a frame of a video every so often: 0.2s, 200ms. All frames by default."""
+    fps: float | None = None
+    """The same as frames per second."""
+    format: str = "csv"
+    """The format of a video's table: csv, jsonl or parquet (needs mien[table])."""
+    video: bool = False
+    """Write an annotated copy of each video too, with its sound (clip.annotated.mp4)."""
     threads: int | None = None
     """How many cores to use; all of them by default."""
+
+    def seconds(self) -> float:
+        """Return the seconds from one frame of a video to the next; 0 takes all.
+
+        Raises:
+            InputError: `every` or `fps` is no such time, or both are given.
+        """
+        if self.every and self.fps is not None:
+            raise InputError("--every and --fps: choose one")
+        if self.fps is not None:
+            if not 0 < self.fps < float("inf"):
+                raise InputError(f"--fps {self.fps:g}: expected a number above 0")
+            return 1 / self.fps
+        time = re.fullmatch(r"(\d+\.?\d*|\.\d+)(ms|s)?", self.every or "0")
+        if not time:
+            raise InputError(f"--every {self.every}: expected a time such as 0.2s or 200ms")
+        return float(time[1]) / (1000 if time[2] == "ms" else 1)
+
+    def check(self, *, photos: bool, videos: bool) -> None:
+        """Raise InputError where options exclude each other, or are for inputs that are not there."""
+        pages = self.gallery or self.sheet
+        self.seconds()
+        if self.json and self.csv:
+            raise InputError("--json and --csv: choose one")
+        if self.resume and (pages or not (self.table or videos)):
+            raise InputError("--resume continues a table: add --table, and leave --gallery and --sheet away")
+        if not videos and (self.every or self.fps is not None or self.format != "csv" or self.video):
+            raise InputError("--every, --fps, --format and --video are for videos; there is none")
+        if not photos and (self.table or pages or self.json or self.csv):
+            for_photos = "--table, --json, --csv, --gallery and --sheet are for photos"
+            raise InputError(f"{for_photos}; there is none (a video's table: --out)")

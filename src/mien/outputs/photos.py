@@ -2,10 +2,10 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from PIL import Image
 
@@ -62,6 +62,21 @@ def photo_columns(labels: Sequence[str]) -> list[str]:
     return [*columns(labels, PHOTO), "error"]
 
 
+def ranked(face: Mapping[str, Any]) -> list[str]:
+    """Return the expressions of a face, one of `Faces.to_dicts`, the likeliest first: "happy 98%"."""
+    pairs = sorted(face["probabilities"].items(), key=lambda pair: -pair[1])
+    return [f"{name} {share:.0%}" for name, share in pairs]
+
+
+class _Found(NamedTuple):
+    """A photo whose faces are found and not yet scored."""
+
+    photo: Photo
+    crops: FaceCrops | None = None
+    image: images.Pixels | None = None
+    """To be drawn on, where a copy is written."""
+
+
 def recognize_photos(
     recognizer: Recognizer,
     files: Sequence[Path],
@@ -87,21 +102,21 @@ def recognize_photos(
         try:
             image = images.load(file)
         except InputError as error:
-            return _Found(file, error=str(error))
+            return _Found(Photo(file, None, str(error)))
         crops = recognizer.find_faces(image)
         cut = tuple(_portrait(image, box.tolist()) for box in crops.detections.boxes) if portraits else ()
-        return _Found(file, crops, cut, image if copies is not None else None)
+        return _Found(Photo(file, None, portraits=cut), crops, image if copies else None)
 
     def finish(found: _Found, faces: Faces | None) -> Photo:
-        if copies is not None and found.image is not None and faces is not None:
-            save_jpeg(copies[found.file], draw(found.image, faces))
-        return Photo(found.file, faces, found.error, found.portraits)
+        if copies and found.image is not None and faces is not None:
+            save_jpeg(copies[found.photo.path], draw(found.image, faces))
+        return replace(found.photo, faces=faces)
 
     ahead = iter(files)
     with ThreadPoolExecutor(workers) as pool:
 
         def start() -> list[Future[_Found]]:
-            return [pool.submit(find, file) for file in islice(ahead, BATCH if copies is None else HELD)]
+            return [pool.submit(find, file) for file in islice(ahead, HELD if copies else BATCH)]
 
         try:
             running = start()
@@ -109,21 +124,9 @@ def recognize_photos(
                 found = [future.result() for future in running]
                 running = start()  # in the threads, while the network scores here
                 scored = recognizer.score([one.crops for one in found if one.crops])
-                faces = [next(scored) if one.crops else None for one in found]
-                yield from pool.map(finish, found, faces)
+                yield from pool.map(finish, found, [next(scored) if one.crops else None for one in found])
         finally:
             pool.shutdown(cancel_futures=True)
-
-
-@dataclass(frozen=True)
-class _Found:
-    """A photo whose faces are found and not yet scored."""
-
-    file: Path
-    crops: FaceCrops | None = None
-    portraits: tuple[images.Pixels, ...] = ()
-    image: images.Pixels | None = None
-    error: str = ""
 
 
 def _portrait(image: images.Pixels, box: Sequence[float]) -> images.Pixels:

@@ -11,7 +11,7 @@ from mien.core.console import COUNT, bar, count
 from mien.core.errors import InputError
 from mien.outputs.gallery import Gallery
 from mien.outputs.inputs import is_video, list_inputs, output_paths, printable
-from mien.outputs.jobs import Outcome, PredictJob, VideoJob
+from mien.outputs.jobs import Outcome, PredictJob
 from mien.outputs.photos import Photo, photo_columns, recognize_photos
 from mien.outputs.printers import PRINTERS
 from mien.outputs.tables import TableWriter, check_table
@@ -29,45 +29,28 @@ def run_predict_job(paths: Sequence[Path], job: PredictJob) -> int:
         InputError: a path does not exist, there is no photo or video at any, an option fits none of them, the model or
             detector cannot be used, an output cannot be written.
     """
-    cores = _cores() if job.threads is None else job.threads
+    cores = _available_cores() if job.threads is None else job.threads
     if cores < 1:
         raise InputError(f"threads {cores}: expected at least 1")
     warnings.filterwarnings("ignore", module=r"PIL\.")  # odd metadata; what cannot be read we report ourselves
     files = list_inputs(paths, outputs=job.out)
     videos = {file: below for file, below in files.items() if is_video(file)}
     photos = {file: below for file, below in files.items() if file not in videos}
-    _check(job, photos=bool(photos), videos=bool(videos))
+    job.check(photos=bool(photos), videos=bool(videos))
     if videos and not job.out:
         if named := next((path for path in paths if path in videos), None):
             raise InputError(f"{named}: the table of a video needs a folder; add --out FOLDER")
         print(f"{count(len(videos), 'video')} skipped; give --out FOLDER for their tables", file=sys.stderr)
     stems = output_paths(videos, job.out, "") if job.out else {}
     for stem in stems.values():  # before hours of work
-        check_table(table_path(stem, job.videos), resume=job.resume)
+        check_table(table_path(stem, job), resume=job.resume)
     outcomes = _predict_photos(photos, job, cores) if photos else set[Outcome]()
     if stems:
-        recognizer = Recognizer(job.model, job.detector, threads=cores)
-        outcomes |= recognize_videos(recognizer, stems, job.videos, resume=job.resume, threads=cores)
+        outcomes |= recognize_videos(Recognizer(job.model, job.detector, threads=cores), stems, job, threads=cores)
     return 2 if outcomes == {"unread"} else int(bool(outcomes - {"face"}))
 
 
-def _check(job: PredictJob, *, photos: bool, videos: bool) -> None:
-    """Raise InputError where options exclude each other, or are for inputs that are not there."""
-    pages = job.gallery or job.sheet
-    job.videos.seconds()
-    if job.json and job.csv:
-        raise InputError("--json and --csv: choose one")
-    if job.resume and (pages or not (job.table or videos)):
-        raise InputError("--resume continues a table: add --table, and leave --gallery and --sheet away")
-    if job.videos != VideoJob() and not videos:
-        raise InputError("--every, --fps, --format and --video are for videos; there is none")
-    if (job.table or pages or job.json or job.csv) and not photos:
-        raise InputError(
-            "--table, --json, --csv, --gallery and --sheet are for photos; there is none (a video's table: --out)"
-        )
-
-
-def _cores() -> int:
+def _available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
@@ -84,7 +67,7 @@ def _predict_photos(files: dict[Path, Path], job: PredictJob, cores: int) -> set
         table, left = None, list(files)
         if job.table:
             table = stack.enter_context(TableWriter(job.table, photo_columns(labels), resume=job.resume))
-            left = _left(table, list(files), outcomes)
+            left = _left(table, left, outcomes)
         photos = recognize_photos(recognizer, left, copies=copies, portraits=gallery is not None, workers=workers)
 
         def written() -> Iterator[Photo]:

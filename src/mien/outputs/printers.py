@@ -1,15 +1,13 @@
 """What `mien predict` prints: a table for people, JSON or CSV for programs."""
 
-import csv
 import json
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from mien.core.console import count
-from mien.outputs.photos import Photo, photo_columns
-
-Printer = Callable[[Iterable[Photo], Sequence[str]], None]
+from mien.outputs.photos import Photo, photo_columns, ranked
+from mien.outputs.tables.csv_format import CSV
 
 
 def print_table(photos: Iterable[Photo], classes: Sequence[str]) -> None:
@@ -30,8 +28,7 @@ def print_table(photos: Iterable[Photo], classes: Sequence[str]) -> None:
         if not photo.faces:
             continue
         for index, (face, flags) in enumerate(zip(photo.faces.to_dicts(), photo.faces.flags, strict=True)):
-            ranked = sorted(face["probabilities"].items(), key=lambda pair: -pair[1])
-            first, second = (f"{name} {share:.0%}" for name, share in ranked[:2])
+            first, second, *_ = ranked(face)
             first += f" ({flags})" if flags else ""
             table.add_row(Text(photo.name), str(index), first, second, " ".join(map(str, face["box"])))
         table.caption = f"  detector: {photo.faces.detector}"
@@ -41,25 +38,23 @@ def print_table(photos: Iterable[Photo], classes: Sequence[str]) -> None:
 
 def print_json(photos: Iterable[Photo], classes: Sequence[str]) -> None:
     """Write a list with an object per photo, a line each: file, detector, faces; or file, faces, error."""
-    before = "[\n"
+    separator = "[\n"
     for photo in photos:
-        entry: dict[str, object] = {"file": photo.name}
-        if photo.faces is not None:
-            entry["detector"] = photo.faces.detector
-        entry["faces"] = photo.faces.to_dicts() if photo.faces else []
-        if photo.error:
-            entry["error"] = photo.error
-        sys.stdout.write(before + json.dumps(entry, ensure_ascii=False))
-        before = ",\n"
-    sys.stdout.write("[\n]\n" if before == "[\n" else "\n]\n")
+        if photo.faces is None:
+            entry: dict[str, object] = {"file": photo.name, "faces": [], "error": photo.error}
+        else:
+            entry = {"file": photo.name, "detector": photo.faces.detector, "faces": photo.faces.to_dicts()}
+        sys.stdout.write(separator + json.dumps(entry, ensure_ascii=False))
+        separator = ",\n"
+    sys.stdout.write("[\n]\n" if separator == "[\n" else "\n]\n")
 
 
 def print_csv(photos: Iterable[Photo], classes: Sequence[str]) -> None:
     """Write a row per face; a photo without one keeps an empty row, an unreadable one says why in the last cell."""
-    rows = csv.DictWriter(sys.stdout, photo_columns(classes), restval="", lineterminator="\n")
-    rows.writeheader()
+    columns = photo_columns(classes)
+    sys.stdout.write(CSV.head(columns))
     for photo in photos:
-        rows.writerows(photo.to_rows())
+        sys.stdout.write(CSV.encode(photo.to_rows(), columns))
 
 
 def print_counts(photos: Iterable[Photo], classes: Sequence[str]) -> None:
@@ -74,7 +69,7 @@ def print_counts(photos: Iterable[Photo], classes: Sequence[str]) -> None:
         print(found + (f": {kinds}" if kinds else ""), file=sys.stderr)
 
 
-PRINTERS: dict[str, Printer] = {
+PRINTERS: dict[str, Callable[[Iterable[Photo], Sequence[str]], None]] = {
     "table": print_table,
     "json": print_json,
     "csv": print_csv,

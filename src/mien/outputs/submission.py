@@ -2,52 +2,14 @@
 
 import csv
 from collections import Counter
+from collections.abc import Sequence
 from pathlib import Path
-
-import numpy as np
-from numpy.typing import NDArray
 
 from mien.core.errors import InputError
 from mien.core.files import replacing
 from mien.datasets import DataSpec, ImageSpec, read
 from mien.models.session import Session, Tta
-
-COLUMNS = ("Id", "Category")
-
-
-def read_sample(path: Path) -> tuple[tuple[str, str], list[str]]:
-    """Return the two column names and the ids of a leaderboard's sample submission.
-
-    Raises:
-        InputError: it cannot be read, or is no CSV of an id and a category.
-    """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.reader(file) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read as CSV ({getattr(error, 'strerror', None) or error})") from None
-    wrong = next((number for number, row in enumerate(rows, 1) if len(row) != 2), None)
-    if not rows or wrong:
-        got = f"{len(rows[wrong - 1])} columns in row {wrong}" if wrong else "nothing"
-        raise InputError(f"{path}: expected two columns, an id and a category, got {got}")
-    return (rows[0][0], rows[0][1]), [row[0] for row in rows[1:]]
-
-
-def write_categories(path: Path, categories: NDArray[np.int64], sample: Path | None = None) -> None:
-    """Write `categories` [n], class indices, as CSV: whole or not at all.
-
-    Columns and ids are those of the sample submission, row for row; without one they are `Id`, from 0, and `Category`.
-
-    Raises:
-        InputError: the sample has another number of rows, or the file cannot be written.
-    """
-    columns, ids = read_sample(sample) if sample else (COLUMNS, list(map(str, range(len(categories)))))
-    if len(ids) != len(categories):
-        raise InputError(f"{sample}: {len(ids):,} ids for {len(categories):,} test images; expected as many")
-    with replacing(path) as part, part.open("w", newline="", encoding="utf-8") as file:
-        rows = csv.writer(file, lineterminator="\n")
-        rows.writerow(columns)
-        rows.writerows(zip(ids, categories.tolist(), strict=True))
+from mien.outputs.tables.csv_format import csv_text
 
 
 def write_submission(
@@ -59,18 +21,37 @@ def write_submission(
     threads: int | None = None,
     tta: Tta = "none",
 ) -> Counter[str]:
-    """Score the test images of `data` and write the leaderboard's CSV to `out`.
+    """Score the test images of `data` and write the leaderboard's CSV to `out`, whole or not at all.
 
-    Categories are indices into the model's labels. Returns how many images each label got.
+    Categories are indices into the model's labels. Column names and ids are those of the sample submission, row for
+    row; without one they are `Id`, from 0, and `Category`. Returns how many images each label got.
 
     Raises:
-        InputError: the model or the data cannot be used, an image is broken (every row counts), or as
-            `write_categories`.
+        InputError: the model, the data or the sample cannot be used, an image is broken (every row counts), the sample
+            has another number of rows, or the file cannot be written.
     """
     session = Session(model, threads=threads)
     split = "all" if data.suffix.lower() == ".npy" else "test"
     image = ImageSpec(session.info.size, len(session.info.mean))
     samples = read(DataSpec(data, split, "arrays"), image, strict=True)
-    categories = session.probabilities(samples.images, tta=tta).argmax(axis=1)
-    write_categories(out, categories, sample)
-    return Counter(session.info.labels[category] for category in categories.tolist())
+    categories = session.probabilities(samples.images, tta=tta).argmax(axis=1).tolist()
+    columns, ids = _read_sample(sample) if sample else (["Id", "Category"], range(len(categories)))
+    if len(ids) != len(categories):
+        raise InputError(f"{sample}: {len(ids):,} ids for {len(categories):,} test images; expected as many")
+    with replacing(out) as part:
+        part.write_text(csv_text([columns, *zip(ids, categories, strict=True)]), encoding="utf-8", newline="")
+    return Counter(session.info.labels[category] for category in categories)
+
+
+def _read_sample(path: Path) -> tuple[Sequence[str], Sequence[object]]:
+    """Return the two column names and the ids of a sample submission."""
+    try:
+        with path.open(newline="", encoding="utf-8-sig") as file:
+            rows = [row for row in csv.reader(file) if row]
+    except (OSError, UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: cannot be read as CSV ({getattr(error, 'strerror', None) or error})") from None
+    wrong = next((number for number, row in enumerate(rows, 1) if len(row) != 2), None)
+    if not rows or wrong:
+        got = f"{len(rows[wrong - 1])} columns in row {wrong}" if wrong else "nothing"
+        raise InputError(f"{path}: expected two columns, an id and a category, got {got}")
+    return rows[0], [row[0] for row in rows[1:]]

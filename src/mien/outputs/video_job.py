@@ -4,14 +4,13 @@ import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Protocol
 
 from mien.core.console import bar, count
 from mien.core.errors import InputError
 from mien.faces.faces import FRAME, VideoFaces, columns
-from mien.outputs.annotate_video import annotate_video
+from mien.outputs.annotate_video import AnnotatedVideo, annotate_video
 from mien.outputs.episode_files import write_episodes
-from mien.outputs.jobs import Outcome, VideoJob
+from mien.outputs.jobs import Outcome, PredictJob
 from mien.outputs.tables import TableWriter
 from mien.outputs.timeline import Timeline
 from mien.outputs.video_rows import from_rows, to_rows
@@ -20,21 +19,13 @@ from mien.recognition.recognizer import Recognizer
 from mien.recognition.video import Video
 
 
-class VideoSink(Protocol):
-    """What the faces of a video go into, frame by frame."""
-
-    def write(self, faces: VideoFaces) -> None:
-        """Add the next frame."""
-        ...
-
-
-def table_path(stem: Path, job: VideoJob) -> Path:
+def table_path(stem: Path, job: PredictJob) -> Path:
     """Return the table of the video whose files begin with `stem`."""
     return stem.with_name(f"{stem.name}.{job.format}")
 
 
 def recognize_videos(
-    recognizer: Recognizer, stems: Mapping[Path, Path], job: VideoJob, *, resume: bool, threads: int
+    recognizer: Recognizer, stems: Mapping[Path, Path], job: PredictJob, *, threads: int
 ) -> set[Outcome]:
     """Write the table, the episodes, the timeline and, if asked, the annotated copy of each video.
 
@@ -44,7 +35,6 @@ def recognize_videos(
         recognizer: what finds and scores the faces.
         stems: video -> what the names of its files begin with.
         job: how they are read and what is written.
-        resume: continue the tables that exist.
         threads: how many cores decoder and encoder may use.
 
     Raises:
@@ -61,7 +51,7 @@ def recognize_videos(
             continue
         try:
             with video:
-                summary = _recognize(recognizer, video, stem, job, resume=resume, threads=threads)
+                summary = _recognize(recognizer, video, stem, job, threads)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(interrupted(table_path(stem, job))) from None
         problem = video.damage or ("" if summary.frames_of_track else f"{path}: no face found")
@@ -76,9 +66,7 @@ def interrupted(table: Path) -> str:
     return f"interrupted; {table} has all rows so far, continue with --resume"
 
 
-def _recognize(
-    recognizer: Recognizer, video: Video, stem: Path, job: VideoJob, *, resume: bool, threads: int
-) -> VideoSummary:
+def _recognize(recognizer: Recognizer, video: Video, stem: Path, job: PredictJob, threads: int) -> VideoSummary:
     """Write all files of one video.
 
     Frames of an earlier job come from its table, once. All that is made of the faces sees what the table holds, so that
@@ -89,8 +77,8 @@ def _recognize(
     labels, table = recognizer.session.info.labels, table_path(stem, job)
     with ExitStack() as stack:
         episodes, timeline = EpisodeFinder(), stack.enter_context(Timeline(labels))
-        sinks: list[VideoSink] = [episodes, timeline]
-        rows = stack.enter_context(TableWriter(table, columns(labels, FRAME), resume=resume))
+        sinks: list[EpisodeFinder | Timeline | AnnotatedVideo] = [episodes, timeline]
+        rows = stack.enter_context(TableWriter(table, columns(labels, FRAME), resume=job.resume))
         progress = stack.enter_context(bar(TaskProgressColumn()))
         task = progress.add_task(video.path.name, total=video.duration)
 

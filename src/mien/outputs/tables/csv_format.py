@@ -2,7 +2,7 @@
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 from mien.outputs.tables.format import Row, cell_type, expect_columns
@@ -12,10 +12,10 @@ class _Csv:
     name = "csv"
 
     def head(self, columns: Sequence[str]) -> str:
-        return _lines([columns])
+        return csv_text([columns])
 
     def encode(self, rows: Sequence[Row], columns: Sequence[str]) -> str:
-        return _lines([[row.get(name) for name in columns] for row in rows])
+        return csv_text([row.get(name) for name in columns] for row in rows)
 
     def decode(self, lines: Iterator[str], columns: Sequence[str]) -> Iterator[dict[str, Any]]:
         try:
@@ -27,7 +27,8 @@ class _Csv:
             raise ValueError(str(error)) from None
 
 
-def _lines(rows: Sequence[Sequence[Any]]) -> str:
+def csv_text(rows: Iterable[Sequence[Any]]) -> str:
+    """Return rows of cells as CSV; None is an empty cell."""
     text = io.StringIO()
     csv.writer(text, lineterminator="\n").writerows(rows)
     return text.getvalue()
