@@ -41,9 +41,9 @@ def card(
     text = render(facts, license=license)
     for line in facts.skipped:
         print(f"left out: {line}", file=sys.stderr)
-    place = out or (None if facts.bundled else Path(model) / "README.md")
-    if place is None:
+    path = out or (None if facts.bundled else Path(model) / "README.md")
+    if path is None:
         print(text, end="")
         return
-    write(text, place, force=force)
-    print(f"wrote {place}", file=sys.stderr)
+    write(text, path, force=force)
+    print(f"wrote {path}", file=sys.stderr)

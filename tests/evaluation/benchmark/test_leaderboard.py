@@ -4,9 +4,12 @@ import json
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mien.core.labels import FERPLUS
+from mien.evaluation.benchmark import load
+from mien.evaluation.metrics import METRICS, Metric, Outcomes
 from tests.blocks import MakeModel, Mien
 
 
@@ -91,3 +94,19 @@ def test_results_that_cannot_be_read_are_refused(
     code, _, err = mien("compare", path, path)
     assert code == 2
     assert message in err
+
+
+def test_a_new_metric_is_one_entry_of_the_registry(
+    mien: Mien, data: Path, make_model: MakeModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def brier(outcomes: Outcomes) -> float:
+        return float(((outcomes.probabilities - np.eye(7)[outcomes.truth]) ** 2).sum(axis=1).mean())
+
+    monkeypatch.setitem(METRICS, "brier", Metric("brier", "Brier score", "lower", brier))
+    model, out = make_model(), tmp_path / "out"
+    _, shown, _ = mien("benchmark", "fer2013", "--data", data, "--model", model, "--out", out)
+    assert "Brier" in shown
+    path, page = out / "fer2013-blocks.json", tmp_path / "page.html"
+    assert load(path).summary["none"].metrics["brier"].mean > 0
+    assert "Brier score" in mien("compare", path, "--markdown", "--plot", page)[1]
+    assert "Brier score" in page.read_text()

@@ -20,6 +20,7 @@ from mien.evaluation.card.write import is_ours
 from mien.evaluation.comparison import Conditions
 from mien.evaluation.evaluation import Evaluation
 from mien.evaluation.evaluation import read as read_evaluation
+from mien.evaluation.metrics import METRICS, Metric
 from mien.evaluation.robustness.audit import Audit, Strength, Subgroups
 from mien.evaluation.subgroups import Column, Gap, Group, SubsetScores
 from mien.models.bundled import bundled
@@ -111,6 +112,16 @@ def test_it_says_what_the_files_say(run: Path) -> None:
     assert "No licence is stated" in text
 
 
+def test_a_new_metric_is_one_entry_of_the_registry(
+    run: Path, fer2013_csv: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(METRICS, "even", Metric("even", "evenness", "higher", lambda _: 0.12345, hub="evenness"))
+    evaluate_again(run, fer2013_csv)
+    text = render(collect_facts(run))
+    assert "| evenness |" in text
+    assert "type: evenness\n      value: 0.12345" in text
+
+
 def test_no_place_on_this_machine_is_named(run: Path, tmp_path: Path) -> None:
     text = render(collect_facts(run))
     assert str(tmp_path) not in text
@@ -120,7 +131,7 @@ def test_no_place_on_this_machine_is_named(run: Path, tmp_path: Path) -> None:
 
 def test_what_was_not_measured_is_said_with_its_command(run: Path) -> None:
     text = render(collect_facts(run))
-    for told in (
+    for expected in (
         "Bias was not measured",
         "`mien audit RUN --data PATH --groups table.csv`",
         "`mien calibrate RUN --data PATH`",
@@ -128,7 +139,7 @@ def test_what_was_not_measured_is_said_with_its_command(run: Path) -> None:
         "`mien benchmark PROTOCOL --data PATH --model RUN --out DIR`",
         "n = 1 training run",
     ):
-        assert told in text
+        assert expected in text
     (run / "evaluation-validation-flip.json").unlink()
     assert "Mean with the mirror image: not measured. `mien evaluate RUN --data PATH --tta flip`" in render(
         collect_facts(run)
@@ -162,8 +173,10 @@ def test_calibration_is_that_of_the_model_file(run: Path, fer2013_csv: Path) -> 
     text = calibrated(run, fer2013_csv, 1.25)
     assert "- `label`: temperature scaling, temperature 1.250; ECE before and after not recorded." in text
     text = calibrated(run, fer2013_csv, 1.25, FITTED)
-    told = "temperature 1.250, fitted on 100 faces of folder validation, labels: label; ECE 0.0461 before, 0.0120 after"
-    assert told in text
+    expected = (
+        "temperature 1.250, fitted on 100 faces of folder validation, labels: label; ECE 0.0461 before, 0.0120 after"
+    )
+    assert expected in text
     assert "measured on 50 faces, others than it was fitted on" in text
     assert "abstains below a confidence of 0.7000: coverage 0.4000, accuracy -" in text
     assert "measured coverage 0.9100, 2.25 labels a face" in text
@@ -302,8 +315,10 @@ def test_a_benchmark_of_this_model_and_another_seed(run: Path, fer2013_csv: Path
     assert "fer2013-x.json: how many of these faces it was trained on is not known." in text
     seen = replace(own, seen_in_training=SeenInTraining(4, 17, 0.25))
     edit(path, Result, lambda found: replace(found, models=(seen, other)))
-    told = "4 faces are in its training data, the same or nearly so; accuracy on the 17 others, single view: 0.2500."
-    assert f"fer2013-x.json: {told}" in render(collect_facts(run, results=[path.parent]))
+    expected = (
+        "4 faces are in its training data, the same or nearly so; accuracy on the 17 others, single view: 0.2500."
+    )
+    assert f"fer2013-x.json: {expected}" in render(collect_facts(run, results=[path.parent]))
 
 
 def test_scores_of_another_model_are_left_out(run: Path) -> None:
@@ -327,8 +342,8 @@ def test_what_was_left_out_is_said(run: Path) -> None:
         return replace(found, dropped={"contempt": 7}, alignment=alignment, merge="contempt-as-disgust")
 
     edit(path, Evaluation, change)
-    told = "left out: 7 samples of contempt; the model's fear, the others scaled to 1; merged: contempt-as-disgust."
-    assert f"{path.name}: {told}" in render(collect_facts(run))
+    expected = "left out: 7 samples of contempt; the model's fear, the others scaled to 1; merged: contempt-as-disgust."
+    assert f"{path.name}: {expected}" in render(collect_facts(run))
 
 
 def test_scores_on_the_training_data_are_marked_and_kept_out_of_the_index(run: Path) -> None:

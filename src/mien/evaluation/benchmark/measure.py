@@ -108,14 +108,14 @@ def benchmark(
     faces = scored_faces(protocol, data, final=final)
     seeds = [open_model(protocol, model) for model in models]
     check_seeds(seeds)
-    rivals = [open_model(protocol, against)] if against and not other else []
+    others = [open_model(protocol, against)] if against and not other else []
     date = datetime.now(UTC).isoformat(timespec="seconds")
     called = name or seeds[0].name
     if final:
         if folder is None:
             raise InputError("--final needs a folder in which final runs are recorded")
         final_runs.read(folder)  # a damaged file is refused before a line is added
-        for model, title in [*((seed, called) for seed in seeds), *((rival, rival.name) for rival in rivals)]:
+        for model, title in [*((seed, called) for seed in seeds), *((one, one.name) for one in others)]:
             sha256 = identify(model.session).sha256
             final_runs.add(
                 folder, final_runs.FinalRun(date, protocol.id, protocol.hash, title, faces.fingerprint, sha256)
@@ -146,8 +146,8 @@ def benchmark(
         )
 
     found = measured(seeds, called, timed=timed)
-    if rivals:
-        other = measured(rivals, rivals[0].name, timed=False)
+    if others:
+        other = measured(others, others[0].name, timed=False)
     return replace(found, against=compare_to(found, other)) if other else found
 
 

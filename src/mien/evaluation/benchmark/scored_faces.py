@@ -65,13 +65,13 @@ def scored_faces(protocol: Protocol, root: Path, *, final: bool = False) -> Scor
             + (f"{protocol.id} cannot be reported finally here, leave out --final" if final else "get a whole copy")
         )
     samples = labelled(table, chosen, protocol)
-    everyone = len(samples)
+    with_duplicates = len(samples)
     if protocol.dedup != "none":
         train = table.images[table.splits == protocol.train]
         samples = samples[~copies_in(train, samples.images, near=protocol.dedup == "near")]
     if not len(samples):
         raise InputError(f"{root}: no labelled face in its {split} split that {protocol.id} scores")
-    return ScoredFaces(protocol, root, split, samples, duplicates=everyone - len(samples))
+    return ScoredFaces(protocol, root, split, samples, duplicates=with_duplicates - len(samples))
 
 
 def open_dataset(protocol: Protocol, root: Path, image: ImageSpec) -> Dataset:

@@ -80,8 +80,8 @@ def collect_facts(model: str | Path, *, results: Sequence[Path] = (), name: str 
     called = name if name is not None else str(model) if inside else Path(model).resolve().name
     if not called.strip() or not called.isprintable():
         raise InputError(f"--name {called!r}: expected printable text")
-    path = resolve(model)
-    info, content = Session(path).info, path.read_bytes()
+    onnx = resolve(model)
+    info, content = Session(onnx).info, onnx.read_bytes()
     facts = Facts(called, info, len(content), hashlib.sha256(content).hexdigest(), inside)
     facts.calibrations = {
         output: one for output, one in info.outputs.items() if one.calibration or one.temperature != 1
@@ -92,9 +92,9 @@ def collect_facts(model: str | Path, *, results: Sequence[Path] = (), name: str 
         facts.files.append(f"{model}.json")
     else:
         _add_run(facts, Path(model))
-    for place in results:
-        for file in sorted(place.glob("*.json")) if place.is_dir() else [place]:
-            _add(facts, file, asked=not place.is_dir())
+    for path in results:
+        for file in sorted(path.glob("*.json")) if path.is_dir() else [path]:
+            _add(facts, file, asked=not path.is_dir())
     if not inside:  # the cards of bundled models have an order of their own
         facts.scores.sort(
             key=lambda one: (one.title, one.split, one.targets, one.output, one.detector or "", one.tta != "none")

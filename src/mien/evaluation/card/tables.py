@@ -27,10 +27,10 @@ def span(interval: Interval) -> str:
 
 def command(facts: Facts, verb: str, options: str = "") -> str:
     """Return the command that would measure something, as code."""
-    return f"`{f'mien {verb} {place(facts)} --data PATH {options}'.strip()}`"
+    return f"`{f'mien {verb} {model_name(facts)} --data PATH {options}'.strip()}`"
 
 
-def place(facts: Facts) -> str:
+def model_name(facts: Facts) -> str:
     """Return what a command calls the model."""
     return facts.name if facts.bundled else "RUN"
 
