@@ -114,6 +114,15 @@ def test_validation_is_of_the_average_without_augmentation(tiny: Tiny) -> None:
     assert list(figures.accuracy) == pytest.approx([(logits.argmax(1) == targets).float().mean().item()])
 
 
+def test_a_step_after_validation_uses_batch_statistics_again(tiny: Tiny) -> None:
+    recipe = tiny("mien", ema=0.0)
+    one, part = learner(recipe), batches(recipe)
+    one.validate(part)
+    before = {name: value.clone() for name, value in one.network.named_buffers() if "running" in name}
+    one.step(next(part.training(0, one.prepare)))
+    assert all(not torch.equal(value, before[name]) for name, value in one.network.named_buffers() if name in before)
+
+
 def test_predictions_of_mirror_images(tiny: Tiny) -> None:
     recipe = tiny("mien")
     network = setup.network(recipe)

@@ -288,14 +288,14 @@ def test_a_hub_is_asked_once_and_leaves_no_run_behind_where_it_fails(
     def create(name: str, *, pretrained: bool = False, **facts: Any) -> torch.nn.Module:
         asked.append(pretrained)
         if len(asked) == 1:
-            raise InputError("the ImageNet weights cannot be had")
+            raise InputError("the ImageNet weights cannot be loaded")
         return original("mien", **facts)
 
     recipe = tiny("efficientnet-b0", pretrained=True, epochs=1)
     original = networks.create
     monkeypatch.setattr("mien.training.setup.create", create)
-    monkeypatch.setattr("mien.training.setup.cost", lambda _: {"parameters": 0, "macs": 0})
-    with pytest.raises(InputError, match="cannot be had"):
+    monkeypatch.setattr("mien.training.setup.cost", lambda _: (0, 0))
+    with pytest.raises(InputError, match="cannot be loaded"):
         train(recipe, DataSpec(fer2013), tmp_path / "run", device="cpu")
     train(recipe, DataSpec(fer2013), tmp_path / "run", device="cpu")  # the same folder is free for the next try
     resume(tmp_path / "run", device="cpu")

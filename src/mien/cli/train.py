@@ -1,24 +1,39 @@
 """The verb `train`."""
 
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from tyro.conf import Suppress
 
+from mien.cli.options import Data, Unused
 from mien.cli.parse import first_process, load_training, run
 from mien.core.errors import InputError
+from mien.core.labels import Targets
+from mien.datasets.spec import Merge
 
 if TYPE_CHECKING:
     from mien.recipes import Recipe
 
 
+@dataclass(frozen=True)
+class TrainingData(Data):
+    """What is trained on; the rest of a DataSpec is up to the recipe."""
+
+    split: Unused[str] = "train"
+    targets: Unused[Targets] = "label"
+    classes: Unused[str | None] = None
+    merge: Unused[Merge] = "drop"
+    holdout: Unused[float | None] = None
+    output: Unused[Targets | None] = None
+    detector: Unused[str | None] = None
+
+
 def train(
     *,
-    data: Path,
+    data: TrainingData,
     out: Path | None = None,
-    kind: str | None = None,
     photos: tuple[Path, ...] = (),
-    exclude: Path | None = None,
     teachers: tuple[Path, ...] = (),
     start: Path | None = None,
     device: str = "auto",
@@ -29,8 +44,8 @@ def train(
     """Train a recipe on a dataset.
 
     RECIPE is a name that `mien recipes` lists, or a JSON file: the recipe.json of a run, or your own. Every field of
-    the recipe is an option; --classes, where given, also says what the integers of arrays mean. The run folder, printed
-    at the end, holds the weights, the metrics and model.onnx.
+    the recipe is an option; --classes also names the integers of arrays. Prints the run folder, which holds the
+    weights, the metrics and model.onnx.
 
     Examples:
         $ mien train mien --data fer2013/
@@ -44,23 +59,19 @@ def train(
         $ torchrun --nproc-per-node 2 -m mien train mien --data fer2013/
 
     Args:
-        data: Where the dataset lies.
+        data: What is trained on.
         out: A new folder for the run; runs/RECIPE-TIME by default.
-        kind: The dataset's kind, where it shall not be found automatically.
-        photos: Further datasets, of whole photos, whose faces are found and joined to the data.
-        exclude: A CSV file whose column id lists what to leave out of --data (photos are not looked up in it).
-        teachers: Finished runs (or default) with the same outputs, for a recipe that distils.
-        start: A finished run of the same network, or default, to set out from its weights.
+        photos: Further datasets, of photos: their faces are found and added to the data. --exclude does not apply.
+        teachers: Finished runs (or default) with the same outputs, for a recipe with --distill.
+        start: A finished run of the same network (or default) to start from its weights.
         device: auto, cpu, cuda, cuda:N or mps.
-        threads: How many cores to use on the CPU; all by default.
+        threads: How many CPU cores to use; all by default.
         named: Whether --classes was given.
         recipe: What to train.
     """
-    from mien.datasets import DataSpec
-
     training = load_training(threads)
-    out, classes = out or Path("runs") / f"{recipe.name}-{_now()}", ",".join(recipe.classes) if named else None
-    spec = DataSpec(data, kind=kind, classes=classes, exclude=exclude)
+    spec = replace(data, classes=",".join(recipe.classes)) if named else data
+    out = out or Path("runs") / f"{recipe.name}-{_now()}"
     path = training.train(recipe, spec, out, photos=photos, teachers=teachers, start=start, device=device)
     if first_process():
         print(path)

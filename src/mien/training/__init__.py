@@ -1,4 +1,4 @@
-"""Recipe + data -> run folder: the loop, averaging, early stop, resume, torchrun; and label errors found by k folds."""
+"""Recipe + data -> run folder: training with checkpoints, resume, torchrun and export; label errors by k folds."""
 
 from mien.training.label_errors import LabelErrors, label_errors
 from mien.training.start import resume, train

@@ -1,7 +1,8 @@
 """Augmentation on the batch, on the device: pure functions of a batch and a generator.
 
-torchvision's transforms draw one set of parameters per call: a batch would share them or be walked picture by picture;
-here every picture draws its own and the batch stays one tensor. Pictures are float [n, channels, h, w] in 0..1.
+Own lines and no library: torchvision's transforms draw one set of parameters per call, so that a batch would share them
+or be processed image by image; here every image draws its own and the batch stays one tensor. Images are float
+[n, channels, h, w] in 0..1.
 """
 
 import math
@@ -24,7 +25,7 @@ def prepare(
 
 
 def augment(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tensor:
-    """Return the batch as the recipe's fields say: float [n, channels, h, w], recipe.crop on a side where it crops."""
+    """Return the batch augmented as the recipe says; images have `recipe.crop` pixels on a side where it crops."""
     if recipe.rotate or recipe.zoom or recipe.shift:
         images = affine(images, generator, flip=recipe.flip, rotate=recipe.rotate, zoom=recipe.zoom, shift=recipe.shift)
     elif recipe.flip:
@@ -39,9 +40,10 @@ def augment(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tenso
 
 
 def mix(images: Tensor, targets: Tensor, recipe: Recipe, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Return pictures and float targets [n, k], each blended with those of another picture of the batch.
+    """Return images and float targets [n, k], each blended with those of another image of the batch.
 
-    The partner is the batch in reverse. A batch is cut (`recipe.cutmix`) or else blended (`recipe.mixup`).
+    The partner is the batch in reverse. A batch is mixed by rectangles (`recipe.cutmix`), blended (`recipe.mixup`), or
+    returned as it is.
     """
     if not (recipe.cutmix or recipe.mixup):
         return images, targets
@@ -68,7 +70,7 @@ def mix(images: Tensor, targets: Tensor, recipe: Recipe, generator: torch.Genera
 
 
 def shrink(images: Tensor, size: int) -> Tensor:
-    """Return the pictures at size x size, each pixel the mean of what it covers."""
+    """Return the images at size x size, each pixel the mean of the area it covers."""
     return F.interpolate(images, size=(size, size), mode="bilinear", antialias=True, align_corners=False)
 
 
@@ -79,35 +81,34 @@ def uniform(images: Tensor, generator: torch.Generator, low: float, high: float,
 
 
 def flip(images: Tensor, generator: torch.Generator, probability: float) -> Tensor:
-    """Mirror each picture left to right with `probability`."""
+    """Mirror each image left to right with `probability`."""
     mirrored = uniform(images, generator, 0, 1)[:, :, None, None] < probability
-    return torch.lerp(
-        images, images.flip(3), mirrored.float()
-    )  # exact at 0 and 1; where() takes ten times as long on the CPU
+    # lerp is exact at 0 and 1; where() takes ten times as long on the CPU
+    return torch.lerp(images, images.flip(3), mirrored.float())
 
 
 def affine(
     images: Tensor, generator: torch.Generator, *, flip: float, rotate: float, zoom: float, shift: float
 ) -> Tensor:
-    """Mirror, rotate (degrees), scale and shift (pixels) square pictures in one bilinear resampling; edges repeat."""
+    """Mirror, rotate (degrees), scale and shift (pixels) square images in one bilinear resampling; edges repeat."""
     n, _, height, width = images.shape
     sign = 1 - 2 * (uniform(images, generator, 0, 1) < flip).float()
     angle = uniform(images, generator, -rotate, rotate) * (math.pi / 180)
     stretch = 1 / uniform(images, generator, 1 - zoom, 1 + zoom)
-    moves = uniform(images, generator, -shift, shift, columns=2) * torch.tensor(
+    shifts = uniform(images, generator, -shift, shift, columns=2) * torch.tensor(
         [2 / width, 2 / height], device=images.device
     )
     cosine, sine = torch.cos(angle) * stretch, torch.sin(angle) * stretch
     # F.affine_grid, but as a sum over rows and columns: a twentieth of its time on the CPU
     x, y = (torch.arange(1 - side, side, 2, device=images.device) / side for side in (width, height))
-    along = x[:, None] * torch.cat([sign * cosine, sign * sine], 1)[:, None] + moves[:, None]  # [n, width, 2]
+    along = x[:, None] * torch.cat([sign * cosine, sign * sine], 1)[:, None] + shifts[:, None]  # [n, width, 2]
     down = torch.cat([-sine, cosine], 1)[:, None].expand(n, width, 2)
     grid = torch.addcmul(along.reshape(n, 1, -1), down.reshape(n, 1, -1), y[:, None]).view(n, height, width, 2)
     return F.grid_sample(images, grid, mode="bilinear", padding_mode="border", align_corners=False)
 
 
 def crop(images: Tensor, generator: torch.Generator, size: int, pad: int) -> Tensor:
-    """Cut a random size x size window from each picture after mirroring `pad` pixels around it."""
+    """Cut a random size x size window from each image after mirroring `pad` pixels around it."""
     n, channels, height, width = images.shape
     draws = torch.rand(2, n, 1, generator=generator, device=images.device)
     steps = torch.arange(size, device=images.device) - pad
@@ -115,19 +116,19 @@ def crop(images: Tensor, generator: torch.Generator, size: int, pad: int) -> Ten
         (side - 1) - ((side - 1) - ((draw * (side + 2 * pad - size + 1)).long() + steps).abs()).abs()
         for draw, side in zip(draws, (height, width), strict=True)
     )
-    places = (rows[:, :, None] * width + columns[:, None, :]).view(n, 1, -1).expand(-1, channels, -1)
-    return images.flatten(2).gather(2, places).view(n, channels, size, size)
+    positions = (rows[:, :, None] * width + columns[:, None, :]).view(n, 1, -1).expand(-1, channels, -1)
+    return images.flatten(2).gather(2, positions).view(n, channels, size, size)
 
 
 def contrast(images: Tensor, generator: torch.Generator, amount: float) -> Tensor:
-    """Scale what differs from a picture's mean by 1 - amount .. 1 + amount; move the mean by -amount .. amount."""
+    """Scale what differs from an image's mean by 1 - amount .. 1 + amount; move the mean by -amount .. amount."""
     draws = uniform(images, generator, -amount, amount, columns=2)[:, :, None, None]
     mean = images.mean(dim=(1, 2, 3), keepdim=True)
     return torch.addcmul(draws[:, 1:] - draws[:, :1] * mean, images, 1 + draws[:, :1]).clamp_(0, 1)
 
 
 def erase(images: Tensor, generator: torch.Generator, probability: float) -> Tensor:
-    """Fill a rectangle of 2 to 20 % of the area, sides 1:3 to 3:1, with the picture's mean, with `probability`."""
+    """Fill a rectangle of 2 to 20 % of the area, sides 1:3 to 3:1, with the image's mean, with `probability`."""
     height, width = images.shape[2:]
     chosen, area, shape, left, top = uniform(images, generator, 0, 1, columns=5)[:, :, None, None].unbind(1)
     ratio = torch.exp((2 * shape - 1) * math.log(3))

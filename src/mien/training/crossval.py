@@ -1,8 +1,7 @@
 """Out-of-fold probabilities: each image is judged by a network that saw neither it, nor a copy, nor its person.
 
-The step is that of every training run (`mien.training.learner`); what a run has besides, its folder, checkpoints and
-export, is not needed here: k small networks are trained for their predictions, a minute each, and a finished fold is
-what is kept.
+The step is that of every training run (`mien.training.learner`). The folder, checkpoints and export of a run are not
+needed: k small networks are trained for their predictions, a minute each, and what is kept is a finished fold.
 """
 
 import contextlib

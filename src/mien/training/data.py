@@ -1,4 +1,4 @@
-"""The two parts of the data, to learn from and to validate on: of one or more datasets and labellings."""
+"""The splits train and validation: from one or more datasets, with one or more kinds of labels."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -21,14 +21,14 @@ SPLITS = ("train", "validation")
 
 @dataclass(frozen=True)
 class Split:
-    """What one split gives the loop.
+    """One split as training needs it.
 
     Args:
         images: uint8 [n, h, w] or [n, h, w, 3].
-        targets: int64 [n]; or float32 [n, k], the classes of `Recipe.outputs` side by side, where each output's shares
-            sum to 1, or to 0 if that labelling does not know the picture.
-        classes: those of the answer, the first output.
-        sources: the fingerprints of what was joined: each labelling, then each dataset of photos, whole.
+        targets: int64 [n]; or float32 [n, k], the classes of all `Recipe.outputs` side by side. The shares of each
+            output sum to 1, or to 0 where the image has no label for it.
+        classes: those of the primary output, which comes first.
+        sources: the fingerprints of what was joined: the dataset with each of its labels, then each dataset of photos.
     """
 
     images: NDArray[np.uint8]
@@ -41,11 +41,11 @@ class Split:
 
     @property
     def counts(self) -> dict[str, int]:
-        """How many pictures each class of the answer has."""
+        """How many images each class of the primary output has."""
         hard = self.targets
         if hard.ndim == 2:
-            answer = hard[:, : len(self.classes)]
-            hard = answer.argmax(axis=1)[answer.any(axis=1)]
+            primary = hard[:, : len(self.classes)]
+            hard = primary.argmax(axis=1)[primary.any(axis=1)]
         found = np.bincount(hard[hard >= 0], minlength=len(self.classes))
         return dict(zip(self.classes, found.tolist(), strict=True))
 
@@ -56,7 +56,7 @@ class Split:
 
     @property
     def fingerprint(self) -> str:
-        """As `Samples.fingerprint`, and equal to it where there is one dataset with one labelling."""
+        """As `Samples.fingerprint`, and equal to it where there is one dataset with one kind of labels."""
         return datasets.fingerprint(self.images, self.targets, self.classes)
 
 
@@ -72,42 +72,40 @@ def build_splits(recipe: Recipe, data: DataSpec, photos: Sequence[Path] = ()) ->
     named = data.classes if data.classes and reader(data.kind or datasets.detect(data.path)).names_classes else None
 
     def read(split: str, targets: Targets) -> Samples:
-        # not with recipe.seed: splits that we make stay as they are, for `mien evaluate` makes them again
+        # not with recipe.seed: `mien evaluate` must make the same splits again
         spec = replace(data, split=split, targets=targets, classes=named, holdout=recipe.holdout)
         return datasets.read(spec, ImageSpec(recipe.size, recipe.channels)).relabel(recipe.outputs[targets])
 
-    parts = {}
-    for split in SPLITS:
-        labellings = {targets: read(split, targets) for targets in recipe.outputs}
+    splits = {}
+    for name in SPLITS:
+        labelled = {targets: read(name, targets) for targets in recipe.outputs}
         if recipe.soft or photos:
-            parts[split] = _joined(recipe, split, labellings, photos)
+            splits[name] = _join(recipe, name, labelled, photos)
         else:
-            (samples,) = labellings.values()
-            parts[split] = Split(samples.images, samples.labels, recipe.classes)
+            (samples,) = labelled.values()
+            splits[name] = Split(samples.images, samples.labels, recipe.classes)
     if recipe.drop_duplicates:
-        seen = {image.tobytes() for image in parts["validation"].images}
-        new = np.array([image.tobytes() not in seen for image in parts["train"].images])
-        parts["train"] = replace(parts["train"], images=parts["train"].images[new], targets=parts["train"].targets[new])
-    return parts
+        training, seen = splits["train"], {image.tobytes() for image in splits["validation"].images}
+        new = np.array([image.tobytes() not in seen for image in training.images])
+        splits["train"] = replace(training, images=training.images[new], targets=training.targets[new])
+    return splits
 
 
-def _joined(recipe: Recipe, split: str, labellings: Mapping[Targets, Samples], photos: Sequence[Path]) -> Split:
-    blocks = [_side_by_side(recipe, labellings)]
-    sources = [samples.fingerprint for samples in labellings.values()]
+def _join(recipe: Recipe, split: str, labelled: Mapping[Targets, Samples], photos: Sequence[Path]) -> Split:
+    blocks = [_targets(recipe, labelled)]
+    sources = [samples.fingerprint for samples in labelled.values()]
     for path in photos:
         image = ImageSpec(recipe.size, recipe.channels, LargestFace("haar", CropSpec(recipe.margin)))
         faces = datasets.read(DataSpec(path, split, holdout=recipe.holdout), image).relabel(recipe.classes)
         sources.append(faces.fingerprint)
-        blocks.append(_side_by_side(recipe, {recipe.targets: faces[np.asarray(faces.found)]}))
+        blocks.append(_targets(recipe, {recipe.targets: faces[np.asarray(faces.found)]}))
     images, targets = (np.concatenate(column) for column in zip(*blocks, strict=True))
     return Split(images, targets, recipe.classes, tuple(sources))
 
 
-def _side_by_side(
-    recipe: Recipe, labellings: Mapping[Targets, Samples]
-) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Return all pictures of some labellings of one dataset, each once, and their targets [n, k]."""
-    known = {name: samples[samples.hard >= 0] for name, samples in labellings.items()}
+def _targets(recipe: Recipe, labelled: Mapping[Targets, Samples]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
+    """Return the images of a dataset that was read once for each kind of labels, and their targets [n, k]."""
+    known = {name: samples[samples.hard >= 0] for name, samples in labelled.items()}
     ids, first = np.unique(np.concatenate([samples.ids for samples in known.values()]), return_index=True)
     images = np.concatenate([samples.images for samples in known.values()])[first]
     targets = np.zeros((len(ids), recipe.width), dtype=np.float32)

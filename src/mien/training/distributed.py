@@ -17,14 +17,14 @@ RANK, LOCAL_RANK, WORLD = (
     int(os.environ.get(name, value)) for name, value in (("RANK", "0"), ("LOCAL_RANK", "0"), ("WORLD_SIZE", "1"))
 )
 LEADS = RANK == 0  # this process speaks and writes for all
-PATIENCE = timedelta(minutes=30)  # how long a process waits for the others: one reads, saves or exports alone
+PATIENCE = timedelta(minutes=30)  # how long a process waits for the others: one alone reads, saves or exports
 
 
 @contextmanager
 def process_group(device: torch.device) -> Iterator[None]:
     """Join the group that torchrun announced, nccl on GPUs and gloo on CPUs; alone, do nothing.
 
-    Nobody leaves before the others have done their part, for torchrun would end those that still work.
+    No process leaves before the others are done, because torchrun would end those that still work.
 
     Raises:
         InputError: another process has ended.
@@ -38,14 +38,14 @@ def process_group(device: torch.device) -> Iterator[None]:
         wait()
     except RuntimeError as error:  # gloo raises torch's bare one
         if "gloo" in str(error) or isinstance(error, dist.DistError):
-            raise InputError("another process of this run has ended; what it said tells why") from None
+            raise InputError("another process of this run has ended; its messages say why") from None
         raise
     finally:
         dist.destroy_process_group()
 
 
 def wait() -> None:
-    """Return when all processes have come here."""
+    """Return when all processes have called it."""
     if WORLD > 1:
         dist.barrier()
 
@@ -62,9 +62,8 @@ def synchronise_norms(model: nn.Module, device: torch.device) -> nn.Module:
     if WORLD == 1:
         return model
     if device.type == "cuda":
-        from timm.layers.norm_act import (
-            convert_sync_batchnorm,
-        )  # torch's own drops the activations of timm's batch norms
+        # torch's own function drops the activations of timm's batch norms
+        from timm.layers.norm_act import convert_sync_batchnorm
 
         converted: nn.Module = convert_sync_batchnorm(model)  # type: ignore[no-untyped-call]
         return converted

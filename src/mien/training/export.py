@@ -1,4 +1,4 @@
-"""Run folder -> model.onnx, which explains itself and is checked against torch before it stands."""
+"""Run folder -> model.onnx, which holds all facts about the model and is checked against torch before it is kept."""
 
 import contextlib
 import io
@@ -29,18 +29,17 @@ def export(run: Path, *, out: Path | None = None) -> Path:
     """Write the best weights of a run as an ONNX file with everything that recognition needs; return its path.
 
     Args:
-        run: a folder that `mien.training` made.
-        out: where to; run/model.onnx by default.
+        run: the folder of a run.
+        out: the file to write; run/model.onnx by default.
 
     Raises:
         InputError: no run, no weights yet, or the file does not compute what torch does.
     """
     record = read_run(run)
-    recipe = record.recipe
-    model = load_network(run / "best.safetensors", recipe)
+    model = load_network(run / "best.safetensors", record.recipe)
     info = model_info(record)
     for output, fitted in files.read(run).items():
-        if output in recipe.outputs:
+        if output in info.outputs:
             info = files.with_calibration(info, output, fitted)
     out = out or run / "model.onnx"
     with replacing(out) as part:
@@ -58,7 +57,7 @@ def model_info(record: RunRecord) -> ModelInfo:
         mean=record.mean,
         std=record.std,
         margin=recipe.margin,
-        crops=measured_crops() if recipe.margin == Recipe().margin else {},  # a margin of one's own holds
+        crops=measured_crops() if recipe.margin == Recipe().margin else {},  # a margin that was set replaces them
         recipe=recipe.name,
         primary_output=recipe.targets,
         further_outputs={name: OutputInfo(recipe.outputs[name], 1.0) for name in recipe.further_outputs},
@@ -68,12 +67,10 @@ def model_info(record: RunRecord) -> ModelInfo:
 def to_onnx(model: nn.Module, info: ModelInfo, path: Path) -> None:
     """Write a network that maps float [n, channels, size, size] to logits [n, classes], with any n.
 
-    Further outputs follow the answer's, each named after its labelling.
+    The logits of each further output are an output of their own, with its name.
     """
     if info.further_outputs:
-        model = Outputs(
-            model, [len(labels) for labels in (info.labels, *(head.labels for head in info.further_outputs.values()))]
-        )
+        model = Outputs(model, [len(output.labels) for output in info.outputs.values()])
     example = torch.zeros(2, len(info.mean), info.size, info.size)
     with quiet():
         program = torch.onnx.export(
@@ -86,9 +83,7 @@ def to_onnx(model: nn.Module, info: ModelInfo, path: Path) -> None:
         )
     assert program is not None
     proto = program.model_proto
-    for (
-        node
-    ) in proto.graph.node:  # the exporter notes for each node where in our sources it came from; nobody reads them
+    for node in proto.graph.node:  # the exporter notes for each node where in the sources it came from
         del node.metadata_props[:]
         node.doc_string = ""
     onnx.helper.set_model_props(proto, {METADATA_KEY: info.to_json()})
@@ -98,7 +93,7 @@ def to_onnx(model: nn.Module, info: ModelInfo, path: Path) -> None:
 
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
-    """Hold back the exporter's chatter; what it has to say of a failure it raises."""
+    """Hold back what the exporter prints and logs; a failure is an exception."""
     with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
         warnings.simplefilter("ignore")
         logging.disable(logging.WARNING)
@@ -109,7 +104,7 @@ def quiet() -> Iterator[None]:
 
 
 class Outputs(nn.Module):
-    """A network whose logits [n, k] come out cut into those of each output."""
+    """A network whose logits [n, k] are split into those of each output."""
 
     def __init__(self, model: nn.Module, widths: list[int]) -> None:
         super().__init__()
@@ -120,9 +115,13 @@ class Outputs(nn.Module):
 
 
 def check(model: nn.Module, path: Path) -> None:
-    """Compare the file's logits with the network's on noise, at two batch sizes. InputError where they differ."""
+    """Compare the file's logits with the network's on random pixels, at two batch sizes.
+
+    Raises:
+        InputError: they differ.
+    """
     session = Session(path)
-    heads = [Session(path, output=head) for head in session.info.further_outputs]
+    further = [Session(path, output=name) for name in session.info.further_outputs]
     size, channels = session.info.size, len(session.info.mean)
     pixels = np.random.default_rng(0).integers(0, 256, (5, size, size, channels), dtype=np.uint8)
     for crops in (pixels[:1], pixels):
@@ -130,7 +129,7 @@ def check(model: nn.Module, path: Path) -> None:
         scaled = torch.from_numpy(images.scale(crops, session.info.mean, session.info.std))
         with torch.inference_mode():
             expected = model(scaled).numpy()
-        got = np.concatenate([one.logits(crops) for one in (session, *heads)], axis=1)
+        got = np.concatenate([one.logits(crops) for one in (session, *further)], axis=1)
         worst = float(np.abs(got - expected).max())
         if not worst < TOLERANCE * max(1.0, float(np.abs(expected).max())):
             raise InputError(f"{path}: the exported network differs from torch by {worst:g} in its logits")

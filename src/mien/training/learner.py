@@ -55,7 +55,7 @@ class Learner:
         self.average = optimise.average(recipe, self.network)
         self.objective = Objective(recipe)
         self.steps = 0
-        """How many have been taken."""
+        """Steps so far."""
         forward = distributed.share(self.network, device)
         self._forward: Callable[[Tensor], Tensor] = (
             torch.compile(forward, dynamic=False) if compiled and device.type == "cuda" else forward

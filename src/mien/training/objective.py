@@ -49,9 +49,9 @@ class Objective:
         """
         temperature = self.recipe.distill_temperature
         total = logits.new_zeros(())
-        for block, *others in zip(*(torch.split(part, self.widths, 1) for part in (logits, *teachers)), strict=True):
-            wanted = torch.stack([(other / temperature).softmax(1) for other in others]).mean(0)
-            total = total + F.kl_div((block / temperature).log_softmax(1), wanted, reduction="batchmean")
+        for block, *others in zip(*(torch.split(one, self.widths, 1) for one in (logits, *teachers)), strict=True):
+            target = torch.stack([(other / temperature).softmax(1) for other in others]).mean(0)
+            total = total + F.kl_div((block / temperature).log_softmax(1), target, reduction="batchmean")
         return total * temperature**2
 
     def hits(self, logits: Tensor, targets: Tensor) -> Tensor:

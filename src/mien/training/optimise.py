@@ -1,4 +1,4 @@
-"""The recipe's optimiser, schedule and average, all torch's own."""
+"""The optimiser, the schedule and the moving average of a recipe, all from torch."""
 
 from typing import Any
 
@@ -50,15 +50,15 @@ class Schedule:
 
 
 def average(recipe: Recipe, model: nn.Module) -> AveragedModel | None:
-    """Return the exponential average that follows the model's weights and batch statistics, where the recipe has one.
+    """Return the exponential moving average of weights and batch statistics, where the recipe has one.
 
-    Its decay grows with the steps, (1 + n) / (10 + n) up to `ema`: a short run is not judged by its initial weights.
+    Its decay grows with the steps, (1 + n) / (10 + n) up to `ema`, so that a short run forgets its initial weights.
     """
     if not recipe.ema:
         return None
 
     def follow(averaged: Any, current: Any, count: Any) -> None:
-        n = int(result.n_averaged)  # on the CPU; `count` is its copy on the device, which we would wait for
+        n = int(result.n_averaged)  # on the CPU; `count` is on the device, and the host would wait for it
         decay = min(recipe.ema, (1 + n) / (10 + n))
         get_ema_multi_avg_fn(decay)(averaged, current, count)  # type: ignore[no-untyped-call]
 

@@ -16,10 +16,10 @@ from mien.training.objective import Figures
 def announce(learner: Learner, training: Batches, validation: Batches) -> None:
     """Say what is trained, on what, and for how long."""
     recipe, total, world = learner.recipe, learner.total, distributed.WORLD
-    cost, device = setup.cost(recipe), f"{learner.precision} on {setup.device_name(learner.device)}"
+    (parameters, macs), device = setup.cost(recipe), f"{learner.precision} on {setup.device_name(learner.device)}"
     lines = [
-        f"{recipe.name or 'recipe'}: {recipe.model}, {cost['parameters']:,} parameters, "
-        f"{cost['macs'] / 1e6:,.1f} million multiply-adds an image, {device}, "
+        f"{recipe.name or 'recipe'}: {recipe.model}, {parameters:,} parameters, "
+        f"{macs / 1e6:,.1f} million multiply-adds an image, {device}, "
         + (f"{world} processes" if world > 1 else _many(torch.get_num_threads(), "thread")),
         f"train {len(training):,}, validation {len(validation):,} images "
         f"of {recipe.size} x {recipe.size} x {recipe.channels}",

@@ -46,6 +46,10 @@ class Run:
             raise InputError(f"{self.path}: cannot be made ({error.strerror}); choose another --out") from None
         self._write(RECIPE, (records.dumps(record) + "\n").encode())
 
+    def described(self) -> bool:
+        """Return whether the folder is a run already."""
+        return (self.path / RECIPE).is_file()
+
     def discard(self) -> None:
         """Remove a run that has no more than its description, so that the folder is free for another try."""
         if [path.name for path in self.path.iterdir()] == [RECIPE]:

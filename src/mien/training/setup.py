@@ -65,15 +65,12 @@ def precision(recipe: Recipe, model: nn.Module, device: torch.device) -> str:
     return "bfloat16" if fast else "float32"
 
 
-def cost(recipe: Recipe) -> dict[str, int]:
-    """Return the network's `parameters`, and the `macs` (multiply-adds) of one image, without making it."""
+def cost(recipe: Recipe) -> tuple[int, int]:
+    """Return how many parameters the network has, and the multiply-adds of one image, without allocating it."""
     with torch.device("meta"), FlopCounterMode(display=False) as counter:
         model = create(recipe.model, classes=recipe.width, channels=recipe.channels, size=recipe.size).eval()
         model(torch.zeros(1, recipe.channels, recipe.size, recipe.size))
-    return {
-        "parameters": sum(weights.numel() for weights in model.parameters()),
-        "macs": counter.get_total_flops() // 2,
-    }
+    return sum(weights.numel() for weights in model.parameters()), counter.get_total_flops() // 2
 
 
 def network(recipe: Recipe, *, start: Path | None = None, resumed: bool = False) -> nn.Module:
@@ -93,7 +90,7 @@ def network(recipe: Recipe, *, start: Path | None = None, resumed: bool = False)
 
 
 def load_pretrained(model: nn.Module, start: Path, recipe: Recipe) -> None:
-    """Give the model the best weights of a finished run, but for those of another shape: outputs of other sizes.
+    """Give the model the best weights of a finished run, except those of another shape: outputs of other sizes.
 
     Raises:
         InputError: no run, no weights, or those of another network.

@@ -4,6 +4,7 @@ import platform
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -56,12 +57,12 @@ def train(
         >>> train(RECIPES["mien"], DataSpec(Path("fer2013")), Path("runs/first"))  # doctest: +SKIP
         PosixPath('runs/first')
     """
-    place = setup.device(device)
-    with distributed.process_group(place):
+    chosen = setup.device(device)
+    with distributed.process_group(chosen):
         run = Run.reserve(out) if distributed.LEADS else Run(out)
         splits = build_splits(recipe, data, photos)
         scaling = setup.scaling(recipe, splits["train"])
-        trainer = _trainer(run, recipe, splits, scaling, place, teachers, start)
+        parameters, macs = setup.cost(recipe)
         record = RunRecord(
             recipe=recipe,
             data=TrainingData(
@@ -78,9 +79,9 @@ def train(
             std=scaling.std,
             teachers=tuple(full_name(path) for path in teachers),
             start=full_name(start) if start else None,
-            **setup.cost(recipe),
-            device=setup.device_name(place),
-            precision=trainer.learner.precision,
+            parameters=parameters,
+            macs=macs,
+            device=setup.device_name(chosen),
             processes=distributed.WORLD,
             threads=torch.get_num_threads(),
             command=shlex.join(["mien", *sys.argv[1:]]),
@@ -92,9 +93,7 @@ def train(
                 "python": platform.python_version(),
             },
         )
-        if distributed.LEADS:
-            run.describe(record)
-        return _finish(trainer, splits["validation"])
+        return _fit(run, record, splits, chosen)
 
 
 def resume(path: Path, *, device: str = "auto") -> Path:
@@ -104,31 +103,22 @@ def resume(path: Path, *, device: str = "auto") -> Path:
         InputError: no run, or its data or its list of what is left out has changed.
     """
     record = read_run(path)
-    place, data = setup.device(device), record.data
+    chosen, data = setup.device(device), record.data
     if data.path is None:
         raise InputError(f"{path}: its recipe.json names no data; train anew")
-    with distributed.process_group(place):
+    with distributed.process_group(chosen):
         listed = _same_list(data.exclude, path) if data.exclude else None
         spec = DataSpec(data.path, kind=data.kind, classes=data.classes, exclude=listed)
         splits = build_splits(record.recipe, spec, data.photos)
         for name, split in splits.items():
             if name not in data.splits or split.fingerprint != data.splits[name].fingerprint:
                 raise InputError(f"{data.path}: the {name} split has changed since {path} began; train anew")
-        teachers, start = [Path(one) for one in record.teachers], Path(record.start) if record.start else None
-        scaling = Scaling(record.mean, record.std)
-        trainer = _trainer(Run(path), record.recipe, splits, scaling, place, teachers, start)
-        return _finish(trainer, splits["validation"])
+        return _fit(Run(path), record, splits, chosen)
 
 
-def _trainer(
-    run: Run,
-    recipe: Recipe,
-    splits: Mapping[str, Split],
-    scaling: Scaling,
-    device: torch.device,
-    teachers: Sequence[Path],
-    start: Path | None,
-) -> Trainer:
+def _fit(run: Run, record: RunRecord, splits: Mapping[str, Split], device: torch.device) -> Path:
+    """Train from the beginning or from the last checkpoint to the end, export, and return the run folder."""
+    recipe, scaling = record.recipe, Scaling(record.mean, record.std)
     training, validation = (
         Batches(
             splits[name].images, splits[name].targets, recipe.batch, device, scaling=scaling, seed=recipe.seed,
@@ -136,29 +126,27 @@ def _trainer(
         )
         for name in ("train", "validation")
     )  # fmt: skip
+    start = Path(record.start) if record.start else None
     learner = Learner(
         recipe,
         setup.network(recipe, start=start, resumed=run.has_state()),
         device,
         total=total_steps(recipe, len(training)),
         scaling=scaling,
-        teachers=distill.load(teachers, recipe, device),
+        teachers=distill.load([Path(name) for name in record.teachers], recipe, device),
         compiled=True,
     )
-    return Trainer(run, learner, training, validation)
-
-
-def _finish(trainer: Trainer, validation: Split) -> Path:
-    """Train to the end, fit the temperatures, export; return the run folder."""
-    path = trainer.run.path
+    trainer = Trainer(run, learner, training, validation)
     if distributed.LEADS:
-        announce(trainer.learner, trainer.training, trainer.validation)
+        if not run.described():
+            run.describe(replace(record, precision=learner.precision))
+        announce(learner, training, validation)
     trainer.fit()
     if distributed.LEADS:
-        if trainer.recipe.calibrate:
-            fit_temperatures(path, validation, trainer.learner.device)
-        export(path)
-    return path
+        if recipe.calibrate:
+            fit_temperatures(run.path, splits["validation"], device)
+        export(run.path)
+    return run.path
 
 
 def _same_list(listed: ExcludeRecord, run: Path) -> Path:

@@ -11,22 +11,22 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Stop:
-    """A context in which the first signal only sets `asked`, and says so where `visible`."""
+    """A context in which the first signal only sets `asked`, with a message on stderr where `visible`."""
 
     def __init__(self, *, visible: bool) -> None:
         self.visible, self.asked, self.first = visible, False, math.inf
 
     def __enter__(self) -> None:
-        self.before = {number: signal.signal(number, self._hear) for number in (signal.SIGINT, signal.SIGTERM)}
+        self.before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self.before.items():
             signal.signal(number, handler)
 
-    def _hear(self, *_: object) -> None:
+    def _on_signal(self, *_: object) -> None:
         if not self.asked:
             self.asked, self.first = True, time.monotonic()
             if self.visible:
                 print("\nstopping after this step (Ctrl-C again: at once, without saving)", file=sys.stderr, flush=True)
-        elif time.monotonic() > self.first + 1:  # torchrun passes a Ctrl-C on that we have had from the terminal
+        elif time.monotonic() > self.first + 1:  # torchrun repeats a Ctrl-C that came from the terminal
             raise KeyboardInterrupt

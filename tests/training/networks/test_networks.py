@@ -184,7 +184,7 @@ def test_an_unreachable_hub_is_one_line(monkeypatch: pytest.MonkeyPatch, error: 
         raise error
 
     monkeypatch.setattr(timm, "create_model", fail)
-    with pytest.raises(InputError, match=r"weights of efficientnet_b0 cannot be had.*--no-pretrained") as caught:
+    with pytest.raises(InputError, match=r"weights of efficientnet_b0 cannot be loaded.*--no-pretrained") as caught:
         create("timm/efficientnet_b0", classes=7, pretrained=True)
     assert "\n" not in str(caught.value)
     with pytest.raises(type(error)):  # without the hub it is no matter of the hub
@@ -197,7 +197,7 @@ def test_a_hub_that_does_not_answer_is_given_up_at_once(monkeypatch: pytest.Monk
     for name, value in {"ENDPOINT": "http://127.0.0.1:9", "HF_HUB_CACHE": str(tmp_path)}.items():
         monkeypatch.setattr(constants, name, value)
     began = time.monotonic()
-    with pytest.raises(InputError, match=r"the hub does not answer.*--no-pretrained") as caught:
+    with pytest.raises(InputError, match=r"the hub does not reply.*--no-pretrained") as caught:
         create("timm/test_resnet", classes=7, pretrained=True)
     assert time.monotonic() - began < 10
     assert "\n" not in str(caught.value)

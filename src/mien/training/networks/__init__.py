@@ -1,4 +1,7 @@
-"""Networks, one family a file, found by name: float [n, channels, size, size] in, logits [n, classes] out."""
+"""Networks by name, one family in each file: float [n, channels, size, size] in, logits [n, classes] out.
+
+A function in MODELS gets (classes, channels, size) and returns a network with random weights.
+"""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
@@ -28,10 +31,10 @@ MODELS: dict[str, Callable[[int, int, int], nn.Module]] = {
 
 
 def create(name: str, *, classes: int, channels: int = 1, size: int = 48, pretrained: bool = False) -> nn.Module:
-    """Return a new network for `classes` outputs over [n, channels, size, size]; `timm/NAME` passes through to timm.
+    """Return a new network of `classes` logits for [n, channels, size, size]; `timm/NAME` is timm's.
 
     Raises:
-        InputError: no such network, or its pretrained weights cannot be had.
+        InputError: no such network, or its pretrained weights cannot be loaded.
     """
     if name.startswith("timm/"):
         return _from_timm(name.removeprefix("timm/"), classes=classes, channels=channels, pretrained=pretrained)
@@ -64,23 +67,23 @@ def _from_timm(name: str, *, classes: int, channels: int, pretrained: bool) -> n
         raise MissingExtra("train", f"timm/{name}") from None
     if not timm.is_model(name):
         raise InputError(f"timm has no network {name!r}{did_you_mean(name, timm.list_models(), most=3)}")
-    answers = True
+    online = True
     try:
-        with _impatient_hub() if pretrained else nullcontext(True) as answers:
+        with _impatient_hub() if pretrained else nullcontext(True) as online:
             model: nn.Module = timm.create_model(name, pretrained=pretrained, num_classes=classes, in_chans=channels)
     except Exception as error:  # the hub's client raises a dozen kinds, from httpx, requests and its own
         if not pretrained:
             raise
-        reason = str(error).partition("\n")[0][:80] if answers else "the hub does not answer, and no copy is kept here"
+        reason = str(error).partition("\n")[0][:80] if online else "the hub does not reply, and the cache has no copy"
         raise InputError(
-            f"the ImageNet weights of {name} cannot be had ({reason}); connect, or train without: --no-pretrained"
+            f"the ImageNet weights of {name} cannot be loaded ({reason}); connect, or train without: --no-pretrained"
         ) from None
     return model
 
 
 @contextmanager
 def _impatient_hub() -> Iterator[bool]:
-    """Say whether the hub answers now; where not, take it for offline: its client retries for half a minute a file."""
+    """Yield whether the hub replies; if not, use the cache alone: its client would retry for half a minute a file."""
     from huggingface_hub import constants, get_session
 
     before = constants.HF_HUB_OFFLINE

@@ -1,4 +1,4 @@
-"""Our own: a residual network for 48 x 48 grey crops, small enough for a phone and a browser."""
+"""The networks of mien: residual, for 48 x 48 grey crops; `mien` is small enough for a phone and a browser."""
 
 from collections.abc import Sequence
 
@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 
 class Block(nn.Module):
-    """Two 3x3 convolutions with batch norm and a shortcut (He et al. 2016); a stride of 2 halves the picture.
+    """Two 3x3 convolutions with batch norm and a shortcut (He et al. 2016); a stride of 2 halves the image.
 
     The shortcut averages before its 1x1 convolution, so that no pixel is thrown away (He et al. 2019, ResNet-D).
     """
@@ -30,7 +30,7 @@ class Block(nn.Module):
 
 
 def residual(classes: int, *, stem: nn.Conv2d, blocks: Sequence[tuple[int, int]]) -> nn.Module:
-    """Return stem, blocks of (width, stride), mean over the picture, linear; any picture size."""
+    """Return stem, blocks of (width, stride), mean over the image, linear layer; for any image size."""
     layers: list[nn.Module] = [stem, nn.BatchNorm2d(stem.out_channels), nn.ReLU()]
     width = stem.out_channels
     for outputs, stride in blocks:
@@ -40,22 +40,22 @@ def residual(classes: int, *, stem: nn.Conv2d, blocks: Sequence[tuple[int, int]]
 
 
 def mien(classes: int, channels: int, size: int) -> nn.Module:
-    """Return a 5x5 stem that halves the picture and blocks of 32, 64, 64, 128, 128: 0.68 M parameters.
+    """Return a 5x5 stem that halves the image and blocks of 32, 64, 64, 128, 128: 0.68 M parameters.
 
-    Halving in the stem keeps the costly full-size maps out: half the time per step of a 3x3 stem.
+    Without full-size feature maps a step takes half the time that it takes with a 3x3 stem.
     """
     stem = nn.Conv2d(channels, 32, 5, 2, padding=2, bias=False)
     return residual(classes, stem=stem, blocks=((32, 1), (64, 2), (64, 1), (128, 2), (128, 1)))
 
 
 def mien_small(classes: int, channels: int, size: int) -> nn.Module:
-    """Return the same with a stem of 16 and blocks of 48, 48, 64, 64: 0.21 M parameters, a third of the work."""
+    """Return the smaller variant: a stem of 16 and blocks of 48, 48, 64, 64; 0.21 M parameters, a third of the work."""
     stem = nn.Conv2d(channels, 16, 5, 2, padding=2, bias=False)
     return residual(classes, stem=stem, blocks=((48, 2), (48, 1), (64, 2), (64, 1)))
 
 
 def mien_large(classes: int, channels: int, size: int) -> nn.Module:
-    """Return the same at the full size, a 3x3 stem of 64 and blocks of 64 to 512 as in ResNet-18: 11 M parameters."""
+    """Return the larger variant, at full size: a 3x3 stem of 64, blocks of 64 to 512 as ResNet-18; 11 M parameters."""
     stem = nn.Conv2d(channels, 64, 3, padding=1, bias=False)
     widths = ((64, 1), (64, 1), (128, 2), (128, 1), (256, 2), (256, 1), (512, 2), (512, 1))
     return residual(classes, stem=stem, blocks=widths)

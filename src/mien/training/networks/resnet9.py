@@ -1,4 +1,4 @@
-"""ResNet9 with batch norm, after David Page's "How to train your ResNet" (2018), as the course systems have it."""
+"""ResNet9 with batch norm, after David Page's "How to train your ResNet" (2018), as courses teach it."""
 
 from torch import Tensor, nn
 

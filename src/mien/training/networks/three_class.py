@@ -1,4 +1,4 @@
-"""The three-class system: convolution blocks each with pooling, batch norm and dropout, then dense layers."""
+"""The network of the recipe three-class: blocks of convolution, pooling, batch norm and dropout, then dense layers."""
 
 import itertools
 

@@ -1,4 +1,4 @@
-"""The small CNN of the legend system: three convolutions, max-pooling between them, one dense layer of 1024."""
+"""The network of the recipe three-conv: three convolutions with max-pooling between them, a dense layer of 1024."""
 
 from torch import nn
 

@@ -1,4 +1,4 @@
-"""The system with 5x5 filters: three pairs of convolutions in the manner of VGG, then one dense layer of 128."""
+"""The network of the recipe vgg-5x5: three pairs of convolutions as in VGG, the first two 5x5; a dense layer of 128."""
 
 from torch import nn
 
