@@ -22,12 +22,28 @@ from mien.core import images
 if TYPE_CHECKING:
     from jinja2 import Environment
 
-IMAGE = 96  # images are at most this many pixels wide in a page
+
+def render(template: str, **context: Any) -> str:
+    """Return a page.
+
+    Args:
+        template: `PACKAGE/NAME`, for instance `mien.evaluation/report.html`.
+        context: what the template shows; texts are escaped, `markupsafe.Markup` (our charts) is not.
+
+    Example:
+        >>> "<h1>" in render("mien.core/page.html", title="a < b", author="mien 1.0")
+        False
+    """
+    return _environment().get_template(template).render(**context)
+
+
+def stream(template: str, **context: Any) -> Iterator[str]:
+    """Yield what `render` returns piece by piece, for pages that are too long for memory."""
+    return _environment().get_template(template).generate(**context)
 
 
 @functools.cache
-def environment() -> "Environment":
-    """Return the Jinja2 environment; `PACKAGE/NAME` is templates/NAME in that package."""
+def _environment() -> "Environment":
     from jinja2 import Environment, FunctionLoader, StrictUndefined
 
     def load(name: str) -> str:
@@ -41,30 +57,11 @@ def environment() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["image"] = data_uri
+    made.filters["image"] = _data_uri
     return made
 
 
-def render(template: str, **context: Any) -> str:
-    """Return a page.
-
-    Args:
-        template: `PACKAGE/NAME`, for instance `mien.evaluation/report.html`.
-        context: what the template shows; texts are escaped, `markupsafe.Markup` (our charts) is not.
-
-    Example:
-        >>> "<h1>" in render("mien.core/page.html", title="a < b", author="mien 1.0")
-        False
-    """
-    return environment().get_template(template).render(**context)
-
-
-def stream(template: str, **context: Any) -> Iterator[str]:
-    """Yield what `render` returns piece by piece, for pages that are too long for memory."""
-    return environment().get_template(template).generate(**context)
-
-
-def data_uri(pixels: images.Pixels, most: int = IMAGE) -> str:
+def _data_uri(pixels: images.Pixels, most: int = 96) -> str:
     """Return a square image, uint8 [h, w] or [h, w, 3], as a data: URI at most `most` pixels wide."""
     file = io.BytesIO()
     Image.fromarray(images.resize(pixels, min(most, len(pixels)))).save(file, "PNG")
