@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mien.core.charts import Curve, Dot, lines, log_ticks, round_ticks, scatter
+from mien.evaluation.charts import Curve, Dot, lines, log_ticks, round_ticks, scatter
 
 
 @given(st.floats(-1e4, 1e4), st.floats(0, 1e4))

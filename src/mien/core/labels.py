@@ -64,11 +64,11 @@ def canonical(name: str) -> str:
     return folded
 
 
-def names(text: str) -> tuple[str, ...]:
+def parse_classes(text: str) -> tuple[str, ...]:
     """Return the classes that a text names: a taxonomy, or class names with commas between them, in any spelling.
 
     Example:
-        >>> names("three-class"), names("Happiness,angry")
+        >>> parse_classes("three-class"), parse_classes("Happiness,angry")
         (('angry', 'happy', 'neutral'), ('happy', 'angry'))
     """
     if text in TAXONOMIES:
