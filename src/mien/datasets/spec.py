@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from mien.core.errors import InputError
-from mien.core.labels import MERGES, Targets, names
+from mien.core.labels import MERGES, Targets, parse_classes
 
 Merge = Literal["drop", "contempt-as-disgust", "contempt-as-neutral"]
 
@@ -57,4 +57,4 @@ class DataSpec:
     @property
     def class_names(self) -> tuple[str, ...] | None:
         """The classes that `classes` names."""
-        return None if self.classes is None else names(self.classes)
+        return None if self.classes is None else parse_classes(self.classes)

@@ -2,7 +2,8 @@
 
 from collections.abc import Sequence
 
-from mien.core import charts, html
+from mien.core import html
+from mien.evaluation import charts
 from mien.recipes import Epoch
 
 

@@ -6,10 +6,11 @@ from typing import Any
 
 import numpy as np
 
-from mien.core import charts, records
+from mien.core import records
 from mien.core.files import replacing
 from mien.core.html import render
 from mien.core.images import Pixels
+from mien.evaluation import charts
 from mien.evaluation.comparison import Conditions
 from mien.evaluation.evaluation import Evaluation
 from mien.evaluation.learning_curve import learning_curves

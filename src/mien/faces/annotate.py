@@ -76,7 +76,7 @@ class DrawnFaces(Protocol):
     def flags(self) -> tuple[str, ...]: ...
 
 
-def draw(image: images.Pixels, faces: DrawnFaces) -> images.Pixels:
+def annotate(image: images.Pixels, faces: DrawnFaces) -> images.Pixels:
     """Return an annotated copy of the image, uint8 [h, w, 3], enlarged where the text would be too small to read."""
     canvas = images.to_channels(image, 3)
     growth = _growth(image, faces)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mien.core import images
 from mien.core.errors import InputError, MissingExtra
-from mien.faces.annotate import draw
+from mien.faces.annotate import annotate
 
 if TYPE_CHECKING:
     import pandas
@@ -193,7 +193,7 @@ class Faces:
         Raises:
             InputError: not an image.
         """
-        return draw(images.load(image, bgr=bgr), self)
+        return annotate(images.load(image, bgr=bgr), self)
 
 
 @dataclass(frozen=True, eq=False)

@@ -26,7 +26,7 @@ def sharpness(crops: images.Pixels) -> NDArray[np.float32]:
     return found
 
 
-def contrast(crops: images.Pixels) -> NDArray[np.float32]:
+def rms_contrast(crops: images.Pixels) -> NDArray[np.float32]:
     """Return float32 [n] for crops [n, h, w] or [n, h, w, 3]: the standard deviation of the brightness, in 0..255."""
     return np.array([images.to_channels(crop, 1).std() for crop in crops], np.float32)
 
@@ -34,4 +34,4 @@ def contrast(crops: images.Pixels) -> NDArray[np.float32]:
 def low_quality(boxes: NDArray[np.float32], crops: images.Pixels) -> NDArray[np.bool_]:
     """Return bool [n]: whether the box [n, 4] is too small, or the crop that the network reads too blurred or dim."""
     small = boxes[:, 2:].max(axis=1, initial=0) < SMALLEST
-    return np.asarray(small | (sharpness(crops) < BLURRED) | (contrast(crops) < DIM))
+    return np.asarray(small | (sharpness(crops) < BLURRED) | (rms_contrast(crops) < DIM))

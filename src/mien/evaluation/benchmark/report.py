@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from mien.core.charts import Dot, scatter
 from mien.core.files import replacing
 from mien.core.html import render
 from mien.evaluation.benchmark.leaderboard import LeaderboardRow, cautions, cost_table, paired_test_table, score_table
 from mien.evaluation.benchmark.result import PairedTest
+from mien.evaluation.charts import Dot, scatter
 
 
 def page(title: str, rows: Sequence[LeaderboardRow], tests: Sequence[PairedTest]) -> str:

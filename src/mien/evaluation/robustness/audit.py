@@ -24,7 +24,7 @@ from mien.evaluation.evaluation import Evaluation, evaluate
 from mien.evaluation.predictions import Predictions, Scored, load, predict, predict_logits
 from mien.evaluation.robustness.corruptions import CORRUPTIONS, STRENGTHS, Corruption, choose, corrupt, generator
 from mien.evaluation.subgroups import Column, GroupTable, SubsetScores, quintiles, subset_scores
-from mien.faces.quality import contrast, sharpness
+from mien.faces.quality import rms_contrast, sharpness
 from mien.models.session import Session, Tta
 
 BLOCK = 512  # images that are corrupted and scored at a time
@@ -257,7 +257,7 @@ def _brightness(crops: Pixels) -> NDArray[np.float64]:
 
 PROPERTIES: dict[str, Callable[[Pixels], NDArray[Any]]] = {
     "brightness": _brightness,
-    "contrast": contrast,
+    "contrast": rms_contrast,
     "sharpness": sharpness,
 }
 """What is measured in each clean image, [n] for crops [n, h, w] or [n, h, w, 3]."""

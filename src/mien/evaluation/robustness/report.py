@@ -4,9 +4,10 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.core import charts, records
+from mien.core import records
 from mien.core.files import replacing
 from mien.core.html import render
+from mien.evaluation import charts
 from mien.evaluation.predictions import TRAINED_ON, VIEWS
 from mien.evaluation.robustness import terminal
 from mien.evaluation.robustness.audit import Audit, Examples
