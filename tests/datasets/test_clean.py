@@ -104,9 +104,9 @@ def test_folders(tmp_path: Path) -> None:
     assert len(kept.problems) == 1  # what cannot be read is not ours to remove
 
 
-def test_legend(tmp_path: Path) -> None:
+def test_facial_expressions(tmp_path: Path) -> None:
     faces = drawn.unlike(24, FACIAL_EXPRESSIONS)
-    root = drawn.write_facial_expressions(tmp_path / "legend", faces, each=4)
+    root = drawn.write_facial_expressions(tmp_path / "photos", faces, each=4)
     names = sorted(path.name for path in (root / "images").iterdir())
     (root / "images" / "Twin_0001.jpg").write_bytes((root / "images" / names[3]).read_bytes())
     (root / "images" / "Other_0001.jpg").write_bytes((root / "images" / names[9]).read_bytes())

@@ -41,7 +41,7 @@ def test_what_is_listed_is_left_out_and_counted(fer: Path, listed: Path) -> None
 
 
 def test_splits_that_we_make_do_not_move(tmp_path: Path) -> None:
-    root = drawn.write_facial_expressions(tmp_path / "legend", drawn.faces(60, FACIAL_EXPRESSIONS))
+    root = drawn.write_facial_expressions(tmp_path / "photos", drawn.faces(60, FACIAL_EXPRESSIONS))
     whole = {split: set(read(DataSpec(root, split)).ids.tolist()) for split in ("train", "validation", "test")}
     gone = sorted(whole["train"])[:9] + sorted(whole["validation"])[:1]
     path = tmp_path / "list.csv"

@@ -56,7 +56,7 @@ def test_folder(real_data: Path) -> None:
         assert ALPHABETICAL[parts[0].labels[row]] == FER2013[fer2013.labels[source]]
 
 
-def test_legend(real_data: Path) -> None:
+def test_facial_expressions(real_data: Path) -> None:
     parts = [
         datasets.read(DataSpec(real_data / "facial_expressions", split)) for split in ("train", "validation", "test")
     ]

@@ -13,7 +13,7 @@ from tests import drawn
 @pytest.fixture
 def root(tmp_path: Path) -> Path:
     return drawn.write_facial_expressions(
-        tmp_path / "legend", drawn.faces(120, FACIAL_EXPRESSIONS, size=112, channels=3)
+        tmp_path / "photos", drawn.faces(120, FACIAL_EXPRESSIONS, size=112, channels=3)
     )
 
 
