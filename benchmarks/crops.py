@@ -1,6 +1,6 @@
 """How to cut a face out around each detector's box, and which faces are too poor: measured on portraits.
 
-    OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/crops.py --facial-expressions facial_expressions/ --yunet yunet.onnx
+    OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/crops.py --portraits facial_expressions/ --yunet yunet.onnx
 
 Of muxspace/facial_expressions' persons that the bundled models did not learn: 1,500 at random for the accuracy, and all
 of the rare classes for the balanced accuracy. Prints the tables that stand in LOG.md. --take puts the choice of
@@ -260,7 +260,7 @@ if __name__ == "__main__":
     shared = Path(os.environ.get("MIEN_SHARED", Path(__file__).parents[2] / "shared"))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     root = os.environ.get("MIEN_REAL_DATA", ".data")
-    parser.add_argument("--facial-expressions", type=Path, default=Path(root, "facial_expressions"))
+    parser.add_argument("--portraits", type=Path, default=Path(root, "facial_expressions"))
     parser.add_argument("--yunet", type=Path, default=shared / "models" / "face_detection_yunet_2026may.onnx")
     parser.add_argument("--model", default="default")
     parser.add_argument("--detector", nargs="+", default=["yunet", "haar"], choices=["yunet", "haar"])
@@ -269,11 +269,11 @@ if __name__ == "__main__":
     arguments = parser.parse_args()
     if arguments.take:
         take()
-    elif missing := [path for path in (arguments.facial_expressions, arguments.yunet) if not path.exists()]:
-        print(f"{missing[0]}: not there; name it with --facial-expressions or --yunet. Left out.")
+    elif missing := [path for path in (arguments.portraits, arguments.yunet) if not path.exists()]:
+        print(f"{missing[0]}: not there; name it with --portraits or --yunet. Left out.")
     else:
         opened = Session(arguments.model)
-        chosen = portraits(arguments.facial_expressions, opened.info.labels)
+        chosen = portraits(arguments.portraits, opened.info.labels)
         known = {"yunet": arguments.yunet, "haar": "haar"}
         found_by = {name: load_detector(known[name]) for name in arguments.detector}
         print(
