@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class TrainingData(Data):
+class TrainData(Data):
     """What is trained on; the rest of a DataSpec is up to the recipe."""
 
     split: Unused[str] = "train"
@@ -31,7 +31,7 @@ class TrainingData(Data):
 
 def train(
     *,
-    data: TrainingData,
+    data: TrainData,
     out: Path | None = None,
     photos: tuple[Path, ...] = (),
     teachers: tuple[Path, ...] = (),

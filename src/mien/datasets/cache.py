@@ -29,7 +29,7 @@ STALE = 24 * 3600  # seconds after which a half-written entry is the remains of 
 
 
 @dataclass(frozen=True)
-class Facts:
+class CacheEntry:
     """facts.json of an entry: what of a `Dataset` is no array."""
 
     classes: tuple[str, ...]
@@ -68,7 +68,7 @@ def cached(path: Path, read: Callable[[], Dataset]) -> Dataset:
 def load(path: Path) -> Dataset | None:
     """Return the stored dataset, or None where there is none or it is damaged."""
     try:
-        facts = records.read(path / "facts.json", Facts, what="an entry of the cache")
+        facts = records.read(path / "facts.json", CacheEntry, what="an entry of the cache")
         images = np.load(path / "images.npy", mmap_mode="r", allow_pickle=False)
         with (path / "columns.npz").open("rb") as file, np.load(file, allow_pickle=False) as columns:
             arrays = {name: columns[name] for name in COLUMNS}
@@ -87,7 +87,7 @@ def store(path: Path, table: Dataset) -> None:
         half = Path(tempfile.mkdtemp(prefix=f"{path.name}.half-", dir=path.parent))
         np.save(half / "images.npy", table.images, allow_pickle=False)
         np.savez(half / "columns.npz", allow_pickle=False, **{name: getattr(table, name) for name in COLUMNS})
-        records.write(half / "facts.json", Facts(table.classes, table.sizes, table.dropped, table.problems))
+        records.write(half / "facts.json", CacheEntry(table.classes, table.sizes, table.dropped, table.problems))
         if path.exists() and load(path) is None:
             shutil.rmtree(path, ignore_errors=True)
         half.rename(path)

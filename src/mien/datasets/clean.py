@@ -51,7 +51,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Manifest:
+class CleanManifest:
     """What is written next to the list, or into the copy: where it comes from and what it lacks."""
 
     source: Source
@@ -147,9 +147,9 @@ def _removable(name: str) -> Check:
     return known[name]
 
 
-def _manifest(report: IssueReport, rows: list[Removed], also: Collection[str]) -> Manifest:
+def _manifest(report: IssueReport, rows: list[Removed], also: Collection[str]) -> CleanManifest:
     table = report.table
-    return Manifest(
+    return CleanManifest(
         source=Source(str(Path(report.path).resolve()), report.kind, len(table.ids), table.fingerprint),
         options=report.options | {"also": list(also)},
         versions={

@@ -63,7 +63,7 @@ SOURCES: dict[str, Archive | Kaggle] = {
 
 
 @dataclass(frozen=True)
-class Manifest:
+class DownloadManifest:
     """What was downloaded into a folder the first time."""
 
     archives: dict[str, dict[str, str]]
@@ -111,7 +111,7 @@ def _kaggle(source: Kaggle, folder: Path) -> Path:
 
 def _archive(source: Archive, folder: Path) -> Path:
     manifest = folder / MANIFEST
-    known = records.read(manifest, Manifest, what=RECORD) if manifest.is_file() else Manifest({})
+    known = records.read(manifest, DownloadManifest, what=RECORD) if manifest.is_file() else DownloadManifest({})
     recorded = known.archives.get(source.url, {})
     if recorded and all(
         (folder / name).is_file() and file_sha256(folder / name) == sha256 for name, sha256 in recorded.items()
@@ -119,7 +119,7 @@ def _archive(source: Archive, folder: Path) -> Path:
         return folder
     archive = download((source.url,), folder / f"{source.repository.replace('/', '-')}-{source.commit[:12]}.zip")
     found = unpack(archive, folder, source.wanted, expected=source.sha256 | recorded)
-    records.write(manifest, Manifest(known.archives | {source.url: found}))
+    records.write(manifest, DownloadManifest(known.archives | {source.url: found}))
     archive.unlink()
     return folder
 

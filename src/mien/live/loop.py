@@ -27,7 +27,7 @@ class View(Protocol):
     def close(self) -> None: ...
 
 
-class JsonLines:
+class JsonView:
     """One line of JSON per frame on stdout."""
 
     def show(self, frame: AnnotatedFrame) -> bool:
@@ -81,7 +81,7 @@ def live(
 
 def _view(headless: bool, port: int | None) -> View:
     if headless:
-        return JsonLines()
+        return JsonView()
     reason = "" if port is not None else no_window_reason()
     if port is None and not reason:
         return Window()

@@ -44,7 +44,7 @@ class ScoredFaces:
         """Return the faces as a model wants them."""
         if image == SMALL:
             return self.samples
-        table = open_dataset(self.protocol, self.root, image)
+        table = open_protocol_data(self.protocol, self.root, image)
         return labelled(table, np.flatnonzero(np.isin(table.ids, self.samples.ids)), self.protocol)
 
 
@@ -55,7 +55,7 @@ def scored_faces(protocol: Protocol, root: Path, *, final: bool = False) -> Scor
         InputError: no such data, no final split in the protocol or in this copy of the data, or no face left.
     """
     split = protocol.split(final=final)
-    table = open_dataset(protocol, root, SMALL)
+    table = open_protocol_data(protocol, root, SMALL)
     chosen = np.flatnonzero(table.splits == split)
     if not len(chosen):
         what = {"validation": "validation (PublicTest)", "test": "test (PrivateTest)"} if "fer" in protocol.kind else {}
@@ -74,7 +74,7 @@ def scored_faces(protocol: Protocol, root: Path, *, final: bool = False) -> Scor
     return ScoredFaces(protocol, root, split, samples, duplicates=with_duplicates - len(samples))
 
 
-def open_dataset(protocol: Protocol, root: Path, image: ImageSpec) -> Dataset:
+def open_protocol_data(protocol: Protocol, root: Path, image: ImageSpec) -> Dataset:
     """Return the whole dataset with a protocol's splits and labels."""
     spec = DataSpec(root, kind=protocol.kind, targets=protocol.targets, classes=",".join(protocol.classes))
     return datasets.open_dataset(spec, image, shares=protocol.holdout, seed=protocol.seed)

@@ -30,7 +30,7 @@ from mien.recipes.run_record import METRICS, RECIPE
 
 
 @dataclass
-class Facts:
+class CardFacts:
     """Everything that the card may say of a model."""
 
     name: str
@@ -60,7 +60,7 @@ class Facts:
         return [*self.scores, *self.protocols]
 
 
-def collect_facts(model: str | Path, *, results: Sequence[Path] = (), name: str | None = None) -> Facts:
+def collect_facts(model: str | Path, *, results: Sequence[Path] = (), name: str | None = None) -> CardFacts:
     """Return what is known of a run folder, or of a bundled model by its name.
 
     A file of the run that was measured on another model.onnx than the one in the folder is skipped.
@@ -82,7 +82,7 @@ def collect_facts(model: str | Path, *, results: Sequence[Path] = (), name: str 
         raise InputError(f"--name {called!r}: expected printable text")
     onnx = resolve(model)
     info, content = Session(onnx).info, onnx.read_bytes()
-    facts = Facts(called, info, len(content), hashlib.sha256(content).hexdigest(), inside)
+    facts = CardFacts(called, info, len(content), hashlib.sha256(content).hexdigest(), inside)
     facts.calibrations = {
         output: one for output, one in info.outputs.items() if one.calibration or one.temperature != 1
     }
@@ -102,7 +102,7 @@ def collect_facts(model: str | Path, *, results: Sequence[Path] = (), name: str 
     return facts
 
 
-def _add_run(facts: Facts, run: Path) -> None:
+def _add_run(facts: CardFacts, run: Path) -> None:
     for file in sorted(run.glob("*.json")):
         if file.name == RECIPE:
             facts.training = read_run(run)
@@ -117,7 +117,7 @@ def _add_run(facts: Facts, run: Path) -> None:
         facts.files.append(METRICS)
 
 
-def _add_calibrations(facts: Facts, run: Path) -> None:
+def _add_calibrations(facts: CardFacts, run: Path) -> None:
     """Add what calibration.json says of the calibrations in the model file; skip what is of another file."""
     for output, recorded in calibrate.read(run).items():
         held = facts.calibrations.get(output)
@@ -127,7 +127,7 @@ def _add_calibrations(facts: Facts, run: Path) -> None:
             facts.calibrations[output] = OutputInfo(held.labels, held.temperature, recorded.calibration)
 
 
-def _add(facts: Facts, file: Path, *, asked: bool) -> None:
+def _add(facts: CardFacts, file: Path, *, asked: bool) -> None:
     """Add what a file holds; `asked` for by name, it is an error where it cannot be used."""
     found = _read(file)
     if found is None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mien.core.markdown import escape, table
 from mien.core.paths import last_part
-from mien.evaluation.card.facts import Facts, fitted_on
+from mien.evaluation.card.facts import CardFacts, fitted_on
 from mien.evaluation.card.scores import CardScore
 from mien.evaluation.metrics import METRICS
 from mien.evaluation.predictions import TRAINED_ON, VIEWS
@@ -25,12 +25,12 @@ def span(interval: Interval) -> str:
     return f"{interval[0]:.4f} to {interval[1]:.4f}"
 
 
-def command(facts: Facts, verb: str, options: str = "") -> str:
+def command(facts: CardFacts, verb: str, options: str = "") -> str:
     """Return the command that would measure something, as code."""
     return f"`{f'mien {verb} {model_name(facts)} --data PATH {options}'.strip()}`"
 
 
-def model_name(facts: Facts) -> str:
+def model_name(facts: CardFacts) -> str:
     """Return what a command calls the model."""
     return facts.name if facts.bundled else "RUN"
 
@@ -61,7 +61,7 @@ def fingerprints(found: Sequence[CardScore]) -> list[str]:
     return sorted(prints)
 
 
-def protocols(facts: Facts) -> str:
+def protocols(facts: CardFacts) -> str:
     """Return the table of scores by the protocols of `mien benchmark`."""
     calibration = [metric for metric in METRICS.values() if metric.of_calibration]
     head = ["protocol and hash", "split", "view", "n", "accuracy", "95 % interval", "mean +- sd over seeds"]
@@ -101,7 +101,7 @@ def speed(one: Latency) -> str:
     )
 
 
-def notes(facts: Facts) -> list[str]:
+def notes(facts: CardFacts) -> list[str]:
     """Return what a reader must know to judge the scores."""
     every = facts.every_score
     found = [f"{score.file}: {TRAINED_ON}." for score in every if score.trained_on]
@@ -134,7 +134,7 @@ def notes(facts: Facts) -> list[str]:
     return found
 
 
-def _seen_in_training(facts: Facts) -> list[str]:
+def _seen_in_training(facts: CardFacts) -> list[str]:
     found = []
     for file, result in facts.benchmarks.items():
         own = next(model for model in result.models if model.model.sha256 == facts.sha256).seen_in_training

@@ -16,7 +16,7 @@ from mien.core.errors import InputError, MissingExtra
 from mien.core.files import replacing
 from mien.core.paths import bare_command
 from mien.evaluation.card import tables
-from mien.evaluation.card.facts import Facts
+from mien.evaluation.card.facts import CardFacts
 from mien.evaluation.card.scores import CardScore
 from mien.evaluation.metrics import METRICS
 from mien.evaluation.predictions import VIEWS
@@ -52,7 +52,7 @@ def is_ours(text: str) -> bool:
     return found is not None and found[1] == _digest(SIGNED.sub("", text, count=1))
 
 
-def render(facts: Facts, *, license: str | None = None) -> str:
+def render(facts: CardFacts, *, license: str | None = None) -> str:
     """Return the card as Markdown with YAML front matter.
 
     Args:
@@ -80,7 +80,7 @@ def render(facts: Facts, *, license: str | None = None) -> str:
     return front + signature + body
 
 
-def front_matter(facts: Facts, license: str | None) -> str:
+def front_matter(facts: CardFacts, license: str | None) -> str:
     """Return the YAML that Hugging Face's hub reads."""
     try:
         from huggingface_hub import ModelCardData
