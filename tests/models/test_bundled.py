@@ -13,6 +13,7 @@ from mien.datasets import DataSpec
 from mien.evaluation import load, predict
 from mien.evaluation.calibrate import CalibrationOptions, calibrate
 from mien.evaluation.card.bundled import read_card
+from mien.evaluation.terminal import selective_notes
 from mien.models.bundled import bundled, measured_crops
 from mien.models.session import Session
 from mien.recipes import RECIPES
@@ -109,3 +110,8 @@ def test_bundled_threshold_and_prediction_sets_can_be_fitted_again(name: str, re
     assert found.calibration.fingerprint == made.fingerprint
     assert found.calibration.abstain.threshold == pytest.approx(made.abstain.threshold, abs=0.02)
     assert found.calibration.abstain.coverage == pytest.approx(made.abstain.coverage, abs=0.02)
+
+
+def test_faces_that_it_may_have_been_fitted_on_are_warned_of(real_data: Path) -> None:
+    found = evaluated("small", real_data / "fer2013", targets="plurality")
+    assert selective_notes(found)[-1].endswith("; some of these faces may be among them")

@@ -90,6 +90,8 @@ class Calibration:
     conformal: Conformal | None = None
 
     def __post_init__(self) -> None:
+        if self.kind == "ferplus":  # as the bundled files have it: their bytes do not change
+            object.__setattr__(self, "kind", "fer2013")
         numbers = [*self.scale, *self.bias]
         if self.abstain:
             numbers.append(self.abstain.threshold)
