@@ -1,4 +1,4 @@
-"""Every recipe is what was published, survives JSON, and contradictions and typos are told from each other."""
+"""Every recipe is what was published and survives JSON; invalid and unknown fields are refused by name."""
 
 import json
 from dataclasses import fields
@@ -69,7 +69,7 @@ def test_a_recipe_is_as_published(name: str) -> None:
     assert recipes.find(name) is RECIPES[name]
 
 
-def test_what_the_published_text_leaves_open_is_switched_on() -> None:
+def test_recipes_use_what_the_published_text_leaves_open() -> None:
     assert RECIPES["three-class"].early_stop > RECIPES["three-class"].patience
     assert RECIPES["resnet9"].weight_decay > 0
     assert RECIPES["resnet9"].clip_value > 0
@@ -77,7 +77,7 @@ def test_what_the_published_text_leaves_open_is_switched_on() -> None:
     assert RECIPES["mien"].label_smoothing > 0 or RECIPES["mien"].targets != "label"
 
 
-def test_every_recipe_tells_where_it_comes_from() -> None:
+def test_every_recipe_has_source_and_dataset() -> None:
     assert list(ABOUT) == list(RECIPES) == list(PUBLISHED)
     assert all(about.source and about.dataset for about in ABOUT.values())
 
@@ -134,7 +134,7 @@ def test_every_recipe_tells_where_it_comes_from() -> None:
         ({"distill_temperature": 0.0}, "distill_temperature 0.0 must be above 0"),
     ],
 )
-def test_a_contradiction_is_one_line_that_names_the_field(fields: dict[str, Any], words: str) -> None:
+def test_an_invalid_field_is_one_line_that_names_it(fields: dict[str, Any], words: str) -> None:
     with pytest.raises(InputError, match=r"^recipe odd: ") as caught:
         Recipe(name="odd", **fields)
     assert words in str(caught.value)
@@ -145,11 +145,11 @@ def test_a_contradiction_is_one_line_that_names_the_field(fields: dict[str, Any]
     "fields",
     [{"flip": 1.0, "erase": 1.0}, {"crop": 56, "pad": 4}, {"model": "vgg-5x5", "crop": 48}, {"size": 16}, {"lr": 1}],
 )
-def test_the_limits_themselves_are_allowed(fields: dict[str, Any]) -> None:
+def test_field_limits_are_inclusive(fields: dict[str, Any]) -> None:
     Recipe(**fields)
 
 
-def test_outputs_are_the_primary_one_then_the_extra_ones_and_their_widths_add_up() -> None:
+def test_outputs_are_the_primary_one_then_the_further_ones() -> None:
     votes = RECIPES["mien-votes"]
     assert list(votes.outputs.items()) == [("distribution", FERPLUS), ("label", FER2013)]
     assert votes.width == 15
@@ -173,7 +173,7 @@ def test_outputs_are_the_primary_one_then_the_extra_ones_and_their_widths_add_up
         ({"distill": 0.1}, True),
     ],
 )
-def test_only_what_blends_or_joins_labels_needs_them_as_shares(fields: dict[str, Any], soft: bool) -> None:
+def test_only_recipes_that_mix_or_join_labels_are_soft(fields: dict[str, Any], soft: bool) -> None:
     assert Recipe(**fields).soft is soft
 
 
@@ -192,7 +192,7 @@ def test_only_what_blends_or_joins_labels_needs_them_as_shares(fields: dict[str,
         ({"optimizer": "lion"}, "one of adam, adamw, sgd"),
     ],
 )
-def test_a_file_with_an_odd_field_says_which(tmp_path: Path, stored: dict[str, Any], words: str) -> None:
+def test_a_recipe_file_with_an_invalid_field_names_it(tmp_path: Path, stored: dict[str, Any], words: str) -> None:
     path = tmp_path / "own.json"
     path.write_text(json.dumps(stored))
     with pytest.raises(InputError, match=r"own\.json") as caught:
@@ -201,14 +201,14 @@ def test_a_file_with_an_odd_field_says_which(tmp_path: Path, stored: dict[str, A
 
 
 @pytest.mark.parametrize("text", ["", "[]", "3", "{", '{"recipe": 3}', '{"recipe": [1]}', "\x00"])
-def test_what_is_no_recipe_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_no_recipe_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "broken.json"
     path.write_text(text)
     with pytest.raises(InputError, match=r"broken\.json"):
         recipes.find(path)
 
 
-def test_a_name_that_is_nearly_right_gets_a_hint(tmp_path: Path) -> None:
+def test_an_unknown_recipe_gets_a_hint(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="did you mean 'resnet9'"):
         recipes.find("resnet-9")
     with pytest.raises(InputError, match="known: efficientnet-b0"):
@@ -221,14 +221,14 @@ def test_a_name_that_is_nearly_right_gets_a_hint(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", RECIPES)
 @pytest.mark.parametrize("nested", [True, False])
-def test_a_recipe_written_by_a_run_or_by_hand_is_read_back(tmp_path: Path, name: str, nested: bool) -> None:
+def test_recipe_files_of_runs_and_by_hand_are_read(tmp_path: Path, name: str, nested: bool) -> None:
     stored = records.to_json(RECIPES[name])
     path = tmp_path / "recipe.json"
     path.write_text(json.dumps({"recipe": stored, "device": "cpu"} if nested else stored))
     assert recipes.find(path) == RECIPES[name]
 
 
-def test_a_file_may_name_only_what_differs(tmp_path: Path) -> None:
+def test_a_recipe_file_may_have_only_the_fields_that_differ(tmp_path: Path) -> None:
     path = tmp_path / "own.json"
     path.write_text('{"model": "resnet9", "lr": 1}')
     assert recipes.find(path) == Recipe(model="resnet9", lr=1)
@@ -256,19 +256,19 @@ def test_a_file_may_name_only_what_differs(tmp_path: Path) -> None:
     )
 )
 @settings(max_examples=40, deadline=None)
-def test_every_recipe_survives_json(recipe: Recipe) -> None:
+def test_recipe_round_trip_through_json(recipe: Recipe) -> None:
     assert recipes.from_dict(json.loads(records.dumps(recipe)), where="test") == recipe
 
 
 @given(st.sampled_from([field.name for field in fields(Recipe)]), st.integers(0, 20), st.characters(categories=["Ll"]))
 @settings(max_examples=40, deadline=None)
-def test_a_mistyped_field_is_never_taken(name: str, place: int, letter: str) -> None:
+def test_a_mistyped_field_is_refused(name: str, place: int, letter: str) -> None:
     typo = name[:place] + letter + name[place:]
     with pytest.raises(InputError, match="no field"):
         recipes.from_dict({typo: getattr(Recipe(), name)}, where="test")
 
 
-def test_a_taxonomy_stands_for_its_classes() -> None:
+def test_classes_may_be_the_name_of_a_taxonomy() -> None:
     assert Recipe(classes=("alphabetical",)).classes == ALPHABETICAL
     with pytest.raises(InputError, match="at least 2 classes"):
         Recipe(classes=("alphabet",))

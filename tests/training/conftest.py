@@ -32,7 +32,7 @@ def fer2013(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="session")
 def ferplus(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same faces with votes: three quarters for the label, but every fifth picture without votes that count."""
+    """The same faces with votes: three quarters for the label, but every fifth image without votes that count."""
     folder, usage = tmp_path_factory.mktemp("voted"), ["Training"] * 56 + ["PublicTest"] * 21
     samples = drawn.faces(77)
     drawn.write_fer2013(folder / "fer2013.csv", samples, usage)
@@ -47,7 +47,7 @@ def ferplus(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def tiny() -> Callable[..., Recipe]:
-    """`tiny(name, **fields)`: that recipe on 16 x 16 grey pictures, 3 epochs of 7 steps of 8."""
+    """`tiny(name, **fields)`: that recipe on 16 x 16 grey images, 3 epochs of 7 steps of 8."""
 
     def cut(name: str, **fields: Any) -> Recipe:
         small: dict[str, Any] = {

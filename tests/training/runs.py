@@ -1,4 +1,4 @@
-"""Making runs without training, and comparing runs."""
+"""Runs without training, interrupted runs, and comparing runs."""
 
 import os
 import signal

@@ -1,4 +1,4 @@
-"""Augmentation is a pure function of (batch, generator), and does to each picture what its name says."""
+"""Augmentation is a pure function of (batch, generator), and does to each image what its name says."""
 
 import math
 from collections.abc import Callable
@@ -47,7 +47,7 @@ def turned(images: Tensor, **amounts: float) -> Tensor:
 
 @pytest.mark.parametrize("channels", [1, 3])
 @pytest.mark.parametrize("name", KINDS)
-def test_it_is_pure(name: str, channels: int) -> None:
+def test_augment_is_a_pure_function(name: str, channels: int) -> None:
     images = noise(channels=channels, size=48)
     before = images.clone()
     generator = seeded(5)
@@ -71,7 +71,7 @@ def test_it_is_pure(name: str, channels: int) -> None:
     seed=st.integers(0, 2**63 - 1),
 )
 @settings(max_examples=60, deadline=None)
-def test_shape_and_range_are_kept(name: str, n: int, channels: int, size: int, seed: int) -> None:
+def test_augment_keeps_shape_and_range(name: str, n: int, channels: int, size: int, seed: int) -> None:
     images = noise(n, channels, size, seed=seed % 1000)
     result = KINDS[name](images, seeded(seed))
     side = {"crop": 16, "pad and crop": 20, "resnet9": 32}.get(name, size)
@@ -82,13 +82,13 @@ def test_shape_and_range_are_kept(name: str, n: int, channels: int, size: int, s
 
 
 @pytest.mark.parametrize("name", ["flip", "affine", "pad and crop", "contrast", "efficientnet-b0", "mien", "resnet9"])
-def test_every_picture_draws_its_own(name: str) -> None:
+def test_augment_draws_for_each_image(name: str) -> None:
     images = noise(1).expand(16, 1, 24, 24) if name not in RECIPES else noise(1, size=48).expand(16, 1, 48, 48)
     different = {tuple(row) for row in KINDS[name](images, seeded(1)).flatten(1).tolist()}
     assert len(different) > (1 if name == "flip" else 8)
 
 
-def test_channels_move_together() -> None:
+def test_augment_moves_channels_together() -> None:
     grey = noise().expand(8, 3, 24, 24)
     for name in ("flip", "affine", "crop", "pad and crop", "contrast", "erase", "mien"):
         result = KINDS[name](grey if name != "mien" else noise(size=48).expand(8, 3, 48, 48), seeded(2))
@@ -96,7 +96,7 @@ def test_channels_move_together() -> None:
         assert torch.equal(result[:, 0], result[:, 2])
 
 
-def test_layout_does_not_matter() -> None:
+def test_augment_does_not_depend_on_the_memory_layout() -> None:
     images = noise(channels=3, size=48)
     for name, kind in KINDS.items():
         last = kind(images.contiguous(memory_format=torch.channels_last), seeded(3))
@@ -123,7 +123,7 @@ def test_affine_with_zeros_is_the_identity() -> None:
     assert torch.allclose(turned(images), images, atol=1e-5)
 
 
-def test_affine_is_torchs_own_grid() -> None:
+def test_affine_equals_the_grid_of_torch() -> None:
     images, (angle, stretch, right, down) = noise(1), (0.3, 1.2, 0.1, -0.2)
 
     draws = iter(
@@ -131,7 +131,7 @@ def test_affine_is_torchs_own_grid() -> None:
             torch.tensor([[0.0]]),  # below the probability: mirrored
             torch.tensor([[math.degrees(angle)]]),
             torch.tensor([[1 / stretch]]),
-            torch.tensor([[right * 12, down * 12]]),  # pixels of a picture of 24
+            torch.tensor([[right * 12, down * 12]]),  # pixels of a image of 24
         ]
     )
     with pytest.MonkeyPatch.context() as patch:
@@ -154,7 +154,7 @@ def test_rotation_keeps_the_centre_and_the_distance_from_it(degrees: float, seed
     assert (result - rings)[0, 0][inside].abs().max() < 0.05
 
 
-def test_rotation_goes_both_ways_and_no_further_than_said() -> None:
+def test_rotation_goes_both_ways_within_its_limit() -> None:
     side = 65
     bar = torch.zeros(400, 1, side, side)
     bar[:, :, 31:34, 40:60] = 1  # to the right of the centre
@@ -167,7 +167,7 @@ def test_rotation_goes_both_ways_and_no_further_than_said() -> None:
     assert angles.mean().abs() < 2
 
 
-def test_shift_moves_by_at_most_so_many_pixels() -> None:
+def test_shift_stays_within_its_limit() -> None:
     dot = torch.zeros(300, 1, 33, 33)
     dot[:, :, 16, 16] = 1
     result = turned(dot, shift=4)[:, 0]
@@ -188,13 +188,13 @@ def test_zoom_changes_the_scale_within_its_bounds() -> None:
 
 
 @pytest.mark.parametrize(("size", "pad"), [(16, 0), (20, 4), (24, 0), (32, 4), (1, 23)])
-def test_crops_are_windows_of_the_mirrored_picture(size: int, pad: int) -> None:
+def test_crops_are_windows_of_the_reflected_image(size: int, pad: int) -> None:
     images = noise(40, 3)
     around = F.pad(images, (pad, pad, pad, pad), mode="reflect") if pad else images
     result = crop(images, seeded(0), size, pad)
     windows = around.unfold(2, size, 1).unfold(3, size, 1)  # [n, c, rows, columns, size, size]
-    for picture in range(len(images)):
-        same = (windows[picture] == result[picture][:, None, None]).all(dim=(0, 3, 4))
+    for image in range(len(images)):
+        same = (windows[image] == result[image][:, None, None]).all(dim=(0, 3, 4))
         assert same.sum() == 1 or pad > 0
         assert same.any()
 
@@ -222,13 +222,13 @@ def test_erase_fills_a_rectangle_of_the_stated_area_with_the_mean() -> None:
     areas = changed.float().mean((1, 2))
     assert 0.01 < areas.min() < 0.04  # whole pixels: a little off 0.02 and 0.20
     assert 0.17 < areas.max() < 0.23
-    for picture in range(len(images)):
-        rows, columns = changed[picture].any(1), changed[picture].any(0)
+    for image in range(len(images)):
+        rows, columns = changed[image].any(1), changed[image].any(0)
         tall, wide = int(rows.sum()), int(columns.sum())
-        assert int(changed[picture].sum()) == tall * wide  # one full rectangle
+        assert int(changed[image].sum()) == tall * wide  # one full rectangle
         assert 1 / 3.6 < tall / wide < 3.6
-        filled = result[picture][:, changed[picture]]
-        assert torch.allclose(filled, images[picture].mean().expand_as(filled), atol=1e-6)
+        filled = result[image][:, changed[image]]
+        assert torch.allclose(filled, images[image].mean().expand_as(filled), atol=1e-6)
 
 
 def test_erase_probability() -> None:
@@ -263,7 +263,7 @@ MIXES = st.sampled_from([Recipe(mixup=0.2), Recipe(mixup=1.0), Recipe(cutmix=1.0
 
 @given(recipe=MIXES, n=st.integers(2, 9), seed=st.integers(0, 10**6))
 @settings(max_examples=60, deadline=None)
-def test_mixing_blends_with_the_picture_at_the_other_end(recipe: Recipe, n: int, seed: int) -> None:
+def test_mixup_blends_with_the_image_at_the_other_end(recipe: Recipe, n: int, seed: int) -> None:
     images, targets, mixed, shares = blended(n, recipe, seed)
     assert mixed.shape == images.shape
     assert shares.shape == targets.shape
@@ -271,7 +271,7 @@ def test_mixing_blends_with_the_picture_at_the_other_end(recipe: Recipe, n: int,
         low, high = torch.minimum(old, old.flip(0)), torch.maximum(old, old.flip(0))
         assert (new >= low - 1e-6).all()
         assert (new <= high + 1e-6).all()
-    # one share for a picture and its target: what is seen of the partner is what its target weighs
+    # one share for a image and its target: what is seen of the partner is what its target weighs
     foreign = (mixed - images).abs().mean((1, 2, 3))
     both = images[:, 0, 0, 0] != images.flip(0)[:, 0, 0, 0]
     expected = torch.lerp(targets, targets.flip(0), foreign[:, None])
@@ -300,9 +300,9 @@ def test_cutmix_puts_one_rectangle_of_any_area_anywhere() -> None:
     foreign = (mixed != images)[:, 0]
     areas = foreign.float().mean((1, 2))
     assert torch.allclose(shares, torch.lerp(targets, targets.flip(0), areas[:, None]), atol=1e-6)
-    for picture in foreign:
-        rows, columns = picture.any(1), picture.any(0)
-        assert int(picture.sum()) == int(rows.sum()) * int(columns.sum())  # full
+    for image in foreign:
+        rows, columns = image.any(1), image.any(0)
+        assert int(image.sum()) == int(rows.sum()) * int(columns.sum())  # full
         for line in (rows, columns):
             places = line.nonzero()[:, 0]
             assert len(places) == 0 or int(places[-1] - places[0]) + 1 == len(places)  # and in one piece
@@ -316,16 +316,16 @@ def test_cutmix_puts_one_rectangle_of_any_area_anywhere() -> None:
 
 
 @pytest.mark.parametrize("amount", [0.01, 0.2, 1.0, 8.0])
-def test_mixup_takes_its_share_from_beta(amount: float) -> None:
+def test_mixup_shares_follow_the_beta_distribution(amount: float) -> None:
     images, _, mixed, _ = blended(4000, Recipe(mixup=amount), 0, size=5)
     shares = (mixed - images).abs()[:, 0]
     assert torch.isfinite(mixed).all()
-    assert torch.equal(shares.amax((1, 2)), shares.amin((1, 2)))  # one share for the whole picture
+    assert torch.equal(shares.amax((1, 2)), shares.amin((1, 2)))  # one share for the whole image
     assert shares.mean() == pytest.approx(0.5, abs=0.03)
     assert shares[:, 0, 0].var() == pytest.approx(1 / (4 * (2 * amount + 1)), rel=0.1)
 
 
-def test_cutmix_is_drawn_for_each_batch_and_mixup_takes_the_rest() -> None:
+def test_cutmix_is_drawn_for_each_batch_and_mixup_does_the_others() -> None:
     cut = 0
     for seed in range(300):
         images, _, mixed, _ = blended(8, Recipe(cutmix=0.3, mixup=1.0), seed)

@@ -49,35 +49,35 @@ def prepared(recipe: Recipe) -> Prepare:
     return lambda images, targets, generator: prepare(images, targets, recipe, generator, small=False)
 
 
-def values(pictures: Tensor) -> list[int]:
-    return [round(value * 255) for value in pictures.flatten().tolist()]
+def values(faces: Tensor) -> list[int]:
+    return [round(value * 255) for value in faces.flatten().tolist()]
 
 
 @given(n=st.integers(2, 200), batch=st.integers(2, 64), epoch=st.integers(0, 50), seed=st.integers(0, 2**63))
 @settings(max_examples=60, deadline=None)
-def test_an_epoch_shows_every_picture_at_most_once_in_full_batches(n: int, batch: int, epoch: int, seed: int) -> None:
+def test_an_epoch_has_each_image_at_most_once_in_full_batches(n: int, batch: int, epoch: int, seed: int) -> None:
     part = batches(marked(n), batch, seed=seed)
     seen: Counter[int] = Counter()
-    for pictures, labels, _ in part.training(epoch, plain):
-        assert pictures.shape == (min(batch, n), 1, 1, 1)
-        assert [value % 7 for value in values(pictures)] == labels.tolist()
-        seen.update(values(pictures))
+    for faces, labels, _ in part.training(epoch, plain):
+        assert faces.shape == (min(batch, n), 1, 1, 1)
+        assert [value % 7 for value in values(faces)] == labels.tolist()
+        seen.update(values(faces))
     assert max(seen.values()) == 1
     assert len(seen) == part.steps * part.batch
     assert n - len(seen) < batch
 
 
-def test_the_left_over_pictures_change_with_the_epoch() -> None:
+def test_the_left_over_images_change_with_the_epoch() -> None:
     part = batches(marked(10), 8)
     unseen = {
-        epoch: set(range(10)) - {value for pictures, *_ in part.training(epoch, plain) for value in values(pictures)}
+        epoch: set(range(10)) - {value for faces, *_ in part.training(epoch, plain) for value in values(faces)}
         for epoch in range(10)
     }
     assert len(set().union(*unseen.values())) > 4
 
 
 def orders(part: Batches, epoch: int, start: int = 0) -> list[list[int]]:
-    return [values(pictures) for pictures, *_ in part.training(epoch, plain, start=start)]
+    return [values(faces) for faces, *_ in part.training(epoch, plain, start=start)]
 
 
 def test_seed_and_epoch_decide_the_order() -> None:
@@ -87,7 +87,7 @@ def test_seed_and_epoch_decide_the_order() -> None:
 
 
 @pytest.mark.parametrize("start", [0, 1, 4, 7, 8])
-def test_an_epoch_entered_late_has_the_same_remaining_steps(start: int) -> None:
+def test_an_epoch_resumed_later_has_the_same_remaining_steps(start: int) -> None:
     recipe = RECIPES["mien"]
     part = batches(drawn.faces(64), 8, seed=3)
     work = partial(part.training, 2, prepared(recipe))
@@ -100,7 +100,7 @@ def test_an_epoch_entered_late_has_the_same_remaining_steps(start: int) -> None:
 
 
 @pytest.mark.parametrize("world", [2, 4])
-def test_processes_together_see_what_one_would(world: int) -> None:
+def test_the_batches_of_several_processes_are_those_of_one(world: int) -> None:
     recipe = RECIPES["mien"]
     samples = drawn.faces(50)
 
@@ -108,9 +108,9 @@ def test_processes_together_see_what_one_would(world: int) -> None:
         return list(batches(samples, 8, seed=3, rank=rank, world=world).training(1, prepared(recipe)))
 
     whole, shares = epoch(0, 1), [epoch(rank, world) for rank in range(world)]
-    for step, (pictures, labels, _) in enumerate(whole):
+    for step, (faces, labels, _) in enumerate(whole):
         for rank in range(world):
-            assert torch.equal(shares[rank][step].images, pictures[rank::world])
+            assert torch.equal(shares[rank][step].images, faces[rank::world])
             assert torch.equal(shares[rank][step].targets, labels[rank::world])
 
 
@@ -122,34 +122,32 @@ def test_every_step_and_process_has_a_seed_of_its_own() -> None:
 
 @given(n=st.integers(2, 60), world=st.integers(1, 5), batch=st.integers(1, 20))
 @settings(max_examples=40, deadline=None)
-def test_processes_share_the_validation_out_without_a_rest(n: int, world: int, batch: int) -> None:
+def test_processes_share_all_validation_images(n: int, world: int, batch: int) -> None:
     seen: list[int] = []
     for rank in range(world):
-        for pictures, labels in batches(marked(n), 8, rank=rank, world=world).whole(batch=batch):
-            assert len(pictures) <= batch
-            assert [value % 7 for value in values(pictures)] == labels.tolist()
-            seen += values(pictures)
+        for faces, labels in batches(marked(n), 8, rank=rank, world=world).whole(batch=batch):
+            assert len(faces) <= batch
+            assert [value % 7 for value in values(faces)] == labels.tolist()
+            seen += values(faces)
     assert sorted(seen) == list(range(n))
 
 
-def test_the_validation_comes_in_order() -> None:
-    assert [value for pictures, _ in batches(marked(20), 8).whole(batch=6) for value in values(pictures)] == list(
-        range(20)
-    )
+def test_validation_images_come_in_order() -> None:
+    assert [value for faces, _ in batches(marked(20), 8).whole(batch=6) for value in values(faces)] == list(range(20))
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_normalising_is_what_images_scale_does(channels: int) -> None:
+def test_normalise_equals_images_scale(channels: int) -> None:
     samples = drawn.faces(9, channels=channels)
     scaling = Scaling((0.5, 0.4, 0.3)[:channels], (0.2, 0.25, 0.3)[:channels])
-    found = torch.cat([pictures for pictures, _ in batches(samples, 4, scaling=scaling).whole(batch=4)])
+    found = torch.cat([faces for faces, _ in batches(samples, 4, scaling=scaling).whole(batch=4)])
     assert np.allclose(found.numpy(), images.scale(samples.images, *scaling), atol=1e-6)
     ones = torch.ones(2, channels, 3, 3)
     assert torch.allclose(normalise(ones, scaling)[0, 0], torch.tensor((1 - 0.5) / 0.2))
     assert torch.allclose(denormalise(normalise(ones, scaling), scaling), ones)
 
 
-def test_grey_pictures_in_three_channels_are_kept_once_and_come_out_thrice() -> None:
+def test_grey_images_in_three_channels_are_stored_once() -> None:
     grey = drawn.faces(20)
     repeated = replace(grey, images=np.repeat(grey.images[..., None], 3, axis=-1))
     assert batches(repeated, 8).images.shape == (20, 48, 48, 1)
@@ -157,21 +155,21 @@ def test_grey_pictures_in_three_channels_are_kept_once_and_come_out_thrice() -> 
     scaling = Scaling((0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
     part = batches(repeated, 8, scaling=scaling)
     assert np.allclose(next(part.whole(batch=20))[0].numpy(), images.scale(repeated.images, *scaling), atol=1e-6)
-    pictures = next(part.training(0, plain)).images
-    assert pictures.shape == (8, 3, 48, 48)
+    faces = next(part.training(0, plain)).images
+    assert faces.shape == (8, 3, 48, 48)
     almost = repeated.images.copy()
-    almost[7, 3, 3, 2] ^= 1  # one pixel of one picture has a colour
+    almost[7, 3, 3, 2] ^= 1  # one pixel of one image has a colour
     assert batches(replace(repeated, images=almost), 8).images.shape == (20, 48, 48, 3)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_training_batches_have_their_channels_last(channels: int) -> None:
-    pictures = next(batches(drawn.faces(16, channels=channels), 8).training(0, plain)).images
-    assert pictures.is_contiguous(memory_format=torch.channels_last)
-    assert pictures.dtype == torch.float32
+    faces = next(batches(drawn.faces(16, channels=channels), 8).training(0, plain)).images
+    assert faces.is_contiguous(memory_format=torch.channels_last)
+    assert faces.dtype == torch.float32
 
 
-def test_a_distribution_of_votes_is_a_label_too() -> None:
+def test_targets_may_be_distributions_of_votes() -> None:
     samples = replace(drawn.faces(14), labels=np.eye(7, dtype=np.float32)[np.arange(14) % 7])
     labels = next(batches(samples, 7).training(0, plain)).targets
     assert labels.shape == (7, 7)
@@ -183,16 +181,16 @@ def test_images_are_prepared_before_they_are_scaled_and_with_their_targets(start
     samples = replace(marked(30), labels=np.eye(7, dtype=np.float32)[np.arange(30) % 7])
     seen: list[tuple[Tensor, Tensor]] = []
 
-    def spy(pictures: Tensor, targets: Tensor, _: torch.Generator) -> tuple[Tensor, Tensor]:
-        seen.append((pictures.clone(), targets.clone()))
-        return pictures * 0 + 0.25, targets * 0.5
+    def spy(faces: Tensor, targets: Tensor, _: torch.Generator) -> tuple[Tensor, Tensor]:
+        seen.append((faces.clone(), targets.clone()))
+        return faces * 0 + 0.25, targets * 0.5
 
     part = batches(samples, 8, scaling=Scaling((0.5,), (0.125,)))
     found = list(part.training(1, spy, start=start))
     assert len(found) == len(seen) == 3 - start
-    for (pictures, targets, _), (before, whole) in zip(found, seen, strict=True):
+    for (faces, targets, _), (before, whole) in zip(found, seen, strict=True):
         assert [value % 7 for value in values(before)] == whole.argmax(1).tolist()
-        assert torch.equal(pictures, torch.full((8, 1, 1, 1), -2.0))  # (0.25 - 0.5) / 0.125
+        assert torch.equal(faces, torch.full((8, 1, 1, 1), -2.0))  # (0.25 - 0.5) / 0.125
         assert torch.equal(targets, whole * 0.5)
     assert seen or start == 3
 
@@ -219,13 +217,13 @@ def test_the_source_may_be_read_only_and_is_left_alone() -> None:
     samples.images.flags.writeable = False
     before = samples.images.copy()
     part = batches(samples, 8)
-    for _ in part.training(0, lambda pictures, targets, _: (pictures.mul_(0), targets)):
+    for _ in part.training(0, lambda faces, targets, _: (faces.mul_(0), targets)):
         pass
     assert np.array_equal(samples.images, before)
     assert torch.equal(part.images[..., 0], torch.from_numpy(before))
 
 
-def test_what_cannot_be_trained_on_is_told() -> None:
+def test_unusable_training_data_is_refused() -> None:
     with pytest.raises(InputError, match="at least 2 samples"):
         batches(drawn.faces(1), 8)
     with pytest.raises(InputError, match="1 of 5 have none"):

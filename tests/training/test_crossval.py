@@ -1,4 +1,4 @@
-"""No picture is judged by a network that has seen it, its copies or its person; a finished fold is trained but once."""
+"""No image is judged by a network that saw it, its copies or its person; a finished fold is trained once."""
 
 import os
 import signal
@@ -43,7 +43,7 @@ def dealt(count: int = 3) -> np.ndarray[tuple[int], np.dtype[np.int64]]:
     return crossval.assign_folds(SAMPLES.labels, np.arange(len(SAMPLES)), count, 0)
 
 
-def test_copies_and_persons_hang_together_by_way_of_others() -> None:
+def test_group_ids_connect_copies_and_persons() -> None:
     copies = np.array([0, 1, 0, 3, 4, 1, 6])
     people = np.array(["ann", "", "", "ann", "bob", "bob", ""])
     found = crossval.group_ids(copies, people)
@@ -53,7 +53,7 @@ def test_copies_and_persons_hang_together_by_way_of_others() -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.data())
-def test_groups_stay_whole_and_every_fold_has_its_share(data: st.DataObject) -> None:
+def test_assign_folds_keeps_groups_whole_and_fills_every_fold(data: st.DataObject) -> None:
     n, count = data.draw(st.integers(8, 60)), data.draw(st.integers(2, 4))
     labels = np.array(data.draw(st.lists(st.integers(0, 3), min_size=n, max_size=n)))
     together = np.array(data.draw(st.lists(st.integers(0, 12), min_size=n, max_size=n)))
@@ -65,7 +65,7 @@ def test_groups_stay_whole_and_every_fold_has_its_share(data: st.DataObject) -> 
     assert set(found.tolist()) == set(range(count))
 
 
-def test_the_seed_decides_and_labels_are_shared_out_evenly() -> None:
+def test_assign_folds_is_stratified_and_depends_on_the_seed() -> None:
     labels = np.repeat([0, 1, 2], [400, 100, 40])
     found = crossval.assign_folds(labels, np.arange(540), 4, 0)
     assert [np.bincount(labels[found == fold]).tolist() for fold in range(4)] == [[100, 25, 10]] * 4
@@ -73,12 +73,12 @@ def test_the_seed_decides_and_labels_are_shared_out_evenly() -> None:
 
 
 @pytest.mark.parametrize("count", [0, 1, 4])
-def test_folds_that_cannot_be(count: int) -> None:
+def test_impossible_numbers_of_folds(count: int) -> None:
     with pytest.raises(InputError, match=f"folds {count}: expected 2 to 3, as many as there are groups"):
         crossval.assign_folds(np.zeros(9, np.int64), np.arange(9) % 3, count, 0)
 
 
-def test_a_fold_is_judged_by_what_learnt_the_others(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_fold_is_judged_by_the_network_of_the_other_folds(recipe: Recipe, monkeypatch: pytest.MonkeyPatch) -> None:
     fold = dealt()
     learnt: list[set[bytes]] = []
     judged: list[set[bytes]] = []
@@ -103,7 +103,7 @@ def test_a_fold_is_judged_by_what_learnt_the_others(recipe: Recipe, monkeypatch:
     assert all(mine == every - held for mine, held in zip(learnt, judged, strict=True))
 
 
-def test_the_same_bits_again_and_others_by_another_seed(
+def test_out_of_fold_gives_the_same_bits_again_and_depends_on_the_seed(
     recipe: Recipe, tiny: Tiny, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     found = []
@@ -114,7 +114,7 @@ def test_the_same_bits_again_and_others_by_another_seed(
     assert not np.array_equal(found[0], found[2])
 
 
-def test_the_mirror_image_counts_as_much(recipe: Recipe) -> None:
+def test_probabilities_are_the_mean_with_the_mirror_image(recipe: Recipe) -> None:
     part = Split(SAMPLES.images, SAMPLES.labels, FER2013)
     model, scaling = crossval.fit(recipe, part, torch.device("cpu"), lambda: None)
     one, other = (
@@ -144,7 +144,8 @@ folds.out_of_fold(from_json(Path(sys.argv[1])), SAMPLES.images, SAMPLES.labels, 
 """
 
 
-def test_killed_between_folds_it_goes_on_to_the_same_bits(
+@pytest.mark.slow
+def test_out_of_fold_continues_after_kill_to_the_same_bits(
     recipe: Recipe, tmp_path: Path, cache: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     own = tmp_path / "own.json"
@@ -164,7 +165,9 @@ def test_killed_between_folds_it_goes_on_to_the_same_bits(
     assert np.array_equal(crossval.out_of_fold(*arguments, device="cpu"), found)
 
 
-def test_ctrl_c_says_how_to_go_on(recipe: Recipe, cache: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ctrl_c_between_folds_prints_how_to_continue(
+    recipe: Recipe, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     steps, take = 0, Learner.step
 
     def interrupted(self: Learner, batch: Batch) -> torch.Tensor:
@@ -180,19 +183,19 @@ def test_ctrl_c_says_how_to_go_on(recipe: Recipe, cache: Path, monkeypatch: pyte
     assert len(list(cache.glob("folds-*/*.npy"))) == 1
 
 
-def test_other_data_or_labels_are_trained_anew(recipe: Recipe, cache: Path) -> None:
+def test_other_data_or_labels_are_trained_again(recipe: Recipe, cache: Path) -> None:
     for labels in (SAMPLES.labels, (SAMPLES.labels + 1) % 7):
         crossval.out_of_fold(recipe, SAMPLES.images, labels, dealt(2), device="cpu")
     assert len(list(cache.glob("folds-*"))) == 2
 
 
-def test_weights_that_are_no_numbers_are_told(tiny: Tiny) -> None:
+def test_weights_that_are_not_finite_are_refused(tiny: Tiny) -> None:
     wild = tiny("mien", model="mien-small", epochs=1, lr=1e30)
     with pytest.raises(InputError, match="fold 1 of 2: the weights are no longer numbers; lower the recipe's lr"):
         crossval.out_of_fold(wild, SAMPLES.images, SAMPLES.labels, dealt(2), device="cpu")
 
 
-def test_a_cache_that_cannot_be_written_costs_only_the_keeping(
+def test_out_of_fold_works_without_a_writable_cache(
     recipe: Recipe, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
@@ -200,7 +203,7 @@ def test_a_cache_that_cannot_be_written_costs_only_the_keeping(
     assert crossval.out_of_fold(recipe, SAMPLES.images, SAMPLES.labels, dealt(2), device="cpu").shape == (60, 7)
 
 
-def test_every_ingredient_of_a_recipe_is_followed(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_out_of_fold_follows_every_field_of_the_recipe(tiny: Tiny, monkeypatch: pytest.MonkeyPatch) -> None:
     """Progressive resizing, mixed targets, the seeds of a training run, a limit of steps."""
     sizes: list[int] = []
     seeds: list[int] = []

@@ -1,4 +1,4 @@
-"""Labellings meet by picture: what one of them does not know it leaves at zero, and no picture comes twice."""
+"""Several kinds of labels are joined by image: missing ones are zeros, and no image comes twice."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -37,15 +37,15 @@ def fer(tmp_path: Path) -> Path:
 
 def rows(part: Split) -> dict[int, list[float]]:
     """The number of the drawn face -> its targets."""
-    pictures = [image.tobytes() for image in drawn.faces(7).images]
-    return {pictures.index(image.tobytes()): row for image, row in zip(part.images, part.targets.tolist(), strict=True)}
+    crops = [image.tobytes() for image in drawn.faces(7).images]
+    return {crops.index(image.tobytes()): row for image, row in zip(part.images, part.targets.tolist(), strict=True)}
 
 
 def target(votes: dict[str, float], label: str) -> list[float]:
     return [votes.get(name, 0.0) for name in FERPLUS] + [float(name == label) for name in FER2013]
 
 
-def test_votes_and_labels_of_a_picture_stand_in_one_row(fer: Path) -> None:
+def test_votes_and_labels_of_an_image_are_in_one_row(fer: Path) -> None:
     parts = build_splits(VOTES, DataSpec(fer))
     assert list(parts) == ["train", "validation"]
     assert all(part.targets.dtype == np.float32 for part in parts.values())
@@ -64,7 +64,7 @@ def test_votes_and_labels_of_a_picture_stand_in_one_row(fer: Path) -> None:
     assert parts["train"].counts == {name: int(name in ("happy", "neutral")) for name in FERPLUS}
 
 
-def test_the_answer_comes_first(fer: Path) -> None:
+def test_the_primary_output_comes_first(fer: Path) -> None:
     turned = build_splits(
         replace(VOTES, classes=FER2013, targets="label", further_outputs=("majority",)), DataSpec(fer)
     )["train"]
@@ -76,12 +76,12 @@ def test_the_answer_comes_first(fer: Path) -> None:
     assert turned.counts["disgust"] == 1
 
 
-def test_naming_the_kind_gives_both_labellings_as_recognising_it_does(fer: Path) -> None:
+def test_a_given_kind_reads_both_labels_as_the_recognised_one(fer: Path) -> None:
     named, found = (build_splits(VOTES, DataSpec(fer, kind=kind))["train"] for kind in ("fer2013", None))
     assert named.fingerprint == found.fingerprint
 
 
-def test_one_dataset_with_one_labelling_is_what_its_reader_gives(fer: Path) -> None:
+def test_a_split_of_one_dataset_equals_what_its_reader_gives(fer: Path) -> None:
     part = build_splits(RECIPES["mien"], DataSpec(fer))["train"]
     samples = datasets.read(DataSpec(fer, "train"))
     assert part.targets.dtype == np.int64
@@ -91,7 +91,7 @@ def test_one_dataset_with_one_labelling_is_what_its_reader_gives(fer: Path) -> N
 
 
 @pytest.mark.parametrize("fields", [{"mixup": 0.2}, {"cutmix": 0.5}, {"distill": 0.5}])
-def test_what_blends_targets_gets_them_as_shares(fer: Path, fields: dict[str, Any]) -> None:
+def test_recipes_that_mix_targets_get_shares(fer: Path, fields: dict[str, Any]) -> None:
     soft, hard = (
         build_splits(recipe, DataSpec(fer))["train"] for recipe in (replace(RECIPES["mien"], **fields), RECIPES["mien"])
     )
@@ -122,7 +122,7 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], P
     return write
 
 
-def test_faces_out_of_photos_join_the_answer(fer: Path, photos: Callable[[int], Path]) -> None:
+def test_faces_of_photos_are_added_with_labels_of_the_primary_output(fer: Path, photos: Callable[[int], Path]) -> None:
     legend = photos(60)
     parts, alone = build_splits(VOTES, DataSpec(fer), [legend]), build_splits(VOTES, DataSpec(fer))
     for split, part in parts.items():
@@ -142,7 +142,7 @@ def test_faces_out_of_photos_join_the_answer(fer: Path, photos: Callable[[int], 
     assert tight.mean() > 1.2 * parts["train"].images[4:].mean()  # the margin is black, and only it was cut off
 
 
-def test_a_recipe_with_hard_labels_takes_photos_too(fer: Path, photos: Callable[[int], Path]) -> None:
+def test_photos_are_added_to_a_recipe_with_hard_labels(fer: Path, photos: Callable[[int], Path]) -> None:
     part = build_splits(RECIPES["mien"], DataSpec(fer), [photos(60)])["train"]
     assert part.targets.shape[1] == 7
     assert (part.targets.sum(1) == 1).all()
@@ -154,15 +154,15 @@ def test_photos_of_another_kind_are_refused(fer: Path) -> None:
         build_splits(VOTES, DataSpec(fer), [fer])
 
 
-def test_drop_duplicates_leaves_out_what_is_validated_on_and_nothing_else(tmp_path: Path) -> None:
+def test_drop_duplicates_leaves_out_validation_images_only(tmp_path: Path) -> None:
     samples = drawn.faces(10)
-    pictures = samples.images.copy()
-    pictures[2] = pictures[8]  # in both parts
-    pictures[4] = pictures[3]  # twice in training: not our matter
-    pictures[5] = pictures[9]
-    pictures[5, 0, 0] ^= 1  # almost in both
+    crops = samples.images.copy()
+    crops[2] = crops[8]  # in both parts
+    crops[4] = crops[3]  # twice in training: not our matter
+    crops[5] = crops[9]
+    crops[5, 0, 0] ^= 1  # almost in both
     path = drawn.write_fer2013(
-        tmp_path / "fer2013.csv", replace(samples, images=pictures), ["Training"] * 7 + ["PublicTest"] * 3
+        tmp_path / "fer2013.csv", replace(samples, images=crops), ["Training"] * 7 + ["PublicTest"] * 3
     )
     recipe = Recipe(size=48)
     every, kept_once = (
@@ -177,7 +177,7 @@ def test_drop_duplicates_leaves_out_what_is_validated_on_and_nothing_else(tmp_pa
     assert np.array_equal(soft.targets, np.eye(7, dtype=np.float32)[kept_once["train"].targets])
 
 
-def test_an_unlabelled_picture_is_left_out_of_shares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unlabelled_image_is_left_out_of_shares(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     samples: Samples = drawn.faces(7)
     monkeypatch.setattr(
         "mien.datasets.read", lambda *_, **__: replace(samples, labels=np.array([0, 1, -1, 3, 4, 5, 6]))

@@ -1,4 +1,4 @@
-"""A network learns what finished runs answer; what cannot teach it is told before anything is written."""
+"""A network learns the predictions of finished runs; unusable teachers are refused before anything is written."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -27,7 +27,7 @@ CPU = torch.device("cpu")
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_a_teacher_scales_pictures_as_its_own_run_did(tmp_path: Path, channels: int) -> None:
+def test_a_teacher_scales_images_as_in_its_own_run(tmp_path: Path, channels: int) -> None:
     recipe = Recipe(channels=channels, size=24)  # type: ignore[arg-type]
     model = write_run(tmp_path / "run", recipe)
     teacher = Teacher(tmp_path / "run", Recipe(distill=0.5), CPU)
@@ -42,7 +42,7 @@ def test_a_teacher_scales_pictures_as_its_own_run_did(tmp_path: Path, channels: 
     assert teacher(plain).dtype == torch.float32
 
 
-def test_a_teacher_sees_pictures_at_its_own_size(tmp_path: Path) -> None:
+def test_a_teacher_gets_images_of_its_own_size(tmp_path: Path) -> None:
     write_run(tmp_path / "run", Recipe(size=24, model="three-conv"))  # of one size only
     teacher = Teacher(tmp_path / "run", Recipe(distill=0.5), CPU)
     plain = torch.rand(3, 1, 48, 48, generator=torch.Generator().manual_seed(0))
@@ -50,7 +50,9 @@ def test_a_teacher_sees_pictures_at_its_own_size(tmp_path: Path) -> None:
     assert teacher(shrink(plain, 16)).shape == (3, 7)  # the student's early steps
 
 
-def test_a_network_learns_its_teachers_answers(tiny: Tiny, ferplus: Path, tmp_path: Path, quick: None) -> None:
+def test_distillation_learns_the_predictions_of_the_teachers(
+    tiny: Tiny, ferplus: Path, tmp_path: Path, quick: None
+) -> None:
     learner = tiny(
         "mien-votes", classes=FERPLUS, progressive_resize=0, epochs=5, ema=0, calibrate=False, optimizer="adam",
         lr=2e-3, schedule="constant", flip=0.5, rotate=0, zoom=0, shift=0, contrast=0, erase=0,
@@ -76,7 +78,7 @@ def _untrained(path: Path, recipe: Recipe) -> Path:
 
 
 @pytest.mark.usefixtures("quick")
-def test_the_share_of_the_teachers_decides(tiny: Tiny, fer2013: Path, tmp_path: Path) -> None:
+def test_distill_is_the_share_of_the_teachers_in_the_loss(tiny: Tiny, fer2013: Path, tmp_path: Path) -> None:
     """With next to none of them a run is, nearly, one without; a step of the loss lies between both ends."""
     write_run(tmp_path / "teacher", tiny("mien"))
     first: dict[float, float] = {}
@@ -91,7 +93,7 @@ def test_the_share_of_the_teachers_decides(tiny: Tiny, fer2013: Path, tmp_path: 
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_taught_run_goes_on_to_the_same_bits(
+def test_resume_of_a_distilled_run_gives_the_same_bits(
     tiny: Tiny, fer2013: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     write_run(tmp_path / "teacher", tiny("mien", size=24))
@@ -105,7 +107,7 @@ def test_a_taught_run_goes_on_to_the_same_bits(
     assert_same(tmp_path / "run", tmp_path / "whole")
 
 
-def test_what_cannot_teach_is_refused_and_leaves_the_folder_free(
+def test_unusable_teachers_are_refused_and_leave_no_folder(
     tiny: Tiny, fer2013: Path, tmp_path: Path, quick: None
 ) -> None:
     plain, taught = tiny("mien", max_steps=1), tiny("mien", max_steps=1, distill=0.5)

@@ -32,6 +32,7 @@ start.export = lambda run: (time.sleep(2), (run / "model.onnx").touch())  # the 
 """
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 def test_two_processes_under_torchrun_equal_one(
     tiny: Callable[..., Recipe], fer2013: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -66,7 +67,7 @@ def test_two_processes_under_torchrun_equal_one(
         assert float((value - weights[1][name]).abs().max()) <= 1e-12 * max(1, float(value.abs().max())), name
 
 
-def test_nobody_leaves_the_group_before_the_others_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_no_process_leaves_the_group_before_the_others_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
     monkeypatch.setattr(distributed, "WORLD", 2)
     for name in ("init_process_group", "barrier", "destroy_process_group"):
@@ -88,7 +89,7 @@ def test_nobody_leaves_the_group_before_the_others_are_done(monkeypatch: pytest.
 
 @pytest.fixture
 def twins(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pretend to be one of two processes that hold the same pictures."""
+    """Pretend to be one of two processes that hold the same images."""
 
     monkeypatch.setattr(distributed, "WORLD", 2)
     monkeypatch.setattr(distributed, "total", lambda values: values * 2)
@@ -104,24 +105,24 @@ def twins(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
     ids=["2d", "1d", "timm"],
 )
-def test_synchronised_norms_are_norms_over_everything(make: Callable[[], nn.Module]) -> None:
+def test_synchronised_batch_norms_are_those_of_the_whole_batch(make: Callable[[], nn.Module]) -> None:
     torch.manual_seed(0)
     whole = make().train()
     share = make().train()
     share.load_state_dict(whole.state_dict())
     share = distributed.synchronise_norms(share, torch.device("cpu"))
     assert any(isinstance(module, distributed.SyncBatchNorm) for module in share.modules())
-    pictures = torch.rand(6, 2, 6, 6) if not hasattr(whole, "num_classes") else torch.rand(6, 2, 48, 48)
-    expected = whole(torch.cat([pictures, pictures]))[:6]
-    found = share(pictures)
+    images = torch.rand(6, 2, 6, 6) if not hasattr(whole, "num_classes") else torch.rand(6, 2, 48, 48)
+    expected = whole(torch.cat([images, images]))[:6]
+    found = share(images)
     assert torch.allclose(found, expected, atol=1e-4)
     for one, other in zip(share.buffers(), whole.buffers(), strict=True):  # running mean, variance, count
         assert torch.allclose(one.float(), other.float(), atol=1e-5)
     with torch.no_grad():
-        assert torch.allclose(share.eval()(pictures), whole.eval()(pictures), atol=1e-4)
+        assert torch.allclose(share.eval()(images), whole.eval()(images), atol=1e-4)
 
 
-def test_alone_nothing_is_changed_or_announced() -> None:
+def test_a_single_process_changes_nothing() -> None:
     model = nn.Sequential(nn.BatchNorm2d(3))
     device = torch.device("cpu")
     with distributed.process_group(device):

@@ -1,4 +1,4 @@
-"""A run leaves out what it was told to, says so, and goes on with the same list only."""
+"""A run leaves out the listed samples, records the list, and resumes with the same list only."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -30,7 +30,7 @@ def listed(tmp_path: Path) -> Path:
     return path
 
 
-def test_every_labelling_and_both_parts_leave_it_out(ferplus: Path, listed: Path) -> None:
+def test_exclude_applies_to_all_labels_and_both_splits(ferplus: Path, listed: Path) -> None:
     for name in ("mien", "mien-votes"):
         whole, part = (build_splits(RECIPES[name], DataSpec(ferplus, exclude=path)) for path in (None, listed))
         assert len(whole["train"]) - len(part["train"]) == 2
@@ -39,7 +39,7 @@ def test_every_labelling_and_both_parts_leave_it_out(ferplus: Path, listed: Path
         assert not gone & {image.tobytes() for split in part.values() for image in split.images}
 
 
-def test_photos_are_not_looked_up_in_it(
+def test_exclude_does_not_apply_to_photos(
     ferplus: Path, listed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(detectors(), "haar", FullImage)
@@ -53,7 +53,7 @@ def test_photos_are_not_looked_up_in_it(
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_run_records_it_and_resume_uses_it_again(
+def test_exclude_is_recorded_and_used_by_resume(
     tiny: Tiny,
     fer2013: Path,
     listed: Path,
@@ -85,14 +85,16 @@ def test_a_run_records_it_and_resume_uses_it_again(
     assert_same(run, tmp_path / "whole")
 
 
-def test_a_list_that_does_not_fit_begins_no_run(tiny: Tiny, fer2013: Path, listed: Path, tmp_path: Path) -> None:
+def test_an_exclude_list_of_another_dataset_starts_no_run(
+    tiny: Tiny, fer2013: Path, listed: Path, tmp_path: Path
+) -> None:
     listed.write_text("id\n99999\n")
     with pytest.raises(InputError, match="has no id '99999'"):
         train(tiny("mien"), DataSpec(fer2013, exclude=listed), tmp_path / "run", device="cpu")
     assert not (tmp_path / "run").exists()
 
 
-def test_the_part_is_what_the_reader_gives(fer2013: Path, listed: Path) -> None:
+def test_an_excluded_split_equals_what_the_reader_gives(fer2013: Path, listed: Path) -> None:
     part, samples = (
         build_splits(RECIPES["mien"], DataSpec(fer2013, exclude=listed))["train"],
         read(DataSpec(fer2013, "train", exclude=listed)),

@@ -1,4 +1,4 @@
-"""A model.onnx equals the network it came from, explains itself, and stands only if it does."""
+"""A model.onnx equals the network it came from and holds all facts; otherwise it is not kept."""
 
 import json
 from dataclasses import replace
@@ -18,6 +18,7 @@ from mien.evaluation.calibrate.files import FILE as CALIBRATION
 from mien.evaluation.calibrate.files import save
 from mien.evaluation.calibrate.fit import CalibrationOptions, CalibrationSource
 from mien.models.bundled import measured_crops
+from mien.models.calibration import Calibration
 from mien.models.metadata import ModelInfo, OutputInfo
 from mien.models.session import Session, softmax
 from mien.recipes import RECIPES, read_run
@@ -50,6 +51,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
 def test_every_recipe_exports_to_what_torch_computes(tmp_path: Path, name: str) -> None:
     recipe = RECIPES[name]
@@ -82,13 +84,13 @@ def test_every_recipe_exports_to_what_torch_computes(tmp_path: Path, name: str) 
     assert {file.name for file in (tmp_path / "run").iterdir()} == {"recipe.json", "best.safetensors", "model.onnx"}
 
 
-def test_a_margin_of_ones_own_holds_for_every_detector(tmp_path: Path) -> None:
+def test_a_margin_that_was_set_is_used_for_every_detector(tmp_path: Path) -> None:
     write_run(tmp_path / "run", replace(RECIPES["mien"], margin=0.3), batch_statistics=True)
     info = Session(export(tmp_path / "run")).info
     assert [info.crop(name) for name in ("haar", "yunet")] == [images.CropSpec(0.3)] * 2
 
 
-def test_the_file_explains_itself(run: Path) -> None:
+def test_the_exported_file_has_all_facts(run: Path) -> None:
     model = onnx.load(run / "model.onnx")
     facts = json.loads({entry.key: entry.value for entry in model.metadata_props}["mien"])
     assert facts == {
@@ -113,9 +115,14 @@ def test_the_file_explains_itself(run: Path) -> None:
     assert str(Path(__file__).parents[1]) not in (run / "model.onnx").read_bytes().decode("latin-1")  # no place of ours
 
 
-def test_calibration_travels_along(run: Path, tmp_path: Path) -> None:
+def calibrated(temperature: float) -> OutputCalibration:
+    fitted = Calibration("temperature", 1, 1, False, "validation", "fer2013", "label", "f" * 16)
+    return OutputCalibration(temperature, fitted)
+
+
+def test_export_includes_the_temperature(run: Path, tmp_path: Path) -> None:
     out = tmp_path / "faces.onnx"
-    (run / CALIBRATION).write_text('{"label": 1.5}')
+    save(run, {"label": calibrated(1.5)})
     assert export(run, out=out) == out
     (run / CALIBRATION).unlink()
     session = Session(out)
@@ -124,7 +131,7 @@ def test_calibration_travels_along(run: Path, tmp_path: Path) -> None:
     assert np.allclose(session.logits(crops), Session(run).logits(crops), atol=1e-5)
 
 
-def test_all_of_the_calibration_travels_along(run: Path, tmp_path: Path) -> None:
+def test_export_includes_the_whole_calibration(run: Path, tmp_path: Path) -> None:
     labels = np.arange(70) % 7
     logits = (3 * np.eye(7)[labels] + np.random.default_rng(0).normal(0, 1, (70, 7))).astype(np.float32)
     wanted = CalibrationOptions("vector", abstain_at=0.8, coverage=0.9)
@@ -139,22 +146,23 @@ def test_all_of_the_calibration_travels_along(run: Path, tmp_path: Path) -> None
 
 @pytest.fixture(scope="module")
 def votes(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A run with two outputs, on small pictures."""
+    """A run with two outputs, on small images."""
     path = tmp_path_factory.mktemp("runs") / "votes"
     write_run(path, replace(RECIPES["mien-votes"], size=16, progressive_resize=0), batch_statistics=True)
     export(path)
     return path
 
 
-def test_each_output_stands_in_the_file_by_name_with_its_own_temperature(votes: Path, tmp_path: Path) -> None:
-    (votes / CALIBRATION).write_text('{"distribution": 1.5, "label": 0.5}')
+def test_export_of_several_outputs_has_names_and_temperatures(votes: Path, tmp_path: Path) -> None:
+    save(votes, {"distribution": calibrated(1.5), "label": calibrated(0.5)})
     path = export(votes, out=tmp_path / "faces.onnx")
     (votes / CALIBRATION).unlink()
     model = onnx.load(path)
     facts = json.loads({entry.key: entry.value for entry in model.metadata_props}["mien"])
     assert [entry.name for entry in model.graph.output] == ["logits", "label"]
     assert (facts["answers"], facts["labels"], facts["temperature"]) == ("distribution", list(FERPLUS), 1.5)
-    assert facts["heads"] == {"label": {"labels": list(FER2013), "temperature": 0.5}}
+    label = facts["heads"]["label"]
+    assert (list(facts["heads"]), label["labels"], label["temperature"]) == (["label"], list(FER2013), 0.5)
     crops = drawn.faces(4, size=16).images
     for head, temperature, labels in (("distribution", 1.5, FERPLUS), ("label", 0.5, FER2013)):
         session, plain = Session(path, output=head), Session(votes, output=head)
@@ -166,7 +174,7 @@ def test_each_output_stands_in_the_file_by_name_with_its_own_temperature(votes: 
         assert not np.allclose(session.probabilities(crops), plain.probabilities(crops), atol=1e-3)
 
 
-def test_a_further_output_that_computes_something_else_is_not_let_through(votes: Path) -> None:
+def test_export_check_refuses_another_further_output(votes: Path) -> None:
     model = load_network(votes / "best.safetensors", read_run(votes).recipe).eval()
     check(model, votes / "model.onnx")
     with torch.no_grad():
@@ -175,7 +183,7 @@ def test_a_further_output_that_computes_something_else_is_not_let_through(votes:
         check(model, votes / "model.onnx")
 
 
-def test_a_file_that_computes_something_else_is_not_let_through(tmp_path: Path) -> None:
+def test_export_check_refuses_other_logits(tmp_path: Path) -> None:
     torch.manual_seed(0)
     one, other = (create("mien", classes=7).eval() for _ in range(2))
     info = ModelInfo(labels=RECIPES["mien"].classes, size=48, mean=(0.0,), std=(1.0,))
@@ -190,7 +198,7 @@ def test_a_file_that_computes_something_else_is_not_let_through(tmp_path: Path) 
         check(broken, tmp_path / "one.onnx")
 
 
-def test_a_run_that_cannot_be_exported_is_told(tmp_path: Path, run: Path) -> None:
+def test_export_refuses_incomplete_runs(tmp_path: Path, run: Path) -> None:
     with pytest.raises(InputError, match="no run; expected a folder"):
         export(tmp_path)
     (tmp_path / "recipe.json").write_text('{"model": "mien"}')
@@ -212,6 +220,6 @@ def test_a_run_that_cannot_be_exported_is_told(tmp_path: Path, run: Path) -> Non
 
 
 @pytest.mark.parametrize("name", ["default", "nonsuch"])
-def test_a_name_is_no_run(name: str) -> None:
+def test_export_refuses_names_of_models(name: str) -> None:
     with pytest.raises(InputError, match=f"{name}: no run; expected a folder"):
         export(Path(name))

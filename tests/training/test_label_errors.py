@@ -1,4 +1,4 @@
-"""Labels swapped on purpose are found; what is judged, and what cannot be, is said."""
+"""Labels swapped on purpose are found; classes that cannot be judged are named."""
 
 import builtins
 import json
@@ -27,6 +27,7 @@ def _cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MIEN_CACHE", str(tmp_path / "cache"))
 
 
+@pytest.mark.slow
 def test_swapped_labels_are_found_far_above_chance(tmp_path: Path) -> None:
     samples = drawn.faces(280)
     swapped = np.random.default_rng(0).choice(280, 14, replace=False)  # 5 %
@@ -35,7 +36,7 @@ def test_swapped_labels_are_found_far_above_chance(tmp_path: Path) -> None:
     path = drawn.write_fer2013(
         tmp_path / "fer2013.csv", replace(samples, labels=labels), ["Training"] * 200 + ["PublicTest"] * 80
     )
-    # drawn faces of one expression are near duplicates of each other; here every one is a picture of its own
+    # drawn faces of one expression are near duplicates of each other; here every one is a image of its own
     found = label_errors(open_dataset(DataSpec(path)), folds=3, recipe=QUICK, copies=np.arange(280), device="cpu")
     assert len(found) == 280
     assert sorted(found.ids.tolist()) == samples.ids.tolist()
@@ -60,8 +61,8 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     """What the folds were asked for; nothing is trained."""
     seen: dict[str, Any] = {}
 
-    def answer(recipe: Any, pictures: Any, labels: Any, fold: Any, *, device: str) -> Any:
-        seen.update(recipe=recipe, images=pictures, labels=labels, fold=fold)
+    def answer(recipe: Any, crops: Any, labels: Any, fold: Any, *, device: str) -> Any:
+        seen.update(recipe=recipe, images=crops, labels=labels, fold=fold)
         k = len(recipe.classes)
         return np.full((len(labels), k), 0.1 / k, np.float32) + 0.9 * np.eye(k, dtype=np.float32)[labels]
 
@@ -69,12 +70,12 @@ def asked(monkeypatch: pytest.MonkeyPatch) -> dict[str, Any]:
     return seen
 
 
-def test_persons_and_near_duplicates_stay_on_one_side(asked: dict[str, Any], tmp_path: Path) -> None:
+def test_persons_and_near_duplicates_stay_in_one_fold(asked: dict[str, Any], tmp_path: Path) -> None:
     samples = drawn.faces(160, FACIAL_EXPRESSIONS)
     coarse = np.random.default_rng(0).integers(0, 256, (80, 8, 8), dtype=np.uint8)  # drawn faces are all alike
-    pictures = np.stack([images.resize(picture, 48) for picture in coarse])
-    pictures = np.concatenate([pictures, pictures[:, :, ::-1]])  # mirrored, of other persons
-    root = drawn.write_facial_expressions(tmp_path / "legend", replace(samples, images=pictures), each=2)
+    crops = np.stack([images.resize(image, 48) for image in coarse])
+    crops = np.concatenate([crops, crops[:, :, ::-1]])  # mirrored, of other persons
+    root = drawn.write_facial_expressions(tmp_path / "legend", replace(samples, images=crops), each=2)
     found = label_errors(open_dataset(DataSpec(root)), recipe=replace(QUICK, size=48), device="cpu")
     assert len(found) == 160
     fold, ids = asked["fold"], sorted(found.ids.tolist())
@@ -85,7 +86,7 @@ def test_persons_and_near_duplicates_stay_on_one_side(asked: dict[str, Any], tmp
     assert all(len(set(fold[groups == group].tolist())) == 1 for group in groups)
 
 
-def test_the_datasets_own_labels_alone_are_learnt(asked: dict[str, Any], tmp_path: Path) -> None:
+def test_label_errors_uses_the_datasets_own_labels_only(asked: dict[str, Any], tmp_path: Path) -> None:
     path = drawn.write_fer2013(tmp_path / "fer2013.csv", drawn.faces(70))
     label_errors(
         open_dataset(DataSpec(path)),
@@ -97,7 +98,7 @@ def test_the_datasets_own_labels_alone_are_learnt(asked: dict[str, Any], tmp_pat
     assert (recipe.outputs, recipe.distill) == ({"label": FER2013}, 0)
 
 
-def test_a_class_that_cannot_be_learnt_in_each_fold_is_left_out(asked: dict[str, Any], tmp_path: Path) -> None:
+def test_a_class_with_too_few_groups_for_the_folds_is_left_out(asked: dict[str, Any], tmp_path: Path) -> None:
     samples = drawn.faces(70)
     labels = np.where(samples.labels == 1, 0, samples.labels)
     labels[[1, 8, 15]] = 1
@@ -118,7 +119,7 @@ def test_a_class_that_cannot_be_learnt_in_each_fold_is_left_out(asked: dict[str,
         label_errors(table, folds=1, recipe=QUICK, copies=np.arange(70), device="cpu")
 
 
-def test_without_the_library_the_extra_is_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_cleanlab_names_the_extra(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     original = builtins.__import__
 
     def missing(name: str, *rest: Any) -> Any:
@@ -178,7 +179,7 @@ def test_data_check_lists_label_errors_in_json_page_and_terminal(
         (["--label-errors", "--folds", "500"], "fewer than two classes have images for 500 folds"),
     ],
 )
-def test_what_cannot_be_is_one_line(
+def test_impossible_options_of_label_errors_are_one_line(
     tmp_path: Path, options: list[str], words: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.chdir(tmp_path)

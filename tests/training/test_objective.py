@@ -1,4 +1,4 @@
-"""The loss is cross-entropy over each output; a labelling that lacks a picture neither learns from it nor counts it."""
+"""The loss is cross-entropy over each output; images without a label for an output do not count there."""
 
 from dataclasses import replace
 
@@ -40,7 +40,7 @@ def one_hot(labels: Tensor, k: int) -> Tensor:
 
 @given(n=st.integers(1, 9), smooth=st.floats(0, 0.9), smoothing=st.booleans(), seed=SEEDS)
 @settings(max_examples=40, deadline=None)
-def test_one_hot_shares_cost_what_the_class_costs(n: int, smooth: float, smoothing: bool, seed: int) -> None:
+def test_loss_of_one_hot_shares_equals_that_of_the_class(n: int, smooth: float, smoothing: bool, seed: int) -> None:
     objective = Objective(Recipe(label_smoothing=smooth))
     logits, labels = noise(n, 7, seed), classes(n, 7, seed + 1)
     expected = F.cross_entropy(logits, labels, label_smoothing=smooth * smoothing)
@@ -52,7 +52,7 @@ def test_one_hot_shares_cost_what_the_class_costs(n: int, smooth: float, smoothi
 
 @given(n=st.integers(1, 9), seed=SEEDS)
 @settings(max_examples=40, deadline=None)
-def test_the_outputs_losses_add_up_and_votes_are_never_smoothed(n: int, seed: int) -> None:
+def test_losses_of_outputs_add_up_and_votes_are_never_smoothed(n: int, seed: int) -> None:
     logits, votes, labels = noise(n, 15, seed), shares(n, 8, seed + 1), classes(n, 7, seed + 2)
     for smoothing in (True, False):
         found = Objective(TWO).loss(logits, torch.cat([votes, one_hot(labels, 7)], 1), smoothing=smoothing)
@@ -63,7 +63,7 @@ def test_the_outputs_losses_add_up_and_votes_are_never_smoothed(n: int, seed: in
 
 
 @pytest.mark.parametrize("targets", ["majority", "plurality"])
-def test_a_class_that_votes_agree_on_is_smoothed(targets: str) -> None:
+def test_majority_labels_are_smoothed(targets: str) -> None:
     objective = Objective(Recipe(classes=FERPLUS, targets=targets, further_outputs=("label",), label_smoothing=0.1))  # type: ignore[arg-type]
     logits, labels = noise(5, 15, 0), classes(5, 8, 1)
     found = objective.loss(logits, torch.cat([one_hot(labels, 8), torch.zeros(5, 7)], 1), smoothing=True)
@@ -72,17 +72,17 @@ def test_a_class_that_votes_agree_on_is_smoothed(targets: str) -> None:
 
 @given(n=st.integers(2, 9), seed=SEEDS)
 @settings(max_examples=40, deadline=None)
-def test_a_labelling_that_does_not_know_a_picture_adds_nothing_and_teaches_nothing(n: int, seed: int) -> None:
+def test_an_output_without_a_label_adds_no_loss_and_no_gradient(n: int, seed: int) -> None:
     logits = noise(n, 15, seed).requires_grad_()
     targets = torch.cat([shares(n, 8, seed + 1), one_hot(classes(n, 7, seed + 2), 7)], 1)
-    targets[0, :8] = 0  # the first picture without votes, the last without a label
+    targets[0, :8] = 0  # the first image without votes, the last without a label
     targets[-1, 8:] = 0
     objective = Objective(TWO)
     found = objective.loss(logits, targets, smoothing=True)
     known = F.cross_entropy(logits[1:, :8], targets[1:, :8]) + F.cross_entropy(
         logits[:-1, 8:], targets[:-1, 8:].argmax(1), label_smoothing=0.1
     )
-    assert found.item() == pytest.approx(known.item() * (n - 1) / n, rel=1e-4)  # the mean is over all pictures
+    assert found.item() == pytest.approx(known.item() * (n - 1) / n, rel=1e-4)  # the mean is over all images
     (slopes,) = torch.autograd.grad(found, logits)
     assert not slopes[0, :8].any()
     assert not slopes[-1, 8:].any()
@@ -93,7 +93,7 @@ def test_a_labelling_that_does_not_know_a_picture_adds_nothing_and_teaches_nothi
 
 @given(n=st.integers(1, 9), heat=st.floats(0.5, 8), seed=SEEDS)
 @settings(max_examples=40, deadline=None)
-def test_the_divergence_is_nothing_for_equal_answers_and_positive_for_others(n: int, heat: float, seed: int) -> None:
+def test_divergence_is_zero_for_equal_logits_and_positive_otherwise(n: int, heat: float, seed: int) -> None:
     objective = Objective(replace(TWO, distill=0.5, distill_temperature=heat))
     logits, other = noise(n, 15, seed), noise(n, 15, seed + 1)
     assert objective.divergence(logits, [logits, logits]).item() == pytest.approx(0, abs=1e-4)
@@ -103,7 +103,7 @@ def test_the_divergence_is_nothing_for_equal_answers_and_positive_for_others(n: 
     assert objective.divergence(logits, [other]).item() > 1e-3
 
 
-def test_the_divergence_is_that_from_the_teachers_mean_by_hand() -> None:
+def test_divergence_from_the_mean_of_the_teachers_by_hand() -> None:
     objective = Objective(replace(TWO, distill=0.5, distill_temperature=3.0))
     logits, teachers = noise(4, 15, 0), [noise(4, 15, 1), noise(4, 15, 2)]
     expected = 0.0
@@ -114,7 +114,7 @@ def test_the_divergence_is_that_from_the_teachers_mean_by_hand() -> None:
     assert objective.divergence(logits, teachers).item() == pytest.approx(expected, rel=1e-4)
 
 
-def test_hits_are_counted_for_each_output_among_what_it_knows() -> None:
+def test_hits_are_counted_for_each_output_over_its_labelled_images() -> None:
     answers = torch.tensor([[1, 2], [1, 2], [3, 2], [4, 0]])  # of the eight, of the seven
     logits = torch.cat([one_hot(answers[:, 0], 8), one_hot(answers[:, 1], 7)], 1)
     targets = torch.zeros(4, 15)
@@ -127,7 +127,7 @@ def test_hits_are_counted_for_each_output_among_what_it_knows() -> None:
     assert hard.tolist() == [[3, 4]]
 
 
-def test_an_unknown_picture_is_no_hit_even_where_the_first_class_is_answered() -> None:
+def test_an_unlabelled_image_is_no_hit_even_for_the_first_class() -> None:
     logits = torch.zeros(3, 15)
     logits[:, [0, 8]] = 9.0  # an argmax over zeros is the first class too
     assert Objective(TWO).hits(logits, torch.zeros(3, 15)).tolist() == [[0, 0], [0, 0]]

@@ -33,7 +33,7 @@ def rates(recipe: Recipe, steps: int) -> list[float]:
     return found
 
 
-def test_one_cycle_rises_to_its_peak_and_falls_to_nothing() -> None:
+def test_one_cycle_rises_to_its_peak_and_falls_to_zero() -> None:
     found = rates(Recipe(schedule="one-cycle", lr=1.0), 100)
     peak = found.index(max(found))
     assert max(found) == pytest.approx(1.0, abs=1e-2)
@@ -43,11 +43,11 @@ def test_one_cycle_rises_to_its_peak_and_falls_to_nothing() -> None:
     assert found[-1] < 1e-2
 
 
-def test_a_constant_rate_stays() -> None:
+def test_constant_schedule_keeps_the_learning_rate() -> None:
     assert set(rates(Recipe(lr=0.5), 10)) == {0.5}
 
 
-def test_plateau_waits_its_patience() -> None:
+def test_plateau_waits_for_its_patience() -> None:
     recipe = Recipe(schedule="plateau", patience=2, lr=1.0)
     optimizer = optimise.optimizer(recipe, nn.Linear(2, 2))
     schedule = optimise.Schedule(recipe, optimizer, 10)
@@ -58,7 +58,7 @@ def test_plateau_waits_its_patience() -> None:
     assert found == pytest.approx([1, 1, 1, 1, 0.1, 0.1])
 
 
-def test_the_average_follows_with_a_growing_decay_and_takes_batch_statistics_along() -> None:
+def test_ema_has_a_growing_decay_and_includes_batch_statistics() -> None:
     assert optimise.average(Recipe(), nn.Linear(1, 1)) is None
     model = nn.BatchNorm1d(1)
     average = optimise.average(Recipe(ema=0.5), model)

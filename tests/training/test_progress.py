@@ -1,4 +1,4 @@
-"""A line per epoch where nobody watches, a bar with time left on a terminal, nothing from the other processes."""
+"""A line per epoch in a log, a bar with the time left on a terminal, nothing from other processes."""
 
 import io
 import sys
@@ -26,14 +26,14 @@ def shown(stream: io.StringIO, monkeypatch: pytest.MonkeyPatch, *, visible: bool
     return stream.getvalue()
 
 
-def test_a_log_gets_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_in_a_log_is_one_line_per_epoch(monkeypatch: pytest.MonkeyPatch) -> None:
     expected = (
         "epoch 2/9 train_loss 0.5000 train_accuracy 0.7500 val_loss 0.6000 val_accuracy 0.7000 1,234 images/s 2.5 s"
     )
     assert shown(io.StringIO(), monkeypatch) == expected + "\n"
 
 
-def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_on_a_terminal_is_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TERM", "xterm")
     monkeypatch.setenv("COLUMNS", "160")
     text = shown(Terminal(), monkeypatch)
@@ -41,5 +41,5 @@ def test_a_terminal_gets_a_bar(monkeypatch: pytest.MonkeyPatch) -> None:
         assert words in text
 
 
-def test_other_processes_are_silent(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_progress_of_other_processes_is_silent(monkeypatch: pytest.MonkeyPatch) -> None:
     assert shown(Terminal(), monkeypatch, visible=False) == ""

@@ -1,4 +1,4 @@
-"""Stopped in every way there is, a run goes on to the same bits; what it cannot go on from is told."""
+"""A run that was stopped in any way continues to the same bits; a damaged one is refused."""
 
 import json
 import os
@@ -63,6 +63,7 @@ main(sys.argv[3:])
 """
 
 
+@pytest.mark.slow
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(
     ("name", "where", "at"),
@@ -72,7 +73,7 @@ main(sys.argv[3:])
         ("resnet9", "fsync", 10),  # at the end of the first, between its weights and its line in the metrics
     ],
 )
-def test_killed_at_any_moment_it_goes_on_to_the_same_bits(
+def test_resume_after_kill_gives_the_same_bits(
     tiny: Tiny, fer2013: Path, tmp_path: Path, name: str, where: str, at: int
 ) -> None:
     recipe = tiny(name, **CASES[name])
@@ -93,7 +94,7 @@ def test_killed_at_any_moment_it_goes_on_to_the_same_bits(
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 @pytest.mark.parametrize(("name", "step"), [("mien", 3), ("mien", 7), ("three-class", 11)])
-def test_ctrl_c_saves_and_says_how_to_go_on(
+def test_ctrl_c_saves_and_prints_the_resume_command(
     tiny: Tiny,
     fer2013: Path,
     tmp_path: Path,
@@ -131,10 +132,11 @@ def test_ctrl_c_saves_and_says_how_to_go_on(
     assert_same(run, tmp_path / "whole")
 
 
-def test_everything_at_once_goes_on_to_the_same_bits(
+@pytest.mark.slow
+def test_resume_with_every_feature_gives_the_same_bits(
     tiny: Tiny, ferplus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    step = 11  # among the small pictures of the first 13, within an epoch
+    step = 11  # among the small images of the first 13, within an epoch
     recipe = tiny(
         "mien-votes",
         classes=FERPLUS,
@@ -185,7 +187,7 @@ def test_everything_at_once_goes_on_to_the_same_bits(
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_second_ctrl_c_ends_at_once_but_an_echo_of_the_first_does_not(
+def test_a_second_ctrl_c_ends_at_once_but_a_repeat_of_the_first_does_not(
     tiny: Tiny, fer2013: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     clock = iter([0.0, 0.5, 2.0])
@@ -208,7 +210,7 @@ def test_a_second_ctrl_c_ends_at_once_but_an_echo_of_the_first_does_not(
 
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("file", ["best.safetensors", "metrics.jsonl", "resume.pt"])
-def test_a_full_disk_is_one_line_and_the_last_checkpoint_goes_on(
+def test_a_full_disk_is_one_line_and_resume_continues(
     tiny: Tiny, fer2013: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
 ) -> None:
     recipe = tiny("mien")
@@ -244,11 +246,11 @@ def stopped(
     return tmp_path / "run"
 
 
-def test_changed_data_is_refused(stopped: Path, tmp_path: Path) -> None:
+def test_resume_refuses_changed_data(stopped: Path, tmp_path: Path) -> None:
     usage = ["Training"] * 56 + ["PublicTest"] * 21
     samples = drawn.faces(77)
     images = samples.images.copy()
-    images[76, :3, :3] ^= 128  # a corner of one validation picture
+    images[76, :3, :3] ^= 128  # a corner of one validation image
     drawn.write_fer2013(tmp_path / "data" / "fer2013.csv", replace(samples, images=images), usage)
     with pytest.raises(InputError, match=r"the validation split has changed since .* began; train anew"):
         resume(stopped, device="cpu")
@@ -258,7 +260,7 @@ def test_changed_data_is_refused(stopped: Path, tmp_path: Path) -> None:
 
 
 @pytest.mark.usefixtures("quick")
-def test_photos_are_found_again_and_a_changed_one_is_refused(
+def test_resume_reads_photos_again_and_refuses_changed_ones(
     tiny: Tiny, ferplus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setitem(detectors(), "haar", FullImage)
@@ -280,7 +282,7 @@ def test_photos_are_found_again_and_a_changed_one_is_refused(
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_hub_is_asked_once_and_leaves_no_run_behind_where_it_fails(
+def test_pretrained_weights_that_fail_to_load_leave_no_run(
     tiny: Tiny, fer2013: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[bool] = []
@@ -302,7 +304,7 @@ def test_a_hub_is_asked_once_and_leaves_no_run_behind_where_it_fails(
     assert asked == [True, True, False]
 
 
-def test_a_torn_line_of_metrics_is_written_anew(stopped: Path) -> None:
+def test_resume_rewrites_an_incomplete_line_of_metrics(stopped: Path) -> None:
     path = stopped / "metrics.jsonl"
     line = path.read_text()
     path.write_text(line + line.replace('"epoch":1', '"epoch":2')[:50])
@@ -322,7 +324,7 @@ class Bomb:
 
 
 @pytest.mark.parametrize("wrapped", [True, False])
-def test_a_pickle_bomb_does_not_go_off(stopped: Path, tmp_path: Path, wrapped: bool) -> None:
+def test_resume_never_executes_a_pickle(stopped: Path, tmp_path: Path, wrapped: bool) -> None:
     bomb, target = Bomb(tmp_path / "gone off"), stopped / "resume.pt"
     if wrapped:
         torch.save({"step": bomb}, target)
@@ -335,7 +337,7 @@ def test_a_pickle_bomb_does_not_go_off(stopped: Path, tmp_path: Path, wrapped: b
 
 
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 torn"])
-def test_a_damaged_checkpoint_is_told(stopped: Path, content: bytes) -> None:
+def test_resume_refuses_a_damaged_checkpoint(stopped: Path, content: bytes) -> None:
     (stopped / "resume.pt").write_bytes(content)
     with pytest.raises(InputError, match=r"resume\.pt: cannot be read.*delete it to start the run from its beginning"):
         resume(stopped, device="cpu")

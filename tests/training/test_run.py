@@ -1,4 +1,4 @@
-"""Files appear whole or not at all, and what stands in a run folder is told apart from what does not."""
+"""The files of a run are whole or not there; a folder without a record is no run."""
 
 import resource
 import signal
@@ -41,7 +41,7 @@ def small_files() -> Iterator[None]:
         signal.signal(signal.SIGXFSZ, handler)
 
 
-def test_a_disk_that_refuses_leaves_the_old_file(tmp_path: Path) -> None:
+def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
     run = Run(tmp_path)
     small, large = nn.Linear(3, 3), nn.Linear(100, 100)
     run.save_weights("last", small)

@@ -1,4 +1,4 @@
-"""Mean and standard deviation are those of the training part; a device is checked before anything is written."""
+"""Scaling is measured on the training split; devices, precision and start weights are checked first."""
 
 import json
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def part(samples: Samples) -> Split:
 
 
 @pytest.mark.parametrize("channels", [1, 3])
-def test_measured_scaling_is_numpys(channels: int) -> None:
+def test_measured_scaling_equals_numpy(channels: int) -> None:
     samples = drawn.faces(20, channels=channels)
     mean, std = setup.scaling(Recipe(scaling="measured", channels=channels), part(samples))  # type: ignore[arg-type]
     pixels = samples.images.reshape(-1, channels) / 255
@@ -38,13 +38,13 @@ def test_measured_scaling_is_numpys(channels: int) -> None:
     assert setup.scaling(Recipe(channels=channels), part(samples)) == ((0.0,) * channels, (1.0,) * channels)  # type: ignore[arg-type]
 
 
-def test_a_set_of_one_colour_is_not_divided_by_zero() -> None:
+def test_scaling_of_a_constant_set_does_not_divide_by_zero() -> None:
     samples = drawn.faces(4)
     _, std = setup.scaling(Recipe(scaling="measured"), part(replace(samples, images=np.full_like(samples.images, 7))))
     assert std == (1e-3,)
 
 
-def test_devices() -> None:
+def test_device_names_are_checked() -> None:
     assert setup.device("cpu") == torch.device("cpu")
     assert setup.device("auto").type in ("cpu", "cuda", "mps")
     with pytest.raises(
@@ -53,7 +53,7 @@ def test_devices() -> None:
         setup.device("quantum")
 
 
-def test_an_order_of_labels_is_never_assumed(tmp_path: Path) -> None:
+def test_the_classes_of_arrays_are_never_assumed(tmp_path: Path) -> None:
     faces = drawn.faces(70)
     data = drawn.write_arrays(tmp_path, faces)
     with pytest.raises(
@@ -67,7 +67,8 @@ def test_an_order_of_labels_is_never_assumed(tmp_path: Path) -> None:
     assert {written[image.tobytes()] for image in neutral} == {4}
 
 
-def test_a_run_sets_out_from_anothers_weights(tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_start_loads_the_weights_of_another_run(tmp_path: Path) -> None:
     data, few = drawn.write_fer2013(tmp_path / "fer2013.csv", drawn.faces(70)), Recipe(max_steps=1, lr=1e-9)
     first = train(few, DataSpec(data), tmp_path / "first", device="cpu")
     second = train(replace(few, seed=1), DataSpec(data), tmp_path / "second", start=first, device="cpu")
@@ -82,14 +83,14 @@ def test_a_run_sets_out_from_anothers_weights(tmp_path: Path) -> None:
         setup.load_pretrained(other, first, Recipe(model="resnet9", channels=3))
 
 
-def test_a_run_sets_out_from_a_bundled_model() -> None:
+def test_start_loads_the_weights_of_a_bundled_model() -> None:
     model = create("mien", classes=3)
     setup.load_pretrained(model, Path("default"), Recipe(classes=THREE))
     stored = load_file(ASSETS / "default.safetensors")
     assert all(torch.equal(value, stored[key]) for key, value in model.state_dict().items() if len(value.shape) == 4)
 
 
-def test_16_bits_where_they_are_the_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_precision_auto_chooses_bfloat16_where_it_is_faster(monkeypatch: pytest.MonkeyPatch) -> None:
     plain, depthwise = create("mien-small", classes=7), create("timm/efficientnet_b0", classes=7, channels=3)
     cpu, gpu, apple = (torch.device(name) for name in ("cpu", "cuda", "mps"))
     for able, expected in ((True, "bfloat16"), (False, "float32")):
@@ -104,7 +105,8 @@ def test_16_bits_where_they_are_the_faster(monkeypatch: pytest.MonkeyPatch) -> N
     assert setup.precision(Recipe(), plain, cpu) == "float32"
 
 
-def test_a_run_computes_and_records_the_precision_asked_for(tiny: Tiny, fer2013: Path, tmp_path: Path) -> None:
+@pytest.mark.slow
+def test_precision_is_used_and_recorded(tiny: Tiny, fer2013: Path, tmp_path: Path) -> None:
     weights = {}
     for precision in ("float32", "bfloat16"):
         run = train(

@@ -43,7 +43,7 @@ def network(monkeypatch: pytest.MonkeyPatch, run: Path, recipe: Recipe, start: i
     monkeypatch.setattr(temperatures, "load_network", load)
 
 
-def test_each_output_has_its_own_by_the_images_it_has_labels_for(
+def test_temperature_of_each_output_is_fitted_on_its_labelled_images(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rng = np.random.default_rng(1)
@@ -83,7 +83,7 @@ def test_each_output_has_its_own_by_the_images_it_has_labels_for(
         assert made.nll_after < (made.nll_before or 0)
 
 
-def test_one_output_with_hard_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_temperature_of_one_output_with_hard_labels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     samples = drawn.faces(40)
     network(monkeypatch, tmp_path, Recipe(classes=FER2013), start=8)
     fit_temperatures(tmp_path, Split(samples.images, samples.labels, samples.classes), CPU)

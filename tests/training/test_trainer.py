@@ -1,4 +1,4 @@
-"""What a run leaves behind, how it ends, and what it refuses."""
+"""What a run writes, how it ends, and what it refuses."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -33,7 +33,8 @@ def weights(run: Path, name: str = "last") -> dict[str, torch.Tensor]:
     return load_file(run / f"{name}.safetensors")
 
 
-def test_a_run_says_what_it_found_and_leaves_its_files(
+@pytest.mark.slow
+def test_train_prints_what_is_trained_and_writes_its_files(
     tiny: Tiny, fer2013: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "run"
@@ -73,7 +74,7 @@ def test_a_run_says_what_it_found_and_leaves_its_files(
 
 
 @pytest.mark.usefixtures("quick")
-def test_training_learns_and_a_seed_decides(fer2013: Path, tmp_path: Path) -> None:
+def test_training_learns_and_depends_on_the_seed(fer2013: Path, tmp_path: Path) -> None:
     plain = Recipe(size=24, batch=8, epochs=4, lr=2e-3)
     for name, seed in (("a", 0), ("again", 0), ("other", 1)):
         train(replace(plain, seed=seed), DataSpec(fer2013), tmp_path / name, device="cpu")
@@ -85,7 +86,7 @@ def test_training_learns_and_a_seed_decides(fer2013: Path, tmp_path: Path) -> No
 
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(("select", "figure"), [("loss", "val_loss"), ("accuracy", "val_accuracy"), ("last", "epoch")])
-def test_the_best_weights_are_those_of_the_chosen_epoch(
+def test_select_decides_which_weights_are_best(
     tiny: Tiny, fer2013: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, select: str, figure: str
 ) -> None:
     kept: dict[int, dict[str, torch.Tensor]] = {}
@@ -104,7 +105,7 @@ def test_the_best_weights_are_those_of_the_chosen_epoch(
 
 
 @pytest.mark.usefixtures("quick")
-def test_steps_and_patience_end_a_run(tiny: Tiny, fer2013: Path, tmp_path: Path) -> None:
+def test_max_steps_and_early_stop_end_a_run(tiny: Tiny, fer2013: Path, tmp_path: Path) -> None:
     train(tiny("mien", max_steps=10), DataSpec(fer2013), tmp_path / "steps", device="cpu")
     assert [epoch.step for epoch in untimed(tmp_path / "steps")] == [7, 10]
     train(tiny("three-conv", lr=1e-30, early_stop=2, epochs=9), DataSpec(fer2013), tmp_path / "patience", device="cpu")
@@ -126,7 +127,7 @@ def test_plateau_lowers_the_learning_rate(tiny: Tiny, fer2013: Path, tmp_path: P
 
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("saves", [True, False])
-def test_a_loss_that_is_no_number_stops_with_the_step_and_the_advice(
+def test_a_loss_that_is_not_finite_stops_with_step_and_advice(
     tiny: Tiny,
     fer2013: Path,
     tmp_path: Path,
@@ -159,7 +160,7 @@ def test_a_loss_that_is_no_number_stops_with_the_step_and_the_advice(
         assert all(torch.isfinite(value.float()).all() for value in state["learner"]["network"].values())
 
 
-def test_weights_that_break_after_a_finite_loss_are_noticed_before_they_are_saved(
+def test_weights_that_are_not_finite_are_never_saved(
     tiny: Tiny, fer2013: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     take = Learner.step
@@ -178,7 +179,7 @@ def test_weights_that_break_after_a_finite_loss_are_noticed_before_they_are_save
     assert all(torch.isfinite(value).all() for value in weights(tmp_path / "run").values())
 
 
-def test_a_folder_that_is_taken_is_refused(tiny: Tiny, fer2013: Path, tmp_path: Path) -> None:
+def test_out_must_be_a_new_folder(tiny: Tiny, fer2013: Path, tmp_path: Path) -> None:
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.tex").touch()
     (tmp_path / "file").touch()
@@ -190,14 +191,14 @@ def test_a_folder_that_is_taken_is_refused(tiny: Tiny, fer2013: Path, tmp_path: 
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.tex"]
 
 
-def test_a_start_that_fails_leaves_no_folder(tiny: Tiny, fer2013: Path, tmp_path: Path) -> None:
+def test_train_that_fails_at_the_start_leaves_no_folder(tiny: Tiny, fer2013: Path, tmp_path: Path) -> None:
     for recipe, data in ((tiny("mien"), tmp_path / "nowhere"), (tiny("mien", model="no-such"), fer2013)):
         with pytest.raises(InputError):
             train(recipe, DataSpec(data), tmp_path / "runs" / "run", device="cpu")
     assert not (tmp_path / "runs").exists()
 
 
-def test_one_is_singular(
+def test_messages_use_the_singular_for_one(
     tiny: Tiny, fer2013: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], quick: None
 ) -> None:
     train(tiny("mien", epochs=1, batch=56), DataSpec(fer2013), tmp_path / "run", device="cpu")
@@ -207,7 +208,7 @@ def test_one_is_singular(
 
 
 @pytest.mark.parametrize("name", ["warp", "cuda:99", "meta:x"])
-def test_a_device_that_is_not_there_is_told(tiny: Tiny, fer2013: Path, tmp_path: Path, name: str) -> None:
+def test_an_unusable_device_is_refused(tiny: Tiny, fer2013: Path, tmp_path: Path, name: str) -> None:
     with pytest.raises(
         InputError, match=f"device '{name}' cannot be used here.*; expected auto, cpu, cuda, cuda:N or mps$"
     ):
@@ -215,7 +216,7 @@ def test_a_device_that_is_not_there_is_told(tiny: Tiny, fer2013: Path, tmp_path:
     assert not (tmp_path / "run").exists()
 
 
-def test_votes_are_learnt_as_a_distribution(
+def test_training_on_distributions_of_votes(
     tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, quick: None
 ) -> None:
     samples = drawn.faces(40)
@@ -227,7 +228,7 @@ def test_votes_are_learnt_as_a_distribution(
 
 
 @pytest.mark.usefixtures("quick")
-def test_what_the_integers_of_arrays_mean_is_said_once_and_repeated(
+def test_classes_of_arrays_are_recorded_and_used_by_resume(
     tiny: Tiny, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     own, data, out = tmp_path / "own.json", drawn.write_arrays(tmp_path / "data", drawn.faces(70)), tmp_path / "run"

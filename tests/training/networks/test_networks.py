@@ -39,6 +39,7 @@ def count(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_network_of_a_recipe_has_its_size_and_scores_every_class(name: str) -> None:
     recipe, model = RECIPES[name], built(name).eval()
@@ -59,7 +60,7 @@ def test_a_network_takes_other_sizes_and_channels(name: str, size: int, channels
 
 
 @pytest.mark.parametrize("name", MODELS)
-def test_only_the_networks_named_in_recipes_are_bound_to_one_size(name: str) -> None:
+def test_one_size_names_the_networks_that_accept_one_size_only(name: str) -> None:
     model = create(name, classes=7, channels=1, size=48).eval()
     if name in ONE_SIZE:
         with pytest.raises(RuntimeError, match="shape"):
@@ -74,12 +75,12 @@ def test_a_network_learns(name: str) -> None:
     torch.manual_seed(0)
     model = create(recipe.model, classes=3, channels=recipe.channels, size=24).train()
     samples = drawn.faces(6, THREE, size=24, channels=recipe.channels)
-    pictures = torch.from_numpy(samples.images).reshape(6, 24, 24, -1).permute(0, 3, 1, 2).float() / 255
+    images = torch.from_numpy(samples.images).reshape(6, 24, 24, -1).permute(0, 3, 1, 2).float() / 255
     targets = torch.from_numpy(samples.labels)
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
     losses = []
     for _ in range(6):
-        loss = F.cross_entropy(model(pictures), targets)
+        loss = F.cross_entropy(model(images), targets)
         optimizer.zero_grad()
         loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
@@ -152,15 +153,15 @@ def test_resnet9_has_nine_layers_with_weights_and_two_shortcuts() -> None:
     residual = built("resnet9").get_submodule("2")
     for parameter in residual.parameters():
         nn.init.zeros_(parameter)
-    picture = torch.rand(1, 128, 4, 4)
-    assert torch.equal(residual.eval()(picture), picture)
+    image = torch.rand(1, 128, 4, 4)
+    assert torch.equal(residual.eval()(image), image)
 
 
 def test_mien_is_small() -> None:
     assert count(built("mien")) * 4 < 8_000_000  # bytes: what is bundled stays under 8 MB
 
 
-def test_names_are_found_or_hinted_at() -> None:
+def test_an_unknown_network_gets_a_hint() -> None:
     with pytest.raises(InputError, match="did you mean 'vgg-5x5'"):
         create("vgg5x5", classes=7)
     with pytest.raises(InputError, match="known: mien"):
@@ -191,7 +192,7 @@ def test_an_unreachable_hub_is_one_line(monkeypatch: pytest.MonkeyPatch, error: 
         create("timm/efficientnet_b0", classes=7)
 
 
-def test_a_hub_that_does_not_answer_is_given_up_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_hub_that_does_not_reply_fails_at_once(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     from huggingface_hub import constants
 
     for name, value in {"ENDPOINT": "http://127.0.0.1:9", "HF_HUB_CACHE": str(tmp_path)}.items():
