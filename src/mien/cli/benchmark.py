@@ -2,6 +2,7 @@
 
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from mien.cli.parse import console
@@ -49,6 +50,7 @@ def benchmark(
     """
     from mien.core import records
     from mien.core.files import check_folder
+    from mien.core.paths import bare_command
     from mien.evaluation.benchmark import measure, terminal
     from mien.evaluation.benchmark.final_runs import NAME
     from mien.evaluation.benchmark.leaderboard import cautions, leaderboard
@@ -69,9 +71,15 @@ def benchmark(
         raise InputError("--name is empty")
     check_folder(out)
     result = measure.benchmark(
-        chosen, data, model, final=final, folder=out, name=name, training_sets=training_sets or [], against=against,
-        command=shlex.join(["mien", *sys.argv[1:]]),
-    )  # fmt: skip
+        chosen,
+        data,
+        model,
+        final_folder=out if final else None,
+        name=name,
+        training_sets=training_sets or [],
+        against=against,
+    )
+    result = replace(result, command=bare_command(shlex.join(["mien", *sys.argv[1:]])))
     path = out / result.file
     records.write(path, result)
     if json:

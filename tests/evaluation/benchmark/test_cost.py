@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from onnx.helper import make_node
 
-from mien.evaluation.benchmark.cost import Cost, cost, count
+from mien.evaluation.benchmark.cost import Cost, graph_cost, model_cost
 from mien.evaluation.card.bundled import read_card
 from mien.models.bundled import bundled
 from mien.models.metadata import ModelInfo
@@ -32,23 +32,23 @@ def test_a_convolution_and_a_product_by_hand(tmp_path: Path) -> None:
         info=ModelInfo(("angry", "happy"), 8, (0.0,), (1.0,)).to_json(),
     )
     parameters, macs = 36 + 4 + 128 + 2, 4 * 4 * 4 * 9 + 64 * 2
-    assert count(path, "x") == (parameters, macs)
-    assert cost(Session(path)) == Cost(parameters, macs, "counted in the graph")
+    assert graph_cost(path, "x") == (parameters, macs)
+    assert model_cost(Session(path)) == Cost(parameters, macs, "counted in the graph")
     record_run(tmp_path, parameters=5, macs=7)
-    assert cost(Session(path)) == Cost(5, 7, "recorded")
+    assert model_cost(Session(path)) == Cost(5, 7, "recorded")
 
 
 @pytest.mark.parametrize("name", ["default", "small"])
 def test_the_bundled_models_count_as_training_did(name: str) -> None:
     session, recorded = Session(name), read_card(name).training
-    parameters, macs = count(bundled()[name], session.input)
+    parameters, macs = graph_cost(bundled()[name], session.input)
     assert macs == recorded.macs
     assert parameters == pytest.approx(recorded.parameters, rel=0.01)  # batch normalisations were folded
-    assert cost(session) == Cost(recorded.parameters, recorded.macs, "recorded")
+    assert model_cost(session) == Cost(recorded.parameters, recorded.macs, "recorded")
 
 
 def test_without_the_package_nothing_is_counted(make_model: MakeModel, monkeypatch: pytest.MonkeyPatch) -> None:
     session = Session(make_model())
-    assert cost(session) == Cost(7 * 16, 7 * 16, "counted in the graph")
+    assert model_cost(session) == Cost(7 * 16, 7 * 16, "counted in the graph")
     monkeypatch.setitem(__import__("sys").modules, "onnx", None)
-    assert cost(session) == Cost(None, None, "unknown")
+    assert model_cost(session) == Cost(None, None, "unknown")

@@ -59,7 +59,7 @@ def test_a_final_scoring_that_fails_is_counted_and_one_that_is_refused_is_not(
     data: Path, make_model: MakeModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(InputError, match="cannot answer"):
-        measured("fer2013", data, make_model(labels=FER2013[:5]), final=True, folder=data)
+        measured("fer2013", data, make_model(labels=FER2013[:5]), final_folder=data)
     assert final_runs.read(data) == []
 
     def fail(*arguments: object, **options: object) -> None:
@@ -68,7 +68,7 @@ def test_a_final_scoring_that_fails_is_counted_and_one_that_is_refused_is_not(
 
     monkeypatch.setattr(measure, "predict", fail)
     with pytest.raises(InputError, match="no more"):
-        measured("fer2013", data, make_model(), final=True, folder=data)
+        measured("fer2013", data, make_model(), final_folder=data)
     assert len(final_runs.read(data)) == 1
 
 
@@ -84,14 +84,14 @@ def test_a_final_run_is_on_the_disk_before_the_model_runs(
 
     monkeypatch.setattr("os.fsync", lambda _: note("synced"))
     monkeypatch.setattr(measure, "predict", lambda *given, **options: [note("scored"), predict(*given, **options)][1])
-    measured("fer2013", data, make_model(), final=True, folder=data)
+    measured("fer2013", data, make_model(), final_folder=data)
     assert events == [("synced", 1), ("scored", 1)]
 
 
 def test_a_damaged_record_of_final_runs_is_refused(data: Path, make_model: MakeModel) -> None:
     (data / final_runs.NAME).write_text('{"date": "today"}\n')
     with pytest.raises(InputError, match=r"final_runs\.jsonl:1: .*no line that mien benchmark --final wrote"):
-        measured("fer2013", data, make_model(), final=True, folder=data)
+        measured("fer2013", data, make_model(), final_folder=data)
 
 
 def test_a_final_run_that_cannot_be_recorded_is_one_line(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from mien.core.errors import InputError
-from mien.evaluation.benchmark.resampling import differ, intervals, mean_interval, pack, unpack
+from mien.evaluation.benchmark.resampling import intervals, mean_interval, pack, paired_test, unpack
 from mien.evaluation.metrics import COUNT_METRICS, score
 
 
@@ -53,13 +53,13 @@ def rows(*texts: str) -> NDArray[np.bool_]:
     return np.array([[mark == "x" for mark in text] for text in texts])
 
 
-def test_differ_compares_two_models_face_for_face() -> None:
-    found = differ(rows("xxxxx...xx"), rows("x.....x.xx"))
+def test_paired_test_compares_two_models_face_for_face() -> None:
+    found = paired_test(rows("xxxxx...xx"), rows("x.....x.xx"))
     assert (found.n, found.only_first, found.only_second) == (10, 4, 1)
     assert found.difference == pytest.approx(0.3)
     assert found.p == pytest.approx(2 * (1 + 5) / 2**5)
     assert found.interval[0] < 0.3 < found.interval[1]
-    back = differ(rows("x.....x.xx"), rows("xxxxx...xx"))
+    back = paired_test(rows("x.....x.xx"), rows("xxxxx...xx"))
     assert back.difference == pytest.approx(-0.3)
     assert back.p == found.p
 
@@ -68,13 +68,13 @@ def test_the_paired_interval_is_narrower_than_two_apart() -> None:
     first = np.random.default_rng(0).random(2000) < 0.7
     second = first.copy()
     second[:100] = ~second[:100]
-    low, high = differ(first[None], second[None]).interval
+    low, high = paired_test(first[None], second[None]).interval
     apart = mean_interval(first.astype(float))
     assert high - low < apart[1] - apart[0]
 
 
 def test_several_seeds_are_averaged_and_the_largest_p_is_kept() -> None:
-    found = differ(rows("xxxxxxxx..", "xxxx......"), rows("xxxx......"))
+    found = paired_test(rows("xxxxxxxx..", "xxxx......"), rows("xxxx......"))
     assert found.difference == pytest.approx(0.2)
     assert found.p == 1
     assert (found.only_first, found.only_second) == (0, 0)
@@ -82,7 +82,7 @@ def test_several_seeds_are_averaged_and_the_largest_p_is_kept() -> None:
 
 def test_other_numbers_of_faces_are_refused() -> None:
     with pytest.raises(InputError, match="on 3 and 2 faces"):
-        differ(rows("xxx"), rows("xx"))
+        paired_test(rows("xxx"), rows("xx"))
 
 
 @given(st.lists(st.booleans(), min_size=1, max_size=70))

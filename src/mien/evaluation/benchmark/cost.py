@@ -22,7 +22,7 @@ class Cost:
     """recorded, counted in the graph, or unknown."""
 
 
-def cost(session: Session) -> Cost:
+def model_cost(session: Session) -> Cost:
     """Return the cost of an open model; counting needs the package onnx and is left out without it."""
     trained = run_record(session)
     if trained and trained.parameters is not None and trained.macs is not None:
@@ -31,11 +31,11 @@ def cost(session: Session) -> Cost:
         import onnx  # noqa: F401
     except ImportError:
         return Cost(None, None, "unknown")
-    parameters, macs = count(session.path, session.input)
+    parameters, macs = graph_cost(session.path, session.input)
     return Cost(parameters, macs, "counted in the graph")
 
 
-def count(path: Path, input_name: str) -> tuple[int, int | None]:
+def graph_cost(path: Path, input_name: str) -> tuple[int, int | None]:
     """Return the parameters of an ONNX graph and its multiply-adds for one image; `input_name` is that of its input.
 
     Parameters are the floating-point constants, and those of 8 bits where they are quantised weights; statistics of a

@@ -1,20 +1,20 @@
 """Results of `mien benchmark` in one table: only those of one protocol, one split and the same faces."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
 from mien.core.errors import InputError
-from mien.evaluation.benchmark.resampling import differ
-from mien.evaluation.benchmark.result import PairedTest, Result, Summary
+from mien.evaluation.benchmark.resampling import PairedTest, paired_test
+from mien.evaluation.benchmark.result import Result, Summary
 from mien.evaluation.metrics import METRICS
 from mien.evaluation.predictions import TRAINED_ON, VIEWS
 from mien.evaluation.statistics import holm
 from mien.models.session import Tta
 
-Table = tuple[list[str], list[list[str]]]  # head and rows
+TextTable = tuple[list[str], list[list[str]]]  # head and rows
 
 
 @dataclass(frozen=True)
@@ -44,26 +44,25 @@ class LeaderboardRow:
         return self.summary.metrics["accuracy"].mean
 
 
-def conditions(result: Result) -> dict[str, object]:
-    """Return what must be equal for two results to be comparable."""
+def check_comparable(results: Sequence[Result]) -> None:
+    """Raise InputError unless the results are of one protocol, split and the same faces."""
+    first, *others = results
+    reference = _conditions(first)
+    for other in others:
+        found = _conditions(other)
+        if wrong := [
+            f"{what} ({reference[what]} and {found[what]})" for what in found if reference[what] != found[what]
+        ]:
+            raise InputError(f"{first.name} and {other.name} cannot be compared; these differ: {'; '.join(wrong)}")
+
+
+def _conditions(result: Result) -> dict[str, str]:
     return {
         "protocol": f"{result.protocol.id} {result.hash}",
         "split": result.split,
         "data fingerprint": result.data.fingerprint,
-        "n": result.data.n,
+        "n": str(result.data.n),
     }
-
-
-def check_comparable(results: Sequence[Result]) -> None:
-    """Raise InputError unless the results are of one protocol, split and the same faces."""
-    first, *others = results
-    reference = conditions(first)
-    for other in others:
-        found = conditions(other)
-        if wrong := [
-            f"{what} ({value} and {found[what]})" for what, value in reference.items() if found[what] != value
-        ]:
-            raise InputError(f"{first.name} and {other.name} cannot be compared; these differ: {'; '.join(wrong)}")
 
 
 def leaderboard(results: Sequence[Result], view: Tta) -> list[LeaderboardRow]:
@@ -105,75 +104,69 @@ def paired_tests(results: Sequence[Result], view: Tta) -> list[PairedTest]:
         MissingExtra: no SciPy.
     """
     check_comparable(results)
-    right = [result.correct(view) for result in results]
-    pairs = list(combinations(range(len(results)), 2))
-    found = [differ(right[a], right[b]) for a, b in pairs]
-    adjusted = holm([difference.p for difference in found])
-    tests = [
-        PairedTest(**vars(difference), first=results[a].name, second=results[b].name, p_holm=p)
-        for (a, b), difference, p in zip(pairs, found, adjusted, strict=True)
+    pairs = [
+        paired_test(first.correct(view), second.correct(view), (first.name, second.name))
+        for first, second in combinations(results, 2)
     ]
+    adjusted = holm([test.p for test in pairs])
+    tests = [replace(test, p_holm=p) for test, p in zip(pairs, adjusted, strict=True)]
     return sorted(tests, key=lambda test: (test.p_holm, test.p))
 
 
-def score_table(rows: Sequence[LeaderboardRow]) -> Table:
+def score_table(rows: Sequence[LeaderboardRow]) -> TextTable:
     """Return the table of the scores: every metric, with its value before calibration where that is its point."""
-    return _table(rows, _scores)
-
-
-def cost_table(rows: Sequence[LeaderboardRow]) -> Table:
-    """Return the table of what the models cost."""
-    return _table(rows, _costs)
-
-
-def _table(rows: Sequence[LeaderboardRow], cells: Callable[[LeaderboardRow], dict[str, str]]) -> Table:
-    """Return head and rows of texts; columns that are empty throughout are left out."""
-    found = [cells(row) for row in rows]
-    head = [name for name in found[0] if any(row[name] for row in found)]
-    return head, [[row[name] for name in head] for row in found]
+    return _table([_scores(row) for row in rows])
 
 
 def _scores(row: LeaderboardRow) -> dict[str, str]:
     summary, cells = row.summary, {"model": row.name, "seeds": str(row.summary.seeds)}
     for name, metric in METRICS.items():
-        found = summary.metrics.get(name)
+        found, before = summary.metrics.get(name), summary.uncalibrated.get(name)
         cells[metric.title] = metric.text(found.mean) if found else ""
         if name == "accuracy":
             cells["sd"] = metric.text(found.sd) if found and found.sd is not None else ""
             cells["95 % interval"] = "-".join(map(metric.text, summary.interval))
         if metric.of_calibration:
-            cells[f"{metric.title} before"] = (
-                metric.text(summary.uncalibrated[name]) if name in summary.uncalibrated else ""
-            )
+            cells[f"{metric.title} before"] = "" if before is None else metric.text(before)
     return cells
 
 
-def _costs(row: LeaderboardRow) -> dict[str, str]:
-    return {
-        "model": row.name,
-        "parameters": "" if row.parameters is None else f"{row.parameters:,}",
-        "million MAC": "" if row.macs is None else f"{row.macs / 1e6:,.1f}",
-        "MB": f"{row.bytes / 1e6:.2f}",
-        "ms per face": "" if row.ms is None else f"{row.ms:.2f}",
-    }
+def cost_table(rows: Sequence[LeaderboardRow]) -> TextTable:
+    """Return the table of what the models cost."""
+    return _table(
+        {
+            "model": row.name,
+            "parameters": "" if row.parameters is None else f"{row.parameters:,}",
+            "million MAC": "" if row.macs is None else f"{row.macs / 1e6:,.1f}",
+            "MB": f"{row.bytes / 1e6:.2f}",
+            "ms per face": "" if row.ms is None else f"{row.ms:.2f}",
+        }
+        for row in rows
+    )
 
 
-def paired_test_table(tests: Sequence[PairedTest]) -> Table:
+def paired_test_table(tests: Sequence[PairedTest]) -> TextTable:
     """Return the table of paired tests."""
-    head = ["first", "second", "difference", "95 % interval", "only first right", "only second right", "p", "p, Holm"]
-    return head, [
-        [
-            test.first,
-            test.second,
-            f"{test.difference:+.4f}",
-            f"{test.interval[0]:+.4f} to {test.interval[1]:+.4f}",
-            f"{test.only_first:,}",
-            f"{test.only_second:,}",
-            p_text(test.p),
-            p_text(test.p_holm),
-        ]
+    return _table(
+        {
+            "first": test.first,
+            "second": test.second,
+            "difference": f"{test.difference:+.4f}",
+            "95 % interval": "{:+.4f} to {:+.4f}".format(*test.interval),
+            "only first right": f"{test.only_first:,}",
+            "only second right": f"{test.only_second:,}",
+            "p": p_text(test.p),
+            "p, Holm": p_text(test.p_holm),
+        }
         for test in tests
-    ]
+    )
+
+
+def _table(rows: Iterable[dict[str, str]]) -> TextTable:
+    """Return head and rows of texts; columns that are empty throughout are left out."""
+    found = list(rows)
+    head = [name for name in (found[0] if found else ()) if any(row[name] for row in found)]
+    return head, [[row[name] for name in head] for row in found]
 
 
 def p_text(p: float) -> str:
@@ -184,8 +177,8 @@ def p_text(p: float) -> str:
 def title(results: Sequence[Result], view: Tta) -> str:
     """Return what the results are of, in a line."""
     first = results[0]
-    final = ", final" if first.final else ""
-    return f"{first.protocol.id} ({first.hash}), {first.split}{final}, {VIEWS[view]}, n = {first.data.n:,}"
+    split = f"{first.split}, final" if first.final else first.split
+    return f"{first.protocol.id} ({first.hash}), {split}, {VIEWS[view]}, n = {first.data.n:,}"
 
 
 def cautions(rows: Sequence[LeaderboardRow]) -> list[str]:
@@ -200,9 +193,9 @@ def cautions(rows: Sequence[LeaderboardRow]) -> list[str]:
             )
         elif row.seen:
             unseen = row.accuracy_of_unseen
+            rest = "" if unseen is None else f"; accuracy on the others, single view: {unseen:.4f}"
             found.append(
-                f"{row.name}: {row.seen:,} of the {row.n:,} faces are in its training data, the same or nearly so"
-                + ("" if unseen is None else f"; accuracy on the others, single view: {unseen:.4f}")
+                f"{row.name}: {row.seen:,} of the {row.n:,} faces are in its training data, the same or nearly so{rest}"
             )
     if len({row.device for row in rows if row.ms is not None}) > 1:
         found.append("the milliseconds were measured on different devices and cannot be compared")

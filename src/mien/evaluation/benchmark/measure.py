@@ -16,7 +16,7 @@ from mien.core.errors import InputError
 from mien.core.paths import bare_command, last_part
 from mien.datasets import ImageSpec
 from mien.evaluation.benchmark import final_runs, resampling, result, votes
-from mien.evaluation.benchmark.cost import cost
+from mien.evaluation.benchmark.cost import model_cost
 from mien.evaluation.benchmark.leaderboard import check_comparable, paired_tests
 from mien.evaluation.benchmark.protocols import Protocol
 from mien.evaluation.benchmark.result import ModelResult, Result, Summary, ViewResult
@@ -65,13 +65,11 @@ def benchmark(
     data: Path,
     models: Sequence[str],
     *,
-    final: bool = False,
-    folder: Path | None = None,
+    final_folder: Path | None = None,
     name: str | None = None,
     training_sets: Sequence[Path] = (),
     against: str | None = None,
     timed: bool = True,
-    command: str = "",
 ) -> Result:
     """Measure one model, or several seeds of one recipe, by a protocol.
 
@@ -79,14 +77,12 @@ def benchmark(
         protocol: see `mien.evaluation.benchmark.protocols`.
         data: the dataset.
         models: bundled names, run folders or .onnx files; several must differ in the seed alone.
-        final: score the final split, and record that in `folder`, which it needs.
-        folder: where final runs are recorded.
+        final_folder: score the final split, and record that in final_runs.jsonl in this folder.
         name: what the result is called; the recipe's name, or the file's, by default.
         training_sets: datasets the models were trained on, besides those that their runs name: scored faces that are
             in their training splits are counted.
         against: another model, or a result file: test the difference on the same faces.
         timed: measure milliseconds as well.
-        command: how it was called; paths are cut to their last part, for results are published.
 
     Raises:
         InputError: unsuitable data or models, found before anything is scored or recorded.
@@ -97,6 +93,7 @@ def benchmark(
         >>> found.summary["none"].metrics["accuracy"].mean  # doctest: +SKIP
         0.6896
     """
+    final = final_folder is not None
     if against:
         mcnemar(0, 0)  # raises without SciPy
     other = result.load(against) if against and result.is_result(against) else None
@@ -106,25 +103,22 @@ def benchmark(
             f"({protocol.hash}), {protocol.split(final=final)}"
         )
     faces = scored_faces(protocol, data, final=final)
+    n, fingerprint = len(faces.samples), faces.samples.fingerprint
     seeds = [open_model(protocol, model) for model in models]
     check_seeds(seeds)
     others = [open_model(protocol, against)] if against and not other else []
     date = datetime.now(UTC).isoformat(timespec="seconds")
     called = name or seeds[0].name
-    if final:
-        if folder is None:
-            raise InputError("--final needs a folder in which final runs are recorded")
-        final_runs.read(folder)  # a damaged file is refused before a line is added
-        for model, title in [*((seed, called) for seed in seeds), *((one, one.name) for one in others)]:
+    if final_folder:
+        final_runs.read(final_folder)  # a damaged file is refused before a line is added
+        for title, model in [*((called, seed) for seed in seeds), *((model.name, model) for model in others)]:
             sha256 = identify(model.session).sha256
-            final_runs.add(
-                folder, final_runs.FinalRun(date, protocol.id, protocol.hash, title, faces.fingerprint, sha256)
-            )
+            run = final_runs.FinalRun(date, protocol.id, protocol.hash, title, fingerprint, sha256)
+            final_runs.add(final_folder, run)
 
-    def measured(candidates: Sequence[Candidate], name: str, *, timed: bool) -> Result:
+    def measured(name: str, candidates: Sequence[Candidate], *, timed: bool) -> Result:
         seen = seen_in_training(faces.samples.images, candidates[0].session, training_sets)
-        found = tuple(_measured(faces, model, seen) for model in candidates)
-        n = len(faces.samples)
+        found = tuple(_measured(faces, model, fingerprint, seen) for model in candidates)
         return Result(
             format=result.FORMAT,
             name=name,
@@ -132,23 +126,26 @@ def benchmark(
             hash=protocol.hash,
             split=faces.split,
             final=final,
-            data=result.ScoredData(data.resolve().name, n, faces.fingerprint, faces.duplicates, faces.samples.dropped),
+            data=result.ScoredData(data.resolve().name, n, fingerprint, faces.duplicates, faces.samples.dropped),
             models=found,
-            summary={view: summarise([model.views[view] for model in found], n) for view in protocol.views},
-            final_runs=tuple(final_runs.count(folder, protocol.hash, one.model.sha256) for one in found)
-            if final and folder
+            summary={view: _summary([model.views[view] for model in found], n) for view in protocol.views},
+            final_runs=tuple(final_runs.count(final_folder, protocol.hash, model.model.sha256) for model in found)
+            if final_folder
             else None,
             speed=_speed(candidates[0].session) if timed else None,
             versions=versions() | {"pillow": version("pillow"), "opencv": cv2.__version__},
-            device=device(),
+            device=_processor(),
             date=date,
-            command=bare_command(command),
         )
 
-    found = measured(seeds, called, timed=timed)
+    found = measured(called, seeds, timed=timed)
     if others:
-        other = measured(others, others[0].name, timed=False)
-    return replace(found, against=compare_to(found, other)) if other else found
+        other = measured(others[0].name, others, timed=False)
+    if not other:
+        return found
+    check_comparable([found, other])
+    tests = {view: paired_tests([found, other], view)[0] for view in protocol.views if view in other.summary}
+    return replace(found, against=result.Against(other.name, tests))
 
 
 def open_model(protocol: Protocol, model: str) -> Candidate:
@@ -185,19 +182,12 @@ def check_seeds(seeds: Sequence[Candidate]) -> None:
         raise InputError(f"two of {', '.join(model.given for model in seeds)} have the same seed; name each seed once")
 
 
-def compare_to(found: Result, other: Result) -> result.Against:
-    """Return the tests between two results, by view. InputError where they are not of the same faces and protocol."""
-    check_comparable([found, other])
-    views: list[Tta] = [view for view in found.summary if view in other.summary]
-    return result.Against(other.name, {view: paired_tests([found, other], view)[0] for view in views})
-
-
-def _measured(faces: ScoredFaces, model: Candidate, seen: NDArray[np.bool_] | None) -> ModelResult:
+def _measured(faces: ScoredFaces, model: Candidate, fingerprint: str, seen: NDArray[np.bool_] | None) -> ModelResult:
     """Return what a model's predictions for the faces, made once, say."""
     protocol, session, trained = faces.protocol, model.session, run_record(model.session)
     info = session.info.for_output(model.output)
     samples = faces.read(ImageSpec(info.size, len(info.mean)))
-    data = DataFacts(faces.root.name, faces.split, protocol.kind, protocol.targets, faces.fingerprint)
+    data = DataFacts(faces.root.name, faces.split, protocol.kind, protocol.targets, fingerprint)
     predictions = predict(session, samples, data, tta="flip" if "flip" in protocol.views else "none")
     views = {view: _view(predictions, model.output, view, protocol.classes) for view in protocol.views}
     right = views["none"][1]
@@ -208,7 +198,7 @@ def _measured(faces: ScoredFaces, model: Candidate, seen: NDArray[np.bool_] | No
         labels=info.labels,
         temperature=info.temperature,
         seed=model.run.recipe.seed if model.run else None,
-        cost=cost(session),
+        cost=model_cost(session),
         training=_published(trained) if trained else {},
         trained_on=is_training(trained, samples, info.labels),
         seen_in_training=None if seen is None else _seen(seen, right),
@@ -219,10 +209,10 @@ def _measured(faces: ScoredFaces, model: Candidate, seen: NDArray[np.bool_] | No
 
 def _published(run: RunRecord) -> dict[str, str]:
     facts = {
-        "command": run.command and bare_command(run.command),
+        "command": bare_command(run.command or ""),
         "device": run.device,
         "started": run.started,
-        "start": run.start and last_part(run.start),
+        "start": last_part(run.start or ""),
     }
     return {name: text for name, text in facts.items() if text}
 
@@ -235,13 +225,10 @@ def _view(
     order = [scored.alignment.classes.index(name) for name in classes]
     probabilities, labels = scored.probabilities[:, order], predictions.labels
     scores = score(probabilities, labels, classes)
+    uncalibrated = score(scored.uncalibrated[:, order], labels, classes).metrics
     right = probabilities.argmax(axis=1) == hard(labels)
-    return ViewResult(
-        scores=scores,
-        bootstrap=resampling.intervals(scores.confusion),
-        uncalibrated=score(scored.uncalibrated[:, order], labels, classes).metrics,
-        correct=resampling.pack(right),
-    ), right
+    bootstrap = resampling.intervals(scores.confusion)
+    return ViewResult(scores, bootstrap, uncalibrated, correct=resampling.pack(right)), right
 
 
 def _seen(seen: NDArray[np.bool_], right: NDArray[np.bool_]) -> result.SeenInTraining:
@@ -249,7 +236,7 @@ def _seen(seen: NDArray[np.bool_], right: NDArray[np.bool_]) -> result.SeenInTra
     return result.SeenInTraining(int(seen.sum()), len(unseen), float(unseen.mean()) if len(unseen) else None)
 
 
-def summarise(views: Sequence[ViewResult], n: int) -> Summary:
+def _summary(views: Sequence[ViewResult], n: int) -> Summary:
     """Return mean and spread over the seeds of one view of n faces, and the bootstrap interval of the mean accuracy."""
     right = np.array([resampling.unpack(view.correct, n) for view in views])
     names, uncalibrated = views[0].scores.metrics, views[0].uncalibrated
@@ -272,7 +259,7 @@ def _speed(session: Session) -> result.Speed:
     return result.Speed(timed, load, os.cpu_count())
 
 
-def device() -> str:
+def _processor() -> str:
     """Return the processor's name, as the system reports it."""
     try:
         text = Path("/proc/cpuinfo").read_text(encoding="utf-8")

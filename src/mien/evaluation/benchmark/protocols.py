@@ -7,7 +7,7 @@ and two results are compared only where the hash of everything that decides a fi
 
 import hashlib
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Literal
 
 from mien.core.errors import InputError, did_you_mean
@@ -19,7 +19,7 @@ PROSE = ("title", "source", "published")  # describes a protocol and decides not
 HASHED_AS = {"facial_expressions": "legend", "facial-expressions": "legend"}  # what kind and id were when first hashed
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, kw_only=True)
 class Protocol:
     """One way to measure. Splits have the names of `mien.datasets.read`: train, validation, test."""
 
@@ -32,9 +32,9 @@ class Protocol:
     """What is scored. A model must answer all of them; its further labels are left out and the others scaled to 1."""
     outputs: tuple[str, ...]
     """Which output of a model is scored: the first of these that it has, else its primary output."""
-    choose: str
+    choose: str = "validation"
     """The split for every choice: of epochs, recipes, temperatures, models."""
-    final: str | None
+    final: str | None = "test"
     """The split that is scored once, with --final; None where the dataset has none."""
     source: str
     """Where data and rules come from."""
@@ -73,59 +73,45 @@ class Protocol:
         return self.final
 
 
-FER2013_SOURCE = "Goodfellow et al. 2013, arXiv:1307.0414: fer2013.csv with the splits that its column Usage names"
-FER2013_PUBLISHED = (
-    "PrivateTest, mostly with the epoch chosen on it or not stated, mirrored or ten-crop averages not stated: 71.2 % "
-    "(Tang 2013, the challenge's winner), 73.3 % (Khaireddin and Chen 2021, arXiv:2105.03588, ten crops averaged)"
-)
-FERPLUS_SOURCE = "Barsoum et al. 2016, arXiv:1608.01041: ten votes per face, read by the rules of their code"
-
-_ALL = (
-    Protocol(
-        id="fer2013",
-        title="train Training, choose on PublicTest, report PrivateTest once; FER2013's own labels",
-        kind="fer2013",
-        classes=FER2013,
-        outputs=("label",),
-        choose="validation",
-        final="test",
-        source=FER2013_SOURCE,
-        published=FER2013_PUBLISHED,
+_FER2013 = Protocol(
+    id="fer2013",
+    title="train Training, choose on PublicTest, report PrivateTest once; FER2013's own labels",
+    kind="fer2013",
+    classes=FER2013,
+    outputs=("label",),
+    source="Goodfellow et al. 2013, arXiv:1307.0414: fer2013.csv with the splits that its column Usage names",
+    published=(
+        "PrivateTest, mostly with the epoch chosen on it or not stated, mirrored or ten-crop averages not stated: "
+        "71.2 % (Tang 2013, the challenge's winner), 73.3 % (Khaireddin and Chen 2021, arXiv:2105.03588, ten crops "
+        "averaged)"
     ),
-    Protocol(
+)
+_FERPLUS = Protocol(
+    id="ferplus",
+    title="the FER+ majority of eight classes; same splits as fer2013, without faces that have no majority",
+    kind="fer2013",
+    targets="majority",
+    classes=FERPLUS,
+    outputs=TARGETS,
+    source="Barsoum et al. 2016, arXiv:1608.01041: ten votes per face, read by the rules of their code",
+    published="PrivateTest, mean of 5 runs of a VGG13: 83.9 % trained on the majority, 85.0 % at best",
+)
+_ALL = (
+    _FER2013,
+    replace(
+        _FER2013,
         id="fer2013-dedup",
         title="fer2013 without scored faces that are in Training too, the same or nearly so",
-        kind="fer2013",
-        classes=FER2013,
-        outputs=("label",),
-        choose="validation",
-        final="test",
         dedup="near",
-        source=FER2013_SOURCE,
-        published=f"no figures without these faces known to us; with them: {FER2013_PUBLISHED}",
+        published=f"no figures without these faces known to us; with them: {_FER2013.published}",
     ),
-    Protocol(
-        id="ferplus",
-        title="the FER+ majority of eight classes; same splits as fer2013, without faces that have no majority",
-        kind="fer2013",
-        targets="majority",
-        classes=FERPLUS,
-        outputs=TARGETS,
-        choose="validation",
-        final="test",
-        source=FERPLUS_SOURCE,
-        published="PrivateTest, mean of 5 runs of a VGG13: 83.9 % trained on the majority, 85.0 % at best",
-    ),
-    Protocol(
+    _FERPLUS,
+    replace(
+        _FERPLUS,
         id="ferplus-distribution",
         title="the FER+ votes as a distribution: divergence from them, and accuracy against the most voted class",
-        kind="fer2013",
         targets="distribution",
-        classes=FERPLUS,
         outputs=("distribution", "plurality", "majority"),
-        choose="validation",
-        final="test",
-        source=FERPLUS_SOURCE,
         published="accuracies only (see ferplus); a divergence from the votes is rarely given",
     ),
     Protocol(
@@ -134,7 +120,6 @@ _ALL = (
         kind="arrays",
         classes=THREE,
         outputs=("label",),
-        choose="validation",
         final=None,
         holdout=(0.1, 0.0),
         source="a Kaggle leaderboard's x_train.npy, y_train.npy and x_test.npy: faces of FER2013",
@@ -146,7 +131,6 @@ _ALL = (
         kind="folder",
         classes=ALPHABETICAL,
         outputs=("label",),
-        choose="validation",
         final=None,
         source="Kaggle, jonathanoheix/face-expression-recognition-dataset: FER2013's faces, split again",
         published="validation/, which the epoch was chosen on too: 65.7 % (EfficientNet-B0)",
@@ -157,8 +141,6 @@ _ALL = (
         kind="facial_expressions",
         classes=FACIAL_EXPRESSIONS,
         outputs=(),
-        choose="validation",
-        final="test",
         holdout=(0.1, 0.1),
         source="muxspace/facial_expressions: images/ and data/legend.csv",
         published="none with persons kept apart known to us; a split by photo has the same persons on both sides",

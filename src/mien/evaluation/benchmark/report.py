@@ -6,17 +6,19 @@ from pathlib import Path
 from mien.core.files import replacing
 from mien.core.html import render
 from mien.evaluation.benchmark.leaderboard import LeaderboardRow, cautions, cost_table, paired_test_table, score_table
-from mien.evaluation.benchmark.result import PairedTest
+from mien.evaluation.benchmark.resampling import PairedTest
 from mien.evaluation.charts import Dot, scatter
 
 
-def page(title: str, rows: Sequence[LeaderboardRow], tests: Sequence[PairedTest]) -> str:
-    """Return the HTML page; `rows` and `tests` as `leaderboard` and `paired_tests` return them."""
+def save_page(path: Path, title: str, rows: Sequence[LeaderboardRow], tests: Sequence[PairedTest]) -> None:
+    """Write the page, of what `leaderboard` and `paired_tests` return. InputError where it cannot be written."""
+    by_time = [Dot(row.name, row.ms, row.accuracy, *row.summary.interval) for row in rows if row.ms]
+    by_size = [Dot(row.name, row.bytes / 1e6, row.accuracy, *row.summary.interval) for row in rows]
     charts = (
-        scatter("accuracy", [_dot(row, row.ms) for row in rows if row.ms], across="ms per face", percent=True),
-        scatter("accuracy", [_dot(row, row.bytes / 1e6) for row in rows], across="MB of the file", percent=True),
+        scatter("accuracy", by_time, across="ms per face", percent=True),
+        scatter("accuracy", by_size, across="MB of the file", percent=True),
     )
-    return render(
+    text = render(
         "mien.evaluation.benchmark/comparison.html",
         title=title,
         author="mien compare",
@@ -27,13 +29,5 @@ def page(title: str, rows: Sequence[LeaderboardRow], tests: Sequence[PairedTest]
         costs=cost_table(rows),
         tests=paired_test_table(tests),
     )
-
-
-def save_page(path: Path, title: str, rows: Sequence[LeaderboardRow], tests: Sequence[PairedTest]) -> None:
-    """Write the page. InputError where it cannot be written."""
     with replacing(path) as part:
-        part.write_text(page(title, rows, tests), encoding="utf-8")
-
-
-def _dot(row: LeaderboardRow, x: float) -> Dot:
-    return Dot(row.name, x, row.accuracy, *row.summary.interval)
+        part.write_text(text, encoding="utf-8")

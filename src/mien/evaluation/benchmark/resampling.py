@@ -1,4 +1,4 @@
-"""Bootstrap intervals of scores on n faces, and the difference between two models on the same faces."""
+"""Bootstrap intervals of scores on n faces, and the paired test of two models on the same faces."""
 
 import base64
 from dataclasses import dataclass
@@ -11,10 +11,9 @@ from mien.evaluation.metrics import COUNT_METRICS
 from mien.evaluation.statistics import Interval, mcnemar, percentile_interval, resample
 
 RESAMPLES = 10_000
-SEED = 0
 
 
-def intervals(confusion: NDArray[np.int64], *, seed: int = SEED) -> dict[str, Interval]:
+def intervals(confusion: NDArray[np.int64], *, seed: int = 0) -> dict[str, Interval]:
     """Return 95 % percentile bootstrap intervals of the metrics of counts (Efron 1979), by name.
 
     Args:
@@ -25,14 +24,14 @@ def intervals(confusion: NDArray[np.int64], *, seed: int = SEED) -> dict[str, In
     return {one.name: percentile_interval(one.of_counts(drawn)) for one in COUNT_METRICS if one.of_counts}
 
 
-def mean_interval(values: NDArray[np.float64], *, seed: int = SEED) -> Interval:
+def mean_interval(values: NDArray[np.float64]) -> Interval:
     """Return the 95 % percentile bootstrap interval of the mean of [n] values, of which there are few distinct ones."""
     levels, counts = np.unique(np.round(values, 9), return_counts=True)
-    return percentile_interval(resample(counts, resamples=RESAMPLES, seed=seed) @ levels / len(values))
+    return percentile_interval(resample(counts, resamples=RESAMPLES, seed=0) @ levels / len(values))
 
 
 @dataclass(frozen=True)
-class Difference:
+class PairedTest:
     """Two models, or two recipes with several seeds each, on the same n faces."""
 
     n: int
@@ -45,9 +44,16 @@ class Difference:
     only_second: int
     p: float
     """McNemar's exact test, two-sided; with several seeds the largest p of all pairs of seeds."""
+    first: str
+    """The name of the result."""
+    second: str
+    p_holm: float
+    """`p`, adjusted for the number of pairs of results (Holm 1979)."""
 
 
-def differ(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Difference:
+def paired_test(
+    first: NDArray[np.bool_], second: NDArray[np.bool_], names: tuple[str, str] = ("first", "second")
+) -> PairedTest:
     """Compare who was right: bool [seeds, n] each, face for face; the numbers of seeds may differ.
 
     Raises:
@@ -59,14 +65,9 @@ def differ(first: NDArray[np.bool_], second: NDArray[np.bool_]) -> Difference:
     gap = first.mean(axis=0) - second.mean(axis=0)
     pairs = [(int((a & ~b).sum()), int((b & ~a).sum())) for a in first for b in second]
     p, only_first, only_second = max((mcnemar(*pair), *pair) for pair in pairs)
-    return Difference(
-        n=len(gap),
-        difference=float(gap.mean()),
-        interval=mean_interval(gap),
-        only_first=only_first,
-        only_second=only_second,
-        p=p,
-    )
+    return PairedTest(
+        len(gap), float(gap.mean()), mean_interval(gap), only_first, only_second, p, *names, p_holm=p
+    )  # fmt: skip
 
 
 def pack(correct: NDArray[np.bool_]) -> str:

@@ -13,7 +13,7 @@ from mien.core.errors import InputError
 from mien.evaluation.benchmark.cost import Cost
 from mien.evaluation.benchmark.final_runs import FinalRunCount
 from mien.evaluation.benchmark.protocols import Protocol
-from mien.evaluation.benchmark.resampling import Difference, unpack
+from mien.evaluation.benchmark.resampling import PairedTest, unpack
 from mien.evaluation.benchmark.votes import VotesResult
 from mien.evaluation.metrics import Scores
 from mien.evaluation.predictions import ModelFile
@@ -124,16 +124,6 @@ class Speed:
 
 
 @dataclass(frozen=True)
-class PairedTest(Difference):
-    """Two results on the same faces."""
-
-    first: str
-    second: str
-    p_holm: float
-    """`p`, adjusted for the number of pairs (Holm 1979)."""
-
-
-@dataclass(frozen=True)
 class Against:
     """The difference to another model or result, by view."""
 
@@ -173,7 +163,8 @@ class Result:
     device: str
     date: str
     """ISO 8601, UTC."""
-    command: str
+    command: str = ""
+    """How it was called; paths are cut to their last part, for results are published."""
     against: Against | None = None
 
     def __post_init__(self) -> None:

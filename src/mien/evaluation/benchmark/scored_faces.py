@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -35,17 +34,12 @@ class ScoredFaces:
     duplicates: int
     """Faces left out because training has them too."""
 
-    @cached_property
-    def fingerprint(self) -> str:
-        """Of `samples`."""
-        return self.samples.fingerprint
-
     def read(self, image: ImageSpec) -> Samples:
         """Return the faces as a model wants them."""
         if image == SMALL:
             return self.samples
-        table = open_protocol_data(self.protocol, self.root, image)
-        return labelled(table, np.flatnonzero(np.isin(table.ids, self.samples.ids)), self.protocol)
+        table = _dataset(self.protocol, self.root, image)
+        return _labelled(table, np.isin(table.ids, self.samples.ids), self.protocol)
 
 
 def scored_faces(protocol: Protocol, root: Path, *, final: bool = False) -> ScoredFaces:
@@ -55,16 +49,16 @@ def scored_faces(protocol: Protocol, root: Path, *, final: bool = False) -> Scor
         InputError: no such data, no final split in the protocol or in this copy of the data, or no face left.
     """
     split = protocol.split(final=final)
-    table = open_protocol_data(protocol, root, SMALL)
-    chosen = np.flatnonzero(table.splits == split)
-    if not len(chosen):
+    table = _dataset(protocol, root, SMALL)
+    chosen = table.splits == split
+    if not chosen.any():
         what = {"validation": "validation (PublicTest)", "test": "test (PrivateTest)"} if "fer" in protocol.kind else {}
         here = ", ".join(name for name in SPLITS if (table.splits == name).any())
         raise InputError(
             f"{root}: no {what.get(split, split)} split in this copy of the data, only {here or 'none'}; "
             + (f"{protocol.id} cannot be reported finally here, leave out --final" if final else "get a whole copy")
         )
-    samples = labelled(table, chosen, protocol)
+    samples = _labelled(table, chosen, protocol)
     with_duplicates = len(samples)
     if protocol.dedup != "none":
         train = table.images[table.splits == protocol.train]
@@ -74,15 +68,15 @@ def scored_faces(protocol: Protocol, root: Path, *, final: bool = False) -> Scor
     return ScoredFaces(protocol, root, split, samples, duplicates=with_duplicates - len(samples))
 
 
-def open_protocol_data(protocol: Protocol, root: Path, image: ImageSpec) -> Dataset:
+def _dataset(protocol: Protocol, root: Path, image: ImageSpec) -> Dataset:
     """Return the whole dataset with a protocol's splits and labels."""
     spec = DataSpec(root, kind=protocol.kind, targets=protocol.targets, classes=",".join(protocol.classes))
     return datasets.open_dataset(spec, image, shares=protocol.holdout, seed=protocol.seed)
 
 
-def labelled(table: Dataset, rows: NDArray[np.int64], protocol: Protocol) -> Samples:
-    """Return the rows that have one of a protocol's classes."""
-    samples = datasets.take(table, rows).relabel(protocol.classes)
+def _labelled(table: Dataset, rows: NDArray[np.bool_], protocol: Protocol) -> Samples:
+    """Return the rows, a mask, that have one of a protocol's classes."""
+    samples = datasets.take(table, np.flatnonzero(rows)).relabel(protocol.classes)
     return samples if (samples.hard >= 0).all() else samples[samples.hard >= 0]
 
 
@@ -109,22 +103,13 @@ def seen_in_training(
     run = run_record(session)
     data, recipe = (run.data, run.recipe) if run else (TrainingData(), Recipe())
     own = [data.path.resolve()] if data.path and data.path.exists() else []
-    roots = list(dict.fromkeys([*own, *(path.resolve() for path in training_sets)]))
-    if not roots:
-        return None
     trained = []
-    for root in roots:
+    for root in dict.fromkeys([*own, *(path.resolve() for path in training_sets)]):
         left_out = data.exclude.path if data.exclude and root in own and data.exclude.path.is_file() else None
-        spec = DataSpec(
-            root,
-            classes=data.classes,
-            holdout=recipe.holdout,
-            exclude=left_out,
-        )
+        spec = DataSpec(root, classes=data.classes, holdout=recipe.holdout, exclude=left_out)
         table = datasets.open_dataset(spec)
         train = table.images[table.splits == "train"]
         if recipe.drop_duplicates:
-            validation = {image.tobytes() for image in table.images[table.splits == "validation"]}
-            train = train[[image.tobytes() not in validation for image in train]]
+            train = train[~copies_in(table.images[table.splits == "validation"], train, near=False)]
         trained.append(np.asarray(train))
-    return copies_in(np.concatenate(trained), scored, near=True)
+    return copies_in(np.concatenate(trained), scored, near=True) if trained else None

@@ -11,7 +11,8 @@ from rich.text import Text
 from mien.evaluation.benchmark import leaderboard
 from mien.evaluation.benchmark.leaderboard import LeaderboardRow, leaderboard_row
 from mien.evaluation.benchmark.protocols import PROTOCOLS
-from mien.evaluation.benchmark.result import PairedTest, Result
+from mien.evaluation.benchmark.resampling import PairedTest
+from mien.evaluation.benchmark.result import Result
 from mien.evaluation.benchmark.votes import VotesResult
 from mien.evaluation.metrics import METRICS
 from mien.evaluation.predictions import VIEWS
@@ -36,28 +37,20 @@ def result_tables(result: Result) -> RenderableType:
         parts.append(Text(f"left out: {left:,} faces that training has too"))
     parts += [_table(["view", *head[1:]], views), _table(*leaderboard.cost_table(rows[:1]))]
     if votes := result.models[0].votes:
-        parts += [Text(votes_text(votes)), _levels(votes)]
+        parts += _votes(votes)
     for view, test in result.against.views.items() if result.against else ():
-        low, high = test.interval
-        parts.append(
-            Text(
-                f"against {test.second}, {VIEWS[view]}: {test.difference:+.4f} ({low:+.4f} to {high:+.4f}), "
-                f"McNemar p {leaderboard.p_text(test.p)}"
-            )
-        )
+        change = "{:+.4f} ({:+.4f} to {:+.4f})".format(test.difference, *test.interval)
+        p = leaderboard.p_text(test.p)
+        parts.append(Text(f"against {test.second}, {VIEWS[view]}: {change}, McNemar p {p}"))
     return Group(*parts)
 
 
-def votes_text(votes: VotesResult) -> str:
-    """Return in a sentence how a model and a single annotator agree with the FER+ votes."""
+def _votes(votes: VotesResult) -> list[RenderableType]:
+    """Return how a model and a single annotator agree with the FER+ votes."""
     shown = [
         f"{METRICS[name].title} {METRICS[name].text(votes.metrics[name])}, of one annotator {METRICS[name].text(value)}"
         for name, value in vars(votes.annotator).items()
     ]
-    return f"FER+ votes (output {votes.output}, n = {votes.n:,}): {'; '.join(shown)}"
-
-
-def _levels(votes: VotesResult) -> Table:
     rows = [
         [
             f"to {100 * level.up_to:.0f} %",
@@ -66,7 +59,8 @@ def _levels(votes: VotesResult) -> Table:
         ]
         for level in votes.levels
     ]
-    return _table(["annotators who agree", "n", "accuracy", "one annotator"], rows)
+    text = Text(f"FER+ votes (output {votes.output}, n = {votes.n:,}): {'; '.join(shown)}")
+    return [text, _table(["annotators who agree", "n", "accuracy", "one annotator"], rows)]
 
 
 def comparison(name: str, rows: Sequence[LeaderboardRow], tests: Sequence[PairedTest]) -> RenderableType:

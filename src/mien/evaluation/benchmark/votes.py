@@ -77,15 +77,10 @@ def against_votes(
     scored = replace(predictions, labels=labels, classes=FERPLUS)[kept].scored(output=output)
     scores = score(scored.probabilities, scored.labels, scored.alignment.classes)
     assert scores.annotator
+    levels = by_agreement(counts, hard(predictions.labels), classes, correct)
     return VotesResult(
-        output=output,
-        classes=scores.classes,
-        n=scores.n,
-        metrics=scores.metrics,
-        annotator=scores.annotator,
-        dropped=scored.dropped,
-        levels=by_agreement(counts, hard(predictions.labels), classes, correct),
-    )
+        output, scores.classes, scores.n, scores.metrics, scores.annotator, scored.dropped, levels
+    )  # fmt: skip
 
 
 def by_agreement(
@@ -108,14 +103,6 @@ def by_agreement(
     for above, up_to in pairwise(LEVELS):
         here = (total > 0) & (share > above + 1e-9 if above else share >= 0) & (share <= up_to + 1e-9)
         n, hits = int(here.sum()), int(correct[here].sum())
-        levels.append(
-            AgreementLevel(
-                above=above,
-                up_to=up_to,
-                n=n,
-                accuracy=hits / n if n else None,
-                interval=wilson(hits, n) if n else None,
-                annotator=float(named[here].mean()) if n else None,
-            )
-        )
+        scores = (hits / n, wilson(hits, n), float(named[here].mean())) if n else (None, None, None)
+        levels.append(AgreementLevel(above, up_to, n, *scores))
     return tuple(levels)
