@@ -11,16 +11,14 @@ def recipes(*, json: bool = False) -> None:
     Args:
         json: Print one JSON object with every field of every recipe.
     """
-    import dataclasses
-    from json import dumps
-
+    from mien.core import records
     from mien.recipes import ABOUT, RECIPES
 
     if json:
-        facts = {name: dataclasses.asdict(about) for name, about in ABOUT.items()}
-        print(dumps({name: facts[name] | {"recipe": dataclasses.asdict(RECIPES[name])} for name in RECIPES}, indent=2))
+        facts = {name: records.to_json(about) | {"recipe": RECIPES[name]} for name, about in ABOUT.items()}
+        print(records.dumps(facts, indent=2))
         return
     for name, about in ABOUT.items():
         print(name)
-        for fact in dataclasses.fields(about):
-            print(f"  {fact.name:<10}{getattr(about, fact.name)}")
+        for fact, text in vars(about).items():
+            print(f"  {fact:<10}{text}")
