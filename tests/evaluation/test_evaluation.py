@@ -321,7 +321,7 @@ def test_a_face_that_is_not_found_is_a_wrong_answer(make_model: MakeModel, photo
     assert whole.metrics["balanced_accuracy"] == pytest.approx((2 / 5 + 2 / 3 + 0 / 1) / 3)
     assert notes(found)[0] == (
         "haar finds a face in 55.6 % of 9 photos, which are scored here; with the others counted as wrong: accuracy "
-        f"0.4444 ({wilson(4, 9)[0]:.4f}-{wilson(4, 9)[1]:.4f}), macro-F1 0.4127, "
+        f"0.4444, 95 % interval {wilson(4, 9)[0]:.4f}-{wilson(4, 9)[1]:.4f}, macro-F1 0.4127, "
         "balanced accuracy 0.3556"
     )
 

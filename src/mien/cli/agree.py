@@ -47,7 +47,7 @@ def agree(
     """
     from mien.core import records
     from mien.core.errors import InputError
-    from mien.core.files import replacing
+    from mien.core.files import write_text
     from mien.evaluation.agreement import agreement, annotations, report
 
     if page and page.resolve() in [table.resolve() for table in tables]:
@@ -59,8 +59,7 @@ def agree(
         machine=not humans,
     )
     if page:
-        with replacing(page) as part:
-            part.write_text(report.page(found), encoding="utf-8")
+        write_text(page, report.page(found))
     if json:
         print(records.dumps(found, indent=0))
     else:

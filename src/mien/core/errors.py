@@ -4,7 +4,8 @@ The command line prints them as one line and ends with exit code 2.
 """
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 
 class InputError(ValueError):
@@ -16,6 +17,20 @@ class MissingExtra(ImportError):  # noqa: N818 - reads as what it is
 
     def __init__(self, extra: str, purpose: str) -> None:
         super().__init__(f"{purpose} needs an optional part of mien: pip install 'mien[{extra}]'")
+
+
+@contextmanager
+def needs_extra(extra: str, purpose: str) -> Iterator[None]:
+    """Raise MissingExtra where an import in the `with` block fails.
+
+    Example:
+        >>> with needs_extra("eval", "McNemar's test"):
+        ...     from scipy.stats import binomtest
+    """
+    try:
+        yield
+    except ImportError:
+        raise MissingExtra(extra, purpose) from None
 
 
 def did_you_mean(name: str, known: Iterable[str], *, most: int = 1) -> str:

@@ -34,6 +34,12 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
         raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
+def write_text(path: Path, text: str) -> None:
+    """Write a text as UTF-8, whole or not at all. Bytes of file names that are not UTF-8 are spelt as \\udce9."""
+    with replacing(path) as part:
+        part.write_bytes(text.encode("utf-8", "backslashreplace"))
+
+
 def check_folder(folder: Path) -> None:
     """Raise InputError where no file can be written into a folder, existing or not. For use before long work."""
     try:

@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from mien.core.errors import InputError
-from mien.core.files import replacing
+from mien.core.files import write_text
 
 T = TypeVar("T")
 
@@ -58,8 +58,7 @@ def loads(text: str | bytes, kind: type[T], *, where: str) -> T:
 
 def write(path: Path, record: Any) -> None:
     """Write a record to `path`, whole or not at all."""
-    with replacing(path) as part:
-        part.write_text(dumps(record) + "\n", encoding="utf-8")
+    write_text(path, dumps(record) + "\n")
 
 
 def read(path: Path, kind: type[T], *, what: str) -> T:

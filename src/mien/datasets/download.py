@@ -16,7 +16,7 @@ from pathlib import Path, PurePosixPath, PureWindowsPath
 from mien.core import records
 from mien.core.console import track
 from mien.core.download import MOST, PIECE, check_room, download, file_sha256
-from mien.core.errors import InputError, MissingExtra
+from mien.core.errors import InputError, needs_extra
 
 GITHUB = "https://github.com"
 MANIFEST = "mien-download.json"
@@ -94,10 +94,8 @@ def download_dataset(name: str, out: Path | None = None) -> Path:
 
 
 def _kaggle(source: Kaggle, folder: Path) -> Path:
-    try:
+    with needs_extra("kaggle", "downloading from Kaggle"):
         import kagglehub
-    except ImportError:
-        raise MissingExtra("kaggle", "downloading from Kaggle") from None
     try:
         kagglehub.dataset_download(source.handle, output_dir=str(folder))
     except Exception as error:  # kagglehub and requests raise many kinds of their own

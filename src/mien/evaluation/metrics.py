@@ -17,12 +17,23 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.core.errors import InputError
-from mien.evaluation.statistics import wilson
+from mien.evaluation.statistics import Interval, interval_text, wilson
 
 BINS = 15  # as Guo et al. 2017
 FLOOR = float(np.finfo(np.float32).eps)  # the least probability a logarithm is computed of, as in scikit-learn
 
 Counts = NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class ReliabilityBin:
+    """The samples whose confidence lies in (lower, upper]; the means are None where there are none."""
+
+    lower: float
+    upper: float
+    count: int
+    confidence: float | None
+    accuracy: float | None
 
 
 @dataclass(frozen=True)
@@ -51,7 +62,7 @@ class Outcomes:
         return np.bincount(self.truth * k + self.answers, minlength=k * k).reshape(k, k).astype(np.int64)
 
     @cached_property
-    def bins(self) -> "tuple[ReliabilityBin, ...]":
+    def bins(self) -> tuple[ReliabilityBin, ...]:
         """The reliability diagram: `BINS` bins of equal width over the confidence."""
         confidence = self.probabilities.max(axis=1)
         index = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
@@ -62,17 +73,6 @@ class Outcomes:
             ReliabilityBin(at / BINS, (at + 1) / BINS, n, total / n if n else None, hit / n if n else None)
             for at, (n, total, hit) in enumerate(zip(counts, sums, hits, strict=True))
         )
-
-
-@dataclass(frozen=True)
-class ReliabilityBin:
-    """The samples whose confidence lies in (lower, upper]; the means are None where there are none."""
-
-    lower: float
-    upper: float
-    count: int
-    confidence: float | None
-    accuracy: float | None
 
 
 def accuracy(confusion: Counts) -> NDArray[np.float64]:
@@ -164,6 +164,37 @@ METRICS = {
     )
 }
 COUNT_METRICS = tuple(metric for metric in METRICS.values() if metric.of_counts)
+INTERVAL = "95 % interval"  # the heading over the interval of the accuracy
+
+
+@dataclass(frozen=True)
+class MetricValues:
+    """The figures of n answers."""
+
+    n: int
+    metrics: dict[str, float]
+    """By the names in `METRICS`; what is undefined is left out."""
+    interval: Interval
+    """95 % Wilson score interval of the accuracy."""
+
+    @property
+    def accuracy(self) -> float:
+        """The share of right answers."""
+        return self.metrics["accuracy"]
+
+    @property
+    def texts(self) -> dict[str, str]:
+        """Every figure as it is printed, by title; the interval follows the accuracy."""
+        found = {}
+        for name, metric in METRICS.items():
+            if name in self.metrics:
+                found[metric.title] = metric.text(self.metrics[name])
+            if name == "accuracy":
+                found[INTERVAL] = interval_text(self.interval)
+        return found
+
+    def __str__(self) -> str:
+        return ", ".join(f"{title} {text}" for title, text in self.texts.items())
 
 
 @dataclass(frozen=True)
@@ -190,26 +221,16 @@ class Annotator:
 
 
 @dataclass(frozen=True)
-class Scores:
+class Scores(MetricValues):
     """What `score` measured. Ratios are in 0..1."""
 
-    n: int
     classes: tuple[str, ...]
-    metrics: dict[str, float]
-    """The figures of `METRICS` that are defined."""
-    interval: tuple[float, float]
-    """95 % Wilson score interval of the accuracy."""
     per_class: dict[str, ClassScores]
     confusion: Counts
     """int64 [k, k]: rows are the truth, columns the answers, both in the order of `classes`."""
     bins: tuple[ReliabilityBin, ...]
     annotator: Annotator | None = None
     """Of the votes, where the labels are votes."""
-
-    @property
-    def accuracy(self) -> float:
-        """The share of right answers."""
-        return self.metrics["accuracy"]
 
     @property
     def rates(self) -> NDArray[np.float64]:
@@ -258,17 +279,12 @@ def score(probabilities: NDArray[np.float32], labels: NDArray[Any], classes: Seq
 
 
 @dataclass(frozen=True)
-class EndToEnd:
-    """Scores over whole photos, where a face that was not found counts as a wrong answer."""
+class EndToEnd(MetricValues):
+    """Scores over n whole photos, by `COUNT_METRICS`: a face that was not found counts as a wrong answer."""
 
     detector: str
-    n: int
     coverage: float
     """Share of the photos in which a face was found; the other scores are of these."""
-    metrics: dict[str, float]
-    """The figures of `COUNT_METRICS`."""
-    interval: tuple[float, float]
-    """95 % Wilson score interval of the accuracy."""
 
 
 def end_to_end(scores: Scores, support: Sequence[int], detector: str) -> EndToEnd:

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mien.core import records
-from mien.core.files import replacing
+from mien.core.files import write_text
 from mien.core.html import render
 from mien.core.images import Pixels
 from mien.evaluation import charts
@@ -16,7 +16,7 @@ from mien.evaluation.evaluation import Evaluation
 from mien.evaluation.learning_curve import learning_curves
 from mien.evaluation.metrics import Scores
 from mien.evaluation.predictions import TRAINED_ON, VIEWS, Predictions
-from mien.evaluation.terminal import figures, notes, selective_notes
+from mien.evaluation.terminal import class_table, notes, selective_notes
 from mien.recipes import Epoch
 
 MISTAKES = 24
@@ -42,92 +42,85 @@ def save(
     Raises:
         InputError: the folder cannot be written to.
     """
-    written = []
-    for found in evaluations:
-        written.append(folder / Conditions.of(found).file())
-        records.write(written[-1], found)
-    written.append(folder / "report.html")
-    with replacing(written[-1]) as part:
-        text = page(evaluations, predictions, images, epochs=epochs)
-        part.write_bytes(text.encode("utf-8", "backslashreplace"))  # ids may be paths that are not UTF-8
-    return written
+    written = [folder / Conditions.of(found).file() for found in evaluations]
+    for path, found in zip(written, evaluations, strict=True):
+        records.write(path, found)
+    report = folder / "report.html"
+    write_text(report, page(evaluations, predictions, images, epochs=epochs))
+    return [*written, report]
 
 
 def page(
-    evaluations: Sequence[Evaluation],
-    predictions: Predictions,
-    images: Pixels,
-    *,
-    epochs: Sequence[Epoch] = (),
+    evaluations: Sequence[Evaluation], predictions: Predictions, images: Pixels, *, epochs: Sequence[Epoch] = ()
 ) -> str:
     """Return the report as HTML; arguments as for `save`."""
     first = evaluations[0]
-    scores, model, data = first.scores, first.model, first.data
-    heading = f"{model.recipe or Path(model.file).stem} on {Path(data.path).name}, {data.split}"
-    filled = [bin_ for bin_ in scores.bins if bin_.count]
-    per_class = [
-        [
-            name,
-            *("–" if value is None else f"{value:.3f}" for value in (one.precision, one.recall, one.f1)),
-            *(f"{one.support:,}", f"{one.predicted:,}"),
-        ]
-        for name, one in scores.per_class.items()
-    ]
-    undefined = any("–" in row for row in per_class)
+    scores, model = first.scores, first.model
+    head, classes = class_table(scores)
+    filled = [one for one in scores.bins if one.count]
     sets = first.selective.conformal
     mistakes, wrong = _mistakes(first, predictions, images)
     return render(
         "mien.evaluation/report.html",
-        title=f"{heading}: evaluation",
-        heading=heading,
+        title=f"{page_title(first)}: evaluation",
+        heading=page_title(first),
         author="mien evaluate. Definitions: docs/evaluation.md of mien.",
         scores=scores,
         selective=first.selective,
         view=VIEWS[first.tta],
-        figure_names=["view", *(name for name, _ in figures(scores))],
-        figures=[[VIEWS[one.tta], *(text for _, text in figures(one.scores))] for one in evaluations],
+        figure_names=["view", *scores.texts],
+        figures=[[VIEWS[one.tta], *one.scores.texts.values()] for one in evaluations],
         facts=[
-            ("Model", f"{model.file}{f', recipe {model.recipe}' if model.recipe else ''}"),
-            (
-                "File",
-                f"{model.bytes / 1e6:.2f} MB, input {model.size} x {model.size} x {model.channels}, "
-                f"SHA-256 {model.sha256}",
-            ),
-            (
-                "Data",
-                f"{data.path}, {data.split}, read as {data.kind}, targets: {data.targets}, "
-                f"fingerprint {data.fingerprint}",
-            ),
-            *([("Warning", TRAINED_ON)] if data.trained_on else []),
+            *page_facts(first, notes(first)),
+            ("File", f"{model.bytes / 1e6:.2f} MB, input {model.size} x {model.size} x {model.channels}"),
             ("Classes", ", ".join(scores.classes)),
-            *(("Note", note) for note in notes(first)),
-            ("Versions", ", ".join(f"{name} {number}" for name, number in first.versions.items())),
         ],
         confused=_confused(scores),
-        per_class=per_class,
-        undefined="–: undefined, as no sample has or no answer names the class. The means leave it out."
-        if undefined
+        class_head=head,
+        classes=classes,
+        undefined="-: undefined, as no sample has or no answer names the class. The means leave it out."
+        if any("-" in row for row in classes)
         else "",
-        confidence=sum(bin_.count * (bin_.confidence or 0) for bin_ in filled) / scores.n,
+        confidence=sum(one.count * (one.confidence or 0) for one in filled) / scores.n,
         reliability=charts.reliability(scores.bins),
         bins=[
             [
-                f"{100 * bin_.lower:.0f}–{100 * bin_.upper:.0f} %",
-                f"{bin_.count:,}",
-                f"{bin_.confidence:.3f}",
-                f"{bin_.accuracy:.3f}",
+                f"{100 * one.lower:.0f}–{100 * one.upper:.0f} %",
+                f"{one.count:,}",
+                f"{one.confidence:.3f}",
+                f"{one.accuracy:.3f}",
             ]
-            for bin_ in filled
+            for one in filled
         ],
         selective_notes=selective_notes(first),
         coverage=_coverage(first),
         set_coverage=[
-            [name, "–" if share is None else f"{share:.3f}"] for name, share in (sets.per_class if sets else {}).items()
+            [name, "-" if share is None else f"{share:.4f}"] for name, share in (sets.per_class if sets else {}).items()
         ],
         curves=learning_curves(epochs),
         mistakes=mistakes,
         wrong=wrong,
     )
+
+
+def page_title(evaluation: Evaluation) -> str:
+    """Return which model was scored on which data."""
+    model, data = evaluation.model, evaluation.data
+    return f"{model.recipe or Path(model.file).stem} on {Path(data.path).name}, {data.split}"
+
+
+def page_facts(evaluation: Evaluation, notes: Sequence[str]) -> list[tuple[str, str]]:
+    """Return what a page says of the model, the data and the versions, by name."""
+    model, data = evaluation.model, evaluation.data
+    recipe = f", recipe {model.recipe}" if model.recipe else ""
+    read = f"{data.path}, {data.split}, read as {data.kind}, targets: {data.targets}, fingerprint {data.fingerprint}"
+    return [
+        ("Model", f"{model.file}{recipe}, SHA-256 {model.sha256}"),
+        ("Data", read),
+        *([("Warning", TRAINED_ON)] if data.trained_on else []),
+        *(("Note", note) for note in notes),
+        ("Versions", ", ".join(f"{name} {number}" for name, number in evaluation.versions.items())),
+    ]
 
 
 def _confused(scores: Scores) -> list[str]:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.core.errors import MissingExtra
+from mien.core.errors import needs_extra
 
 Z = 1.959963984540054  # the 97.5 % quantile of the normal distribution
 
@@ -34,6 +34,11 @@ def wilson(successes: int, n: int) -> Interval:
     centre = (share + Z * Z / (2 * n)) / (1 + Z * Z / n)
     half = Z / (1 + Z * Z / n) * float(np.sqrt(share * (1 - share) / n + Z * Z / (4 * n * n)))
     return (0.0 if successes == 0 else centre - half, 1.0 if successes == n else centre + half)
+
+
+def interval_text(interval: Interval) -> str:
+    """Return an interval of a proportion as it is printed: 0.6585-0.7100."""
+    return f"{interval[0]:.4f}-{interval[1]:.4f}"
 
 
 def weighted_proportion(
@@ -93,10 +98,8 @@ def binomial_tail(successes: NDArray[np.int64], n: NDArray[np.int64], probabilit
     Raises:
         MissingExtra: no SciPy.
     """
-    try:
+    with needs_extra("eval", "the binomial distribution"):
         from scipy.stats import binom
-    except ImportError:
-        raise MissingExtra("eval", "the binomial distribution") from None
     return np.asarray(binom.sf(successes - 1, n, probability))
 
 
@@ -110,10 +113,8 @@ def mcnemar(only_first: int, only_second: int) -> float:
     Raises:
         MissingExtra: no SciPy.
     """
-    try:
+    with needs_extra("eval", "McNemar's test between two models"):
         from scipy.stats import binomtest
-    except ImportError:
-        raise MissingExtra("eval", "McNemar's test between two models") from None
     return float(binomtest(only_first, only_first + only_second).pvalue) if only_first + only_second else 1.0
 
 

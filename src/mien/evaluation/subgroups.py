@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.core.errors import InputError
-from mien.evaluation.metrics import score
+from mien.evaluation.metrics import MetricValues, score
 from mien.evaluation.predictions import Scored
 from mien.evaluation.statistics import Interval, newcombe, permutation_test, weighted_proportion
 
@@ -25,21 +25,11 @@ SHUFFLES = 999
 
 
 @dataclass(frozen=True)
-class SubsetScores:
+class SubsetScores(MetricValues):
     """The scores of some of the samples. Ratios are in 0..1."""
 
-    n: int
-    interval: Interval
-    """95 % Wilson score interval of the accuracy."""
     confidence: float
     """Mean probability of the answers."""
-    metrics: dict[str, float]
-    """The figures of `METRICS` that are defined."""
-
-    @property
-    def accuracy(self) -> float:
-        """The share of right answers."""
-        return self.metrics["accuracy"]
 
 
 def subset_scores(scored: Scored, rows: Any = slice(None)) -> SubsetScores:
@@ -47,7 +37,7 @@ def subset_scores(scored: Scored, rows: Any = slice(None)) -> SubsetScores:
     probabilities = scored.probabilities[rows]
     found = score(probabilities, scored.labels[rows], scored.alignment.classes)
     confidence = float(probabilities.max(axis=1).mean(dtype=np.float64))
-    return SubsetScores(found.n, found.interval, confidence, found.metrics)
+    return SubsetScores(found.n, found.metrics, found.interval, confidence)
 
 
 @dataclass(frozen=True)

@@ -3,36 +3,60 @@
 from collections.abc import Sequence
 
 import numpy as np
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Column, Table
+from rich.table import Table as RichTable
 from rich.text import Text
 
 from mien.core.labels import canonical
+from mien.core.tables import Table, table_of, terminal_table
 from mien.evaluation.comparison import ComparisonRow
 from mien.evaluation.evaluation import Evaluation
-from mien.evaluation.metrics import COUNT_METRICS, METRICS, Scores
+from mien.evaluation.metrics import Scores
 from mien.evaluation.predictions import VIEWS
-
-
-def figures(scores: Scores) -> list[tuple[str, str]]:
-    """Return the title and the text of every figure that is defined, the accuracy with its interval first."""
-    found = [
-        (metric.title, metric.text(scores.metrics[name])) for name, metric in METRICS.items() if name in scores.metrics
-    ]
-    return [found[0], ("95 % interval", f"{scores.interval[0]:.4f}-{scores.interval[1]:.4f}"), *found[1:]]
+from mien.evaluation.selective import AbstentionScores
+from mien.evaluation.statistics import Interval
+from mien.models.calibration import Abstention
 
 
 def tables(evaluations: Sequence[Evaluation]) -> RenderableType:
     """Return the evaluations of one model on one split, one a view: the figures of all, the classes of the first."""
     first = evaluations[0]
-    lines = [
-        Text(f"{first.model.file} on {first.data.path}, {first.data.split}, n = {first.scores.n:,}"),
-        *map(Text, notes(first)),
-        *map(Text, selective_notes(first)),
+    scores, view = first.scores, f"{VIEWS[first.tta]}: " if len(evaluations) > 1 else ""
+    texts = [found.scores.texts for found in evaluations]
+    rates = [["-" if np.isnan(rate) else f"{100 * rate:.0f}" for rate in row] for row in scores.rates]
+    head, classes = class_table(scores)
+    return Group(
+        *map(Text, [heading(first), *notes(first), *selective_notes(first)]),
+        terminal_table(
+            ["", *(VIEWS[found.tta] for found in evaluations)],
+            [[title, *(found[title] for found in texts)] for title in texts[0]],
+        ),
+        terminal_table([f"{view}{head[0]}", *head[1:-1]], [row[:-1] for row in classes]),
+        terminal_table(
+            [f"{view}% of truth", *scores.classes],
+            [[name, *row] for name, row in zip(scores.classes, rates, strict=True)],
+        ),
+    )
+
+
+def heading(evaluation: Evaluation) -> str:
+    """Return what was scored, in a line."""
+    data = evaluation.data
+    return f"{evaluation.model.file} on {data.path}, {data.split}, n = {evaluation.scores.n:,}"
+
+
+def class_table(scores: Scores) -> Table:
+    """Return the scores of each class; the last column is how many answers name it."""
+    head = ["class", "precision", "recall", "F1", "n", "answers"]
+    return head, [
+        [
+            name,
+            *("-" if value is None else f"{value:.4f}" for value in (found.precision, found.recall, found.f1)),
+            f"{found.support:,}",
+            f"{found.predicted:,}",
+        ]
+        for name, found in scores.per_class.items()
     ]
-    view = f"{VIEWS[first.tta]}: " if len(evaluations) > 1 else ""
-    return Group(*lines, _figures(evaluations), _per_class(first.scores, view), _confusion(first.scores, view))
 
 
 def notes(evaluation: Evaluation) -> list[str]:
@@ -41,14 +65,9 @@ def notes(evaluation: Evaluation) -> list[str]:
     if evaluation.output != evaluation.data.targets:
         found.append(f"scored: the model's output that follows {evaluation.output}")
     if photos := evaluation.end_to_end:
-        interval = f" ({photos.interval[0]:.4f}-{photos.interval[1]:.4f})"
-        scores = ", ".join(
-            f"{metric.title} {metric.text(photos.metrics[metric.name])}{interval if metric.name == 'accuracy' else ''}"
-            for metric in COUNT_METRICS
-        )
         found.append(
             f"{photos.detector} finds a face in {100 * photos.coverage:.1f} % of {photos.n:,} photos, which are scored "
-            f"here; with the others counted as wrong: {scores}"
+            f"here; with the others counted as wrong: {photos}"
         )
     if annotator := evaluation.scores.annotator:
         found.append(
@@ -75,18 +94,10 @@ def selective_notes(evaluation: Evaluation) -> list[str]:
     """Return in words what the threshold and the prediction sets in the model do here, and what they were fitted on."""
     scored, data, found = evaluation.selective, evaluation.data, []
     if at := scored.abstention:
-        right = "none is left" if at.interval is None else f"of those {_percent(at.accuracy, at.interval)} are right"
-        found.append(
-            f"at the threshold {at.threshold:.3f}, chosen for an accuracy of {at.target:g}: "
-            f"{100 * at.coverage:.1f} % of the answers count, {right}"
-        )
+        found.append(abstention_text(at, at.interval))
     if sets := scored.conformal:
-        found.append(
-            f"prediction sets for a coverage of {sets.target:g}: {_percent(sets.coverage, sets.interval)} hold the "
-            f"truth, {sets.mean_size:.2f} labels on the mean"
-        )
-    if scored.fitted and (scored.abstention or scored.conformal):
-        fitted = scored.fitted
+        found.append(prediction_set_text(sets.target, sets.coverage, sets.mean_size, sets.interval))
+    if found and (fitted := scored.fitted):
         share = "" if fitted.share == 1 else f"{fitted.share:g} of "
         where = "this very split" if fitted.same_split else f"{fitted.kind} {fitted.split}"
         warning = "; not all of these faces are new to it" if fitted.same_split else ""
@@ -97,49 +108,36 @@ def selective_notes(evaluation: Evaluation) -> list[str]:
     return found
 
 
-def _percent(share: float | None, interval: tuple[float, float]) -> str:
-    return f"{100 * (share or 0):.1f} % ({100 * interval[0]:.1f}-{100 * interval[1]:.1f})"
+def abstention_text(at: Abstention | AbstentionScores, interval: Interval | None = None) -> str:
+    """Return in words what a threshold does; `interval` is that of the accuracy."""
+    right = "none is left" if at.accuracy is None else f"of those {_percent(at.accuracy, interval)} are right"
+    return (
+        f"at the threshold {at.threshold:.3f}, chosen for an accuracy of {at.target:g}: "
+        f"{100 * at.coverage:.1f} % of the answers count, {right}"
+    )
 
 
-def comparison_table(rows: Sequence[ComparisonRow]) -> Table:
+def prediction_set_text(target: float, coverage: float, size: float, interval: Interval | None = None) -> str:
+    """Return in words what prediction sets do; `interval` is that of their coverage."""
+    held = _percent(coverage, interval)
+    return f"prediction sets for a coverage of {target:g}: {held} hold the truth, {size:.2f} labels on the mean"
+
+
+def _percent(share: float, interval: Interval | None) -> str:
+    return f"{100 * share:.1f} %" + (f" ({100 * interval[0]:.1f}-{100 * interval[1]:.1f})" if interval else "")
+
+
+def comparison_table(rows: Sequence[ComparisonRow]) -> RichTable:
     """Return the table of `mien compare`; rows as `compare` returns them, so of one split, view and n."""
-    first, counted = rows[0].evaluation, any(row.parameters is not None for row in rows)
-    names = [name for name, _ in figures(first.scores)]
+    first = rows[0].evaluation
+    cells = [
+        {
+            "run": row.name,
+            **row.evaluation.scores.texts,
+            "parameters": "" if row.parameters is None else f"{row.parameters:,}",
+            "MB": f"{row.evaluation.model.bytes / 1e6:.2f}",
+        }
+        for row in rows
+    ]
     title = f"{first.data.split}, {VIEWS[first.tta]}, n = {first.scores.n:,}"
-    heads = _right(*names, *(["parameters"] if counted else []), "MB")
-    table = Table("run", *heads, box=box.SIMPLE, title=title, title_justify="left", title_style="")
-    for row in rows:
-        parameters = "" if row.parameters is None else f"{row.parameters:,}"
-        table.add_row(
-            Text(row.name, overflow="fold"),
-            *(text for _, text in figures(row.evaluation.scores)),
-            *([parameters] if counted else []),
-            f"{row.evaluation.model.bytes / 1e6:.2f}",
-        )
-    return table
-
-
-def _figures(evaluations: Sequence[Evaluation]) -> Table:
-    table = Table("", *_right(*(VIEWS[found.tta] for found in evaluations)), box=box.SIMPLE)
-    for rows in zip(*(figures(found.scores) for found in evaluations), strict=True):
-        table.add_row(rows[0][0], *(text for _, text in rows))
-    return table
-
-
-def _per_class(scores: Scores, title: str) -> Table:
-    table = Table(f"{title}class", *_right("precision", "recall", "F1", "n"), box=box.SIMPLE)
-    for name, found in scores.per_class.items():
-        ratios = ("-" if value is None else f"{value:.4f}" for value in (found.precision, found.recall, found.f1))
-        table.add_row(name, *ratios, f"{found.support:,}")
-    return table
-
-
-def _confusion(scores: Scores, title: str) -> Table:
-    table = Table(f"{title}% of truth", *_right(*scores.classes), box=box.SIMPLE)
-    for name, row in zip(scores.classes, scores.rates, strict=True):
-        table.add_row(name, *("-" if np.isnan(rate) else f"{100 * rate:.0f}" for rate in row))
-    return table
-
-
-def _right(*names: str) -> list[Column]:
-    return [Column(name, justify="right", no_wrap=True) for name in names]
+    return terminal_table(*table_of(cells), title=title)

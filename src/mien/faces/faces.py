@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.core import images
-from mien.core.errors import InputError, MissingExtra
+from mien.core.errors import InputError, needs_extra
 from mien.faces.annotate import annotate
 
 if TYPE_CHECKING:
@@ -177,10 +177,8 @@ class Faces:
         Raises:
             MissingExtra: pandas is not installed.
         """
-        try:
+        with needs_extra("table", "a DataFrame"):
             import pandas
-        except ImportError:
-            raise MissingExtra("table", "a DataFrame") from None
 
         return pandas.DataFrame(self.to_columns())
 

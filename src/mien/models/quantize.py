@@ -12,16 +12,14 @@ from typing import Any
 import numpy as np
 
 from mien.core import images
-from mien.core.errors import InputError, MissingExtra
+from mien.core.errors import InputError, needs_extra
 from mien.core.files import replacing
 from mien.models.session import Session
 
-try:
+with needs_extra("eval", "a model in 8 bits"):
     import onnx
     from onnxruntime.quantization import CalibrationDataReader, QuantType, quantize_static
     from onnxruntime.quantization.shape_inference import quant_pre_process
-except ImportError:
-    raise MissingExtra("eval", "a model in 8 bits") from None
 
 IMAGES = 2048  # that set the ranges
 BATCH = 64

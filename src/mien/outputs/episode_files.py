@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from mien.core.files import replacing
+from mien.core.files import write_text
 from mien.outputs.tables.csv_format import csv_text
 from mien.recognition.episodes import HIGH, LOW, SHORTEST, Episode
 
@@ -19,8 +19,7 @@ def write_episodes(episodes: Sequence[Episode], stem: Path) -> None:
     rows = [[getattr(episode, name) for name in COLUMNS] for episode in episodes]
     texts = {".csv": csv_text([COLUMNS, *rows]), ".txt": _elan(episodes), ".vtt": _web_vtt(episodes)}
     for suffix, text in texts.items():
-        with replacing(stem.with_name(f"{stem.name}.episodes{suffix}")) as part:
-            part.write_text(text, encoding="utf-8", newline="")
+        write_text(stem.with_name(f"{stem.name}.episodes{suffix}"), text)
 
 
 def _elan(episodes: Sequence[Episode]) -> str:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from mien.core.files import replacing
+from mien.core.files import replacing, write_text
 from mien.faces.annotate import COLOURS, OTHER, Colour
 from mien.faces.faces import VideoFaces
 from mien.recognition.episodes import Episode, VideoSummary
@@ -62,8 +62,7 @@ class Timeline(AbstractContextManager["Timeline"]):
         drawing = draw_timeline(self.means(summary), summary, self.classes, title)
         with replacing(stem.with_name(f"{stem.name}.timeline.png")) as part:
             drawing.to_image().save(part, "PNG", optimize=True)
-        with replacing(stem.with_name(f"{stem.name}.timeline.svg")) as part:
-            part.write_text(drawing.to_svg(), encoding="utf-8")
+        write_text(stem.with_name(f"{stem.name}.timeline.svg"), drawing.to_svg())
 
     def means(self, summary: VideoSummary) -> dict[int, NDArray[np.float64]]:
         """Return track -> probabilities [BINS, k] averaged over equal stretches of the video, NaN where it is not seen.

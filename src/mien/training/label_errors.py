@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.core.errors import InputError, MissingExtra
+from mien.core.errors import InputError, needs_extra
 from mien.datasets.checks import duplicates
 from mien.datasets.checks.issues import IssueReport, Option
 from mien.datasets.checks.label_errors import label_error
@@ -106,11 +106,9 @@ def label_errors(
         Interrupted: Ctrl-C; the finished folds are kept, and the same call continues after them.
         MissingExtra: cleanlab is not installed.
     """
-    try:
+    with needs_extra("train", "looking for label errors"):
         from cleanlab.filter import find_label_issues
         from cleanlab.rank import get_label_quality_scores
-    except ImportError:
-        raise MissingExtra("train", "looking for label errors") from None
     if folds < 2:
         raise InputError(f"folds {folds}: expected at least 2")
     codes = table.hard

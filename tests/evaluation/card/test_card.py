@@ -220,7 +220,7 @@ def test_a_bundled_model_has_its_calibration_in_the_card(name: str) -> None:
 
 
 def subset(n: int, accuracy: float, interval: tuple[float, float] = (0.0, 0.7)) -> SubsetScores:
-    return SubsetScores(n, interval, accuracy, {"accuracy": accuracy})
+    return SubsetScores(n, {"accuracy": accuracy}, interval, accuracy)
 
 
 def audit(run: Path, *, clean: SubsetScores, corruptions: dict[str, list[float]], **options: Any) -> Audit:

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mien.core.files import replacing
+from mien.core.files import write_text
 from mien.core.html import render
 from mien.datasets.checks.check import Check, Issue
 from mien.datasets.checks.issues import IssueReport, count
@@ -19,8 +19,7 @@ PRINTED = 5  # issues of each check in the terminal; --json has them all
 
 def save(report: IssueReport, path: Path) -> None:
     """Write the page. Raises InputError where it cannot be written."""
-    with replacing(path) as part:
-        part.write_bytes(page(report).encode("utf-8", "backslashreplace"))  # ids may be paths that are not UTF-8
+    write_text(path, page(report))
 
 
 def page(report: IssueReport) -> str:

@@ -2,12 +2,11 @@
 
 from collections.abc import Iterator
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Column, Table
 from rich.text import Text
 
 from mien.core import html
+from mien.core.tables import terminal_table
 from mien.evaluation.agreement.agreement import Agreement, Estimate
 from mien.evaluation.agreement.figures import GROUP_FIGURES, MACHINE_FIGURES, PAIR_FIGURES, AgreementFigure
 
@@ -58,21 +57,19 @@ def about(found: Agreement) -> str:
 
 def tables(found: Agreement) -> RenderableType:
     """Return the tables of `mien agree`."""
-    figures = Table(HEAD[0], *_right(*HEAD[1:]), box=box.SIMPLE)
-    for title, *cells in rows(found):
-        figures.add_row(Text(title), *cells)
+    confusions = [
+        terminal_table(
+            [f"{pair.first} \\ {pair.second}", *found.labels],
+            [
+                [label, *(f"{count:,}" for count in counts)]
+                for label, counts in zip(found.labels, pair.confusion.tolist(), strict=True)
+            ],
+        )
+        for pair in found.pairs
+    ]
     said = [Text(verdict(found))] if verdict(found) else []
-    confusions = []
-    for pair in found.pairs:
-        confusion = Table(Column(Text(f"{pair.first} \\ {pair.second}")), *_right(*found.labels), box=box.SIMPLE)
-        for label, counts in zip(found.labels, pair.confusion.tolist(), strict=True):
-            confusion.add_row(label, *(f"{count:,}" for count in counts))
-        confusions.append(confusion)
-    return Group(*map(Text, (about(found), *found.notes)), figures, *said, *confusions)
-
-
-def _right(*names: str) -> list[Column]:
-    return [Column(name, justify="right", no_wrap=True) for name in names]
+    lines = map(Text, (about(found), *found.notes))
+    return Group(*lines, terminal_table(HEAD, rows(found)), *said, *confusions)
 
 
 def page(found: Agreement) -> str:

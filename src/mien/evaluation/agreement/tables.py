@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple
 
-from mien.core.errors import InputError, MissingExtra
+from mien.core.errors import InputError, needs_extra
 from mien.core.labels import canonical
 
 # Names of each column, in lower case: by hand, by mien, and in ELAN's tab-delimited text.
@@ -100,11 +100,9 @@ def read(path: Path, *, missing: Sequence[str] = ()) -> AnnotationTable:
 def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield line numbers and cells, the header first, without blank lines and ELAN's `#` lines."""
     if path.suffix.lower() == ".parquet":
-        try:
+        with needs_extra("table", "a Parquet table"):
             import pyarrow
             import pyarrow.parquet
-        except ImportError:
-            raise MissingExtra("table", "a Parquet table") from None
         try:
             yield from _records(enumerate(pyarrow.parquet.read_table(path).to_pylist(), start=2))
         except (OSError, pyarrow.ArrowException) as error:

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
-from mien.core.files import replacing
+from mien.core.files import write_text
 from mien.core.html import render
 from mien.evaluation.benchmark.leaderboard import LeaderboardRow, cautions, cost_table, paired_test_table, score_table
 from mien.evaluation.benchmark.resampling import PairedTest
@@ -29,5 +29,4 @@ def save_page(path: Path, title: str, rows: Sequence[LeaderboardRow], tests: Seq
         costs=cost_table(rows),
         tests=paired_test_table(tests),
     )
-    with replacing(path) as part:
-        part.write_text(text, encoding="utf-8")
+    write_text(path, text)

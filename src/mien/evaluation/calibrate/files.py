@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mien.core import records
-from mien.core.errors import InputError, MissingExtra
+from mien.core.errors import InputError, needs_extra
 from mien.core.files import check_folder, replacing
 from mien.models.bundled import bundled, resolve
 from mien.models.calibration import Calibration
@@ -39,11 +39,9 @@ def target_file(model: str | Path, out: Path | None) -> Path:
             cannot be written to.
         MissingExtra: onnx or SciPy is not installed.
     """
-    try:
+    with needs_extra("eval", "mien calibrate"):
         import onnx  # noqa: F401
         import scipy  # noqa: F401
-    except ImportError:
-        raise MissingExtra("eval", "mien calibrate") from None
     if out is None:
         if str(model) in bundled() or not Path(model).is_dir():
             raise InputError(f"{model}: no run folder, so it stays as it is; say where to write with --out FILE.onnx")

@@ -7,7 +7,7 @@ temperature, so that a training run needs no SciPy; SciPy fits scale and bias.
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.core.errors import MissingExtra
+from mien.core.errors import needs_extra
 
 LOWEST, HIGHEST = 0.25, 4.0  # temperatures; there is no best one where the answers are all right or all wrong
 PULL = 10.0  # of vector scaling towards the temperature, in faces; LOG.md, 2026-11-21
@@ -52,11 +52,9 @@ def fit_vector(logits: NDArray[np.float32], labels: NDArray[np.int64], *, pull: 
     Raises:
         MissingExtra: no SciPy.
     """
-    try:
+    with needs_extra("eval", "vector scaling"):
         from scipy.optimize import minimize
         from scipy.special import log_softmax
-    except ImportError:
-        raise MissingExtra("eval", "vector scaling") from None
     n, k = logits.shape
     temperature = fit_temperature(logits, labels)
     x, y = logits.astype(np.float64) / temperature, np.eye(k)[labels]

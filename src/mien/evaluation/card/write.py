@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mien.core import html, markdown, records
-from mien.core.errors import InputError, MissingExtra
-from mien.core.files import replacing
+from mien.core.errors import InputError, needs_extra
+from mien.core.files import write_text
 from mien.core.paths import bare_command
 from mien.evaluation.card import tables
 from mien.evaluation.card.facts import CardFacts
@@ -42,8 +42,7 @@ def write(text: str, path: Path, *, force: bool = False) -> None:
             raise InputError(
                 f"{path}: exists, and not as mien card left it; --out writes elsewhere, --force replaces it"
             )
-    with replacing(path) as part:
-        part.write_text(text, encoding="utf-8")
+    write_text(path, text)
 
 
 def is_ours(text: str) -> bool:
@@ -82,10 +81,8 @@ def render(facts: CardFacts, *, license: str | None = None) -> str:
 
 def front_matter(facts: CardFacts, license: str | None) -> str:
     """Return the YAML that Hugging Face's hub reads."""
-    try:
+    with needs_extra("card", "a model card"):
         from huggingface_hub import ModelCardData
-    except ImportError:
-        raise MissingExtra("card", "a model card") from None
     data = facts.training.data if facts.training else None
     names = [_slug(path.name) for path in (data.path, *data.photos) if path] if data else []
     results = _eval_results([score for score in facts.every_score if not score.trained_on])

@@ -1,9 +1,10 @@
 """Bounds that an audit must keep: `--min-accuracy` and `--max-gap` of `mien audit`."""
 
 from mien.core.errors import InputError
-from mien.evaluation.metrics import Scores
+from mien.evaluation.metrics import MetricValues
 from mien.evaluation.robustness.audit import Audit
-from mien.evaluation.subgroups import LEAST, SubsetScores
+from mien.evaluation.statistics import interval_text
+from mien.evaluation.subgroups import LEAST
 
 ROUNDING = 1e-9  # 0.8 - 0.6 is more than 0.2 in floating point
 
@@ -21,17 +22,17 @@ def violations(audit: Audit, *, max_gap: float | None = None, min_accuracy: floa
     columns = audit.groups.columns if audit.groups else ()
     found = []
     if min_accuracy is not None:
-        bound: dict[str, Scores | SubsetScores] = {"all": audit.evaluation.scores}
-        bound |= {
-            f"{column.name} {group.value}": group.scores
+        bound: list[tuple[str, MetricValues]] = [("all", audit.evaluation.scores)]
+        bound += [
+            (f"{column.name} {group.value}", group.scores)
             for column in columns
             for group in column.groups
             if not group.too_small
-        }
+        ]
         found += [
-            f"{what}: accuracy {scores.accuracy:.4f} ({scores.interval[0]:.4f}-{scores.interval[1]:.4f}, "
-            f"n = {scores.n:,}) is below {min_accuracy:g}"
-            for what, scores in bound.items()
+            f"{what}: accuracy {scores.accuracy:.4f} ({interval_text(scores.interval)}, n = {scores.n:,}) is below "
+            f"{min_accuracy:g}"
+            for what, scores in bound
             if scores.accuracy < min_accuracy - ROUNDING
         ]
     if max_gap is not None:

@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 
 from mien.core import records
-from mien.core.files import replacing
+from mien.core.files import write_text
 from mien.core.html import render
 from mien.evaluation import charts
-from mien.evaluation.predictions import TRAINED_ON, VIEWS
+from mien.evaluation.predictions import VIEWS
+from mien.evaluation.report import page_facts, page_title
 from mien.evaluation.robustness import terminal
 from mien.evaluation.robustness.audit import Audit, Examples
 from mien.evaluation.robustness.corruptions import CORRUPTIONS, STRENGTHS
@@ -29,32 +30,27 @@ def save(audit: Audit, examples: Examples, folder: Path) -> list[Path]:
     parts = ["audit", data.split, view, by, found.asked_output, data.detector, "" if audit.corruptions else "clean"]
     written = [folder / f"{'-'.join(filter(None, parts))}.json", folder / "audit.html"]
     records.write(written[0], audit)
-    with replacing(written[1]) as part:
-        part.write_bytes(page(audit, examples).encode("utf-8", "backslashreplace"))  # ids may be paths not in UTF-8
+    write_text(written[1], page(audit, examples))
     return written
 
 
 def page(audit: Audit, examples: Examples) -> str:
     """Return the audit as HTML."""
     evaluation = audit.evaluation
-    model, data, scores = evaluation.model, evaluation.data, evaluation.scores
-    heading = f"{model.recipe or Path(model.file).stem} on {Path(data.path).name}, {data.split}"
+    head, strata = terminal.strata(audit)
     return render(
         "mien.evaluation.robustness/audit.html",
-        title=f"{heading}: audit",
-        heading=heading,
+        title=f"{page_title(evaluation)}: audit",
+        heading=page_title(evaluation),
         author="mien audit. Definitions: docs/audit.md of mien.",
         audit=audit,
-        scores=scores,
+        scores=evaluation.scores,
         view=VIEWS[evaluation.tta],
         facts=[
-            ("Model", f"{model.file}{f', recipe {model.recipe}' if model.recipe else ''}, SHA-256 {model.sha256}"),
-            ("Data", f"{data.path}, {data.split}, targets: {data.targets}, fingerprint {data.fingerprint}"),
-            *([("Warning", TRAINED_ON)] if data.trained_on else []),
+            *page_facts(evaluation, terminal.remarks(audit)),
             ("Clean", terminal.clean_figures(audit)),
-            *(("Note", note) for note in terminal.remarks(audit)),
             ("Command", audit.command),
-            ("Made", f"{audit.date}, " + ", ".join(f"{name} {number}" for name, number in evaluation.versions.items())),
+            ("Date", audit.date),
         ],
         strengths=STRENGTHS,
         corruptions=[
@@ -74,30 +70,18 @@ def page(audit: Audit, examples: Examples) -> str:
         ],
         faces=len(examples.clean),
         columns=[
-            {
-                "name": column.name,
-                "verdict": terminal.verdict(column, scores.classes),
-                "head": terminal.group_head(column),
-                "rows": terminal.group_rows(column),
-            }
+            (column.name, terminal.verdict(column, evaluation.scores.classes), *terminal.group_table(column))
             for column in (audit.groups.columns if audit.groups else ())
         ],
-        strata_head=["measured", "range", *terminal.SUBSET],
-        strata=[
-            [f"{name}: {terminal.UNITS[name]}" if name else "", *texts] for name, *texts in terminal.strata_rows(audit)
-        ],
+        strata_head=["measured", *head[1:]],
+        strata=[[f"{name}: {terminal.UNITS[name]}" if name else "", *texts] for name, *texts in strata],
     )
 
 
 def _chart(audit: Audit, name: str) -> str:
     points = [(0.0, audit.clean), *((float(at.strength), at.scores) for at in audit.corruptions[name])]
-    return charts.lines(
-        name,
-        [
-            charts.Curve("val", "accuracy", [(x, found.accuracy) for x, found in points]),
-            charts.Curve("train", "confidence", [(x, found.confidence) for x, found in points]),
-        ],
-        across="strength",
-        percent=True,
-        span=(0, 1),
-    )
+    curves = [
+        charts.Curve("val", "accuracy", [(x, found.accuracy) for x, found in points]),
+        charts.Curve("train", "confidence", [(x, found.confidence) for x, found in points]),
+    ]
+    return charts.lines(name, curves, across="strength", percent=True, span=(0, 1))

@@ -1,22 +1,21 @@
 """An audit as tables for the terminal, and what must be said about it in words."""
 
 from collections.abc import Sequence
-from textwrap import fill
 
 import numpy as np
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Column, Table
 from rich.text import Text
 
+from mien.core.tables import Table, table_of, terminal_table
 from mien.evaluation import subgroups
-from mien.evaluation.metrics import COUNT_METRICS
+from mien.evaluation.metrics import COUNT_METRICS, INTERVAL
 from mien.evaluation.robustness.audit import Audit
 from mien.evaluation.robustness.corruptions import CORRUPTIONS, STRENGTHS
+from mien.evaluation.statistics import interval_text
 from mien.evaluation.subgroups import LEAST, SubsetScores
-from mien.evaluation.terminal import figures, notes
+from mien.evaluation.terminal import heading, notes
 
-SUBSET = ["n", COUNT_METRICS[0].title, "95 % interval", "confidence"]
+ACCURACY, *FURTHER = COUNT_METRICS
 UNITS = {
     "brightness": "mean grey, of 255",
     "contrast": "standard deviation of the grey, of 255",
@@ -27,35 +26,29 @@ UNITS = {
 
 def audit_tables(audit: Audit) -> RenderableType:
     """Return the audit: the clean images, the corruptions, the strata, the columns of the user's table."""
-    evaluation = audit.evaluation
-    data, scores = evaluation.data, evaluation.scores
-    lines = [
-        f"{evaluation.model.file} on {data.path}, {data.split}, n = {scores.n:,}",
-        f"clean: {clean_figures(audit)}",
-        *remarks(audit),
-    ]
+    lines = [heading(audit.evaluation), f"clean: {clean_figures(audit)}", *remarks(audit)]
     parts: list[RenderableType] = [Text(line) for line in lines]
     if audit.corruptions:
-        parts.append(_corruptions(audit))
-    parts.append(_table(["by", "range", *SUBSET], strata_rows(audit), left=2))
+        parts.append(terminal_table(*_corruptions(audit), left=2, narrow=True))
+    parts.append(terminal_table(*strata(audit), left=2, narrow=True))
     for column in audit.groups.columns if audit.groups else ():
-        rows = [row[:-1] for row in group_rows(column)]
-        parts += [_table(group_head(column)[:-1], rows), Text(verdict(column, scores.classes) + "\n")]
+        head, rows = group_table(column)
+        parts.append(terminal_table(head[:-1], [row[:-1] for row in rows], narrow=True))
+        parts.append(Text(verdict(column, audit.evaluation.scores.classes) + "\n"))
     return Group(*parts)
 
 
 def clean_figures(audit: Audit) -> str:
     """Return every figure of the clean images in words."""
-    found = [*figures(audit.evaluation.scores), ("mean confidence", f"{audit.confidence:.4f}")]
-    return ", ".join(f"{title} {text}" for title, text in found)
+    return f"{audit.evaluation.scores}, mean confidence {audit.confidence:.4f}"
 
 
 def remarks(audit: Audit) -> list[str]:
     """Return what the figures leave out, in words; empty where nothing is."""
-    found = notes(audit.evaluation)
-    if audit.corruptions and audit.clean.n < audit.evaluation.scores.n:
-        _, accuracy, interval, _ = cells(audit.clean)
-        found.append(f"corrupted: {audit.clean.n:,} of the images; these clean: accuracy {accuracy} ({interval})")
+    found, clean = notes(audit.evaluation), audit.clean
+    if audit.corruptions and clean.n < audit.evaluation.scores.n:
+        accuracy = f"{ACCURACY.text(clean.accuracy)} ({interval_text(clean.interval)})"
+        found.append(f"corrupted: {clean.n:,} of the images; these clean: accuracy {accuracy}")
     if audit.groups and (audit.groups.unmatched_rows or audit.groups.unmatched_samples):
         found.append(
             f"{audit.groups.path}: {audit.groups.unmatched_rows:,} rows name no image of this split, or several; "
@@ -99,10 +92,10 @@ def _corruptions(audit: Audit) -> Table:
     for name, strengths in audit.corruptions.items():
         accuracies = [at.scores.accuracy for at in strengths]
         mean = float(np.mean(accuracies))
-        rows.append([name, parameters(name), *(f"{value:.4f}" for value in (*accuracies, mean)), lost(mean)])
+        rows.append([name, parameters(name), *(ACCURACY.text(value) for value in (*accuracies, mean)), lost(mean)])
     if len(rows) > 1 and audit.corrupted is not None:
-        rows.append(["mean", *[""] * (1 + len(STRENGTHS)), f"{audit.corrupted:.4f}", lost(audit.corrupted)])
-    return _table(["accuracy at strength", "parameter", *map(str, STRENGTHS), "mean", "lost"], rows, left=2)
+        rows.append(["mean", *[""] * (1 + len(STRENGTHS)), ACCURACY.text(audit.corrupted), lost(audit.corrupted)])
+    return ["accuracy at strength", "parameter", *map(str, STRENGTHS), "mean", "lost"], rows
 
 
 def parameters(name: str) -> str:
@@ -111,54 +104,36 @@ def parameters(name: str) -> str:
     return corruption.unit.format(f"{corruption.parameters[0]:g} to {corruption.parameters[-1]:g}")
 
 
-def strata_rows(audit: Audit) -> list[list[str]]:
-    """Return the strata: property (in its first row only), range, and `SUBSET`."""
-    return [
-        ["" if index else name, stratum.range, *cells(stratum.scores)]
-        for name, strata in audit.strata.items()
-        for index, stratum in enumerate(strata)
-    ]
+def strata(audit: Audit) -> Table:
+    """Return the table of the strata; a property is named in its first row only."""
+    return table_of(
+        [
+            {"by": "" if index else name, "range": stratum.range, **_cells(stratum.scores)}
+            for name, strata in audit.strata.items()
+            for index, stratum in enumerate(strata)
+        ]
+    )
 
 
-def group_head(column: subgroups.Column) -> list[str]:
-    """Return the headings of `group_rows`."""
-    missed = ["no face found"] * any(group.missed for group in column.groups)
-    further = [metric.title for metric in COUNT_METRICS[1:]]
-    return [column.name, *SUBSET[:-1], *further, "label-adjusted", *missed, SUBSET[-1]]
-
-
-def group_rows(column: subgroups.Column) -> list[list[str]]:
-    """Return the groups of a column, one a row; the confidence is last, so that a narrow terminal can do without."""
+def group_table(column: subgroups.Column) -> Table:
+    """Return the table of a column's groups; the confidence is last, so that a narrow terminal can do without."""
     missed = any(group.missed for group in column.groups)
     rows = []
     for group in column.groups:
-        *texts, confidence = cells(group.scores)
-        further = [metric.text(group.scores.metrics.get(metric.name)) for metric in COUNT_METRICS[1:]]
-        adjusted = COUNT_METRICS[0].text(group.label_adjusted)
-        rows.append([group.value, *texts, *further, adjusted, *[f"{group.missed:,}"] * missed, confidence])
-    return rows
+        cells = _cells(group.scores)
+        confidence = cells.pop("confidence")
+        cells |= {metric.title: metric.text(group.scores.metrics.get(metric.name)) for metric in FURTHER}
+        cells["label-adjusted"] = ACCURACY.text(group.label_adjusted)
+        cells["no face found"] = f"{group.missed:,}" if missed else ""
+        rows.append({**cells, "confidence": confidence})
+    head, texts = table_of(rows)
+    return [column.name, *head], [[group.value, *row] for group, row in zip(column.groups, texts, strict=True)]
 
 
-def cells(found: SubsetScores) -> list[str]:
-    """Return the texts under `SUBSET`."""
-    low, high = found.interval
-    return [
-        f"{found.n:,}",
-        COUNT_METRICS[0].text(found.accuracy),
-        f"{low:.4f}-{high:.4f}",
-        f"{found.confidence:.4f}",
-    ]
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> Table:
-    """Return a table whose first `left` columns are texts, the others figures."""
-    columns = [
-        Column(Text(name), overflow="fold")
-        if index < left
-        else Column(fill(name, 9, break_long_words=False), justify="right", no_wrap=True)
-        for index, name in enumerate(head)
-    ]
-    table = Table(*columns, box=box.SIMPLE, collapse_padding=True, pad_edge=False)
-    for row in rows:
-        table.add_row(*map(Text, row))
-    return table
+def _cells(found: SubsetScores) -> dict[str, str]:
+    return {
+        "n": f"{found.n:,}",
+        ACCURACY.title: ACCURACY.text(found.accuracy),
+        INTERVAL: interval_text(found.interval),
+        "confidence": f"{found.confidence:.4f}",
+    }

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from mien.core.errors import MissingExtra
+from mien.core.errors import needs_extra
 from mien.core.files import replacing
 from mien.outputs.tables.format import cell_type, expect_columns
 from mien.outputs.tables.jsonl_format import JsonLines
@@ -44,11 +44,9 @@ class _Parquet(JsonLines):
 
 
 def _pyarrow() -> Any:
-    try:
+    with needs_extra("table", "a Parquet table"):
         import pyarrow.json
         import pyarrow.parquet
-    except ImportError:
-        raise MissingExtra("table", "a Parquet table") from None
     return pyarrow
 
 

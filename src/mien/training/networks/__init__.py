@@ -11,7 +11,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load_file
 from torch import nn
 
-from mien.core.errors import InputError, MissingExtra, did_you_mean
+from mien.core.errors import InputError, did_you_mean, needs_extra
 from mien.recipes import Recipe
 from mien.training.networks.mien import mien, mien_large, mien_small
 from mien.training.networks.resnet9 import resnet9
@@ -61,10 +61,8 @@ def load_network(weights: Path, recipe: Recipe) -> nn.Module:
 
 
 def _from_timm(name: str, *, classes: int, channels: int, pretrained: bool) -> nn.Module:
-    try:
+    with needs_extra("train", f"timm/{name}"):
         import timm
-    except ImportError:
-        raise MissingExtra("train", f"timm/{name}") from None
     if not timm.is_model(name):
         raise InputError(f"timm has no network {name!r}{did_you_mean(name, timm.list_models(), most=3)}")
     online = True

@@ -1,0 +1,54 @@
+"""Tables of texts: made once, shown in a terminal here, in Markdown by `core.markdown`, on pages by a macro."""
+
+from collections.abc import Mapping, Sequence
+from textwrap import fill
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.table import Table as RichTable
+
+Table = tuple[list[str], list[list[str]]]  # head and rows
+
+
+def table_of(rows: Sequence[Mapping[str, str]]) -> Table:
+    """Return rows of named cells as a table; columns that are empty throughout are left out.
+
+    Example:
+        >>> table_of([{"model": "a", "sd": ""}, {"model": "b", "n": "3"}])
+        (['model', 'n'], [['a', ''], ['b', '3']])
+    """
+    head = [name for name in dict.fromkeys(name for row in rows for name in row) if any(row.get(name) for row in rows)]
+    return head, [[row.get(name, "") for name in head] for row in rows]
+
+
+def terminal_table(
+    head: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1, narrow: bool = False, title: str | None = None
+) -> "RichTable":
+    """Return a table for the terminal.
+
+    Args:
+        head: one text for each column.
+        rows: the texts of each row.
+        left: how many columns, the first ones, are texts; the others are figures.
+        narrow: break the headings over figures, and put the columns closer together.
+        title: a line above.
+    """
+    from rich import box
+    from rich.table import Column
+    from rich.table import Table as RichTable
+    from rich.text import Text
+
+    broken = [fill(name, 9, break_long_words=False) if narrow else name for name in head[left:]]
+    made = RichTable(
+        *(Column(Text(name), overflow="fold") for name in head[:left]),
+        *(Column(Text(name), justify="right", no_wrap=True) for name in broken),
+        box=box.SIMPLE,
+        title=title,
+        title_justify="left",
+        title_style="",
+        collapse_padding=narrow,
+        pad_edge=not narrow,
+    )
+    for row in rows:
+        made.add_row(*map(Text, row))
+    return made
