@@ -33,7 +33,7 @@ def page(model: Path) -> Iterator[LiveServer]:
 
 
 def get(page: LiveServer, path: str, host: str | None = None) -> http.client.HTTPResponse:
-    connection = http.client.HTTPConnection("127.0.0.1", page.port, timeout=10)
+    connection = http.client.HTTPConnection("127.0.0.1", page.server_port, timeout=10)
     connection.request("GET", path, headers={"Host": host} if host else {})
     return connection.getresponse()
 
@@ -80,13 +80,13 @@ def test_the_page_asks_for_nothing_but_events() -> None:
     "host", ["evil.example", "evil.example:{port}", "127.0.0.1:1", "127.0.0.1.evil.example:{port}"]
 )
 def test_other_hosts_are_refused(page: LiveServer, host: str) -> None:
-    answer = get(page, page.root, host.format(port=page.port))
+    answer = get(page, page.root, host.format(port=page.server_port))
     assert answer.status == 403
     assert "Content-Security-Policy" in answer.headers
 
 
 def test_requests_by_the_names_of_this_machine_are_served(page: LiveServer) -> None:
-    for host in (f"localhost:{page.port}", f"127.0.0.1:{page.port}"):
+    for host in (f"localhost:{page.server_port}", f"127.0.0.1:{page.server_port}"):
         assert get(page, page.root, host).status == 200
 
 
@@ -97,7 +97,7 @@ def test_paths_without_the_random_word_are_not_found(page: LiveServer, path: str
 
 def test_server_listens_on_loopback_with_a_new_random_word(page: LiveServer) -> None:
     with pytest.raises(OSError, match=r"."):  # another address of this machine
-        socket.create_connection(("127.0.0.2", page.port), timeout=2)
+        socket.create_connection(("127.0.0.2", page.server_port), timeout=2)
     other = LiveServer()
     other.close()
     assert other.root != page.root
@@ -105,8 +105,8 @@ def test_server_listens_on_loopback_with_a_new_random_word(page: LiveServer) -> 
 
 
 def test_unusable_port_is_refused(page: LiveServer) -> None:
-    with pytest.raises(InputError, match=f"port {page.port} of 127.0.0.1: .*in use; choose another --port"):
-        LiveServer(page.port)
+    with pytest.raises(InputError, match=f"port {page.server_port} of 127.0.0.1: .*in use; choose another --port"):
+        LiveServer(page.server_port)
     with pytest.raises(InputError, match="port 70000"):
         LiveServer(70000)
 

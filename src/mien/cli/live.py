@@ -34,6 +34,7 @@ def live(
         port: Port of the page; by default there is a window, or a page on any free port.
         threads: How many cores to use; all of them by default.
     """
-    from mien.live.loop import live
+    from mien.live.loop import recognize_camera
+    from mien.recognition import Recognizer
 
-    live(source, model=model, detector=detector, headless=headless, port=port, threads=threads)
+    recognize_camera(Recognizer(model, detector, threads=threads), source, headless=headless, port=port)

@@ -9,6 +9,15 @@ from mien.core.errors import InputError
 
 
 @contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Raise an OSError of the block as an InputError that names the file."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
+
+
+@contextmanager
 def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
     """Yield a temporary path, and rename it to `path` at the end: readers see the old file or the new one.
 
@@ -20,7 +29,7 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
     if not path.name:  # . and /
         raise InputError(f"{path}: a folder; expected the name of a file")
     part = path.with_name(f".{path.name}.part")
-    try:
+    with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         try:
             yield part
@@ -30,8 +39,6 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
-    except OSError as error:
-        raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
 
 
 def write_text(path: Path, text: str) -> None:

@@ -27,15 +27,16 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 10.0  # seconds before a lost camera is opened
 class LatestValue(Generic[T]):
     """Hands the newest value from one thread to others; older values that nobody read are dropped."""
 
+    _value: T
+
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._values: list[T] = []  # none or one
         self._count = 0
         self._closed = False
 
     def put(self, value: T) -> None:
         with self._changed:
-            self._values, self._count = [value], self._count + 1
+            self._value, self._count = value, self._count + 1
             self._changed.notify_all()
 
     def close(self) -> None:
@@ -53,7 +54,7 @@ class LatestValue(Generic[T]):
                     self._changed.wait(1)  # without a time Windows would not hear Ctrl-C
                 if self._count == seen:
                     return
-                seen, value = self._count, self._values[0]
+                seen, value = self._count, self._value
             yield value
 
 
@@ -83,9 +84,9 @@ class Camera:
     """
 
     def __init__(self, source: str, *, notice: Callable[[str], None]) -> None:
-        self.name = f"camera {source}" if source.isdecimal() else re.sub("//[^/]*@", "//...@", source)  # no passwords
-        self._source = source
-        self._is_file = not source.isdecimal() and Path(source).is_file()
+        self._source, self._is_device = source, source.isdecimal()
+        self._is_file = not self._is_device and Path(source).is_file()
+        self.name = f"camera {source}" if self._is_device else re.sub("//[^/]*@", "//...@", source)  # no passwords
         self._notice = notice
         self._frames: LatestValue[CameraFrame] = LatestValue()
         self._count = 0
@@ -109,14 +110,12 @@ class Camera:
         self._thread.join(2)  # a driver may hold it longer; it is a daemon
 
     def _open(self) -> cv2.VideoCapture | None:
-        """Open the source and take its first frame, or return None."""
-        if self._source.isdecimal():
-            capture = cv2.VideoCapture(int(self._source))
-        elif "://" in self._source:
+        """Open the source and read its first frame, or return None."""
+        if "://" in self._source:
             waits = [cv2.CAP_PROP_OPEN_TIMEOUT_MSEC, TIMEOUT, cv2.CAP_PROP_READ_TIMEOUT_MSEC, TIMEOUT]
             capture = cv2.VideoCapture(self._source, cv2.CAP_FFMPEG, waits)
         else:
-            capture = cv2.VideoCapture(self._source)
+            capture = cv2.VideoCapture(int(self._source) if self._is_device else self._source)
         if self._read_frame(capture):
             return capture
         capture.release()
@@ -135,12 +134,11 @@ class Camera:
             while not self._stopped.is_set():
                 if self._is_file:
                     self._stopped.wait(start + capture.get(cv2.CAP_PROP_POS_MSEC) / 1000 - time.monotonic())
-                if self._read_frame(capture):
-                    continue
-                if self._is_file:
-                    return
-                capture.release()
-                capture = self._reopen(capture)
+                if not self._read_frame(capture):
+                    if self._is_file:
+                        return
+                    capture.release()
+                    capture = self._reopen(capture)
         finally:
             capture.release()
             self._frames.close()
@@ -157,7 +155,7 @@ class Camera:
         return lost
 
     def _advice(self) -> str:
-        if self._source.isdecimal():
+        if self._is_device:
             return "cannot be opened; is it connected, free, and may you read it? Another: --source NUMBER"
         if "://" in self._source:
             return "no image comes from there; check the address, the user and the password"

@@ -34,9 +34,8 @@ class AnnotatedFrame:
     @cached_property
     def jpeg(self) -> bytes:
         """The annotated frame as a JPEG file; drawn when first asked for, so that what nobody watches costs nothing."""
-        done, data = cv2.imencode(".jpg", cv2.cvtColor(self.image, cv2.COLOR_RGB2BGR), [cv2.IMWRITE_JPEG_QUALITY, 85])
-        assert done
-        return data.tobytes()
+        bgr = cv2.cvtColor(self.image, cv2.COLOR_RGB2BGR)
+        return cv2.imencode(".jpg", bgr, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
 
     def to_dict(self) -> dict[str, Any]:
         """Return what a line of JSON says; time (of arrival) is in seconds since 1970, latency in seconds."""

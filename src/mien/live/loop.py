@@ -4,7 +4,6 @@ import json
 import os
 import sys
 from contextlib import closing
-from typing import Protocol
 
 import cv2
 
@@ -15,16 +14,6 @@ from mien.recognition.recognizer import Recognizer
 
 WINDOW = "mien"
 QUIT = (ord("q"), 27)  # 27 is Esc
-
-
-class View(Protocol):
-    """Where annotated frames are shown."""
-
-    def show(self, frame: AnnotatedFrame) -> bool:
-        """Show it; False when the user has closed the view."""
-        ...
-
-    def close(self) -> None: ...
 
 
 class JsonView:
@@ -44,6 +33,7 @@ class Window:
         cv2.namedWindow(WINDOW, cv2.WINDOW_AUTOSIZE | cv2.WINDOW_GUI_NORMAL)  # without Qt's row of buttons
 
     def show(self, frame: AnnotatedFrame) -> bool:
+        """Show it; return False when the user has closed the window."""
         cv2.imshow(WINDOW, cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR))
         cv2.setWindowTitle(WINDOW, f"{WINDOW}: {frame.rate:.1f} frames/s, {1000 * frame.latency:.0f} ms")
         return cv2.waitKey(1) & 0xFF not in QUIT and cv2.getWindowProperty(WINDOW, cv2.WND_PROP_VISIBLE) >= 1
@@ -52,37 +42,28 @@ class Window:
         cv2.destroyAllWindows()
 
 
-def live(
-    source: str,
-    *,
-    model: str = "default",
-    detector: str = "auto",
-    threads: int | None = None,
-    headless: bool = False,
-    port: int | None = None,
-) -> None:
+def recognize_camera(recognizer: Recognizer, source: str, *, headless: bool = False, port: int | None = None) -> None:
     """Recognise the faces of a camera, newest frame first, until its end or until the view is closed.
 
     Args:
+        recognizer: what finds and scores the faces.
         source: as `mien.live.camera.Camera` takes it.
-        model, detector, threads: as `Recognizer` takes them.
         headless: JSON lines on stdout instead of images.
         port: of the page on 127.0.0.1; None opens a window where there can be one, else a page on any free port.
 
     Raises:
-        InputError: the model, the detector, the source or the port cannot be used.
+        InputError: the source or the port cannot be used.
     """
-    recognizer = Recognizer(model, detector, threads=threads)
     with Camera(source, notice=_print) as camera, closing(_view(headless, port)) as view:
         for frame in annotated_frames(camera, recognizer):
             if not view.show(frame):
                 return
 
 
-def _view(headless: bool, port: int | None) -> View:
+def _view(headless: bool, port: int | None) -> JsonView | Window | LiveServer:
     if headless:
         return JsonView()
-    reason = "" if port is not None else no_window_reason()
+    reason = no_window_reason() if port is None else ""
     if port is None and not reason:
         return Window()
     server = LiveServer(port or 0)

@@ -9,11 +9,9 @@ import base64
 import json
 import secrets
 import threading
-from functools import partial
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
 
 from mien.core.errors import InputError
 from mien.live.camera import LatestValue
@@ -35,7 +33,7 @@ HEADERS = {
 }
 
 
-class LiveServer:
+class LiveServer(ThreadingHTTPServer):
     """Serves the newest annotated frame to any number of browsers; a slow one misses frames and delays nobody.
 
     Args:
@@ -49,13 +47,12 @@ class LiveServer:
         self.frames: LatestValue[AnnotatedFrame] = LatestValue()
         self.root = f"/{secrets.token_urlsafe(9)}/"
         try:
-            self._server = ThreadingHTTPServer((HOST, port), partial(RequestHandler, self))
+            super().__init__((HOST, port), RequestHandler)
         except (OSError, OverflowError) as error:
             why = getattr(error, "strerror", None) or error
             raise InputError(f"port {port} of {HOST}: {why}; choose another --port, or none for a free one") from None
-        self.port = self._server.server_address[1]
-        self.address = f"http://{HOST}:{self.port}{self.root}"
-        threading.Thread(target=self._server.serve_forever, args=[0.1], name="live server", daemon=True).start()
+        self.address = f"http://{HOST}:{self.server_port}{self.root}"
+        threading.Thread(target=self.serve_forever, args=[0.1], name="live server", daemon=True).start()
 
     def show(self, frame: AnnotatedFrame) -> bool:
         self.frames.put(frame)
@@ -63,28 +60,25 @@ class LiveServer:
 
     def close(self) -> None:
         self.frames.close()
-        self._server.shutdown()
-        self._server.server_close()
+        self.shutdown()
+        self.server_close()
 
 
 class RequestHandler(BaseHTTPRequestHandler):
     """Answers one request, in a thread of its own."""
 
+    server: LiveServer
     timeout = 30  # seconds, for a client that sends or reads nothing
     server_version, sys_version = "mien", ""
 
-    def __init__(self, owner: LiveServer, *rest: Any) -> None:
-        self.owner = owner
-        super().__init__(*rest)
-
     def do_GET(self) -> None:
-        host = self.headers.get("Host", "").lower().removesuffix(f":{self.owner.port}")
-        name = self.path.partition("?")[0].removeprefix(self.owner.root)
+        host = self.headers.get("Host", "").lower().removesuffix(f":{self.server.server_port}")
+        name = self.path.partition("?")[0].removeprefix(self.server.root)
         streams = {"stream": self.stream, "image": self.image, "events": self.events}
         try:
             if host not in (HOST, "localhost"):
                 self.send_error(HTTPStatus.FORBIDDEN, "This page is for this machine alone")
-            elif not self.path.startswith(self.owner.root) or name not in FILES.keys() | streams.keys():
+            elif not self.path.startswith(self.server.root) or name not in FILES.keys() | streams.keys():
                 self.send_error(HTTPStatus.NOT_FOUND)
             elif name in FILES:
                 file, kind = FILES[name]
@@ -109,21 +103,21 @@ class RequestHandler(BaseHTTPRequestHandler):
         """Send the annotated frames as motion JPEG, for browsers without scripts."""
         self.start("multipart/x-mixed-replace; boundary=frame")
         self.wfile.write(b"--frame\r\n")
-        for frame in self.owner.frames:
+        for frame in self.server.frames:
             # the boundary follows at once: browsers show a part only when they see its end
             self.wfile.write(b"Content-Type: image/jpeg\r\n\r\n" + frame.jpeg + b"\r\n--frame\r\n")
 
     def image(self) -> None:
         """Send the newest annotated frame alone."""
         self.start("image/jpeg")
-        for frame in self.owner.frames:
+        for frame in self.server.frames:
             self.wfile.write(frame.jpeg)
             return
 
     def events(self) -> None:
         """Send what each line of --headless says, the rate and the annotated frame, as server-sent events."""
         self.start("text/event-stream")
-        for frame in self.owner.frames:
+        for frame in self.server.frames:
             more = {"rate": round(frame.rate, 1), "image": base64.b64encode(frame.jpeg).decode()}
             self.wfile.write(f"data: {json.dumps(frame.to_dict() | more)}\n\n".encode())
 

@@ -3,7 +3,7 @@
 Not `mien.faces.annotate`: it lays out each image by itself, so that panels would jump from frame to frame.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +16,7 @@ from PIL import Image, ImageDraw, ImageFont
 from mien.core import images
 from mien.core.errors import InputError
 from mien.core.files import replacing
-from mien.faces.annotate import BARS, COLOURS, INK, OTHER, TRACK, WHITE, Colour, Rect, load_font
+from mien.faces.annotate import BARS, COLOURS, INK, OTHER, TRACK, WHITE, Rect, load_font
 from mien.faces.faces import VideoFaces
 from mien.recognition.video import Video
 
@@ -99,7 +99,7 @@ class AnnotatedVideo:
         """Draw the frames that are left."""
         self._draw(float("inf"))
         self._target.mux(self._stream.encode(None))
-        self._sound.copy(float("inf"))
+        self._sound.finish()
 
     def _draw(self, end: float) -> None:
         """Draw the frames with a number below `end`."""
@@ -121,43 +121,43 @@ class _Sound:
     def __init__(self, source: "InputContainer", target: "OutputContainer", start: float) -> None:
         self._target, self._start = target, start
         self._packets: Iterator[Any] = iter(())
-        self._held: Any = None
-        self._encoder: Any = None
-        if not source.streams.audio or source.streams.audio[0].codec_context is None:
-            return
-        stream = source.streams.audio[0]
-        if stream.codec_context.name in COPIED:
-            self._stream: Any = target.add_stream_from_template(stream)
-        else:
-            self._stream = self._encoder = target.add_stream("aac", rate=48_000)
-            self._encoder.layout = "mono" if stream.channels == 1 else "stereo"
-        self._packets = source.demux(stream)
+        self._stream: Any = None
+        stream = source.streams.audio[0] if source.streams.audio else None
+        if stream is not None and stream.codec_context is not None:
+            self._copied = stream.codec_context.name in COPIED
+            if self._copied:
+                self._stream = target.add_stream_from_template(stream)
+            else:
+                self._stream = target.add_stream("aac", rate=48_000)
+                self._stream.layout = "mono" if stream.channels == 1 else "stereo"
+            self._packets = (packet for packet in source.demux(stream) if packet.pts is not None)
+        self._next = self._read()
 
     def copy(self, until: float) -> None:
         """Copy the packets up to that time, in seconds."""
+        while self._next is not None and float(self._next.pts * self._next.time_base) - self._start <= until:
+            self._write(self._next)
+            self._next = self._read()
+
+    def finish(self) -> None:
+        """Copy the packets that are left."""
+        self.copy(float("inf"))
+        if self._stream is not None and not self._copied:
+            self._target.mux(self._stream.encode(None))
+
+    def _read(self) -> Any:
         import av
 
-        while True:
-            try:
-                packet = self._held or next(self._packets)
-            except (StopIteration, av.FFmpegError):  # sound that is cut off ends where it does
-                if until == float("inf") and self._encoder is not None:
-                    self._target.mux(self._encoder.encode(None))
-                    self._encoder = None
-                return
-            self._held = None
-            if packet.pts is None:
-                continue
-            if float(packet.pts * packet.time_base) - self._start > until:
-                self._held = packet
-                return
-            self._write(packet)
+        try:
+            return next(self._packets, None)
+        except av.FFmpegError:  # sound that is cut off ends where it does
+            return None
 
     def _write(self, packet: Any) -> None:
         import av
 
         shift = round(self._start / packet.time_base)
-        if self._encoder is None:
+        if self._copied:
             packet.pts -= shift
             packet.dts = packet.pts if packet.dts is None else packet.dts - shift
             packet.stream = self._stream
@@ -169,7 +169,7 @@ class _Sound:
             return
         for frame in frames:
             frame.pts = None if frame.pts is None else frame.pts - shift
-            self._target.mux(self._encoder.encode(frame))
+            self._target.mux(self._stream.encode(frame))
 
 
 def overlay(image: images.Pixels, faces: VideoFaces | None, growth: float) -> images.Pixels:
@@ -188,11 +188,12 @@ def overlay(image: images.Pixels, faces: VideoFaces | None, growth: float) -> im
         return all(rect.shared(other) < 1 for other in occupied if other is not own)
 
     for track, box, row, quality in zip(faces.tracks.tolist(), boxes, faces.smoothed, faces.quality, strict=True):
-        colour, size = _colour(faces, int(row.argmax())), _size(box, height)
+        name, size = faces.classes[int(row.argmax())], _text_size(box, height)
+        colour = COLOURS.get(name, OTHER)
         pen.rectangle((box.left - 1, box.top - 1, box.right + 1, box.bottom + 1), outline=INK, width=line + 2)
         pen.rectangle(box, outline=colour, width=line)
-        name, mark = f"{faces.classes[int(row.argmax())]} {row.max():.0%}", " (low quality)" * (quality == "low")
-        for text in (f"{track}  {name}{mark}", f"{track}{mark}", str(track)):  # in a crowd the number alone
+        mark = " (low quality)" * (quality == "low")
+        for text in (f"{track}  {name} {row.max():.0%}{mark}", f"{track}{mark}", str(track)):  # in a crowd the number
             rect = _plate(box, text, size, width)
             if free(rect, box):
                 break
@@ -201,19 +202,16 @@ def overlay(image: images.Pixels, faces: VideoFaces | None, growth: float) -> im
         pen.rectangle(rect, fill=colour)
         pen.text((rect.left + 0.5 * size, rect.top + 0.75 * size), text, INK, load_font(size), anchor="lm")
     for box, plate, row in zip(boxes, plates, faces.smoothed, strict=True):
-        font = load_font(max(round(0.85 * _size(box, height)), 12))
-        rect = _panel(box, plate, max(font.getlength(name) for name in faces.classes), font.size, (width, height))
+        font = load_font(max(round(0.85 * _text_size(box, height)), 12))
+        names = max(font.getlength(name) for name in faces.classes)
+        rect = _panel(box, plate, names, font.size, (width, height))
         if free(rect, box):  # in a crowd none rather than one that jumps about or hides a face
             occupied.append(rect)
-            _bars(pen, faces, row, font, rect)
+            _draw_bars(pen, rect, row, faces.classes, font, names)
     return np.asarray(canvas)
 
 
-def _colour(faces: VideoFaces, index: int) -> Colour:
-    return COLOURS.get(faces.classes[index], OTHER)
-
-
-def _size(box: Rect, height: int) -> int:
+def _text_size(box: Rect, height: int) -> int:
     """Height of the text at a face, in pixels."""
     return round(min(max(0.16 * box.width, 14), height / 22))
 
@@ -236,16 +234,17 @@ def _panel(box: Rect, plate: Rect, names: float, size: float, whole: tuple[int, 
     return Rect(left, top, left + wide, top + high)
 
 
-def _bars(pen: ImageDraw.ImageDraw, faces: VideoFaces, row: Any, font: ImageFont.FreeTypeFont, rect: Rect) -> None:
-    """Draw the likeliest expressions on a panel."""
-    size, names = font.size, max(font.getlength(name) for name in faces.classes)
+def _draw_bars(
+    pen: ImageDraw.ImageDraw, rect: Rect, row: Any, classes: Sequence[str], font: ImageFont.FreeTypeFont, names: float
+) -> None:
+    """Draw the likeliest expressions on a panel; `names` is the width of the longest class name."""
+    size = font.size
     pen.rectangle(rect, fill=INK)
     start, end = rect.left + names + 1.1 * size, rect.right - 0.5 * size
     for line, index in enumerate(np.argsort(row)[::-1][:BARS].tolist()):
         middle = rect.top + (0.25 + 1.35 * (line + 0.5)) * size
-        pen.text((rect.left + 0.5 * size, middle), faces.classes[index], WHITE, font, anchor="lm")
-        pen.rectangle((start, middle - 0.25 * size, end, middle + 0.25 * size), fill=TRACK)
-        if (length := (end - start) * float(row[index])) >= 1:
-            pen.rectangle(
-                (start, middle - 0.25 * size, start + length, middle + 0.25 * size), fill=_colour(faces, index)
-            )
+        top, bottom, length = middle - 0.25 * size, middle + 0.25 * size, (end - start) * float(row[index])
+        pen.text((rect.left + 0.5 * size, middle), classes[index], WHITE, font, anchor="lm")
+        pen.rectangle((start, top, end, bottom), fill=TRACK)
+        if length >= 1:
+            pen.rectangle((start, top, start + length, bottom), fill=COLOURS.get(classes[index], OTHER))

@@ -18,7 +18,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mien.core import html
 from mien.core.errors import InputError
-from mien.core.files import replacing
+from mien.core.files import replacing, writing
 from mien.faces.annotate import COLOURS, INK, OTHER
 from mien.outputs.photos import PORTRAIT, Photo, ranked
 
@@ -55,11 +55,9 @@ class Gallery(AbstractContextManager["Gallery"]):
         for path in paths:
             if path.suffix.lower() not in PAGES + SHEETS:
                 raise InputError(f"{path}: a gallery ends with .html, a contact sheet with {', '.join(SHEETS)}")
-            try:
+            with writing(path):  # now, not after hours of work
                 path.parent.mkdir(parents=True, exist_ok=True)
-                tempfile.TemporaryFile(dir=path.parent).close()  # now, not after hours of work
-            except OSError as error:
-                raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
+                tempfile.TemporaryFile(dir=path.parent).close()
         self._tiles: list[Tile] = []
         self._waiting = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this
 

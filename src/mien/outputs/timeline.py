@@ -4,9 +4,8 @@ Own lines and no library: matplotlib alone is larger than all of mien.
 """
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
 from html import escape
 from itertools import pairwise
 from pathlib import Path
@@ -26,8 +25,6 @@ WIDTH, LEFT, RIGHT, TOP = 1200, 110, 24, 78  # pixels
 BAND, LANE, SPACE = 84, 18, 22  # heights: of the probabilities, of a row of episodes, between tracks
 INK, FAINT, GROUND = (34, 38, 46), (222, 226, 232), (255, 255, 255)
 STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)  # seconds between ticks
-
-Point = tuple[float, float]
 
 
 class Timeline(AbstractContextManager["Timeline"]):
@@ -61,7 +58,7 @@ class Timeline(AbstractContextManager["Timeline"]):
         """
         drawing = draw_timeline(self.means(summary), summary, self.classes, title)
         with replacing(stem.with_name(f"{stem.name}.timeline.png")) as part:
-            drawing.to_image().save(part, "PNG", optimize=True)
+            drawing.image.save(part, "PNG", optimize=True)
         write_text(stem.with_name(f"{stem.name}.timeline.svg"), drawing.to_svg())
 
     def means(self, summary: VideoSummary) -> dict[int, NDArray[np.float64]]:
@@ -75,8 +72,9 @@ class Timeline(AbstractContextManager["Timeline"]):
         sums = {track: np.zeros((BINS, len(self.classes))) for track in sorted(longest)}
         counts = {track: np.zeros((BINS, 1)) for track in sums}
         scale = BINS / summary.end if summary.end else 0.0
-        for rows in self._blocks():
-            for track, time, until, smoothed in zip(*(rows[name] for name in self._kind.names or ()), strict=True):
+        self._waiting.seek(0)
+        while len(rows := np.fromfile(self._waiting, self._kind, 4096)):
+            for track, time, until, smoothed in rows:
                 if track in sums:
                     first = min(int(time * scale), BINS - 1)
                     after = min(max(int(np.ceil(until * scale)), first + 1), BINS)
@@ -92,72 +90,40 @@ class Timeline(AbstractContextManager["Timeline"]):
             rows["time"], rows["until"] = self._last.time, until
             self._waiting.write(rows.tobytes())
 
-    def _blocks(self) -> Iterator[NDArray[np.void]]:
-        self._waiting.seek(0)
-        while block := self._waiting.read(4096 * self._kind.itemsize):
-            yield np.frombuffer(block, self._kind)
-
-
-@dataclass(frozen=True)
-class _Text:
-    at: Point
-    text: str
-    size: int
-    anchor: str
-    bold: bool
-
 
 class Drawing:
-    """Polygons and texts in the order in which they are drawn; coordinates in pixels from the upper left."""
+    """Polygons and texts, drawn as `image` and as SVG; coordinates in pixels from the upper left."""
 
-    SCALE = 2  # of the PNG: Pillow's polygons have hard edges
+    SCALE = 2  # of the image: Pillow's polygons have hard edges
 
     def __init__(self, width: int, height: int) -> None:
-        self.size = (width, height)
-        self.shapes: list[tuple[Sequence[Point], Colour] | _Text] = []
-
-    def polygon(self, points: Sequence[Point], colour: Colour) -> None:
-        self.shapes.append((points, colour))
-
-    def rectangle(self, left: float, top: float, right: float, bottom: float, colour: Colour) -> None:
-        self.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], colour)
-
-    def text(self, at: Point, text: str, *, size: int = 13, anchor: str = "start", bold: bool = False) -> None:
-        self.shapes.append(_Text(at, text, size, anchor, bold))
-
-    def to_image(self) -> Image.Image:
-        """Return it as an image, `SCALE` times as large."""
-        image = Image.new("RGB", (self.size[0] * self.SCALE, self.size[1] * self.SCALE), GROUND)
-        pen = ImageDraw.Draw(image)
-        for shape in self.shapes:
-            if isinstance(shape, _Text):
-                font = ImageFont.load_default(shape.size * self.SCALE)
-                at = (shape.at[0] * self.SCALE, shape.at[1] * self.SCALE)
-                anchor = {"start": "ls", "middle": "ms", "end": "rs"}[shape.anchor]
-                pen.text(at, shape.text, INK, font, anchor, stroke_width=self.SCALE / 4 if shape.bold else 0)
-            else:  # Pillow's right and lower ends lie within the polygon
-                pen.polygon([(x * self.SCALE, y * self.SCALE) for x, y in shape[0]], fill=tuple(shape[1]))
-        return image
-
-    def to_svg(self) -> str:
-        """Return it as SVG."""
-        width, height = self.size
-        parts = [
+        self.image = Image.new("RGB", (width * self.SCALE, height * self.SCALE), GROUND)
+        self._pen = ImageDraw.Draw(self.image)
+        self._svg = [
             f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {width} {height}" width="{width}" height="{height}" '
             f'font-family="system-ui, sans-serif" fill="rgb{INK}" role="img">',
             f'<rect width="{width}" height="{height}" fill="rgb{GROUND}"/>',
         ]
-        for shape in self.shapes:
-            if isinstance(shape, _Text):
-                weight = ' font-weight="600"' if shape.bold else ""
-                parts.append(
-                    f'<text x="{shape.at[0]:.1f}" y="{shape.at[1]:.1f}" font-size="{shape.size}" '
-                    f'text-anchor="{shape.anchor}"{weight}>{escape(shape.text)}</text>'
-                )
-            else:
-                points = " ".join(f"{x:.1f},{y:.1f}".replace(".0", "") for x, y in shape[0])
-                parts.append(f'<polygon points="{points}" fill="#{bytes(shape[1][:3]).hex()}"/>')
-        return "\n".join([*parts, "</svg>\n"])
+
+    def polygon(self, points: Sequence[tuple[float, float]], colour: Colour) -> None:
+        self._pen.polygon([(x * self.SCALE, y * self.SCALE) for x, y in points], fill=colour)
+        corners = " ".join(f"{x:.1f},{y:.1f}".replace(".0", "") for x, y in points)
+        self._svg.append(f'<polygon points="{corners}" fill="#{bytes(colour).hex()}"/>')
+
+    def rectangle(self, left: float, top: float, right: float, bottom: float, colour: Colour) -> None:
+        self.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], colour)
+
+    def text(self, x: float, y: float, text: str, *, size: int = 13, anchor: str = "start", bold: bool = False) -> None:
+        font = ImageFont.load_default(size * self.SCALE)
+        end = {"start": "ls", "middle": "ms", "end": "rs"}[anchor]
+        stroke = self.SCALE / 4 if bold else 0
+        self._pen.text((x * self.SCALE, y * self.SCALE), text, INK, font, end, stroke_width=stroke)
+        weight = ' font-weight="600"' if bold else ""
+        style = f'font-size="{size}" text-anchor="{anchor}"{weight}'
+        self._svg.append(f'<text x="{x:.1f}" y="{y:.1f}" {style}>{escape(text)}</text>')
+
+    def to_svg(self) -> str:
+        return "\n".join([*self._svg, "</svg>\n"])
 
 
 def draw_timeline(
@@ -170,32 +136,31 @@ def draw_timeline(
     scale = (WIDTH - LEFT - RIGHT) / end if end else 0.0
     total = len(summary.frames_of_track)
     shown = f", the {len(tracks)} longest of {total} faces" if total > len(tracks) else ""
-    drawing.text((LEFT, 30), f"{title}: probabilities of expressions, smoothed{shown}", size=16, bold=True)
+    drawing.text(LEFT, 30, f"{title}: probabilities of expressions, smoothed{shown}", size=16, bold=True)
     for index, name in enumerate(classes):
         x = LEFT + index * ((WIDTH - LEFT - RIGHT) / len(classes))
         drawing.rectangle(x, 46, x + 13, 59, COLOURS.get(name, OTHER))
-        drawing.text((x + 19, 58), name)
+        drawing.text(x + 19, 58, name)
     step = next((step for step in STEPS if end / step <= 12), STEPS[-1])
     for count in range(int(end / step + 1e-6) + 1):
         x = LEFT + step * count * scale
         drawing.rectangle(x - 0.5, TOP - 6, x + 0.5, height - 28, FAINT)
-        drawing.text((x, height - 12), _clock(step * count, step), size=12, anchor="middle")
+        drawing.text(x, height - 12, _clock(step * count, step), size=12, anchor="middle")
     if not tracks:
-        drawing.text((LEFT, height - 40), "no face was found")
+        drawing.text(LEFT, height - 40, "no face was found")
     top = float(TOP)
     for track, lanes in tracks.items():
         seconds = end * float(np.isfinite(means[track][:, 0]).mean())
-        drawing.text((LEFT - 12, top + BAND / 2), f"face {track}", anchor="end", bold=True)
-        drawing.text((LEFT - 12, top + BAND / 2 + 17), f"{seconds:.1f} s", size=12, anchor="end")
+        drawing.text(LEFT - 12, top + BAND / 2, f"face {track}", anchor="end", bold=True)
+        drawing.text(LEFT - 12, top + BAND / 2 + 17, f"{seconds:.1f} s", size=12, anchor="end")
         drawing.rectangle(LEFT, top + BAND, WIDTH - RIGHT, top + BAND + 1, FAINT)
         for first, after in _seen(means[track]):
             _draw_stack(drawing, means[track][first:after], first, top, classes)
         top += BAND + 6
-        for lane in lanes:
+        for row, lane in enumerate(lanes):
             for episode in lane:
-                _draw_episode(drawing, episode, top, scale)
-            top += LANE
-        top += SPACE + (0 if lanes else LANE)
+                _draw_episode(drawing, episode, top + row * LANE, scale)
+        top += max(1, len(lanes)) * LANE + SPACE
     return drawing
 
 
@@ -203,11 +168,10 @@ def _lanes(episodes: Sequence[Episode]) -> list[list[Episode]]:
     """Spread episodes over as few rows as they need so as not to overlap."""
     lanes: list[list[Episode]] = []
     for episode in episodes:
-        free = next((lane for lane in lanes if lane[-1].offset <= episode.onset), None)
-        if free is None:
-            lanes.append([episode])
-        else:
-            free.append(episode)
+        lane = next((lane for lane in lanes if lane[-1].offset <= episode.onset), None)
+        if lane is None:
+            lanes.append(lane := [])
+        lane.append(episode)
     return lanes
 
 
@@ -237,9 +201,8 @@ def _draw_episode(drawing: Drawing, episode: Episode, top: float, scale: float) 
     drawing.rectangle(start, top, end, top + LANE - 3, COLOURS.get(episode.expression, OTHER))
     drawing.polygon([(apex - 4, top), (apex + 4, top), (apex, top + 6)], INK)
     if max(apex - start, end - apex) > 7.5 * len(episode.expression) + 10:  # the name keeps away from the mark
-        left = apex - start > end - apex
-        at = (start + 6 if left else end - 6, top + LANE - 7)
-        drawing.text(at, episode.expression, size=12, anchor="start" if left else "end")
+        x, anchor = (start + 6, "start") if apex - start > end - apex else (end - 6, "end")
+        drawing.text(x, top + LANE - 7, episode.expression, size=12, anchor=anchor)
 
 
 def _clock(seconds: float, step: float) -> str:

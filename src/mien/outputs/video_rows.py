@@ -2,12 +2,13 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
+from operator import itemgetter
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.faces.faces import SEPARATOR, VideoFaces
+from mien.faces.faces import FRAME, SEPARATOR, VideoFaces, columns
 
 
 def to_rows(faces: VideoFaces) -> list[dict[str, Any]]:
@@ -20,33 +21,33 @@ def to_rows(faces: VideoFaces) -> list[dict[str, Any]]:
 
 def from_rows(rows: Iterable[Mapping[str, Any]], classes: Sequence[str]) -> Iterator[VideoFaces]:
     """Yield the frames that the rows describe; a missing cell is None."""
-    for (frame, time), group in groupby(rows, key=lambda row: (row["frame"], row["time"])):
-        yield _from_rows([row for row in group if row.get("track") is not None], tuple(classes), frame, time)
+    for (frame, time), group in groupby(rows, key=itemgetter("frame", "time")):
+        found = [row for row in group if row.get("track") is not None]
+        yield _frame(frame, time, {name: [row[name] for row in found] for name in columns(classes, FRAME)}, classes)
 
 
-def _from_rows(rows: Sequence[Mapping[str, Any]], classes: tuple[str, ...], frame: int, time: float) -> VideoFaces:
-    def numbers(names: Sequence[str]) -> NDArray[np.float32]:
-        return np.array([[row[name] for name in names] for row in rows], np.float32).reshape(-1, len(names))
+def _frame(frame: int, time: float, cells: Mapping[str, list[Any]], classes: Sequence[str]) -> VideoFaces:
+    """Return the faces of a frame from the cells of each column."""
 
-    def column(name: str, kind: type) -> Any:
-        """Return the cells of a column; None where the model or the detector does not say."""
-        cells = [row[name] for row in rows]
-        return None if not cells or None in cells else np.array(cells, kind)
+    def numbers(names: Iterable[str]) -> NDArray[np.float32]:
+        return np.stack([cells[name] for name in names], axis=1).astype(np.float32)
 
-    sets = column("prediction_set", str)
+    def optional(values: list[Any], kind: type) -> Any:
+        """Return an array; None where the model or the detector does not say."""
+        return None if None in values or not values else np.array(values, kind)
+
+    sets = [held and [name in held.split(SEPARATOR) for name in classes] for held in cells["prediction_set"]]
     return VideoFaces(
         boxes=numbers("xywh"),
-        probabilities=numbers([f"p_{name}" for name in classes]),
-        classes=classes,
-        detection_scores=column("detection", np.float32),
-        low_quality=np.array([row["quality"] == "low" for row in rows], bool),
-        detector=rows[0]["detector"] if rows else "",
-        uncertain=column("uncertain", bool),
-        in_prediction_set=None
-        if sets is None
-        else np.array([[name in labels.split(SEPARATOR) for name in classes] for labels in sets.tolist()], bool),
+        probabilities=numbers(f"p_{name}" for name in classes),
+        classes=tuple(classes),
+        detection_scores=optional(cells["detection"], np.float32),
+        low_quality=np.array([quality == "low" for quality in cells["quality"]], bool),
+        detector=next(iter(cells["detector"]), ""),
+        uncertain=optional(cells["uncertain"], bool),
+        in_prediction_set=optional(sets, bool),
         frame=frame,
         time=time,
-        tracks=np.array([row["track"] for row in rows], np.int64),
-        smoothed=numbers([f"s_{name}" for name in classes]),
+        tracks=np.array(cells["track"], np.int64),
+        smoothed=numbers(f"s_{name}" for name in classes),
     )

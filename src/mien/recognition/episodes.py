@@ -8,6 +8,7 @@ J. Nonverbal Behavior 37, 2013), which a network that sees single frames cannot 
 other classes.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 from mien.faces.faces import VideoFaces
@@ -43,7 +44,7 @@ class VideoSummary:
     episodes: list[Episode] = field(default_factory=list)
     """In order of onset."""
     frames: int = 0
-    frames_of_track: dict[int, int] = field(default_factory=dict)
+    frames_of_track: Counter[int] = field(default_factory=Counter)
     """track -> number of frames that show it."""
     end: float = 0.0
     """Seconds: when the last frame ends. It lasts as long as the frame before, at most to the end of the file."""
@@ -55,11 +56,11 @@ class _Run:
 
     onset: float
     last: float
+    until: float | None = None  # the first frame after `last`
     apex: float = 0.0
     peak: float = 0.0
     total: float = 0.0
     count: int = 0
-    until: float | None = None  # the first frame after `last`
 
 
 class EpisodeFinder:
@@ -84,22 +85,21 @@ class EpisodeFinder:
         summary.frames += 1
         self._before, summary.end = summary.end, time
         for run in runs.values():
-            run.until = time if run.until is None else run.until
-        for track, raw, smoothed in zip(
-            faces.tracks.tolist(), faces.probabilities.tolist(), faces.smoothed.tolist(), strict=True
-        ):
-            summary.frames_of_track[track] = summary.frames_of_track.get(track, 0) + 1
+            run.until = run.until or time
+        rows = faces.tracks.tolist(), faces.probabilities.tolist(), faces.smoothed.tolist()
+        for track, raw, smoothed in zip(*rows, strict=True):
+            summary.frames_of_track[track] += 1
             for name, p, s in zip(faces.classes, raw, smoothed, strict=True):
-                if s < LOW:
-                    if (track, name) in runs:
-                        self._close((track, name), time)
-                    continue
-                run = runs.setdefault((track, name), _Run(time, time))
-                run.last, run.until = time, None
-                run.total, run.count = run.total + p, run.count + 1
-                if s > run.peak:
-                    run.peak, run.apex = s, time
-        for key in [key for key, run in runs.items() if run.until is not None and time - run.last > GAP]:
+                key = track, name
+                if s >= LOW:
+                    run = runs.setdefault(key, _Run(time, time))
+                    run.last, run.until = time, None
+                    run.total, run.count = run.total + p, run.count + 1
+                    if s > run.peak:
+                        run.peak, run.apex = s, time
+                elif key in runs:
+                    self._close(key, time)
+        for key in [key for key, run in runs.items() if time - run.last > GAP]:
             self._close(key, time)
 
     def finish(self, duration: float | None = None) -> VideoSummary:

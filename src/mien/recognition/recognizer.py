@@ -80,17 +80,15 @@ class Recognizer:
             InputError: as for one image, when its turn comes.
         """
         waiting: list[FaceCrops] = []
-        crops = 0
         for source in sources:
             try:
                 waiting.append(self.find_faces(images.load(source, bgr=bgr)))
             except InputError:
                 yield from self.score(waiting)
                 raise
-            crops += len(waiting[-1].crops)
-            if crops >= faces or len(waiting) >= faces:
+            if max(len(waiting), sum(len(one.crops) for one in waiting)) >= faces:
                 yield from self.score(waiting)
-                waiting, crops = [], 0
+                waiting = []
         yield from self.score(waiting)
 
     def video(self, path: str | Path, *, every: float = 0.0) -> Iterator[VideoFaces]:
@@ -139,8 +137,9 @@ class Recognizer:
 
         for faces in self.batch(frames(), faces=BATCH):
             frame, time = waiting.popleft()
-            known: dict[str, Any] = vars(faces) | {"frame": frame, "time": time, "smoothed": faces.probabilities}
-            yield from smoother(VideoFaces(**known, tracks=tracker(time, faces.boxes)))
+            tracks = tracker(time, faces.boxes)
+            timed = VideoFaces(**vars(faces), frame=frame, time=time, tracks=tracks, smoothed=faces.probabilities)
+            yield from smoother(timed)
         yield from smoother.flush()
 
     def find_faces(self, image: images.Pixels) -> FaceCrops:

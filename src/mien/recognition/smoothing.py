@@ -51,11 +51,9 @@ class Smoother:
         self._waiting -= 1
         self._forget(now.time)
         near = [other for other in self._window if abs(other.time - now.time) <= REACH]
-        weights = np.concatenate(
-            [np.full(len(other), np.exp(-((other.time - now.time) ** 2) / (2 * SIGMA**2))) for other in near]
-        )
+        times = np.repeat([other.time for other in near], [len(other) for other in near])
         same = now.tracks[:, None] == np.concatenate([other.tracks for other in near])
-        shares = same * weights
+        shares = same * np.exp(-((times - now.time) ** 2) / (2 * SIGMA**2))
         shares /= shares.sum(axis=1, keepdims=True)
         raw = np.concatenate([other.probabilities for other in near]).astype(np.float64)
         mean = shares @ raw.round(6).astype(np.float32)  # as tables hold them, so that a resumed job gets the same

@@ -81,7 +81,7 @@ class Video(AbstractContextManager["Video"]):
     def __init__(self, path: str | Path, *, every: float = 0.0, threads: int | None = None) -> None:
         import av
 
-        if not (every >= 0 and every < float("inf")):
+        if not 0 <= every < float("inf"):
             raise InputError(f"every {every:g} s: expected seconds from 0")
         self.path, self.every = Path(path), every
         self.damage = ""
@@ -106,13 +106,11 @@ class Video(AbstractContextManager["Video"]):
     def _stream(self) -> "VideoStream":
         """Return the first video stream; the cover of an album is none."""
         streams = [s for s in self.container.streams.video if "attached_pic" not in (s.disposition.name or "")]
-        if not streams:
-            self.container.close()
-            raise InputError(f"{self.path}: no video in it")
-        if streams[0].codec_context is None:
-            self.container.close()
-            raise InputError(f"{self.path}: no decoder for its video; convert it to H.264, say, and try again")
-        return streams[0]
+        if streams and streams[0].codec_context is not None:
+            return streams[0]
+        self.container.close()
+        problem = "no decoder for its video; convert it to H.264, say, and try again" if streams else "no video in it"
+        raise InputError(f"{self.path}: {problem}")
 
     def __exit__(self, *_: object) -> None:
         self.container.close()  # what is not closed is not freed either (PyAV-Org/PyAV#1117)
@@ -146,23 +144,18 @@ class Video(AbstractContextManager["Video"]):
         import av
 
         time, broken, first = 0.0, 0, ""
-        packets = self.container.demux(self.stream)
-        while True:
-            try:
-                packet = next(packets)
-            except StopIteration:
-                return
-            except av.FFmpegError as error:
-                self.damage = f"{self.path}: cannot be read beyond {time:.2f} s ({error.strerror})"
-                return
-            try:
-                decoded, flawed = packet.decode(), False
-            except av.FFmpegError:
-                decoded, flawed = [], True
-            for raw in decoded:
-                time = time if raw.time is None else raw.time - self.start
-                flawed = flawed or raw.is_corrupt
-                yield raw
-            if flawed:
-                broken, first = broken + 1, first or f"{time:.2f} s"
-                self.damage = f"{self.path}: damaged in {count(broken, 'place')}, the first near {first}"
+        try:
+            for packet in self.container.demux(self.stream):
+                try:
+                    decoded, flawed = packet.decode(), False
+                except av.FFmpegError:
+                    decoded, flawed = [], True
+                for raw in decoded:
+                    time = time if raw.time is None else raw.time - self.start
+                    flawed = flawed or raw.is_corrupt
+                    yield raw
+                if flawed:
+                    broken, first = broken + 1, first or f"{time:.2f} s"
+                    self.damage = f"{self.path}: damaged in {count(broken, 'place')}, the first near {first}"
+        except av.FFmpegError as error:
+            self.damage = f"{self.path}: cannot be read beyond {time:.2f} s ({error.strerror})"

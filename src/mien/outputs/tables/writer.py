@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mien.core.errors import InputError
+from mien.core.files import writing
 from mien.outputs.tables.format import BinaryFormat, Row, TableFormat, table_formats
 
 
@@ -37,7 +38,7 @@ class TableWriter(AbstractContextManager["TableWriter"]):
         self._format = check_table(path, resume=resume)
         self._text = _growing(path, self._format)
         self._mark = path.with_name(f".{path.name}.written")
-        try:
+        with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
             if isinstance(self._format, BinaryFormat) and path.exists() and not self._text.exists():
                 with self._damage():
@@ -48,11 +49,7 @@ class TableWriter(AbstractContextManager["TableWriter"]):
             self._file = self._text.open("ab")
             self._file.truncate(self._whole)
             self._marker = self._mark.open("wb", buffering=0)
-            self._note()
-        except OSError as error:
-            raise InputError(f"{path}: cannot be written ({error.strerror or error})") from None
-        if not self._whole:
-            self._append(self._format.head(self.columns))
+        self._append("" if self._whole else self._format.head(self.columns))
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -88,19 +85,14 @@ class TableWriter(AbstractContextManager["TableWriter"]):
         self._mark.unlink()
 
     def _append(self, text: str) -> None:
+        """Append text, and note how many bytes are whole: so few bytes that they are written at once or not at all."""
         data = text.encode()
-        try:
+        with writing(self.path):
             self._file.write(data)
             self._file.flush()
             self._whole += len(data)
-            self._note()
-        except OSError as error:
-            raise InputError(f"{self.path}: cannot be written ({error.strerror or error})") from None
-
-    def _note(self) -> None:
-        """Note how many bytes are whole: so few bytes that they are written at once or not at all."""
-        self._marker.seek(0)
-        self._marker.write(b"%20d" % self._whole)
+            self._marker.seek(0)
+            self._marker.write(b"%20d" % self._whole)
 
     def _count_whole(self) -> int:
         """Return how many bytes of the text are whole: as noted, or else up to the end of the last line."""
