@@ -11,7 +11,6 @@ contempt. An expression that the model does not have is 0.
 
 import base64
 import binascii
-import copy
 import warnings
 from collections.abc import Sequence
 from functools import cache
@@ -28,7 +27,6 @@ from mien.faces.faces import Faces
 from mien.recognition.recognizer import Recognizer
 
 EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # in the spelling and order of both
-DETECTOR = "auto"
 BACKENDS = frozenset({"opencv", "retinaface", "mtcnn", "fastmtcnn", "ssd", "dlib", "mediapipe", "centerface"})
 
 
@@ -62,15 +60,14 @@ class FER:
         offsets: Sequence[int] = (10, 10),
         *,
         model: str | Path = "default",
-        detector: str | Path | Detector = DETECTOR,
+        detector: str | Path | Detector = "auto",
     ) -> None:
         if min_face_size < 1:
             raise InputError(f"min_face_size {min_face_size}: at least 1")
         given = (cascade_file, tfserving, use_tflite, scale_factor, min_neighbors, tuple(offsets))
         if given != (None, False, True, 1.1, 5, (10, 10)):
-            warnings.warn(
-                "mien.compat.FER: of fer's settings only mtcnn and min_face_size have an effect", stacklevel=2
-            )
+            message = "mien.compat.FER: of fer's settings only mtcnn and min_face_size have an effect"
+            warnings.warn(message, stacklevel=2)
         self._smallest = 1 if mtcnn else min_face_size
         self._recognizer = Recognizer(model, detector)
 
@@ -87,15 +84,13 @@ class FER:
             faces = self._large(self._recognizer(_image(img), bgr=True))
         else:
             boxes = np.asarray(face_rectangles, np.float32).reshape(-1, 4)
-            given = copy.copy(self._recognizer)  # the same open model
-            given.detector = _GivenBoxes(boxes)
-            faces = given(_image(img), bgr=True)
+            image = images.load(_image(img), bgr=True)
+            found = self._recognizer.crop_faces(image, Detections(boxes), "haar")  # fer's own boxes come from it too
+            faces = next(self._recognizer.score([found]))
+        rounded = [[round(value, 2) for value in row] for row in seven(faces).tolist()]
         return [
-            {
-                "box": face["box"],
-                "emotions": {name: round(value, 2) for name, value in zip(EXPRESSIONS, row, strict=True)},
-            }
-            for face, row in zip(faces.to_dicts(), seven(faces).tolist(), strict=True)
+            {"box": face["box"], "emotions": dict(zip(EXPRESSIONS, row, strict=True))}
+            for face, row in zip(faces.to_dicts(), rounded, strict=True)
         ]
 
     def batch_detect_emotions(self, imgs: Sequence[Any]) -> list[list[dict[str, Any]]]:
@@ -104,27 +99,13 @@ class FER:
 
     def top_emotion(self, img: Any) -> tuple[str, float] | tuple[None, None]:
         """Return the likeliest expression of the first face and its probability; (None, None) where there is none."""
-        faces = self.detect_emotions(img)
-        if not faces:
-            return None, None
-        emotions = faces[0]["emotions"]
-        top = max(emotions, key=emotions.__getitem__)
-        return top, emotions[top]
+        for face in self.detect_emotions(img):
+            top = max(face["emotions"], key=face["emotions"].__getitem__)
+            return top, face["emotions"][top]
+        return None, None
 
     def _large(self, faces: Faces) -> Faces:
         return faces[faces.boxes[:, 2:].min(axis=1, initial=np.inf) >= self._smallest]
-
-
-class _GivenBoxes:
-    """A detector that returns the boxes it was given."""
-
-    name = "haar"  # boxes given to fer usually come from a cascade, so they are cropped as for one
-
-    def __init__(self, boxes: NDArray[np.float32]) -> None:
-        self.boxes = boxes
-
-    def __call__(self, image: images.Pixels, /) -> Detections:
-        return Detections(self.boxes)
 
 
 class DeepFace:
@@ -168,24 +149,25 @@ class DeepFace:
         if anti_spoofing:
             raise InputError("anti_spoofing: mien cannot distinguish a photo of a face from a face")
         image = images.load(_image(img_path), bgr=True)
-        faces = _recognizer(_detector(detector_backend))(image)
-        confidences: list[float] = [0.0] if detector_backend == "skip" else _confidences(faces)
-        if not len(faces):
+        full_image = detector_backend == "skip"
+        others = detector_backend in BACKENDS or detector_backend.startswith("yolov")
+        faces = _recognizer("none" if full_image else "auto" if others else detector_backend)(image)
+        if not faces:
             if enforce_detection:
                 name = img_path if isinstance(img_path, str | Path) else "the image"
-                raise InputError(
-                    f"Face could not be detected in {name}; enforce_detection=False uses all of it as one face"
-                )
-            faces, confidences = _recognizer("none")(image), [0.0]
-        height, width = image.shape[:2]
+                advice = "enforce_detection=False uses all of it as one face"
+                raise InputError(f"Face could not be detected in {name}; {advice}")
+            faces, full_image = _recognizer("none")(image), True
+        known = np.ones(len(faces)) if faces.detection_scores is None else faces.detection_scores
+        scores = [0.0] if full_image else known.tolist()
         return [
             {
                 "emotion": dict(zip(EXPRESSIONS, row, strict=True)),
                 "dominant_emotion": EXPRESSIONS[int(np.argmax(row))],
-                "region": _region(face, width, height),
-                "face_confidence": confidence,
+                "region": _region(face, *image.shape[:2]),
+                "face_confidence": round(score, 2),
             }
-            for face, row, confidence in zip(faces, (100 * seven(faces)).tolist(), confidences, strict=True)
+            for face, row, score in zip(faces, (100 * seven(faces)).tolist(), scores, strict=True)
         ]
 
 
@@ -195,12 +177,11 @@ def seven(faces: Faces) -> NDArray[np.float64]:
     Raises:
         InputError: the model has none of the seven.
     """
-    if not set(faces.classes) & set(EXPRESSIONS):
+    known = [name for name in EXPRESSIONS if name in faces.classes]
+    if not known:
         raise InputError(f"the model has {', '.join(faces.classes)}; expected some of {', '.join(EXPRESSIONS)}")
     rows = np.zeros((len(faces), len(EXPRESSIONS)))
-    for column, name in enumerate(EXPRESSIONS):
-        if name in faces.classes:
-            rows[:, column] = faces.probabilities[:, faces.classes.index(name)]
+    rows[:, list(map(EXPRESSIONS.index, known))] = faces.probabilities[:, list(map(faces.classes.index, known))]
     rows += np.finfo(np.float64).tiny  # a face that is certainly contempt is equally each of the seven
     return np.asarray(rows / rows.sum(axis=1, keepdims=True), dtype=np.float64)
 
@@ -217,27 +198,16 @@ def _image(source: Any) -> Any:
     return source.read() if hasattr(source, "read") else source
 
 
-def _detector(backend: str) -> str:
-    if backend == "skip":
-        return "none"
-    return DETECTOR if backend in BACKENDS or backend.startswith("yolov") else backend
-
-
 @cache
 def _recognizer(detector: str) -> Recognizer:
     return Recognizer(detector=detector)
 
 
-def _confidences(faces: Faces) -> list[float]:
-    scores = np.ones(len(faces)) if faces.detection_scores is None else faces.detection_scores
-    return [round(float(score), 2) for score in scores]
-
-
-def _region(face: Faces, width: int, height: int) -> dict[str, Any]:
+def _region(face: Faces, height: int, width: int) -> dict[str, Any]:
     """Return the box of one face as deepface has it, which ends a pixel before the image does, and its eyes."""
-    box = face.to_dicts()[0]["box"]
-    x, y = max(0, box[0]), max(0, box[1])
-    w, h = min(width - x - 1, box[2]), min(height - y - 1, box[3])
-    points = [] if face.landmarks is None else face.landmarks[0].astype(int).tolist()
-    right, left = [(x, y) if 0 <= x < width and 0 <= y < height else None for x, y in points[:2]] or [None, None]
-    return {"x": x, "y": y, "w": w, "h": h, "left_eye": left, "right_eye": right}
+    x, y, w, h = face.to_dicts()[0]["box"]
+    x, y = max(0, x), max(0, y)
+    region = {"x": x, "y": y, "w": min(width - x - 1, w), "h": min(height - y - 1, h)}
+    points = [] if face.landmarks is None else face.landmarks[0, :2].astype(int).tolist()
+    right, left = [(x, y) if 0 <= x < width and 0 <= y < height else None for x, y in points] or [None, None]
+    return region | {"left_eye": left, "right_eye": right}

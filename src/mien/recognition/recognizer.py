@@ -144,9 +144,12 @@ class Recognizer:
 
     def find_faces(self, image: images.Pixels) -> FaceCrops:
         """Return the faces found in an image that `images.load` returned; `score` takes them."""
+        return self.crop_faces(image, self.detector(image), detector_name(self.detector))
+
+    def crop_faces(self, image: images.Pixels, found: Detections, detector: str) -> FaceCrops:
+        """Return the crops of an image, cut as is best for the boxes of the detector of that name."""
         info = self.session.info
-        size, channels, cropper = info.size, len(info.mean), info.crop(detector_name(self.detector))
-        found = self.detector(image)
+        size, channels, cropper = info.size, len(info.mean), info.crop(detector)
         crops = np.empty((len(found.boxes), size, size, channels)[: 3 if channels == 1 else 4], np.uint8)
         for index, box in enumerate(found.boxes):
             crop = cropper.cut(image, box, None if found.landmarks is None else found.landmarks[index])
