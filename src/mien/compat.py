@@ -41,8 +41,7 @@ class FER:
             accepted so that calls need not change. A value other than fer's default gives a warning.
         mtcnn: as in fer, faces of any size; without it those smaller than `min_face_size` are left out.
         min_face_size: pixels of a face's shorter side.
-        model: as `Recognizer` takes it.
-        detector: likewise.
+        model, detector: as `Recognizer` takes them.
 
     Raises:
         InputError: no such model or detector, or `min_face_size` below 1.
@@ -73,24 +72,24 @@ class FER:
 
     def find_faces(self, img: Any, bgr: bool = True) -> list[list[int]]:
         """Return the boxes of the faces, x, y, width, height."""
-        return [face["box"] for face in self._large(self._recognizer(_image(img), bgr=bgr)).to_dicts()]
+        return [face["box"] for face in self._large(_load(img, bgr=bgr)).to_dicts()]
 
     def detect_emotions(self, img: Any, face_rectangles: Sequence[Sequence[int]] | None = None) -> list[dict[str, Any]]:
         """Return `{"box": [x, y, width, height], "emotions": {"angry": 0.02, ...}}` per face; [] where there is none.
 
         With `face_rectangles` no detector runs: these boxes are scored, all of them, in their order.
         """
+        image = _load(img)
         if face_rectangles is None:
-            faces = self._large(self._recognizer(_image(img), bgr=True))
+            faces = self._large(image)
         else:
-            boxes = np.asarray(face_rectangles, np.float32).reshape(-1, 4)
-            image = images.load(_image(img), bgr=True)
-            found = self._recognizer.crop_faces(image, Detections(boxes), "haar")  # fer's own boxes come from it too
-            faces = next(self._recognizer.score([found]))
-        rounded = [[round(value, 2) for value in row] for row in seven(faces).tolist()]
+            boxes = Detections(np.asarray(face_rectangles, np.float32).reshape(-1, 4))
+            # boxes given to fer usually come from a cascade
+            faces = next(self._recognizer.score([self._recognizer.crop_faces(image, boxes, "haar")]))
+        rows = [[round(value, 2) for value in row] for row in seven(faces).tolist()]
         return [
             {"box": face["box"], "emotions": dict(zip(EXPRESSIONS, row, strict=True))}
-            for face, row in zip(faces.to_dicts(), rounded, strict=True)
+            for face, row in zip(faces.to_dicts(), rows, strict=True)
         ]
 
     def batch_detect_emotions(self, imgs: Sequence[Any]) -> list[list[dict[str, Any]]]:
@@ -104,7 +103,8 @@ class FER:
             return top, face["emotions"][top]
         return None, None
 
-    def _large(self, faces: Faces) -> Faces:
+    def _large(self, image: images.Pixels) -> Faces:
+        faces = self._recognizer(image)
         return faces[faces.boxes[:, 2:].min(axis=1, initial=np.inf) >= self._smallest]
 
 
@@ -148,7 +148,7 @@ class DeepFace:
             raise InputError(f'actions {wanted}: mien supports only actions=["emotion"]')
         if anti_spoofing:
             raise InputError("anti_spoofing: mien cannot distinguish a photo of a face from a face")
-        image = images.load(_image(img_path), bgr=True)
+        image = _load(img_path)
         full_image = detector_backend == "skip"
         others = detector_backend in BACKENDS or detector_backend.startswith("yolov")
         faces = _recognizer("none" if full_image else "auto" if others else detector_backend)(image)
@@ -186,16 +186,16 @@ def seven(faces: Faces) -> NDArray[np.float64]:
     return np.asarray(rows / rows.sum(axis=1, keepdims=True), dtype=np.float64)
 
 
-def _image(source: Any) -> Any:
-    """Return what `mien.core.images.load` accepts for what fer and deepface accept."""
+def _load(source: Any, *, bgr: bool = True) -> images.Pixels:
+    """Return an image that fer or deepface accept, as `mien.core.images.load` does."""
     if isinstance(source, str) and source.startswith(("http://", "https://")):
         raise InputError(f"{source}: mien downloads nothing; save the image first")
     if isinstance(source, str) and source.startswith("data:image/"):
         try:
-            return base64.b64decode(source.partition(",")[2], validate=True)
+            source = base64.b64decode(source.partition(",")[2], validate=True)
         except binascii.Error as error:
             raise InputError(f"{source[:30]}...: no base64 after the comma ({error})") from None
-    return source.read() if hasattr(source, "read") else source
+    return images.load(source.read() if hasattr(source, "read") else source, bgr=bgr)
 
 
 @cache

@@ -86,7 +86,8 @@ class AnnotatedVideo:
         self._stream.width, self._stream.height, self._stream.pix_fmt = *self._size, "yuv420p"
         self._stream.codec_context.time_base = self._base
         self._stream.thread_count = threads
-        self._sound = _Sound(source, target, video.start)
+        self._sound = _sound(source, target, video.start)
+        self._packets = next(self._sound, None)
         self._time = -1  # of the last frame, in `_base`
         self._faces: VideoFaces | None = None
 
@@ -99,7 +100,7 @@ class AnnotatedVideo:
         """Draw the frames that are left."""
         self._draw(float("inf"))
         self._target.mux(self._stream.encode(None))
-        self._sound.finish()
+        self._write_sound(float("inf"))
 
     def _draw(self, end: float) -> None:
         """Draw the frames with a number below `end`."""
@@ -112,64 +113,56 @@ class AnnotatedVideo:
             self._time = max(round(frame.time / self._base), self._time + 1)
             raw.pts, raw.time_base = self._time, self._base
             self._target.mux(self._stream.encode(raw))
-            self._sound.copy(frame.time)
+            self._write_sound(frame.time)
+
+    def _write_sound(self, end: float) -> None:
+        """Write the packets up to that time, in seconds."""
+        while self._packets and self._packets[0] <= end:
+            self._target.mux(self._packets[1])
+            self._packets = next(self._sound, None)
 
 
-class _Sound:
-    """Copies the first sound of a file into another, up to the time of the frames."""
+def _sound(source: "InputContainer", target: "OutputContainer", start: float) -> Iterator[tuple[float, Any]]:
+    """Add the first sound of a file to another; yield the packets to write, each with a time in seconds."""
+    if not source.streams.audio or source.streams.audio[0].codec_context is None:
+        return
+    stream: Any = source.streams.audio[0]
+    if stream.codec_context.name in COPIED:
+        copied = target.add_stream_from_template(stream)
+        for time, packet in _shifted(source, stream, start, decode=False):
+            packet.stream = copied
+            yield time, packet
+    else:
+        encoder: Any = target.add_stream("aac", rate=48_000)
+        encoder.layout = "mono" if stream.channels == 1 else "stereo"
+        for time, frame in _shifted(source, stream, start, decode=True):
+            yield time, encoder.encode(frame)
+        yield float("inf"), encoder.encode(None)
 
-    def __init__(self, source: "InputContainer", target: "OutputContainer", start: float) -> None:
-        self._target, self._start = target, start
-        self._packets: Iterator[Any] = iter(())
-        self._stream: Any = None
-        stream = source.streams.audio[0] if source.streams.audio else None
-        if stream is not None and stream.codec_context is not None:
-            self._copied = stream.codec_context.name in COPIED
-            if self._copied:
-                self._stream = target.add_stream_from_template(stream)
-            else:
-                self._stream = target.add_stream("aac", rate=48_000)
-                self._stream.layout = "mono" if stream.channels == 1 else "stereo"
-            self._packets = (packet for packet in source.demux(stream) if packet.pts is not None)
-        self._next = self._read()
 
-    def copy(self, until: float) -> None:
-        """Copy the packets up to that time, in seconds."""
-        while self._next is not None and float(self._next.pts * self._next.time_base) - self._start <= until:
-            self._write(self._next)
-            self._next = self._read()
+def _shifted(source: "InputContainer", stream: Any, start: float, *, decode: bool) -> Iterator[tuple[float, Any]]:
+    """Yield the packets or frames of a sound, `start` seconds earlier, with the time of the packet."""
+    import av
 
-    def finish(self) -> None:
-        """Copy the packets that are left."""
-        self.copy(float("inf"))
-        if self._stream is not None and not self._copied:
-            self._target.mux(self._stream.encode(None))
-
-    def _read(self) -> Any:
-        import av
-
-        try:
-            return next(self._packets, None)
-        except av.FFmpegError:  # sound that is cut off ends where it does
-            return None
-
-    def _write(self, packet: Any) -> None:
-        import av
-
-        shift = round(self._start / packet.time_base)
-        if self._copied:
-            packet.pts -= shift
-            packet.dts = packet.pts if packet.dts is None else packet.dts - shift
-            packet.stream = self._stream
-            self._target.mux(packet)
-            return
-        try:
-            frames = packet.decode()
-        except av.FFmpegError:  # a damaged packet is silence
-            return
-        for frame in frames:
-            frame.pts = None if frame.pts is None else frame.pts - shift
-            self._target.mux(self._stream.encode(frame))
+    try:
+        for packet in source.demux(stream):
+            if packet.pts is None or packet.time_base is None:
+                continue
+            time, shift = float(packet.pts * packet.time_base) - start, round(start / packet.time_base)
+            if not decode:
+                packet.pts -= shift
+                packet.dts = packet.pts if packet.dts is None else packet.dts - shift
+                yield time, packet
+                continue
+            try:
+                frames = packet.decode()
+            except av.FFmpegError:  # a damaged packet is silence
+                continue
+            for frame in frames:
+                frame.pts = None if frame.pts is None else frame.pts - shift
+                yield time, frame
+    except av.FFmpegError:  # sound that is cut off ends where it does
+        return
 
 
 def overlay(image: images.Pixels, faces: VideoFaces | None, growth: float) -> images.Pixels:

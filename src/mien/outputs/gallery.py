@@ -38,9 +38,8 @@ class Tile(NamedTuple):
     runners_up: str
     file: str
     face: int
-    start: int
-    """Where its JPEG begins in the waiting file, and how long it is."""
-    length: int
+    jpeg: tuple[int, int]
+    """Its start and length in the waiting file."""
 
 
 class Gallery(AbstractContextManager["Gallery"]):
@@ -72,8 +71,8 @@ class Gallery(AbstractContextManager["Gallery"]):
         for index, (face, flags, portrait) in enumerate(faces):
             start = self._waiting.tell()
             Image.fromarray(portrait).save(self._waiting, "JPEG", quality=85)
-            known = (face["expression"], face["confidence"], flags, ", ".join(ranked(face)[1:3]), photo.name, index)
-            self._tiles.append(Tile(*known, start, self._waiting.tell() - start))
+            jpeg, runners_up = (start, self._waiting.tell() - start), ", ".join(ranked(face)[1:3])
+            self._tiles.append(Tile(face["expression"], face["confidence"], flags, runners_up, photo.name, index, jpeg))
 
     def save(self) -> None:
         """Write every page and sheet, each whole or not at all. No face can be added afterwards.
@@ -100,8 +99,9 @@ class Gallery(AbstractContextManager["Gallery"]):
         return {name: tiles[: max(1, math.floor(share * len(tiles)))] for name, tiles in ordered}
 
     def _jpeg(self, tile: Tile) -> bytes:
-        self._waiting.seek(tile.start)
-        return self._waiting.read(tile.length)
+        start, length = tile.jpeg
+        self._waiting.seek(start)
+        return self._waiting.read(length)
 
     def _page(self, folder: Path) -> Iterator[str]:
         """Yield the page; its links go to the photos as seen from its folder."""
