@@ -9,8 +9,10 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
+from itertools import count
 from pathlib import Path
-from typing import Generic, NamedTuple, Self, TypeVar
+from typing import Generic, NamedTuple, TypeVar
 
 import cv2
 import numpy as np
@@ -69,7 +71,7 @@ class CameraFrame(NamedTuple):
     """Seconds, as `time.monotonic` counts them."""
 
 
-class Camera:
+class Camera(AbstractContextManager["Camera"]):
     """An open source of frames; iterating yields its newest, each once.
 
     A device or an address that is lost is opened again, with growing pauses, for as long as it takes. A file is played
@@ -89,7 +91,7 @@ class Camera:
         self.name = f"camera {source}" if self._is_device else re.sub("//[^/]*@", "//...@", source)  # no passwords
         self._notice = notice
         self._frames: LatestValue[CameraFrame] = LatestValue()
-        self._count = 0
+        self._numbers = count()
         self._stopped = threading.Event()
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # the messages are ours
         os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
@@ -101,9 +103,6 @@ class Camera:
 
     def __iter__(self) -> Iterator[CameraFrame]:
         return iter(self._frames)
-
-    def __enter__(self) -> Self:
-        return self
 
     def __exit__(self, *_: object) -> None:
         self._stopped.set()
@@ -124,8 +123,7 @@ class Camera:
     def _read_frame(self, capture: cv2.VideoCapture) -> bool:
         found, pixels = capture.read()
         if found:
-            self._frames.put(CameraFrame(np.asarray(pixels, np.uint8), self._count, time.monotonic()))
-            self._count += 1
+            self._frames.put(CameraFrame(np.asarray(pixels, np.uint8), next(self._numbers), time.monotonic()))
         return found
 
     def _read_all(self, capture: cv2.VideoCapture) -> None:

@@ -34,7 +34,7 @@ class Window:
 
     def show(self, frame: AnnotatedFrame) -> bool:
         """Show it; return False when the user has closed the window."""
-        cv2.imshow(WINDOW, cv2.cvtColor(frame.image, cv2.COLOR_RGB2BGR))
+        cv2.imshow(WINDOW, frame.image)
         cv2.setWindowTitle(WINDOW, f"{WINDOW}: {frame.rate:.1f} frames/s, {1000 * frame.latency:.0f} ms")
         return cv2.waitKey(1) & 0xFF not in QUIT and cv2.getWindowProperty(WINDOW, cv2.WND_PROP_VISIBLE) >= 1
 

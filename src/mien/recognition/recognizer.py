@@ -124,7 +124,7 @@ class Recognizer:
         """
         tracker, smoother, last = Tracker(), Smoother(), -1
         for restored in earlier:
-            tracker.restore(restored.time, restored.boxes, restored.tracks)
+            tracker(restored.time, restored.boxes)
             smoother.restore(restored)
             last = restored.frame
         waiting: deque[tuple[int, float]] = deque()  # number and time of the frames whose crops wait

@@ -26,39 +26,29 @@ def overlaps(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np
 
 
 class Tracker:
-    """Gives the boxes of frame after frame their ids, 1, 2, 3 ... in the order in which faces appear."""
+    """Gives the boxes of frame after frame their ids, 1, 2, 3 ... in the order in which faces appear.
+
+    It uses whole pixels, as tables hold them: called with the boxes of a table, it continues as if not interrupted.
+    """
 
     def __init__(self) -> None:
-        self.latest = 0
-        """The highest id given."""
+        self._latest = 0
         self._known: dict[int, tuple[NDArray[np.float32], float, int]] = {}  # id -> box, when seen, frames missed since
-
-    def restore(self, time: float, boxes: NDArray[np.float32], ids: NDArray[np.int64]) -> None:
-        """Add the boxes [n, 4] of a frame to which an earlier run gave `ids` [n]; frames in order, as for a call."""
-        seen = set(ids.tolist())
-        self._known = {
-            i: (box, when, missed + 1) for i, (box, when, missed) in self._recent(time).items() if i not in seen
-        }
-        for i, box in zip(ids.tolist(), boxes, strict=True):
-            self._known[i] = (box, time, 0)
-            self.latest = max(self.latest, i)
 
     def __call__(self, time: float, boxes: NDArray[np.float32]) -> NDArray[np.int64]:
         """Return the ids [n] of the boxes [n, 4] seen at `time`, in seconds; the largest overlaps go first."""
-        boxes = whole_pixels(boxes)  # as tables hold them, so that a resumed job gets the same
-        old = [(i, box) for i, (box, _, _) in self._recent(time).items()]
+        boxes = whole_pixels(boxes)
+        recent = {i: seen for i, seen in self._known.items() if time - seen[1] <= GAP or seen[2] < MISSES}
         ids = np.zeros(len(boxes), np.int64)
-        if old and len(boxes):
-            found = overlaps(boxes, np.stack([box for _, box in old]))
+        if recent and len(boxes):
+            old, found = list(recent), overlaps(boxes, np.stack([box for box, _, _ in recent.values()]))
             while found.max() >= OVERLAP:
                 new, known = np.unravel_index(found.argmax(), found.shape)
-                ids[new] = old[int(known)][0]
+                ids[new] = old[int(known)]
                 found[new], found[:, known] = -1.0, -1.0
         fresh = ids == 0
-        ids[fresh] = self.latest + 1 + np.arange(fresh.sum())
-        self.restore(time, boxes, ids)
+        ids[fresh] = self._latest + 1 + np.arange(fresh.sum())
+        self._latest += int(fresh.sum())
+        missed = {i: (box, when, misses + 1) for i, (box, when, misses) in recent.items() if i not in ids}
+        self._known = missed | {i: (box, time, 0) for i, box in zip(ids.tolist(), boxes, strict=True)}
         return ids
-
-    def _recent(self, time: float) -> dict[int, tuple[NDArray[np.float32], float, int]]:
-        """Return the faces that have not been missing for too long."""
-        return {i: seen for i, seen in self._known.items() if time - seen[1] <= GAP or seen[2] < MISSES}
