@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mien.core.errors import InputError
-from mien.core.files import replacing
+from mien.core.files import write_text
 from mien.datasets import DataSpec, ImageSpec, read
 from mien.models.session import Session, Tta
 from mien.outputs.tables.csv_format import csv_text
@@ -38,8 +38,7 @@ def write_submission(
     columns, ids = _read_sample(sample) if sample else (["Id", "Category"], range(len(categories)))
     if len(ids) != len(categories):
         raise InputError(f"{sample}: {len(ids):,} ids for {len(categories):,} test images; expected as many")
-    with replacing(out) as part:
-        part.write_text(csv_text([columns, *zip(ids, categories, strict=True)]), encoding="utf-8", newline="")
+    write_text(out, csv_text([columns, *zip(ids, categories, strict=True)]))
     return Counter(session.info.labels[category] for category in categories)
 
 
