@@ -1,7 +1,6 @@
 import numpy as np
 
-from mien.datasets.checks.class_names import alike
-from mien.datasets.checks.rare_classes import rare
+from mien.datasets.checks.classes import alike, rare
 
 
 def test_class_names_that_look_alike() -> None:

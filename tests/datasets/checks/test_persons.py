@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 
 from mien.datasets.checks import persons
+from mien.datasets.readers.facial_expressions import person
 
 
 @pytest.mark.parametrize(
@@ -13,7 +14,7 @@ from mien.datasets.checks import persons
     ],
 )
 def test_person(name: str, who: str) -> None:
-    assert persons.person(name) == who
+    assert person(name) == who
 
 
 def test_names_are_people_only_where_they_differ() -> None:

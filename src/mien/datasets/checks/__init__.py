@@ -1,25 +1,25 @@
-"""One file per kind of issue in a dataset, and the registry of them."""
+"""The checks of a dataset, and the registry of them."""
 
 from mien.core import plugins
 from mien.datasets.checks.check import Check
 
 BUILTIN = tuple(
-    f"mien.datasets.checks.{module}:CHECK"
-    for module in (
-        "leaks",
-        "across_splits",
-        "conflicts",
-        "unreadable",
-        "blank",
-        "persons",
-        "class_names",
-        "copies",
-        "few_grey_levels",
-        "borders",
-        "outliers",
-        "rare_classes",
-        "faceless",
-        "label_errors",
+    f"mien.datasets.checks.{path}"
+    for path in (
+        "copies:LEAKS",
+        "copies:ACROSS_SPLITS",
+        "copies:CONFLICTS",
+        "unusable:UNREADABLE",
+        "unusable:BLANK",
+        "persons:CHECK",
+        "classes:CLASS_NAMES",
+        "copies:COPIES",
+        "unusable:FEW_GREY_LEVELS",
+        "borders:CHECK",
+        "outliers:CHECK",
+        "classes:RARE_CLASSES",
+        "unusable:FACELESS",
+        "label_errors:CHECK",
     )
 )
 

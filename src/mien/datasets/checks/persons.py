@@ -1,12 +1,12 @@
 """People whose images are in several splits."""
 
 import re
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.datasets.checks.check import Check, CheckedData, Issue
+from mien.datasets.readers.facial_expressions import person
 
 CROWD = 0.2  # a name that more than this share of the files carry is no person's
 
@@ -14,12 +14,6 @@ CROWD = 0.2  # a name that more than this share of the files carry is no person'
 def find(data: CheckedData) -> list[Issue]:
     """Return one issue for each name."""
     return in_several_splits(people(data.table.ids, data.table.groups), data.table.splits)
-
-
-def person(name: str) -> str:
-    """Return who is in an image, by its file's name up to the number: `a/Tony_Blair_0086.jpg` -> tony_blair."""
-    stem = re.sub(r"[ _-]*\d+$", "", Path(name).stem).lower()
-    return stem if re.search("[a-z]", stem) else ""
 
 
 def people(ids: NDArray[np.str_], groups: NDArray[np.str_]) -> NDArray[np.str_]:
@@ -30,7 +24,8 @@ def people(ids: NDArray[np.str_], groups: NDArray[np.str_]) -> NDArray[np.str_]:
     """
     if (groups != "").any():
         return groups
-    names = np.array([person(name) if "." in name else "" for name in ids.tolist()])
+    files = [person(name) if "." in name else "" for name in ids.tolist()]
+    names = np.array([name if re.search("[a-z]", name) else "" for name in files])
     found, counts = np.unique(names, return_counts=True)
     known = (names != "").sum() > 0.5 * len(names) and counts[found != ""].max(initial=0) <= CROWD * len(names)
     return names if known else np.full(len(names), "", dtype="<U1")
