@@ -180,6 +180,10 @@ class Result:
         except (KeyError, ValueError) as error:
             raise InputError(f"view {view}: who was right is not recorded ({error})") from None
 
+    def of_model(self, sha256: str) -> ModelResult:
+        """Return what was measured of the model with that SHA-256."""
+        return next(one for one in self.models if one.model.sha256 == sha256)
+
     @property
     def file(self) -> str:
         """The name of its file: PROTOCOL-NAME[-final].json."""

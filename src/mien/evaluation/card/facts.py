@@ -4,8 +4,8 @@ A model card is made of this and of nothing else.
 """
 
 import hashlib
-from collections.abc import Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field, replace
 from math import isclose
 from pathlib import Path
 from typing import Any
@@ -20,13 +20,18 @@ from mien.evaluation.evaluation import Evaluation
 from mien.evaluation.evaluation import read as read_evaluation
 from mien.evaluation.robustness.audit import Audit
 from mien.evaluation.robustness.audit import read as read_audit
-from mien.models.bundled import bundled, resolve
-from mien.models.calibration import Calibration
+from mien.models.bundled import bundled
 from mien.models.latency import Latency
 from mien.models.metadata import ModelInfo, OutputInfo
 from mien.models.session import Session
 from mien.recipes import Epoch, RunRecord, read_epochs, read_run
 from mien.recipes.run_record import METRICS, RECIPE
+
+READERS: dict[str, Callable[[Path], Evaluation | Audit | Result]] = {  # by a key that only such a file has
+    "protocol": load,
+    "corruptions": read_audit,
+    "scores": read_evaluation,
+}
 
 
 @dataclass
@@ -59,6 +64,15 @@ class CardFacts:
         """Those of evaluations, then those by protocols."""
         return [*self.scores, *self.protocols]
 
+    @property
+    def model(self) -> str:
+        """What a command calls the model."""
+        return self.name if self.bundled else "RUN"
+
+    def command(self, verb: str, options: str = "") -> str:
+        """Return the command that would measure something, as code."""
+        return f"`{f'mien {verb} {self.model} --data PATH {options}'.strip()}`"
+
 
 def collect_facts(model: str | Path, *, results: Sequence[Path] = (), name: str | None = None) -> CardFacts:
     """Return what is known of a run folder, or of a bundled model by its name.
@@ -80,12 +94,10 @@ def collect_facts(model: str | Path, *, results: Sequence[Path] = (), name: str 
     called = name if name is not None else str(model) if inside else Path(model).resolve().name
     if not called.strip() or not called.isprintable():
         raise InputError(f"--name {called!r}: expected printable text")
-    onnx = resolve(model)
-    info, content = Session(onnx).info, onnx.read_bytes()
+    session = Session(model)
+    info, content = session.info, session.path.read_bytes()
     facts = CardFacts(called, info, len(content), hashlib.sha256(content).hexdigest(), inside)
-    facts.calibrations = {
-        output: one for output, one in info.outputs.items() if one.calibration or one.temperature != 1
-    }
+    facts.calibrations = {name: one for name, one in info.outputs.items() if one.calibration or one.temperature != 1}
     if inside:
         card = read_card(str(model))
         facts.training, facts.latency, facts.scores = card.training, card.latency, list(card.scores)
@@ -124,17 +136,25 @@ def _add_calibrations(facts: CardFacts, run: Path) -> None:
         if held is None or not isclose(held.temperature, recorded.temperature, rel_tol=1e-6):
             facts.skipped.append(f"{calibrate.FILE}: output {output}: not what model.onnx holds; calibrate again")
         elif held.calibration is None:
-            facts.calibrations[output] = OutputInfo(held.labels, held.temperature, recorded.calibration)
+            facts.calibrations[output] = replace(held, calibration=recorded.calibration)
 
 
 def _add(facts: CardFacts, file: Path, *, asked: bool) -> None:
     """Add what a file holds; `asked` for by name, it is an error where it cannot be used."""
-    found = _read(file)
-    if found is None:
+    keys = records.read(file, Any, what="JSON")
+    read = next((read for key, read in READERS.items() if isinstance(keys, dict) and key in keys), None)
+    if read is None:
         if asked:
             raise InputError(f"{file}: not a result of mien evaluate, audit or benchmark")
         return
-    if facts.sha256 not in _models(found):
+    match found := read(file):
+        case Evaluation():
+            models = [found.model]
+        case Audit():
+            models = [found.evaluation.model]
+        case Result():
+            models = [one.model for one in found.models]
+    if facts.sha256 not in [model.sha256 for model in models]:
         reason = f"{file.name}: measured on another model file than {facts.name}'s; measure again"
         if asked:
             raise InputError(reason)
@@ -150,32 +170,3 @@ def _add(facts: CardFacts, file: Path, *, asked: bool) -> None:
             facts.protocols += from_result(found, facts.sha256, file=file.name)
             facts.latency = facts.latency or (found.speed.latency if found.speed else ())
     facts.files.append(file.name)
-
-
-def _read(file: Path) -> Evaluation | Audit | Result | None:
-    """Return what a file holds; None where it is JSON of another kind."""
-    keys = records.read(file, Any, what="JSON")
-    for key, read in (("protocol", load), ("corruptions", read_audit), ("scores", read_evaluation)):
-        if isinstance(keys, dict) and key in keys:
-            return read(file)
-    return None
-
-
-def _models(found: Evaluation | Audit | Result) -> list[str]:
-    """Return the SHA-256 of the models that a file is about."""
-    match found:
-        case Evaluation():
-            return [found.model.sha256]
-        case Audit():
-            return [found.evaluation.model.sha256]
-    return [model.model.sha256 for model in found.models]
-
-
-def fitted_on(score: CardScore, calibration: Calibration | None) -> str:
-    """Return whether the scored output was calibrated on faces of the scored split: surely, maybe, or "" for no."""
-    if calibration is None:
-        return ""
-    if score.fingerprint and score.fingerprint == calibration.fingerprint:
-        return "surely"
-    kinds = {kind.replace("ferplus", "fer2013") for kind in (score.kind, calibration.kind) if kind}  # the same faces
-    return "maybe" if score.split == calibration.split and len(kinds) < 2 else ""

@@ -50,20 +50,29 @@ class CardScore:
 
 def from_evaluation(found: Evaluation, *, title: str | None = None, file: str = "") -> CardScore:
     """Return what a card shows of an evaluation; `title` is the name of the dataset by default."""
-    scores, photos, data = found.scores, found.end_to_end, found.data
+    photos, data = found.end_to_end, found.data
+    shown = photos or found.scores
+    left_out = [f"{count:,} samples of {name}" for name, count in found.dropped.items()]
+    left_out += [
+        f"the model's {name}, the others scaled to 1"
+        for name, scored in found.alignment.outputs.items()
+        if scored is None
+    ]
+    left_out += [f"{count:,} samples by the reader, {reason}" for reason, count in data.dropped.items()]
+    left_out += [f"merged: {found.merge}"] if found.merge != "drop" else []
     return CardScore(
         title=title or last_part(data.path),
         split=data.split,
         tta=found.tta,
         targets=data.targets,
         output=found.output,
-        n=photos.n if photos else scores.n,
-        metrics=scores.metrics | (photos.metrics if photos else {}),
-        interval=photos.interval if photos else scores.interval,
-        recall={name: one.recall for name, one in scores.per_class.items()},
+        n=shown.n,
+        metrics=found.scores.metrics | shown.metrics,
+        interval=shown.interval,
+        recall={name: one.recall for name, one in found.scores.per_class.items()},
         detector=data.detector,
         coverage=photos.coverage if photos else None,
-        annotator=scores.annotator,
+        annotator=found.scores.annotator,
         aurc=found.selective.aurc,
         abstention=found.selective.abstention,
         conformal=found.selective.conformal,
@@ -71,24 +80,13 @@ def from_evaluation(found: Evaluation, *, title: str | None = None, file: str = 
         fingerprint=data.fingerprint,
         kind=data.kind,
         file=file,
-        left_out="; ".join(
-            [
-                *(f"{count:,} samples of {name}" for name, count in found.dropped.items()),
-                *(
-                    f"the model's {name}, the others scaled to 1"
-                    for name, scored in found.alignment.outputs.items()
-                    if scored is None
-                ),
-                *(f"{count:,} samples by the reader, {reason}" for reason, count in data.dropped.items()),
-                *([f"merged: {found.merge}"] if found.merge != "drop" else []),
-            ]
-        ),
+        left_out="; ".join(left_out),
     )
 
 
 def from_result(found: Result, sha256: str, *, file: str) -> list[CardScore]:
     """Return what a card shows of a benchmark result: a score for each view of the model with that SHA-256."""
-    own = next(model for model in found.models if model.model.sha256 == sha256)
+    own = found.of_model(sha256)
     return [
         CardScore(
             title=found.data.name,

@@ -7,7 +7,6 @@ with the command that measures it.
 
 import hashlib
 import re
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -85,7 +84,7 @@ def front_matter(facts: CardFacts, license: str | None) -> str:
         from huggingface_hub import ModelCardData
     data = facts.training.data if facts.training else None
     names = [_slug(path.name) for path in (data.path, *data.photos) if path] if data else []
-    results = _eval_results([score for score in facts.every_score if not score.trained_on])
+    results = [one for score in facts.every_score if not score.trained_on for one in _eval_results(score)]
     return ModelCardData(
         license=license,
         library_name="mien",
@@ -98,35 +97,26 @@ def front_matter(facts: CardFacts, license: str | None) -> str:
     ).to_yaml()
 
 
-def _eval_results(scores: Sequence[CardScore]) -> "list[EvalResult]":
-    """Return the metrics that the hub knows, of each view by name."""
+def _eval_results(score: CardScore) -> "list[EvalResult]":
+    """Return the metrics that the hub knows, of one view."""
     from huggingface_hub import EvalResult
 
-    found = []
-    for score in scores:
-        low, high = score.interval
-        for name, metric in METRICS.items():
-            if metric.hub is None or name not in score.metrics:
-                continue
-            text = f"{metric.title}, {VIEWS[score.tta]}"
-            if name == "accuracy":
-                text += f", 95 % interval {low:.4f} to {high:.4f}, n = {score.n}"
-            found.append(
-                EvalResult(
-                    task_type="image-classification",
-                    task_name="facial expression recognition",
-                    dataset_type=_slug(score.title),
-                    dataset_name=score.title,
-                    dataset_split=score.split,
-                    dataset_config=", ".join(
-                        filter(None, [*dict.fromkeys([score.targets, score.output]), score.detector])
-                    ),
-                    metric_type=metric.hub,
-                    metric_name=text,
-                    metric_value=score.metrics[name],
-                )
-            )
-    return found
+    interval = f", 95 % interval {tables.span(score.interval)}, n = {score.n}"
+    return [
+        EvalResult(
+            task_type="image-classification",
+            task_name="facial expression recognition",
+            dataset_type=_slug(score.title),
+            dataset_name=score.title,
+            dataset_split=score.split,
+            dataset_config=", ".join(filter(None, [*dict.fromkeys([score.targets, score.output]), score.detector])),
+            metric_type=metric.hub,
+            metric_name=f"{metric.title}, {VIEWS[score.tta]}{interval if name == 'accuracy' else ''}",
+            metric_value=score.metrics[name],
+        )
+        for name, metric in METRICS.items()
+        if metric.hub is not None and name in score.metrics
+    ]
 
 
 def _digest(text: str) -> str:
