@@ -69,7 +69,9 @@ def protocols(facts: CardFacts) -> str:
             "n": f"{score.n:,}",
             "accuracy": share(score.metrics["accuracy"]),
             "95 % interval": span(score.interval),
-            "mean +- sd over seeds": "" if mean.sd is None else f"{mean.mean:.4f} +- {mean.sd:.4f} (n = {summary.seeds})",
+            "mean +- sd over seeds": ""
+            if mean.sd is None
+            else f"{mean.mean:.4f} +- {mean.sd:.4f} (n = {summary.seeds})",
         }
         for name, metric in METRICS.items():
             if metric.of_calibration:
