@@ -75,7 +75,7 @@ def test_the_threshold_and_the_sets_by_hand() -> None:
     assert (sets.coverage, sets.mean_size) == (0.75, 1.25)
     assert sets.per_class == {"a": 1.0, "b": 0.5, "c": None}
     assert found.fitted is not None
-    assert found.fitted.same_split
+    assert found.same_split
     assert found.curve[-1] == (1, 0.5)
     assert found.aurc == pytest.approx((0 + 1 / 2 + 2 / 3 + 2 / 4) / 4)
     none = selective(scored(ROWS, truth, None), "f" * 16)
@@ -126,7 +126,7 @@ def test_report_and_terminal_say_what_it_was_fitted_on(
     assert "chosen for an accuracy of 0.9" in text
     assert "90% asked for" in text
     assert found.selective.fitted is not None
-    assert not found.selective.fitted.same_split
+    assert not found.selective.same_split
     assert found.selective.conformal is not None
     assert found.selective.conformal.per_class["neutral"] is None
 

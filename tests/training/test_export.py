@@ -13,10 +13,11 @@ from torch import nn
 from mien.core import images
 from mien.core.errors import InputError
 from mien.core.labels import FER2013, FERPLUS
-from mien.evaluation.calibrate import OutputCalibration, fit
+from mien.evaluation.calibrate import OutputCalibration, fit_calibration
 from mien.evaluation.calibrate.files import FILE as CALIBRATION
 from mien.evaluation.calibrate.files import save
-from mien.evaluation.calibrate.fit import CalibrationOptions, CalibrationSource
+from mien.evaluation.calibrate.fit import CalibrationOptions
+from mien.evaluation.predictions import DataFacts
 from mien.models.bundled import measured_crops
 from mien.models.calibration import Calibration
 from mien.models.metadata import ModelInfo, OutputInfo
@@ -135,8 +136,8 @@ def test_export_includes_the_whole_calibration(run: Path, tmp_path: Path) -> Non
     labels = np.arange(70) % 7
     logits = (3 * np.eye(7)[labels] + np.random.default_rng(0).normal(0, 1, (70, 7))).astype(np.float32)
     wanted = CalibrationOptions("vector", abstain_at=0.8, coverage=0.9)
-    found = fit(
-        logits, labels, Session(run).info, CalibrationSource("validation", "fer2013", "label", "f" * 16), wanted
+    found = fit_calibration(
+        logits, labels, Session(run).info, DataFacts("faces", "validation", "fer2013", "label", "f" * 16), wanted
     )
     save(run, {"label": OutputCalibration(found.temperature, found.calibration)})
     info = Session(export(run, out=tmp_path / "faces.onnx")).info

@@ -108,3 +108,10 @@ MERGES: dict[str, dict[str, str]] = {
     "contempt-as-disgust": {"contempt": "disgust"},
     "contempt-as-neutral": {"contempt": "neutral"},
 }
+
+
+def merge_rules(merge: str) -> dict[str, str]:
+    """Return the rules of `MERGES` by name. InputError for an unknown one."""
+    if merge not in MERGES:
+        raise InputError(f"unknown merge {merge!r}; known: {', '.join(MERGES)}")
+    return MERGES[merge]

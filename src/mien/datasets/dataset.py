@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from mien.core import images
 from mien.core.console import track
 from mien.core.errors import InputError
-from mien.datasets.samples import Problem, fingerprint
+from mien.datasets.samples import Problem, fingerprint, hard
 from mien.datasets.splits import SPLITS
 
 BLOCK = 64  # image files that one thread decodes at a time
@@ -118,7 +118,7 @@ class Dataset:
     @property
     def hard(self) -> NDArray[np.int64]:
         """int64 [n]: the label, or the most voted class; -1 where there is none."""
-        return np.asarray(self.labels if self.labels.ndim == 1 else self.labels.argmax(axis=1), dtype=np.int64)
+        return hard(self.labels)
 
     @property
     def counts(self) -> dict[str, dict[str, int]]:

@@ -99,7 +99,7 @@ class Samples:
     @property
     def hard(self) -> NDArray[np.int64]:
         """int64 [n]: the label, or the most voted class (the first of a tie)."""
-        return np.asarray(self.labels if self.labels.ndim == 1 else self.labels.argmax(axis=1), dtype=np.int64)
+        return hard(self.labels)
 
     @property
     def counts(self) -> dict[str, int]:
@@ -124,6 +124,11 @@ class Samples:
         return replace(kept, labels=labels[keep], classes=classes)
 
 
+def hard(labels: NDArray[Any]) -> NDArray[np.int64]:
+    """Return int64 [n]: the labels, or the most voted class of each row [k] (the first of a tie)."""
+    return np.asarray(labels if labels.ndim == 1 else labels.argmax(axis=1), dtype=np.int64)
+
+
 def relabel(
     labels: NDArray[Any], classes: tuple[str, ...], target: tuple[str, ...], *, merge: str = "drop"
 ) -> tuple[NDArray[Any], NDArray[np.bool_]]:
@@ -131,9 +136,7 @@ def relabel(
 
     A label of -1 stays and counts as kept. Distributions are summed per target class and scaled to 1 again.
     """
-    if merge not in taxonomy.MERGES:
-        raise InputError(f"unknown merge {merge!r}; known: {', '.join(taxonomy.MERGES)}")
-    rules = {old: new for old, new in taxonomy.MERGES[merge].items() if old in classes}
+    rules = {old: new for old, new in taxonomy.merge_rules(merge).items() if old in classes}
     index = taxonomy.mapping(classes, target, rules=rules)
     if labels.ndim == 1:
         mapped = np.where(labels >= 0, index[labels], labels)

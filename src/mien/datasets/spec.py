@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Literal
 
 from mien.core.errors import InputError
-from mien.core.labels import MERGES, Targets, parse_classes
+from mien.core.labels import Targets, merge_rules, parse_classes
 
 Merge = Literal["drop", "contempt-as-disgust", "contempt-as-neutral"]
 
@@ -49,8 +49,7 @@ class DataSpec:
 
         split_name(self.split)
         self.class_names  # noqa: B018 - raises
-        if self.merge not in MERGES:
-            raise InputError(f"unknown merge {self.merge!r}; known: {', '.join(MERGES)}")
+        merge_rules(self.merge)
         if self.holdout is not None and not 0 <= self.holdout < 1:
             raise InputError(f"holdout {self.holdout:g}: expected a share of at least 0 and below 1")
 

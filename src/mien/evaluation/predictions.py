@@ -5,6 +5,7 @@ function of `Predictions`.
 """
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -21,7 +22,7 @@ from mien.core.errors import InputError
 from mien.core.files import replacing
 from mien.core.images import Pixels
 from mien.datasets import DataSpec, ImageSpec, Samples, exclude
-from mien.datasets.samples import relabel
+from mien.datasets.samples import hard, relabel
 from mien.evaluation.provenance import as_trained, is_training, run_record
 from mien.faces import LargestFace
 from mien.models.bundled import ASSETS
@@ -217,8 +218,7 @@ class Predictions:
             raise InputError(
                 f"{data.path}: nothing to score in {data.split}: no sample of {len(known)} has a label the model knows"
             )
-        names = np.array([*self.classes, "unlabelled"])[hard(self.labels)[~known]]  # a label of -1 finds the last
-        left, counts = np.unique(names, return_counts=True)
+        left = np.array([*self.classes, "unlabelled"])[hard(self.labels)[~known]]  # a label of -1 finds the last
         support = np.bincount(hard(labels[known]), minlength=len(alignment.classes))
         missed = known & ~self.found if data.detector and self.found is not None else np.zeros_like(known)
         rows = np.flatnonzero(known & ~missed)
@@ -234,27 +234,26 @@ class Predictions:
             uncalibrated=alignment.fold(plain),
             labels=labels[rows],
             ids=self.ids[rows],
-            dropped=dict(zip(left.tolist(), counts.tolist(), strict=True)),
+            dropped=dict(Counter(sorted(left.tolist()))),
             missed=tuple(self.ids[missed].tolist()),
             support=tuple(support.tolist()),
         )
 
     def save(self, path: Path) -> None:
         """Write the predictions as an .npz file that `load_predictions` reads."""
-        facts = {"classes": self.classes, "info": self.info.to_json(), "model": self.model, "data": self.data}
-        arrays: dict[str, NDArray[Any]] = {f"logits/{output}": array for output, array in self.logits.items()}
+        arrays: dict[str, Any] = {f"logits/{output}": array for output, array in self.logits.items()}
+        arrays |= {"labels": self.labels, "ids": self.ids}
+        arrays["facts"] = records.dumps(_SavedFacts(self.classes, self.info, self.model, self.data))
         if self.found is not None:
             arrays["found"] = self.found
         with replacing(path) as part, part.open("wb") as file:
-            np.savez_compressed(
-                file, allow_pickle=False, facts=records.dumps(facts), labels=self.labels, ids=self.ids, **arrays
-            )
+            np.savez_compressed(file, allow_pickle=False, **arrays)
 
 
 @dataclass(frozen=True)
 class _SavedFacts:
     classes: tuple[str, ...]
-    info: str
+    info: ModelInfo
     model: ModelFile
     data: DataFacts
 
@@ -268,12 +267,9 @@ def load_predictions(path: Path) -> Predictions:
         return Predictions(
             logits={key.removeprefix("logits/"): arrays[key] for key in arrays if key.startswith("logits/")},
             labels=arrays["labels"],
-            classes=facts.classes,
             ids=arrays["ids"],
             found=arrays.get("found"),
-            info=ModelInfo.from_json(facts.info),
-            model=facts.model,
-            data=facts.data,
+            **vars(facts),
         )
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}; expected saved predictions") from None
@@ -291,34 +287,29 @@ def load(model: str | Path, spec: DataSpec) -> tuple[Session, Samples, DataFacts
             crops where a detector is asked for.
     """
     session = Session(model)
+    info, trained = session.info, run_record(session)
     kind = spec.kind or datasets.detect(spec.path, spec.targets)
-    trained = run_record(session)
     spec = as_trained(spec, trained)
-    face = LargestFace.for_model(spec.detector, session.info) if spec.detector else None
-    wanted = ImageSpec(session.info.size, len(session.info.mean), face)
+    face = LargestFace.for_model(spec.detector, info) if spec.detector else None
+    wanted, small = ImageSpec(info.size, len(info.mean), face), ImageSpec(*FINGERPRINTED, face)
     samples = datasets.read(spec, wanted)
-    same = (wanted.size, wanted.channels) == FINGERPRINTED
-    printed = samples if same else datasets.read(spec, ImageSpec(*FINGERPRINTED, face))
     if not (samples.hard >= 0).any():
         raise InputError(f"{spec.path}: no labels in its {spec.split} split; there is nothing to score against")
-    chosen = session.info.for_output(spec.output or matching_output(session.info, kind, spec.targets))
-    align(samples.classes, chosen.labels, merge=spec.merge)  # what cannot meet is refused before the work
-    return (
-        session,
-        samples,
-        DataFacts(
-            path=str(spec.path),
-            split=datasets.split_name(spec.split),
-            kind=kind,
-            targets=spec.targets,
-            fingerprint=printed.fingerprint,
-            dropped=samples.dropped,
-            exclude=exclude.load(spec.exclude).origin if spec.exclude else None,
-            problems=len(samples.problems),
-            trained_on=is_training(trained, samples, chosen.labels),
-            detector=face.detector_name if face else None,
-        ),
+    labels = info.for_output(spec.output or matching_output(info, kind, spec.targets)).labels
+    align(samples.classes, labels, merge=spec.merge)  # what cannot meet is refused before the work
+    data = DataFacts(
+        path=str(spec.path),
+        split=datasets.split_name(spec.split),
+        kind=kind,
+        targets=spec.targets,
+        fingerprint=(samples if wanted == small else datasets.read(spec, small)).fingerprint,
+        dropped=samples.dropped,
+        exclude=exclude.load(spec.exclude).origin if spec.exclude else None,
+        problems=len(samples.problems),
+        trained_on=is_training(trained, samples, labels),
+        detector=face.detector_name if face else None,
     )
+    return session, samples, data
 
 
 def predict(session: Session, samples: Samples, data: DataFacts, *, tta: Tta = "none") -> Predictions:
@@ -362,11 +353,6 @@ def identify(session: Session) -> ModelFile:
     )
 
 
-def hard(labels: NDArray[Any]) -> NDArray[np.int64]:
-    """Return int64 [n]: the labels, or the most voted class of each row (the first of a tie)."""
-    return np.asarray(labels if labels.ndim == 1 else labels.argmax(axis=1), dtype=np.int64)
-
-
 def matching_output(info: ModelInfo, kind: str, targets: str) -> str:
     """Return the output of a model that follows the targets: its primary output, unless another one fits better.
 
@@ -385,9 +371,7 @@ def align(data: Sequence[str], model: Sequence[str], *, merge: str = "drop") -> 
     Raises:
         InputError: an unknown class or merge, or fewer than two classes in common.
     """
-    if merge not in taxonomy.MERGES:
-        raise InputError(f"unknown merge {merge!r}; known: {', '.join(taxonomy.MERGES)}")
-    rules = taxonomy.MERGES[merge]
+    rules = taxonomy.merge_rules(merge)
 
     def folded(names: Iterable[str]) -> dict[str, str]:
         return {name: rules.get(taxonomy.canonical(name), taxonomy.canonical(name)) for name in names}

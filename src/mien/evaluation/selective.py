@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from mien.evaluation.predictions import Scored
 from mien.evaluation.statistics import wilson
-from mien.models.calibration import Calibration
+from mien.models.calibration import Abstention, Calibration, Conformal
 
 POINTS = 100  # of the curve
 
@@ -60,24 +60,10 @@ class Selective:
     """Area under the risk-coverage curve: mean over i of the error among the i surest answers (Geifman et al. 2019)."""
     abstention: AbstentionScores | None
     conformal: PredictionSetScores | None
-    fitted: "FittedOn | None"
-    """What the scored output was calibrated on, as the model file says."""
-
-
-@dataclass(frozen=True)
-class FittedOn:
-    """Which faces a calibration was fitted on."""
-
-    method: str
-    n: int
-    share: float
-    """How much of the split, 0..1."""
-    kind: str
-    split: str
-    targets: str
-    fingerprint: str
+    fitted: Calibration | None
+    """The calibration of the scored output, as the model file has it."""
     same_split: bool
-    """Whether the scored split is the one it was fitted on, or on a share of."""
+    """Whether it was fitted on the scored split, or on a share of it."""
 
 
 def selective(scored: Scored, fingerprint: str) -> Selective:
@@ -94,15 +80,10 @@ def selective(scored: Scored, fingerprint: str) -> Selective:
     return Selective(
         curve=tuple(zip(coverage[shown].tolist(), (1 - errors[shown]).tolist(), strict=True)),
         aurc=float(errors.mean()),
-        abstention=_abstention(scored.answers, right, fitted),
-        conformal=_conformal(scored, fitted),
-        fitted=FittedOn(
-            **{name: getattr(fitted, name) for name in ("method", "n", "share", "kind", "split", "targets")},
-            fingerprint=fitted.fingerprint,
-            same_split=fitted.fingerprint == fingerprint,
-        )
-        if fitted
-        else None,
+        abstention=_abstention(scored.answers, right, fitted.abstain) if fitted and fitted.abstain else None,
+        conformal=_conformal(scored, fitted.conformal) if fitted and fitted.conformal else None,
+        fitted=fitted,
+        same_split=fitted is not None and fitted.fingerprint == fingerprint,
     )
 
 
@@ -117,16 +98,12 @@ def risks(confidence: NDArray[np.float32], right: NDArray[np.bool_]) -> tuple[ND
     return np.repeat(wrong, sizes).cumsum() / number, number / len(right)
 
 
-def _abstention(
-    answers: NDArray[np.float32], right: NDArray[np.bool_], fitted: Calibration | None
-) -> AbstentionScores | None:
-    if fitted is None or fitted.abstain is None:
-        return None
-    kept = right[~fitted.abstain.uncertain(answers)]
+def _abstention(answers: NDArray[np.float32], right: NDArray[np.bool_], rule: Abstention) -> AbstentionScores:
+    kept = right[~rule.uncertain(answers)]
     n, hits = len(kept), int(kept.sum())
     return AbstentionScores(
-        target=fitted.abstain.target,
-        threshold=fitted.abstain.threshold,
+        target=rule.target,
+        threshold=rule.threshold,
         n=n,
         coverage=n / len(right),
         accuracy=hits / n if n else None,
@@ -134,22 +111,20 @@ def _abstention(
     )
 
 
-def _conformal(scored: Scored, fitted: Calibration | None) -> PredictionSetScores | None:
-    if fitted is None or fitted.conformal is None:
-        return None
+def _conformal(scored: Scored, rule: Conformal) -> PredictionSetScores:
     classes, truth = scored.alignment.classes, scored.truth
     index = np.array([classes.index(new) if new else -1 for new in scored.alignment.outputs.values()])
-    sets = fitted.conformal.in_prediction_set(scored.answers)
+    sets = rule.in_prediction_set(scored.answers)
     held = (sets & (index == truth[:, None])).any(axis=1)
     return PredictionSetScores(
-        target=fitted.conformal.coverage,
-        quantile=fitted.conformal.quantile,
-        method=fitted.conformal.method,
+        target=rule.coverage,
+        quantile=rule.quantile,
+        method=rule.method,
         coverage=float(held.mean()),
         interval=wilson(int(held.sum()), len(held)),
         mean_size=float(sets.sum(axis=1).mean()),
         per_class={
-            name: float(held[truth == place].mean()) if (truth == place).any() else None
-            for place, name in enumerate(classes)
+            name: float(held[truth == code].mean()) if (truth == code).any() else None
+            for code, name in enumerate(classes)
         },
     )

@@ -99,9 +99,10 @@ def selective_notes(evaluation: Evaluation) -> list[str]:
         found.append(prediction_set_text(sets.target, sets.coverage, sets.mean_size, sets.interval))
     if found and (fitted := scored.fitted):
         share = "" if fitted.share == 1 else f"{fitted.share:g} of "
-        where = "this very split" if fitted.same_split else f"{fitted.kind} {fitted.split}"
-        warning = "; not all of these faces are new to it" if fitted.same_split else ""
-        if not fitted.same_split and (data.kind, data.split) == (fitted.kind, fitted.split):
+        where, warning = f"{fitted.kind} {fitted.split}", ""
+        if scored.same_split:
+            where, warning = "this very split", "; not all of these faces are new to it"
+        elif (data.kind, data.split) == (fitted.kind, fitted.split):
             warning = "; some of these faces may be among them"
         faces = f"{fitted.n:,} faces, {share}{where}, targets: {fitted.targets}{warning}"
         found.append(f"threshold and prediction sets were fitted on {faces}")

@@ -5,8 +5,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from mien.evaluation.calibrate import CalibrationSource, OutputCalibration, fit
+from mien.evaluation.calibrate import OutputCalibration, fit_calibration
 from mien.evaluation.calibrate.files import save
+from mien.evaluation.predictions import DataFacts
 from mien.recipes import read_run
 from mien.training.batches import Batches, Scaling
 from mien.training.data import Split
@@ -34,8 +35,8 @@ def fit_temperatures(run: Path, validation: Split, device: torch.device) -> None
         columns = slice(start, start + len(classes))
         start += len(classes)
         labelled = targets[:, columns].any(axis=1)
-        source = CalibrationSource("validation", kind="", targets=name, fingerprint=validation.fingerprint)
+        data = DataFacts("", "validation", kind="", targets=name, fingerprint=validation.fingerprint)
         labels = targets[labelled, columns].argmax(axis=1)
-        found = fit(logits[labelled, columns], labels, info.for_output(name), source)
+        found = fit_calibration(logits[labelled, columns], labels, info.for_output(name), data)
         fitted[name] = OutputCalibration(found.temperature, found.calibration)
     save(run, fitted)

@@ -14,9 +14,10 @@ from mien import cli
 from mien.core.errors import InputError
 from mien.datasets import DataSpec
 from mien.datasets import read as read_samples
-from mien.evaluation.calibrate import OutputCalibration, fit
+from mien.evaluation.calibrate import OutputCalibration, fit_calibration
 from mien.evaluation.calibrate.files import FILE, read, save
-from mien.evaluation.calibrate.fit import CalibrationSource, chosen
+from mien.evaluation.calibrate.fit import chosen
+from mien.evaluation.predictions import DataFacts
 from mien.models.metadata import ModelInfo
 from mien.models.session import Session, softmax
 from tests.blocks import evaluated, record_run
@@ -83,7 +84,7 @@ def test_a_run_is_calibrated_in_place(mien: Mien, make_model: MakeModel, faces: 
     assert facts["abstain"]["accuracy"] > 0.65
     scored = evaluated(run, faces).selective
     assert scored.fitted is not None
-    assert scored.fitted.same_split
+    assert scored.same_split
     assert scored.abstention is not None
     assert scored.abstention.threshold == facts["abstain"]["threshold"]
     code, _, _ = mien(run, "--data", faces)
@@ -174,7 +175,7 @@ def test_a_runs_file_keeps_its_other_outputs(tmp_path: Path) -> None:
     assert read(tmp_path) == {}
     info = ModelInfo(("a", "b"), 48, (0.0,), (1.0,))
     logits = np.array([[1, 0], [0, 1], [1, 0]], np.float32)
-    found = fit(logits, np.array([0, 1, 1]), info, CalibrationSource("validation", "", "label", "f"))
+    found = fit_calibration(logits, np.array([0, 1, 1]), info, DataFacts("faces", "validation", "", "label", "f"))
     label, majority = (OutputCalibration(temperature, found.calibration) for temperature in (found.temperature, 2.0))
     save(tmp_path, {"majority": majority})
     save(tmp_path, {"label": label})

@@ -1,6 +1,7 @@
 """Fitted on one part of the faces, measured on the other; what stands in a record was measured."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -8,15 +9,16 @@ import pytest
 from numpy.typing import NDArray
 
 from mien.core.errors import InputError
-from mien.evaluation.calibrate import fit
-from mien.evaluation.calibrate.fit import CalibrationOptions, CalibrationSource, Fitted, chosen
+from mien.evaluation.calibrate import fit_calibration
+from mien.evaluation.calibrate.fit import CalibrationOptions, Fitted, chosen
 from mien.evaluation.metrics import score
+from mien.evaluation.predictions import DataFacts
 from mien.models.calibration import Abstention, Calibration
 from mien.models.metadata import ModelInfo
 from mien.models.session import softmax
 
 INFO = ModelInfo(("happy", "sad", "fear"), 48, (0.0,), (1.0,), temperature=1.7)
-SOURCE = CalibrationSource("validation", "folder", "label", "0123456789abcdef")
+DATA = DataFacts("faces", "validation", "folder", "label", "0123456789abcdef")
 Fit = Callable[..., Fitted]
 
 
@@ -31,7 +33,8 @@ def faces() -> tuple[NDArray[np.float32], NDArray[np.int64]]:
 
 def test_half_fits_and_the_other_half_measures(faces: tuple[Any, Any]) -> None:
     logits, labels = faces
-    found = fit(logits, labels, INFO, SOURCE, CalibrationOptions(abstain_at=0.8, coverage=0.9, share=0.5))
+    wanted = CalibrationOptions(abstain_at=0.8, coverage=0.9, share=0.5)
+    found = fit_calibration(logits, labels, INFO, DATA, wanted)
     first, made = chosen(labels, 0.5, 0), found.calibration
     assert (made.n, made.n_measured, made.held_out, made.share) == (first.sum(), (~first).sum(), True, 0.5)
     assert (made.split, made.kind, made.targets, made.fingerprint) == (
@@ -55,9 +58,11 @@ def test_half_fits_and_the_other_half_measures(faces: tuple[Any, Any]) -> None:
     assert (made.conformal.coverage, made.conformal.method) == (0.9, "lac")
     assert made.conformal.measured_coverage == pytest.approx(0.9, abs=0.04)
     assert 1 <= made.conformal.mean_size <= 3
-    again = fit(logits, labels, INFO, SOURCE, CalibrationOptions(abstain_at=0.8, coverage=0.9, share=0.5))
+    again = fit_calibration(logits, labels, INFO, DATA, CalibrationOptions(abstain_at=0.8, coverage=0.9, share=0.5))
     assert again.calibration == made
-    other = fit(logits, labels, INFO, SOURCE, CalibrationOptions(abstain_at=0.8, coverage=0.9, share=0.5, seed=1))
+    other = fit_calibration(
+        logits, labels, INFO, DATA, CalibrationOptions(abstain_at=0.8, coverage=0.9, share=0.5, seed=1)
+    )
     assert other.temperature != found.temperature
 
 
@@ -66,7 +71,7 @@ def test_the_measuring_half_changes_nothing_that_is_fitted(faces: tuple[Any, Any
     first = chosen(labels, 0.5, 0)
     spoilt = np.where(first[:, None], logits, -logits)
     wanted = CalibrationOptions("vector", abstain_at=0.8, coverage=0.9, share=0.5)
-    one, two = (fit(rows, labels, INFO, SOURCE, wanted).calibration for rows in (logits, spoilt))
+    one, two = (fit_calibration(rows, labels, INFO, DATA, wanted).calibration for rows in (logits, spoilt))
     assert (one.scale, one.bias) == (two.scale, two.bias)
     assert one.abstain is not None
     assert two.abstain is not None
@@ -75,13 +80,13 @@ def test_the_measuring_half_changes_nothing_that_is_fitted(faces: tuple[Any, Any
 
 
 def test_where_all_fits_the_figures_are_of_the_same_faces(faces: tuple[Any, Any]) -> None:
-    made = fit(*faces, INFO, SOURCE).calibration
+    made = fit_calibration(*faces, INFO, DATA).calibration
     assert (made.n, made.n_measured, made.held_out) == (1200, 1200, False)
     assert (made.abstain, made.conformal) == (None, None)
 
 
 def test_no_faces_at_all() -> None:
-    found = fit(np.zeros((0, 3), np.float32), np.zeros(0, np.int64), INFO, SOURCE)
+    found = fit_calibration(np.zeros((0, 3), np.float32), np.zeros(0, np.int64), INFO, DATA)
     assert (found.temperature, found.before, found.calibration.n, found.calibration.ece_after) == (1, None, 0, None)
 
 
@@ -96,11 +101,11 @@ def test_the_halves_have_the_same_share_of_each_class() -> None:
 
 def test_keeping_changes_no_probability(faces: tuple[Any, Any]) -> None:
     logits, labels = faces
-    found = fit(logits, labels, INFO, SOURCE, CalibrationOptions("keep", coverage=0.9))
+    found = fit_calibration(logits, labels, INFO, DATA, CalibrationOptions("keep", coverage=0.9))
     assert (found.temperature, found.calibration.method) == (1.7, "temperature")
     vector = Calibration("vector", 1, 1, False, "", "", "", "", scale=(1.0, 2.0, 3.0), bias=(0.0, 0.0, 1.0))
     scaled = ModelInfo(("happy", "sad", "fear"), 48, (0.0,), (1.0,), calibration=vector)
-    kept = fit(logits, labels, scaled, SOURCE, CalibrationOptions("keep", coverage=0.9)).calibration
+    kept = fit_calibration(logits, labels, scaled, DATA, CalibrationOptions("keep", coverage=0.9)).calibration
     assert (kept.method, kept.scale, kept.bias) == ("vector", vector.scale, vector.bias)
 
 
@@ -108,7 +113,7 @@ def test_vector_scaling_needs_every_class(faces: tuple[Any, Any]) -> None:
     logits, labels = faces
     few = labels != 1
     with pytest.raises(InputError, match="faces of every class; there are none of sad"):
-        fit(logits[few], labels[few], INFO, SOURCE, CalibrationOptions("vector"))
+        fit_calibration(logits[few], labels[few], INFO, DATA, CalibrationOptions("vector"))
 
 
 @pytest.mark.parametrize(

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from mien.core.labels import FERPLUS
 from mien.datasets.dataset import Problems
 from mien.datasets.readers import fer2013, ferplus, locate
+from mien.datasets.samples import hard
 from mien.evaluation.metrics import Annotator, score
-from mien.evaluation.predictions import Predictions, hard
+from mien.evaluation.predictions import Predictions
 from mien.evaluation.statistics import wilson
 
 LEVELS = (0.0, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)  # of ten votes, so that each bin but the first is one count

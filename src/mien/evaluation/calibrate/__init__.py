@@ -4,6 +4,6 @@ docs/calibration.md says what that promises and what not.
 """
 
 from mien.evaluation.calibrate.files import OutputCalibration
-from mien.evaluation.calibrate.fit import CalibrationOptions, CalibrationSource, Fitted, calibrate, fit
+from mien.evaluation.calibrate.fit import CalibrationOptions, Fitted, calibrate, fit_calibration
 
-__all__ = ["CalibrationOptions", "CalibrationSource", "Fitted", "OutputCalibration", "calibrate", "fit"]
+__all__ = ["CalibrationOptions", "Fitted", "OutputCalibration", "calibrate", "fit_calibration"]

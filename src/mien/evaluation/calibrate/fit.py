@@ -6,10 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.core.errors import InputError
-from mien.datasets.samples import relabel
+from mien.datasets.samples import hard, relabel
 from mien.evaluation.calibrate import scaling, thresholds
 from mien.evaluation.metrics import Scores, score
-from mien.evaluation.predictions import TRAINED_ON, Predictions, hard
+from mien.evaluation.predictions import TRAINED_ON, DataFacts, Predictions
 from mien.models.calibration import METHODS, Abstention, Calibration, Conformal, scale_logits
 from mien.models.metadata import ModelInfo
 from mien.models.session import softmax
@@ -47,16 +47,6 @@ class CalibrationOptions:
 
 
 @dataclass(frozen=True)
-class CalibrationSource:
-    """Where the faces came from; the fields are those of `Calibration`."""
-
-    split: str
-    kind: str
-    targets: str
-    fingerprint: str
-
-
-@dataclass(frozen=True)
 class Fitted:
     """A calibration, the temperature that belongs to it, and the scores of the faces that measured it."""
 
@@ -70,10 +60,7 @@ class Fitted:
 
 
 def calibrate(
-    predictions: Predictions,
-    options: CalibrationOptions = CalibrationOptions(),
-    *,
-    output: str | None = None,
+    predictions: Predictions, options: CalibrationOptions = CalibrationOptions(), *, output: str | None = None
 ) -> Fitted:
     """Fit the calibration of one output of a model on predictions.
 
@@ -86,7 +73,7 @@ def calibrate(
         output: which output; None: the one that follows the targets.
 
     Raises:
-        InputError: as `fit` has them, the model was trained on these very images, or no face is left.
+        InputError: as `fit_calibration` has them, the model was trained on these very images, or no face is left.
     """
     data, info = predictions.data, predictions.info.for_output(predictions.output(output))
     where = f"{data.path}, {data.split}"
@@ -98,19 +85,21 @@ def calibrate(
         usable &= predictions.found
     if not usable.any():
         raise InputError(f"{where}: nothing to calibrate on: no sample has a label the model knows")
-    source = CalibrationSource(data.split, data.kind, data.targets, data.fingerprint)
     logits = predictions.logits[info.primary_output][0]
     try:
-        return fit(logits[usable], hard(labels[usable]), info, source, options)
+        return fit_calibration(logits[usable], hard(labels[usable]), info, data, options)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
 
 
-def fit(
+Faces = tuple[NDArray[np.float32], NDArray[np.int64]]  # probabilities [n, k] and labels [n]
+
+
+def fit_calibration(
     logits: NDArray[np.float32],
     labels: NDArray[np.int64],
     info: ModelInfo,
-    source: CalibrationSource,
+    data: DataFacts,
     options: CalibrationOptions = CalibrationOptions(),
 ) -> Fitted:
     """Fit the scaling, then on its probabilities the threshold and the prediction sets; measure all of it.
@@ -119,26 +108,28 @@ def fit(
         logits: [n, k].
         labels: int [n], 0..k-1.
         info: the facts of the model's output that gave the logits.
-        source: what the faces are.
+        data: where the faces are from.
         options: what to fit.
 
     Raises:
         InputError: too few faces, a class without any for vector scaling, or an accuracy out of reach.
     """
-    fitted_on = chosen(labels, options.share, options.seed)
-    rest = ~fitted_on if not fitted_on.all() else fitted_on
-    temperature, scale, bias = _scaling(logits[fitted_on], labels[fitted_on], info, options.method)
+    first = chosen(labels, options.share, options.seed)
+    rest = first if first.all() else ~first
+    temperature, scale, bias = _scaling(logits[first], labels[first], info, options.method)
     probabilities = softmax(scale_logits(logits, temperature, scale, bias))
-    before, after = (
-        score(rows[rest], labels[rest], info.labels) if len(labels) else None
-        for rows in (softmax(logits), probabilities)
-    )
+    fitted_on, measured = ((probabilities[rows], labels[rows]) for rows in (first, rest))
+    before = score(softmax(logits[rest]), labels[rest], info.labels) if len(labels) else None
+    after = score(*measured, info.labels) if len(labels) else None
     calibration = Calibration(
         method="vector" if scale else "temperature",
-        n=int(fitted_on.sum()),
+        n=int(first.sum()),
         n_measured=int(rest.sum()),
-        held_out=not fitted_on.all(),
-        **vars(source),
+        held_out=not first.all(),
+        split=data.split,
+        kind=data.kind,
+        targets=data.targets,
+        fingerprint=data.fingerprint,
         share=options.share,
         ece_before=before.metrics["ece"] if before else None,
         ece_after=after.metrics["ece"] if after else None,
@@ -146,8 +137,8 @@ def fit(
         nll_after=after.metrics["log_loss"] if after else None,
         scale=scale,
         bias=bias,
-        abstain=_abstention(probabilities, labels, fitted_on, rest, options.abstain_at),
-        conformal=_conformal(probabilities, labels, fitted_on, rest, options.coverage),
+        abstain=_abstention(fitted_on, measured, options.abstain_at) if options.abstain_at is not None else None,
+        conformal=_conformal(fitted_on, measured, options.coverage) if options.coverage is not None else None,
     )
     return Fitted(info.primary_output, temperature, calibration, before, after)
 
@@ -165,7 +156,7 @@ def _scaling(
     temperature = scaling.fit_temperature(logits, labels)
     if method == "temperature":
         return temperature, (), ()
-    if missing := [name for place, name in enumerate(info.labels) if not (labels == place).any()]:
+    if missing := [name for code, name in enumerate(info.labels) if code not in labels]:
         raise InputError(f"vector scaling needs faces of every class; there are none of {', '.join(missing)}")
     scale, bias = scaling.fit_vector(logits, labels)
     return temperature, tuple(scale.tolist()), tuple(bias.tolist())
@@ -183,32 +174,19 @@ def chosen(labels: NDArray[np.int64], share: float, seed: int) -> NDArray[np.boo
     return first
 
 
-def _abstention(
-    probabilities: NDArray[np.float32],
-    labels: NDArray[np.int64],
-    first: NDArray[np.bool_],
-    rest: NDArray[np.bool_],
-    target: float | None,
-) -> Abstention | None:
-    if target is None:
-        return None
+def _abstention(fitted_on: Faces, measured: Faces, target: float) -> Abstention:
+    probabilities, labels = fitted_on
+    confidence = probabilities.max(axis=1).astype(np.float64)
+    threshold = thresholds.threshold(confidence, probabilities.argmax(axis=1) == labels, target)
+    probabilities, labels = measured
     right = probabilities.argmax(axis=1) == labels
-    found = thresholds.threshold(probabilities[first].max(axis=1).astype(np.float64), right[first], target)
-    rule = Abstention(target, found, 0.0, None)
-    kept = right[rest][~rule.uncertain(probabilities[rest])]
-    return Abstention(target, found, len(kept) / int(rest.sum()), float(kept.mean()) if len(kept) else None)
+    kept = right[~Abstention(target, threshold, 0.0, None).uncertain(probabilities)]
+    return Abstention(target, threshold, len(kept) / len(right), float(kept.mean()) if len(kept) else None)
 
 
-def _conformal(
-    probabilities: NDArray[np.float32],
-    labels: NDArray[np.int64],
-    first: NDArray[np.bool_],
-    rest: NDArray[np.bool_],
-    coverage: float | None,
-) -> Conformal | None:
-    if coverage is None:
-        return None
-    found = thresholds.quantile(probabilities[first], labels[first], coverage)
-    sets = Conformal(coverage, found, 0.0, 0.0).in_prediction_set(probabilities[rest])
-    held = sets[np.arange(len(sets)), labels[rest]]
-    return Conformal(coverage, found, float(held.mean()), float(sets.sum(axis=1).mean()))
+def _conformal(fitted_on: Faces, measured: Faces, coverage: float) -> Conformal:
+    quantile = thresholds.quantile(*fitted_on, coverage)
+    probabilities, labels = measured
+    sets = Conformal(coverage, quantile, 0.0, 0.0).in_prediction_set(probabilities)
+    held = sets[np.arange(len(sets)), labels]
+    return Conformal(coverage, quantile, float(held.mean()), float(sets.sum(axis=1).mean()))
