@@ -1,7 +1,6 @@
 """Fitted on one part of the faces, measured on the other; what stands in a record was measured."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from typing import Any
 
 import numpy as np
