@@ -52,10 +52,10 @@ def test_there_and_back_is_where_one_was(one: list[str], other: list[str]) -> No
     assert np.array_equal(mapping(other, one)[mapping(one, other)], np.arange(8))
 
 
-def test_rules_send_what_the_target_lacks_elsewhere() -> None:
+def test_merges_send_what_the_target_lacks_elsewhere() -> None:
     assert mapping(FERPLUS, FER2013)[7] == DROP
-    assert mapping(FERPLUS, FER2013, rules={"contempt": "disgust"})[7] == FER2013.index("disgust")
-    with pytest.raises(InputError, match="rule contempt -> fear"):
-        mapping(FERPLUS, THREE, rules={"contempt": "fear"})
+    assert mapping(FERPLUS, FER2013, merge="contempt-as-disgust")[7] == FER2013.index("disgust")
+    with pytest.raises(InputError, match="merge contempt-as-disgust: contempt becomes disgust, which is not one of"):
+        mapping(FERPLUS, THREE, merge="contempt-as-disgust")
     with pytest.raises(InputError, match="no class in common"):
         mapping(("fear",), THREE)

@@ -5,8 +5,9 @@ network reads the same pixels in both. Images are uint8 arrays, [h, w] grey or [
 height) in pixels of the upright image.
 """
 
+import contextlib
 import io
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
 from pathlib import Path
@@ -43,64 +44,55 @@ def load(source: Any, *, bgr: bool = False) -> Pixels:
     if isinstance(source, np.ndarray):
         return _from_array(source, bgr=bgr)
     if isinstance(source, Image.Image):
-        return _from_pil(source, "the PIL image")
+        with _naming("the PIL image"):
+            return _from_pil(source)
     if isinstance(source, bytes | bytearray | memoryview):
-        return _decode(io.BytesIO(source), "the bytes given")
-    if not isinstance(source, str | PathLike):
+        source, name = io.BytesIO(source), "the bytes given"
+    elif isinstance(source, str | PathLike):
+        source, name = _open(Path(source)), str(Path(source))
+    else:
         raise InputError(f"expected a path, bytes, a PIL image or an array, got {type(source).__name__}")
-    path = Path(source)
+    with source as file, _naming(name):
+        if not file.read(1):
+            raise InputError("empty")
+        with Image.open(file) as image:
+            return _from_pil(image)
+
+
+def _open(path: Path) -> BinaryIO:
     try:
-        if path.exists() and not path.is_file():  # opening a named pipe would wait for ever
-            raise InputError(f"{path}: {'a folder' if path.is_dir() else 'no regular file'}, not an image")
-        with path.open("rb") as file:
-            return _decode(file, str(path))
+        special = path.exists() and not path.is_file()  # opening a named pipe would wait for ever
+        if not special:
+            return path.open("rb")
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from None
     except ValueError as error:
-        if isinstance(error, InputError):
-            raise
         raise InputError(f"{str(path)!r}: not a path ({error})") from None
+    raise InputError(f"{path}: {'a folder' if path.is_dir() else 'no regular file'}, not an image")
 
 
-def _decode(file: BinaryIO, name: str) -> Pixels:
+@contextlib.contextmanager
+def _naming(name: str) -> Iterator[None]:
+    """Turn what Pillow raises into an InputError that names the image: its decoders raise errors of any type."""
     try:
-        with Image.open(file) as image:
-            return _from_pil(image, name)
+        yield
     except UnidentifiedImageError:
-        empty = file.seek(0, io.SEEK_END) == 0
-        raise InputError(f"{name}: {'empty' if empty else 'not an image that Pillow can read'}") from None
+        raise InputError(f"{name}: not an image that Pillow can read") from None
     except (Image.DecompressionBombError, Image.DecompressionBombWarning):
         raise InputError(f"{name}: too large; at most {MAX_PIXELS:,} pixels are read") from None
-    except InputError:
-        raise
-    except Exception as error:  # a damaged header makes Pillow's decoders raise errors of any type
-        raise InputError(f"{name}: damaged image ({_reason(error)})") from None
-
-
-def _reason(error: Exception) -> str:
-    return next(iter(str(error).splitlines()), "") or type(error).__name__
-
-
-def _from_pil(image: Image.Image, name: str) -> Pixels:
-    if not 0 < image.width * image.height <= MAX_PIXELS:
-        raise InputError(f"{name}: {image.width} x {image.height} pixels; from 1 to {MAX_PIXELS:,} are read")
-    try:
-        image.load()  # the first frame of an animation
-        return _pixels(_upright(image))
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
     except Exception as error:
-        raise InputError(f"{name}: damaged image ({_reason(error)})") from None
+        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
+        raise InputError(f"{name}: damaged image ({reason})") from None
 
 
-def _upright(image: Image.Image) -> Image.Image:
-    try:
-        return ImageOps.exif_transpose(image)
-    except Exception:  # a damaged EXIF block says nothing about the image
-        return image
-
-
-def _pixels(image: Image.Image) -> Pixels:
+def _from_pil(image: Image.Image) -> Pixels:
+    if not 0 < image.width * image.height <= MAX_PIXELS:
+        raise InputError(f"{image.width} x {image.height} pixels; from 1 to {MAX_PIXELS:,} are read")
+    image.load()  # the first frame of an animation
+    with contextlib.suppress(Exception):  # a damaged EXIF block says nothing about the image
+        image = ImageOps.exif_transpose(image)
     if image.mode.startswith("I") or image.mode == "F":  # 16 bit and more: scale to the full range of 8
         deep = np.asarray(image, dtype=np.float64)
         if not np.isfinite(deep).all():
@@ -112,9 +104,8 @@ def _pixels(image: Image.Image) -> Pixels:
             top = 1.0 if image.mode == "F" and brightest <= 1 else 255.0
         return np.clip(np.rint(deep * (255.0 / top)), 0, 255).astype(np.uint8)
     if "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info:
-        image = image.convert("RGBA")
         white = Image.new("RGBA", image.size, "white")
-        white.alpha_composite(image)
+        white.alpha_composite(image.convert("RGBA"))
         image = white
     return np.asarray(image.convert("L" if image.mode in ("L", "1") else "RGB"))
 
@@ -126,15 +117,12 @@ def _from_array(array: NDArray[Any], *, bgr: bool) -> Pixels:
         raise InputError(f"expected an array [h, w], [h, w, 1], [h, w, 3] or [h, w, 4], got shape {list(array.shape)}")
     if array.dtype != np.uint8:
         if array.dtype.kind != "f" or not (array.min() >= 0 and array.max() <= 1):  # NaN is neither
-            raise InputError(f"expected uint8 in 0..255 or floats in 0..1, got {array.dtype}{_span(array)}")
+            span = f" in {array.min()}..{array.max()}" if array.dtype.kind in "iuf" else ""
+            raise InputError(f"expected uint8 in 0..255 or floats in 0..1, got {array.dtype}{span}")
         array = np.rint(array * 255).astype(np.uint8)
-    if array.ndim == 3 and array.shape[2] == 4:
-        return _from_pil(Image.fromarray(array[:, :, [2, 1, 0, 3]] if bgr else array), "the array")
+    if array.shape[2:] == (4,):
+        return _from_pil(Image.fromarray(array[:, :, [2, 1, 0, 3]] if bgr else array))
     return np.ascontiguousarray(array[:, :, ::-1]) if bgr and array.ndim == 3 else array
-
-
-def _span(array: NDArray[Any]) -> str:
-    return f" in {array.min()}..{array.max()}" if array.dtype.kind in "iuf" else ""
 
 
 def to_channels(image: Pixels, channels: int) -> Pixels:
@@ -177,11 +165,10 @@ class CropSpec:
         Raises:
             InputError: the box is not finite, or has no area.
         """
-        slope = 0.0
-        if self.level and points is not None:
-            right, down = (points[1] - points[0]).tolist()
-            slope = float(np.degrees(np.arctan2(down, right)))
-        return crop(image, box, margin=self.margin, slope=slope)
+        if not self.level or points is None:
+            return crop(image, box, margin=self.margin)
+        right, down = (points[1] - points[0]).tolist()
+        return crop(image, box, margin=self.margin, slope=float(np.degrees(np.arctan2(down, right))))
 
 
 def crop(image: Pixels, box: Sequence[float], *, margin: float = 0.0, slope: float = 0.0) -> Pixels:
@@ -214,10 +201,8 @@ def scale(images: Pixels, mean: Sequence[float], std: Sequence[float]) -> NDArra
 
     Grey images are repeated where `mean` has three channels; colour images become grey where it has one.
     """
-    channels = len(mean)
-    if images.ndim == 4 and channels == 1:
+    if images.ndim == 4 and len(mean) == 1:
         images = np.stack([to_channels(image, 1) for image in images]) if len(images) else images[..., 0]
     planes = images[:, None] if images.ndim == 3 else images.transpose(0, 3, 1, 2)
-    shape = (1, channels, 1, 1)
-    centre, spread = np.asarray(mean, np.float32).reshape(shape), np.asarray(std, np.float32).reshape(shape)
+    centre, spread = (np.asarray(numbers, np.float32).reshape(1, -1, 1, 1) for numbers in (mean, std))
     return np.ascontiguousarray((planes.astype(np.float32) / np.float32(255) - centre) / spread)

@@ -136,8 +136,7 @@ def relabel(
 
     A label of -1 stays and counts as kept. Distributions are summed per target class and scaled to 1 again.
     """
-    rules = {old: new for old, new in taxonomy.merge_rules(merge).items() if old in classes}
-    index = taxonomy.mapping(classes, target, rules=rules)
+    index = taxonomy.mapping(classes, target, merge=merge)
     if labels.ndim == 1:
         mapped = np.where(labels >= 0, index[labels], labels)
         return mapped, (mapped >= 0) | (labels < 0)
