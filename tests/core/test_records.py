@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pytest
@@ -65,6 +66,24 @@ def test_what_is_wrong_is_named_in_one_line(tmp_path: Path, text: str | bytes, r
     assert str(error.value).endswith("; expected a record")
     assert reason.replace("`", "") in str(error.value)
     assert "\n" not in str(error.value)
+
+
+@dataclass(frozen=True)
+class Coloured:
+    colour: Literal["red", "blue"] | None
+    inner: dict[str, list[Literal[1, 2]]] | None = None
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('{"x": [{"colour": "pink"}]}', r"x: Invalid enum value 'pink'; expected red, blue \(at \[...\]\[0\].colour\)"),
+        ('{"x": [{"colour": null, "inner": {"a": [3]}}]}', r"Invalid enum value 3; expected 1, 2 \(at .*inner"),
+    ],
+)
+def test_an_unknown_choice_is_answered_with_the_choices(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        records.loads(text, dict[str, list[Coloured]], where="x")
 
 
 def test_a_missing_file_is_named(tmp_path: Path) -> None:

@@ -61,51 +61,50 @@ def download(urls: Sequence[str], path: Path, *, sha256: str | None = None) -> P
 def _transfer(url: str, part: Path) -> None:
     """Write what `url` has to `part`, after what is there already; give up after `TRIES` tries without a byte."""
     failures = 0
-    while True:
-        before = part.stat().st_size if part.exists() else 0
+    while failures < TRIES:
+        before = _size(part)
         try:
-            _resume(url, part)
-            return
+            return _append(url, part, before)
         except urllib.error.HTTPError as error:
             error.close()
+            reason = f"the server answered {error.code}"
             if error.code == 416:  # there is nothing after what we have: it is whole, or of another file
                 if error.headers.get("Content-Range") == f"bytes */{before}":
-                    return
+                    return None
                 part.unlink(missing_ok=True)
             elif error.code < 500 and error.code != 429:
-                raise InputError(f"{url}: the server answered {error.code} {error.reason}") from None
-            reason = f"the server answered {error.code}"
+                raise InputError(f"{url}: {reason} {error.reason}") from None
         except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError) as error:
             reason = str(getattr(error, "reason", "") or error or type(error).__name__)
-        failures = 0 if part.exists() and part.stat().st_size > before else failures + 1
-        if failures >= TRIES:
-            raise InputError(f"{url}: not reachable ({reason}); call again to go on where it stopped")
-        time.sleep(PAUSE * 2 ** max(0, failures - 1))
+        failures = 0 if _size(part) > before else failures + 1
+        if failures < TRIES:
+            time.sleep(PAUSE * 2 ** max(0, failures - 1))
+    raise InputError(f"{url}: not reachable ({reason}); call again to go on where it stopped")
 
 
-def _resume(url: str, part: Path) -> None:
-    """Append what is missing of `part`, in one request."""
-    have = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(
-        url, headers={"User-Agent": "mien", **({"Range": f"bytes={have}-"} if have else {})}
-    )
+def _size(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _append(url: str, part: Path, have: int) -> None:
+    """Append what is missing of `part`, which has `have` bytes, in one request."""
+    request = urllib.request.Request(url, headers={"User-Agent": "mien"})
+    if have:
+        request.add_header("Range", f"bytes={have}-")
     with urllib.request.urlopen(request, timeout=TIMEOUT) as answer:
         goes_on = answer.status == 206 and answer.headers.get("Content-Range", "").startswith(f"bytes {have}-")
-        length = answer.headers.get("Content-Length")
-        expected = int(length) if length else None
-        start = have if goes_on else 0
-        check_room(part.parent, expected or 0)
+        expected = int(answer.headers.get("Content-Length") or 0)  # 0: the server does not say
+        check_room(part.parent, expected)
         with part.open("ab" if goes_on else "wb") as file:
+            start = file.tell()
             pieces = iter(lambda: answer.read(PIECE), b"")
-            total = max(1, -(-(expected or 0) // PIECE))
-            got = 0
-            for piece in track(pieces, f"downloading {part.name.removesuffix('.part')}", total):
+            name = part.name.removesuffix(".part")
+            for piece in track(pieces, f"downloading {name}", max(1, -(-expected // PIECE))):
                 file.write(piece)
-                got += len(piece)
-                if start + got > MOST:
+                if file.tell() > MOST:
                     raise InputError(f"{url}: more than {MOST >> 30} GB; this is not the dataset")
-        if expected is not None and got < expected:
-            raise http.client.IncompleteRead(b"", expected - got)
+            if (missing := start + expected - file.tell()) > 0:
+                raise http.client.IncompleteRead(b"", missing)
 
 
 def check_room(folder: Path, needed: int) -> None:

@@ -53,7 +53,6 @@ def check_folder(folder: Path) -> None:
         existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     except OSError as error:
         raise InputError(f"{folder}: cannot be written ({error.strerror})") from None
-    if not existing.is_dir():
-        raise InputError(f"{folder}: cannot be written ({existing} is a file)")
-    if not os.access(existing, os.W_OK | os.X_OK):
-        raise InputError(f"{folder}: cannot be written ({existing}: no permission)")
+    if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
+        reason = ": no permission" if existing.is_dir() else " is a file"
+        raise InputError(f"{folder}: cannot be written ({existing}{reason})")

@@ -1,16 +1,16 @@
-"""Our JSON files: dataclasses out, dataclasses in.
+"""Our JSON files: frozen dataclasses out and in.
 
 msgspec and not pydantic: it validates plain dataclasses as they are, names the field that is wrong, adds 0.5 MB and
 imports in 10 ms; pydantic wants classes of its own and adds 7 MB.
 
-Every file that mien writes is a frozen dataclass. `write` writes it whole or not at all; `read` gives it back, or one
-line that names file and field. NumPy arrays become lists. What a field cannot hold is refused; fields that the class
-does not know are passed over, so that a newer mien's files can be read.
+NumPy arrays become lists. Fields that a class does not know are passed over, so that a newer mien's files can be read.
 """
 
+import re
+from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, TypeVar, get_args, get_origin
+from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 import msgspec
 import numpy as np
@@ -42,18 +42,12 @@ def from_json(facts: Any, kind: type[T], *, where: str) -> T:
     Raises:
         InputError: a field is missing, or of another type; the message begins with `where` and names the field.
     """
-    try:
-        return _complete(msgspec.convert(facts, kind, dec_hook=_array))
-    except (msgspec.ValidationError, InputError, RecursionError) as error:
-        raise InputError(f"{where}: {_reason(error)}") from None
+    return _decoded(lambda: msgspec.convert(facts, kind, dec_hook=_restored), kind, where)
 
 
 def loads(text: str | bytes, kind: type[T], *, where: str) -> T:
     """Return JSON text as a record of `kind`. Errors as `from_json`, and where it is no JSON."""
-    try:
-        return _complete(msgspec.json.decode(text, type=kind, dec_hook=_array))
-    except (msgspec.DecodeError, InputError, RecursionError, UnicodeError) as error:
-        raise InputError(f"{where}: {_reason(error)}") from None
+    return _decoded(lambda: msgspec.json.decode(text, type=kind, dec_hook=_restored), kind, where)
 
 
 def write(path: Path, record: Any) -> None:
@@ -73,13 +67,32 @@ def read(path: Path, kind: type[T], *, what: str) -> T:
         InputError: it cannot be read, is no JSON, or a field is missing or of another type.
     """
     try:
-        text = path.read_bytes()
+        return loads(path.read_bytes(), kind, where=str(path))
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}; expected {what}") from None
-    try:
-        return loads(text, kind, where=str(path))
     except InputError as error:
         raise InputError(f"{error}; expected {what}") from None
+
+
+def _decoded(decode: Callable[[], T], kind: Any, where: str) -> T:
+    try:
+        return _complete(decode())
+    except RecursionError:
+        raise InputError(f"{where}: nested too deeply") from None
+    except (msgspec.DecodeError, UnicodeError) as error:
+        reason, _, place = str(error).replace("`", "").partition(" - at $")
+        if reason.startswith("Invalid enum value"):
+            reason += f"; expected {', '.join(_choices(kind, re.findall('[a-z_]+', place)))}"
+        raise InputError(f"{where}: {reason}" + (f" (at {place.lstrip('.')})" if place else "")) from None
+
+
+def _choices(kind: Any, names: Sequence[str]) -> tuple[str, ...]:
+    """Return what the last of `names` may be, each a field of the one before and the first one of `kind`."""
+    if get_origin(kind) is Literal:
+        return tuple(map(str, get_args(kind)))
+    if is_dataclass(kind):
+        return _choices(get_type_hints(kind).get(names[0]), names[1:]) if names else ()
+    return tuple(choice for part in get_args(kind) for choice in _choices(part, names))
 
 
 def _complete(value: T) -> T:
@@ -94,12 +107,6 @@ def _complete(value: T) -> T:
         for item in value.values() if isinstance(value, dict) else value:
             _complete(item)
     return value
-
-
-def _reason(error: Exception) -> str:
-    if isinstance(error, RecursionError):
-        return "nested too deeply"
-    return str(error).replace(" - at `$.", " (at ").replace("`", "") + (")" if "at `$." in str(error) else "")
 
 
 def _spelt(value: Any) -> Any:
@@ -118,7 +125,7 @@ def _plain(value: Any) -> Any:
     raise TypeError(f"{type(value).__name__} cannot be written as JSON")
 
 
-def _array(kind: Any, value: Any) -> Any:
+def _restored(kind: Any, value: Any) -> Any:
     if kind is Path:
         return Path(value)
     if get_origin(kind) is np.ndarray:
