@@ -92,17 +92,13 @@ class Calibration:
     def __post_init__(self) -> None:
         if self.kind == "ferplus":  # as the bundled files have it: their bytes do not change
             object.__setattr__(self, "kind", "fer2013")
-        numbers = [*self.scale, *self.bias]
-        if self.abstain:
-            numbers.append(self.abstain.threshold)
-        if self.conformal:
-            numbers.append(self.conformal.quantile)
-        vector = self.method == "vector"
+        threshold = self.abstain.threshold if self.abstain else 0.0
+        quantile = self.conformal.quantile if self.conformal else 0.0
         if (
             self.method not in METHODS
             or len(self.scale) != len(self.bias)
-            or vector != bool(self.scale)
-            or not np.isfinite(np.array(numbers)).all()
+            or (self.method == "vector") != bool(self.scale)
+            or not np.isfinite([*self.scale, *self.bias, threshold, quantile]).all()
             or (self.conformal and self.conformal.method != "lac")
         ):
             raise InputError(f"calibration values are inconsistent: {self}")

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from mien.core import records
 from mien.core.errors import InputError, did_you_mean
-from mien.core.labels import canonical
+from mien.core.labels import Targets, canonical
+from mien.models.metadata import ModelInfo
 
 CHANNELS = {"grey": 1, "RGB": 3, "BGR": 3}
 SMALLEST = float(np.finfo(np.float32).tiny)  # a probability of 0 has no logarithm
@@ -46,17 +47,17 @@ class ExternalModelSpec:
     """Logits, or the logarithms of probabilities, are divided by it."""
     margin: Annotated[float, Meta(gt=-0.5)] = 0.0
     """Share of a detected box's longer side that is added on every side before the crop."""
-    primary_output: Literal["label", "majority", "plurality", "distribution"] = "label"
+    primary_output: Targets = "label"
     """The labelling that the output follows: the dataset's own label, or the FER+ majority, plurality, distribution."""
 
     def __post_init__(self) -> None:
-        labels = tuple(canonical(label) for label in self.labels)
+        labels = tuple(map(canonical, self.labels))
         if len(labels) < 2 or len(set(labels)) < len(labels):
             raise InputError(f"labels: expected two or more different expressions, got {', '.join(labels)}")
         object.__setattr__(self, "labels", labels)
-        if self.scale is not None and (self.mean is not None or self.std is not None):
-            raise InputError("scale means pixels * scale, mean and std mean (pixels / 255 - mean) / std; give one")
         if self.scale is not None:
+            if self.mean is not None or self.std is not None:
+                raise InputError("scale means pixels * scale, mean and std mean (pixels / 255 - mean) / std; give one")
             return
         for name, values in (("mean", self.mean), ("std", self.std)):
             if values is None:
@@ -65,15 +66,18 @@ class ExternalModelSpec:
                 raise InputError(f"{name}: expected {CHANNELS[self.channels]} numbers, one per channel, got {values}")
 
     @property
-    def scaling(self) -> tuple[tuple[float, ...], tuple[float, ...]]:
-        """Mean and std for pixels divided by 255, in the order RGB."""
-        if self.mean is None or self.std is None:
-            n = CHANNELS[self.channels]
-            return (0.0,) * n, (1 / (255 * (self.scale or 1.0)),) * n
-        return (self.mean[::-1], self.std[::-1]) if self.channels == "BGR" else (self.mean, self.std)
+    def info(self) -> ModelInfo:
+        """The same facts as one of our files has them: mean and std in the order RGB, for pixels divided by 255."""
+        n = CHANNELS[self.channels]
+        mean, std = self.mean or (0.0,) * n, self.std or (1 / (255 * (self.scale or 1.0)),) * n
+        if self.channels == "BGR":
+            mean, std = mean[::-1], std[::-1]
+        facts = (self.labels, self.size, mean, std, self.temperature, self.margin)
+        return ModelInfo(*facts, primary_output=self.primary_output)
 
+    @property
     def shape(self) -> list[int]:
-        """Return the shape of one input."""
+        """The shape of one input."""
         square = [self.size, self.size]
         return [CHANNELS[self.channels], *square] if self.layout == "NCHW" else [*square, CHANNELS[self.channels]]
 
@@ -101,21 +105,14 @@ def read_spec(model: Path) -> ExternalModelSpec:
         InputError: there is no such file, or a field is missing, unknown or wrong.
     """
     path = model.with_suffix(".json")
-    try:
-        text = path.read_bytes()
-    except FileNotFoundError:
+    if not path.exists():
         raise InputError(
             f"{model}: it has no mien metadata, and there is no {path.name}; export it with: mien export RUN, or "
             "describe another's network there (docs/benchmark-protocols.md)"
-        ) from None
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
-    facts = records.loads(text, dict[str, Any], where=str(path))
+        )
+    what = "the fields of docs/benchmark-protocols.md"
     known = [entry.name for entry in fields(ExternalModelSpec)]
-    for name in facts:
+    for name in records.read(path, dict[str, Any], what=what):
         if name not in known:
             raise InputError(f"{path}: unknown field {name!r}{did_you_mean(name, known)} (known: {', '.join(known)})")
-    try:
-        return records.from_json(facts, ExternalModelSpec, where=str(path))
-    except InputError as error:
-        raise InputError(f"{error}; docs/benchmark-protocols.md explains each field") from None
+    return records.read(path, ExternalModelSpec, what=what)

@@ -4,7 +4,7 @@ Weights use 7 of the 8 bits, with a scale per channel: with all 8, CPUs without 
 """
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -28,29 +28,23 @@ AGREEMENT = 0.9  # at least, of the likeliest classes
 
 @dataclass(frozen=True)
 class Quantized:
-    """What was written.
-
-    Args:
-        path: the ONNX file.
-        n: images that set the ranges.
-        agreement: share of them, 0..1, for which the likeliest class stays the same.
-    """
+    """What was written."""
 
     path: Path
     n: int
+    """Images that set the ranges."""
     agreement: float
+    """Share of them, 0..1, for which the likeliest class stays the same."""
 
 
 class RangeImages(CalibrationDataReader):  # type: ignore[misc]
     """The inputs that onnxruntime asks for, one batch after the other."""
 
-    def __init__(self, name: str, crops: images.Pixels, mean: Sequence[float], std: Sequence[float]) -> None:
-        self._inputs: Iterator[dict[str, Any]] = (
-            {name: images.scale(crops[start : start + BATCH], mean, std)} for start in range(0, len(crops), BATCH)
-        )
+    def __init__(self, inputs: Iterator[dict[str, Any]]) -> None:
+        self.inputs = inputs
 
     def get_next(self) -> dict[str, Any] | None:
-        return next(self._inputs, None)
+        return next(self.inputs, None)
 
 
 def quantize(model: str | Path, crops: images.Pixels, out: Path) -> Quantized:
@@ -73,21 +67,15 @@ def quantize(model: str | Path, crops: images.Pixels, out: Path) -> Quantized:
         raise InputError(f"{exact.path}: in 8 bits already; name the model it was made from")
     if not len(crops):
         raise InputError(f"{exact.path}: no images to set the ranges from")
-    chosen = crops[:: max(1, len(crops) // IMAGES)][:IMAGES]
-    inputs = np.stack([images.resize(crop, exact.info.size) for crop in chosen])
+    info, chosen = exact.info, crops[:: max(1, len(crops) // IMAGES)][:IMAGES]
+    inputs = np.stack([images.resize(crop, info.size) for crop in chosen])
+    batches = (inputs[start : start + BATCH] for start in range(0, len(inputs), BATCH))
+    reader = RangeImages({exact.input: images.scale(batch, info.mean, info.std)} for batch in batches)
+    types = {"activation_type": QuantType.QUInt8, "weight_type": QuantType.QInt8}
     with tempfile.TemporaryDirectory() as folder, replacing(out) as part:
-        prepared = Path(folder, "prepared.onnx")
-        quant_pre_process(str(exact.path), str(prepared), skip_symbolic_shape=True)
-        reader = RangeImages(exact.input, inputs, exact.info.mean, exact.info.std)
-        quantize_static(
-            str(prepared),
-            str(part),
-            reader,
-            per_channel=True,
-            reduce_range=True,
-            activation_type=QuantType.QUInt8,
-            weight_type=QuantType.QInt8,
-        )
+        prepared = str(Path(folder, "prepared.onnx"))
+        quant_pre_process(str(exact.path), prepared, skip_symbolic_shape=True)
+        quantize_static(prepared, str(part), reader, per_channel=True, reduce_range=True, **types)
         before, after = (Session(path).probabilities(inputs).argmax(axis=1) for path in (exact.path, part))
         agreement = float((before == after).mean())
         if agreement < AGREEMENT:

@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 
 from mien.core import images
 from mien.core.errors import InputError
-from mien.models import external
 from mien.models.bundled import resolve
+from mien.models.external import read_spec
 from mien.models.metadata import METADATA_KEY, ModelInfo
 
 Tta = Literal["none", "flip"]
@@ -47,23 +47,22 @@ class Session:
         try:
             self._session: Any = onnxruntime.InferenceSession(self.path, options, providers=["CPUExecutionProvider"])
         except Exception as error:  # onnxruntime raises bare pybind exceptions of its own
-            raise InputError(
-                f"{self.path}: not an ONNX model that onnxruntime can open ({str(error).splitlines()[0]})"
-            ) from None
+            reason = str(error).splitlines()[0]
+            raise InputError(f"{self.path}: not an ONNX model that onnxruntime can open ({reason})") from None
         facts = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
-        self.external = external.read_spec(self.path) if facts is None else None
-        self.file_info = ModelInfo.from_json(facts) if self.external is None else _info(self.external)
+        self.external = read_spec(self.path) if facts is None else None
+        self.file_info = self.external.info if self.external else ModelInfo.from_json(facts)
         """The facts as the file has them; `info` is the same for the output asked for."""
         self.info = self.file_info.for_output(output or self.file_info.primary_output)
         nodes, outputs = self._session.get_outputs(), self.file_info.outputs
         if len(nodes) < len(outputs):
             raise InputError(f"{self.path}: has {len(nodes)} outputs, its metadata names {len(outputs)}")
         self._nodes = {name: node.name for name, node in zip(outputs, nodes, strict=False)}
-        input_node = self._session.get_inputs()[0]
-        self.input = input_node.name
-        self._fixed = input_node.shape[0] if input_node.shape and isinstance(input_node.shape[0], int) else None
+        entry = self._session.get_inputs()[0]
+        self.input = entry.name
+        self._fixed = entry.shape[0] if entry.shape and isinstance(entry.shape[0], int) else None
         planes = [len(self.info.mean), self.info.size, self.info.size]
-        self._check_shape(input_node, self.external.shape() if self.external else planes)
+        self._check_shape(entry, self.external.shape if self.external else planes)
         for node, described in zip(nodes, outputs.values(), strict=False):
             self._check_shape(node, [len(described.labels)])
 
@@ -81,35 +80,33 @@ class Session:
             crops: uint8 [n, h, w] or [n, h, w, 3], resized to the model's size if need be.
             batch: how many crops go through the network at a time.
         """
-        names = list(self._nodes)
-        pieces = [self._logits(np.asarray(crops[i : i + batch]), names) for i in range(0, max(1, len(crops)), batch)]
-        return {name: np.concatenate(parts) for name, *parts in zip(names, *pieces, strict=True)}
+        starts = range(0, max(1, len(crops)), batch)
+        pieces = [self._logits(np.asarray(crops[start : start + batch]), list(self._nodes)) for start in starts]
+        return dict(zip(self._nodes, map(np.concatenate, zip(*pieces, strict=True)), strict=True))
 
     def logits(self, crops: images.Pixels) -> NDArray[np.float32]:
         """Return float32 [n, k] for uint8 crops [n, h, w] or [n, h, w, 3], resized to the model's size if need be."""
         return self._logits(crops, [self.info.primary_output])[0]
 
     def _logits(self, crops: images.Pixels, names: list[str]) -> list[NDArray[np.float32]]:
-        size = self.info.size
+        """Return the logits of these outputs; in padded pieces where the network wants a fixed number of crops."""
+        size, n = self.info.size, len(crops)
         if crops.shape[1:3] != (size, size):
             crops = np.stack([images.resize(crop, size) for crop in crops])
         planes = images.scale(crops, self.info.mean, self.info.std)
-        if self.external is None:
-            return self._run(planes, names)
-        try:
-            return [self.external.logits(found) for found in self._run(self.external.feed(planes), names)]
-        except InputError as error:
-            raise InputError(f"{self.path.with_suffix('.json')}: {error}") from None
-
-    def _run(self, planes: NDArray[np.float32], names: list[str]) -> list[NDArray[np.float32]]:
-        """Return the network's outputs for [n, ...]; in padded pieces where the network wants a fixed number."""
-        n, step = len(planes), self._fixed or max(1, len(planes))
+        if self.external:
+            planes = self.external.feed(planes)
+        step = self._fixed or max(1, n)
         if short := -n % step:
             planes = np.concatenate([planes, np.zeros((short, *planes.shape[1:]), np.float32)])
-        pieces = [planes[start : start + step] for start in range(0, len(planes), step)] or [planes]
         nodes = [self._nodes[name] for name in names]
-        found = zip(*(self._session.run(nodes, {self.input: piece}) for piece in pieces), strict=True)
-        return [np.asarray(np.concatenate(parts)[:n] if n != step else parts[0], np.float32) for parts in found]
+        pieces = [planes[start : start + step] for start in range(0, max(1, n), step)]
+        scored = zip(*(self._session.run(nodes, {self.input: piece}) for piece in pieces), strict=True)
+        found = [np.concatenate(parts)[:n].astype(np.float32, copy=False) for parts in scored]
+        try:
+            return [self.external.logits(numbers) for numbers in found] if self.external else found
+        except InputError as error:
+            raise InputError(f"{self.path.with_suffix('.json')}: {error}") from None
 
     def batches(self, crops: images.Pixels, *, tta: Tta = "none", batch: int = 128) -> Iterator[NDArray[np.float32]]:
         """Yield the probabilities of `crops`, float32 [<= batch, k] at a time, each row summing to 1.
@@ -124,22 +121,8 @@ class Session:
 
     def probabilities(self, crops: images.Pixels, *, tta: Tta = "none", batch: int = 128) -> NDArray[np.float32]:
         """Return float32 [n, k]: `batches` in one array."""
-        return np.concatenate(
-            [np.zeros((0, len(self.info.labels)), np.float32), *self.batches(crops, tta=tta, batch=batch)]
-        )
-
-
-def _info(spec: external.ExternalModelSpec) -> ModelInfo:
-    mean, std = spec.scaling
-    return ModelInfo(
-        labels=spec.labels,
-        size=spec.size,
-        mean=mean,
-        std=std,
-        temperature=spec.temperature,
-        margin=spec.margin,
-        primary_output=spec.primary_output,
-    )
+        none = np.zeros((0, len(self.info.labels)), np.float32)
+        return np.concatenate([none, *self.batches(crops, tta=tta, batch=batch)])
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
