@@ -86,8 +86,7 @@ def shifted(down: float, margin: float) -> Cut:
 
 def plain(crop: images.CropSpec) -> Cut:
     def cut(image: images.Pixels, found: Detections, place: int) -> images.Pixels:
-        points = None if found.landmarks is None else found.landmarks[place]
-        return crop.cut(image, found.boxes[place].tolist(), points)
+        return found.crop(image, place, crop)
 
     return cut
 

@@ -7,12 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from PIL import Image
 
 from mien import Faces
 from mien.core import images
 from mien.core.labels import FER2013
-from mien.faces.annotate import COLOURS, LONGEST, Layer, annotate
+from mien.faces.annotate import COLOURS, LONGEST, Layer
 
 
 def faces(boxes: list[list[float]], classes: tuple[str, ...] = FER2013) -> Faces:
@@ -22,7 +21,7 @@ def faces(boxes: list[list[float]], classes: tuple[str, ...] = FER2013) -> Faces
 
 def test_draw_leaves_the_source_unchanged() -> None:
     picture = np.full((700, 900, 3), 90, np.uint8)
-    found = annotate(picture, faces([[300, 200, 200, 200]]))
+    found = faces([[300, 200, 200, 200]]).draw(picture)
     assert (picture == 90).all()
     assert found.shape == picture.shape
     assert found.dtype == np.uint8
@@ -32,7 +31,7 @@ def test_draw_leaves_the_source_unchanged() -> None:
 @pytest.mark.parametrize("ground", [0, 127, 255])
 def test_box_plate_and_bars_stand_out_from_any_ground(ground: int) -> None:
     found = faces([[300, 200, 200, 200]])
-    picture = annotate(np.full((800, 1000), ground, np.uint8), found)
+    picture = found.draw(np.full((800, 1000), ground, np.uint8))
     colour = np.array(COLOURS[found.labels[0]])
     assert (picture[300, 300:306] == colour).all(axis=1).any()  # the frame's left side
     assert (picture[165:198, 302:360] == colour).all(axis=2).mean() > 0.5  # the plate above
@@ -46,7 +45,7 @@ def test_box_plate_and_bars_stand_out_from_any_ground(ground: int) -> None:
 def test_a_longer_bar_for_a_likelier_class() -> None:
     rows = np.array([[0.1, 0.2, 0.7]], np.float32)
     found = Faces(np.array([[300, 200, 200, 200]], np.float32), rows, ("angry", "happy", "neutral"))
-    picture = annotate(np.zeros((800, 1000, 3), np.uint8), found)[200:420, 505:]
+    picture = found.draw(np.zeros((800, 1000, 3), np.uint8))[200:420, 505:]
     lengths = [(picture == COLOURS[name]).all(axis=2).sum(axis=1).max() for name in found.classes]
     assert lengths[1] == pytest.approx(2 * lengths[0], abs=3)
     assert lengths[2] == pytest.approx(7 * lengths[0], abs=8)
@@ -54,7 +53,7 @@ def test_a_longer_bar_for_a_likelier_class() -> None:
 
 def test_a_full_bar_leaves_room_for_its_figure() -> None:
     one = replace(faces([[300, 200, 200, 200]]), probabilities=np.eye(7, dtype=np.float32)[:1])
-    panel = annotate(np.zeros((800, 1000, 3), np.uint8), one)[200:420, 505:]
+    panel = one.draw(np.zeros((800, 1000, 3), np.uint8))[200:420, 505:]
     rows = np.flatnonzero((panel == COLOURS["angry"]).all(axis=2).sum(axis=1) > 50)
     columns = np.flatnonzero((panel[rows] == COLOURS["angry"]).all(axis=2).any(axis=0))
     bright = np.flatnonzero((panel[rows[0] - 5 : rows[-1] + 5] > 200).all(axis=2).any(axis=0))
@@ -65,38 +64,38 @@ def test_low_quality_is_part_of_the_caption() -> None:
     picture = np.full((700, 900, 3), 90, np.uint8)
     one = faces([[300, 200, 200, 200]])
     low = replace(one, low_quality=np.array([True]))
-    assert (annotate(picture, low) != annotate(picture, one))[160:198, 420:].any()  # a longer plate
+    assert (low.draw(picture) != one.draw(picture))[160:198, 420:].any()  # a longer plate
 
 
 def test_a_image_without_faces_is_only_enlarged() -> None:
-    assert (annotate(np.full((900, 900, 3), 50, np.uint8), faces([])) == 50).all()
-    assert annotate(np.full((90, 120), 50, np.uint8), faces([])).shape == (640, 853, 3)
+    assert (faces([]).draw(np.full((900, 900, 3), 50, np.uint8)) == 50).all()
+    assert faces([]).draw(np.full((90, 120), 50, np.uint8)).shape == (640, 853, 3)
 
 
 def test_small_images_grow_within_a_limit() -> None:
-    assert annotate(np.zeros((48, 48), np.uint8), faces([[0, 0, 48, 48]])).shape == (640, 640, 3)
-    assert annotate(np.zeros((20, 4000), np.uint8), faces([])).shape == (20, 4000, 3)
-    assert max(annotate(np.zeros((400, 600), np.uint8), faces([[9, 9, 20, 20]])).shape) == LONGEST
+    assert faces([[0, 0, 48, 48]]).draw(np.zeros((48, 48), np.uint8)).shape == (640, 640, 3)
+    assert faces([]).draw(np.zeros((20, 4000), np.uint8)).shape == (20, 4000, 3)
+    assert max(faces([[9, 9, 20, 20]]).draw(np.zeros((400, 600), np.uint8)).shape) == LONGEST
 
 
 def test_panels_cover_no_other_face() -> None:
     boxes = [[float(x), float(y), 120, 120] for x in (100, 400, 700) for y in (100, 400, 700)]
-    picture = annotate(np.full((1000, 1000, 3), 255, np.uint8), faces(boxes))
+    picture = faces(boxes).draw(np.full((1000, 1000, 3), 255, np.uint8))
     for x, y, *_ in boxes:
         assert (picture[int(y) + 45 : int(y) + 55, int(x) + 40 : int(x) + 50] == 255).all()  # the middle of each face
 
 
 def test_the_panel_leaves_the_plate_whole() -> None:
     one = replace(faces([[94, 198, 450, 622]]), probabilities=np.eye(7, dtype=np.float32)[3:4])
-    layer = Layer(Image.new("RGBA", (640, 906)), one, 1.0)  # a face with little room around it
-    layer.fill()
+    layer = Layer((640, 906), one.boxes, 1.0)  # a face with little room around it
+    layer.fill(one.probabilities, one.classes, one.flags)
     assert len(layer.occupied) == 3
     assert all(a.shared(b) < 1 for a, b in combinations(layer.occupied, 2))
 
 
 def test_in_a_crowd_no_mouth_is_covered() -> None:
     boxes = [[float(x), float(y), 230, 220] for x in (0, 230, 460) for y in (0, 220, 440)]
-    drawn = annotate(np.full((660, 690, 3), 200, np.uint8), faces(boxes))  # no room but on the faces
+    drawn = faces(boxes).draw(np.full((660, 690, 3), 200, np.uint8))  # no room but on the faces
     for x, y, *_ in np.array(boxes, int):
         assert (drawn[y + 50 : y + 165, x + 10 : x + 220] == 200).all()  # a mouth's corners are at about 0.75
 
@@ -112,7 +111,7 @@ def test_in_a_crowd_no_mouth_is_covered() -> None:
 )
 def test_any_image_any_boxes(height: int, width: int, boxes: list[tuple[float, ...]], classes: tuple[str, ...]) -> None:
     picture: images.Pixels = np.zeros((height, width), np.uint8)
-    found = annotate(picture, faces([list(box) for box in boxes], classes))
+    found = faces([list(box) for box in boxes], classes).draw(picture)
     assert found.shape[2] == 3
     assert found.shape[0] >= height
     assert found.shape[1] >= width

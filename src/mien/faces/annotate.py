@@ -1,8 +1,8 @@
 """An annotated copy of an image: boxes, the likeliest expression and its confidence, bars of the likeliest three."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import NamedTuple, Protocol, cast
+from typing import NamedTuple, cast
 
 import cv2
 import numpy as np
@@ -59,65 +59,53 @@ class Rect(NamedTuple):
         return max(wide, 0) * max(high, 0)
 
 
-class DrawnFaces(Protocol):
-    """The part of `mien.Faces` that is drawn; documented there."""
+def annotate(
+    image: images.Pixels,
+    boxes: NDArray[np.float32],
+    probabilities: NDArray[np.float32],
+    classes: Sequence[str],
+    flags: Sequence[str],
+) -> images.Pixels:
+    """Return an annotated copy of the image, uint8 [h, w, 3], enlarged where the text would be too small to read.
 
-    @property
-    def boxes(self) -> NDArray[np.float32]: ...
-    @property
-    def probabilities(self) -> NDArray[np.float32]: ...
-    @property
-    def classes(self) -> tuple[str, ...]: ...
-    @property
-    def labels(self) -> tuple[str, ...]: ...
-    @property
-    def scores(self) -> NDArray[np.float32]: ...
-    @property
-    def flags(self) -> tuple[str, ...]: ...
-
-
-def annotate(image: images.Pixels, faces: DrawnFaces) -> images.Pixels:
-    """Return an annotated copy of the image, uint8 [h, w, 3], enlarged where the text would be too small to read."""
-    canvas = images.to_channels(image, 3)
-    growth = _growth(image, faces)
-    if growth > 1:
-        canvas = np.asarray(
-            cv2.resize(canvas, None, fx=growth, fy=growth, interpolation=cv2.INTER_CUBIC), dtype=np.uint8
-        )
-    ground = Image.fromarray(canvas).convert("RGBA")
-    layer = Image.new("RGBA", ground.size)
-    Layer(layer, faces, growth).fill()
-    return np.asarray(Image.alpha_composite(ground, layer).convert("RGB"))
-
-
-def _growth(image: images.Pixels, faces: DrawnFaces) -> float:
+    Args:
+        image: uint8 [h, w] or [h, w, 3].
+        boxes: of its n faces, and `probabilities`, `classes`, `flags`: as `mien.Faces` has them.
+    """
     shorter, longer = sorted(image.shape[:2])
-    wanted = max(SHORTEST / shorter, FACE / float(np.median(faces.boxes[:, 2])) if len(faces.boxes) else 0)
-    return float(max(1.0, min(wanted, LONGEST / longer)))
+    wanted = max(SHORTEST / shorter, FACE / float(np.median(boxes[:, 2])) if len(boxes) else 0)
+    growth = max(1.0, min(wanted, LONGEST / longer))
+    canvas = images.to_channels(image, 3)
+    if growth > 1:
+        grown = cv2.resize(canvas, None, fx=growth, fy=growth, interpolation=cv2.INTER_CUBIC)
+        canvas = np.asarray(grown, dtype=np.uint8)
+    ground = Image.fromarray(canvas).convert("RGBA")
+    layer = Layer(ground.size, boxes, growth)
+    layer.fill(probabilities, classes, flags)
+    return np.asarray(Image.alpha_composite(ground, layer.image).convert("RGB"))
 
 
 class Layer:
-    """The transparent layer that is laid over the image, and which rectangles of it are occupied."""
+    """The transparent layer that is laid over an image that has grown to `size`, and its occupied rectangles."""
 
-    def __init__(self, layer: Image.Image, faces: DrawnFaces, growth: float) -> None:
-        self.width, self.height = layer.size
-        self.shorter = min(layer.size)
-        self.pen = ImageDraw.Draw(layer)
-        self.faces = faces
-        corners = np.concatenate([faces.boxes[:, :2], faces.boxes[:, :2] + faces.boxes[:, 2:]], axis=1) * growth
-        self.boxes = [Rect(*box) for box in np.clip(corners, 0, (self.width, self.height) * 2).tolist()]
+    def __init__(self, size: tuple[int, int], boxes: NDArray[np.float32], growth: float) -> None:
+        self.image = Image.new("RGBA", size)
+        self.pen = ImageDraw.Draw(self.image)
+        self.width, self.height = size
+        self.shorter = min(size)
+        corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1) * growth
+        self.boxes = [Rect(*box) for box in np.clip(corners, 0, size * 2).tolist()]
         self.occupied: list[Rect] = list(self.boxes)
 
-    def fill(self) -> None:
-        colours = [COLOURS.get(label, OTHER) for label in self.faces.labels]
+    def fill(self, probabilities: NDArray[np.float32], classes: Sequence[str], flags: Sequence[str]) -> None:
+        labels = [classes[best] for best in probabilities.argmax(axis=1)]
+        rows, colours = probabilities.tolist(), [COLOURS.get(label, OTHER) for label in labels]
         for box, colour in zip(self.boxes, colours, strict=True):
             self.frame(box, colour)
-        for box, colour, label, score, flags in zip(
-            self.boxes, colours, self.faces.labels, self.faces.scores.tolist(), self.faces.flags, strict=True
-        ):
-            self.plate(box, colour, f"{label} {score:.0%}" + (f" ({flags})" if flags else ""))
-        for box, colour, row in zip(self.boxes, colours, self.faces.probabilities.tolist(), strict=True):
-            self.panel(box, colour, row)
+        for box, colour, label, row, flag in zip(self.boxes, colours, labels, rows, flags, strict=True):
+            self.plate(box, colour, f"{label} {max(row):.0%}" + (f" ({flag})" if flag else ""))
+        for box, colour, row in zip(self.boxes, colours, rows, strict=True):
+            self.panel(box, colour, dict(zip(classes, row, strict=True)))
 
     def text_size(self, box: Rect) -> float:
         """Height of the text at a face, in pixels: it grows with the face, within limits that the image sets."""
@@ -135,47 +123,40 @@ class Layer:
         font = load_font(1.15 * self.text_size(box))
         pad = 0.35 * font.size
         width, height = font.getlength(text) + 2 * pad, 1.5 * font.size
-        corners = [
-            (box.left, box.top - height),
-            (box.left, box.bottom),
-            (box.left, box.top),
-            (box.right - width, box.top - height),
-        ]
+        above, left = box.top - height, box.right - width
+        corners = [(box.left, above), (box.left, box.bottom), (box.left, box.top), (left, above)]
         rect = min(self.candidates(width, height, corners), key=self.covered)
         self.occupied.append(rect)
         self.pen.rectangle((rect.left, rect.top, rect.right - 1, rect.bottom - 1), fill=colour)
         self.pen.text((rect.left + pad, (rect.top + rect.bottom) / 2), text, INK, font, anchor="lm")
 
-    def panel(self, box: Rect, colour: Colour, row: Sequence[float]) -> None:
+    def panel(self, box: Rect, colour: Colour, row: Mapping[str, float]) -> None:
         """Draw the bars next to the face where they cover nothing; in a crowd smaller, over the chin, or not at all."""
-        shown = np.argsort(row)[::-1][:BARS].tolist()
+        shown = sorted(row, key=lambda name: row[name])[::-1][:BARS]
         for shrink, within in _ATTEMPTS:
             font = load_font(max(shrink * self.text_size(box), 9))
-            names = max(font.getlength(name) for name in self.faces.classes)
+            names = max(map(font.getlength, row))
             width, height = names + 10.6 * font.size, (1.35 * len(shown) + 0.6) * font.size
-            own = [(box.left, box.bottom - height)]
-            rect = min(self.candidates(width, height, own if within else _around(box, width, height)), key=self.covered)
+            corners = [(box.left, box.bottom - height)] if within else _around(box, width, height)
+            rect = min(self.candidates(width, height, corners), key=self.covered)
             covered = self.covered(rect) - (rect.shared(box) if within else 0)
             if covered < 1 and (not within or height <= CHIN * box.height):
                 self.occupied.append(rect)
-                self.bars(rect, row, shown, font, names)
+                self.bars(rect, {name: row[name] for name in shown}, font, names)
                 self.pen.rectangle((rect.left, rect.top, rect.left + 0.15 * font.size, rect.bottom - 1), fill=colour)
                 return
 
-    def bars(
-        self, rect: Rect, row: Sequence[float], shown: Sequence[int], font: ImageFont.FreeTypeFont, names: float
-    ) -> None:
+    def bars(self, rect: Rect, shares: Mapping[str, float], font: ImageFont.FreeTypeFont, names: float) -> None:
         self.pen.rectangle((rect.left, rect.top, rect.right - 1, rect.bottom - 1), fill=PANEL)
         left, right = rect.left + names + 1.2 * font.size, rect.right - 3.5 * font.size
-        for line, index in enumerate(shown):
-            name = self.faces.classes[index]
+        for line, (name, share) in enumerate(shares.items()):
             top = rect.top + (0.3 + 1.35 * line + 0.4) * font.size
             bottom, middle = top + 0.55 * font.size, top + 0.275 * font.size
             self.pen.text((rect.left + 0.6 * font.size, middle), name, WHITE, font, anchor="lm")
             self.pen.rectangle((left, top, right, bottom), fill=TRACK)
-            if (length := (right - left) * row[index]) >= 1:
+            if (length := (right - left) * share) >= 1:
                 self.pen.rectangle((left, top, left + length, bottom), fill=COLOURS.get(name, OTHER))
-            self.pen.text((rect.right - 0.6 * font.size, middle), f"{row[index]:.0%}", WHITE, font, anchor="rm")
+            self.pen.text((rect.right - 0.6 * font.size, middle), f"{share:.0%}", WHITE, font, anchor="rm")
 
     def candidates(self, width: float, height: float, corners: Sequence[tuple[float, float]]) -> list[Rect]:
         """Return the rectangles of that size with their upper left ends at `corners`, moved into the image."""

@@ -16,20 +16,18 @@ class Weights:
     sha256: str
     urls: tuple[str, ...]
     """Tried in this order."""
-    licence: str
 
 
-WEIGHTS: dict[str, Weights] = {
+YUNET = "face_detection_yunet_2026may.onnx"  # MIT licence
+WEIGHTS = {
     "yunet": Weights(
-        "face_detection_yunet_2026may.onnx",
+        YUNET,
         "ebafce4e3c118d6554634be5c27ab333b4c047a9a8c3faf1d7cf93101c22f0f0",
         (
             # Git LFS stores the file; the ordinary address returns only a pointer with its checksum
-            "https://media.githubusercontent.com/media/opencv/opencv_zoo/main/models/face_detection_yunet/"
-            "face_detection_yunet_2026may.onnx",
-            "https://huggingface.co/opencv/face_detection_yunet/resolve/main/face_detection_yunet_2026may.onnx",
+            f"https://media.githubusercontent.com/media/opencv/opencv_zoo/main/models/face_detection_yunet/{YUNET}",
+            f"https://huggingface.co/opencv/face_detection_yunet/resolve/main/{YUNET}",
         ),
-        "MIT",
     )
 }
 
@@ -38,8 +36,7 @@ def weights_folder() -> Path:
     """Return the folder for weights: MIEN_MODELS, or mien/ in XDG_DATA_HOME, or ~/.local/share/mien."""
     if given := os.environ.get("MIEN_MODELS"):
         return Path(given).expanduser()
-    shared = os.environ.get("XDG_DATA_HOME")
-    return (Path(shared) if shared else Path.home() / ".local" / "share") / "mien"
+    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "mien"
 
 
 def downloaded(name: str) -> Path | None:
@@ -56,10 +53,9 @@ def download_weights(name: str) -> Path:
     """
     if name not in WEIGHTS:
         raise InputError(f"no weights {name!r} to download; expected {', '.join(WEIGHTS)}")
-    weights = WEIGHTS[name]
-    path = weights_folder() / weights.file
+    path = weights_folder() / WEIGHTS[name].file
     try:
-        return download(weights.urls, path, sha256=weights.sha256)
+        return download(WEIGHTS[name].urls, path, sha256=WEIGHTS[name].sha256)
     except InputError as error:
         raise InputError(f"{error}; or put the file there by hand: {path}") from None
     except OSError as error:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -71,8 +71,6 @@ class Faces:
     detector: str = ""
     uncertain: NDArray[np.bool_] | None = None
     in_prediction_set: NDArray[np.bool_] | None = None
-    KEY: ClassVar[tuple[str, ...]] = ()
-    """The columns that come first and identify a row of a video."""
 
     def __post_init__(self) -> None:
         n, k = len(self.boxes), len(self.classes)
@@ -138,17 +136,16 @@ class Faces:
     def to_columns(self) -> dict[str, list[Any]]:
         """Return the columns of `columns`, in their order, each with a value per face."""
         n, sets = len(self), self.prediction_sets
-        rows = self.probabilities.astype(np.float64).round(6)
         scores = None if self.detection_scores is None else self.detection_scores.astype(np.float64).round(4)
         return {
             **dict(zip("xywh", whole_pixels(self.boxes).astype(int).T.tolist(), strict=True)),
             "detection": _list(scores, n),
             "expression": list(self.labels),
-            "confidence": rows.max(axis=1, initial=0.0).tolist(),
+            "confidence": _rounded(self.scores).tolist(),
             "quality": list(self.quality),
             "uncertain": _list(self.uncertain, n),
             "prediction_set": [None] * n if sets is None else [SEPARATOR.join(held) for held in sets],
-            **_named("p", self.classes, rows),
+            **_named("p", self.classes, self.probabilities),
             "detector": [self.detector] * n,
         }
 
@@ -191,7 +188,7 @@ class Faces:
         Raises:
             InputError: not an image.
         """
-        return annotate(images.load(image, bgr=bgr), self)
+        return annotate(images.load(image, bgr=bgr), self.boxes, self.probabilities, self.classes, self.flags)
 
 
 @dataclass(frozen=True, eq=False)
@@ -209,7 +206,6 @@ class VideoFaces(Faces):
     time: float = 0.0
     tracks: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
     smoothed: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
-    KEY = FRAME
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -218,13 +214,13 @@ class VideoFaces(Faces):
 
     def to_columns(self) -> dict[str, list[Any]]:
         """As for a photo, and frame, time, track and the smoothed probabilities."""
-        n = len(self)
-        found = {
+        n, found = len(self), super().to_columns()
+        return {
             **{"frame": [self.frame] * n, "time": [self.time] * n, "track": self.tracks.tolist()},
-            **super().to_columns(),
-            **_named("s", self.classes, self.smoothed.astype(np.float64).round(6)),
+            **{name: values for name, values in found.items() if name != "detector"},
+            **_named("s", self.classes, self.smoothed),
+            "detector": found["detector"],
         }
-        return {name: found[name] for name in columns(self.classes, FRAME)}
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """As for a photo, and frame, time, track and the smoothed probabilities."""
@@ -257,5 +253,9 @@ def _list(array: NDArray[Any] | None, n: int) -> list[Any]:
     return [None] * n if array is None else array.tolist()
 
 
-def _named(kind: str, classes: Sequence[str], rows: NDArray[np.float64]) -> dict[str, list[float]]:
-    return {f"{kind}_{label}": column for label, column in zip(classes, rows.T.tolist(), strict=True)}
+def _rounded(array: NDArray[np.float32]) -> NDArray[np.float64]:
+    return array.astype(np.float64).round(6)
+
+
+def _named(kind: str, classes: Sequence[str], rows: NDArray[np.float32]) -> dict[str, list[float]]:
+    return {f"{kind}_{label}": column for label, column in zip(classes, _rounded(rows).T.tolist(), strict=True)}

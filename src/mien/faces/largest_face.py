@@ -1,10 +1,10 @@
 """Photos to face crops, for datasets."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Self
 
 from mien.core import images
-from mien.faces.detectors import Detections, detector_name, load_detector
+from mien.faces.detectors import Detector, detector_name, load_detector
 from mien.models.metadata import ModelInfo
 
 
@@ -24,12 +24,12 @@ class LargestFace:
 
     detector: str
     crop: images.CropSpec
+    _detect: Detector = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
-        found = load_detector(self.detector)
-        object.__setattr__(self, "_detect", found)
+        object.__setattr__(self, "_detect", load_detector(self.detector))
         if self.detector == "auto":
-            object.__setattr__(self, "detector", detector_name(found))
+            object.__setattr__(self, "detector", self.detector_name)
 
     @classmethod
     def for_model(cls, detector: str, info: ModelInfo) -> Self:
@@ -39,12 +39,9 @@ class LargestFace:
     @property
     def detector_name(self) -> str:
         """What the detector is called in tables and model files."""
-        return detector_name(self._detect)  # type: ignore[attr-defined]
+        return detector_name(self._detect)
 
     def __call__(self, image: images.Pixels, /) -> images.Pixels | None:
         """Return the crop, square and of any size; None where no face is found."""
-        found: Detections = self._detect(image)  # type: ignore[attr-defined]
-        if not len(found.boxes):
-            return None
-        points = None if found.landmarks is None else found.landmarks[found.largest]
-        return self.crop.cut(image, found.boxes[found.largest].tolist(), points)
+        found = self._detect(image)
+        return found.crop(image, found.largest, self.crop) if len(found.boxes) else None

@@ -12,7 +12,6 @@ from PIL import Image
 from mien.core import images
 from mien.core.errors import InputError
 from mien.core.files import replacing
-from mien.faces.annotate import annotate
 from mien.faces.faces import PHOTO, Faces, columns
 from mien.outputs.inputs import printable
 from mien.outputs.jobs import Outcome
@@ -109,7 +108,7 @@ def recognize_photos(
 
     def finish(found: _Found, faces: Faces | None) -> Photo:
         if copies and found.image is not None and faces is not None:
-            save_jpeg(copies[found.photo.path], annotate(found.image, faces))
+            save_jpeg(copies[found.photo.path], faces.draw(found.image))
         return replace(found.photo, faces=faces)
 
     ahead = iter(files)

@@ -149,11 +149,10 @@ class Recognizer:
     def crop_faces(self, image: images.Pixels, found: Detections, detector: str) -> FaceCrops:
         """Return the crops of an image, cut as is best for the boxes of the detector of that name."""
         info = self.session.info
-        size, channels, cropper = info.size, len(info.mean), info.crop(detector)
+        size, channels, spec = info.size, len(info.mean), info.crop(detector)
         crops = np.empty((len(found.boxes), size, size, channels)[: 3 if channels == 1 else 4], np.uint8)
-        for index, box in enumerate(found.boxes):
-            crop = cropper.cut(image, box, None if found.landmarks is None else found.landmarks[index])
-            crops[index] = images.to_channels(images.resize(crop, size), channels)
+        for index in range(len(crops)):
+            crops[index] = images.to_channels(images.resize(found.crop(image, index, spec), size), channels)
         return FaceCrops(found, crops)
 
     def score(self, found: Sequence[FaceCrops]) -> Iterator[Faces]:

@@ -10,6 +10,7 @@ AVSS 2017). The person is not identified: after a cut, a face at the position of
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.faces.detectors.detector import shared_areas
 from mien.faces.faces import whole_pixels
 
 GAP = 1.0  # seconds that a face may be missing and keep its id
@@ -19,9 +20,7 @@ OVERLAP = 0.3  # the least intersection over union of a face's boxes in two fram
 
 def overlaps(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
     """Return the intersection over union [n, m] of boxes [n, 4] and [m, 4] (x, y, width, height)."""
-    ends = np.minimum((one[:, :2] + one[:, 2:])[:, None], (other[:, :2] + other[:, 2:])[None])
-    sides = np.maximum(ends - np.maximum(one[:, None, :2], other[None, :, :2]), 0)
-    shared = sides.prod(axis=2)
+    shared = shared_areas(one, other)
     return np.asarray(shared / (one[:, 2:].prod(axis=1)[:, None] + other[:, 2:].prod(axis=1)[None] - shared))
 
 

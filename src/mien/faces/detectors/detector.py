@@ -2,6 +2,7 @@
 
 from typing import NamedTuple, Protocol
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -23,6 +24,11 @@ class Detections(NamedTuple):
     def largest(self) -> int:
         """The index of the largest box."""
         return int((self.boxes[:, 2] * self.boxes[:, 3]).argmax())
+
+    def crop(self, image: images.Pixels, index: int, spec: images.CropSpec) -> images.Pixels:
+        """Return the crop of the face at `index`, square and of any size."""
+        points = None if self.landmarks is None else self.landmarks[index]
+        return spec.cut(image, self.boxes[index].tolist(), points)
 
 
 class Detector(Protocol):
@@ -46,6 +52,20 @@ class Detector(Protocol):
 def detector_name(detector: Detector) -> str:
     """Return what a detector is called in tables and model files: its `name`, or that of the function or class."""
     return str(getattr(detector, "name", "") or getattr(detector, "__name__", type(detector).__name__))
+
+
+def rescale(image: images.Pixels, factor: float) -> images.Pixels:
+    """Return the image with its sides multiplied by `factor`, by area averages, at least 1 pixel wide and high."""
+    if factor == 1:
+        return image
+    size = (max(1, round(image.shape[1] * factor)), max(1, round(image.shape[0] * factor)))
+    return np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+
+
+def shared_areas(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the areas [n, m] in square pixels that boxes [n, 4] and [m, 4] have in common."""
+    ends = np.minimum((one[:, :2] + one[:, 2:])[:, None], other[:, :2] + other[:, 2:])
+    return np.asarray(np.maximum(ends - np.maximum(one[:, None, :2], other[:, :2]), 0).prod(axis=2))
 
 
 def clip_boxes(boxes: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:

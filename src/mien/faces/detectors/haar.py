@@ -2,14 +2,13 @@
 
 import threading
 from pathlib import Path
-from typing import Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.core import images
-from mien.faces.detectors.detector import Detections, clip_boxes
+from mien.faces.detectors.detector import Detections, clip_boxes, rescale, shared_areas
 
 
 class Haar:
@@ -33,11 +32,8 @@ class Haar:
         self._threads = threading.local()  # a CascadeClassifier keeps the image it searches: one for each thread
 
     def __call__(self, image: images.Pixels, /) -> Detections:
-        grey = images.to_channels(image, 1)
-        shrink = min(1.0, self.LONGEST / max(grey.shape))
-        if shrink < 1:
-            size = (max(1, round(grey.shape[1] * shrink)), max(1, round(grey.shape[0] * shrink)))
-            grey = np.asarray(cv2.resize(grey, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+        shrink = min(1.0, self.LONGEST / max(image.shape[:2]))
+        grey = rescale(images.to_channels(image, 1), shrink)
         boxes = self.search(self.FRONTAL, grey, self.STEP, self.MIN_FACE * min(grey.shape))
         if not len(boxes):
             edge = round(self.SURROUNDINGS * min(grey.shape))
@@ -73,29 +69,22 @@ class Haar:
 
     def search(self, cascade: str, grey: images.Pixels, step: float, smallest: float) -> NDArray[np.float32]:
         """Return the boxes float32 [n, 4] of faces with at least `smallest` pixels; the window grows by `step`."""
+        known = vars(self._threads)
+        if cascade not in known:
+            known[cascade] = cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / cascade))
         side = max(self.SMALLEST, round(smallest))
-        found = self._cascade(cascade).detectMultiScale(
+        found = known[cascade].detectMultiScale(
             grey, scaleFactor=step, minNeighbors=self.NEIGHBOURS, minSize=(side, side)
         )
         return np.asarray(found, dtype=np.float32).reshape(-1, 4)
 
-    def _cascade(self, name: str) -> Any:
-        known = vars(self._threads)
-        if name not in known:
-            known[name] = cv2.CascadeClassifier(str(Path(cv2.__file__).parent / "data" / name))
-        return known[name]
-
 
 def merge(boxes: NDArray[np.float32], *, overlap: float = 0.5) -> NDArray[np.float32]:
     """Return the boxes [n, 4], larger ones first, without those of which a larger one covers more than `overlap`."""
-    kept: list[NDArray[np.float32]] = []
-    for box in boxes[np.argsort(-boxes[:, 2] * boxes[:, 3], kind="stable")]:
-        if all(_shared(box, other) <= overlap * box[2] * box[3] for other in kept):
-            kept.append(box)
-    return np.array(kept, dtype=np.float32).reshape(-1, 4)
-
-
-def _shared(one: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    """Area in pixels that two boxes have in common."""
-    sides = np.minimum(one[:2] + one[2:], other[:2] + other[2:]) - np.maximum(one[:2], other[:2])
-    return float(np.prod(np.maximum(sides, 0)))
+    boxes = boxes[np.argsort(-boxes[:, 2] * boxes[:, 3], kind="stable")]
+    covered = shared_areas(boxes, boxes) > overlap * boxes[:, 2:].prod(axis=1, keepdims=True)  # the row by the column
+    kept: list[int] = []
+    for index in range(len(boxes)):
+        if not covered[index, kept].any():
+            kept.append(index)
+    return boxes[kept]

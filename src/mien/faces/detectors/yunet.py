@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mien.core import images
 from mien.core.errors import InputError
-from mien.faces.detectors.detector import Detections, clip_boxes
+from mien.faces.detectors.detector import Detections, clip_boxes, rescale
 from mien.faces.download import downloaded
 
 
@@ -38,10 +38,10 @@ class YuNet:
         found = path or downloaded("yunet")
         if found is None:
             raise InputError("the detector yunet is not downloaded yet; get it with: mien models download yunet")
+        if not found.is_file():
+            raise InputError(f"{found}: no such detector file")
         self.path = found
         self._threads = threading.local()  # a FaceDetectorYN keeps the size it searches: one for each thread
-        if not self.path.is_file():
-            raise InputError(f"{self.path}: no such detector file")
         level = cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # one line is ours
         try:
             self._search(np.zeros((64, 64, 3), np.uint8), 1.0)
@@ -58,24 +58,24 @@ class YuNet:
             small = max(height, width) <= self.LONGEST / 2
             found = self._search(image, shrink * 2 if small else shrink / 2)
         boxes = clip_boxes(found[:, :4], width, height)
-        inside = np.asarray((boxes[:, 2:] > 0).all(axis=1))
         order = np.argsort(-boxes[:, 2] * boxes[:, 3], kind="stable")
-        order = order[inside[order]]
+        order = order[(boxes[order, 2:] > 0).all(axis=1)]
         return Detections(boxes[order], found[order, 14], found[order, 4:14].reshape(-1, 5, 2))
 
-    def _search(self, image: images.Pixels, shrink: float) -> NDArray[np.float32]:
-        """Return float32 [n, 15], box, landmarks, score, in pixels of the image, which is shrunk for the search."""
-        height, width = image.shape[:2]
-        size = (max(1, round(width * shrink)), max(1, round(height * shrink)))
-        if min(size) < self.SMALLEST:
+    def _search(self, image: images.Pixels, factor: float) -> NDArray[np.float32]:
+        """Return float32 [n, 15], box, landmarks, score, in pixels of the image, whose sides are multiplied first."""
+        searched = rescale(image, factor)
+        height, width = searched.shape[:2]
+        if min(height, width) < self.SMALLEST:
             return np.zeros((0, 15), np.float32)
-        smaller = image if shrink == 1 else np.asarray(cv2.resize(image, size, interpolation=cv2.INTER_AREA), np.uint8)
+        size, known = (width, height), vars(self._threads)
+        if "net" not in known:
+            known["net"] = cv2.FaceDetectorYN.create(str(self.path), "", size, self.SCORE, self.OVERLAP, self.MOST)
+        known["net"].setInputSize(size)
         code = cv2.COLOR_GRAY2BGR if image.ndim == 2 else cv2.COLOR_RGB2BGR
-        if not hasattr(self._threads, "net"):
-            self._threads.net = cv2.FaceDetectorYN.create(str(self.path), "", size, self.SCORE, self.OVERLAP, self.MOST)
-        self._threads.net.setInputSize(size)
-        found = self._threads.net.detect(cv2.cvtColor(smaller, code))[1]
+        found = known["net"].detect(cv2.cvtColor(searched, code))[1]
         if found is None:
             return np.zeros((0, 15), np.float32)
         found = found[(np.abs(found) < 10 * max(size)).all(axis=1)]  # in tiny images OpenCV returns boxes of any size
-        return np.asarray(found * [*(width / size[0], height / size[1]) * 7, 1], dtype=np.float32)
+        scale = [image.shape[1] / width, image.shape[0] / height] * 7
+        return np.asarray(found * [*scale, 1], dtype=np.float32)
