@@ -1,7 +1,12 @@
-"""Paths in published files: cut to their last part, so that no folder of this machine is named."""
+"""Paths as text: printable; and cut to their last part, so that published files name no folder of this machine."""
 
 import re
 import shlex
+
+
+def printable(path: object) -> str:
+    """Return a path as text that any stream can print, also where the file system's bytes are not UTF-8."""
+    return str(path).encode("utf-8", "backslashreplace").decode()
 
 
 def last_part(text: str) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 
 from mien.core.errors import InputError
 from mien.core.files import write_text
+from mien.core.paths import printable
 
 T = TypeVar("T")
 
@@ -111,7 +112,7 @@ def _complete(value: T) -> T:
 
 def _spelt(value: Any) -> Any:
     if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
+        return printable(value)
     if isinstance(value, dict):
         return {_spelt(key): _spelt(one) for key, one in value.items()}
     return [_spelt(one) for one in value] if isinstance(value, list | tuple) else value

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from mien.core import images
 from mien.core.console import track
 from mien.core.errors import InputError
+from mien.core.paths import printable
 from mien.datasets.samples import Problem, fingerprint, hard
 from mien.datasets.splits import SPLITS
 
@@ -70,7 +71,7 @@ class Problems:
 
     def report(self, where: str | Path, what: str) -> None:
         """Raises InputError when strict."""
-        problem = Problem(str(where).encode(errors="backslashreplace").decode(), what)  # a path may not be UTF-8
+        problem = Problem(printable(where), what)
         if self.strict:
             raise InputError(str(problem))
         self.found.append(problem)

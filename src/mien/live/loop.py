@@ -46,7 +46,6 @@ def recognize_camera(recognizer: Recognizer, source: str, *, headless: bool = Fa
     """Recognise the faces of a camera, newest frame first, until its end or until the view is closed.
 
     Args:
-        recognizer: what finds and scores the faces.
         source: as `mien.live.camera.Camera` takes it.
         headless: JSON lines on stdout instead of images.
         port: of the page on 127.0.0.1; None opens a window where there can be one, else a page on any free port.

@@ -36,11 +36,7 @@ HEADERS = {
 class LiveServer(ThreadingHTTPServer):
     """Serves the newest annotated frame to any number of browsers; a slow one misses frames and delays nobody.
 
-    Args:
-        port: where to listen; 0 is any free port.
-
-    Raises:
-        InputError: the port is in use, or not permitted.
+    Port 0 is any free one. Raises InputError where the port is in use or not permitted.
     """
 
     def __init__(self, port: int = 0) -> None:

@@ -32,12 +32,8 @@ QUALITY = {"preset": "veryfast", "crf": "20"}  # x264: about the quality of a ph
 def annotate_video(source: Path, path: Path, *, threads: int | None = None) -> Iterator["AnnotatedVideo"]:
     """Open an annotated copy of a video as MP4 (H.264, the source's times): whole or not at all.
 
-    Sound that players know inside an MP4 is copied packet by packet, other sound becomes AAC.
-
-    Args:
-        source: the video, of which every frame is drawn.
-        path: the copy.
-        threads: how many cores the encoder may use; None leaves it to x264 (all of them).
+    Every frame is drawn. Sound that players know inside an MP4 is copied packet by packet, other sound becomes AAC.
+    The encoder uses `threads` cores; None leaves it to x264 (all of them).
 
     Raises:
         InputError: the video has no frame, or the copy cannot be written.
@@ -66,9 +62,8 @@ def annotate_video(source: Path, path: Path, *, threads: int | None = None) -> I
 class AnnotatedVideo:
     """The copy that `annotate_video` opens.
 
-    It decodes the video itself, as far as the faces have come. They come late: smoothing looks ahead, and crops are
-    scored in batches. Keeping the frames until then would take gigabytes where few frames are recognised. And a resumed
-    job draws the same: first what the table has, then what follows.
+    It decodes the video itself, as far as the faces have come: smoothing looks ahead and crops are scored in batches,
+    so that keeping the frames until then would take gigabytes. A resumed job draws what the table has first.
     """
 
     def __init__(self, video: Video, source: "InputContainer", target: "OutputContainer", threads: int) -> None:

@@ -4,18 +4,14 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mien.core.files import write_text
-from mien.outputs.tables.csv_format import csv_text
+from mien.outputs.tables.text_formats import csv_text
 from mien.recognition.episodes import HIGH, LOW, SHORTEST, Episode
 
 COLUMNS = ("track", "expression", "onset", "apex", "offset", "duration", "peak", "mean")
 
 
 def write_episodes(episodes: Sequence[Episode], stem: Path) -> None:
-    """Write STEM.episodes.csv (times in seconds), .txt (for ELAN) and .vtt, each whole or not at all.
-
-    Raises:
-        InputError: a file cannot be written.
-    """
+    """Write STEM.episodes.csv (times in seconds), .txt (for ELAN) and .vtt. InputError where one cannot be written."""
     rows = [[getattr(episode, name) for name in COLUMNS] for episode in episodes]
     texts = {".csv": csv_text([COLUMNS, *rows]), ".txt": _elan(episodes), ".vtt": _web_vtt(episodes)}
     for suffix, text in texts.items():
@@ -23,10 +19,8 @@ def write_episodes(episodes: Sequence[Episode], stem: Path) -> None:
 
 
 def _elan(episodes: Sequence[Episode]) -> str:
-    """Return tab-delimited text for ELAN (File, Import, CSV / Tab-delimited Text): a tier per face and expression.
-
-    Annotations of one ELAN tier must not overlap; the end of one expression and the start of the next may.
-    """
+    """Return tab-delimited text for ELAN (File, Import, CSV / Tab-delimited Text)."""
+    # a tier per face and expression: annotations of one tier must not overlap, those of two expressions may
     lines = ["Tier\tBegin Time\tEnd Time\tDuration\tAnnotation\n"]
     for e in episodes:
         times = "\t".join(_clock(seconds) for seconds in (e.onset, e.offset, e.duration))

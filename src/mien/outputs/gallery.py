@@ -45,8 +45,7 @@ class Tile(NamedTuple):
 class Gallery(AbstractContextManager["Gallery"]):
     """Collects faces and makes a page (.html) or contact sheets (.png, .jpg, .webp) of them at the end.
 
-    Raises:
-        InputError: a path with another suffix, or where nothing can be written.
+    Raises InputError for a path with another suffix, or where nothing can be written.
     """
 
     def __init__(self, paths: Sequence[Path]) -> None:
@@ -75,11 +74,7 @@ class Gallery(AbstractContextManager["Gallery"]):
             self._tiles.append(Tile(face["expression"], face["confidence"], flags, runners_up, photo.name, index, jpeg))
 
     def save(self) -> None:
-        """Write every page and sheet, each whole or not at all. No face can be added afterwards.
-
-        Raises:
-            InputError: one cannot be written.
-        """
+        """Write every page and sheet; no face can be added afterwards. InputError where one cannot be written."""
         for path in self.paths:
             suffix = path.suffix.lower()
             with replacing(path) as part:

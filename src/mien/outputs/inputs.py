@@ -3,6 +3,7 @@
 import glob
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from PIL import Image
@@ -68,8 +69,7 @@ def _below(file: Path, folder: Path) -> bool:
 def output_paths(files: dict[Path, Path], folder: Path, suffix: str) -> dict[Path, Path]:
     """Return file -> its output: its path below `folder`, with `suffix`, numbered where names clash.
 
-    Raises:
-        InputError: an output would overwrite an input.
+    Raises InputError where an output would overwrite an input.
     """
     sources = {file.resolve() for file in files}
     chosen: dict[Path, Path] = {}
@@ -86,23 +86,13 @@ def output_paths(files: dict[Path, Path], folder: Path, suffix: str) -> dict[Pat
     return chosen
 
 
-def printable(path: Path) -> str:
-    """Return a path as text that any stream can print, also where the file system's bytes are not UTF-8."""
-    return str(path).encode(errors="backslashreplace").decode()
-
-
 def is_video(path: Path) -> bool:
     """Return whether a file is a video: by its name, or by its content where the name does not tell."""
     if (suffix := path.suffix.lower()) in SUFFIXES or not path.is_file():
         return suffix in video.SUFFIXES
-    try:
-        with Image.open(path):
-            return False
-    except Exception:  # a damaged header makes Pillow raise anything
-        pass
-    try:
-        with video.Video(path) as opened:
-            # FFmpeg also takes still images, which have no duration, and text as ASCII art
-            return opened.duration is not None and opened.container.format.name != "tty"
-    except InputError:
+    with suppress(Exception), Image.open(path):  # a damaged header makes Pillow raise anything
         return False
+    with suppress(InputError), video.Video(path) as opened:
+        # FFmpeg also takes still images, which have no duration, and text as ASCII art
+        return opened.duration is not None and opened.container.format.name != "tty"
+    return False

@@ -45,11 +45,7 @@ class PredictJob:
     """How many cores to use; all of them by default."""
 
     def seconds(self) -> float:
-        """Return the seconds from one frame of a video to the next; 0 takes all.
-
-        Raises:
-            InputError: `every` or `fps` is no such time, or both are given.
-        """
+        """Return the seconds from one frame of a video to the next; 0 takes all. InputError where both are given."""
         if self.every and self.fps is not None:
             raise InputError("--every and --fps: choose one")
         if self.fps is not None:

@@ -12,8 +12,8 @@ from PIL import Image
 from mien.core import images
 from mien.core.errors import InputError
 from mien.core.files import replacing
+from mien.core.paths import printable
 from mien.faces.faces import PHOTO, Faces, columns
-from mien.outputs.inputs import printable
 from mien.outputs.jobs import Outcome
 from mien.recognition.recognizer import FaceCrops, Recognizer
 
@@ -84,17 +84,12 @@ def recognize_photos(
     portraits: bool = False,
     workers: int = 1,
 ) -> Iterator[Photo]:
-    """Yield the faces of each photo, in order.
+    """Yield the faces of each photo, in order. InputError where an annotated copy cannot be written.
 
     Args:
-        recognizer: what finds and scores the faces.
-        files: the photos.
         copies: photo -> its annotated copy, a JPEG file; None writes none.
         portraits: cut the faces out for a gallery too.
         workers: threads that decode, find and crop ahead of the network, which scores many photos in one call.
-
-    Raises:
-        InputError: an annotated copy cannot be written.
     """
 
     def find(file: Path) -> _Found:
@@ -133,10 +128,6 @@ def _portrait(image: images.Pixels, box: Sequence[float]) -> images.Pixels:
 
 
 def save_jpeg(path: Path, image: images.Pixels) -> None:
-    """Write an image, uint8 [h, w] or [h, w, 3], as JPEG: whole or not at all.
-
-    Raises:
-        InputError: it cannot be written there.
-    """
+    """Write an image, uint8 [h, w] or [h, w, 3], as JPEG, whole or not at all. InputError where it cannot be."""
     with replacing(path) as part:
         Image.fromarray(image).save(part, "JPEG", quality=92, subsampling=0)

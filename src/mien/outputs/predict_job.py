@@ -9,8 +9,9 @@ from pathlib import Path
 
 from mien.core.console import COUNT, bar, count
 from mien.core.errors import InputError
+from mien.core.paths import printable
 from mien.outputs.gallery import Gallery
-from mien.outputs.inputs import is_video, list_inputs, output_paths, printable
+from mien.outputs.inputs import is_video, list_inputs, output_paths
 from mien.outputs.jobs import Outcome, PredictJob
 from mien.outputs.photos import Photo, photo_columns, recognize_photos
 from mien.outputs.printers import PRINTERS
@@ -30,8 +31,6 @@ def run_predict_job(paths: Sequence[Path], job: PredictJob) -> int:
             detector cannot be used, an output cannot be written.
     """
     cores = _available_cores() if job.threads is None else job.threads
-    if cores < 1:
-        raise InputError(f"threads {cores}: expected at least 1")
     warnings.filterwarnings("ignore", module=r"PIL\.")  # odd metadata; what cannot be read we report ourselves
     files = list_inputs(paths, outputs=job.out)
     videos = {file: below for file, below in files.items() if is_video(file)}
@@ -57,17 +56,15 @@ def _available_cores() -> int:
 def _predict_photos(files: dict[Path, Path], job: PredictJob, cores: int) -> set[Outcome]:
     """Recognise photos; return the outcomes, also of those that the table has from an earlier job."""
     copies = output_paths(files, job.out, ".jpg") if job.out else None
-    workers = min(cores, len(files))  # several photos at a time; the cores that are left work on each
+    workers = max(1, min(cores, len(files)))  # several photos at a time; the cores that are left work on each
     recognizer = Recognizer(job.model, job.detector, threads=cores // workers)
     labels = recognizer.session.info.labels
     outcomes = set[Outcome]()
     with ExitStack() as stack:
         pages = [path for path in (job.gallery, job.sheet) if path]
         gallery = stack.enter_context(Gallery(pages)) if pages else None
-        table, left = None, list(files)
-        if job.table:
-            table = stack.enter_context(TableWriter(job.table, photo_columns(labels), resume=job.resume))
-            left = _left(table, left, outcomes)
+        table = TableWriter(job.table, photo_columns(labels), resume=job.resume) if job.table else None
+        left = _left(stack.enter_context(table), list(files), outcomes) if table else list(files)
         photos = recognize_photos(recognizer, left, copies=copies, portraits=gallery is not None, workers=workers)
 
         def written() -> Iterator[Photo]:

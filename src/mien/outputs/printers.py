@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from mien.core.console import count
 from mien.outputs.photos import Photo, photo_columns, ranked
-from mien.outputs.tables.csv_format import CSV
+from mien.outputs.tables.text_formats import CSV
 
 
 def print_table(photos: Iterable[Photo], classes: Sequence[str]) -> None:
@@ -69,9 +69,5 @@ def print_counts(photos: Iterable[Photo], classes: Sequence[str]) -> None:
         print(found + (f": {kinds}" if kinds else ""), file=sys.stderr)
 
 
-PRINTERS: dict[str, Callable[[Iterable[Photo], Sequence[str]], None]] = {
-    "table": print_table,
-    "json": print_json,
-    "csv": print_csv,
-    "counts": print_counts,
-}
+Printer = Callable[[Iterable[Photo], Sequence[str]], None]
+PRINTERS: dict[str, Printer] = {"table": print_table, "json": print_json, "csv": print_csv, "counts": print_counts}

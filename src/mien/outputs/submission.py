@@ -9,7 +9,7 @@ from mien.core.errors import InputError
 from mien.core.files import write_text
 from mien.datasets import DataSpec, ImageSpec, read
 from mien.models.session import Session, Tta
-from mien.outputs.tables.csv_format import csv_text
+from mien.outputs.tables.text_formats import csv_text
 
 
 def write_submission(
@@ -27,8 +27,7 @@ def write_submission(
     row; without one they are `Id`, from 0, and `Category`. Returns how many images each label got.
 
     Raises:
-        InputError: the model, the data or the sample cannot be used, an image is broken (every row counts), the sample
-            has another number of rows, or the file cannot be written.
+        InputError: model, data or sample cannot be used, an image is broken, or the file cannot be written.
     """
     session = Session(model, threads=threads)
     split = "all" if data.suffix.lower() == ".npy" else "test"

@@ -51,11 +51,7 @@ class Timeline(AbstractContextManager["Timeline"]):
         self._last = faces
 
     def save(self, summary: VideoSummary, title: str, stem: Path) -> None:
-        """Write STEM.timeline.png and STEM.timeline.svg, each whole or not at all.
-
-        Raises:
-            InputError: one cannot be written.
-        """
+        """Write STEM.timeline.png and STEM.timeline.svg. InputError where one cannot be written."""
         drawing = draw_timeline(self.means(summary), summary, self.classes, title)
         with replacing(stem.with_name(f"{stem.name}.timeline.png")) as part:
             drawing.image.save(part, "PNG", optimize=True)

@@ -29,17 +29,11 @@ def recognize_videos(
 ) -> set[Outcome]:
     """Write the table, the episodes, the timeline and, if asked, the annotated copy of each video.
 
-    What cannot be read is reported in a line on stderr, and the next one follows.
-
-    Args:
-        recognizer: what finds and scores the faces.
-        stems: video -> what the names of its files begin with.
-        job: how they are read and what is written.
-        threads: how many cores decoder and encoder may use.
+    `stems` has for each video what the names of its files begin with. What cannot be read is reported in a line on
+    stderr, and the next one follows. After Ctrl-C the message of the KeyboardInterrupt says how to continue.
 
     Raises:
         InputError: a table exists already, or a file cannot be written.
-        KeyboardInterrupt: by the user; says how to continue.
     """
     outcomes = set[Outcome]()
     for path, stem in stems.items():

@@ -64,15 +64,7 @@ class _Run:
 
 
 class EpisodeFinder:
-    """Finds the episodes of a video in one pass.
-
-    Example:
-        >>> finder = EpisodeFinder()
-        >>> for faces in recognizer.video("interview.mp4"):  # doctest: +SKIP
-        ...     finder.write(faces)
-        >>> finder.finish().episodes
-        []
-    """
+    """Finds the episodes of a video in one pass: `write` each frame, then `finish`."""
 
     def __init__(self) -> None:
         self._summary = VideoSummary()
@@ -103,11 +95,7 @@ class EpisodeFinder:
             self._close(key, time)
 
     def finish(self, duration: float | None = None) -> VideoSummary:
-        """Return the summary; no frame follows.
-
-        Args:
-            duration: seconds of the whole file, if known; nothing lasts longer.
-        """
+        """Return the summary: no frame follows. Nothing lasts longer than `duration`, that of the file in seconds."""
         summary = self._summary
         end = summary.end + (summary.end - self._before if summary.frames > 1 else 0.0)
         summary.end = round(end if duration is None else max(summary.end, min(end, duration)), 6)

@@ -95,10 +95,7 @@ class Recognizer:
         """Yield the faces of frame after frame of a video, with time, tracks and smoothed probabilities.
 
         Lazy and in constant memory; frames without a face come too. Damaged parts are skipped as far as possible.
-
-        Args:
-            path: the file.
-            every: seconds from one frame to the next; 0 takes all.
+        `every` is the seconds from one frame to the next; 0 takes all.
 
         Raises:
             InputError: it cannot be read; or, at the end, a part of it could not.
@@ -115,12 +112,9 @@ class Recognizer:
     def follow(self, video: Video, *, earlier: Iterable[VideoFaces] = ()) -> Iterator[VideoFaces]:
         """Yield the faces of each frame that an open video yields, as `video` does.
 
-        Tracks and smoothing use what a table holds (boxes in whole pixels, probabilities to 1e-6), so that a job
-        resumed from a table computes what it would have computed without the interruption.
-
-        Args:
-            video: read to its end; its `damage` tells what could not be decoded.
-            earlier: the frames that an earlier run has yielded, in order; only what follows is yielded.
+        Its `damage` says at the end what could not be decoded. `earlier` are the frames that an earlier run has
+        yielded, in order; only what follows is yielded. Tracks and smoothing use what a table holds (boxes in whole
+        pixels, probabilities to 1e-6), so that a resumed job computes what it would have computed.
         """
         tracker, smoother, last = Tracker(), Smoother(), -1
         for restored in earlier:
@@ -137,9 +131,8 @@ class Recognizer:
 
         for faces in self.batch(frames(), faces=BATCH):
             frame, time = waiting.popleft()
-            tracks = tracker(time, faces.boxes)
-            timed = VideoFaces(**vars(faces), frame=frame, time=time, tracks=tracks, smoothed=faces.probabilities)
-            yield from smoother(timed)
+            tracks, raw = tracker(time, faces.boxes), faces.probabilities
+            yield from smoother(VideoFaces(**vars(faces), frame=frame, time=time, tracks=tracks, smoothed=raw))
         yield from smoother.flush()
 
     def find_faces(self, image: images.Pixels) -> FaceCrops:

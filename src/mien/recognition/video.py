@@ -66,7 +66,6 @@ class Video(AbstractContextManager["Video"]):
     """An open video file; iterate over it once.
 
     Args:
-        path: the file.
         every: seconds from one frame to the next; the first frame at or after each multiple is yielded. 0 yields all.
         threads: how many cores the decoder may use; None leaves it to FFmpeg (all of them).
 
@@ -83,17 +82,14 @@ class Video(AbstractContextManager["Video"]):
 
         if not 0 <= every < float("inf"):
             raise InputError(f"every {every:g} s: expected seconds from 0")
-        self.path, self.every = Path(path), every
-        self.damage = ""
+        self.path, self.every, self.damage = Path(path), every, ""
         if not self.path.is_file():
             raise InputError(f"{path}: {'not a file' if self.path.exists() else 'no such file or folder'}")
         if not self.path.stat().st_size:
             raise InputError(f"{path}: empty")
+        files_only = {"protocol_whitelist": "file,crypto,data"}  # a playlist must not make us fetch what it names
         try:
-            # no protocol but files: a playlist must not make us fetch what it names
-            self.container = av.open(
-                str(self.path), metadata_errors="replace", options={"protocol_whitelist": "file,crypto,data"}
-            )
+            self.container = av.open(str(path), metadata_errors="replace", options=files_only)
         except (av.FFmpegError, ValueError) as error:
             reason = getattr(error, "strerror", None) or error
             raise InputError(f"{path}: not a video that can be read ({reason}); is it damaged or cut off?") from None
@@ -117,20 +113,20 @@ class Video(AbstractContextManager["Video"]):
 
     def __iter__(self) -> Iterator[VideoFrame]:
         """Yield the frames that `every` takes. Damaged frames are skipped and reported in `damage`; raises nothing."""
-        rate = self.stream.average_rate or self.stream.guessed_rate or 25
+        rate = float(self.stream.average_rate or self.stream.guessed_rate or 25)
         pixel = float(self.stream.sample_aspect_ratio or 1)
         slot, number, time, rotation = -1, -1, 0.0, None
         for number, raw in enumerate(self._decoded()):
             if raw.rotation != rotation:  # PyAV's side data and its frame hold each other: read for all, memory grows
                 rotation, matrix = raw.rotation, _matrix(raw)
-            time = round(number / float(rate) if raw.time is None else raw.time - self.start, 6)
+            time = round(number / rate if raw.time is None else raw.time - self.start, 6)
             due = floor(time / self.every + 1e-6) if self.every else number
             if due > slot:
                 slot = due
                 yield VideoFrame(number, time, raw, matrix, pixel)
         if number < 0:
             self.damage = self.damage or f"{self.path}: no frame in it that can be decoded"
-        elif (length := self._length(float(rate))) - time > SHORT + 2 / float(rate):
+        elif (length := self._length(rate)) - time > SHORT + 2 / rate:
             self.damage = f"{self.path}: ends at {time:.2f} s, but should at {length:.2f} s; it is cut off or damaged"
 
     def _length(self, rate: float) -> float:

@@ -13,14 +13,13 @@ from mien.core.errors import InputError
 Row = Mapping[str, Any]
 """Column -> value; a missing column or None is an empty cell."""
 
-_BUILTIN = (
-    "mien.outputs.tables.csv_format:CSV",
-    "mien.outputs.tables.jsonl_format:JSONL",
-    "mien.outputs.tables.parquet_format:PARQUET",
+_BUILTIN = tuple(
+    f"mien.outputs.tables.{at}" for at in ("text_formats:CSV", "text_formats:JSONL", "parquet_format:PARQUET")
 )
-_TYPES: dict[str, type] = dict.fromkeys(
-    ("file", "expression", "quality", "prediction_set", "detector", "error"), str
-) | {"face": int, "frame": int, "track": int, "uncertain": bool}
+_TYPES: dict[str, type] = {
+    **dict.fromkeys(("file", "expression", "quality", "prediction_set", "detector", "error"), str),
+    **{"face": int, "frame": int, "track": int, "uncertain": bool},
+}
 
 
 @runtime_checkable
@@ -40,9 +39,7 @@ class TableFormat(Protocol):
     def decode(self, lines: Iterator[str], columns: Sequence[str]) -> Iterator[dict[str, Any]]:
         """Yield the rows of a file, head included; every column is a key, an empty cell is None.
 
-        Raises:
-            ValueError: the lines are damaged.
-            InputError: the file has other columns.
+        Raises ValueError where the lines are damaged, InputError where the file has other columns.
         """
 
 

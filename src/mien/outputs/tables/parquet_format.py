@@ -7,7 +7,7 @@ from typing import Any
 from mien.core.errors import needs_extra
 from mien.core.files import replacing
 from mien.outputs.tables.format import cell_type, expect_columns
-from mien.outputs.tables.jsonl_format import JsonLines
+from mien.outputs.tables.text_formats import JsonLines
 
 
 class _Parquet(JsonLines):

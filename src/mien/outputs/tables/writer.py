@@ -55,18 +55,13 @@ class TableWriter(AbstractContextManager["TableWriter"]):
         self.close()
 
     def write(self, rows: Sequence[Row]) -> None:
-        """Append the rows of one photo or frame, all of them or none.
-
-        Raises:
-            InputError: they cannot be written, for instance because the disk is full.
-        """
+        """Append the rows of one photo or frame, all of them or none. InputError where the disk is full."""
         self._append(self._format.encode(rows, self.columns))
 
     def rows(self) -> Iterator[dict[str, Any]]:
-        """Yield the rows that the table has so far, in order; every column is a key, empty cells are None.
+        """Yield the rows that the table has so far; every column is a key, empty cells are None.
 
-        Raises:
-            InputError: the table is damaged or has other columns.
+        Raises InputError where the table is damaged or has other columns.
         """
         with self._damage():
             yield from self._format.decode(self._lines(), self.columns)

@@ -1,7 +1,8 @@
-"""CSV: a header, then a line per row."""
+"""CSV and JSON lines."""
 
 import csv
 import io
+import json
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
@@ -9,6 +10,8 @@ from mien.outputs.tables.format import Row, cell_type, expect_columns
 
 
 class _Csv:
+    """A header, then a line per row."""
+
     name = "csv"
 
     def head(self, columns: Sequence[str]) -> str:
@@ -39,4 +42,23 @@ def _value(column: str, cell: str) -> Any:
     return None if not cell else cell == "True" if kind is bool else kind(cell)
 
 
-CSV = _Csv()
+class JsonLines:
+    """An object per row. Binary formats wait as JSON lines and inherit from it."""
+
+    name = "jsonl"
+
+    def head(self, columns: Sequence[str]) -> str:
+        return ""
+
+    def encode(self, rows: Sequence[Row], columns: Sequence[str]) -> str:
+        cells = ({name: row.get(name) for name in columns} for row in rows)
+        return "".join(json.dumps(row, ensure_ascii=False, allow_nan=False) + "\n" for row in cells)
+
+    def decode(self, lines: Iterator[str], columns: Sequence[str]) -> Iterator[dict[str, Any]]:
+        for line in lines:
+            row = json.loads(line)
+            expect_columns(row if isinstance(row, dict) else (), columns)
+            yield row
+
+
+CSV, JSONL = _Csv(), JsonLines()
