@@ -14,10 +14,10 @@ def benchmark(
     /,
     *,
     data: Path | None = None,
-    model: list[str] | None = None,
+    model: tuple[str, ...] = (),
     final: bool = False,
     against: str | None = None,
-    training_sets: list[Path] | None = None,
+    training_sets: tuple[Path, ...] = (),
     name: str | None = None,
     out: Path = Path("benchmark"),
     json: bool = False,
@@ -70,14 +70,9 @@ def benchmark(
     if name is not None and not name.strip():
         raise InputError("--name is empty")
     check_folder(out)
+    folder = out if final else None
     result = measure.benchmark(
-        chosen,
-        data,
-        model,
-        final_folder=out if final else None,
-        name=name,
-        training_sets=training_sets or [],
-        against=against,
+        chosen, data, model, final_folder=folder, name=name, training_sets=training_sets, against=against
     )
     result = replace(result, command=bare_command(shlex.join(["mien", *sys.argv[1:]])))
     path = out / result.file

@@ -4,7 +4,7 @@ The command line prints them as one line and ends with exit code 2.
 """
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 
 
@@ -37,3 +37,8 @@ def did_you_mean(name: str, known: Iterable[str], *, most: int = 1) -> str:
     """Return "; did you mean 'a', 'b'?" with the known names that are similar to `name`, or "" where none is."""
     near = difflib.get_close_matches(name, known, n=most)
     return f"; did you mean {', '.join(map(repr, near))}?" if near else ""
+
+
+def differences(ours: Mapping[str, object], theirs: Mapping[str, object]) -> str:
+    """Return "name (ours and theirs); ..." for the facts that differ, or "" where none does."""
+    return "; ".join(f"{name} ({value} and {theirs[name]})" for name, value in ours.items() if theirs[name] != value)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mien.core.errors import InputError
+from mien.core.errors import InputError, differences
 from mien.datasets import split_name
 from mien.evaluation.evaluation import Evaluation, read
 from mien.evaluation.predictions import VIEWS
@@ -91,13 +91,8 @@ def compare(runs: Sequence[str | Path], wanted: Conditions = Conditions()) -> li
     rows = [_row(Path(run), str(run), wanted.file()) for run in runs]
     first, reference = rows[0], _fixed(rows[0].evaluation)
     for row in rows[1:]:
-        found = _fixed(row.evaluation)
-        if wrong := [
-            f"{what} ({value} and {found[what]})" for what, value in reference.items() if found[what] != value
-        ]:
-            raise InputError(
-                f"{first.name} and {row.name} were measured on different test data; these differ: {'; '.join(wrong)}"
-            )
+        if wrong := differences(reference, _fixed(row.evaluation)):
+            raise InputError(f"{first.name} and {row.name} were measured on different test data; these differ: {wrong}")
     return sorted(rows, key=lambda row: -row.evaluation.scores.accuracy)
 
 

@@ -1,20 +1,19 @@
 """Results of `mien benchmark` in one table: only those of one protocol, one split and the same faces."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
 
-from mien.core.errors import InputError
+from mien.core.errors import InputError, differences
+from mien.core.tables import Table, table_of
 from mien.evaluation.benchmark.resampling import PairedTest, paired_test
 from mien.evaluation.benchmark.result import Result, Summary
 from mien.evaluation.metrics import METRICS
 from mien.evaluation.predictions import TRAINED_ON, VIEWS
 from mien.evaluation.statistics import holm
 from mien.models.session import Tta
-
-TextTable = tuple[list[str], list[list[str]]]  # head and rows
 
 
 @dataclass(frozen=True)
@@ -47,21 +46,17 @@ class LeaderboardRow:
 def check_comparable(results: Sequence[Result]) -> None:
     """Raise InputError unless the results are of one protocol, split and the same faces."""
     first, *others = results
-    reference = _conditions(first)
     for other in others:
-        found = _conditions(other)
-        if wrong := [
-            f"{what} ({reference[what]} and {found[what]})" for what in found if reference[what] != found[what]
-        ]:
-            raise InputError(f"{first.name} and {other.name} cannot be compared; these differ: {'; '.join(wrong)}")
+        if wrong := differences(_conditions(first), _conditions(other)):
+            raise InputError(f"{first.name} and {other.name} cannot be compared; these differ: {wrong}")
 
 
-def _conditions(result: Result) -> dict[str, str]:
+def _conditions(result: Result) -> dict[str, object]:
     return {
         "protocol": f"{result.protocol.id} {result.hash}",
         "split": result.split,
         "data fingerprint": result.data.fingerprint,
-        "n": str(result.data.n),
+        "n": result.data.n,
     }
 
 
@@ -113,9 +108,9 @@ def paired_tests(results: Sequence[Result], view: Tta) -> list[PairedTest]:
     return sorted(tests, key=lambda test: (test.p_holm, test.p))
 
 
-def score_table(rows: Sequence[LeaderboardRow]) -> TextTable:
+def score_table(rows: Sequence[LeaderboardRow]) -> Table:
     """Return the table of the scores: every metric, with its value before calibration where that is its point."""
-    return _table([_scores(row) for row in rows])
+    return table_of([_scores(row) for row in rows])
 
 
 def _scores(row: LeaderboardRow) -> dict[str, str]:
@@ -131,42 +126,39 @@ def _scores(row: LeaderboardRow) -> dict[str, str]:
     return cells
 
 
-def cost_table(rows: Sequence[LeaderboardRow]) -> TextTable:
+def cost_table(rows: Sequence[LeaderboardRow]) -> Table:
     """Return the table of what the models cost."""
-    return _table(
-        {
-            "model": row.name,
-            "parameters": "" if row.parameters is None else f"{row.parameters:,}",
-            "million MAC": "" if row.macs is None else f"{row.macs / 1e6:,.1f}",
-            "MB": f"{row.bytes / 1e6:.2f}",
-            "ms per face": "" if row.ms is None else f"{row.ms:.2f}",
-        }
-        for row in rows
+    return table_of(
+        [
+            {
+                "model": row.name,
+                "parameters": "" if row.parameters is None else f"{row.parameters:,}",
+                "million MAC": "" if row.macs is None else f"{row.macs / 1e6:,.1f}",
+                "MB": f"{row.bytes / 1e6:.2f}",
+                "ms per face": "" if row.ms is None else f"{row.ms:.2f}",
+            }
+            for row in rows
+        ]
     )
 
 
-def paired_test_table(tests: Sequence[PairedTest]) -> TextTable:
+def paired_test_table(tests: Sequence[PairedTest]) -> Table:
     """Return the table of paired tests."""
-    return _table(
-        {
-            "first": test.first,
-            "second": test.second,
-            "difference": f"{test.difference:+.4f}",
-            "95 % interval": "{:+.4f} to {:+.4f}".format(*test.interval),
-            "only first right": f"{test.only_first:,}",
-            "only second right": f"{test.only_second:,}",
-            "p": p_text(test.p),
-            "p, Holm": p_text(test.p_holm),
-        }
-        for test in tests
+    return table_of(
+        [
+            {
+                "first": test.first,
+                "second": test.second,
+                "difference": f"{test.difference:+.4f}",
+                "95 % interval": "{:+.4f} to {:+.4f}".format(*test.interval),
+                "only first right": f"{test.only_first:,}",
+                "only second right": f"{test.only_second:,}",
+                "p": p_text(test.p),
+                "p, Holm": p_text(test.p_holm),
+            }
+            for test in tests
+        ]
     )
-
-
-def _table(rows: Iterable[dict[str, str]]) -> TextTable:
-    """Return head and rows of texts; columns that are empty throughout are left out."""
-    found = list(rows)
-    head = [name for name in (found[0] if found else ()) if any(row[name] for row in found)]
-    return head, [[row[name] for name in head] for row in found]
 
 
 def p_text(p: float) -> str:

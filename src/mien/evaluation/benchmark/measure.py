@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.core.errors import InputError
+from mien.core.errors import InputError, differences
 from mien.core.paths import bare_command, last_part
 from mien.datasets import ImageSpec
 from mien.datasets.samples import hard
@@ -173,9 +173,7 @@ def check_seeds(seeds: Sequence[Candidate]) -> None:
             raise InputError(f"{model.given}: no recipe.json in its folder; only seeds of one recipe are averaged")
         runs.append(model.run)
         both = f"{seeds[0].given} and {model.given} are not seeds of one recipe"
-        ours, theirs = asdict(runs[0].recipe), asdict(model.run.recipe)
-        if differ := [key for key in ours if key != "seed" and ours[key] != theirs[key]]:
-            wrong = "; ".join(f"{key} ({ours[key]} and {theirs[key]})" for key in differ)
+        if wrong := differences(asdict(replace(runs[0].recipe, seed=0)), asdict(replace(model.run.recipe, seed=0))):
             raise InputError(f"{both}; these differ: {wrong}")
         if runs[0].data.splits.get("train") != model.run.data.splits.get("train"):
             raise InputError(f"{both}: they were trained on different data")

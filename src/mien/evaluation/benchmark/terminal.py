@@ -1,13 +1,13 @@
 """Benchmark results and comparisons as tables for the terminal."""
 
 from collections.abc import Sequence
-from textwrap import fill
 
 from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Column, Table
+from rich.table import Table
 from rich.text import Text
 
+from mien.core.tables import terminal_table
 from mien.evaluation.benchmark import leaderboard
 from mien.evaluation.benchmark.leaderboard import LeaderboardRow, leaderboard_row
 from mien.evaluation.benchmark.protocols import PROTOCOLS
@@ -35,7 +35,8 @@ def result_tables(result: Result) -> RenderableType:
     parts: list[RenderableType] = [Text(f"{result.name}: {leaderboard.title([result], 'none')}")]
     if left := result.data.duplicates:
         parts.append(Text(f"left out: {left:,} faces that training has too"))
-    parts += [_table(["view", *head[1:]], views), _table(*leaderboard.cost_table(rows[:1]))]
+    parts.append(terminal_table(["view", *head[1:]], views, narrow=True))
+    parts.append(terminal_table(*leaderboard.cost_table(rows[:1]), narrow=True))
     if votes := result.models[0].votes:
         parts += _votes(votes)
     for view, test in result.against.views.items() if result.against else ():
@@ -60,18 +61,13 @@ def _votes(votes: VotesResult) -> list[RenderableType]:
         for level in votes.levels
     ]
     text = Text(f"FER+ votes (output {votes.output}, n = {votes.n:,}): {'; '.join(shown)}")
-    return [text, _table(["annotators who agree", "n", "accuracy", "one annotator"], rows)]
+    return [text, terminal_table(["annotators who agree", "n", "accuracy", "one annotator"], rows, narrow=True)]
 
 
 def comparison(name: str, rows: Sequence[LeaderboardRow], tests: Sequence[PairedTest]) -> RenderableType:
     """Return results in one table, what they cost, and the tests of all pairs."""
-    tables = [_table(*leaderboard.score_table(rows)), _table(*leaderboard.cost_table(rows))]
-    return Group(Text(name), *tables, *([_table(*leaderboard.paired_test_table(tests))] if tests else []))
-
-
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> Table:
-    numbers = (Column(fill(name, 12), justify="right", no_wrap=True) for name in head[1:])
-    table = Table(head[0], *numbers, box=box.SIMPLE)
-    for row in rows:
-        table.add_row(*row)
-    return table
+    tables = [leaderboard.score_table(rows), leaderboard.cost_table(rows)]
+    parts = [terminal_table(*table, narrow=True) for table in tables]
+    if tests:
+        parts.append(terminal_table(*leaderboard.paired_test_table(tests), left=2, narrow=True))
+    return Group(Text(name), *parts)

@@ -32,15 +32,8 @@ def write(text: str, path: Path, *, force: bool = False) -> None:
     Raises:
         InputError: another card is there, or it cannot be written.
     """
-    if path.is_file() and not force:
-        try:
-            old = path.read_text(encoding="utf-8")
-        except (OSError, UnicodeDecodeError):
-            old = ""
-        if not is_ours(old):
-            raise InputError(
-                f"{path}: exists, and not as mien card left it; --out writes elsewhere, --force replaces it"
-            )
+    if path.is_file() and not force and not is_ours(path.read_bytes().decode(errors="replace")):
+        raise InputError(f"{path}: exists, and not as mien card left it; --out writes elsewhere, --force replaces it")
     write_text(path, text)
 
 
