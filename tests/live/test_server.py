@@ -5,6 +5,7 @@ import http.client
 import json
 import re
 import socket
+import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -109,6 +110,15 @@ def test_unusable_port_is_refused(page: LiveServer) -> None:
         LiveServer(page.server_port)
     with pytest.raises(InputError, match="port 70000"):
         LiveServer(70000)
+
+
+def test_closing_ends_the_threads_of_clients_that_neither_send_nor_read(page: LiveServer) -> None:
+    before = threading.active_count()
+    with socket.create_connection(("127.0.0.1", page.server_port)), get(page, page.root + "stream") as stream:
+        assert stream.status == 200
+        assert threading.active_count() == before + 2
+        page.close()
+        assert threading.active_count() == before - 1  # that of the server has ended too
 
 
 def test_text_contrast(page: LiveServer) -> None:

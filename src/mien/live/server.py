@@ -8,10 +8,13 @@ rebinding). The Content-Security-Policy forbids the page to load anything from o
 import base64
 import json
 import secrets
+import socket
 import threading
+from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from typing import Any
 
 from mien.core.errors import InputError
 from mien.live.camera import LatestValue
@@ -39,8 +42,11 @@ class LiveServer(ThreadingHTTPServer):
     Port 0 is any free one. Raises InputError where the port is in use or not permitted.
     """
 
+    daemon_threads = False  # one that is inside OpenCV when Python ends would abort the process
+
     def __init__(self, port: int = 0) -> None:
         self.frames: LatestValue[AnnotatedFrame] = LatestValue()
+        self.connections: set[Any] = set()
         self.root = f"/{secrets.token_urlsafe(9)}/"
         try:
             super().__init__((HOST, port), RequestHandler)
@@ -57,7 +63,18 @@ class LiveServer(ThreadingHTTPServer):
     def close(self) -> None:
         self.frames.close()
         self.shutdown()
-        self.server_close()
+        for connection in tuple(self.connections):
+            with suppress(OSError):  # closed in the meantime
+                connection.shutdown(socket.SHUT_RDWR)  # or a client that does not read would hold its thread
+        self.server_close()  # waits for the threads
+
+    def process_request(self, request: Any, client_address: Any) -> None:
+        self.connections.add(request)
+        super().process_request(request, client_address)
+
+    def shutdown_request(self, request: Any) -> None:
+        self.connections.discard(request)
+        super().shutdown_request(request)
 
 
 class RequestHandler(BaseHTTPRequestHandler):
