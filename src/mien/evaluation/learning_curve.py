@@ -3,8 +3,10 @@
 from collections.abc import Sequence
 
 from mien.core import html
-from mien.evaluation import charts
+from mien.evaluation.charts import Curve, lines
 from mien.recipes import Epoch
+
+STYLES = {"train": "training", "val": "validation"}  # of `page.css`; each begins the names of its fields of `Epoch`
 
 
 def learning_curves(epochs: Sequence[Epoch]) -> list[str]:
@@ -14,27 +16,17 @@ def learning_curves(epochs: Sequence[Epoch]) -> list[str]:
         >>> learning_curves([])
         []
     """
-
-    def chart(title: str, training: Sequence[float], validation: Sequence[float], *, percent: bool = False) -> str:
-        curves = [
-            charts.Curve(style, name, list(zip(numbers, values, strict=True)))
-            for style, name, values in (("train", "training", training), ("val", "validation", validation))
-        ]
-        return charts.lines(title, curves, across="epoch", percent=percent)
-
     if len(epochs) == 1:
         epochs = [*epochs, *epochs]  # a line from the point to itself is a dot
-    numbers = [float(epoch.epoch) for epoch in epochs]
-    found = [
-        chart("loss", [epoch.train_loss for epoch in epochs], [epoch.val_loss for epoch in epochs]),
-        chart(
-            "accuracy",
-            [epoch.train_accuracy for epoch in epochs],
-            [epoch.val_accuracy for epoch in epochs],
-            percent=True,
-        ),
-    ]
-    return [one for one in found if one]
+
+    def chart(figure: str) -> str:
+        curves = [
+            Curve(style, name, [(float(epoch.epoch), getattr(epoch, f"{style}_{figure}")) for epoch in epochs])
+            for style, name in STYLES.items()
+        ]
+        return lines(figure, curves, across="epoch", percent=figure == "accuracy")
+
+    return [drawn for figure in ("loss", "accuracy") if (drawn := chart(figure))]
 
 
 def curves_svg(epochs: Sequence[Epoch]) -> str:

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.core.errors import InputError
+from mien.datasets.samples import hard
 from mien.evaluation.statistics import Interval, interval_text, wilson
 
 BINS = 15  # as Guo et al. 2017
@@ -38,17 +39,14 @@ class ReliabilityBin:
 
 @dataclass(frozen=True)
 class Outcomes:
-    """Scored samples: what a metric is computed from.
-
-    Args:
-        probabilities: float64 [n, k], rows summing to 1.
-        truth: int64 [n], 0..k-1.
-        votes: float64 [n, k], the votes as a distribution per row; None where the labels are single classes.
-    """
+    """Scored samples: what a metric is computed from."""
 
     probabilities: NDArray[np.float64]
+    """[n, k], rows summing to 1."""
     truth: NDArray[np.int64]
+    """[n], 0..k-1."""
     votes: NDArray[np.float64] | None = None
+    """[n, k], the votes as a distribution per row; None where the labels are single classes."""
 
     @cached_property
     def answers(self) -> NDArray[np.int64]:
@@ -98,11 +96,7 @@ def log_loss(outcomes: Outcomes) -> float:
 
 def ece(outcomes: Outcomes) -> float:
     """Return the expected calibration error: the bins' gaps |accuracy - confidence| averaged over the samples."""
-    gaps = [
-        bin_.count * abs(bin_.accuracy - bin_.confidence)
-        for bin_ in outcomes.bins
-        if bin_.accuracy is not None and bin_.confidence is not None
-    ]
+    gaps = [one.count * abs((one.accuracy or 0) - (one.confidence or 0)) for one in outcomes.bins]
     return sum(gaps) / len(outcomes.truth)
 
 
@@ -117,35 +111,30 @@ def kl(outcomes: Outcomes) -> float | None:
 
 @dataclass(frozen=True)
 class Metric:
-    """One figure.
-
-    Args:
-        name: its key in JSON and in `Scores.metrics`.
-        title: its heading in tables and on pages.
-        better: higher or lower.
-        compute: from outcomes to the figure; None where it is undefined. A metric of counts leaves it out.
-        of_counts: from confusions [..., k, m] to figures [...]; such a metric is also computed over photos without a
-            found face (an (m = k + 1)th column) and on bootstrap draws.
-        of_calibration: whether calibration is meant to improve it: tables show it before calibration too.
-        format: how it is printed.
-        hub: its type in Hugging Face's model cards, where they have one.
-    """
+    """One figure."""
 
     name: str
+    """Its key in JSON and in `MetricValues.metrics`."""
     title: str
+    """Its heading in tables and on pages."""
     better: Literal["higher", "lower"]
     compute: Callable[[Outcomes], float | None] | None = None
+    """From outcomes to the figure; None where it is undefined. A metric of counts leaves it out."""
     of_counts: Callable[[Counts], NDArray[np.float64]] | None = None
+    """From confusions [..., k, m] to figures [...]; such a metric is also computed over photos without a found face (an
+    (m = k + 1)th column) and on bootstrap draws."""
     of_calibration: bool = False
+    """Whether calibration is meant to improve it: tables show it before calibration too."""
     format: str = ".4f"
+    """How it is printed."""
     hub: str | None = None
+    """Its type in Hugging Face's model cards, where they have one."""
 
     def value(self, outcomes: Outcomes) -> float | None:
         """Return the figure of these outcomes."""
-        if self.of_counts is not None:
+        if self.of_counts:
             return float(self.of_counts(outcomes.confusion))
-        assert self.compute is not None
-        return self.compute(outcomes)
+        return self.compute(outcomes) if self.compute else None
 
     def text(self, value: float | None) -> str:
         """Return a value as it is printed; - where it is undefined."""
@@ -259,19 +248,16 @@ def score(probabilities: NDArray[np.float32], labels: NDArray[Any], classes: Seq
     """
     predicted = np.asarray(probabilities, dtype=np.float64)
     _check(predicted, labels, len(classes))
-    outcomes = (
-        Outcomes(predicted, labels)
-        if labels.ndim == 1
-        else Outcomes(predicted, labels.argmax(axis=1), labels.astype(np.float64))
-    )
+    outcomes = Outcomes(predicted, hard(labels), labels.astype(np.float64) if labels.ndim == 2 else None)
     confusion = outcomes.confusion
     values = {name: metric.value(outcomes) for name, metric in METRICS.items()}
+    counts = (count.tolist() for count in (_hits(confusion), confusion.sum(axis=1), confusion.sum(axis=0)))
     return Scores(
         n=len(predicted),
         classes=tuple(classes),
         metrics={name: value for name, value in values.items() if value is not None},
         interval=wilson(int(np.trace(confusion)), len(predicted)),
-        per_class=dict(zip(classes, _per_class(confusion), strict=True)),
+        per_class=dict(zip(classes, map(_class_scores, *counts), strict=True)),
         confusion=confusion,
         bins=outcomes.bins,
         annotator=annotator(labels) if labels.ndim == 2 else None,
@@ -326,12 +312,8 @@ def _check(predicted: NDArray[np.float64], labels: NDArray[Any], k: int) -> None
     if labels.ndim == 1 and (not np.issubdtype(labels.dtype, np.integer) or labels.min() < 0 or labels.max() >= k):
         raise InputError(f"labels: expected integers 0..{k - 1}, got {labels.dtype} {labels.min()}..{labels.max()}")
     for name, rows in (("probabilities", predicted), ("labels", labels)):
-        if rows.ndim == 2 and not _distributes(rows):
+        if rows.ndim == 2 and not (rows.min() >= 0 and np.allclose(rows.sum(axis=1), 1, atol=1e-3)):
             raise InputError(f"{name}: expected rows of numbers in 0..1 that sum to 1")
-
-
-def _distributes(rows: NDArray[Any]) -> bool:
-    return bool(np.isfinite(rows).all() and rows.min() >= 0 and np.allclose(rows.sum(axis=1), 1, atol=1e-3))
 
 
 def _hits(confusion: Counts) -> Counts:
@@ -348,19 +330,9 @@ def _mean_over_classes(parts: Counts, wholes: Counts) -> NDArray[np.float64]:
     return np.asarray(ratios.sum(axis=-1) / (wholes > 0).sum(axis=-1))
 
 
-def _per_class(confusion: Counts) -> list[ClassScores]:
-    columns = _hits(confusion), confusion.sum(axis=1), confusion.sum(axis=0)
-    return [
-        ClassScores(
-            precision=_ratio(hit, predicted),
-            recall=_ratio(hit, support),
-            f1=_ratio(2 * hit, support + predicted),
-            support=support,
-            predicted=predicted,
-        )
-        for hit, support, predicted in zip(*(column.tolist() for column in columns), strict=True)
-    ]
+def _class_scores(hits: int, support: int, predicted: int) -> ClassScores:
+    def ratio(part: int, whole: int) -> float | None:
+        return part / whole if whole else None
 
-
-def _ratio(part: int, whole: int) -> float | None:
-    return part / whole if whole else None
+    f1 = ratio(2 * hits, support + predicted)
+    return ClassScores(ratio(hits, predicted), ratio(hits, support), f1, support, predicted)
