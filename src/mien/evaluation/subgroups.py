@@ -109,13 +109,11 @@ def read(path: Path) -> GroupTable:
         raise InputError(f"{path}: {error.strerror}") from None
     except (csv.Error, UnicodeDecodeError) as error:
         raise InputError(f"{path}: not a CSV file in UTF-8 ({error})") from None
-    keys = [index for index, name in enumerate(head) if name.lower() in ("id", "file")]
+    keys, names = [index for index, name in enumerate(head) if name.lower() in ("id", "file")], ", ".join(head)
     if len(keys) != 1:
-        raise InputError(
-            f"{path}: expected one column id or file in its first line, got {', '.join(head) or 'nothing'}"
-        )
+        raise InputError(f"{path}: expected one column id or file in its first line, got {names or 'nothing'}")
     if len(set(head)) < len(head) or "" in head or len(head) < 2:
-        raise InputError(f"{path}: expected further columns with different names, got {', '.join(head)}")
+        raise InputError(f"{path}: expected further columns with different names, got {names}")
     seen: dict[str, int] = {}
     for number, row in rows:
         if len(row) != len(head):
@@ -149,10 +147,8 @@ def match(table: GroupTable, ids: Sequence[str]) -> NDArray[np.int64]:
         if len(fits) != 1:
             continue
         if rows[fits[0]] >= 0:
-            raise InputError(
-                f"{table.path}: {table.ids[rows[fits[0]]]} and {name} are both the image {ids[fits[0]]}; "
-                "one row for each image"
-            )
+            both = f"{table.ids[rows[fits[0]]]} and {name}"
+            raise InputError(f"{table.path}: {both} are both the image {ids[fits[0]]}; one row for each image")
         rows[fits[0]] = row
     if (rows < 0).all():
         raise InputError(
@@ -164,8 +160,7 @@ def match(table: GroupTable, ids: Sequence[str]) -> NDArray[np.int64]:
 
 def _endings(name: str) -> list[str]:
     """Return the path and what is left of it without its first folder, its second ...: longest first."""
-    names = name.split("/")
-    return ["/".join(names[start:]) for start in range(len(names))]
+    return [name, *(_endings(name.partition("/")[2]) if "/" in name else ())]
 
 
 def column(name: str, values: Sequence[str], scored: Scored, *, seed: int = 0) -> Column:
@@ -177,73 +172,64 @@ def column(name: str, values: Sequence[str], scored: Scored, *, seed: int = 0) -
         scored: the samples.
         seed: of the shuffles.
     """
-    n, truth, right, classes = len(scored.rows), scored.truth, scored.correct, scored.alignment.classes
+    n, truth, classes = len(scored.rows), scored.truth, scored.alignment.classes
     names, members = _cut(values)
-    counts = np.bincount(members[:n][members[:n] >= 0], minlength=len(names))
+    inside, missed = members[:n], members[n:]
+    counts = np.bincount(inside[inside >= 0], minlength=len(names))
     shown = np.sort(np.argsort(-counts, kind="stable")[:MOST])
     shown = shown[counts[shown] > 0]
-    masks = [members[:n] == group for group in shown]
-    scores = [subset_scores(scored, mask) for mask in masks]
-    large = [index for index, found in enumerate(scores) if found.n >= LEAST]
-
-    def by_class(wanted: NDArray[np.bool_]) -> NDArray[np.int64]:
-        """Return the number of wanted samples, [large groups, classes]."""
-        counted = [np.bincount(truth[masks[index] & wanted], minlength=len(classes)) for index in large]
-        return np.array(counted, np.int64).reshape(-1, len(classes))
-
-    support, hits = by_class(np.ones(n, np.bool_)), by_class(right)
-    common = (support > 0).all(axis=0) & bool(large)
+    large = shown[counts[shown] >= LEAST]
+    scores = {group: subset_scores(scored, inside == group) for group in shown.tolist()}
+    support, hits = (
+        np.array(
+            [np.bincount(truth[wanted & (inside == group)], minlength=len(classes)) for group in large], np.int64
+        ).reshape(-1, len(classes))
+        for wanted in (np.ones(n, np.bool_), scored.correct)
+    )  # [large groups, classes]
+    common = (support > 0).all(axis=0) & bool(len(large))
     adjusted: dict[int, tuple[float, Interval]] = {}
     if common.any():
         weights = np.where(common, support.sum(axis=0), 0) / support[:, common].sum()
         adjusted = {
-            index: weighted_proportion(hit, whole, weights)
-            for index, hit, whole in zip(large, hits, support, strict=True)
+            group: weighted_proportion(hit, whole, weights)
+            for group, hit, whole in zip(large.tolist(), hits, support, strict=True)
         }
-    compared = len(large) > 1
     return Column(
         name=name,
         groups=tuple(
             Group(
                 value=names[group],
                 scores=found,
-                too_small=index not in large,
-                label_adjusted=adjusted[index][0] if index in adjusted else None,
-                missed=int((members[n:] == group).sum()),
+                too_small=found.n < LEAST,
+                label_adjusted=adjusted[group][0] if group in adjusted else None,
+                missed=int((missed == group).sum()),
             )
-            for index, (group, found) in enumerate(zip(shown, scores, strict=True))
+            for group, found in scores.items()
         ),
-        gap=_gap([(names[shown[index]], scores[index].accuracy, scores[index].interval) for index in large]),
-        p_value=permutation_test(hits, support, shuffles=SHUFFLES, seed=seed) if compared else None,
-        label_adjusted=_gap([(names[shown[index]], *found) for index, found in adjusted.items()]),
+        gap=_gap([(names[group], scores[group].accuracy, scores[group].interval) for group in large.tolist()]),
+        p_value=permutation_test(hits, support, shuffles=SHUFFLES, seed=seed) if len(large) > 1 else None,
+        label_adjusted=_gap([(names[group], *found) for group, found in adjusted.items()]),
         compared=tuple(np.asarray(classes)[common].tolist()),
-        unknown=int((members[:n] < 0).sum()),
+        unknown=int((inside < 0).sum()),
         omitted=int((counts > 0).sum()) - len(shown),
     )
 
 
 def _cut(values: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:
     """Return the groups' names and the group of each value, -1 where unknown; many numbers become quintiles."""
-    known = sorted({value for value in values if value})
-    numbers = _numbers(known)
-    if numbers and len(known) > VALUES:
-        mask = np.array([bool(value) for value in values])
-        members = np.full(len(values), -1, dtype=np.int64)
-        names, members[mask] = quintiles(np.array([numbers[value] for value in values if value]))
-        return names, members
-    if numbers:
-        known.sort(key=numbers.__getitem__)
+    known = sorted(set(values) - {""})
+    try:
+        numbers = [float(value) for value in known]
+    except ValueError:
+        numbers = []
+    if numbers and np.isfinite(numbers).all():
+        if len(known) > VALUES:
+            members = np.full(len(values), -1, dtype=np.int64)
+            names, members[np.array(values) != ""] = quintiles(np.array([float(value) for value in values if value]))
+            return names, members
+        known.sort(key=float)
     order = {value: index for index, value in enumerate(known)}
     return known, np.array([order.get(value, -1) for value in values], dtype=np.int64)
-
-
-def _numbers(values: Sequence[str]) -> dict[str, float]:
-    """Return the number that each value is; {} where one is none."""
-    try:
-        numbers = {value: float(value) for value in values}
-    except ValueError:
-        return {}
-    return numbers if np.isfinite(list(numbers.values())).all() else {}
 
 
 def quintiles(values: NDArray[Any]) -> tuple[list[str], NDArray[np.int64]]:

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, fields, replace
 from datetime import UTC, datetime
 from functools import partial
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -60,8 +61,10 @@ class AuditOptions:
     @property
     def chosen(self) -> list[Corruption]:
         """The corruptions, in the order of `CORRUPTIONS`."""
-        named: dict[str, list[str]] = {"all": list(CORRUPTIONS), "none": []}
-        return choose(named.get(self.corruptions, [name.strip() for name in self.corruptions.split(",")]))
+        if self.corruptions == "none":
+            return []
+        names = list(CORRUPTIONS) if self.corruptions == "all" else self.corruptions.split(",")
+        return choose([name.strip() for name in names])
 
 
 @dataclass(frozen=True)
@@ -130,11 +133,7 @@ class Examples:
     """By corruption: the same faces at strength 1 to 5."""
 
 
-def audit(
-    model: str | Path,
-    spec: DataSpec,
-    options: AuditOptions = AuditOptions(),
-) -> tuple[Audit, Examples]:
+def audit(model: str | Path, spec: DataSpec, options: AuditOptions = AuditOptions()) -> tuple[Audit, Examples]:
     """Score a model on clean images, on corrupted ones, by what is measured in them and by the columns of a table.
 
     Args:
@@ -160,16 +159,16 @@ def audit(
     faces = rows[_first_of_each(scored.truth[sample])]
     corruptions: dict[str, tuple[Strength, ...]] = {}
     examples = Examples(faces, samples.images[faces], {})
-    for name, strength, worse, shown in _corrupted(session, samples, predictions[rows], rows, faces, options):
-        scores = subset_scores(score(worse))
+    for one, strength, logits, shown in _corrupted(session, samples, rows, faces, options):
+        scores = subset_scores(score(replace(predictions[rows], logits=logits)))
         drop = 1 - scores.accuracy / clean.accuracy if clean.accuracy else None
-        at = Strength(strength, CORRUPTIONS[name].describe(strength), scores, drop)
-        corruptions[name] = (*corruptions.get(name, ()), at)
-        examples.corrupted.setdefault(name, []).append(shown)
+        at = Strength(strength, one.describe(strength), scores, drop)
+        corruptions[one.name] = (*corruptions.get(one.name, ()), at)
+        examples.corrupted.setdefault(one.name, []).append(shown)
     accuracies = [at.scores.accuracy for strengths in corruptions.values() for at in strengths]
     found = Audit(
         evaluation=evaluate(predictions, output=spec.output, tta=options.tta, merge=spec.merge),
-        confidence=float(scored.probabilities.max(axis=1).mean(dtype=np.float64)),
+        confidence=subset_scores(scored).confidence,
         clean=clean,
         corrupted=float(np.mean(accuracies)) if accuracies else None,
         corruptions=corruptions,
@@ -207,14 +206,9 @@ def _first_of_each(truth: NDArray[np.int64]) -> NDArray[np.int64]:
 
 
 def _corrupted(
-    session: Session,
-    samples: Samples,
-    clean: Predictions,
-    rows: NDArray[np.int64],
-    faces: NDArray[np.int64],
-    options: AuditOptions,
-) -> Iterator[tuple[str, int, Predictions, Pixels]]:
-    """Yield, for each corruption and strength, the predictions for the images at `rows` and the images at `faces`."""
+    session: Session, samples: Samples, rows: NDArray[np.int64], faces: NDArray[np.int64], options: AuditOptions
+) -> Iterator[tuple[Corruption, int, dict[str, NDArray[np.float32]], Pixels]]:
+    """Yield, for each corruption and strength, the logits of the images at `rows` and the images at `faces`."""
 
     def blocks(name: str, strength: int, shown: list[Pixels]) -> Iterator[Pixels]:
         rng = generator(options.seed, name)
@@ -223,11 +217,11 @@ def _corrupted(
             shown.append(worse[np.isin(block, faces)])
             yield worse
 
-    steps = [(corruption.name, strength) for corruption in options.chosen for strength in STRENGTHS]
-    for name, strength in track(steps, "scoring corrupted images", len(steps)):
+    steps = list(product(options.chosen, STRENGTHS))
+    for corruption, strength in track(steps, "scoring corrupted images", len(steps)):
         shown: list[Pixels] = []
-        logits = predict_logits(session, blocks(name, strength, shown), tta=options.tta)
-        yield name, strength, replace(clean, logits=logits), np.concatenate(shown)
+        logits = predict_logits(session, blocks(corruption.name, strength, shown), tta=options.tta)
+        yield corruption, strength, logits, np.concatenate(shown)
 
 
 def _blocks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
@@ -235,20 +229,16 @@ def _blocks(rows: NDArray[np.int64]) -> list[NDArray[np.int64]]:
 
 
 def _strata(scored: Scored, samples: Samples) -> dict[str, tuple[Stratum, ...]]:
-    blocks = _blocks(scored.rows)
     measured = {
-        name: np.concatenate([measure(np.asarray(samples.images[block])) for block in blocks])
+        name: np.concatenate([measure(np.asarray(samples.images[block])) for block in _blocks(scored.rows)])
         for name, measure in PROPERTIES.items()
     }
     if samples.sides is not None and (sides := samples.sides[scored.rows]).min() > 0:  # faces were looked for
         measured["size"] = sides
-    strata = {}
-    for name, values in measured.items():
-        ranges, members = quintiles(values)
-        strata[name] = tuple(
-            Stratum(span, subset_scores(scored, members == index)) for index, span in enumerate(ranges)
-        )
-    return strata
+    return {
+        name: tuple(Stratum(span, subset_scores(scored, members == index)) for index, span in enumerate(ranges))
+        for name, (ranges, members) in ((name, quintiles(values)) for name, values in measured.items())
+    }
 
 
 def _brightness(crops: Pixels) -> NDArray[np.float64]:

@@ -12,6 +12,7 @@ import io
 import zlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import cv2
@@ -25,7 +26,6 @@ from mien.core.images import Pixels
 
 STRENGTHS = (1, 2, 3, 4, 5)
 SMALL = 48  # pixels of the face whose noise and compression are applied, whatever the crop's size
-EYES, MOUTH = 0.36, 0.79  # their height in a crop, from the top
 
 Apply = Callable[[Pixels, float, np.random.Generator], Pixels]
 
@@ -55,7 +55,7 @@ def corrupt(crops: Pixels, name: str, strength: int, rng: np.random.Generator) -
     Raises:
         InputError: no such corruption or strength, or the crops are not square uint8.
     """
-    chosen = choose([name])[0]
+    (chosen,) = choose([name])
     if strength not in STRENGTHS:
         raise InputError(f"strength {strength}: expected 1 to 5")
     if crops.dtype != np.uint8 or crops.ndim not in (3, 4) or crops.shape[1] != crops.shape[2]:
@@ -96,10 +96,7 @@ def motion(crops: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
     """Blur along a straight line `parameter` hundredths of the side long, each image in a direction of its own."""
     length = parameter / 100 * crops.shape[1]
     kernels = (_line(length, turn) for turn in rng.uniform(0, np.pi, len(crops)).tolist())
-    return _each(
-        crops,
-        lambda crop: cv2.filter2D(crop, -1, next(kernels), borderType=cv2.BORDER_REPLICATE),
-    )
+    return _each(crops, lambda crop: cv2.filter2D(crop, -1, next(kernels), borderType=cv2.BORDER_REPLICATE))
 
 
 def _line(length: float, turn: float) -> NDArray[np.float32]:
@@ -179,21 +176,15 @@ def rotation(crops: Pixels, parameter: float, rng: np.random.Generator) -> Pixel
     return _each(crops, turn)
 
 
-def eyes(crops: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
-    """Cover the eyes by a bar across the image, `parameter` hundredths of the side high, in the mean colour."""
-    return _bar(crops, EYES, parameter)
-
-
-def mouth(crops: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
-    """Cover the mouth likewise."""
-    return _bar(crops, MOUTH, parameter)
-
-
-def _bar(crops: Pixels, middle: float, parameter: float) -> Pixels:
+def bar(crops: Pixels, parameter: float, rng: np.random.Generator, *, middle: float) -> Pixels:
+    """Cover a bar across the image, `parameter` hundredths of the side high, in the mean colour."""
     side, covered = crops.shape[1], crops.copy()
     top, bottom = (round(side * (middle + half * parameter / 200)) for half in (-1, 1))
     covered[:, max(0, top) : bottom] = _to_uint8(crops.mean(axis=(1, 2), keepdims=True))
     return covered
+
+
+EYES, MOUTH = (partial(bar, middle=height) for height in (0.36, 0.79))  # from the top of a crop
 
 
 def patch(crops: Pixels, parameter: float, rng: np.random.Generator) -> Pixels:
@@ -230,8 +221,8 @@ CORRUPTIONS = {
         Corruption("bright", "overexposed: every value multiplied, cut at white", (1.3, 1.6, 2, 2.5, 3), "x {}", light),
         Corruption("contrast", "flat: distance to the mean multiplied", (0.4, 0.3, 0.2, 0.1, 0.05), "x {}", contrast),
         Corruption("rotation", "tilted, either way", (10, 20, 30, 40, 50), "{} degrees", rotation),
-        Corruption("eyes", "a bar over the eyes, height relative to the side", (10, 15, 20, 30, 40), "{} %", eyes),
-        Corruption("mouth", "a bar over the mouth, height relative to the side", (10, 15, 20, 30, 40), "{} %", mouth),
+        Corruption("eyes", "a bar over the eyes, height relative to the side", (10, 15, 20, 30, 40), "{} %", EYES),
+        Corruption("mouth", "a bar over the mouth, height relative to the side", (10, 15, 20, 30, 40), "{} %", MOUTH),
         Corruption("patch", "a square anywhere, width relative to the side", (20, 30, 40, 50, 60), "{} %", patch),
     )
 }  # fmt: skip
