@@ -15,21 +15,16 @@ from mien.recipes import read_run
 
 @dataclass(frozen=True)
 class Conditions:
-    """Which evaluation of a run folder is meant.
-
-    Args:
-        split: train, validation or test.
-        tta: none or flip.
-        targets: which labels the data were read with.
-        output: the output that `mien evaluate` was asked for, if it was.
-        detector: the one that found the faces, where the data were photos.
-    """
+    """Which evaluation of a run folder is meant."""
 
     split: str = "validation"
     tta: Tta = "none"
     targets: str = "label"
+    """Which labels the data were read with."""
     output: str | None = None
+    """The output that `mien evaluate` was asked for, if it was."""
     detector: str | None = None
+    """The one that found the faces, where the data were photos."""
 
     @classmethod
     def of(cls, evaluation: Evaluation) -> "Conditions":
@@ -37,29 +32,22 @@ class Conditions:
         data = evaluation.data
         return cls(data.split, evaluation.tta, data.targets, evaluation.asked_output, data.detector)
 
-    def file(self, what: str = "evaluation") -> str:
-        """Return the name of the file in a run folder that holds such an evaluation."""
-        by = None if self.targets == "label" else f"by-{self.targets}"
-        return (
-            "-".join(filter(None, [what, split_name(self.split), self.tta, by, self.output, self.detector])) + ".json"
-        )
+    @property
+    def file(self) -> str:
+        """The name of the file in a run folder that holds such an evaluation."""
+        by = "" if self.targets == "label" else f"by-{self.targets}"
+        parts = ["evaluation", split_name(self.split), self.tta, by, self.output, self.detector]
+        return "-".join(filter(None, parts)) + ".json"
 
     def lacking(self, run: Path) -> str:
         """Return that a run folder has no such evaluation and how to make it; "" where it has, or is no folder."""
-        if not run.is_dir() or (run / self.file()).is_file():
+        if not run.is_dir() or (run / self.file).is_file():
             return ""
         split = split_name(self.split)
-        targets = None if self.targets == "label" else self.targets
-        options = {
-            "tta": None if self.tta == "none" else self.tta,
-            "targets": targets,
-            "output": self.output,
-            "detector": self.detector,
-        }
-        command = f"mien evaluate {run} --data PATH --split {split}"
-        command += "".join(f" --{option} {value}" for option, value in options.items() if value)
-        what = ", ".join(filter(None, [split, VIEWS[self.tta], targets, self.output, self.detector]))
-        return f"{run}: no evaluation of {what}; make one with: {command}"
+        given = {name: value for name, value in vars(self).items() if value != getattr(Conditions, name)}
+        options = "".join(f" --{name} {value}" for name, value in given.items() if name != "split")
+        what = ", ".join([split, VIEWS[self.tta], *(given[name] for name in given if name not in ("split", "tta"))])
+        return f"{run}: no evaluation of {what}; make one with: mien evaluate {run} --data PATH --split {split}{options}"
 
 
 @dataclass(frozen=True)
@@ -88,11 +76,11 @@ def compare(runs: Sequence[str | Path], wanted: Conditions = Conditions()) -> li
     for run in runs:
         if why := wanted.lacking(Path(run)):
             raise InputError(why)
-    rows = [_row(Path(run), str(run), wanted.file()) for run in runs]
-    first, reference = rows[0], _fixed(rows[0].evaluation)
+    rows = [_row(Path(run), str(run), wanted.file) for run in runs]
     for row in rows[1:]:
-        if wrong := differences(reference, _fixed(row.evaluation)):
-            raise InputError(f"{first.name} and {row.name} were measured on different test data; these differ: {wrong}")
+        if wrong := differences(_fixed(rows[0].evaluation), _fixed(row.evaluation)):
+            both = f"{rows[0].name} and {row.name}"
+            raise InputError(f"{both} were measured on different test data; these differ: {wrong}")
     return sorted(rows, key=lambda row: -row.evaluation.scores.accuracy)
 
 

@@ -42,7 +42,7 @@ def save(
     Raises:
         InputError: the folder cannot be written to.
     """
-    written = [folder / Conditions.of(found).file() for found in evaluations]
+    written = [folder / Conditions.of(found).file for found in evaluations]
     for path, found in zip(written, evaluations, strict=True):
         records.write(path, found)
     report = folder / "report.html"

@@ -68,7 +68,7 @@ def evaluate_again(run: Path, data: Path) -> None:
     """Write the evaluations of both views into the run folder."""
     for tta in ("none", "flip"):
         found = evaluated(run, data, tta=tta)
-        records.write(run / Conditions.of(found).file(), found)
+        records.write(run / Conditions.of(found).file, found)
 
 
 def edit(path: Path, kind: type[T], change: Callable[[T], T]) -> None:
