@@ -47,7 +47,9 @@ class Conditions:
         given = {name: value for name, value in vars(self).items() if value != getattr(Conditions, name)}
         options = "".join(f" --{name} {value}" for name, value in given.items() if name != "split")
         what = ", ".join([split, VIEWS[self.tta], *(given[name] for name in given if name not in ("split", "tta"))])
-        return f"{run}: no evaluation of {what}; make one with: mien evaluate {run} --data PATH --split {split}{options}"
+        return (
+            f"{run}: no evaluation of {what}; make one with: mien evaluate {run} --data PATH --split {split}{options}"
+        )
 
 
 @dataclass(frozen=True)
