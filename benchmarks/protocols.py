@@ -12,7 +12,7 @@ from pathlib import Path
 
 from mien.core.errors import InputError
 from mien.core.files import replacing
-from mien.core.markdown import table
+from mien.core.tables import markdown_table
 from mien.evaluation.benchmark import PROTOCOLS, Protocol, Result, load
 from mien.evaluation.benchmark.leaderboard import (
     cautions,
@@ -68,10 +68,10 @@ def section(protocol: Protocol, results: Sequence[Result]) -> str:
     parts = [
         f"## {protocol.id}\n\n`{protocol.hash}`: {protocol.title}. Scored: {chosen[0].split}, n = {data.n:,}, "
         f"data `{data.fingerprint}`. Published: {protocol.published}.\n",
-        table(head, body, align="right") + "\n",
+        markdown_table(head, body, right=True) + "\n",
     ]
     if len(chosen) > 1:
-        tests = table(*paired_test_table(paired_tests(chosen, "none")), align="right")
+        tests = markdown_table(*paired_test_table(paired_tests(chosen, "none")), right=True)
         parts.append(
             f"On the same faces, single view; of several seeds the mean difference and the largest p:\n\n{tests}\n"
         )

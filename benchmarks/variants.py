@@ -18,8 +18,8 @@ from pathlib import Path
 import onnxruntime
 
 from mien.core import records
-from mien.core.markdown import table
 from mien.core.paths import bare_command
+from mien.core.tables import markdown_table
 from mien.datasets import DataSpec, ImageSpec, read
 from mien.evaluation import Predictions, evaluate, load, predict
 from mien.evaluation.calibrate import CalibrationOptions, OutputCalibration, calibrate
@@ -122,7 +122,7 @@ def main() -> None:
         accuracies = [f"{score.metrics['accuracy']:.4f}" for score in card.scores]
         rows.append([name, f"{card.bytes / 1e6:.2f}", *times, *accuracies])
     head = ["model", "MB", "ms, 1 face", "ms, 32 faces", *(f"{score.title}, {score.tta}" for score in card.scores)]
-    print(table(head, rows, align="right"))
+    print(markdown_table(head, rows, right=True))
 
 
 if __name__ == "__main__":

@@ -74,7 +74,7 @@ def compare_results(
 ) -> None:
     """Compare results of `mien benchmark`; arguments as for `compare`."""
     from mien.core import records
-    from mien.core.markdown import table
+    from mien.core.tables import markdown_table
     from mien.evaluation.benchmark import leaderboard, report, terminal
     from mien.evaluation.benchmark.result import load
 
@@ -86,8 +86,8 @@ def compare_results(
     if json:
         print(records.dumps({"of": title, "results": rows, "tests": tests}))
     elif markdown:
-        print(table(*leaderboard.score_table(rows), align="right"), end="\n\n")
-        print(table(*leaderboard.cost_table(rows), align="right"))
+        print(markdown_table(*leaderboard.score_table(rows), right=True), end="\n\n")
+        print(markdown_table(*leaderboard.cost_table(rows), right=True))
     else:
         console().print(terminal.comparison(title, rows, tests))
     for caution in leaderboard.cautions(rows):

@@ -1,5 +1,6 @@
-"""Tables of texts: made once, shown in a terminal here, in Markdown by `core.markdown`, on pages by a macro."""
+"""Tables of texts: made once, shown in a terminal and in Markdown here, on pages by a macro."""
 
+import re
 from collections.abc import Mapping, Sequence
 from textwrap import fill
 from typing import TYPE_CHECKING
@@ -52,3 +53,19 @@ def terminal_table(
     for row in rows:
         made.add_row(*map(Text, row))
     return made
+
+
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: bool = False) -> str:
+    """Return a Markdown table; the first column is aligned to the left, the others too, or to the `right`."""
+    rule = ["---", *["---:" if right else "---"] * (len(head) - 1)]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in (head, rule, *rows))
+
+
+def escape_markdown(text: str) -> str:
+    """Return text that Markdown shows as it is.
+
+    Example:
+        >>> escape_markdown("a_b|c")
+        'a\\\\_b&#124;c'
+    """
+    return re.sub(r"([\\`*_\[\]<>#])", r"\\\1", text).replace("|", "&#124;")

@@ -69,13 +69,8 @@ def graph_cost(path: Path, input_name: str) -> tuple[int, int | None]:
         dims = value.type.tensor_type.shape.dim
         if value.type.tensor_type.HasField("shape") and all(dim.HasField("dim_value") for dim in dims):
             shapes.setdefault(value.name, [dim.dim_value for dim in dims])
-    total = 0
-    for node in graph.node:
-        work = _macs(node, shapes)
-        if work is None:
-            return parameters, None
-        total += work
-    return parameters, total
+    macs = [_macs(node, shapes) for node in graph.node]
+    return parameters, None if None in macs else sum(filter(None, macs))
 
 
 def _macs(node: Any, shapes: dict[str, list[int]]) -> int | None:

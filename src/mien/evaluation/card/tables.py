@@ -3,8 +3,8 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mien.core.markdown import escape, table
 from mien.core.paths import last_part
+from mien.core.tables import escape_markdown, markdown_table
 from mien.evaluation.card.facts import CardFacts
 from mien.evaluation.card.scores import CardScore
 from mien.evaluation.metrics import METRICS
@@ -30,7 +30,7 @@ def span(interval: Interval) -> str:
 
 def names(paths: Iterable[str | Path]) -> str:
     """Return the last parts of paths, as Markdown."""
-    return escape(", ".join(last_part(str(path)) for path in paths))
+    return escape_markdown(", ".join(last_part(str(path)) for path in paths))
 
 
 def scores(found: Sequence[CardScore]) -> str:
@@ -162,7 +162,7 @@ def groups(column: Column) -> str:
     """Return the table of the groups of a column."""
     return _table(
         {
-            escape(column.name): escape(group.value),
+            escape_markdown(column.name): escape_markdown(group.value),
             "n": f"{group.scores.n:,}",
             "accuracy": share(group.scores.accuracy),
             "95 % interval": span(group.scores.interval),
@@ -174,4 +174,4 @@ def groups(column: Column) -> str:
 def _table(rows: Iterable[dict[str, str]]) -> str:
     """Return rows of title -> cell as a Markdown table; "" of no rows."""
     found = list(rows)
-    return table(list(found[0]), [list(row.values()) for row in found]) if found else ""
+    return markdown_table(list(found[0]), [list(row.values()) for row in found]) if found else ""

@@ -10,10 +10,11 @@ import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mien.core import html, markdown, records
+from mien.core import html, records
 from mien.core.errors import InputError, needs_extra
 from mien.core.files import write_text
 from mien.core.paths import bare_command
+from mien.core.tables import escape_markdown
 from mien.evaluation.card import tables
 from mien.evaluation.card.facts import CardFacts
 from mien.evaluation.card.scores import CardScore
@@ -63,7 +64,7 @@ def render(facts: CardFacts, *, license: str | None = None) -> str:
         license=license,
         tables=tables,
         views=VIEWS,
-        markdown=markdown,
+        escape=escape_markdown,
         records=records,
         bare_command=bare_command,
     )
