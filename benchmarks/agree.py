@@ -63,7 +63,7 @@ def write(data: Path, out: Path, model: str, seed: int) -> list[Path]:
     """Write machine.csv, coder1.csv and coder2.csv; return their paths."""
     session = Session(model)
     faces = read(DataSpec(data, "validation"), ImageSpec(size=session.info.size, channels=len(session.info.mean)))
-    answers = np.concatenate(list(session.batches(faces.images))).argmax(axis=1)
+    answers = session.probabilities(faces.images).argmax(axis=1)
     path = ferplus.find(data)
     assert path is not None, "no fer2013new.csv"
     votes = ferplus.votes(path, Problems(strict=True)).counts[faces.ids.astype(int)]

@@ -1,7 +1,7 @@
 """The result type: the faces of an image and what their expressions look like."""
 
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -130,8 +130,7 @@ class Faces:
     def flags(self) -> tuple[str, ...]:
         """What to show with each face: "low quality", "uncertain", "low quality, uncertain" or ""."""
         pairs = zip(_list(self.low_quality, len(self)), _list(self.uncertain, len(self)), strict=True)
-        names = ("low quality", "uncertain")
-        return tuple(", ".join(name for name, true in zip(names, pair, strict=True) if true) for pair in pairs)
+        return tuple(", ".join(["low quality"] * bool(low) + ["uncertain"] * bool(rest)) for low, rest in pairs)
 
     def to_columns(self) -> dict[str, list[Any]]:
         """Return the columns of `columns`, in their order, each with a value per face."""
@@ -141,7 +140,7 @@ class Faces:
             **dict(zip("xywh", whole_pixels(self.boxes).astype(int).T.tolist(), strict=True)),
             "detection": _list(scores, n),
             "expression": list(self.labels),
-            "confidence": _rounded(self.scores).tolist(),
+            "confidence": self.scores.astype(np.float64).round(6).tolist(),
             "quality": list(self.quality),
             "uncertain": _list(self.uncertain, n),
             "prediction_set": [None] * n if sets is None else [SEPARATOR.join(held) for held in sets],
@@ -156,16 +155,21 @@ class Faces:
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return a dictionary per face, ready for JSON: box (whole pixels), detection, expression, confidence, quality,
-        uncertain, prediction_set (a list), probabilities. What the detector or the model does not have is None."""
-        sets = [None] * len(self) if self.prediction_sets is None else [list(held) for held in self.prediction_sets]
+        uncertain, prediction_set (a list), probabilities; of a video frame, time, track come first and smoothed last.
+        What the detector or the model does not have is None."""
         return [
             {
-                "box": [row["x"], row["y"], row["w"], row["h"]],
+                **{name: row[name] for name in FRAME if name in row},
+                "box": [row[name] for name in "xywh"],
                 **{name: row[name] for name in ("detection", "expression", "confidence", "quality", "uncertain")},
-                "prediction_set": held,
-                "probabilities": {label: row[f"p_{label}"] for label in self.classes},
+                "prediction_set": row["prediction_set"] and row["prediction_set"].split(SEPARATOR),
+                **{
+                    name: {label: row[f"{kind}_{label}"] for label in self.classes}
+                    for kind, name in (("p", "probabilities"), ("s", "smoothed"))
+                    if f"{kind}_{self.classes[0]}" in row
+                },
             }
-            for row, held in zip(self.to_rows(), sets, strict=True)
+            for row in self.to_rows()
         ]
 
     def to_frame(self) -> "pandas.DataFrame":
@@ -191,7 +195,7 @@ class Faces:
         return annotate(images.load(image, bgr=bgr), self.boxes, self.probabilities, self.classes, self.flags)
 
 
-@dataclass(frozen=True, eq=False)
+@dataclass(frozen=True, eq=False, kw_only=True)
 class VideoFaces(Faces):
     """The faces of one frame of a video.
 
@@ -202,10 +206,10 @@ class VideoFaces(Faces):
         smoothed: float32 [n, k], the probabilities smoothed along the track (`mien.recognition.smoothing`).
     """
 
-    frame: int = 0
-    time: float = 0.0
-    tracks: NDArray[np.int64] = field(default_factory=lambda: np.zeros(0, np.int64))
-    smoothed: NDArray[np.float32] = field(default_factory=lambda: np.zeros((0, 0), np.float32))
+    frame: int
+    time: float
+    tracks: NDArray[np.int64]
+    smoothed: NDArray[np.float32]
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -221,17 +225,6 @@ class VideoFaces(Faces):
             **_named("s", self.classes, self.smoothed),
             "detector": found["detector"],
         }
-
-    def to_dicts(self) -> list[dict[str, Any]]:
-        """As for a photo, and frame, time, track and the smoothed probabilities."""
-        return [
-            {
-                **{name: row[name] for name in FRAME},
-                **face,
-                "smoothed": {label: row[f"s_{label}"] for label in self.classes},
-            }
-            for row, face in zip(self.to_rows(), super().to_dicts(), strict=True)
-        ]
 
 
 def whole_pixels(boxes: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -253,9 +246,6 @@ def _list(array: NDArray[Any] | None, n: int) -> list[Any]:
     return [None] * n if array is None else array.tolist()
 
 
-def _rounded(array: NDArray[np.float32]) -> NDArray[np.float64]:
-    return array.astype(np.float64).round(6)
-
-
 def _named(kind: str, classes: Sequence[str], rows: NDArray[np.float32]) -> dict[str, list[float]]:
-    return {f"{kind}_{label}": column for label, column in zip(classes, _rounded(rows).T.tolist(), strict=True)}
+    numbers = rows.astype(np.float64).round(6).T.tolist()
+    return {f"{kind}_{label}": column for label, column in zip(classes, numbers, strict=True)}

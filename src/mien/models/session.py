@@ -1,6 +1,5 @@
 """An .onnx file opened for scoring batches of face crops."""
 
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
@@ -81,15 +80,15 @@ class Session:
             batch: how many crops go through the network at a time.
         """
         starts = range(0, max(1, len(crops)), batch)
-        pieces = [self._logits(np.asarray(crops[start : start + batch]), list(self._nodes)) for start in starts]
+        pieces = [self._run(np.asarray(crops[start : start + batch])) for start in starts]
         return dict(zip(self._nodes, map(np.concatenate, zip(*pieces, strict=True)), strict=True))
 
     def logits(self, crops: images.Pixels) -> NDArray[np.float32]:
-        """Return float32 [n, k] for uint8 crops [n, h, w] or [n, h, w, 3], resized to the model's size if need be."""
-        return self._logits(crops, [self.info.primary_output])[0]
+        """Return float32 [n, k], the logits of the primary output: `run` has the arguments."""
+        return self.run(crops)[self.info.primary_output]
 
-    def _logits(self, crops: images.Pixels, names: list[str]) -> list[NDArray[np.float32]]:
-        """Return the logits of these outputs; in padded pieces where the network wants a fixed number of crops."""
+    def _run(self, crops: images.Pixels) -> list[NDArray[np.float32]]:
+        """Return the logits of every output; in padded pieces where the network wants a fixed number of crops."""
         size, n = self.info.size, len(crops)
         if crops.shape[1:3] != (size, size):
             crops = np.stack([images.resize(crop, size) for crop in crops])
@@ -99,8 +98,8 @@ class Session:
         step = self._fixed or max(1, n)
         if short := -n % step:
             planes = np.concatenate([planes, np.zeros((short, *planes.shape[1:]), np.float32)])
-        nodes = [self._nodes[name] for name in names]
         pieces = [planes[start : start + step] for start in range(0, max(1, n), step)]
+        nodes = list(self._nodes.values())
         scored = zip(*(self._session.run(nodes, {self.input: piece}) for piece in pieces), strict=True)
         found = [np.concatenate(parts)[:n].astype(np.float32, copy=False) for parts in scored]
         try:
@@ -108,21 +107,19 @@ class Session:
         except InputError as error:
             raise InputError(f"{self.path.with_suffix('.json')}: {error}") from None
 
-    def batches(self, crops: images.Pixels, *, tta: Tta = "none", batch: int = 128) -> Iterator[NDArray[np.float32]]:
-        """Yield the probabilities of `crops`, float32 [<= batch, k] at a time, each row summing to 1.
+    def probabilities(self, crops: images.Pixels, *, tta: Tta = "none", batch: int = 128) -> NDArray[np.float32]:
+        """Return float32 [n, k], each row summing to 1: `run` has the arguments.
 
         With `tta="flip"` a row is the mean of the probabilities of the crop and of its mirror image.
         """
+        found = [np.zeros((0, len(self.info.labels)), np.float32)]
         for start in range(0, len(crops), batch):
             block = np.asarray(crops[start : start + batch])
             views = [block] if tta == "none" else [block, block[:, :, ::-1]]
-            found = [softmax(self.info.calibrate_logits(self.logits(view))) for view in views]
-            yield np.mean(found, axis=0, dtype=np.float32)
-
-    def probabilities(self, crops: images.Pixels, *, tta: Tta = "none", batch: int = 128) -> NDArray[np.float32]:
-        """Return float32 [n, k]: `batches` in one array."""
-        none = np.zeros((0, len(self.info.labels)), np.float32)
-        return np.concatenate([none, *self.batches(crops, tta=tta, batch=batch)])
+            logits = [self.run(view, batch=batch)[self.info.primary_output] for view in views]
+            scored = [softmax(self.info.calibrate_logits(numbers)) for numbers in logits]
+            found.append(np.mean(scored, axis=0, dtype=np.float32))
+        return np.concatenate(found)
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:
