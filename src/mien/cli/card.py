@@ -35,15 +35,15 @@ def card(
         force: Replace a card that was not written by mien, or was edited since.
     """
     from mien.evaluation.card.facts import collect_facts
-    from mien.evaluation.card.write import render, write
+    from mien.evaluation.card.write import render_card, write_card
 
     facts = collect_facts(model, results=results, name=name)
-    text = render(facts, license=license)
+    text = render_card(facts, license=license)
     for line in facts.skipped:
         print(f"left out: {line}", file=sys.stderr)
     path = out or (None if facts.bundled else Path(model) / "README.md")
     if path is None:
         print(text, end="")
         return
-    write(text, path, force=force)
+    write_card(text, path, force=force)
     print(f"wrote {path}", file=sys.stderr)

@@ -14,7 +14,7 @@ from mien.core.errors import InputError, MissingExtra
 from mien.evaluation.benchmark import PROTOCOLS, Result, benchmark
 from mien.evaluation.benchmark.result import MetricSummary, SeenInTraining, Speed
 from mien.evaluation.calibrate.files import OutputCalibration, write_model
-from mien.evaluation.card import collect_facts, render, write
+from mien.evaluation.card import collect_facts, render_card, write_card
 from mien.evaluation.card.bundled import read_card
 from mien.evaluation.card.write import is_ours
 from mien.evaluation.comparison import Conditions
@@ -78,7 +78,7 @@ def edit(path: Path, kind: type[T], change: Callable[[T], T]) -> None:
 
 def test_hugging_face_reads_it_and_finds_the_figures(run: Path, tmp_path: Path) -> None:
     hub = pytest.importorskip("huggingface_hub")
-    text = render(collect_facts(run, name='x: "y" #1 {ünï}'), license="cc-by-nc-4.0")
+    text = render_card(collect_facts(run, name='x: "y" #1 {ünï}'), license="cc-by-nc-4.0")
     found = hub.ModelCard(text).data
     assert found.model_name == 'x: "y" #1 {ünï}'
     assert (found.license, found.library_name, found.pipeline_tag) == ("cc-by-nc-4.0", "mien", "image-classification")
@@ -93,11 +93,11 @@ def test_hugging_face_reads_it_and_finds_the_figures(run: Path, tmp_path: Path) 
     assert found.metrics == ["accuracy", "f1", "balanced_accuracy"]
     assert len(found.eval_results) == 6
     assert {one.dataset_split for one in found.eval_results} == {"validation"}
-    assert hub.ModelCard(render(collect_facts(run))).data.license is None
+    assert hub.ModelCard(render_card(collect_facts(run))).data.license is None
 
 
 def test_it_says_what_the_files_say(run: Path) -> None:
-    text = render(collect_facts(run))
+    text = render_card(collect_facts(run))
     assert "# first\n" in text
     assert "1,234 parameters, 5.0 million multiply-adds" in text
     assert "2 epochs in 6 s" in text
@@ -117,20 +117,20 @@ def test_a_new_metric_is_one_entry_of_the_registry(
 ) -> None:
     monkeypatch.setitem(METRICS, "even", Metric("even", "evenness", "higher", lambda _: 0.12345, hub="evenness"))
     evaluate_again(run, fer2013_csv)
-    text = render(collect_facts(run))
+    text = render_card(collect_facts(run))
     assert "| evenness |" in text
     assert "type: evenness\n      value: 0.12345" in text
 
 
 def test_no_place_on_this_machine_is_named(run: Path, tmp_path: Path) -> None:
-    text = render(collect_facts(run))
+    text = render_card(collect_facts(run))
     assert str(tmp_path) not in text
     assert "secret place" not in text
     assert not [part for part in tmp_path.parts[1:] if f"{part}/" in text]
 
 
 def test_what_was_not_measured_is_said_with_its_command(run: Path) -> None:
-    text = render(collect_facts(run))
+    text = render_card(collect_facts(run))
     for expected in (
         "Bias was not measured",
         "`mien audit RUN --data PATH --groups table.csv`",
@@ -141,16 +141,16 @@ def test_what_was_not_measured_is_said_with_its_command(run: Path) -> None:
     ):
         assert expected in text
     (run / "evaluation-validation-flip.json").unlink()
-    assert "Mean with the mirror image: not measured. `mien evaluate RUN --data PATH --tta flip`" in render(
+    assert "Mean with the mirror image: not measured. `mien evaluate RUN --data PATH --tta flip`" in render_card(
         collect_facts(run)
     )
     (run / "evaluation-validation-none.json").unlink()
-    bare_card = render(collect_facts(run))
+    bare_card = render_card(collect_facts(run))
     assert "Accuracy was not measured. `mien evaluate RUN --data PATH --tta both`" in bare_card
     assert "model-index" not in bare_card
     (run / "recipe.json").unlink()
     (run / "metrics.jsonl").unlink()
-    assert "How it was trained is not recorded" in render(collect_facts(run))
+    assert "How it was trained is not recorded" in render_card(collect_facts(run))
 
 
 FITTED = Calibration(
@@ -166,7 +166,7 @@ def calibrated(run: Path, data: Path, temperature: float, calibration: Calibrati
     info = replace(Session(run).info, temperature=temperature, calibration=calibration)
     write_model(run, info, run / "model.onnx")
     evaluate_again(run, data)
-    return render(collect_facts(run))
+    return render_card(collect_facts(run))
 
 
 def test_calibration_is_that_of_the_model_file(run: Path, fer2013_csv: Path) -> None:
@@ -194,7 +194,7 @@ def test_scores_on_the_faces_it_was_calibrated_on_are_marked(run: Path, fer2013_
     votes = replace(FITTED, kind="fer2013", targets="majority")
     assert maybe in calibrated(run, fer2013_csv, 2.0, votes)
     assert maybe not in calibrated(run, fer2013_csv, 2.0, replace(votes, split="test"))
-    text = render(collect_facts("default"))
+    text = render_card(collect_facts("default"))
     assert "FER+ majority, 8 classes, FER+ distribution: some of these faces may be among those" in text
 
 
@@ -202,17 +202,17 @@ def test_a_calibration_json_of_another_file_is_left_out(run: Path, fer2013_csv: 
     records.write(run / "calibration.json", {"label": OutputCalibration(1.25, FITTED)})
     facts = collect_facts(run)
     assert facts.skipped == ["calibration.json: output label: not what model.onnx holds; calibrate again"]
-    assert "Not calibrated" in render(facts)
+    assert "Not calibrated" in render_card(facts)
     calibrated(run, fer2013_csv, 1.25)
     facts = collect_facts(run)
     assert facts.skipped == []
-    assert "temperature 1.250" in render(facts)
-    assert "ECE 0.0461 before" in render(facts)
+    assert "temperature 1.250" in render_card(facts)
+    assert "ECE 0.0461 before" in render_card(facts)
 
 
 @pytest.mark.parametrize("name", bundled())
 def test_a_bundled_model_has_its_calibration_in_the_card(name: str) -> None:
-    stated, text = read_card(name).calibration["distribution"].calibration, render(collect_facts(name))
+    stated, text = read_card(name).calibration["distribution"].calibration, render_card(collect_facts(name))
     assert stated.conformal is not None
     assert f"ECE {stated.ece_before:.4f} before, {stated.ece_after:.4f} after" in text
     assert f"fitted on {stated.n:,} faces" in text
@@ -257,15 +257,15 @@ def test_an_audit_of_some_images_says_what_these_are_like(run: Path) -> None:
     groups = grouped(column("<i>|", {"<b>a|b*": (10, 0.5)}, None, None))
     of = {"evaluation": photos, "groups": groups}
     audit(run, clean=subset(5, 0.8), corruptions={"blur": [0.6]}, **of)
-    text = render(collect_facts(run))
+    text = render_card(collect_facts(run))
     assert "`audit-validation.json`, photos, test, n = 21, labels: label, faces found by haar: accuracy 0.6667" in text
     assert "accuracy 0.6667 on the faces as they are, 0.8000 on the 5 of them that were then corrupted; lowest" in text
     assert "| \\<b\\>a&#124;b\\* | 10 |" in text
     assert "| \\<i\\>&#124; | n |" in text
     audit(run, clean=subset(21, 0.6667), corruptions={"blur": [0.6]}, **of)
-    assert "then corrupted" not in render(collect_facts(run))
+    assert "then corrupted" not in render_card(collect_facts(run))
     audit(run, clean=subset(21, 0.6667), corruptions={}, **of)
-    assert "0.6667 on the faces as they are; corrupted images were not measured." in render(collect_facts(run))
+    assert "0.6667 on the faces as they are; corrupted images were not measured." in render_card(collect_facts(run))
 
 
 def test_an_audit_with_corruptions_and_groups(run: Path) -> None:
@@ -273,7 +273,7 @@ def test_an_audit_with_corruptions_and_groups(run: Path) -> None:
     site = column("site", {"a|b": (10, 0.5)}, 0.2, 0.04)
     corruptions = {"gaussian_blur": falling, "jpeg": [0.6, 0.6]}
     audit(run, clean=subset(21, 0.6667), corruptions=corruptions, groups=grouped(site))
-    text = render(collect_facts(run))
+    text = render_card(collect_facts(run))
     assert "lowest under gaussian blur, 0.1000" in text
     assert "| gaussian blur | 5 | 0.1000 | 0.0000 to 0.7000 | 0.1000 |" in text
     assert "| jpeg | 2 | 0.6000 | 0.0000 to 0.7000 | 0.6000 |" in text
@@ -282,7 +282,7 @@ def test_an_audit_with_corruptions_and_groups(run: Path) -> None:
     assert "| a&#124;b | 10 | 0.5000 | 0.2000 to 0.8000 |" in text
     assert "Bias was not measured" not in text
     audit(run, clean=subset(21, 0.6667), corruptions=corruptions)
-    assert "Groups of people: not measured." in render(collect_facts(run))
+    assert "Groups of people: not measured." in render_card(collect_facts(run))
 
 
 def test_a_benchmark_of_this_model_and_another_seed(run: Path, fer2013_csv: Path, tmp_path: Path) -> None:
@@ -303,7 +303,7 @@ def test_a_benchmark_of_this_model_and_another_seed(run: Path, fer2013_csv: Path
     )
     path = tmp_path / "results" / "fer2013-x.json"
     records.write(path, result)
-    text = render(collect_facts(run, results=[path.parent]))
+    text = render_card(collect_facts(run, results=[path.parent]))
     assert "| `fer2013 feed` | test | single view | 21 | 0.5000 | 0.3000 to 0.7000 |" in text
     assert "| 0.7000 +- 0.2800 (n = 2) | 0.0500 | 0.0200 |" in text
     assert "0.9000" not in text
@@ -318,7 +318,7 @@ def test_a_benchmark_of_this_model_and_another_seed(run: Path, fer2013_csv: Path
     expected = (
         "4 faces are in its training data, the same or nearly so; accuracy on the 17 others, single view: 0.2500."
     )
-    assert f"fer2013-x.json: {expected}" in render(collect_facts(run, results=[path.parent]))
+    assert f"fer2013-x.json: {expected}" in render_card(collect_facts(run, results=[path.parent]))
 
 
 def test_scores_of_another_model_are_left_out(run: Path) -> None:
@@ -343,13 +343,13 @@ def test_what_was_left_out_is_said(run: Path) -> None:
 
     edit(path, Evaluation, change)
     expected = "left out: 7 samples of contempt; the model's fear, the others scaled to 1; merged: contempt-as-disgust."
-    assert f"{path.name}: {expected}" in render(collect_facts(run))
+    assert f"{path.name}: {expected}" in render_card(collect_facts(run))
 
 
 def test_scores_on_the_training_data_are_marked_and_kept_out_of_the_index(run: Path) -> None:
     for path in run.glob("evaluation-*.json"):
         edit(path, Evaluation, lambda found: replace(found, data=replace(found.data, trained_on=True)))
-    text = render(collect_facts(run))
+    text = render_card(collect_facts(run))
     assert "trained on these very images" in text
     assert "model-index" not in text
 
@@ -357,12 +357,12 @@ def test_scores_on_the_training_data_are_marked_and_kept_out_of_the_index(run: P
 def test_without_huggingface_hub_the_extra_is_named(run: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "huggingface_hub", None)
     with pytest.raises(MissingExtra, match=r"a model card needs .* pip install 'mien\[card\]'"):
-        render(collect_facts(run))
+        render_card(collect_facts(run))
 
 
 @pytest.mark.parametrize("name", bundled())
 def test_bundled_models_have_a_card(name: str) -> None:
-    text = render(collect_facts(name), license="apache-2.0")
+    text = render_card(collect_facts(name), license="apache-2.0")
     for stated in read_card(name).scores:
         assert f"| {stated.title}" in text
         assert f"{stated.metrics['accuracy']:.4f}" in text
@@ -372,18 +372,18 @@ def test_bundled_models_have_a_card(name: str) -> None:
 
 
 def test_a_card_of_somebody_else_stays(run: Path) -> None:
-    text, path = render(collect_facts(run)), run / "README.md"
-    write(text, path)
+    text, path = render_card(collect_facts(run)), run / "README.md"
+    write_card(text, path)
     assert is_ours(path.read_text())
-    write(text, path)  # its own: replaced
+    write_card(text, path)  # its own: replaced
     path.write_text(text.replace("Research", "Research and play"))
     with pytest.raises(InputError, match="not as mien card left it; --out writes elsewhere, --force replaces it"):
-        write(text, path)
-    write(text, path, force=True)
+        write_card(text, path)
+    write_card(text, path, force=True)
     assert path.read_text() == text
     path.write_text("# mine\n")
     with pytest.raises(InputError, match="exists"):
-        write(text, path)
+        write_card(text, path)
     assert path.read_text() == "# mine\n"
 
 
@@ -395,7 +395,7 @@ def test_bad_input_is_told(run: Path, tmp_path: Path) -> None:
     with pytest.raises(InputError, match="printable"):
         collect_facts(run, name="a\nb")
     with pytest.raises(InputError, match="--license 'My Own'"):
-        render(collect_facts(run), license="My Own")
+        render_card(collect_facts(run), license="My Own")
     (tmp_path / "x.json").write_text("{}")
     with pytest.raises(InputError, match="not a result of"):
         collect_facts(run, results=[tmp_path / "x.json"])
@@ -411,8 +411,8 @@ def test_bad_input_is_told(run: Path, tmp_path: Path) -> None:
     ):
         (run / name).write_text(text)
         with pytest.raises(InputError, match=rf"{name}: .*; expected {expected}"):
-            render(collect_facts(run))
+            render_card(collect_facts(run))
         (run / name).unlink()
     (run / "metrics.jsonl").write_bytes(b"\xff\xfe\n")
-    assert "accuracy" in render(collect_facts(run))
+    assert "accuracy" in render_card(collect_facts(run))
     shutil.rmtree(run)

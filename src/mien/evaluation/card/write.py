@@ -27,8 +27,8 @@ if TYPE_CHECKING:
 SIGNED = re.compile(r"<!-- mien card ([0-9a-f]{16})[^>]*-->\n")
 
 
-def write(text: str, path: Path, *, force: bool = False) -> None:
-    """Write a card. One that is there is replaced only as `render` wrote it, unchanged since, or with `force`.
+def write_card(text: str, path: Path, *, force: bool = False) -> None:
+    """Write a card. One that is there is replaced only as `render_card` wrote it, unchanged since, or with `force`.
 
     Raises:
         InputError: another card is there, or it cannot be written.
@@ -39,12 +39,12 @@ def write(text: str, path: Path, *, force: bool = False) -> None:
 
 
 def is_ours(text: str) -> bool:
-    """Return whether a text is, to the letter, what `render` returned."""
+    """Return whether a text is, to the letter, what `render_card` returned."""
     found = SIGNED.search(text)
     return found is not None and found[1] == _digest(SIGNED.sub("", text, count=1))
 
 
-def render(facts: CardFacts, *, license: str | None = None) -> str:
+def render_card(facts: CardFacts, *, license: str | None = None) -> str:
     """Return the card as Markdown with YAML front matter.
 
     Args:
