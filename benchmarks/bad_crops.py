@@ -43,7 +43,7 @@ AWAY = [(12, 0), (-12, 0), (0, 12), (0, -12), (9, 9), (-9, 9), (9, -9), (-9, -9)
 
 
 def moved(image: Pixels, scale: float, right: int, down: int, border: int, grey: int = 0) -> Pixels:
-    """Return the picture scaled about its centre and shifted, filled up as OpenCV names it."""
+    """Return the image scaled about its centre and shifted, filled up as OpenCV names it."""
     start = (SIDE - 1) / 2 * (1 - scale)
     move = np.array([[scale, 0, start + right], [0, scale, start + down]], np.float32)
     soft = cv2.GaussianBlur(image, (0, 0), 0.5 / scale) if scale < 1 else image
@@ -51,19 +51,19 @@ def moved(image: Pixels, scale: float, right: int, down: int, border: int, grey:
 
 
 def jpeg(image: Pixels, quality: int) -> Pixels:
-    """Return the picture written as JPEG and read again."""
+    """Return the image written as JPEG and read again."""
     data = cv2.imencode(".jpg", image, [cv2.IMWRITE_JPEG_QUALITY, quality])[1]
     return np.asarray(cv2.imdecode(data, cv2.IMREAD_GRAYSCALE), np.uint8)
 
 
 def letterbox(image: Pixels, bar: int) -> Pixels:
-    """Return the picture made flatter, with black bars above and below."""
+    """Return the image flattened, with black bars above and below."""
     flat = cv2.resize(image, (SIDE, SIDE - 2 * bar), interpolation=cv2.INTER_AREA)
     return np.pad(flat, ((bar, bar), (0, 0))).astype(np.uint8)
 
 
 def framed(image: Pixels) -> Pixels:
-    """Return the picture at 0.55 of its size on itself, enlarged and blurred."""
+    """Return the image at 0.55 of its size on itself, enlarged and blurred."""
     whole = np.full_like(image, 255)
     inside = moved(whole, 0.55, 0, 0, cv2.BORDER_CONSTANT) > 127
     large = cv2.GaussianBlur(moved(image, 2, 0, 0, cv2.BORDER_REFLECT), (0, 0), 6)
@@ -83,10 +83,10 @@ def main() -> None:
     real = (facts.deviation >= texture.BLANK) & (facts.bits >= texture.BITS)  # the check leaves the others out
     start = time.process_time()
     found = (borders.bad(images) != "") & real
-    print(f"{len(images):,} pictures, {found.sum()} found, {time.process_time() - start:.1f} s of processor time")
-    dice = np.random.default_rng(0)
-    rows = dice.choice(np.flatnonzero(real), MADE, replace=False)
-    away = [AWAY[place] for place in dice.integers(0, len(AWAY), MADE)]
+    print(f"{len(images):,} images, {found.sum()} found, {time.process_time() - start:.1f} s of processor time")
+    rng = np.random.default_rng(0)
+    rows = rng.choice(np.flatnonzero(real), MADE, replace=False)
+    away = [AWAY[place] for place in rng.integers(0, len(AWAY), MADE)]
     fill = cv2.BORDER_CONSTANT, cv2.BORDER_REFLECT, cv2.BORDER_REFLECT_101, cv2.BORDER_REPLICATE
     kinds: dict[str, Callable[[Pixels, tuple[int, int]], Pixels]] = {
         "as they are": lambda image, _: image,

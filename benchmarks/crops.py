@@ -1,10 +1,11 @@
-"""How to cut a face out around each detector's box, and which faces are too poor: measured on portraits.
+"""How to crop a face for each detector, and which faces have too low a quality: measured on portraits.
 
     OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/crops.py --portraits facial_expressions/ --yunet yunet.onnx
 
-Of muxspace/facial_expressions' persons that the bundled models did not learn: 1,500 at random for the accuracy, and all
-of the rare classes for the balanced accuracy. Prints the tables that stand in LOG.md. --take puts the choice of
-src/mien/assets/crops.json, edited by hand after reading them, into the bundled models. --only crops takes two minutes.
+The portraits are of persons of muxspace/facial_expressions who are not in the training data of the bundled models:
+1,500 at random for the accuracy, and all of the rare classes for the balanced accuracy. Prints the tables of LOG.md.
+--take writes src/mien/assets/crops.json, edited by hand after reading them, into the bundled models. --only crops takes
+two minutes.
 """
 
 import argparse
@@ -33,7 +34,7 @@ Change = Callable[[images.Pixels], images.Pixels]
 
 
 class Portraits(NamedTuple):
-    pictures: list[images.Pixels]
+    photos: list[images.Pixels]
     labels: NDArray[np.str_]
     random: NDArray[np.bool_]
     """Which belong to the random 1,500."""
@@ -54,8 +55,8 @@ def portraits(root: Path, known: tuple[str, ...]) -> Portraits:
     rare = np.flatnonzero(np.isin(labels, list(set(known) - {"neutral", "happy"})))
     used = np.unique(np.concatenate([chosen, rare]))
     used = used[np.isin(labels[used], known)]
-    pictures = [images.load(root / "images" / name) for name in ids[used].tolist()]
-    return Portraits(pictures, labels[used], np.isin(used, chosen))
+    photos = [images.load(root / "images" / name) for name in ids[used].tolist()]
+    return Portraits(photos, labels[used], np.isin(used, chosen))
 
 
 def sides(measure: str, margin: float) -> Cut:
@@ -91,18 +92,18 @@ def plain(crop: images.CropSpec) -> Cut:
     return cut
 
 
-def look(detector: Detector, pictures: list[images.Pixels]) -> list[Detections]:
-    return [detector(picture) for picture in pictures]
+def look(detector: Detector, photos: list[images.Pixels]) -> list[Detections]:
+    return [detector(photo) for photo in photos]
 
 
 def measure(
     session: Session, faces: Portraits, looked: list[Detections], cut: Cut, *, method: int | None = None
 ) -> tuple[Result, images.Pixels, NDArray[np.bool_]]:
-    """Score the largest face of each picture; also the crops, and which answers were right."""
+    """Score the largest face of each photo; also the crops, and which answers were right."""
     seen = [place for place, found in enumerate(looked) if len(found.boxes)]
     size, crops = session.info.size, []
     for place in seen:
-        crop = cut(faces.pictures[place], looked[place], looked[place].largest)
+        crop = cut(faces.photos[place], looked[place], looked[place].largest)
         if method is None:
             crop = images.resize(crop, size)
         else:
@@ -126,11 +127,11 @@ def head(title: str) -> None:
 
 
 def turned(degrees: float) -> Change:
-    """Turn a picture about its middle, its edge repeated around it."""
+    """Rotate a photo about its centre, with its edge repeated around it."""
 
-    def change(picture: images.Pixels) -> images.Pixels:
-        edge = max(picture.shape) // 4
-        wider = cv2.copyMakeBorder(picture, edge, edge, edge, edge, cv2.BORDER_REPLICATE)
+    def change(photo: images.Pixels) -> images.Pixels:
+        edge = max(photo.shape) // 4
+        wider = cv2.copyMakeBorder(photo, edge, edge, edge, edge, cv2.BORDER_REPLICATE)
         height, width = wider.shape[:2]
         matrix = cv2.getRotationMatrix2D((width / 2, height / 2), degrees, 1.0)
         return np.asarray(cv2.warpAffine(wider, matrix, (width, height), borderMode=cv2.BORDER_REPLICATE), np.uint8)
@@ -140,29 +141,29 @@ def turned(degrees: float) -> Change:
 
 def smaller(pixels: int) -> Change:
     """Shrink a portrait to so many pixels; its face has about two thirds of them."""
-    return lambda picture: np.asarray(cv2.resize(picture, (pixels, pixels), interpolation=cv2.INTER_AREA), np.uint8)
+    return lambda photo: np.asarray(cv2.resize(photo, (pixels, pixels), interpolation=cv2.INTER_AREA), np.uint8)
 
 
 def blurred(sigma: float) -> Change:
-    return lambda picture: np.asarray(cv2.GaussianBlur(picture, (0, 0), sigma), np.uint8)
+    return lambda photo: np.asarray(cv2.GaussianBlur(photo, (0, 0), sigma), np.uint8)
 
 
 def darker(factor: float) -> Change:
-    return lambda picture: np.asarray(np.rint(picture * factor), np.uint8)
+    return lambda photo: np.asarray(np.rint(photo * factor), np.uint8)
 
 
 def covered(looked: list[Detections], part: str) -> Callable[[int, images.Pixels], images.Pixels]:
     """Lay grey over the lower 45 % of the face (a mask), its upper 45 % (sunglasses and more), or its left half."""
 
-    def change(place: int, picture: images.Pixels) -> images.Pixels:
+    def change(place: int, photo: images.Pixels) -> images.Pixels:
         if not len(looked[place].boxes):
-            return picture
+            return photo
         x, y, width, height = looked[place].boxes[looked[place].largest].tolist()
         if part == "left half":
             width /= 2
         else:
             y, height = y + (0.55 * height if part == "lower 45 %" else 0), 0.45 * height
-        covered = picture.copy()
+        covered = photo.copy()
         cv2.rectangle(covered, (round(x), round(y)), (round(x + width), round(y + height)), (128,) * 3, -1)
         return covered
 
@@ -172,7 +173,7 @@ def covered(looked: list[Detections], part: str) -> Callable[[int, images.Pixels
 def crops(session: Session, faces: Portraits, detectors: dict[str, Detector]) -> None:
     """Margins, sides, shifts, resampling for each detector; levelling where there are eye points."""
     for name, detector in detectors.items():
-        looked = look(detector, faces.pictures)
+        looked = look(detector, faces.photos)
         taken = measured_crops()[name]
         head(f"{name}: margin, square on the longer side")
         for margin in (-0.1, -0.05, 0.0, 0.03, 0.05, 0.1, 0.15, 0.2):
@@ -190,26 +191,26 @@ def crops(session: Session, faces: Portraits, detectors: dict[str, Detector]) ->
             continue
         head(f"{name}: eyes made level or not")
         for degrees in (0, 15, 30):
-            signs = np.random.default_rng(1).choice([-1, 1], len(faces.pictures))
-            pictures = [turned(sign * degrees)(one) for sign, one in zip(signs, faces.pictures, strict=True)]
-            again = faces._replace(pictures=pictures)
-            looked = look(detector, pictures)
+            signs = np.random.default_rng(1).choice([-1, 1], len(faces.photos))
+            photos = [turned(sign * degrees)(one) for sign, one in zip(signs, faces.photos, strict=True)]
+            again = faces._replace(photos=photos)
+            looked = look(detector, photos)
             for level in (False, True):
                 cut = plain(images.CropSpec(taken.margin, level))
                 row(f"turned by {degrees}, {'' if level else 'not '}level", measure(session, again, looked, cut)[0])
 
 
 def hardships(session: Session, faces: Portraits, detectors: dict[str, Detector]) -> None:
-    """What becomes of turned, small, blurred, dark and partly hidden faces, with the crop taken: a third of them."""
+    """Measure rotated, small, blurred, dark and partly covered faces with the crops in use, on a third of the faces."""
     for name, detector in detectors.items():
         cut = plain(measured_crops()[name])
-        plain_looked = look(detector, faces.pictures)
+        plain_looked = look(detector, faces.photos)
         print(f"\n| {name} | found | accuracy | balanced accuracy | marked low | sharpness, 5/50/95 % | box |")
         print("|---|---|---|---|---|---|---|")
 
-        def show(title: str, pictures: list[images.Pixels], detector: Detector = detector, cut: Cut = cut) -> None:
-            again = faces._replace(pictures=pictures)
-            looked = look(detector, pictures)
+        def show(title: str, photos: list[images.Pixels], detector: Detector = detector, cut: Cut = cut) -> None:
+            again = faces._replace(photos=photos)
+            looked = look(detector, photos)
             if not any(len(found.boxes) for found in looked):
                 print(f"| {title} | 0.0% | | | | | |", flush=True)
                 return
@@ -223,7 +224,7 @@ def hardships(session: Session, faces: Portraits, detectors: dict[str, Detector]
                 flush=True,
             )
 
-        show("as they are", faces.pictures)
+        show("as they are", faces.photos)
         changes: dict[str, Change] = {
             **{f"turned by {degrees} degrees": turned(degrees) for degrees in (15, 30, 45, 90)},
             **{f"{pixels} x {pixels} pixels": smaller(pixels) for pixels in (72, 48, 36, 28, 20)},
@@ -231,10 +232,10 @@ def hardships(session: Session, faces: Portraits, detectors: dict[str, Detector]
             **{f"darkened to {factor:.0%}": darker(factor) for factor in (0.3, 0.1, 0.05)},
         }
         for title, change in changes.items():
-            show(title, [change(picture) for picture in faces.pictures])
+            show(title, [change(photo) for photo in faces.photos])
         for part in ("lower 45 %", "upper 45 %", "left half"):
             hide = covered(plain_looked, part)
-            show(f"{part} covered", [hide(place, picture) for place, picture in enumerate(faces.pictures)])
+            show(f"{part} covered", [hide(place, photo) for place, photo in enumerate(faces.photos)])
 
 
 def take() -> None:
@@ -281,4 +282,4 @@ if __name__ == "__main__":
         if arguments.only != "hardships":
             crops(opened, chosen, found_by)
         if arguments.only != "crops":
-            hardships(opened, Portraits(chosen.pictures[::3], chosen.labels[::3], chosen.random[::3]), found_by)
+            hardships(opened, Portraits(chosen.photos[::3], chosen.labels[::3], chosen.random[::3]), found_by)

@@ -54,69 +54,69 @@ TILE, ACROSS = 64, 16
 
 
 def jpeg(image: Pixels, quality: int) -> Pixels:
-    """Return the picture written as JPEG and read again."""
+    """Return the image written as JPEG and read again."""
     file = io.BytesIO()
     Image.fromarray(np.ascontiguousarray(image)).save(file, "JPEG", quality=quality)
     return np.asarray(Image.open(file), np.uint8)
 
 
 def moved(image: Pixels, down: int, right: int) -> Pixels:
-    """Return the picture shifted, its edge repeated."""
+    """Return the image shifted, its edge repeated."""
     turn = np.array([[1, 0, right], [0, 1, down]], dtype=np.float32)
     return np.asarray(cv2.warpAffine(image, turn, image.shape[::-1], borderMode=cv2.BORDER_REPLICATE), np.uint8)
 
 
 def lit(image: Pixels, gain: float, lift: float) -> Pixels:
-    """Return the picture with another contrast about middle grey and another brightness, clipped to 0..255."""
+    """Return the image with another contrast about middle grey and another brightness, clipped to 0..255."""
     return np.clip(np.rint((image.astype(np.float32) - 128) * gain + 128 + lift), 0, 255).astype(np.uint8)
 
 
 def zoomed(image: Pixels, pixels: int) -> Pixels:
-    """Return the picture without a border of so many pixels, at its old size."""
+    """Return the image without a border of so many pixels, at its old size."""
     return np.asarray(cv2.resize(image[pixels:-pixels, pixels:-pixels], image.shape[::-1]), np.uint8)
 
 
 Dice = np.random.Generator
 
 
-def anywhere(image: Pixels, dice: Dice, most: int) -> Pixels:
-    """Return the picture shifted by up to `most` pixels in each direction, and by `most` in one."""
-    down, right = dice.integers(-most, most + 1, 2).tolist()
-    return moved(image, *((most if down >= 0 else -most, right) if dice.random() < 0.5 else (down, most)))
+def anywhere(image: Pixels, rng: Dice, most: int) -> Pixels:
+    """Return the image shifted by up to `most` pixels in each direction, and by `most` in one."""
+    down, right = rng.integers(-most, most + 1, 2).tolist()
+    return moved(image, *((most if down >= 0 else -most, right) if rng.random() < 0.5 else (down, most)))
 
 
 KINDS: dict[str, Callable[[Pixels, Dice], Pixels]] = {
-    "exact": lambda image, dice: image,
-    "mirrored": lambda image, dice: image[:, ::-1],
-    "JPEG, quality 90": lambda image, dice: jpeg(image, 90),
-    "JPEG, quality 50": lambda image, dice: jpeg(image, 50),
-    "JPEG, quality 20": lambda image, dice: jpeg(image, 20),
-    "JPEG, quality 10": lambda image, dice: jpeg(image, 10),
-    "shifted by 1 pixel": lambda image, dice: anywhere(image, dice, 1),
-    "shifted by 2 pixels": lambda image, dice: anywhere(image, dice, 2),
-    "shifted by 3 pixels": lambda image, dice: anywhere(image, dice, 3),
-    "brightness +30": lambda image, dice: lit(image, 1, 30),
-    "brightness +60": lambda image, dice: lit(image, 1, 60),
-    "contrast x 0.5": lambda image, dice: lit(image, 0.5, 0),
-    "contrast x 1.5": lambda image, dice: lit(image, 1.5, 0),
-    "contrast x 2.5": lambda image, dice: lit(image, 2.5, 0),
-    "gamma 2": lambda image, dice: np.rint(255 * (image / 255) ** 2).astype(np.uint8),
-    "noise, sigma 10": lambda image, dice: lit(image + dice.normal(0, 10, image.shape), 1, 0),
-    "through 32 x 32": lambda image, dice: cv2.resize(cv2.resize(image, (32, 32)), (48, 48)).astype(np.uint8),
-    "1 pixel cropped all round": lambda image, dice: zoomed(image, 1),
-    "2 pixels cropped all round": lambda image, dice: zoomed(image, 2),
-    "mirrored, shifted by 1, contrast x 0.8, +20, JPEG 60": lambda image, dice: jpeg(
-        lit(anywhere(image[:, ::-1], dice, 1), 0.8, 20), 60
+    "exact": lambda image, rng: image,
+    "mirrored": lambda image, rng: image[:, ::-1],
+    "JPEG, quality 90": lambda image, rng: jpeg(image, 90),
+    "JPEG, quality 50": lambda image, rng: jpeg(image, 50),
+    "JPEG, quality 20": lambda image, rng: jpeg(image, 20),
+    "JPEG, quality 10": lambda image, rng: jpeg(image, 10),
+    "shifted by 1 pixel": lambda image, rng: anywhere(image, rng, 1),
+    "shifted by 2 pixels": lambda image, rng: anywhere(image, rng, 2),
+    "shifted by 3 pixels": lambda image, rng: anywhere(image, rng, 3),
+    "brightness +30": lambda image, rng: lit(image, 1, 30),
+    "brightness +60": lambda image, rng: lit(image, 1, 60),
+    "contrast x 0.5": lambda image, rng: lit(image, 0.5, 0),
+    "contrast x 1.5": lambda image, rng: lit(image, 1.5, 0),
+    "contrast x 2.5": lambda image, rng: lit(image, 2.5, 0),
+    "gamma 2": lambda image, rng: np.rint(255 * (image / 255) ** 2).astype(np.uint8),
+    "noise, sigma 10": lambda image, rng: lit(image + rng.normal(0, 10, image.shape), 1, 0),
+    "through 32 x 32": lambda image, rng: cv2.resize(cv2.resize(image, (32, 32)), (48, 48)).astype(np.uint8),
+    "1 pixel cropped all round": lambda image, rng: zoomed(image, 1),
+    "2 pixels cropped all round": lambda image, rng: zoomed(image, 2),
+    "mirrored, shifted by 1, contrast x 0.8, +20, JPEG 60": lambda image, rng: jpeg(
+        lit(anywhere(image[:, ::-1], rng, 1), 0.8, 20), 60
     ),
 }
 
 
 def recall(faces: Pixels) -> None:
     """Print which share of the copies comes into its original's group, among all faces."""
-    dice = np.random.default_rng(0)
-    rows = dice.choice(np.flatnonzero(faces.std(axis=(1, 2)) >= duplicates.FLAT), COPIES, replace=False)
+    rng = np.random.default_rng(0)
+    rows = rng.choice(np.flatnonzero(faces.std(axis=(1, 2)) >= duplicates.FLAT), COPIES, replace=False)
     for name, change in KINDS.items():
-        copies = np.stack([change(faces[row], dice) for row in rows])
+        copies = np.stack([change(faces[row], rng) for row in rows])
         found = duplicates.groups(np.concatenate([faces, copies]))
         right = found[len(faces) :] == found[rows]
         print(f"    {name}: {100 * right.mean():.1f} %", flush=True)
@@ -126,9 +126,7 @@ def pairs(faces: Pixels, sheet: Path | None) -> None:
     """Print what FER2013 itself holds, and draw the least alike copies above their originals."""
     found = duplicates.find(faces)
     kinds = Counter(kind for likeness in found.kinds.values() for kind in likeness)
-    print(
-        f"    {len(found.members):,} groups of {sum(map(len, found.members)):,} pictures; likeness to the lowest row:"
-    )
+    print(f"    {len(found.members):,} groups of {sum(map(len, found.members)):,} images; likeness to the lowest row:")
     print("    " + ", ".join(f"{name} {count:,}" for name, count in kinds.most_common()))
     if sheet is None:
         return
@@ -144,25 +142,25 @@ def pairs(faces: Pixels, sheet: Path | None) -> None:
 
 def generate(faces: Pixels, n: int, place: Path) -> None:
     """Write n faces, each mixed of two real ones cropped at random, one in twenty a changed copy of the one before."""
-    dice = np.random.default_rng(n)
+    rng = np.random.default_rng(n)
     images = np.lib.format.open_memmap(place, "w+", np.uint8, (n, 48, 48))
     changes = list(KINDS.values())
     for row in range(n):
         if row % 20 == 19:
-            images[row] = changes[row // 20 % len(changes)](images[row - 1], dice)
+            images[row] = changes[row // 20 % len(changes)](images[row - 1], rng)
             continue
         mixed = np.zeros((48, 48), np.float32)
-        share = dice.uniform(0.3, 0.7)
+        share = rng.uniform(0.3, 0.7)
         for weight in (share, 1 - share):
-            top, left, side = (*dice.integers(0, 9, 2).tolist(), int(dice.integers(36, 41)))
-            face = faces[dice.integers(len(faces))][top : top + side, left : left + side]
+            top, left, side = (*rng.integers(0, 9, 2).tolist(), int(rng.integers(36, 41)))
+            face = faces[rng.integers(len(faces))][top : top + side, left : left + side]
             mixed += weight * cv2.resize(face, (48, 48)).astype(np.float32)
         images[row] = mixed
     images.flush()
 
 
 def measure(place: Path) -> dict[str, float]:
-    """Return seconds of wall and processor time for a file of pictures, and the peak of memory in MB."""
+    """Return seconds of wall and processor time for a file of images, and the peak of memory in MB."""
     images = np.load(place, mmap_mode="r")
     wall, processor = time.perf_counter(), time.process_time()
     found = duplicates.find(images)
@@ -175,13 +173,13 @@ def measure(place: Path) -> dict[str, float]:
 
 
 def timed(name: str, place: Path) -> None:
-    """Print how long fresh processes take for a file of pictures."""
+    """Print how long fresh processes take for a file of images."""
     command = [sys.executable, __file__, "--measure", str(place)]
     runs = [json.loads(subprocess.check_output(command)) for _ in range(REPEATS)]
     wall, processor = (np.array([run[key] for run in runs]) for key in ("wall", "processor"))
     print(
         f"    {name}: {wall.mean():.1f} s (std {wall.std():.1f}), processor time {processor.mean():.1f} s "
-        f"(std {processor.std():.1f}), n = {REPEATS}, peak {runs[0]['peak']:.0f} MB (mapped pictures counted), "
+        f"(std {processor.std():.1f}), n = {REPEATS}, peak {runs[0]['peak']:.0f} MB (mapped images counted), "
         f"{runs[0]['groups']:,} groups",
         flush=True,
     )
@@ -192,7 +190,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, default=os.environ.get("MIEN_REAL_DATA", ".data") + "/fer2013")
     parser.add_argument("--sheet", type=Path, help="where to draw the least alike of the copies found")
-    parser.add_argument("--most", type=int, default=GENERATED[-1], help="the most generated pictures")
+    parser.add_argument("--most", type=int, default=GENERATED[-1], help="the most generated images")
     parser.add_argument("--measure", type=Path, help=argparse.SUPPRESS)
     given = parser.parse_args()
     if given.measure:

@@ -18,7 +18,8 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from mien.evaluation import evaluate
+from mien.datasets import DataSpec
+from mien.evaluation import evaluate_model
 from mien.models.session import Session
 
 BASE = [
@@ -64,11 +65,12 @@ def run(name: str, seed: int, data: str, out: Path) -> dict[str, float | None]:
         command = [sys.executable, "-m", "mien", "train", *BASE, *CHANGES[name]]
         subprocess.run([*command, "--data", data, "--seed", str(seed), "--out", str(out)], check=True)
         info = Session(out).info
-        heads = {"label": "label", "majority": info.primary_output if info.primary_output != "label" else None}
-        scores: dict[str, float | None] = {}
-        for targets, head in heads.items():
-            known = head in info.outputs
-            scores[targets] = evaluate(out, data, targets=targets, output=head).scores.accuracy if known else None
+        outputs = {"label": "label", "majority": info.primary_output if info.primary_output != "label" else None}
+        scores: dict[str, float | None] = dict.fromkeys(outputs)
+        for targets, output in outputs.items():
+            if output in info.outputs:
+                spec = DataSpec(Path(data), targets=targets, output=output)
+                scores[targets] = evaluate_model(out, spec).scores.accuracy
         figures.write_text(json.dumps(scores))
     found: dict[str, float | None] = json.loads(figures.read_text())
     return found

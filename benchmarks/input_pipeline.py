@@ -1,4 +1,4 @@
-"""Input pipeline at 48 x 48 on one core: batch, augment, normalise; ours beside PIL + torchvision in a DataLoader.
+"""Input pipeline at 48 x 48 on one core: batch, augment, normalise; ours and PIL + torchvision in a DataLoader.
 
     OMP_NUM_THREADS=1 taskset -c 0 .venv/bin/python benchmarks/input_pipeline.py
 
@@ -43,9 +43,9 @@ from mien.training.batches import Batches, Scaling
 
 
 def blobs(n: int, recipe: Recipe, *, grey: bool) -> Samples:
-    """Return `n` random pictures; with three channels, of colour or of grey repeated, where the recipe wants three."""
-    dice = np.random.default_rng(0)
-    small = dice.integers(0, 256, (n, 8, 8, 1 if grey or recipe.channels == 1 else 3), dtype=np.uint8)
+    """Return `n` random images; with three channels, of colour or of grey repeated, where the recipe wants three."""
+    rng = np.random.default_rng(0)
+    small = rng.integers(0, 256, (n, 8, 8, 1 if grey or recipe.channels == 1 else 3), dtype=np.uint8)
     images = np.repeat(np.repeat(small, 6, axis=1), 6, axis=2)
     images = images[..., 0] if recipe.channels == 1 else np.broadcast_to(images, (n, 48, 48, 3)).copy()
     k = len(recipe.classes)
@@ -74,19 +74,19 @@ def transforms(recipe: Recipe) -> Any:
     return T.Compose(steps)
 
 
-class Pictures(Dataset[tuple[torch.Tensor, int]]):
+class ImageDataset(Dataset[tuple[torch.Tensor, int]]):
     """PIL images that are already decoded, so that only the pipeline is measured."""
 
     def __init__(self, samples: Samples, recipe: Recipe) -> None:
-        self.pictures = [Image.fromarray(image) for image in samples.images]
+        self.images = [Image.fromarray(image) for image in samples.images]
         self.labels = samples.labels.tolist()
         self.transform = transforms(recipe)
 
     def __len__(self) -> int:
-        return len(self.pictures)
+        return len(self.images)
 
     def __getitem__(self, index: int) -> tuple[torch.Tensor, int]:
-        return self.transform(self.pictures[index]), self.labels[index]
+        return self.transform(self.images[index]), self.labels[index]
 
 
 def ours(samples: Samples, recipe: Recipe) -> Callable[[int], Iterator[Any]]:
@@ -99,7 +99,7 @@ def ours(samples: Samples, recipe: Recipe) -> Callable[[int], Iterator[Any]]:
 
 def theirs(samples: Samples, recipe: Recipe, *, workers: int) -> Callable[[int], Iterator[Any]]:
     loader = DataLoader(
-        Pictures(samples, recipe), recipe.batch, shuffle=True, drop_last=True, num_workers=workers,
+        ImageDataset(samples, recipe), recipe.batch, shuffle=True, drop_last=True, num_workers=workers,
         persistent_workers=workers > 0,
     )  # fmt: skip
     return lambda _: iter(loader)
@@ -118,7 +118,7 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=7)
     options = parser.parse_args()
     torch.set_num_threads(1)
-    print(f"{options.images} pictures, {options.repeats} epochs each in turns, images/s as mean +- standard deviation")
+    print(f"{options.images} images, {options.repeats} epochs each in turns, images/s as mean +- standard deviation")
     for name, grey in (("efficientnet-b0", False), ("efficientnet-b0", True), ("mien", True), ("resnet9", True)):
         recipe = RECIPES[name]
         samples = blobs(options.images, recipe, grey=grey)

@@ -2,7 +2,7 @@
 
     OMP_NUM_THREADS=1 python benchmarks/label_errors.py --data fer2013/ --sheet top.png
 
-The ranking knows FER2013's labels alone; FER+'s votes on the same pictures are looked at afterwards. A row counts as
+The ranking knows FER2013's labels alone; FER+'s votes on the same images are used afterwards. A row counts as
 wrongly labelled where its label is not the class with more than half of the votes, after the rule of the FER+ authors
 (single votes are no votes). Contempt, which FER2013 lacks, is such a class. Two countings differ in the rows without:
 `all` counts those with no majority, with most votes for "unknown" and for "not a face" as wrong too, as no reader of
@@ -41,7 +41,7 @@ from mien.evaluation.statistics import wilson
 from mien.training.label_errors import RECIPE, LabelErrors, label_errors
 
 LENGTHS = (100, 500, 1000)
-ACROSS, TILE, CAPTION = 8, 120, 44  # pictures in a row of the sheet; pixels
+ACROSS, TILE, CAPTION = 8, 120, 44  # images in a row of the sheet; pixels
 
 
 def voted(data: Path, ids: np.ndarray) -> np.ndarray:
@@ -59,7 +59,7 @@ def share(wrong: np.ndarray) -> str:
 
 
 def sheet(data: Path, found: LabelErrors, names: np.ndarray, n: int = 40) -> Image.Image:
-    """Return the first `n` pictures, each with its label, the suggested one, and what the votes say."""
+    """Return the first `n` images, each with its label, the suggested one, and what the votes say."""
     table = open_dataset(DataSpec(data, kind="fer2013"))
     page = Image.new("RGB", (ACROSS * TILE, -(-n // ACROSS) * (TILE + CAPTION)), "white")
     draw, font = ImageDraw.Draw(page), ImageFont.load_default(12)
@@ -77,7 +77,7 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--data", type=Path, default=os.environ.get("MIEN_REAL_DATA", ".data") + "/fer2013")
     parser.add_argument("--folds", type=int, default=4)
-    parser.add_argument("--sheet", type=Path, help="where to draw the forty first pictures")
+    parser.add_argument("--sheet", type=Path, help="where to draw the first forty images")
     arguments = parser.parse_args()
     if ferplus.find(arguments.data) is None:
         print(f"{arguments.data}: no fer2013.csv with fer2013new.csv; name it with --data. Left out.")

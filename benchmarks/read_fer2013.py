@@ -43,12 +43,12 @@ def measure(path: Path) -> dict[str, float]:
 
 def draw(path: Path) -> None:
     """Write a file of as many rows and about as many bytes as the real one."""
-    dice = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     texts = np.array([str(value) for value in range(256)], dtype=object)
     with path.open("w") as file:
         file.write("emotion,pixels,Usage\n")
         for row in range(ROWS):
-            shade = dice.normal(dice.uniform(90, 170), 40, (48, 48)).clip(0, 255).astype(np.uint8)
+            shade = rng.normal(rng.uniform(90, 170), 40, (48, 48)).clip(0, 255).astype(np.uint8)
             file.write(f"{row % 7},{' '.join(texts[shade.ravel()])},{'Training' if row < 28_709 else 'PublicTest'}\n")
 
 

@@ -1,4 +1,4 @@
-"""Recognition beside PyPI's fer 25.10.3, each in an environment of its own, on the same photos and the same clip.
+"""Recognition by mien and by PyPI's fer 25.10.3, each in its own environment, on the same photos and clip.
 
     OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/recognise.py --photos photos/ --video clip.mp4
 
@@ -52,8 +52,8 @@ def environment(name: str, packages: Iterable[str]) -> Path:
     from mien.datasets.cache import folder
 
     place = folder() / "benchmarks" / name
-    beside = Path(sys.executable).with_name("uv")
-    uv = str(beside) if beside.exists() else shutil.which("uv")
+    own = Path(sys.executable).with_name("uv")
+    uv = str(own) if own.exists() else shutil.which("uv")
     if uv is None:
         sys.exit("needs uv: pip install uv")
     if not (place / "bin" / "python").exists():
@@ -99,7 +99,7 @@ def measure(side: str, detector: str, photos: list[str], video: str, repeats: in
     import numpy as np
 
     cv2.setNumThreads(1)
-    dice = np.random.default_rng(0)
+    rng = np.random.default_rng(0)
     if side == "fer":
         import fer.fer
 
@@ -134,7 +134,7 @@ def measure(side: str, detector: str, photos: list[str], video: str, repeats: in
     frames = 0
     while clip.grab():
         frames += 1
-    one, many = (dice.integers(0, 256, (n, size, size), np.uint8) for n in (1, 32))
+    one, many = (rng.integers(0, 256, (n, size, size), np.uint8) for n in (1, 32))
     found = {
         "ms per face, batch 1": [1000 * value for value in timed(lambda: score(one), 20 * repeats)],
         "ms per face, batch 32": [1000 * value for value in timed(lambda: score(many), 5 * repeats, 32)],

@@ -22,7 +22,7 @@ from pathlib import Path
 
 
 def run(recipe: str, data: str, target: float, seed: int, options: list[str]) -> dict[str, float | None]:
-    """Return the seconds to the target (None: never reached), the best accuracy and the pictures per second."""
+    """Return the seconds to the target (None: never reached), the best accuracy and the images per second."""
     with tempfile.TemporaryDirectory() as folder:
         out = Path(folder) / "run"
         command = ["-m", "mien", "train", recipe, "--data", data, "--out", str(out), "--seed", str(seed), *options]

@@ -29,7 +29,7 @@ SHARED = Path(os.environ.get("MIEN_SHARED", Path(__file__).parents[2] / "shared"
 
 
 def photos(sources: list[Path], n: int, out: Path) -> Path:
-    """Write `n` pictures of 500 x 375, the sources cut to that shape, again and again."""
+    """Write `n` photos of 500 x 375, the sources cut to that shape, again and again."""
     out.mkdir()
     ready = [ImageOps.fit(Image.open(path).convert("RGB"), (500, 375)) for path in sources]
     for number in range(n):
@@ -38,14 +38,14 @@ def photos(sources: list[Path], n: int, out: Path) -> Path:
 
 
 def scaled(source: Path, size: tuple[int, int], out: Path) -> Path:
-    """Write the clip's pictures at 25 frames/s in another size."""
+    """Write the frames of the clip at 25 frames/s in another size."""
     with av.open(str(source)) as clip, av.open(str(out), "w") as file:
         stream = file.add_stream("libx264", rate=25, options={"preset": "veryfast", "bf": "0"})
         stream.width, stream.height = size
         for number, frame in enumerate(clip.decode(video=0)):
-            picture = frame.reformat(*size, format="yuv420p")
-            picture.pts, picture.time_base = number, Fraction(1, 25)
-            file.mux(stream.encode(picture))
+            image = frame.reformat(*size, format="yuv420p")
+            image.pts, image.time_base = number, Fraction(1, 25)
+            file.mux(stream.encode(image))
         file.mux(stream.encode())
     return out
 
@@ -74,7 +74,7 @@ def predict(*arguments: object) -> tuple[float, float]:
     """Run `mien predict`; return its wall seconds and the peak memory, in MB, of all children so far."""
     began = time.perf_counter()
     done = subprocess.run([sys.executable, "-m", "mien", "predict", *map(str, arguments)], stdout=2)
-    if done.returncode > 1:  # 1: pictures without a face among them
+    if done.returncode > 1:  # 1: photos without a face among them
         sys.exit(done.returncode)
     return time.perf_counter() - began, resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss * 1024 / 1e6
 

@@ -46,9 +46,9 @@ def plain(images: int) -> Callable[[], None]:
     batches = forever(theirs(blobs(images, RECIPE, grey=True), RECIPE, workers=0))
 
     def step() -> None:
-        pictures, labels = next(batches)
+        images, labels = next(batches)
         optimizer.zero_grad()
-        loss = F.cross_entropy(model(pictures), labels)
+        loss = F.cross_entropy(model(images), labels)
         loss.backward()
         optimizer.step()
         loss.item()
