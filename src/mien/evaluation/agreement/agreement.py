@@ -75,14 +75,14 @@ def agree(annotations: Annotations, *, machine: bool = True, seed: int = 0) -> A
         seed: of the resamples.
 
     Example:
-        >>> from mien.evaluation.agreement.annotations import align_annotations
+        >>> from mien.evaluation.agreement import align_annotations
         >>> found = agree(align_annotations([Path("machine.csv"), Path("anna.csv")]))  # doctest: +SKIP
         >>> found.pairs[0].figures["kappa"].value  # doctest: +SKIP
     """
     drawn = Resamples.of(annotations, seed)
     everybody = range(len(annotations.coders))
     people = everybody[1:] if machine and len(everybody) > 2 else None
-    pairs = tuple(_pair(annotations, drawn, one, two) for one, two in combinations(everybody, 2))
+    pairs = tuple(_pair(annotations.coders, drawn, one, two) for one, two in combinations(everybody, 2))
     return Agreement(
         coders=annotations.coders,
         labels=annotations.labels,
@@ -131,10 +131,9 @@ class Resamples:
         """Return bool [patterns]: at least so many of the coders gave a label."""
         return np.asarray((self.patterns[:, list(coders)] >= 0).sum(axis=1) >= least)
 
-    def confusions(self, one: int, two: int, third: int | None = None) -> Floats:
-        """Return counts [1 + resamples, k, k] over the units that both coders, and the third, labelled."""
-        coders = [one, two] if third is None else [one, two, third]
-        used = self.labelled(coders, len(coders))
+    def confusions(self, one: int, two: int, *further: int) -> Floats:
+        """Return counts [1 + resamples, k, k] over the units that both coders, and the further ones, labelled."""
+        used = self.labelled([one, two, *further], 2 + len(further))
         cell = self.patterns[used, one] * self.k + self.patterns[used, two]
         return np.reshape(self.counts[:, used] @ np.eye(self.k**2)[cell], (-1, self.k, self.k))
 
@@ -147,15 +146,11 @@ class Resamples:
         return Estimate(float(values[0]), percentile_interval(resampled) if enough else None, n)
 
 
-def _pair(annotations: Annotations, drawn: Resamples, one: int, two: int) -> CoderPair:
+def _pair(names: Sequence[str], drawn: Resamples, one: int, two: int) -> CoderPair:
     confusions = drawn.confusions(one, two)
     n = int(confusions[0].sum())
-    return CoderPair(
-        first=annotations.coders[one],
-        second=annotations.coders[two],
-        figures={figure.name: drawn.estimate(figure.compute(confusions), n) for figure in PAIR_FIGURES},
-        confusion=confusions[0].astype(np.int64),
-    )
+    figures = {figure.name: drawn.estimate(figure.compute(confusions), n) for figure in PAIR_FIGURES}
+    return CoderPair(names[one], names[two], figures, confusions[0].astype(np.int64))
 
 
 def _group(drawn: Resamples, coders: Sequence[int]) -> dict[str, Estimate]:
@@ -190,11 +185,7 @@ def _notes(annotations: Annotations, blocks: int, pairs: Sequence[CoderPair]) ->
         notes.append(f"only {blocks} blocks ({annotations.block}): the intervals are rough, and likely too narrow")
     if blocks == 1:
         notes.append(f"no intervals: all units are in one block ({annotations.block}), and they need several")
-    undefined = [
-        f"{pair.first} and {pair.second}"
-        for pair in pairs
-        if pair.figures["kappa"].value is None and pair.figures["kappa"].n
-    ]
-    if undefined:
-        notes.append(f"kappa is undefined where both coders use the same label only: {'; '.join(undefined)}")
+    kappas = {f"{pair.first} and {pair.second}": pair.figures["kappa"] for pair in pairs}
+    if undefined := "; ".join(name for name, kappa in kappas.items() if kappa.value is None and kappa.n):
+        notes.append(f"kappa is undefined where both coders use the same label only: {undefined}")
     return notes

@@ -1,7 +1,7 @@
 """Aligns the tables of several coders on common units: photos, faces of photos, or moments of videos."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
@@ -10,38 +10,36 @@ from numpy.typing import NDArray
 
 from mien.core.errors import InputError
 from mien.core.labels import FERPLUS, canonical
-from mien.evaluation.agreement.tables import SECOND, Annotation, AnnotationTable, read
+from mien.evaluation.agreement.tables import MISSING, SECOND, Annotation, AnnotationTable, read
 
 STEP = 0.1  # seconds between moments
 BLOCK = 10.0  # seconds that are resampled together
 FILES = 10  # with so many videos, each one is a block
 MOST = 10_000_000  # moments of a video; with more, the times are in another unit than seconds
-MISSING, CLASH = -1, -2
+CLASH = -2  # the code of two different labels at once
 
 Codes = NDArray[np.int64]
+Unit = tuple[str, str]  # file and face or track, "" where unused
 
 
 @dataclass(frozen=True)
 class Annotations:
-    """The label of each unit by each coder.
-
-    Args:
-        coders: names, in the order given.
-        labels: the k labels that occur, in the order of FER+.
-        codes: int64 [n, coders], index into `labels`, -1 where the coder gave none. At least one coder gave one.
-        blocks: int64 [n]: units of one block depend on each other and are resampled together.
-        unit: what a unit is, in the plural: "photos".
-        block: what a block is, in the plural.
-        notes: what was left out or changed, a sentence each.
-    """
+    """The label of each unit by each coder."""
 
     coders: tuple[str, ...]
+    """Names, in the order given."""
     labels: tuple[str, ...]
+    """The k labels that occur, in the order of FER+."""
     codes: Codes
+    """int64 [n, coders], index into `labels`, -1 where the coder gave none. At least one coder gave one."""
     blocks: NDArray[np.int64]
+    """[n]: units of one block depend on each other and are resampled together."""
     unit: str
+    """What a unit is, in the plural: "photos"."""
     block: str
+    """What a block is, in the plural."""
     notes: tuple[str, ...] = ()
+    """What was left out or changed, a sentence each."""
 
 
 def align_annotations(
@@ -74,7 +72,7 @@ def align_annotations(
     if len(paths) < 2:
         raise InputError("agreement needs two coders or more; name their tables")
     _check(step, tolerance, block)
-    fill = None if uncoded is None else canonical(uncoded)
+    fill = None if uncoded is None else FERPLUS.index(canonical(uncoded))
     tables = _named([read(path, missing=missing) for path in paths])
     timed = [table for table in tables if table.timed]
     if timed and len(timed) < len(tables):
@@ -87,13 +85,20 @@ def align_annotations(
         if given := [name for name, value in options.items() if value is not None]:
             raise InputError(f"--{given[0]} is for videos; {tables[0].path} has no times")
         found = _photos(tables)
-    _shared(tables, found.codes)
+    _check_shared(tables, found.codes)
     used = np.flatnonzero(np.bincount(found.codes[found.codes >= 0], minlength=len(FERPLUS)))
-    codes = np.where(found.codes >= 0, np.searchsorted(used, found.codes), MISSING)
-    return Annotations(
-        found.coders, tuple(FERPLUS[index] for index in used), codes, found.blocks, found.unit, found.block,
-        (*found.notes, *_lacking(found)),
-    )  # fmt: skip
+    counts, n = (found.codes < 0).sum(axis=0).tolist(), len(found.codes)
+    lacking = [
+        f"{name}: no label for {count:,} of the {n:,} {found.unit} that anybody labelled"
+        for name, count in zip(found.coders, counts, strict=True)
+        if count
+    ]
+    return replace(
+        found,
+        labels=tuple(FERPLUS[code] for code in used),
+        codes=np.where(found.codes >= 0, np.searchsorted(used, found.codes), MISSING),
+        notes=(*found.notes, *lacking),
+    )
 
 
 def _check(step: float | None, tolerance: float | None, block: float | str | None) -> None:
@@ -111,61 +116,62 @@ def _named(tables: list[AnnotationTable]) -> list[AnnotationTable]:
         return tables
     if len({table.path.resolve() for table in tables}) < len(tables):
         raise InputError(f"{tables[0].path}: a table is named twice")
-    return [AnnotationTable(table.path, str(table.path.with_suffix("")), table.columns, table.rows) for table in tables]
+    return [replace(table, name=str(table.path.with_suffix(""))) for table in tables]
 
 
-def _code(row: Annotation) -> int:
-    return MISSING if row.label is None else FERPLUS.index(row.label)
+def _numbered(names: Iterable[str]) -> dict[str, int]:
+    """Return each name with its number, in the order of their first occurrence."""
+    return {name: number for number, name in enumerate(dict.fromkeys(names))}
 
 
 def _photos(tables: Sequence[AnnotationTable]) -> Annotations:
     notes = []
     faces = all("part" in table.columns for table in tables)
     coded = [_by_unit(table, faces=faces) for table in tables]
-    if not faces:
-        for table, units in zip(tables, coded, strict=True):
-            several = [unit for unit, code in units.items() if code == CLASH]
-            if several:
-                notes.append(
-                    f"{table.name}: {len(several):,} photos with several faces left out, as not all tables number faces"
-                )
-            for unit in several:
-                units[unit] = MISSING
-    short = [_bare(units) for units in coded]
-    alike = all(len(new) == len(old) for new, old in zip(short, coded, strict=True))
-    if alike and _apart(coded) and not _apart(short):
+    for table, units in zip(tables, coded, strict=True):
+        several = [unit for unit, code in units.items() if code == CLASH]
+        if several:
+            n = f"{len(several):,} photos with several faces"
+            notes.append(f"{table.name}: {n} left out, as not all tables number faces")
+        units.update(dict.fromkeys(several, MISSING))
+    bare = [{(PurePosixPath(file).name, part): code for (file, part), code in units.items()} for units in coded]
+    alike = all(len(new) == len(old) for new, old in zip(bare, coded, strict=True))
+    if alike and _apart(coded) and not _apart(bare):
         notes.append("the tables name other folders: photos are matched by the names of their files alone")
-        coded = short
-    every = list(dict.fromkeys(unit for one in coded for unit in one))
-    codes = np.array([[one.get(unit, MISSING) for one in coded] for unit in every], dtype=np.int64)
-    files = {name: index for index, name in enumerate(dict.fromkeys(file for file, _ in every))}
-    blocks = np.array([files[file] for file, _ in every], dtype=np.int64)
+        coded = bare
+    every = list(dict.fromkeys(unit for units in coded for unit in units))
+    codes = np.array([[units.get(unit, MISSING) for units in coded] for unit in every], dtype=np.int64)
+    files = _numbered(file for file, _ in every)
     kept = (codes >= 0).any(axis=1)
     return Annotations(
-        tuple(table.name for table in tables), FERPLUS, codes[kept], blocks[kept], "faces" if faces else "photos",
-        "photos", tuple(notes),
-    )  # fmt: skip
+        coders=tuple(table.name for table in tables),
+        labels=FERPLUS,
+        codes=codes[kept],
+        blocks=np.array([files[file] for file, _ in every], dtype=np.int64)[kept],
+        unit="faces" if faces else "photos",
+        block="photos",
+        notes=tuple(notes),
+    )
 
 
-def _by_unit(table: AnnotationTable, *, faces: bool) -> dict[tuple[str, str], int]:
+def _by_unit(table: AnnotationTable, *, faces: bool) -> dict[Unit, int]:
     """Return the code of each (file, face); without `faces` the face is "", and a file of several is a CLASH."""
-    found: dict[tuple[str, str], int] = {}
-    seen: dict[tuple[str, str], Annotation] = {}
+    found: dict[Unit, int] = {}
+    seen: dict[Unit, Annotation] = {}
     for row in table.rows:
-        if (row.file, row.part) in seen:
-            first, which = seen[row.file, row.part], f", face {row.part}" if row.part else ""
-            raise InputError(f"{table.where(row)}: {row.file}{which} is in row {first.line} too; keep one")
-        seen[row.file, row.part] = row
+        which = f"{row.file}, face {row.part}" if row.part else row.file
+        _check_new(table, row, seen.setdefault((row.file, row.part), row), which)
         unit = (row.file, row.part if faces else "")
-        found[unit] = CLASH if unit in found else _code(row)
+        found[unit] = CLASH if unit in found else row.code
     return found
 
 
-def _bare(units: dict[tuple[str, str], int]) -> dict[tuple[str, str], int]:
-    return {(PurePosixPath(file).name, part): code for (file, part), code in units.items()}
+def _check_new(table: AnnotationTable, row: Annotation, first: Annotation, what: str) -> None:
+    if first is not row:
+        raise InputError(f"{table.path}, row {row.line}: {what} is in row {first.line} too; keep one")
 
 
-def _apart(coded: Sequence[dict[tuple[str, str], int]]) -> bool:
+def _apart(coded: Sequence[Mapping[Unit, int]]) -> bool:
     """Return whether a table has no file in common with any other."""
     files = [{file for file, _ in units} for units in coded]
     return any(one.isdisjoint(set().union(*files[:index], *files[index + 1 :])) for index, one in enumerate(files))
@@ -176,22 +182,21 @@ def _moments(
     step: float,
     tolerance: float | None,
     block: float | Literal["file"] | None,
-    fill: str | None,
+    fill: int | None,
 ) -> Annotations:
-    notes, every = [], round(step * SECOND)
+    every = round(step * SECOND)
     reach = every // 2 if tolerance is None else round(tolerance * SECOND)
     by_file, by_track = (all(column in table.columns for table in tables) for column in ("file", "part"))
-    if not by_file:
-        for table in tables:
-            if len(names := {row.file for row in table.rows}) > 1:
-                raise InputError(
-                    f"{table.path}: of {len(names)} videos, and not every table says which; give each a column file"
-                )
-    if fill is not None and not any("start" in table.columns for table in tables):
+    for table in tables if not by_file else ():
+        if len(names := {row.file for row in table.rows}) > 1:
+            several = f"of {len(names)} videos, and not every table says which"
+            raise InputError(f"{table.path}: {several}; give each a column file")
+    spans = [index for index, table in enumerate(tables) if "start" in table.columns]
+    if fill is not None and not spans:
         raise InputError("--uncoded is for tables of intervals (start,end,label); there is none")
     grouped = [_by_video(table, by_file=by_file, by_track=by_track) for table in tables]
     groups = list(dict.fromkeys(group for rows in grouped for group in rows))
-    files = {name: index for index, name in enumerate(dict.fromkeys(file for file, _ in groups))}
+    files = _numbered(file for file, _ in groups)
     whole = block == "file" or (block is None and len(files) >= FILES)
     length = round((block if isinstance(block, float | int) else BLOCK) * SECOND)
     codes, blocks, clashes = [], [], np.zeros(len(tables), dtype=int)
@@ -201,48 +206,45 @@ def _moments(
         sampled = np.stack([sample(one, steps, reach) for one in rows], axis=1)
         clashes += (sampled == CLASH).sum(axis=0)
         if fill is not None:
-            for index, table in enumerate(tables):
-                if "start" in table.columns:
-                    sampled[sampled[:, index] == MISSING, index] = FERPLUS.index(fill)
+            sampled[:, spans] = np.where(sampled[:, spans] == MISSING, fill, sampled[:, spans])
         sampled = np.maximum(sampled, MISSING)
         kept = (sampled >= 0).any(axis=1)
         codes.append(sampled[kept])
         blocks.append(np.stack([np.full(kept.sum(), files[file]), 0 * steps[kept] if whole else steps[kept] // length]))
-    for table, count in zip(tables, clashes.tolist(), strict=True):
-        if count:
-            notes.append(f"{table.name}: {count:,} moments with several labels or faces at once, counted as missing")
     _, ids = np.unique(np.concatenate(blocks, axis=1), axis=1, return_inverse=True)
     return Annotations(
-        tuple(table.name for table in tables), FERPLUS, np.concatenate(codes), ids.reshape(-1),
-        f"moments {step:g} s apart", "videos" if whole else f"stretches of {length / SECOND:g} s", tuple(notes),
-    )  # fmt: skip
+        coders=tuple(table.name for table in tables),
+        labels=FERPLUS,
+        codes=np.concatenate(codes),
+        blocks=ids.reshape(-1),
+        unit=f"moments {step:g} s apart",
+        block="videos" if whole else f"stretches of {length / SECOND:g} s",
+        notes=tuple(
+            f"{table.name}: {count:,} moments with several labels or faces at once, counted as missing"
+            for table, count in zip(tables, clashes.tolist(), strict=True)
+            if count
+        ),
+    )
 
 
-def _by_video(
-    table: AnnotationTable, *, by_file: bool, by_track: bool
-) -> dict[tuple[str, str], list[tuple[int, int, int]]]:
+def _by_video(table: AnnotationTable, *, by_file: bool, by_track: bool) -> dict[Unit, list[tuple[int, int, int]]]:
     """Return (start, end, code) by (file, track), "" where unused; one point in several tracks is then a CLASH."""
-    found: dict[tuple[str, str], dict[tuple[int, int, str], int]] = {}
-    seen: dict[tuple[str, str, int, int, str | None], Annotation] = {}
+    found: dict[Unit, dict[tuple[int, int, int], int]] = {}
+    seen: dict[tuple[str, str, int, int, int], Annotation] = {}
     points = "time" in table.columns
     for row in table.rows:
-        key = (row.file, row.part, row.start, row.end, None if points else row.label)
-        if key in seen:
-            raise InputError(f"{table.where(row)}: {row.start / SECOND:g} s is in row {seen[key].line} too; keep one")
-        seen[key] = row
+        at = (row.start, row.end, MISSING if points else row.code)
+        _check_new(table, row, seen.setdefault((row.file, row.part, *at), row), f"{row.start / SECOND:g} s")
         group = found.setdefault((row.file if by_file else "", row.part if by_track else ""), {})
-        at = (row.start, row.end, "" if points else str(row.label))
-        group[at] = CLASH if points and at in group else _code(row)
-    return {group: [(*at[:2], code) for at, code in rows.items()] for group, rows in found.items()}
+        group[at] = CLASH if points and at in group else row.code
+    return {group: [(start, end, code) for (start, end, _), code in rows.items()] for group, rows in found.items()}
 
 
 def _grid(rows: Sequence[tuple[int, int, int]], every: int, reach: int) -> NDArray[np.int64]:
     first, last = min(row[0] for row in rows), max(row[1] for row in rows)
     if (last - first) / every > MOST:
-        raise InputError(
-            f"{(last - first) / SECOND:,.0f} seconds of video at a step of {every / SECOND:g}: more than {MOST:,} "
-            "moments; are the times in seconds?"
-        )
+        video = f"{(last - first) / SECOND:,.0f} seconds of video at a step of {every / SECOND:g}"
+        raise InputError(f"{video}: more than {MOST:,} moments; are the times in seconds?")
     return np.arange(max(0, -((reach - first) // every)), (last + reach) // every + 1, dtype=np.int64) * every
 
 
@@ -273,29 +275,18 @@ def sample(rows: Sequence[tuple[int, int, int]], steps: NDArray[np.int64], reach
     return np.where(near, points[nearest, 1], codes)
 
 
-def _shared(tables: Sequence[AnnotationTable], codes: Codes) -> None:
+def _check_shared(tables: Sequence[AnnotationTable], codes: Codes) -> None:
     """Raise InputError where a table has no unit in common with any other."""
+
+    def example(table: AnnotationTable) -> str:
+        row = next((row for row in table.rows if row.code != MISSING), table.rows[0])
+        return f"{row.start / SECOND:g} s" if table.timed else repr(row.file)
+
     coded = codes >= 0
     for index, table in enumerate(tables):
         others = np.delete(coded, index, axis=1).any(axis=1)
         if not (coded[:, index] & others).any():
-            mine, theirs = (_example(one) for one in (table, tables[1 if index == 0 else 0]))
+            mine, theirs = example(table), example(tables[1 if index == 0 else 0])
             raise InputError(
                 f"{table.path}: no unit in common with another table (it has {mine}; {theirs} is in the other)"
             )
-
-
-def _example(table: AnnotationTable) -> str:
-    row = next((row for row in table.rows if row.label), table.rows[0])
-    return f"{row.start / SECOND:g} s" if table.timed else repr(row.file)
-
-
-def _lacking(found: Annotations) -> list[str]:
-    """Return a note for each coder without labels for some units."""
-    n = len(found.codes)
-    counts = (found.codes < 0).sum(axis=0).tolist()
-    return [
-        f"{name}: no label for {count:,} of the {n:,} {found.unit} that anybody labelled"
-        for name, count in zip(found.coders, counts, strict=True)
-        if count
-    ]

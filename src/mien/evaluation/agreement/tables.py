@@ -3,13 +3,13 @@
 import csv
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from mien.core.errors import InputError, needs_extra
-from mien.core.labels import canonical
+from mien.core.labels import FERPLUS, canonical
 
 # Names of each column, in lower case: by hand, by mien, and in ELAN's tab-delimited text.
 NAMES = {
@@ -25,10 +25,11 @@ EXPECTED = (
     "file,label or time,label or start,end,label (a header line; also mien's own tables, and ELAN's with headers)"
 )
 SECOND = 1_000_000  # times are whole microseconds, so that equal is equal
+MISSING = -1  # the code of no label
 
 
 class Annotation(NamedTuple):
-    """One label of one coder; empty cells are None or ""."""
+    """One label of one coder."""
 
     line: int
     """Line of the file; the header is line 1."""
@@ -38,7 +39,8 @@ class Annotation(NamedTuple):
     start: int
     end: int
     """Microseconds; equal for a point in time, 0 for a photo."""
-    label: str | None
+    code: int
+    """Index into `FERPLUS`, or `MISSING`."""
 
 
 @dataclass(frozen=True)
@@ -55,9 +57,6 @@ class AnnotationTable:
     def timed(self) -> bool:
         return bool({"time", "start"} & self.columns)
 
-    def where(self, row: Annotation) -> str:
-        return f"{self.path}, row {row.line}"
-
 
 def read(path: Path, *, missing: Sequence[str] = ()) -> AnnotationTable:
     """Read the table of one coder: .csv, .tsv or .txt (comma, semicolon or tab), .jsonl or .parquet.
@@ -71,26 +70,22 @@ def read(path: Path, *, missing: Sequence[str] = ()) -> AnnotationTable:
         MissingExtra: Parquet without pyarrow.
     """
     lines = _lines(path)
-    try:
-        _, head = next(lines)
-    except StopIteration:
-        raise InputError(f"{path}: empty; expected {EXPECTED}") from None
-    names = [str(name).strip().lower() for name in head]
+    head = next(lines, (0, []))[1]
+    if not head:
+        raise InputError(f"{path}: empty; expected {EXPECTED}")
+    names = [name.strip().lower() for name in head]
     indices = _columns(path, names)
     no_label = {name.strip().lower() for name in missing} | {""}
-    known: dict[str, str | None] = dict.fromkeys(no_label)
     rows = []
     for line, cells in lines:
         found = {column: cells[index].strip() if index < len(cells) else "" for column, index in indices.items()}
         where = f"{path}, row {line}"
-        text = found["label"].lower()
-        if text not in known:
-            known[text] = _label(found["label"], no_label, where)
-        start, end = _times(found, {column: names[index] for column, index in indices.items()}, where)
-        if "file" in indices and not found["file"]:
+        if found.get("file") == "":
             raise InputError(f"{where}: no file named")
-        part = _number(found.get("face") or found.get("track") or "")
-        rows.append(Annotation(line, found.get("file", "").replace("\\", "/"), part, start, end, known[text]))
+        file = found.get("file", "").replace("\\", "/")
+        part = (found.get("face") or found.get("track") or "").removesuffix(".0")  # as spreadsheets and pandas write 1
+        start, end = _times(found, {column: names[index] for column, index in indices.items()}, where)
+        rows.append(Annotation(line, file, part, start, end, _code(found["label"], no_label, where)))
     if not rows:
         raise InputError(f"{path}: no rows under its header")
     columns = {"part" if column in ("face", "track") else column for column in indices}
@@ -104,7 +99,7 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
             import pyarrow
             import pyarrow.parquet
         try:
-            yield from _records(enumerate(pyarrow.parquet.read_table(path).to_pylist(), start=2))
+            yield from _cells(enumerate(pyarrow.parquet.read_table(path).to_pylist(), start=2))
         except (OSError, pyarrow.ArrowException) as error:
             raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from None
         return
@@ -115,7 +110,7 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     except UnicodeDecodeError:
         raise InputError(f"{path}: not UTF-8 text; save it as CSV UTF-8") from None
     if path.suffix.lower() == ".jsonl":
-        yield from _records(_parsed(path, text))
+        yield from _cells(_objects(path, text))
         return
     lines = ["" if line.startswith(("#", '"#')) else line for line in text.splitlines()]
     first = next((line for line in lines if line.strip()), "")
@@ -128,23 +123,22 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
         raise InputError(f"{path}, row {rows.line_num}: {error}") from None
 
 
-def _parsed(path: Path, text: str) -> Iterator[tuple[int, dict[str, object]]]:
+def _objects(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
     for line, one in enumerate(text.splitlines(), start=1):
-        if not one.strip():
-            continue
-        try:
-            found = json.loads(one)
-        except ValueError as error:
-            raise InputError(f"{path}, row {line}: not JSON ({error})") from None
-        if not isinstance(found, dict):
-            raise InputError(f"{path}, row {line}: expected a JSON object")
-        yield line, found
+        if one.strip():
+            try:
+                found = json.loads(one)
+            except ValueError as error:
+                raise InputError(f"{path}, row {line}: not JSON ({error})") from None
+            if not isinstance(found, dict):
+                raise InputError(f"{path}, row {line}: expected a JSON object")
+            yield line, found
 
 
-def _records(rows: Iterator[tuple[int, dict[str, object]]]) -> Iterator[tuple[int, list[str]]]:
-    head: list[str] | None = None
+def _cells(rows: Iterable[tuple[int, Mapping[str, Any]]]) -> Iterator[tuple[int, list[str]]]:
+    head: list[str] = []
     for line, row in rows:
-        if head is None:
+        if not head:
             head = list(row)
             yield 0, head
         yield line, ["" if row.get(name) is None else str(row[name]) for name in head]
@@ -167,12 +161,12 @@ def _columns(path: Path, names: list[str]) -> dict[str, int]:
     return indices
 
 
-def _label(text: str, no_label: set[str], where: str) -> str | None:
+def _code(text: str, no_label: set[str], where: str) -> int:
     bare = re.sub(r"\s+[01]\.\d+$", "", text)  # mien's own text for ELAN says "happy 0.83"
-    if bare.strip().lower() in no_label:
-        return None
+    if {text.lower(), bare.strip().lower()} & no_label:
+        return MISSING
     try:
-        return canonical(bare)
+        return FERPLUS.index(canonical(bare))
     except InputError as error:
         raise InputError(f"{where}: {error}; or --missing {text!r} where it means no label") from None
 
@@ -191,16 +185,9 @@ def _time(text: str, column: str, where: str) -> int:
     """Return microseconds of seconds, milliseconds (a column `... - msec`) or hh:mm:ss.mmm."""
     *clock, last = text.replace(",", ".").split(":")
     try:
-        seconds = float(last)
-        for power, part in enumerate(reversed(clock), start=1):
-            seconds += int(part) * 60**power
+        seconds = float(last) + sum(int(part) * 60.0**power for power, part in enumerate(reversed(clock), start=1))
         if not (0 <= seconds < 1e9) or len(clock) > 2:
             raise ValueError
     except ValueError:
         raise InputError(f"{where}: {column} {text!r}; expected seconds from 0, or hh:mm:ss.mmm") from None
     return round(seconds * SECOND / (1000 if column.endswith("- msec") else 1))
-
-
-def _number(text: str) -> str:
-    """Return the number of a face; spreadsheets and pandas write 1.0 for 1."""
-    return text.removesuffix(".0")
