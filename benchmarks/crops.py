@@ -72,7 +72,7 @@ def sides(measure: str, margin: float) -> Cut:
             return image[rows[:, None], columns[None, :]]
         side = {"width": width, "mean": (width * height) ** 0.5}[measure]
         box = (x + width / 2 - side / 2, y + height / 2 - side / 2, side, side)
-        return images.crop(image, box, margin=margin)
+        return images.crop_box(image, box, margin=margin)
 
     return cut
 
@@ -80,7 +80,7 @@ def sides(measure: str, margin: float) -> Cut:
 def shifted(down: float, margin: float) -> Cut:
     def cut(image: images.Pixels, found: Detections, place: int) -> images.Pixels:
         x, y, width, height = found.boxes[place].tolist()
-        return images.crop(image, (x, y + down * max(width, height), width, height), margin=margin)
+        return images.crop_box(image, (x, y + down * max(width, height), width, height), margin=margin)
 
     return cut
 

@@ -45,6 +45,6 @@ def test_on_a_terminal_there_is_a_bar_on_stderr(
 
 def test_a_quiet_bar_says_nothing(capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(console, "EVERY", 0.0)
-    with console.bar(quiet=True) as progress:
+    with console.progress_bar(quiet=True) as progress:
         progress.advance(progress.add_task("reading", total=2))
     assert capsys.readouterr().err == ""

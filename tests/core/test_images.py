@@ -247,8 +247,8 @@ def test_resize_averages_areas() -> None:
 
 
 def test_crop_inside_is_the_pixels_themselves() -> None:
-    assert np.array_equal(images.crop(RGB, (4, 2, 10, 10)), RGB[2:12, 4:14])
-    assert np.array_equal(images.crop(GREY, (8, 8, 10, 10), margin=0.2), GREY[6:20, 6:20])
+    assert np.array_equal(images.crop_box(RGB, (4, 2, 10, 10)), RGB[2:12, 4:14])
+    assert np.array_equal(images.crop_box(GREY, (8, 8, 10, 10), margin=0.2), GREY[6:20, 6:20])
 
 
 @settings(deadline=None)
@@ -260,7 +260,7 @@ def test_crop_inside_is_the_pixels_themselves() -> None:
 def test_crop_is_square_and_repeats_the_edge(
     image: images.Pixels, box: tuple[float, float, float, float], margin: float
 ) -> None:
-    found = images.crop(image, box, margin=margin)
+    found = images.crop_box(image, box, margin=margin)
     side = max(1, round(max(box[2:]) * (1 + 2 * margin)))
     assert found.shape == (side, side)
     wide = 200
@@ -272,7 +272,7 @@ def test_crop_is_square_and_repeats_the_edge(
 @pytest.mark.parametrize("box", [(0, 0, 0, 4), (0, 0, 4, -1), (np.nan, 0, 4, 4), (0, 0, np.inf, 4)])
 def test_crop_refuses_a_box_without_area(box: tuple[float, ...]) -> None:
     with pytest.raises(InputError, match="expected a box"):
-        images.crop(GREY, box)
+        images.crop_box(GREY, box)
 
 
 @pytest.mark.parametrize("channels", [1, 3])
@@ -312,7 +312,7 @@ def test_eyes_are_made_level(slope: float) -> None:
 
 def test_crop_turns_only_where_it_can_and_shall() -> None:
     picture, points = pointed(30)
-    plain = images.crop(picture, (50, 50, 100, 100), margin=0.1)
+    plain = images.crop_box(picture, (50, 50, 100, 100), margin=0.1)
     assert np.array_equal(images.CropSpec(0.1).cut(picture, (50, 50, 100, 100), points), plain)
     assert np.array_equal(images.CropSpec(0.1, level=True).cut(picture, (50, 50, 100, 100)), plain)
     with pytest.raises(InputError, match=r"margin -0\.5: expected more than -0\.5"):
@@ -321,6 +321,6 @@ def test_crop_turns_only_where_it_can_and_shall() -> None:
 
 def test_a_turn_about_nothing_changes_nothing() -> None:
     picture = np.random.default_rng(0).integers(0, 255, (60, 80, 3), dtype=np.uint8)
-    plain = images.crop(picture, (20, 10, 30, 40))
-    turned = images.crop(picture, (20, 10, 30, 40), slope=1e-9)
+    plain = images.crop_box(picture, (20, 10, 30, 40))
+    turned = images.crop_box(picture, (20, 10, 30, 40), slope=1e-9)
     assert np.abs(plain.astype(int) - turned).max() <= 1

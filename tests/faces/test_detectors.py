@@ -299,7 +299,7 @@ def test_largest_face_crops_with_the_margin(monkeypatch: pytest.MonkeyPatch) -> 
         crop = LargestFace("fixed", images.CropSpec(margin))(picture)
         assert crop is not None
         assert crop.shape == (side, side, 3)
-        assert np.array_equal(crop, images.crop(picture, [10, 20, 20, 10], margin=margin))
+        assert np.array_equal(crop, images.crop_box(picture, [10, 20, 20, 10], margin=margin))
     monkeypatch.setitem(detectors(), "fixed", lambda: lambda _: Detections(boxes[:0]))
     assert LargestFace("fixed", images.CropSpec(0.1))(picture) is None
 

@@ -13,7 +13,7 @@ from mien.faces.quality import BLURRED, SMALLEST, low_quality, sharpness
 
 @pytest.fixture(scope="module")
 def crop(astronaut: images.Pixels) -> images.Pixels:
-    return images.resize(images.crop(astronaut, (177, 65, 90, 95)), 48)
+    return images.resize(images.crop_box(astronaut, (177, 65, 90, 95)), 48)
 
 
 def test_sharpness_ignores_light_and_contrast(crop: images.Pixels) -> None:

@@ -84,7 +84,7 @@ def test_crops_are_made_as_training_makes_them(
 ) -> None:
     recognize = Recognizer(make_brightness_model(channels=channels, size=40), three_boxes)
     found = recognize(astronaut)
-    crops = [images.crop(astronaut, box, margin=0.1) for box in found.boxes]
+    crops = [images.crop_box(astronaut, box, margin=0.1) for box in found.boxes]
     fitted = np.stack([images.to_channels(images.resize(crop, 40), channels) for crop in crops])
     assert np.array_equal(found.probabilities, recognize.session.probabilities(fitted))
     assert found.detection_scores is not None

@@ -15,7 +15,7 @@ COUNT = "[progress.download]{task.completed}/{task.total}"
 EVERY = 30.0  # seconds between two lines
 
 
-def bar(*figures: "str | ProgressColumn", quiet: bool = False) -> "Progress":
+def progress_bar(*figures: "str | ProgressColumn", quiet: bool = False) -> "Progress":
     """Return a bar: its task's description, the bar, `figures` (templates over `task`) and the time left.
 
     Off a terminal it prints "description: 40 %, 0:03:10 left" every 30 seconds instead.
@@ -52,19 +52,19 @@ def bar(*figures: "str | ProgressColumn", quiet: bool = False) -> "Progress":
 
 
 def track(steps: Iterable[T], description: str, total: float) -> Iterator[T]:
-    """Yield from `steps` under a `bar`."""
-    with bar() as progress:
+    """Yield from `steps` under a `progress_bar`."""
+    with progress_bar() as progress:
         task = progress.add_task(description, total=total)
         for step in steps:
             yield step
             progress.advance(task)
 
 
-def count(number: int, name: str) -> str:
+def quantity(number: int, name: str) -> str:
     """Return a number of things in words.
 
     Example:
-        >>> count(1, "photo"), count(1234, "face")
+        >>> quantity(1, "photo"), quantity(1234, "face")
         ('1 photo', '1,234 faces')
     """
     return f"{number:,} {name}{'s' * (number != 1)}"

@@ -166,12 +166,12 @@ class CropSpec:
             InputError: the box is not finite, or has no area.
         """
         if not self.level or points is None:
-            return crop(image, box, margin=self.margin)
+            return crop_box(image, box, margin=self.margin)
         right, down = (points[1] - points[0]).tolist()
-        return crop(image, box, margin=self.margin, slope=float(np.degrees(np.arctan2(down, right))))
+        return crop_box(image, box, margin=self.margin, slope=float(np.degrees(np.arctan2(down, right))))
 
 
-def crop(image: Pixels, box: Sequence[float], *, margin: float = 0.0, slope: float = 0.0) -> Pixels:
+def crop_box(image: Pixels, box: Sequence[float], *, margin: float = 0.0, slope: float = 0.0) -> Pixels:
     """Return the square around `box` (x, y, width, height), widened by `margin` of its longer side on every side.
 
     Outside the image its edge is repeated, so that a face at the border keeps its proportions.

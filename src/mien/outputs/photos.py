@@ -124,7 +124,7 @@ def recognize_photos(
 
 
 def _portrait(image: images.Pixels, box: Sequence[float]) -> images.Pixels:
-    return images.to_channels(images.resize(images.crop(image, box, margin=MARGIN), PORTRAIT), 3)
+    return images.to_channels(images.resize(images.crop_box(image, box, margin=MARGIN), PORTRAIT), 3)
 
 
 def save_jpeg(path: Path, image: images.Pixels) -> None:

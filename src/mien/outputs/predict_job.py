@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from mien.core.console import COUNT, bar, count
+from mien.core.console import COUNT, progress_bar, quantity
 from mien.core.errors import InputError
 from mien.core.paths import printable
 from mien.outputs.gallery import Gallery
@@ -39,7 +39,7 @@ def run_predict_job(paths: Sequence[Path], job: PredictJob) -> int:
     if videos and not job.out:
         if named := next((path for path in paths if path in videos), None):
             raise InputError(f"{named}: the table of a video needs a folder; add --out FOLDER")
-        print(f"{count(len(videos), 'video')} skipped; give --out FOLDER for their tables", file=sys.stderr)
+        print(f"{quantity(len(videos), 'video')} skipped; give --out FOLDER for their tables", file=sys.stderr)
     stems = output_paths(videos, job.out, "") if job.out else {}
     for stem in stems.values():  # before hours of work
         check_table(table_path(stem, job), resume=job.resume)
@@ -97,7 +97,7 @@ def _left(table: TableWriter, files: Sequence[Path], outcomes: set[Outcome]) -> 
             outcomes.add("unread" if row["error"] else "no face" if row["face"] is None else "face")
     left = [file for file in files if printable(file) not in done]
     if done:
-        complete = f"complete with {count(len(done), 'photo')}"
+        complete = f"complete with {quantity(len(done), 'photo')}"
         state = f"photos done {len(done):,}, to go {len(left):,}" if left else complete
         print(f"{table.path}: {state}", file=sys.stderr)
     return left
@@ -105,7 +105,7 @@ def _left(table: TableWriter, files: Sequence[Path], outcomes: set[Outcome]) -> 
 
 def watch(photos: Iterable[Photo], total: int, *, quiet: bool) -> Iterator[Photo]:
     """Yield the photos; show a progress bar (unless quiet) and their problems on stderr."""
-    with bar(COUNT, "{task.fields[rate]}", quiet=quiet) as progress:
+    with progress_bar(COUNT, "{task.fields[rate]}", quiet=quiet) as progress:
         task = progress.add_task("photos", total=total, rate="")
         progress.advance(task, 0)  # the clock starts here: photos come in batches, and the first takes time too
         for photo in photos:

@@ -5,7 +5,7 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
-from mien.core.console import count
+from mien.core.console import quantity
 from mien.outputs.photos import Photo, photo_columns, ranked
 from mien.outputs.tables.text_formats import CSV
 
@@ -65,7 +65,7 @@ def print_counts(photos: Iterable[Photo], classes: Sequence[str]) -> None:
         faces.update(photo.faces.labels if photo.faces else ())
     if number:
         kinds = ", ".join(f"{label} {n:,}" for label, n in faces.most_common())
-        found = f"{count(number, 'photo')}, {count(faces.total(), 'face')}"
+        found = f"{quantity(number, 'photo')}, {quantity(faces.total(), 'face')}"
         print(found + (f": {kinds}" if kinds else ""), file=sys.stderr)
 
 

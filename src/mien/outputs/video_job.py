@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
-from mien.core.console import bar, count
+from mien.core.console import progress_bar, quantity
 from mien.core.errors import InputError
 from mien.faces.faces import FRAME, VideoFaces, columns
 from mien.outputs.annotate_video import AnnotatedVideo, annotate_video
@@ -73,7 +73,7 @@ def _recognize(recognizer: Recognizer, video: Video, stem: Path, job: PredictJob
         episodes, timeline = EpisodeFinder(), stack.enter_context(Timeline(labels))
         sinks: list[EpisodeFinder | Timeline | AnnotatedVideo] = [episodes, timeline]
         rows = stack.enter_context(TableWriter(table, columns(labels, FRAME), resume=job.resume))
-        progress = stack.enter_context(bar(TaskProgressColumn()))
+        progress = stack.enter_context(progress_bar(TaskProgressColumn()))
         task = progress.add_task(video.path.name, total=video.duration)
 
         def add(faces: VideoFaces) -> VideoFaces:
@@ -96,6 +96,6 @@ def _recognize(recognizer: Recognizer, video: Video, stem: Path, job: PredictJob
             timeline.save(summary, video.path.name, stem)
     if summary.frames:
         tracks, found = len(summary.frames_of_track), len(summary.episodes)
-        frames = f"{count(summary.frames, 'frame')} over {summary.end:.1f} s"
-        print(f"{table}: {frames}, {count(tracks, 'face')}, {count(found, 'episode')}", file=sys.stderr)
+        frames = f"{quantity(summary.frames, 'frame')} over {summary.end:.1f} s"
+        print(f"{table}: {frames}, {quantity(tracks, 'face')}, {quantity(found, 'episode')}", file=sys.stderr)
     return summary

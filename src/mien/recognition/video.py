@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from mien.core import images
-from mien.core.console import count
+from mien.core.console import quantity
 from mien.core.errors import InputError
 
 if TYPE_CHECKING:
@@ -152,6 +152,6 @@ class Video(AbstractContextManager["Video"]):
                     yield raw
                 if flawed:
                     broken, first = broken + 1, first or f"{time:.2f} s"
-                    self.damage = f"{self.path}: damaged in {count(broken, 'place')}, the first near {first}"
+                    self.damage = f"{self.path}: damaged in {quantity(broken, 'place')}, the first near {first}"
         except av.FFmpegError as error:
             self.damage = f"{self.path}: cannot be read beyond {time:.2f} s ({error.strerror})"

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from torch import nn
 
 from mien import __version__
-from mien.core.console import COUNT, bar
+from mien.core.console import COUNT, progress_bar
 from mien.core.errors import InputError
 from mien.core.files import replacing
 from mien.datasets import cache
@@ -111,7 +111,7 @@ def out_of_fold(
             result[fold == number] = stored
     began = time.perf_counter()
     total = sum(total_steps(recipe, int((fold != number).sum())) for number in missing)
-    with bar(COUNT, "{task.fields[figures]}") as progress:
+    with progress_bar(COUNT, "{task.fields[figures]}") as progress:
         task = progress.add_task("", total=total, figures="steps")
         for done, number in enumerate(missing):
             progress.update(task, description=f"fold {number + 1} of {folds}")

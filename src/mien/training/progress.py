@@ -5,7 +5,7 @@ import sys
 import torch
 from rich.progress import TimeElapsedColumn
 
-from mien.core.console import COUNT, bar
+from mien.core.console import COUNT, progress_bar
 from mien.recipes import Epoch
 from mien.training import distributed, setup
 from mien.training.batches import Batches
@@ -40,7 +40,7 @@ class EpochBar:
     def __init__(self, epoch: int, epochs: int, steps: int, *, visible: bool) -> None:
         self.title = f"epoch {epoch + 1}/{epochs}"
         self.visible = visible
-        self.progress = bar(COUNT, "{task.fields[figures]}", TimeElapsedColumn(), quiet=not visible)
+        self.progress = progress_bar(COUNT, "{task.fields[figures]}", TimeElapsedColumn(), quiet=not visible)
         self.task = self.progress.add_task(self.title, total=steps, figures="")
 
     def __enter__(self) -> "EpochBar":

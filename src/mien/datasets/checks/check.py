@@ -64,7 +64,7 @@ class CheckedData:
     @cached_property
     def duplicates(self) -> duplicates.Duplicates:
         """Which images are copies, and how they are alike."""
-        with console.bar() as bar:
+        with console.progress_bar() as bar:
             task = bar.add_task("looking for copies", total=1.0)
             return duplicates.find(
                 self.table.images, near=self.near, advance=lambda share: bar.update(task, completed=share)
