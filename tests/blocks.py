@@ -59,12 +59,12 @@ MakeModel = Callable[..., Path]
 MakeSamples = Callable[..., Samples]
 
 
-def draw(places: Sequence[int], size: int = 48) -> NDArray[np.uint8]:
-    """Return uint8 [n, size, size]: black but for the block at `places`; -1 is black all over."""
-    blocks = np.zeros((len(places), BLOCKS * BLOCKS), dtype=np.uint8)
-    for row, place in enumerate(places):
-        if place >= 0:
-            blocks[row, place] = 255
+def draw(bright: Sequence[int], size: int = 48) -> NDArray[np.uint8]:
+    """Return uint8 [n, size, size]: black but for the block with the index in `bright`; -1 is black all over."""
+    blocks = np.zeros((len(bright), BLOCKS * BLOCKS), dtype=np.uint8)
+    for row, index in enumerate(bright):
+        if index >= 0:
+            blocks[row, index] = 255
     step = size // BLOCKS
     return blocks.reshape(-1, BLOCKS, BLOCKS).repeat(step, axis=1).repeat(step, axis=2)
 
@@ -119,15 +119,15 @@ def make_model(tmp_path: Path) -> MakeModel:
 
 @pytest.fixture
 def make_samples() -> MakeSamples:
-    """Return a function that draws one crop for each place, labelled as asked."""
+    """Return a function that draws one crop for each block, labelled as asked."""
 
     def make(
-        places: Sequence[int], labels: object = None, *, classes: Sequence[str] = FER2013, size: int = 48
+        blocks: Sequence[int], labels: object = None, *, classes: Sequence[str] = FER2013, size: int = 48
     ) -> Samples:
         return Samples(
-            images=draw(places, size),
-            labels=np.asarray(places if labels is None else labels),
-            ids=np.array([f"row {row}" for row in range(len(places))], dtype=np.str_),
+            images=draw(blocks, size),
+            labels=np.asarray(blocks if labels is None else labels),
+            ids=np.array([f"row {row}" for row in range(len(blocks))], dtype=np.str_),
             classes=tuple(classes),
         )
 
@@ -153,12 +153,12 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
     detect.name = "haar"  # type: ignore[attr-defined]
     monkeypatch.setitem(detectors(), "haar", lambda: detect)
-    for name, places in {"angry": [0, 0, 3, -1, -1], "happy": [3, 3, -1], "sad": [-1]}.items():
+    for name, blocks in {"angry": [0, 0, 3, -1, -1], "happy": [3, 3, -1], "sad": [-1]}.items():
         (tmp_path / "photos" / name).mkdir(parents=True)
-        for number, place in enumerate(places):
+        for number, index in enumerate(blocks):
             image = grey.copy()
-            if place >= 0:
-                image[24:72, 24:72] = draw([place])[0]
+            if index >= 0:
+                image[24:72, 24:72] = draw([index])[0]
             Image.fromarray(image).save(tmp_path / "photos" / name / f"{number}.png")
     return tmp_path / "photos"
 
@@ -169,8 +169,8 @@ def fer2013_csv(tmp_path: Path) -> Path:
     lines = ["emotion,pixels,Usage", f"0,{' '.join(['0'] * 48 * 48)},Training"]
     for row in range(21):
         label = row % 7
-        place = (label + 1) % 7 if row >= 14 else label
-        lines.append(f"{label},{' '.join(map(str, draw([place])[0].ravel().tolist()))},PublicTest")
+        index = (label + 1) % 7 if row >= 14 else label
+        lines.append(f"{label},{' '.join(map(str, draw([index])[0].ravel().tolist()))},PublicTest")
     path = tmp_path / "fer2013.csv"
     path.write_text("\n".join(lines) + "\n")
     return path

@@ -87,7 +87,7 @@ def astronaut(astronaut_file: Path) -> images.Pixels:
     return images.load(astronaut_file)
 
 
-def film(path: Path, levels: Iterable[int], *, rate: int = 25) -> Path:
+def grey_video(path: Path, levels: Iterable[int], *, rate: int = 25) -> Path:
     """Write a video, 64 x 48, motion JPEG, of one evenly grey frame per level."""
     writer = cv2.VideoWriter(str(path), cv2.VideoWriter.fourcc(*"MJPG"), rate, (64, 48))
     for level in levels:

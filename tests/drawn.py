@@ -112,7 +112,7 @@ def write_folders(root: Path, samples: Samples, split: str = "", *, suffix: str 
 
 
 def write_facial_expressions(root: Path, samples: Samples, *, each: int = 3) -> Path:
-    """Write images/ and data/legend.csv with `each` pictures per person and labels in mixed case."""
+    """Write images/ and data/legend.csv with `each` images per person and labels in mixed case."""
     (root / "images").mkdir(parents=True)
     (root / "data").mkdir()
     lines = ["user.id,image,emotion"]

@@ -15,12 +15,12 @@ FACE = 24  # pixels of a drawn face's side
 
 
 def scene(level: int | None, left: int = 30, top: int = 20) -> images.Pixels:
-    """Return a picture with a flat square of that brightness, which is its expression in the model of the tests."""
-    picture = np.zeros((*SIZE, 3), np.uint8)
-    picture[:, :, 2] = 90  # blue ground, red and green are the face's
+    """Return an image with a flat square of that brightness, which is its expression in the model of the tests."""
+    image = np.zeros((*SIZE, 3), np.uint8)
+    image[:, :, 2] = 90  # blue ground, red and green are the face's
     if level is not None:
-        picture[top : top + FACE, left : left + FACE] = max(level, 1)
-    return picture
+        image[top : top + FACE, left : left + FACE] = max(level, 1)
+    return image
 
 
 def bright(image: images.Pixels, /) -> Detections:
@@ -40,7 +40,7 @@ def walking(path: Path) -> Path:
 
 def write(
     path: Path,
-    pictures: Sequence[images.Pixels],
+    frames: Sequence[images.Pixels],
     *,
     times: Sequence[float] | None = None,
     rate: int = 25,
@@ -51,7 +51,7 @@ def write(
     hertz: int = 48_000,
     codec: str = "libx264rgb",
 ) -> Path:
-    """Write a lossless video whose frames stand at `times` in seconds, or `rate` a second; `sound` names a codec.
+    """Write a lossless video with its frames at `times` in seconds, or `rate` a second; `sound` names a codec.
 
     `pixel` is a pixel's width by its height.
     """
@@ -59,7 +59,7 @@ def write(
         lossless = {"crf": "0", "g": "5"} if codec.startswith("libx264") else {}
         stream = target.add_stream(codec, rate=rate, options=lossless)
         assert isinstance(stream, av.VideoStream)
-        height, width = pictures[0].shape[:2]
+        height, width = frames[0].shape[:2]
         stream.width, stream.height = width, height
         stream.pix_fmt = "rgb24" if codec == "libx264rgb" else "yuv420p"
         stream.codec_context.time_base = Fraction(1, 1000)
@@ -67,9 +67,9 @@ def write(
         if rotate or mirror:
             stream.set_display_rotation(rotate, hflip=mirror)
         if sound:
-            _hum(target, sound, len(pictures) / rate, hertz)
-        for number, picture in enumerate(pictures):
-            frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+            _hum(target, sound, len(frames) / rate, hertz)
+        for number, image in enumerate(frames):
+            frame = av.VideoFrame.from_ndarray(image, format="rgb24")
             frame.pts = round(1000 * (times[number] if times else number / rate))
             frame.time_base = Fraction(1, 1000)
             target.mux(stream.encode(frame))

@@ -94,12 +94,12 @@ def test_paths_data_urls_and_arrays_are_the_same(
 
 
 def test_given_rectangles_are_scored_in_their_order(model: Path) -> None:
-    picture = np.zeros((60, 120, 3), np.uint8)
-    picture[:, 60:] = 255
-    found = FER(model=model).detect_emotions(picture, [[80, 20, 20, 20], [20, 20, 20, 20]])
+    image = np.zeros((60, 120, 3), np.uint8)
+    image[:, 60:] = 255
+    found = FER(model=model).detect_emotions(image, [[80, 20, 20, 20], [20, 20, 20, 20]])
     assert [face["box"] for face in found] == [[80, 20, 20, 20], [20, 20, 20, 20]]
     assert [max(face["emotions"], key=face["emotions"].__getitem__) for face in found] == ["neutral", "angry"]
-    assert FER().detect_emotions(picture, []) == []
+    assert FER().detect_emotions(image, []) == []
 
 
 def test_channels_are_blue_green_red(model: Path) -> None:
@@ -108,7 +108,7 @@ def test_channels_are_blue_green_red(model: Path) -> None:
     of_grey = FER(model=model)
     blue, red = np.zeros((40, 40, 3), np.uint8), np.zeros((40, 40, 3), np.uint8)
     blue[..., 0] = red[..., 2] = 255
-    found = [of_grey.detect_emotions(picture, boxes)[0]["emotions"] for picture in (blue, red)]
+    found = [of_grey.detect_emotions(image, boxes)[0]["emotions"] for image in (blue, red)]
     assert [max(emotions, key=emotions.__getitem__) for emotions in found] == [
         FER2013[round(29 / 255 * 6)],
         FER2013[round(76 / 255 * 6)],

@@ -10,12 +10,12 @@ SOURCES = sorted(Path(mien.__file__).parent.rglob("*.py"))
 
 
 def test_no_class_name_stands_for_two_things() -> None:
-    places = defaultdict(list)
+    files = defaultdict(list)
     for path in SOURCES:
         for node in ast.parse(path.read_text()).body:
             if isinstance(node, ast.ClassDef):
-                places[node.name].append(path.name)
-    assert {name: files for name, files in places.items() if len(files) > 1} == {}
+                files[node.name].append(path.name)
+    assert {name: where for name, where in files.items() if len(where) > 1} == {}
 
 
 def test_no_module_is_called_utils() -> None:

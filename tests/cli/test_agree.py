@@ -16,7 +16,7 @@ def tables(tmp_path: Path) -> list[Path]:
         "ben": ["happy", "sad", "sad", "angry", "sad", ""],
     }
     for name, labels in rows.items():
-        lines = [f"{place}.jpg,{label}" for place, label in enumerate(labels)]
+        lines = [f"{number}.jpg,{label}" for number, label in enumerate(labels)]
         (tmp_path / f"{name}.csv").write_text("\n".join(["file,label", *lines]))
     return [tmp_path / f"{name}.csv" for name in rows]
 

@@ -1,4 +1,4 @@
-"""`mien evaluate` and `mien compare` from the outside: exit code, stdout, stderr, files."""
+"""`mien evaluate` from the outside: exit code, stdout, stderr, files."""
 
 import hashlib
 import json
@@ -79,8 +79,8 @@ def test_json_of_both_views_is_a_list(mien: Mien, make_model: MakeModel, fer2013
 def test_bad_input_is_one_line_and_exit_2(
     mien: Mien, make_model: MakeModel, fer2013_csv: Path, arguments: list[str], message: str
 ) -> None:
-    places = {"MODEL": str(make_model()), "DATA": str(fer2013_csv)}
-    code, out, err = mien(*(places.get(argument, argument) for argument in arguments))
+    values = {"MODEL": str(make_model()), "DATA": str(fer2013_csv)}
+    code, out, err = mien(*(values.get(argument, argument) for argument in arguments))
     assert code == 2
     assert out == ""
     assert err.startswith("mien: ")

@@ -33,7 +33,7 @@ def test_help_breaks_between_words(mien: Mien, monkeypatch: pytest.MonkeyPatch, 
 
 @pytest.mark.parametrize("command", COMMANDS, ids=" ".join)
 def test_help_lines_are_filled(mien: Mien, monkeypatch: pytest.MonkeyPatch, command: list[str]) -> None:
-    """A line break in a docstring is none in the help of an option: each line goes on while words fit."""
+    """A line break in a docstring does not show in the help of an option: a line is as long as words fit."""
     lines = text(mien, monkeypatch, command, 80).splitlines()
     for line, after in pairwise(lines):
         indent = len(after) - len(after.lstrip())

@@ -12,7 +12,7 @@ import pytest
 from mien.core.errors import InputError
 from mien.live import camera
 from mien.live.camera import Camera, LatestValue
-from tests.brightness import film
+from tests.brightness import grey_video
 
 
 def silent(line: str) -> None:
@@ -41,7 +41,7 @@ def test_latest_value_ends_a_waiting_reader_on_close() -> None:
 
 def test_a_file_is_played_at_its_own_speed(tmp_path: Path) -> None:
     began = time.monotonic()
-    with Camera(str(film(tmp_path / "a.avi", [0, 60, 120, 180, 240, 120], rate=20)), notice=silent) as frames:
+    with Camera(str(grey_video(tmp_path / "a.avi", [0, 60, 120, 180, 240, 120], rate=20)), notice=silent) as frames:
         seen = list(frames)
     assert 0.2 <= time.monotonic() - began < 3
     assert seen[-1].number == 5
@@ -53,7 +53,7 @@ def test_a_file_is_played_at_its_own_speed(tmp_path: Path) -> None:
 
 def test_a_slow_reader_gets_the_newest_frame(tmp_path: Path) -> None:
     seen = []
-    with Camera(str(film(tmp_path / "a.avi", range(0, 200, 5), rate=100)), notice=silent) as frames:
+    with Camera(str(grey_video(tmp_path / "a.avi", range(0, 200, 5), rate=100)), notice=silent) as frames:
         for frame in frames:
             seen.append(frame)
             time.sleep(0.1)

@@ -21,7 +21,7 @@ from mien.live import loop
 from mien.live.camera import CameraFrame
 from mien.live.frame import AnnotatedFrame, annotated_frames
 from mien.live.loop import Window
-from tests.brightness import film
+from tests.brightness import grey_video
 
 Capture = pytest.CaptureFixture[str]
 
@@ -34,7 +34,7 @@ def run(capsys: Capture, *arguments: object) -> tuple[int, str, str]:
 
 
 def test_headless_is_a_line_of_json_per_frame(capsys: Capture, tmp_path: Path, model: Path) -> None:
-    source = film(tmp_path / "a.avi", [0] * 5 + [255] * 5)
+    source = grey_video(tmp_path / "a.avi", [0] * 5 + [255] * 5)
     began = time.time()
     code, out, err = run(capsys, "--source", source, "--headless", "--model", model, "--detector", "none")
     lines = [json.loads(line) for line in out.splitlines()]
@@ -103,7 +103,7 @@ def test_a_window_needs_opencv_and_a_display(monkeypatch: pytest.MonkeyPatch) ->
 
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
 def test_the_page_of_a_running_camera_and_ctrl_c(tmp_path: Path, model: Path) -> None:
-    source = film(tmp_path / "a.avi", [200] * 1500)
+    source = grey_video(tmp_path / "a.avi", [200] * 1500)
     command = [sys.executable, "-m", "mien", "live", "--source", str(source), "--model", str(model)]
     with subprocess.Popen(
         [*command, "--detector", "none", "--port", "0"], stderr=subprocess.PIPE, text=True

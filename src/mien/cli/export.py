@@ -44,7 +44,7 @@ def export(run: Path, /, *, out: Path | None = None, int8: Path | None = None) -
     if reader(datasets.detect(int8)).names_classes:
         spec = replace(spec, classes=",".join(info.labels))
     faces = datasets.read(spec, ImageSpec(info.size, len(info.mean)))
-    beside = Path(f"{run}.onnx") if str(run) in bundled() else resolve(run)
-    found = quantize(run, faces.images, out or beside.with_suffix(".int8.onnx"))
+    model = Path(f"{run}.onnx") if str(run) in bundled() else resolve(run)
+    found = quantize(run, faces.images, out or model.with_suffix(".int8.onnx"))
     print(f"the likeliest class is the same for {found.agreement:.1%} of {found.n:,} images", file=sys.stderr)
     print(found.path)
