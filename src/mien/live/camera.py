@@ -33,8 +33,7 @@ class LatestValue(Generic[T]):
 
     def __init__(self) -> None:
         self._changed = threading.Condition()
-        self._count = 0
-        self._closed = False
+        self._count, self._closed = 0, False
 
     def put(self, value: T) -> None:
         with self._changed:
@@ -135,7 +134,6 @@ class Camera(AbstractContextManager["Camera"]):
                 if not self._read_frame(capture):
                     if self._is_file:
                         return
-                    capture.release()
                     capture = self._reopen(capture)
         finally:
             capture.release()
@@ -143,6 +141,7 @@ class Camera(AbstractContextManager["Camera"]):
 
     def _reopen(self, lost: cv2.VideoCapture) -> cv2.VideoCapture:
         """Return the source opened once more; the lost one where reading has been stopped."""
+        lost.release()
         self._notice(f"{self.name}: lost; trying again")
         pause = FIRST_PAUSE
         while not self._stopped.wait(pause):

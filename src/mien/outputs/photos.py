@@ -5,7 +5,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from PIL import Image
 
@@ -67,13 +67,7 @@ def ranked(face: Mapping[str, Any]) -> list[str]:
     return [f"{name} {share:.0%}" for name, share in pairs]
 
 
-class _Found(NamedTuple):
-    """A photo whose faces are found and not yet scored."""
-
-    photo: Photo
-    crops: FaceCrops | None = None
-    image: images.Pixels | None = None
-    """To be drawn on, where a copy is written."""
+_Found = tuple[Photo, FaceCrops | None, images.Pixels | None]  # not yet scored; the image where a copy is written
 
 
 def recognize_photos(
@@ -96,15 +90,16 @@ def recognize_photos(
         try:
             image = images.load(file)
         except InputError as error:
-            return _Found(Photo(file, None, str(error)))
+            return Photo(file, None, str(error)), None, None
         crops = recognizer.find_faces(image)
         cut = tuple(_portrait(image, box.tolist()) for box in crops.detections.boxes) if portraits else ()
-        return _Found(Photo(file, None, portraits=cut), crops, image if copies else None)
+        return Photo(file, None, portraits=cut), crops, image if copies else None
 
     def finish(found: _Found, faces: Faces | None) -> Photo:
-        if copies and found.image is not None and faces is not None:
-            save_jpeg(copies[found.photo.path], faces.draw(found.image))
-        return replace(found.photo, faces=faces)
+        photo, _, image = found
+        if copies and image is not None and faces is not None:
+            save_jpeg(copies[photo.path], faces.draw(image))
+        return replace(photo, faces=faces)
 
     ahead = iter(files)
     with ThreadPoolExecutor(workers) as pool:
@@ -117,8 +112,8 @@ def recognize_photos(
             while running:
                 found = [future.result() for future in running]
                 running = start()  # in the threads, while the network scores here
-                scored = recognizer.score([one.crops for one in found if one.crops])
-                yield from pool.map(finish, found, [next(scored) if one.crops else None for one in found])
+                scored = recognizer.score([crops for _, crops, _ in found if crops])
+                yield from pool.map(finish, found, [next(scored) if crops else None for _, crops, _ in found])
         finally:
             pool.shutdown(cancel_futures=True)
 
