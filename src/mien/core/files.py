@@ -47,6 +47,15 @@ def write_text(path: Path, text: str) -> None:
         part.write_bytes(text.encode("utf-8", "backslashreplace"))
 
 
+@contextmanager
+def os_errors(path: Path) -> Iterator[None]:
+    """Raise an OSError of the `with` block as InputError: the file, or else `path`, and the reason."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{error.filename or path}: {error.strerror or error}") from None
+
+
 def check_folder(folder: Path) -> None:
     """Raise InputError where no file can be written into a folder, existing or not. For use before long work."""
     try:

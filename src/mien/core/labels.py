@@ -60,12 +60,17 @@ def canonical(name: str) -> str:
     Raises:
         InputError: the name is no expression that mien knows; says which it may be.
     """
+    if (found := find_class(name)) is None:
+        near = did_you_mean(name.strip().lower(), [*FERPLUS, *SYNONYMS])
+        raise InputError(f"unknown label {name!r}{near} (known: {', '.join(FACIAL_EXPRESSIONS)})")
+    return found
+
+
+def find_class(name: str) -> str | None:
+    """Return as `canonical`, or None where the name is no expression."""
     folded = name.strip().lower()
     folded = SYNONYMS.get(folded, folded)
-    if folded not in FERPLUS:
-        near = did_you_mean(folded, [*FERPLUS, *SYNONYMS])
-        raise InputError(f"unknown label {name!r}{near} (known: {', '.join(FACIAL_EXPRESSIONS)})")
-    return folded
+    return folded if folded in FERPLUS else None
 
 
 def parse_classes(text: str) -> tuple[str, ...]:

@@ -4,8 +4,6 @@ The source is never changed. Validation and test lose nothing: of a face that is
 """
 
 import csv
-import io
-import json
 import os
 import platform
 import shutil
@@ -22,7 +20,7 @@ import numpy as np
 
 from mien.core import records
 from mien.core.errors import InputError
-from mien.core.files import check_folder, replacing
+from mien.core.files import check_folder, os_errors, replacing
 from mien.datasets.checks import checks
 from mien.datasets.checks.check import Check, Removal
 from mien.datasets.checks.issues import IssueReport
@@ -83,11 +81,8 @@ def left_out(report: IssueReport, also: Collection[str] = ()) -> list[Removed]:
     for name, one in checks().items():
         if name in report.issues and (one.fix == "always" or name in also):
             issues = report.issues[name]
-            if one.removals:
-                rows = list(one.removals(report.data, issues, removed))
-            else:
-                rows = [Removal(row, name) for issue in issues for row in issue.rows]
-            for row, reason, other in rows:
+            rows = (Removal(row, name) for issue in issues for row in issue.rows)
+            for row, reason, other in one.removals(report.data, issues, removed) if one.removals else rows:
                 if splits[row] == "train" and row not in removed:
                     other_id = "" if other is None else str(ids[other])
                     removed[row] = Removed(str(ids[row]), str(splits[row]), reason, other_id)
@@ -119,37 +114,8 @@ def fix(report: IssueReport, out: Path, *, also: Collection[str] = ()) -> list[R
     """
     check_fix(out, Path(report.path), also)
     rows = left_out(report, also)
-    manifest = json.dumps(records.to_json(_manifest(report, rows, also)), indent=1).encode()  # \ud800 in ids is escaped
-    if out.suffix.lower() == ".csv":
-        text = io.StringIO(newline="")
-        writer = csv.writer(text, lineterminator="\n")
-        writer.writerow(field.name for field in fields(Removed))
-        writer.writerows(map(astuple, rows))
-        listed = text.getvalue().encode("utf-8", "surrogateescape")
-        for path, content in ((out, listed), (out.with_suffix(".manifest.json"), manifest)):
-            with replacing(path) as part:
-                part.write_bytes(content)
-        return rows
-    reader, root = locate(Path(report.path), report.kind)
-    try:
-        with _whole(out) as part:
-            reader.copy(root, part, {row.id for row in rows})
-            (part / "manifest.json").write_bytes(manifest)
-    except OSError as error:
-        raise InputError(f"{error.filename or out}: {error.strerror or error}") from None
-    return rows
-
-
-def _removable(name: str) -> Check:
-    known = {one.name: one for one in checks().values() if one.fix == "on request"}
-    if name not in known:
-        raise InputError(f"--also {name}: expected some of {', '.join(known)}")
-    return known[name]
-
-
-def _manifest(report: IssueReport, rows: list[Removed], also: Collection[str]) -> CleanManifest:
     table = report.table
-    return CleanManifest(
+    manifest = CleanManifest(
         source=Source(str(Path(report.path).resolve()), report.kind, len(table.ids), table.fingerprint),
         options=report.options | {"also": list(also)},
         versions={
@@ -162,6 +128,25 @@ def _manifest(report: IssueReport, rows: list[Removed], also: Collection[str]) -
         left_out=dict(Counter(row.reason for row in rows)),
         rows=rows,
     )
+    if out.suffix.lower() == ".csv":
+        with replacing(out) as part, part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+            writer = csv.writer(file, lineterminator="\n")
+            writer.writerow(field.name for field in fields(Removed))
+            writer.writerows(map(astuple, rows))
+        records.write(out.with_suffix(".manifest.json"), manifest)
+        return rows
+    reader, root = locate(Path(report.path), report.kind)
+    with os_errors(out), _whole(out) as part:
+        reader.copy(root, part, {row.id for row in rows})
+        records.write(part / "manifest.json", manifest)
+    return rows
+
+
+def _removable(name: str) -> Check:
+    known = {one.name: one for one in checks().values() if one.fix == "on request"}
+    if name not in known:
+        raise InputError(f"--also {name}: expected some of {', '.join(known)}")
+    return known[name]
 
 
 @contextmanager

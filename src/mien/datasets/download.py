@@ -6,17 +6,18 @@ content: the SHA-256 of the files against the one known here, or else against th
 
 import hashlib
 import stat
-import tempfile
 import zipfile
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath, PureWindowsPath
+from tempfile import TemporaryDirectory
 
 from mien.core import records
 from mien.core.console import track
 from mien.core.download import MOST, PIECE, check_room, download, file_sha256
 from mien.core.errors import InputError, needs_extra
+from mien.core.files import os_errors
 
 GITHUB = "https://github.com"
 MANIFEST = "mien-download.json"
@@ -84,13 +85,9 @@ def download_dataset(name: str, out: Path | None = None) -> Path:
         raise InputError(f"unknown dataset {name!r}; expected {', '.join(SOURCES)}")
     source = SOURCES[name]
     folder = Path(source.folder) if out is None else out
-    try:
+    with os_errors(folder):
         folder.mkdir(parents=True, exist_ok=True)
         return _kaggle(source, folder) if isinstance(source, Kaggle) else _archive(source, folder)
-    except OSError as error:
-        if error.errno is None:
-            raise
-        raise InputError(f"{error.filename or folder}: {error.strerror}") from None
 
 
 def _kaggle(source: Kaggle, folder: Path) -> Path:
@@ -111,9 +108,8 @@ def _archive(source: Archive, folder: Path) -> Path:
     manifest = folder / MANIFEST
     known = records.read(manifest, DownloadManifest, what=RECORD) if manifest.is_file() else DownloadManifest({})
     recorded = known.archives.get(source.url, {})
-    if recorded and all(
-        (folder / name).is_file() and file_sha256(folder / name) == sha256 for name, sha256 in recorded.items()
-    ):
+    files = {folder / name: sha256 for name, sha256 in recorded.items()}
+    if files and all(path.is_file() and file_sha256(path) == sha256 for path, sha256 in files.items()):
         return folder
     archive = download((source.url,), folder / f"{source.repository.replace('/', '-')}-{source.commit[:12]}.zip")
     found = unpack(archive, folder, source.wanted, expected=source.sha256 | recorded)
@@ -132,16 +128,12 @@ def unpack(archive: Path, folder: Path, wanted: Iterable[str], *, expected: dict
         InputError: damaged, unsafe, too large, without what is wanted, or with other content than `expected`.
     """
     try:
-        with (
-            zipfile.ZipFile(archive) as bundle,
-            tempfile.TemporaryDirectory(dir=folder, prefix=".unpacking-") as inside,
-        ):
+        with zipfile.ZipFile(archive) as bundle, TemporaryDirectory(dir=folder, prefix=".unpacking-") as inside:
             members = _choose(bundle, wanted)
             check_room(folder, sum(info.file_size for info in members.values()))
             digests = _extract(bundle, members, Path(inside))
             for name, digest in expected.items():
-                if digests.get(name) != digest:
-                    found = digests.get(name, "of no file")
+                if (found := digests.get(name, "of no file")) != digest:
                     raise _ArchiveError(f"{name}: SHA-256 {found}, expected {digest}; nothing was changed")
             for name in digests:
                 (folder / name).parent.mkdir(parents=True, exist_ok=True)

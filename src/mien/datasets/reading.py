@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.core.errors import InputError
+from mien.core.files import os_errors
 from mien.datasets import cache as stored
 from mien.datasets import exclude
 from mien.datasets.dataset import Dataset, ImageSpec, Problems
@@ -93,14 +94,12 @@ def open_dataset(
     if image.face and not reader.photos:
         photos = " and ".join(name for name, one in readers().items() if one.photos)
         raise InputError(f"{root}: a dataset of kind {reader.name} holds face crops; faces are looked for in {photos}")
-    try:
+    with os_errors(root):
         if cache:
             entry = stored.entry(reader.name, root, reader.sources(root), image)
             table = stored.cached(entry, lambda: reader.load(root, image, problems))
         else:
             table = reader.load(root, image, problems)
-    except OSError as error:
-        raise InputError(f"{error.filename or root}: {error.strerror or error}") from None
     if strict and table.problems:
         raise InputError(str(table.problems[0]))
     own = table.labels

@@ -5,6 +5,7 @@ and with every version of numpy, and independent of the order in which files are
 """
 
 import hashlib
+import re
 
 import numpy as np
 from numpy.typing import NDArray
@@ -34,10 +35,14 @@ def split_name(name: str) -> str:
     Raises:
         InputError: no such name.
     """
-    folded = name.strip().lower().replace("_", "").replace("-", "").replace(" ", "")
-    if folded not in SYNONYMS:
+    if (found := find_split(name)) is None:
         raise InputError(f"unknown split {name!r}; expected train, validation, test or all")
-    return SYNONYMS[folded]
+    return found
+
+
+def find_split(name: str) -> str | None:
+    """Return as `split_name`, or None where it is no split's name."""
+    return SYNONYMS.get(re.sub(r"[-_ ]", "", name.strip().lower()))
 
 
 def assign(

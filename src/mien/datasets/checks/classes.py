@@ -8,8 +8,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.core.errors import InputError
-from mien.core.labels import canonical
+from mien.core.labels import find_class
 from mien.datasets.checks.check import Check, CheckedData, Issue
 
 CLOSE = 0.8  # difflib ratio of two class names that may be one
@@ -19,11 +18,9 @@ RARE = 10  # a class is rare where the largest has so many times more
 def alike(ids: NDArray[np.str_], classes: Sequence[str]) -> list[tuple[str, str]]:
     """Return the pairs of names that look alike; ids are paths with the folders that were read."""
     folders: dict[str, set[str]] = {}
-    for part in {part for name in ids.tolist() for part in Path(name).parts[:-1]}:
-        try:
-            folders.setdefault(canonical(part), set()).add(part)
-        except InputError:
-            continue
+    for part in {part for path in ids.tolist() for part in Path(path).parts[:-1]}:
+        if name := find_class(part):
+            folders.setdefault(name, set()).add(part)
     same = [(first, other) for names in folders.values() for first, *rest in [sorted(names)] for other in rest]
     pairs = combinations(map(str.lower, classes), 2)
     return same + [(one, other) for one, other in pairs if difflib.SequenceMatcher(None, one, other).ratio() >= CLOSE]

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mien.core import plugins
 from mien.core.errors import InputError
+from mien.core.files import os_errors
 from mien.datasets.readers.reader import DatasetReader
 
 BUILTIN = tuple(
@@ -43,20 +44,16 @@ def locate(root: Path, kind: str | None = None, targets: str = "label") -> tuple
         raise InputError(f"targets {targets!r} need a dataset of kind {' or '.join(known)}, not {kind}")
     if not root.exists():
         raise InputError(f"{root}: no such file or folder")
-    path = root
-    try:
-        while True:
+    inside = [root]
+    with os_errors(root):
+        while len(inside) == 1:
+            path = inside[0]
             for one in candidates:
                 if one.recognises(path):
                     if missing := one.lacks(path, targets):
                         raise InputError(f"{path}: lacks {missing}")
                     return one, path
             inside = [sub for sub in path.iterdir() if sub.is_dir() and sub.name[0] != "."] if path.is_dir() else []
-            if len(inside) != 1:
-                break
-            (path,) = inside
-    except OSError as error:
-        raise InputError(f"{error.filename or root}: {error.strerror or error}") from None
     expected = "; or ".join(one.expects for one in candidates)
     empty = root.is_dir() and not any(root.iterdir())
     raise InputError(f"{root}: {'an empty folder' if empty else 'no dataset recognised'}; expected {expected}")

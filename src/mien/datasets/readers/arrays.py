@@ -23,7 +23,7 @@ from mien.core.images import Pixels
 from mien.core.labels import DROP, TAXONOMIES, THREE
 from mien.datasets.dataset import Dataset, ImageSpec, Problems
 from mien.datasets.readers.reader import DatasetReader
-from mien.datasets.splits import split_name
+from mien.datasets.splits import find_split
 
 IMAGES = frozenset({"x", "images", "pixels", "faces", "data"})
 LABELS = frozenset({"y", "labels", "label", "targets"})
@@ -66,13 +66,8 @@ def _role(name: str) -> tuple[str, str] | None:
     words = [word for word in re.split(r"[^a-z]+", name.lower()) if word]
     kinds = [("x" if word in IMAGES else "y") for word in words if word in IMAGES | LABELS]
     others = [word for word in words if word not in IMAGES | LABELS]
-    if len(kinds) != 1 or len(others) > 1:
-        return None
-    try:
-        split = split_name(others[0]) if others else ""
-    except InputError:
-        return None
-    return (split, kinds[0]) if split != "all" else None
+    split = find_split(others[0]) if others else ""
+    return None if len(kinds) != 1 or len(others) > 1 or split in (None, "all") else (split, kinds[0])
 
 
 def find(root: Path) -> dict[tuple[str, str], _Array]:

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.core.errors import InputError
-from mien.core.labels import FERPLUS, canonical
+from mien.core.labels import FERPLUS, find_class
 from mien.datasets.dataset import Dataset, Problems
 from mien.datasets.readers.reader import header
 from mien.datasets.splits import split_name
@@ -52,10 +52,10 @@ def votes(path: Path, problems: Problems) -> Votes:
         InputError: a column is missing.
     """
     names = header(path)
-    order = [_column(name) for name in names]
-    if missing := [name for column, name in enumerate([*FERPLUS, "unknown", "NF"]) if column not in order]:
-        raise InputError(f"{path}: no column {missing[0]!r}")
-    columns = [order.index(column) for column in range(NOT_A_FACE + 1)]
+    order, wanted = [find_class(name) or name for name in names], (*FERPLUS, "unknown", "nf")
+    if missing := [name for name in wanted if name not in order]:
+        raise InputError(f"{path}: no column {missing[0].replace('nf', 'NF')!r}")
+    columns = [order.index(name) for name in wanted]
     usage = names.index("usage") if "usage" in names else None
     counts: list[list[int]] = []
     splits: list[str] = []
@@ -77,15 +77,6 @@ def votes(path: Path, problems: Problems) -> Votes:
                 splits.append("")
             counts.append(found)
     return Votes(np.array(counts, dtype=np.int64).reshape(-1, NOT_A_FACE + 1), np.array(splits, dtype="<U10"))
-
-
-def _column(name: str) -> int | None:
-    if name in ("unknown", "nf"):
-        return UNKNOWN if name == "unknown" else NOT_A_FACE
-    try:
-        return FERPLUS.index(canonical(name))
-    except InputError:
-        return None
 
 
 def target(counts: NDArray[np.int64], targets: str) -> tuple[NDArray[Any], NDArray[np.int64]]:

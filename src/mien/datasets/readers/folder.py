@@ -1,15 +1,15 @@
 """Class folders: <root>/[images/][train|validation|test/]<expression>/*.jpg, of any image format and size."""
 
 import os
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from pathlib import Path
 
 from mien.core.errors import InputError
 from mien.core.images import SUFFIXES
-from mien.core.labels import canonical
+from mien.core.labels import canonical, find_class
 from mien.datasets.dataset import Dataset, ImageFile, ImageSpec, Problems, copy_files, read_files
 from mien.datasets.readers.reader import DatasetReader
-from mien.datasets.splits import split_name
+from mien.datasets.splits import find_split
 
 
 def _folders(root: Path) -> list[Path]:
@@ -21,19 +21,12 @@ def _folders(root: Path) -> list[Path]:
 
 
 def _split(folder: Path) -> str | None:
-    try:
-        split = split_name(folder.name)
-    except InputError:
-        return None
+    split = find_split(folder.name)
     return None if split == "all" else split
 
 
-def _is_class(folder: Path) -> bool:
-    try:
-        canonical(folder.name)
-    except InputError:
-        return False
-    return True
+def _classes(folders: Iterable[Path]) -> int:
+    return sum(find_class(folder.name) is not None for folder in folders)
 
 
 def base(root: Path) -> Path | None:
@@ -42,8 +35,10 @@ def base(root: Path) -> Path | None:
         return None
     for path in [root, *(folder for folder in _folders(root) if folder.name.lower() == "images")]:
         inside = _folders(path)
-        classes = [folder for split in inside if _split(split) for folder in _folders(split)]
-        if sum(map(_is_class, inside)) >= 2 or sum(map(_is_class, classes)) >= 2:
+        if (
+            _classes(inside) >= 2
+            or _classes(sub for folder in inside if _split(folder) for sub in _folders(folder)) >= 2
+        ):
             return path
     return None
 
