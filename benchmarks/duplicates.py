@@ -117,7 +117,7 @@ def recall(faces: Pixels) -> None:
     rows = rng.choice(np.flatnonzero(faces.std(axis=(1, 2)) >= duplicates.FLAT), COPIES, replace=False)
     for name, change in KINDS.items():
         copies = np.stack([change(faces[row], rng) for row in rows])
-        found = duplicates.groups(np.concatenate([faces, copies]))
+        found = duplicates.find(np.concatenate([faces, copies])).groups
         right = found[len(faces) :] == found[rows]
         print(f"    {name}: {100 * right.mean():.1f} %", flush=True)
 

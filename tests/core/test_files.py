@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mien.core.errors import InputError
-from mien.core.files import check_folder, replacing
+from mien.core.files import check_folder, replacing, replacing_folder
 
 
 @pytest.mark.parametrize("durable", [False, True])
@@ -67,3 +67,15 @@ def test_a_folder_without_permission_is_told(tmp_path: Path) -> None:
     tmp_path.chmod(0o500)
     with pytest.raises(InputError, match="no permission"):
         check_folder(tmp_path / "below")
+
+
+def test_a_folder_is_whole_or_absent(tmp_path: Path) -> None:
+    with replacing_folder(tmp_path / "out") as part:
+        (part / "a.txt").write_text("a")
+    assert (tmp_path / "out" / "a.txt").read_text() == "a"
+    with pytest.raises(OSError, match="out"), replacing_folder(tmp_path / "out"):  # it is not empty
+        pass
+    with pytest.raises(RuntimeError), replacing_folder(tmp_path / "other") as part:
+        (part / "a.txt").write_text("a")
+        raise RuntimeError
+    assert [path.name for path in tmp_path.iterdir()] == ["out"]

@@ -81,7 +81,7 @@ def test_persons_and_near_duplicates_stay_in_one_fold(asked: dict[str, Any], tmp
     fold, ids = asked["fold"], sorted(found.ids.tolist())
     people = np.array([name.rpartition("_")[0] for name in ids])
     assert all(len(set(fold[people == person].tolist())) == 1 for person in people)
-    groups = duplicates.groups(asked["images"])
+    groups = duplicates.find(asked["images"]).groups
     assert len(np.unique(groups)) == 80
     assert all(len(set(fold[groups == group].tolist())) == 1 for group in groups)
 

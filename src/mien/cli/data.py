@@ -3,7 +3,7 @@
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 from mien.cli.options import PositionalData, Unused
 from mien.cli.parse import Verb, console, load_training
@@ -164,13 +164,11 @@ def check_data(
         raise InputError("--fix would put back what --exclude leaves out; check without one of them")
     if not label_errors and (folds, recipe, device) != (4, None, "auto"):
         raise InputError("--folds, --recipe and --device say how --label-errors are looked for; say that as well")
-    judged: dict[str, Any] = {"folds": folds, "device": device}
+    chosen = None if recipe is None else recipes.find(recipe)
     if label_errors:
         training = load_training(purpose="looking for label errors")
         if folds < 2:
             raise InputError(f"--folds {folds}: at least 2")
-        if recipe is not None:
-            judged["recipe"] = recipes.find(recipe)
     page = page or Path(f"{data.path.resolve().stem or 'dataset'}-check.html")
     if page.suffix.lower() != ".html":  # it would be written over: it may be the dataset
         raise InputError(f"--page {page}: expected a file that ends in .html")
@@ -187,7 +185,9 @@ def check_data(
         face = LargestFace(data.detector, CropSpec(0.0))
     found = check(data, near=not exact, face=face)
     if label_errors:
-        found = training.label_errors(found.table, copies=found.data.duplicates.groups, **judged).add_to(found)
+        copies = found.data.duplicates.groups
+        judged = training.label_errors(found.table, copies=copies, folds=folds, recipe=chosen, device=device)
+        found = judged.add_to(found)
     save(found, page)
     gone = clean.fix(found, fix, also=also) if fix is not None else []
     if json:

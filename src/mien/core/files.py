@@ -1,9 +1,11 @@
 """Files that are complete or absent: written under a temporary name, then renamed."""
 
 import os
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 from mien.core.errors import InputError
 
@@ -45,6 +47,24 @@ def write_text(path: Path, text: str) -> None:
     """Write a text as UTF-8, whole or not at all. Bytes of file names that are not UTF-8 are spelt as \\udce9."""
     with replacing(path) as part:
         part.write_bytes(text.encode("utf-8", "backslashreplace"))
+
+
+@contextmanager
+def replacing_folder(path: Path) -> Iterator[Path]:
+    """Yield a new folder next to `path`, and rename it to `path` at the end; an error removes it.
+
+    Raises:
+        OSError: it cannot be written, or `path` exists and is no empty folder.
+    """
+    part = path.with_name(f"{path.name}.half-{uuid4().hex}")
+    try:
+        part.mkdir(parents=True)
+        yield part
+        if path.is_dir():
+            path.rmdir()
+        part.rename(path)
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
 
 
 @contextmanager

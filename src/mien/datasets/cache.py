@@ -10,7 +10,6 @@ import contextlib
 import hashlib
 import os
 import shutil
-import tempfile
 import time
 import zipfile
 from collections.abc import Callable, Iterable
@@ -21,6 +20,7 @@ import numpy as np
 
 from mien.core import records
 from mien.core.errors import InputError
+from mien.core.files import replacing_folder
 from mien.datasets.dataset import COLUMNS, Dataset, ImageSpec
 from mien.datasets.samples import Problem
 
@@ -81,20 +81,14 @@ def load(path: Path) -> Dataset | None:
 
 def store(path: Path, table: Dataset) -> None:
     """Write the dataset to `path`, over what may be there damaged, and remove older states of its source."""
-    half: Path | None = None
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        half = Path(tempfile.mkdtemp(prefix=f"{path.name}.half-", dir=path.parent))
-        np.save(half / "images.npy", table.images, allow_pickle=False)
-        np.savez(half / "columns.npz", allow_pickle=False, **{name: getattr(table, name) for name in COLUMNS})
-        records.write(half / "facts.json", CacheEntry(table.classes, table.sizes, table.dropped, table.problems))
-        if path.exists() and load(path) is None:
-            shutil.rmtree(path, ignore_errors=True)
-        half.rename(path)
+    with contextlib.suppress(OSError, InputError):  # a full or read-only disk, or another process was first
+        with replacing_folder(path) as half:
+            np.save(half / "images.npy", table.images, allow_pickle=False)
+            np.savez(half / "columns.npz", allow_pickle=False, **{name: getattr(table, name) for name in COLUMNS})
+            records.write(half / "facts.json", CacheEntry(table.classes, table.sizes, table.dropped, table.problems))
+            if path.exists() and load(path) is None:
+                shutil.rmtree(path, ignore_errors=True)
         _prune(path)
-    except (OSError, InputError):  # a full or read-only disk, or another process was first
-        if half is not None:
-            shutil.rmtree(half, ignore_errors=True)
 
 
 def _prune(path: Path) -> None:

@@ -4,12 +4,9 @@ The source is never changed. Validation and test lose nothing: of a face that is
 """
 
 import csv
-import os
 import platform
-import shutil
 from collections import Counter
-from collections.abc import Collection, Iterator
-from contextlib import contextmanager
+from collections.abc import Collection
 from dataclasses import astuple, dataclass, fields
 from importlib.metadata import version
 from pathlib import Path
@@ -20,7 +17,7 @@ import numpy as np
 
 from mien.core import records
 from mien.core.errors import InputError
-from mien.core.files import check_folder, os_errors, replacing
+from mien.core.files import check_folder, os_errors, replacing, replacing_folder
 from mien.datasets.checks import checks
 from mien.datasets.checks.check import Check, Removal
 from mien.datasets.checks.issues import IssueReport
@@ -81,8 +78,8 @@ def left_out(report: IssueReport, also: Collection[str] = ()) -> list[Removed]:
     for name, one in checks().items():
         if name in report.issues and (one.fix == "always" or name in also):
             issues = report.issues[name]
-            rows = (Removal(row, name) for issue in issues for row in issue.rows)
-            for row, reason, other in one.removals(report.data, issues, removed) if one.removals else rows:
+            every = (Removal(row, name) for issue in issues for row in issue.rows)
+            for row, reason, other in list(one.removals(report.data, issues, removed) if one.removals else every):
                 if splits[row] == "train" and row not in removed:
                     other_id = "" if other is None else str(ids[other])
                     removed[row] = Removed(str(ids[row]), str(splits[row]), reason, other_id)
@@ -136,7 +133,7 @@ def fix(report: IssueReport, out: Path, *, also: Collection[str] = ()) -> list[R
         records.write(out.with_suffix(".manifest.json"), manifest)
         return rows
     reader, root = locate(Path(report.path), report.kind)
-    with os_errors(out), _whole(out) as part:
+    with os_errors(out), replacing_folder(out) as part:
         reader.copy(root, part, {row.id for row in rows})
         records.write(part / "manifest.json", manifest)
     return rows
@@ -147,17 +144,3 @@ def _removable(name: str) -> Check:
     if name not in known:
         raise InputError(f"--also {name}: expected some of {', '.join(known)}")
     return known[name]
-
-
-@contextmanager
-def _whole(out: Path) -> Iterator[Path]:
-    """Give a folder next to `out` to write to, and rename it at the end; where an error comes first it is removed."""
-    part = out.with_name(f".{out.name}.part-{os.getpid()}")
-    try:
-        part.mkdir(parents=True)
-        yield part
-        if out.is_dir():
-            out.rmdir()  # it is empty
-        part.rename(out)
-    finally:
-        shutil.rmtree(part, ignore_errors=True)

@@ -43,15 +43,12 @@ class ImageSpec:
 
     def __post_init__(self) -> None:
         if self.size < 1 or self.channels not in (1, 3):
-            raise InputError(
-                f"size {self.size}, channels {self.channels}: expected a size of at least 1 and 1 or 3 channels"
-            )
+            got = f"size {self.size}, channels {self.channels}"
+            raise InputError(f"{got}: expected a size of at least 1 and 1 or 3 channels")
 
     def empty(self, n: int) -> images.Pixels:
         """Return an uninitialised array for `n` images, uint8 [n, size, size] or [n, size, size, 3]."""
-        return np.empty(
-            (n, self.size, self.size) if self.channels == 1 else (n, self.size, self.size, 3), dtype=np.uint8
-        )
+        return np.empty((n, self.size, self.size, 3)[: 3 + (self.channels == 3)], dtype=np.uint8)
 
     def fit(self, image: images.Pixels) -> images.Pixels:
         """Return an image of any size as wanted; one that is not square is squeezed, as published solutions do."""
@@ -112,11 +109,6 @@ class Dataset:
     problems: tuple[Problem, ...] = ()
 
     @property
-    def found(self) -> NDArray[np.bool_]:
-        """bool [n]: False where a face was looked for and not found."""
-        return np.asarray(self.sides != 0)
-
-    @property
     def hard(self) -> NDArray[np.int64]:
         """int64 [n]: the label, or the most voted class; -1 where there is none."""
         return hard(self.labels)
@@ -140,9 +132,8 @@ class Dataset:
         """Return the dataset without what a rule leaves out."""
         rows = np.flatnonzero(self.splits != "")
         if len(rows) == len(self.splits):
-            return self
-        columns = {name: getattr(self, name)[rows] for name in COLUMNS}
-        return replace(self, images=self.images[rows], **columns)
+            return self  # memory-mapped still
+        return replace(self, images=self.images[rows], **{name: getattr(self, name)[rows] for name in COLUMNS})
 
 
 class ImageFile(NamedTuple):

@@ -7,8 +7,6 @@ from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from mien.core.errors import InputError
 from mien.datasets.dataset import Dataset
 
@@ -22,14 +20,12 @@ class Exclusion:
     Args:
         path: where it was read.
         sha256: of its bytes.
-        reasons: id -> why it is listed, `excluded` where the list does not say.
-        lines: id -> its line in the list.
+        listed: id -> its line in the list, and why it is listed, `excluded` where the list does not say.
     """
 
     path: Path
     sha256: str
-    reasons: dict[str, str]
-    lines: dict[str, int]
+    listed: dict[str, tuple[int, str]]
 
     @property
     def origin(self) -> dict[str, str]:
@@ -45,16 +41,14 @@ class Exclusion:
             InputError: the dataset has no row of such an id.
         """
         known = {name: row for row, name in enumerate(table.ids.tolist())}
-        for name, line in self.lines.items():
+        for name, (line, _) in self.listed.items():
             if name not in known:
                 padded = next((other for other in known if other.lstrip("0") == name), "") if name.isdigit() else ""
                 hint = f"was it {padded}, before a spreadsheet?" if padded else "was the list made for another dataset?"
                 raise InputError(f"{self.path}:{line}: {root} has no id {name!r}; {hint}")
-        listed = np.array([known[name] for name in self.reasons], dtype=np.int64)
-        used = table.splits[listed] != ""
-        reasons = Counter(reason for reason, counts in zip(self.reasons.values(), used, strict=True) if counts)
         splits = table.splits.copy()
-        splits[listed] = ""
+        reasons = Counter(reason for name, (_, reason) in self.listed.items() if splits[known[name]])
+        splits[[known[name] for name in self.listed]] = ""
         dropped = {f"{reason}, by {self.path.name}": count for reason, count in reasons.items()}
         return replace(table, splits=splits, dropped=table.dropped | dropped)
 
@@ -73,8 +67,7 @@ def load(path: Path) -> Exclusion:
         names = [name.strip().lower() for name in next(rows, [])]
         if "id" not in names:
             raise InputError(f"{path}: no column 'id' in its first line; expected id, and maybe reason")
-        reasons: dict[str, str] = {}
-        lines: dict[str, int] = {}
+        listed: dict[str, tuple[int, str]] = {}
         for row in rows:
             if not row:
                 continue
@@ -84,8 +77,8 @@ def load(path: Path) -> Exclusion:
             name, reason = fields["id"], fields.get("reason", "").strip() or WITHOUT_REASON
             if not name:
                 raise InputError(f"{here}: no id")
-            line = lines.setdefault(name, rows.line_num)
-            if (other := reasons.setdefault(name, reason)) != reason:
+            line, other = listed.setdefault(name, (rows.line_num, reason))
+            if other != reason:
                 raise InputError(f"{here}: {name!r} is in line {line} too, with reason {other!r}, not {reason!r}")
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}; expected a list of ids to leave out") from None
@@ -93,4 +86,4 @@ def load(path: Path) -> Exclusion:
         raise InputError(f"{path}: not text in UTF-8; expected a CSV file with a column 'id'") from None
     except csv.Error as error:
         raise InputError(f"{path}:{rows.line_num}: {error}") from None
-    return Exclusion(path, hashlib.sha256(content).hexdigest(), reasons, lines)
+    return Exclusion(path, hashlib.sha256(content).hexdigest(), listed)

@@ -79,7 +79,7 @@ def label_errors(
     *,
     copies: NDArray[np.int64] | None = None,
     folds: int = 4,
-    recipe: Recipe = RECIPE,
+    recipe: Recipe | None = None,
     device: str = "auto",
 ) -> LabelErrors:
     """Judge every labelled row of a dataset, of all its splits, by a network that was not trained on it.
@@ -96,9 +96,10 @@ def label_errors(
     Args:
         table: what `mien.datasets.open_dataset` returns; the rows of a split are judged. Of votes, the class that has
             most of them counts.
-        copies: int64 [n], `duplicates.groups` of its images, where it is known already.
+        copies: int64 [n], `Duplicates.groups` of its images, where it is known already.
         folds: how many networks are trained, each on all folds but one.
-        recipe: how they are trained; classes and targets are those of the data. Its seed also assigns the folds.
+        recipe: how they are trained, by default as `RECIPE`; classes and targets are those of the data. Its seed also
+            assigns the folds.
         device: auto, cpu, cuda, cuda:N or mps.
 
     Raises:
@@ -111,10 +112,11 @@ def label_errors(
         from cleanlab.rank import get_label_quality_scores
     if folds < 2:
         raise InputError(f"folds {folds}: expected at least 2")
+    recipe = recipe or RECIPE
     codes = table.hard
     rows = np.flatnonzero((table.splits != "") & (codes >= 0))
     if copies is None:
-        copies = duplicates.groups(table.images)
+        copies = duplicates.find(table.images).groups
     groups = crossval.group_ids(copies[rows], people(table.ids, table.groups)[rows])
     groups_of = {code: len(np.unique(groups[codes[rows] == code])) for code in range(len(table.classes))}
     judged = [code for code, n in groups_of.items() if n >= folds]

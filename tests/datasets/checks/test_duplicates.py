@@ -10,7 +10,7 @@ from PIL import Image
 
 from mien.core.images import Pixels
 from mien.datasets.checks import duplicates
-from mien.datasets.checks.duplicates import find, groups
+from mien.datasets.checks.duplicates import find
 from tests import drawn
 
 FACES = drawn.unlike(40).images
@@ -33,9 +33,9 @@ def lit(image: Pixels, gain: float, lift: float) -> Pixels:
 
 
 def test_faces_that_differ_stand_alone() -> None:
-    assert groups(FACES).tolist() == list(range(40))
-    assert groups(FACES[:1]).tolist() == [0]
-    assert groups(FACES[:0]).tolist() == []
+    assert find(FACES).groups.tolist() == list(range(40))
+    assert find(FACES[:1]).groups.tolist() == [0]
+    assert find(FACES[:0]).groups.tolist() == []
 
 
 @pytest.mark.parametrize(
@@ -73,20 +73,20 @@ def test_shifts_are_reported_as_they_were_made() -> None:
 
 def test_bytes_alone_find_exact_copies_only() -> None:
     images = np.stack([*FACES, FACES[3], FACES[3][:, ::-1]])
-    assert groups(images, near=False).tolist() == [*range(40), 3, 41]
+    assert find(images, near=False).groups.tolist() == [*range(40), 3, 41]
 
 
 def test_colour_and_other_sizes() -> None:
     colour = drawn.unlike(12, size=70, channels=3).images
     images = np.stack([*colour, moved(colour[2][:, ::-1], 1, 1), colour[4]])
-    assert groups(images).tolist() == [*range(12), 2, 4]
+    assert find(images).groups.tolist() == [*range(12), 2, 4]
 
 
 def test_flat_images_are_alike_only_byte_for_byte() -> None:
     rng = np.random.default_rng(0)
     flat = [np.full((48, 48), 90, np.uint8), np.full((48, 48), 200, np.uint8)]
     grain = [rng.integers(100, 103, (48, 48)).astype(np.uint8) for _ in range(2)]
-    assert groups(np.stack([*flat, *grain, flat[0]])).tolist() == [0, 1, 2, 3, 0]
+    assert find(np.stack([*flat, *grain, flat[0]])).groups.tolist() == [0, 1, 2, 3, 0]
 
 
 def row_of_likenesses() -> Pixels:
@@ -97,7 +97,7 @@ def row_of_likenesses() -> Pixels:
 
 def test_a_row_of_likenesses_is_no_group() -> None:
     steps = row_of_likenesses()
-    found = groups(steps)
+    found = find(steps).groups
     assert found[0] != found[6]
     alike = {frozenset(pair) for pair in find(steps).pairs.tolist()}
     assert {frozenset(pair) for pair in itertools.pairwise(range(7))} <= alike  # union alone would have made one group
@@ -129,7 +129,7 @@ def test_a_mirrored_and_shifted_set_is_found_through_cells(monkeypatch: pytest.M
     assert found.groups.tolist() == expected.tolist()
     assert found.mirrored[600:].all()
     monkeypatch.setattr(duplicates, "ALL_PAIRS", 100)
-    assert (groups(both) == expected).mean() > 0.99  # with one cell for each image 0.92
+    assert (find(both).groups == expected).mean() > 0.99  # with one cell for each image 0.92
 
 
 def test_many_copies_of_one_face_stay_cheap(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -137,16 +137,9 @@ def test_many_copies_of_one_face_stay_cheap(monkeypatch: pytest.MonkeyPatch) -> 
     rng = np.random.default_rng(0)
     noisy = [np.clip(FACES[0] + rng.normal(0, 2, (48, 48)), 0, 255).astype(np.uint8) for _ in range(60)]
     digests = np.array([f"{number:032x}" for number in range(60)], dtype="S32")
-    _, pairs = duplicates.candidates(np.stack(noisy), np.arange(60), digests, lambda share: None)
+    _, pairs = duplicates.candidates(np.stack(noisy), np.arange(60), digests)
     assert 0 < len(pairs) <= 2 * 4 * 60  # of 1,770
-    assert groups(np.stack(noisy)).tolist() == [0] * 60
-
-
-def test_progress_goes_from_nothing_to_all() -> None:
-    shares: list[float] = []
-    find(FACES, advance=shares.append)
-    assert shares == sorted(shares)
-    assert 0 <= shares[0] <= shares[-1] <= 1
+    assert find(np.stack(noisy)).groups.tolist() == [0] * 60
 
 
 def test_copies_of_chosen_rows_by_group_and_by_pair() -> None:

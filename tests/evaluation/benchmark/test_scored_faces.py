@@ -6,7 +6,7 @@ from pathlib import Path
 
 import numpy as np
 
-from mien.datasets.checks.duplicates import groups
+from mien.datasets.checks import duplicates
 from mien.evaluation.benchmark.leaderboard import cautions, leaderboard
 from mien.evaluation.benchmark.protocols import find
 from mien.evaluation.benchmark.result import SeenInTraining
@@ -46,7 +46,8 @@ def test_copies_byte_for_byte() -> None:
 def test_copies_by_group_or_directly_as_data_check_counts() -> None:
     """Of a row of likenesses the middle leads: a face next to the training face may be in another group than it."""
     steps = row_of_likenesses()
-    assert groups(steps)[4] != groups(steps)[5]
+    groups = duplicates.find(steps).groups
+    assert groups[4] != groups[5]
     others = np.concatenate([steps[:5], steps[6:]])
     assert copies_in(steps[5:6], others, near=True)[[0, 4, 5]].tolist() == [False, True, True]
 

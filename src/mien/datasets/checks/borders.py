@@ -3,12 +3,12 @@
 Whether a face is cut too tightly, too loosely or off its centre is not judged here; docs/data.md says why.
 """
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.core.images import Pixels, to_channels
+from mien.core.images import Pixels
 from mien.datasets.checks.check import Check, CheckedData, Issue
+from mien.datasets.checks.texture import small_grey
 
 SIDE = 48  # what images are measured at
 NARROWEST = 4  # rows: a twelfth of a side
@@ -36,17 +36,12 @@ def bad(images: Pixels) -> NDArray[np.str_]:
     and letterboxes do and plain backgrounds do not. A mirrored border is at least a twelfth, and equals what lies
     inside of it turned over, as padding by reflection does, and by repeating the outermost pixels.
     """
-    blocks = [_borders(_grey(images[start : start + BLOCK])) for start in range(0, len(images), BLOCK)]
+    blocks = [_borders(small_grey(images[start : start + BLOCK], SIDE)) for start in range(0, len(images), BLOCK)]
     return np.concatenate(blocks) if blocks else np.zeros(0, "<U1")
 
 
-def _grey(images: Pixels) -> NDArray[np.int16]:
-    grey = [to_channels(image, 1) for image in images]
-    return np.stack([cv2.resize(one, (SIDE, SIDE), interpolation=cv2.INTER_AREA) for one in grey]).astype(np.int16)
-
-
-def _borders(grey: NDArray[np.int16]) -> NDArray[np.str_]:
-    turned = [np.ascontiguousarray(np.rot90(grey, turns, axes=(1, 2))) for turns in range(4)]  # each side on top
+def _borders(grey: Pixels) -> NDArray[np.str_]:
+    turned = [np.rot90(grey, turns, axes=(1, 2)).astype(np.int16, "C") for turns in range(4)]  # each side on top
     bars = _bars(turned)
     mirrored = np.stack([_mirrored(view) for view in turned])
     texts = np.full(len(grey), "", dtype="<U80")

@@ -8,7 +8,6 @@ from typing import Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.core import console
 from mien.datasets.checks import duplicates, texture
 from mien.datasets.dataset import Dataset
 
@@ -54,7 +53,7 @@ class CheckedData:
     Args:
         table: the samples, with the splits that the dataset itself has; the rest counts as train.
         near: whether copies are looked for by their pixels too, not only by equal bytes.
-        faces: whether faces were looked for: `table.found` says where there is one.
+        faces: whether faces were looked for: `table.sides` is 0 where there is none.
     """
 
     table: Dataset
@@ -64,11 +63,7 @@ class CheckedData:
     @cached_property
     def duplicates(self) -> duplicates.Duplicates:
         """Which images are copies, and how they are alike."""
-        with console.progress_bar() as bar:
-            task = bar.add_task("looking for copies", total=1.0)
-            return duplicates.find(
-                self.table.images, near=self.near, advance=lambda share: bar.update(task, completed=share)
-            )
+        return duplicates.find(self.table.images, near=self.near)
 
     @cached_property
     def texture(self) -> texture.Texture:

@@ -8,13 +8,14 @@ long it takes; the thresholds below were chosen by it.
 """
 
 import hashlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.core.console import track
 from mien.core.images import Pixels, resize, to_channels
 
 SIDE = 48  # pixels; larger and smaller images are compared at this size
@@ -74,36 +75,24 @@ class Duplicates:
         return np.where(found < n, found, -1)
 
 
-def groups(images: Pixels, *, near: bool = True) -> NDArray[np.int64]:
-    """Return for each image the lowest row of the group of duplicates it belongs to, its own row where it is alone.
-
-    Args:
-        images: uint8 [n, h, w] or [n, h, w, 3], possibly memory-mapped.
-        near: look for mirrored, shifted, recompressed and brightened copies as well, not only for equal bytes.
-    """
-    return find(images, near=near).groups
-
-
-def find(images: Pixels, *, near: bool = True, advance: Callable[[float], object] | None = None) -> Duplicates:
-    """Return the groups of duplicates, and how their members are alike; arguments as for `groups`.
+def find(images: Pixels, *, near: bool = True) -> Duplicates:
+    """Return the groups of duplicates, and how their members are alike.
 
     Groups do not depend on the order of the images. All members of a group are alike to one of them, the one with
     most likenesses: a chain of images each like the next is no group.
 
     Args:
-        advance: called with the share that is done, from 0 to 1.
+        images: uint8 [n, h, w] or [n, h, w, 3], possibly memory-mapped.
+        near: look for mirrored, shifted, recompressed and brightened copies as well, not only for equal bytes.
     """
-    n, report = len(images), advance or (lambda share: None)
+    n = len(images)
     first, digests = _exact(images)
     result = first.copy()
     unique = np.flatnonzero(first == np.arange(n))
     alike = np.zeros((0, 2), dtype=np.int64)
-    report(0.1)
     if near and len(unique) > 1:
-        rows, pairs = candidates(images, unique, digests, report)
-        report(0.6)
-        leaders, alike = _group(images, rows, pairs, digests, lambda share: report(0.6 + 0.4 * share))
-        result[rows] = leaders
+        rows, pairs = candidates(images, unique, digests)
+        result[rows], alike = _group(images, rows, pairs, digests)
         result = result[first]
         lowest = np.full(n, n, dtype=np.int64)
         np.minimum.at(lowest, result, np.arange(n))
@@ -112,20 +101,19 @@ def find(images: Pixels, *, near: bool = True, advance: Callable[[float], object
 
 
 def candidates(
-    images: Pixels, rows: NDArray[np.int64], digests: NDArray[np.bytes_], report: Callable[[float], object]
+    images: Pixels, rows: NDArray[np.int64], digests: NDArray[np.bytes_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Return those of the rows that are not flat, and the pairs of them to compare, int64 [p, 3], as `_similar` does.
 
     Args:
-        images: as for `groups`.
+        images: as for `find`.
         rows: int64 [m], all of different bytes.
         digests: S32 [n], of the bytes of each image.
-        report: called with the share that is done.
     """
     described, spread = _describe(images, rows)
     textured = np.asarray(spread >= FLAT)
     signs = _signs()
-    pairs = _similar(_whiten(described[textured], signs), signs, digests[rows[textured]], report)
+    pairs = _similar(_whiten(described[textured], signs), signs, digests[rows[textured]])
     return rows[textured], pairs
 
 
@@ -180,10 +168,7 @@ def _whiten(described: NDArray[np.float32], signs: NDArray[np.float32]) -> NDArr
 
 
 def _similar(
-    vectors: NDArray[np.float32],
-    signs: NDArray[np.float32],
-    digests: NDArray[np.bytes_],
-    report: Callable[[float], object],
+    vectors: NDArray[np.float32], signs: NDArray[np.float32], digests: NDArray[np.bytes_]
 ) -> NDArray[np.int64]:
     """Return the pairs of similar vectors, int64 [p, 3]: place, higher place, and 1 where one of them is mirrored.
 
@@ -203,11 +188,10 @@ def _similar(
         near = _nearest(asking, centres, probed)
         order = np.argsort(near, axis=None, kind="stable")
         asked = np.split(order // probed, np.cumsum(np.bincount(near.reshape(-1), minlength=cells))[:-1])
-        for cell in range(cells):
+        for cell in track(range(cells), "looking for copies", cells):
             for i, j in _close(asking, asked[cell], vectors, inside[cell]):
                 low, high = np.minimum(i, j), np.maximum(i, j)
                 keys.append(((low * n + high) * 2 + mirrored)[low < high])
-            report(0.15 + 0.45 * (mirrored + (cell + 1) / cells) / 2)
     found = np.unique(np.concatenate(keys)) if keys else np.zeros(0, np.int64)
     return np.stack([found // 2 // n, found // 2 % n, found % 2], axis=1)
 
@@ -261,29 +245,25 @@ def _correlate(one: NDArray[np.float32], other: NDArray[np.float32]) -> tuple[fl
 
 
 def _group(
-    images: Pixels,
-    rows: NDArray[np.int64],
-    pairs: NDArray[np.int64],
-    digests: NDArray[np.bytes_],
-    report: Callable[[float], object],
+    images: Pixels, rows: NDArray[np.int64], pairs: NDArray[np.int64], digests: NDArray[np.bytes_]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
     """Compare the candidates on their pixels.
 
     Returns:
-        For each of `rows` the one that its group is gathered around, int64 [m], and the rows found alike, int64 [p, 2].
+        For each of `rows` the one that its group forms around, int64 [m], and the rows found alike, int64 [p, 2].
     """
     friends: dict[int, list[int]] = {}
     bands: dict[int, NDArray[np.float32]] = {}
-    for number, (i, j, mirrored) in enumerate(pairs.tolist()):
-        if number % BLOCK == 0:
-            bands.clear()
-            report(number / len(pairs))
-        for place in (i, j):
-            if place not in bands:
-                bands[place] = _band(images[rows[place]])
-        if _correlate(bands[i], bands[j][:, ::-1] if mirrored else bands[j])[0] >= ALIKE:
-            friends.setdefault(i, []).append(j)
-            friends.setdefault(j, []).append(i)
+    starts = range(0, len(pairs), BLOCK)
+    for start in track(starts, "comparing copies", len(starts)):
+        bands.clear()
+        for i, j, mirrored in pairs[start : start + BLOCK].tolist():
+            for place in (i, j):
+                if place not in bands:
+                    bands[place] = _band(images[rows[place]])
+            if _correlate(bands[i], bands[j][:, ::-1] if mirrored else bands[j])[0] >= ALIKE:
+                friends.setdefault(i, []).append(j)
+                friends.setdefault(j, []).append(i)
     leader = np.arange(len(rows))
     for group in _components(friends):
         rest = set(group)
@@ -341,13 +321,11 @@ def _compare(reference: Pixels, image: Pixels) -> tuple[float, bool, tuple[int, 
     mirrored = turned[0] > straight[0]
     value, (down, right) = turned if mirrored else straight
     kinds = ["mirrored"] if mirrored else []
-    flipped = image[:, ::-1] if mirrored else image
+    flipped = np.ascontiguousarray(image[:, ::-1]) if mirrored else image
     if not np.array_equal(reference, flipped):
         inner = slice(REACH, SIDE - REACH)
-        one = _grey(reference)[inner, inner].astype(np.float64)
-        two = np.roll(_grey(np.ascontiguousarray(flipped)), (-down, -right), axis=(0, 1))[inner, inner].astype(
-            np.float64
-        )
+        greys = _grey(reference), np.roll(_grey(flipped), (-down, -right), axis=(0, 1))
+        one, two = (grey[inner, inner].astype(np.float64) for grey in greys)
         gain = two.std() / max(one.std(), 1e-6)
         if down or right:
             kinds.append("shifted")

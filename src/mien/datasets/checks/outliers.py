@@ -1,11 +1,11 @@
 """Images far from the rest, by what principal components leave of them; docs/data.md says how often that is right."""
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.core.images import Pixels, to_channels
+from mien.core.images import Pixels
 from mien.datasets.checks.check import Check, CheckedData, Issue
+from mien.datasets.checks.texture import small_grey
 
 FAR = 3.0  # robust deviations from the median
 FEWEST = 100  # images that it takes to say what is far from the rest
@@ -54,8 +54,7 @@ def distances(images: Pixels, rows: NDArray[np.int64]) -> NDArray[np.float32]:
 
 def _small(images: Pixels, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """Return images at `SIDE` x `SIDE` as vectors without their brightness and of length 1, float32 [m, d]."""
-    grey = [cv2.resize(to_channels(images[row], 1), (SIDE, SIDE), interpolation=cv2.INTER_AREA) for row in rows]
-    small = np.stack(grey).reshape(len(rows), -1).astype(np.float32)
+    small = small_grey((images[row] for row in rows), SIDE).reshape(len(rows), -1).astype(np.float32)
     small -= small.mean(axis=1, keepdims=True)
     return np.asarray(small / np.maximum(np.linalg.norm(small, axis=1, keepdims=True), 1e-6), np.float32)
 

@@ -1,7 +1,9 @@
 """The grey levels of each image, by which blank images, drawings, text and placeholders are found."""
 
+from collections.abc import Iterable
 from typing import NamedTuple
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -9,6 +11,12 @@ from mien.core.images import Pixels, to_channels
 
 BLANK = 6.0  # grey levels of deviation: below it an image is nearly of one grey level
 BITS = 4.5  # of entropy of the grey levels: below it is a drawing, text or a placeholder, as a rule
+
+
+def small_grey(images: Iterable[Pixels], side: int) -> Pixels:
+    """Return images as grey ones of `side` x `side`: uint8 [n, side, side]."""
+    grey = [to_channels(image, 1) for image in images]
+    return np.stack([cv2.resize(image, (side, side), interpolation=cv2.INTER_AREA) for image in grey])
 
 
 class Texture(NamedTuple):

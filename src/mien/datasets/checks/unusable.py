@@ -37,6 +37,6 @@ FACELESS = Check(
     "faceless",
     "photos without a face",
     "The detector found no face in them.",
-    lambda data: _each(~data.table.found) if data.faces else None,
+    lambda data: _each(data.table.sides == 0) if data.faces else None,
     fix="on request",
 )
