@@ -18,7 +18,7 @@ from tests.onnx_file import write_onnx
 def brightness_model(
     path: Path, labels: tuple[str, ...] = FER2013, channels: int = 1, size: int = 48, info: str | None = ""
 ) -> Path:
-    """Write a model whose label i is likeliest where the crop's mean brightness is nearest to i / (k - 1).
+    """Write a model whose label i is the most probable where the crop's mean brightness is nearest to i / (k - 1).
 
     Logits are -200 * (brightness - centre)^2 less the term that all labels share: an average pool and a Gemm.
     """

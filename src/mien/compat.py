@@ -97,7 +97,7 @@ class FER:
         return [self.detect_emotions(img) for img in imgs]
 
     def top_emotion(self, img: Any) -> tuple[str, float] | tuple[None, None]:
-        """Return the likeliest expression of the first face and its probability; (None, None) where there is none."""
+        """Return the most probable expression of the first face, and its probability; (None, None) without a face."""
         for face in self.detect_emotions(img):
             top = max(face["emotions"], key=face["emotions"].__getitem__)
             return top, face["emotions"][top]

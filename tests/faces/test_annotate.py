@@ -39,7 +39,7 @@ def test_box_plate_and_bars_stand_out_from_any_ground(ground: int) -> None:
     beside = [(picture[190:420, 505:] == COLOURS[FER2013[place]]).all(axis=2).any(axis=1) for place in order]
     assert [rows.any() for rows in beside] == [True, True, True, False, False, False, False]  # bars of the top three
     tops = [int(rows.argmax()) for rows in beside[:3]]
-    assert tops == sorted(tops)  # the likeliest above
+    assert tops == sorted(tops)  # the most probable above
 
 
 def test_a_longer_bar_for_a_likelier_class() -> None:

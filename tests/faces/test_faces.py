@@ -18,7 +18,7 @@ CLASSES = ("angry", "happy", "neutral")
 
 
 def faces(n: int = 4) -> Faces:
-    """Face i is at x = i and likeliest class i % 3, with confidence 0.5 + i / 100."""
+    """Face i is at x = i and most probable class i % 3, with confidence 0.5 + i / 100."""
     boxes = np.array([[i, 2, 3, 4] for i in range(n)], np.float32).reshape(n, 4)
     scores = np.array([0.5 + i / 100 for i in range(n)], np.float32)
     probabilities = np.repeat((1 - scores)[:, None] / 2, 3, axis=1).astype(np.float32)

@@ -181,7 +181,7 @@ def test_logits_declared_as_probabilities_are_refused(write: Write, crops: NDArr
 
 
 def test_probabilities_declared_as_logits_are_refused(write: Write, crops: NDArray[np.uint8]) -> None:
-    """A softmax of a softmax has the same likeliest class, and confidences that are far too low."""
+    """A softmax of a softmax has the same most probable class, and confidences that are far too low."""
     session = Session(write(FACTS | {"output": "logits"}, softmax=True))
     for faces in (crops, crops[:1]):
         with pytest.raises(InputError, match=r"theirs-0\.json: output 'logits'.* should it say 'probabilities'"):

@@ -44,7 +44,7 @@ def test_quantize_refuses_low_agreement(tmp_path: Path, monkeypatch: pytest.Monk
     monkeypatch.setattr("mien.models.quantize.AGREEMENT", 1.01)
     (tmp_path / "small.onnx").write_bytes(b"old")
     with pytest.raises(
-        InputError, match=r"in 8 bits the likeliest class stays the same for only \d+\.\d% of 50 images"
+        InputError, match=r"in 8 bits the predicted class stays the same for only \d+\.\d% of 50 images"
     ):
         quantize("default", drawn.faces(50).images, tmp_path / "small.onnx")
     assert [path.name for path in tmp_path.iterdir()] == ["small.onnx"]
@@ -83,7 +83,7 @@ def test_export_int8(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None
         main(arguments)
     out, err = capsys.readouterr()
     assert out == f"{tmp_path / 'small.onnx'}\n"
-    assert "the likeliest class is the same for" in err
+    assert "the predicted class is the same for" in err
     assert Session(tmp_path / "small.onnx").info == Session().info
     with pytest.raises(SystemExit, match="2"):
         main(["export", str(tmp_path / "none"), "--int8", str(tmp_path)])

@@ -1,4 +1,4 @@
-"""Galleries: every face once, by expression, the surest first, on a page or a picture."""
+"""Galleries: every face once, by expression, the most confident first, on a page or a picture."""
 
 import base64
 import io

@@ -48,7 +48,7 @@ def calibrate(
     Args:
         model: A run folder, an .onnx file, or a bundled model: default or small.
         data: The calibration data; its targets choose the output that is calibrated.
-        method: temperature (one number; the likeliest class stays), vector (a scale and a bias per class), or keep (no
+        method: temperature (one number; the predicted class stays), vector (a scale and a bias per class), or keep (no
             change; fits --abstain-at and --coverage only).
         abstain_at: The accuracy wanted of the labels that are not marked as uncertain, such as 0.9.
         coverage: The share of prediction sets wanted that contain the true label, such as 0.9.

@@ -10,7 +10,7 @@ def export(run: Path, /, *, out: Path | None = None, int8: Path | None = None) -
     """Export a run's best weights as ONNX, or write an 8-bit copy.
 
     With --int8, write an 8-bit copy of an exported model: a quarter of the size, and about three times as fast on a CPU
-    with VNNI instructions (default, on a Zen 4). Prints for how many images the likeliest class stays the same.
+    with VNNI instructions (default, on a Zen 4). Prints for how many images the predicted class stays the same.
 
     Examples:
         $ mien export runs/mien-20260131-120000
@@ -46,5 +46,5 @@ def export(run: Path, /, *, out: Path | None = None, int8: Path | None = None) -
     faces = datasets.read(spec, ImageSpec(info.size, len(info.mean)))
     model = Path(f"{run}.onnx") if str(run) in bundled() else resolve(run)
     found = quantize(run, faces.images, out or model.with_suffix(".int8.onnx"))
-    print(f"the likeliest class is the same for {found.agreement:.1%} of {found.n:,} images", file=sys.stderr)
+    print(f"the predicted class is the same for {found.agreement:.1%} of {found.n:,} images", file=sys.stderr)
     print(found.path)

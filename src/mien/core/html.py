@@ -1,6 +1,6 @@
 """HTML pages to keep, print and send: each holds its own style, charts and images and loads nothing from a network.
 
-Jinja2 renders them with autoescape; Markdown templates, *.md, without. A page is a template beside the code that fills
+Jinja2 renders them with autoescape; Markdown templates, *.md, without. A page is a template next to the code that fills
 it; it extends `mien.core/page.html` and may import the macros of `mien.core/macros.html`:
 
     {% extends "mien.core/page.html" %}

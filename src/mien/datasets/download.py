@@ -35,7 +35,7 @@ class Archive:
     folder: str
     """What the folder is called by default."""
     sha256: dict[str, str] = field(default_factory=dict)
-    """Of files that are known."""
+    """The SHA-256 of known files."""
 
     @property
     def url(self) -> str:

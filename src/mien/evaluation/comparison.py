@@ -60,7 +60,7 @@ class ComparisonRow:
     """The run folder or evaluation file, as given."""
     evaluation: Evaluation
     parameters: int | None
-    """Of the network, where the run's recipe.json says so."""
+    """How many the network has, where the run's recipe.json says so."""
 
 
 def compare(runs: Sequence[str | Path], wanted: Conditions = Conditions()) -> list[ComparisonRow]:

@@ -24,14 +24,14 @@ class Evaluation:
 
     scores: Scores
     selective: Selective
-    """Of answering only where the model is sure."""
+    """Scores of abstaining where the model is uncertain."""
     model: ModelFile
     data: DataFacts
     tta: Tta
     output: str
     """The output of the model that was scored."""
     labels: tuple[str, ...]
-    """Of that output, in order."""
+    """The classes of that output, in order."""
     merge: str
     alignment: Alignment
     dropped: dict[str, int]

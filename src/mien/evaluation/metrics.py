@@ -219,7 +219,7 @@ class Scores(MetricValues):
     """int64 [k, k]: rows are the truth, columns the answers, both in the order of `classes`."""
     bins: tuple[ReliabilityBin, ...]
     annotator: Annotator | None = None
-    """Of the votes, where the labels are votes."""
+    """Scores of one annotator, where the labels are votes."""
 
     @property
     def rates(self) -> NDArray[np.float64]:

@@ -32,7 +32,7 @@ def as_trained(spec: DataSpec, trained: RunRecord | None) -> DataSpec:
     """Return the data as the model's own run read them, where the spec leaves that open.
 
     The validation share is the run's, so that nothing it was trained on is scored as validation. The integers of the
-    same arrays mean what the run was told.
+    same arrays mean what the run recorded.
     """
     if trained is None:
         return spec

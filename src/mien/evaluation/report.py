@@ -144,15 +144,15 @@ def _coverage(evaluation: Evaluation) -> str:
     if found.abstention:
         first, target = curves[0].points[0][0], found.abstention.target
         curves.append(charts.Curve("train", f"{target:.0%} asked for", [(first, target), (100, target)]))
-    return charts.lines("accuracy of the surest answers", curves, across="share answered, %", percent=True)
+    return charts.lines("accuracy of the most confident answers", curves, across="share answered, %", percent=True)
 
 
 def _mistakes(evaluation: Evaluation, predictions: Predictions, images: Pixels) -> tuple[list[dict[str, Any]], int]:
-    """Return the surest wrong answers, and how many wrong ones there are."""
+    """Return the most confident wrong answers, and how many wrong ones there are."""
     scored = predictions.scored(output=evaluation.asked_output, tta=evaluation.tta, merge=evaluation.merge)
     classes, confidence = scored.alignment.classes, scored.probabilities.max(axis=1)
     wrong = np.flatnonzero(~scored.correct)
-    surest = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES].tolist()
+    worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES].tolist()
     answers = scored.probabilities.argmax(axis=1)
     return [
         {
@@ -162,5 +162,5 @@ def _mistakes(evaluation: Evaluation, predictions: Predictions, images: Pixels) 
             "confidence": confidence[row],
             "id": str(scored.ids[row]),
         }
-        for row in surest
+        for row in worst
     ], len(wrong)

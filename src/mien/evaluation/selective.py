@@ -27,7 +27,7 @@ class AbstentionScores:
     coverage: float
     """Share of all answers."""
     accuracy: float | None
-    """Of those that count; None where none does."""
+    """Accuracy of these answers; None where there is none."""
     interval: tuple[float, float] | None
     """95 % Wilson score interval of that accuracy."""
 
@@ -52,12 +52,13 @@ class PredictionSetScores:
 
 @dataclass(frozen=True)
 class Selective:
-    """Figures of answering only where the model is sure."""
+    """Figures of abstaining where the model is uncertain."""
 
     curve: tuple[tuple[float, float], ...]
-    """(coverage, accuracy of the surest answers that make it up), coverage rising to 1."""
+    """(coverage, accuracy of the most confident answers that make it up), coverage rising to 1."""
     aurc: float
-    """Area under the risk-coverage curve: mean over i of the error among the i surest answers (Geifman et al. 2019)."""
+    """Area under the risk-coverage curve: mean over i of the error of the i most confident answers (Geifman et al.
+    2019)."""
     abstention: AbstentionScores | None
     conformal: PredictionSetScores | None
     fitted: Calibration | None
@@ -88,7 +89,7 @@ def selective(scored: Scored, fingerprint: str) -> Selective:
 
 
 def risks(confidence: NDArray[np.float32], right: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return float64 [n] twice: the share of wrong ones among the 1, 2 ... n surest answers, and their coverage.
+    """Return float64 [n] twice: the error of the 1, 2 ... n most confident answers, and their coverage.
 
     Of equally sure answers each counts with their mean, so that the order they came in does not matter.
     """

@@ -74,7 +74,7 @@ class Column:
     gap: Gap | None
     """Between groups of at least `LEAST` samples; None where fewer than two are that large."""
     p_value: float | None
-    """Of a permutation test: how often shuffling right and wrong answers within each class gives a gap as large."""
+    """Permutation test: how often shuffling right and wrong answers within each class gives a gap as large."""
     label_adjusted: Gap | None
     """The gap with the classes weighted alike; None where the groups have no class in common."""
     compared: tuple[str, ...]

@@ -1,4 +1,4 @@
-"""An annotated copy of an image: boxes, the likeliest expression and its confidence, bars of the likeliest three."""
+"""An annotated copy of an image: boxes, the most probable expression, its confidence, and bars of the first three."""
 
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -32,7 +32,7 @@ INK: Colour = (15, 18, 26, 255)
 SHORTEST, LONGEST = 640, 1600  # small images are enlarged to the one, crowded ones up to the other: text needs pixels
 FACE = 110  # the width in pixels that the median face should have
 CHIN = 0.25  # how much of a face's height a panel within its box may hide
-BARS = 3  # of the likeliest expressions
+BARS = 3  # of the most probable expressions
 _ATTEMPTS = ((1.0, False), (0.8, False), (0.65, False), (0.65, True))  # size of the text, within the face's box
 
 

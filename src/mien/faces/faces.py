@@ -102,7 +102,7 @@ class Faces:
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """The likeliest expression of each face."""
+        """The most probable expression of each face."""
         return tuple(self.classes[best] for best in self.probabilities.argmax(axis=1)) if len(self) else ()
 
     @property
@@ -117,7 +117,7 @@ class Faces:
 
     @property
     def prediction_sets(self) -> tuple[tuple[str, ...], ...] | None:
-        """The prediction set of each face, likeliest expression first, never empty; None where the model has none."""
+        """The prediction set of each face, never empty, most probable expression first; None without a quantile."""
         if self.in_prediction_set is None:
             return None
         ranks = np.argsort(-self.probabilities, axis=1, kind="stable")

@@ -15,7 +15,7 @@ class LargestFace:
     Its repr is part of the key of a cached dataset.
 
     Args:
-        detector: the name of a detector, or the .onnx file of a YuNet; `auto` becomes the name that it stands for.
+        detector: the name of a detector, or the .onnx file of a YuNet; `auto` becomes the name of the detector in use.
         crop: how the face is cropped.
 
     Raises:

@@ -25,7 +25,7 @@ class Abstention:
     coverage: float
     """Share of the measured faces, 0..1, whose prediction is not uncertain."""
     accuracy: float | None
-    """Of those predictions, 0..1; None where there was none."""
+    """Accuracy of those predictions, 0..1; None where there was none."""
 
     def uncertain(self, probabilities: NDArray[np.float32]) -> NDArray[np.bool_]:
         """Return bool [n] for probabilities [n, k]: the largest of the row is below the threshold."""
@@ -50,7 +50,7 @@ class Conformal:
     method: str = "lac"
 
     def in_prediction_set(self, probabilities: NDArray[np.float32]) -> NDArray[np.bool_]:
-        """Return bool [n, k], the labels in the prediction set of each row [n, k]; the likeliest always is."""
+        """Return bool [n, k], the labels in the prediction set of each row [n, k]; the most probable always is."""
         held = 1 - probabilities.astype(np.float64) <= self.quantile
         held[np.arange(len(held)), probabilities.argmax(axis=1)] = True
         return np.asarray(held)
@@ -74,7 +74,7 @@ class Calibration:
     targets: str
     """Which labels: label, majority, plurality or distribution."""
     fingerprint: str
-    """Of the full split it was fitted on (`Samples.fingerprint` at 48 x 48 grey)."""
+    """Fingerprint of the full split it was fitted on (`Samples.fingerprint` at 48 x 48 grey)."""
     share: float = 1.0
     """Share of that split, 0..1, that it was fitted on."""
     ece_before: float | None = None

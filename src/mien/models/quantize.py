@@ -23,7 +23,7 @@ with needs_extra("eval", "a model in 8 bits"):
 
 IMAGES = 2048  # that set the ranges
 BATCH = 64
-AGREEMENT = 0.9  # at least, of the likeliest classes
+AGREEMENT = 0.9  # at least, of the most probable classes
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class Quantized:
     n: int
     """Images that set the ranges."""
     agreement: float
-    """Share of them, 0..1, for which the likeliest class stays the same."""
+    """Share of them, 0..1, for which the predicted class stays the same."""
 
 
 class RangeImages(CalibrationDataReader):  # type: ignore[misc]
@@ -57,7 +57,7 @@ def quantize(model: str | Path, crops: images.Pixels, out: Path) -> Quantized:
         out: the .onnx file to write.
 
     Raises:
-        InputError: no such model, one in 8 bits already, no crops, or the likeliest class stays the same for fewer
+        InputError: no such model, one in 8 bits already, no crops, or the predicted class stays the same for fewer
             than 90 % of them.
     """
     exact = Session(model)
@@ -80,7 +80,7 @@ def quantize(model: str | Path, crops: images.Pixels, out: Path) -> Quantized:
         agreement = float((before == after).mean())
         if agreement < AGREEMENT:
             raise InputError(
-                f"{exact.path}: in 8 bits the likeliest class stays the same for only {agreement:.1%} of {len(inputs)} "
+                f"{exact.path}: in 8 bits the predicted class stays the same for only {agreement:.1%} of {len(inputs)} "
                 "images; nothing was written"
             )
     return Quantized(out, len(inputs), agreement)

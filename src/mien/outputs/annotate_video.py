@@ -225,7 +225,7 @@ def _panel(box: Rect, plate: Rect, names: float, size: float, whole: tuple[int, 
 def _draw_bars(
     pen: ImageDraw.ImageDraw, rect: Rect, row: Any, classes: Sequence[str], font: ImageFont.FreeTypeFont, names: float
 ) -> None:
-    """Draw the likeliest expressions on a panel; `names` is the width of the longest class name."""
+    """Draw the most probable expressions on a panel; `names` is the width of the longest class name."""
     size = font.size
     pen.rectangle(rect, fill=INK)
     start, end = rect.left + names + 1.1 * size, rect.right - 0.5 * size

@@ -1,4 +1,4 @@
-"""All faces of a job on one page or contact sheet, by expression, the surest first.
+"""All faces of a job on one page or contact sheet, by expression, the most confident first.
 
 The faces wait as small JPEGs in a file without a name, so that memory holds a few numbers for each.
 """
@@ -24,7 +24,7 @@ from mien.outputs.photos import PORTRAIT, Photo, ranked
 
 PAGES = (".html", ".htm")
 SHEETS = (".png", ".jpg", ".jpeg", ".webp")
-MOST = 1000  # faces on a sheet; of more, the surest of each expression
+MOST = 1000  # faces on a sheet; of more, the most confident of each expression
 TILE, GAP, CAPTION, HEADING = 112, 8, 20, 40  # pixels of a sheet
 
 
@@ -85,7 +85,7 @@ class Gallery(AbstractContextManager["Gallery"]):
                     self._sheet().save(part, Image.registered_extensions()[suffix], quality=90)
 
     def groups(self, most: int | None = None) -> dict[str, list[Tile]]:
-        """Return about `most` faces by expression, the largest group first, the surest face first in each."""
+        """Return about `most` faces by expression, the largest group first, the most confident face first in each."""
         groups: dict[str, list[Tile]] = {}
         for tile in sorted(self._tiles, key=lambda tile: -tile.confidence):
             groups.setdefault(tile.expression, []).append(tile)

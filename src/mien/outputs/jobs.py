@@ -8,7 +8,7 @@ from typing import Literal
 from mien.core.errors import InputError
 
 Outcome = Literal["face", "no face", "unread"]
-"""Of a photo or video: a face was found, none was found or it ends too early, or nothing could be read."""
+"""Outcome of a photo or video: a face was found, none was found or it ends too early, or nothing could be read."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class PredictJob:
     out: Path | None = None
     """A folder for the files of videos and for annotated .jpg copies of photos; earlier copies there are replaced."""
     gallery: Path | None = None
-    """Write a web page of all faces by expression, the surest first: one .html file."""
+    """Write a web page of all faces by expression, the most confident first: one .html file."""
     sheet: Path | None = None
     """Write the same as an image: .png, .jpg or .webp."""
     every: str | None = None

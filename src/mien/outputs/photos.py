@@ -62,7 +62,7 @@ def photo_columns(labels: Sequence[str]) -> list[str]:
 
 
 def ranked(face: Mapping[str, Any]) -> list[str]:
-    """Return the expressions of a face, one of `Faces.to_dicts`, the likeliest first: "happy 98%"."""
+    """Return the expressions of a face, one of `Faces.to_dicts`, the most probable first: "happy 98%"."""
     pairs = sorted(face["probabilities"].items(), key=lambda pair: -pair[1])
     return [f"{name} {share:.0%}" for name, share in pairs]
 

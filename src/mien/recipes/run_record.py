@@ -68,14 +68,14 @@ class RunRecord:
     """Multiply-adds for one image."""
     device: str | None = None
     precision: str | None = None
-    """Of convolutions and matrix products: float32 or bfloat16."""
+    """Precision of convolutions and matrix products: float32 or bfloat16."""
     processes: int | None = None
     threads: int | None = None
     command: str | None = None
     started: str | None = None
     """ISO 8601, UTC."""
     versions: dict[str, str] = field(default_factory=dict)
-    """Of mien, torch, numpy and python."""
+    """Versions of mien, torch, numpy and python."""
 
 
 @dataclass(frozen=True)
@@ -90,13 +90,13 @@ class Epoch:
     train_accuracy: float
     val_loss: float
     val_accuracy: float
-    """Of the primary output."""
+    """Accuracy of the primary output, 0..1."""
     lr: float
     """The learning rate at the end of the epoch."""
     images_per_second: float
     seconds: float
     further_val_accuracy: dict[str, float] = field(default_factory=dict)
-    """Of the further outputs, by name."""
+    """Accuracy of the further outputs, by name."""
 
 
 def read_run(folder: Path) -> RunRecord:

@@ -35,9 +35,9 @@ class LabelErrors:
         ids: str [n].
         splits: str [n]: train, validation or test.
         given: str [n], the label in the dataset.
-        suggested: str [n], the likeliest class by the network that has not seen the row; often the given one.
-        quality: float32 [n] in 0..1, how well the given label fits: half of 1 + its probability - that of the likeliest
-            other class.
+        suggested: str [n], the most probable class by the network that has not seen the row; often the given one.
+        quality: float32 [n] in 0..1, how well the given label fits: half of 1 + its probability - that of the most
+            probable other class.
         is_issue: bool [n], the label is wrong by confident learning; these rows come first.
         accuracy: share of rows whose suggested label is the given one.
         folds: how many networks were trained.
@@ -90,8 +90,8 @@ def label_errors(
     votes (benchmarks/label_errors.py) would prove nothing.
 
     Which labels are wrong, and how well each fits, comes from cleanlab: `find_label_issues` (confident learning, pruned
-    by noise rate) and `get_label_quality_scores` by the margin between the given label and the likeliest other one. Of
-    cleanlab's scores this one ranks highest what the votes contradict, and suggests their label; see LOG.md.
+    by noise rate) and `get_label_quality_scores` by the margin between the given label and the most probable other
+    one. Of cleanlab's scores this one ranks highest what the votes contradict, and suggests their label; see LOG.md.
 
     Args:
         table: what `mien.datasets.open_dataset` returns; the rows of a split are judged. Of votes, the class that has

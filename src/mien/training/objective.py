@@ -16,7 +16,7 @@ class Figures:
     loss: float
     """Mean per image."""
     accuracy: tuple[float, ...]
-    """Of each output, over the images that have a label for it."""
+    """Accuracy of each output, over the images that have a label for it."""
 
 
 class Objective:

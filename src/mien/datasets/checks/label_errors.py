@@ -10,8 +10,8 @@ def label_error(row: int, given: str, suggested: str, score: float) -> Issue:
 
 
 ABOUT = (
-    "The surest first, by networks that have not seen the image; the figure says how well the given label fits, from 0 "
-    "to 1. The further down, the more images on which people disagree too. Labels of rare classes, which the networks "
-    "hardly learn, are suspected more often than they are wrong."
+    "The most probable errors first, by networks that have not seen the image. The figure says how well the given "
+    "label fits, from 0 to 1. Further down are more images on which people disagree too. Rare classes, which the "
+    "networks hardly learn, are listed more often than they are wrong."
 )
 CHECK = Check("label_errors", "probable label errors", ABOUT, lambda data: None)

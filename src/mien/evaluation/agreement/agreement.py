@@ -54,7 +54,7 @@ class Agreement:
     """Which coder is the machine."""
     pairs: tuple[CoderPair, ...]
     all: dict[str, Estimate]
-    """Of all coders, by the names in `GROUP_FIGURES`."""
+    """Figures of all coders, by the names in `GROUP_FIGURES`."""
     people: dict[str, Estimate] | None
     """The same without the machine, where there are two people or more."""
     comparison: dict[str, Estimate] | None

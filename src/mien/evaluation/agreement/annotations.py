@@ -67,7 +67,7 @@ def align_annotations(
 
     Raises:
         InputError: a table that cannot be used, one unit twice in a table, a table without a unit in common with any
-            other, photos beside videos, or an option that does not fit.
+            other, photos together with videos, or an option that does not fit.
     """
     if len(paths) < 2:
         raise InputError("agreement needs two coders or more; name their tables")

@@ -18,7 +18,7 @@ class FinalRun:
     """ISO 8601, UTC."""
     protocol: str
     hash: str
-    """Of the protocol."""
+    """The hash of the protocol."""
     name: str
     """What the result is called."""
     data: str

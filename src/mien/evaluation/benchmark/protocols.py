@@ -46,7 +46,7 @@ class Protocol:
     holdout: tuple[float, float] = (0.0, 0.0)
     """Shares of the dataset for validation and test where it has no such splits; 0: it has them."""
     seed: int = 0
-    """Of these splits, which follow from the ids alone (see `mien.datasets.splits`)."""
+    """Seed of these splits, which follow from the ids alone (see `mien.datasets.splits`)."""
     dedup: Literal["none", "exact", "near"] = "none"
     """Faces of the scored split that are in `train` too, byte for byte or nearly so, are left out."""
     views: tuple[Tta, ...] = ("none", "flip")

@@ -74,7 +74,7 @@ class ModelResult:
     output: str
     """The output that was scored."""
     labels: tuple[str, ...]
-    """Of that output, in order."""
+    """The classes of that output, in order."""
     temperature: float
     seed: int | None
     cost: Cost
@@ -158,7 +158,7 @@ class Result:
     final_runs: tuple[FinalRunCount, ...] | None
     """How often the final split was scored, a seed each, where this was such a run."""
     speed: Speed | None
-    """Of the first seed."""
+    """The speed of the first seed."""
     versions: dict[str, str]
     device: str
     date: str

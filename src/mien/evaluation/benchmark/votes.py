@@ -27,7 +27,7 @@ class AgreementLevel:
     up_to: float
     n: int
     accuracy: float | None
-    """Of the model; None where there are no faces."""
+    """Accuracy of the model, 0..1; None where there are no faces."""
     interval: tuple[float, float] | None
     """95 % Wilson score interval of it."""
     annotator: float | None

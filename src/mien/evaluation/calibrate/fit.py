@@ -32,7 +32,7 @@ class CalibrationOptions:
     share: float = 1.0
     """How much of the faces of each class it is fitted on; the rest measures."""
     seed: int = 0
-    """Of the draw that parts them."""
+    """Random seed of that draw."""
 
     def __post_init__(self) -> None:
         if self.method not in (*METHODS, "keep"):
@@ -55,7 +55,7 @@ class Fitted:
     temperature: float
     calibration: Calibration
     before: Scores | None
-    """Of the plain softmax; None where there were no faces."""
+    """Scores of the plain softmax; None where there were no faces."""
     after: Scores | None
 
 

@@ -29,7 +29,7 @@ class BundledCard:
     """What is known of a model in the package."""
 
     sha256: str
-    """Of the .onnx file."""
+    """The SHA-256 of the .onnx file."""
     bytes: int
     training: RunRecord
     quantization: Quantization | None

@@ -47,7 +47,7 @@ class AuditOptions:
     limit: int | None = None
     """Corrupt at most so many images, drawn with the classes in their shares; all other figures are of all images."""
     seed: int = 0
-    """Of the corruptions, the draw and the shuffles."""
+    """Random seed of the corruptions, the draw and the shuffles."""
     corruptions: str = "all"
     """Names of `CORRUPTIONS` with commas between them; or all, or none."""
 
@@ -105,11 +105,11 @@ class Audit:
     """What `audit` measured, with all that is needed to repeat or to question it."""
 
     evaluation: Evaluation
-    """Of the clean images: all of the split."""
+    """Scores of the clean images, all of the split."""
     confidence: float
     """Mean probability of the answers to all clean images."""
     clean: SubsetScores
-    """Of those clean images that were then corrupted: what `Strength.drop` is relative to."""
+    """Scores of the clean images that were then corrupted: what `Strength.drop` is relative to."""
     corrupted: float | None
     """The mean accuracy over all corruptions and strengths; None where there were none."""
     corruptions: dict[str, tuple[Strength, ...]]
