@@ -37,11 +37,6 @@ def annotate_video(source: Path, path: Path, *, threads: int | None = None) -> I
 
     Raises:
         InputError: the video has no frame, or the copy cannot be written.
-
-    Example:
-        >>> with annotate_video(Path("a.mp4"), Path("annotated.mp4")) as copy:  # doctest: +SKIP
-        ...     for faces in recognizer.video("a.mp4"):
-        ...         copy.write(faces)
     """
     import av
 

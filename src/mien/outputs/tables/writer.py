@@ -19,18 +19,12 @@ from mien.outputs.tables.format import BinaryFormat, Row, TableFormat, table_for
 class TableWriter(AbstractContextManager["TableWriter"]):
     """A table that grows. Use it in a `with` statement; after an error, too, it leaves a table with all whole rows.
 
-    Args:
-        path: the file; its suffix names the format (`table_formats`).
-        columns: the names of the columns.
-        resume: continue a table that exists. Without it, an existing table is an error and stays as it is.
+    The suffix of `path` names the format (`table_formats`). With `resume` a table that exists is continued; without it,
+    an existing table is an error and stays as it is.
 
     Raises:
         InputError: an unknown suffix, a table exists, its columns are others, or it cannot be written.
         MissingExtra: the format needs a package that is not installed.
-
-    Example:
-        >>> with TableWriter(Path("faces.csv"), ["file", "face"]) as table:  # doctest: +SKIP
-        ...     table.write([{"file": "a.jpg", "face": 0}, {"file": "a.jpg", "face": 1}])
     """
 
     def __init__(self, path: Path, columns: Sequence[str], *, resume: bool = False) -> None:
