@@ -13,17 +13,13 @@ def _publish(recipe: Recipe, about: About) -> None:
     RECIPES[recipe.name], ABOUT[recipe.name] = recipe, about
 
 
+# a line or two each for network and data, augmentation, optimisation
+# fmt: off
 _publish(
     Recipe(
-        name="efficientnet-b0",
-        classes=ALPHABETICAL,
-        model="timm/efficientnet_b0",
-        pretrained=True,
-        channels=3,
-        flip=0.5,
-        rotate=20,
-        batch=32,
-        epochs=15,
+        name="efficientnet-b0", classes=ALPHABETICAL, model="timm/efficientnet_b0", pretrained=True, channels=3,
+        flip=0.5, rotate=20,
+        batch=32, epochs=15,
     ),
     About(
         source="EfficientNet-B0 (Tan & Le 2019) on Kaggle's face-expression-recognition-dataset",
@@ -34,15 +30,8 @@ _publish(
 )
 _publish(
     Recipe(
-        name="three-class",
-        classes=THREE,
-        model="three-class",
-        batch=64,
-        epochs=50,
-        schedule="plateau",
-        patience=5,
-        early_stop=10,
-        select="accuracy",
+        name="three-class", classes=THREE, model="three-class",
+        batch=64, epochs=50, schedule="plateau", patience=5, early_stop=10, select="accuracy",
     ),
     About(
         source="a three-class CNN for a Kaggle leaderboard: angry, happy, neutral",
@@ -53,20 +42,9 @@ _publish(
 )
 _publish(
     Recipe(
-        name="resnet9",
-        classes=ALPHABETICAL,
-        model="resnet9",
-        scaling="measured",
-        channels=3,
-        flip=0.5,
-        pad=4,
-        crop=32,
-        batch=128,
-        epochs=15,
-        lr=1e-2,
-        weight_decay=1e-4,
-        clip_value=0.1,
-        schedule="one-cycle",
+        name="resnet9", classes=ALPHABETICAL, model="resnet9", scaling="measured", channels=3,
+        flip=0.5, pad=4, crop=32,
+        batch=128, epochs=15, lr=1e-2, weight_decay=1e-4, clip_value=0.1, schedule="one-cycle",
     ),
     About(
         source="ResNet9 with one-cycle learning (after Page 2018) on Kaggle's folders",
@@ -95,25 +73,10 @@ _publish(
 )
 _publish(
     Recipe(
-        name="mien",
-        classes=FER2013,
-        model="mien",
-        scaling="measured",
-        flip=0.5,
-        rotate=12,
-        zoom=0.1,
-        shift=4,
-        contrast=0.2,
-        erase=0.25,
-        batch=128,
-        epochs=28,
-        optimizer="sgd",
-        lr=0.1,
-        weight_decay=5e-4,
-        schedule="one-cycle",
-        label_smoothing=0.1,
-        ema=0.998,
-        select="last",
+        name="mien", classes=FER2013, model="mien", scaling="measured",
+        flip=0.5, rotate=12, zoom=0.1, shift=4, contrast=0.2, erase=0.25,
+        batch=128, epochs=28, optimizer="sgd", lr=0.1, weight_decay=5e-4, schedule="one-cycle",
+        label_smoothing=0.1, ema=0.998, select="last",
     ),
     About(
         source="ours: a small residual network (He et al. 2016), one-cycle learning, label smoothing, weight averaging",
@@ -122,19 +85,11 @@ _publish(
         expected="0.6715 on PublicTest, single view, n = 3,589, 1 seed",
     ),
 )
-
 _publish(
     replace(
-        RECIPES["mien"],
-        name="mien-votes",
-        classes=FERPLUS,
-        targets="distribution",
-        further_outputs=("label",),
-        drop_duplicates=True,
-        progressive_resize=0.6,
-        epochs=50,
-        ema=0.999,
-        calibrate=True,
+        RECIPES["mien"], name="mien-votes", classes=FERPLUS, targets="distribution", further_outputs=("label",),
+        drop_duplicates=True, progressive_resize=0.6,
+        epochs=50, ema=0.999, calibrate=True,
     ),
     About(
         source="ours: the network of `mien` with two outputs: the FER+ votes (primary) and FER2013's labels",
@@ -143,7 +98,6 @@ _publish(
         expected="0.6765 on PublicTest, 0.868 on its FER+ majority, single view, n = 3,589 and 3,199, 1 seed",
     ),
 )
-
 _publish(
     replace(RECIPES["mien-votes"], name="mien-polish", progressive_resize=0.0, epochs=34, lr=0.04),
     About(
@@ -175,17 +129,9 @@ _publish(
 )
 _publish(
     replace(
-        RECIPES["mien"],
-        name="mien-sprint",
-        model="mien-small",
-        further_outputs=("distribution",),
-        drop_duplicates=True,
-        progressive_resize=0.75,
-        epochs=20,
-        ema=0.99,
-        rotate=0,
-        contrast=0,
-        erase=0,
+        RECIPES["mien"], name="mien-sprint", model="mien-small", further_outputs=("distribution",), drop_duplicates=True,
+        progressive_resize=0.75, rotate=0, contrast=0, erase=0,
+        epochs=20, ema=0.99,
     ),
     About(
         source="ours: FER2013's labels in minutes, and FER+ votes as further output; benchmarks/speedrun.py times it",

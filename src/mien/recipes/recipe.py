@@ -160,38 +160,20 @@ class Recipe:
         for name in ("label_smoothing", "ema", "zoom", "contrast", "margin", "holdout"):
             demand(0 <= getattr(self, name) < 1, f"{name} {getattr(self, name)} must lie in 0..1, 1 excluded")
         for name in (
-            "rotate",
-            "shift",
-            "crop",
-            "pad",
-            "max_steps",
-            "weight_decay",
-            "clip_value",
-            "mixup",
-            "patience",
-            "early_stop",
-            "seed",
-        ):
+            "rotate", "shift", "crop", "pad", "max_steps", "weight_decay", "clip_value", "mixup", "patience",
+            "early_stop", "seed",
+        ):  # fmt: skip
             demand(getattr(self, name) >= 0, f"{name} {getattr(self, name)} must not be negative")
-        demand(not self.pad or self.crop > 0, "pad does nothing without crop")
-        demand(self.pad < self.size, f"pad {self.pad} must be below size {self.size}, which it reflects")
-        demand(
-            self.crop <= self.size + 2 * self.pad,
-            f"crop {self.crop} is larger than size {self.size} with pad {self.pad}",
-        )
-        demand(
-            not self.progressive_resize or self.progressive_size < self.size,
-            f"progressive_size {self.progressive_size} must be below size {self.size}",
-        )
-        demand(
-            not self.progressive_resize or self.model not in ONE_SIZE,
-            f"{self.model} accepts images of one size only; progressive_resize must be 0",
-        )
-        cut = self.crop not in (0, self.size) and self.model in ONE_SIZE
-        demand(
-            not cut,
-            f"{self.model} accepts images of one size only; crop {self.crop} must be 0 or the size, {self.size}",
-        )
+        size, crop, pad = self.size, self.crop, self.pad
+        demand(not pad or crop > 0, "pad does nothing without crop")
+        demand(pad < size, f"pad {pad} must be below size {size}, which it reflects")
+        demand(crop <= size + 2 * pad, f"crop {crop} is larger than size {size} with pad {pad}")
+        if self.progressive_resize:
+            demand(self.progressive_size < size, f"progressive_size {self.progressive_size} must be below size {size}")
+        if self.model in ONE_SIZE:
+            only = f"{self.model} accepts images of one size only"
+            demand(not self.progressive_resize, f"{only}; progressive_resize must be 0")
+            demand(crop in (0, size), f"{only}; crop {crop} must be 0 or the size, {size}")
         demand(not self.pretrained or self.model.startswith("timm/"), "only timm/ networks have pretrained weights")
 
     @property
