@@ -129,8 +129,8 @@ _publish(
 )
 _publish(
     replace(
-        RECIPES["mien"], name="mien-sprint", model="mien-small", further_outputs=("distribution",), drop_duplicates=True,
-        progressive_resize=0.75, rotate=0, contrast=0, erase=0,
+        RECIPES["mien"], name="mien-sprint", model="mien-small", further_outputs=("distribution",),
+        drop_duplicates=True, progressive_resize=0.75, rotate=0, contrast=0, erase=0,
         epochs=20, ema=0.99,
     ),
     About(
