@@ -86,7 +86,7 @@ def test_faces_and_whole_images_lie_apart_and_so_do_faces_found_otherwise(
         )
         assert again.fingerprint == before.fingerprint
         assert isinstance(again.images, np.memmap)
-        assert np.array_equal(again.found, before.found)  # type: ignore[arg-type]
+        assert np.array_equal(again.found, before.found)
         assert np.array_equal(again.sides, before.sides)  # type: ignore[arg-type]
 
 

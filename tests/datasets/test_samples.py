@@ -43,10 +43,10 @@ def test_what_was_found_goes_along_with_its_sample() -> None:
     sides = np.arange(14) % 3
     samples, found = replace(FACES, sides=sides), sides > 0
     for index in (slice(2, 9), found, np.array([5, 1])):
-        assert np.array_equal(samples[index].found, found[index])  # type: ignore[arg-type]
+        assert np.array_equal(samples[index].found, found[index])
         assert np.array_equal(samples[index].sides, sides[index])  # type: ignore[arg-type]
     three = samples.relabel(THREE)
-    assert np.array_equal(three.found, found[np.isin(FACES.ids, three.ids)])  # type: ignore[arg-type]
+    assert np.array_equal(three.found, found[np.isin(FACES.ids, three.ids)])
     assert 0 < len(three) < 14
 
 

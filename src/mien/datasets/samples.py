@@ -92,9 +92,9 @@ class Samples:
         raise TypeError("Samples is not iterable; index its arrays")
 
     @property
-    def found(self) -> NDArray[np.bool_] | None:
-        """bool [n], whether a face was found in the photo; all True, or None, where nobody looked."""
-        return None if self.sides is None else np.asarray(self.sides != 0)
+    def found(self) -> NDArray[np.bool_]:
+        """bool [n], whether a face was found in the photo; all True where nobody looked."""
+        return np.ones(len(self), bool) if self.sides is None else np.asarray(self.sides != 0)
 
     @property
     def hard(self) -> NDArray[np.int64]:

@@ -140,7 +140,7 @@ class Predictions:
         labels: int64 [n], -1 where there is none; or float32 [n, c], votes.
         classes: the c names.
         ids: str [n].
-        found: bool [n], whether a face was found in the photo; None where nobody looked.
+        found: bool [n], whether a face was found in the photo; all True where nobody looked.
         info: the model's facts.
         model: which file it is.
         data: which data it is.
@@ -157,16 +157,15 @@ class Predictions:
     labels: NDArray[Any]
     classes: tuple[str, ...]
     ids: NDArray[np.str_]
-    found: NDArray[np.bool_] | None
+    found: NDArray[np.bool_]
     info: ModelInfo
     model: ModelFile
     data: DataFacts
 
     def __post_init__(self) -> None:
-        n = len(self.ids)
-        lengths = {len(self.labels), *(array.shape[1] for array in self.logits.values())}
-        if lengths != {n} or (self.found is not None and len(self.found) != n):
-            raise InputError(f"predictions: arrays of {n} and {sorted(lengths)} samples")
+        lengths = {len(self.labels), len(self.found), *(array.shape[1] for array in self.logits.values())}
+        if lengths != {len(self.ids)}:
+            raise InputError(f"predictions: arrays of {len(self.ids)} and {sorted(lengths)} samples")
 
     def __getitem__(self, index: NDArray[Any]) -> "Predictions":
         """Return the predictions of some samples: a boolean mask or an index array."""
@@ -175,12 +174,12 @@ class Predictions:
             logits={output: array[:, index] for output, array in self.logits.items()},
             labels=self.labels[index],
             ids=self.ids[index],
-            found=None if self.found is None else self.found[index],
+            found=self.found[index],
         )
 
-    def output(self, asked: str | None = None) -> str:
-        """Return the name of the output to score: `asked`, or the one that follows the targets of the data."""
-        return asked or matching_output(self.info, self.data.kind, self.data.targets)
+    def scored_info(self, output: str | None = None) -> ModelInfo:
+        """Return the model's facts for an output; None: the one that follows the targets of the data."""
+        return self.info.for_output(output or matching_output(self.info, self.data.kind, self.data.targets))
 
     def probabilities(self, info: ModelInfo, *, tta: Tta = "none", calibrated: bool = True) -> NDArray[np.float32]:
         """Return float32 [n, k] of the output that `info` describes; with `tta="flip"` the mean of both views.
@@ -191,12 +190,11 @@ class Predictions:
         views = self.logits[info.primary_output][: 1 + (tta == "flip")]
         if tta == "flip" and len(views) < 2:
             raise InputError("the predictions hold no mirror images; predict with tta='flip'")
-        scaled = [info.calibrate_logits(view) for view in views] if calibrated else list(views)
-        found = np.asarray(np.mean([softmax(view) for view in scaled], axis=0, dtype=np.float32))
+        answers = [softmax(info.calibrate_logits(view) if calibrated else view) for view in views]
+        found = np.asarray(np.mean(answers, axis=0, dtype=np.float32))
         if wrong := int((~np.isfinite(found).all(axis=1)).sum()):
-            raise InputError(
-                f"{self.model.file}: answers {wrong} of {len(found)} samples with NaN; the model is damaged"
-            )
+            of = f"{wrong} of {len(found)}"
+            raise InputError(f"{self.model.file}: answers {of} samples with NaN; the model is damaged")
         return found
 
     def scored(self, *, output: str | None = None, tta: Tta = "none", merge: str = "drop") -> Scored:
@@ -210,7 +208,7 @@ class Predictions:
         Raises:
             InputError: no such output, fewer than two classes in common, or nothing left to score.
         """
-        data, info = self.data, self.info.for_output(self.output(output))
+        data, info = self.data, self.scored_info(output)
         alignment = align(self.classes, info.labels, merge=merge)
         labels, known = relabel(self.labels, self.classes, alignment.classes, merge=merge)
         known &= hard(labels) >= 0
@@ -220,8 +218,7 @@ class Predictions:
             )
         left = np.array([*self.classes, "unlabelled"])[hard(self.labels)[~known]]  # a label of -1 finds the last
         support = np.bincount(hard(labels[known]), minlength=len(alignment.classes))
-        missed = known & ~self.found if data.detector and self.found is not None else np.zeros_like(known)
-        rows = np.flatnonzero(known & ~missed)
+        missed, rows = known & ~self.found, np.flatnonzero(known & self.found)
         if not len(rows):
             raise InputError(f"{data.path}: {data.detector} finds no face in any of {known.sum()} photos")
         answers, plain = (self.probabilities(info, tta=tta, calibrated=given)[rows] for given in (True, False))
@@ -242,10 +239,8 @@ class Predictions:
     def save(self, path: Path) -> None:
         """Write the predictions as an .npz file that `load_predictions` reads."""
         arrays: dict[str, Any] = {f"logits/{output}": array for output, array in self.logits.items()}
-        arrays |= {"labels": self.labels, "ids": self.ids}
+        arrays |= {"labels": self.labels, "ids": self.ids, "found": self.found}
         arrays["facts"] = records.dumps(_SavedFacts(self.classes, self.info, self.model, self.data))
-        if self.found is not None:
-            arrays["found"] = self.found
         with replacing(path) as part, part.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **arrays)
 
@@ -264,13 +259,8 @@ def load_predictions(path: Path) -> Predictions:
         with path.open("rb") as file, np.load(file, allow_pickle=False) as saved:
             arrays = {key: saved[key] for key in saved.files}
         facts = records.loads(str(arrays["facts"]), _SavedFacts, where=str(path))
-        return Predictions(
-            logits={key.removeprefix("logits/"): arrays[key] for key in arrays if key.startswith("logits/")},
-            labels=arrays["labels"],
-            ids=arrays["ids"],
-            found=arrays.get("found"),
-            **vars(facts),
-        )
+        logits = {key.removeprefix("logits/"): arrays[key] for key in arrays if key.startswith("logits/")}
+        return Predictions(logits, **{key: arrays[key] for key in ("labels", "ids", "found")}, **vars(facts))
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}; expected saved predictions") from None
     except InputError:

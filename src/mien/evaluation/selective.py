@@ -16,18 +16,11 @@ POINTS = 100  # of the curve
 
 
 @dataclass(frozen=True)
-class AbstentionScores:
-    """The answers that are not uncertain, by the threshold in the model."""
+class AbstentionScores(Abstention):
+    """The answers that are not uncertain, by the threshold in the model: their share and accuracy in these samples."""
 
-    target: float
-    """The accuracy that the threshold was chosen for."""
-    threshold: float
     n: int
     """How many answers count."""
-    coverage: float
-    """Share of all answers."""
-    accuracy: float | None
-    """Accuracy of these answers; None where there is none."""
     interval: tuple[float, float] | None
     """95 % Wilson score interval of that accuracy."""
 
@@ -81,7 +74,7 @@ def selective(scored: Scored, fingerprint: str) -> Selective:
     return Selective(
         curve=tuple(zip(coverage[shown].tolist(), (1 - errors[shown]).tolist(), strict=True)),
         aurc=float(errors.mean()),
-        abstention=_abstention(scored.answers, right, fitted.abstain) if fitted and fitted.abstain else None,
+        abstention=abstention_scores(fitted.abstain, scored.answers, right) if fitted and fitted.abstain else None,
         conformal=_conformal(scored, fitted.conformal) if fitted and fitted.conformal else None,
         fitted=fitted,
         same_split=fitted is not None and fitted.fingerprint == fingerprint,
@@ -99,17 +92,12 @@ def risks(confidence: NDArray[np.float32], right: NDArray[np.bool_]) -> tuple[ND
     return np.repeat(wrong, sizes).cumsum() / number, number / len(right)
 
 
-def _abstention(answers: NDArray[np.float32], right: NDArray[np.bool_], rule: Abstention) -> AbstentionScores:
+def abstention_scores(rule: Abstention, answers: NDArray[np.float32], right: NDArray[np.bool_]) -> AbstentionScores:
+    """Return what a threshold does to answers, probabilities [n, k], of which `right` [n] are right."""
     kept = right[~rule.uncertain(answers)]
     n, hits = len(kept), int(kept.sum())
-    return AbstentionScores(
-        target=rule.target,
-        threshold=rule.threshold,
-        n=n,
-        coverage=n / len(right),
-        accuracy=hits / n if n else None,
-        interval=wilson(hits, n) if n else None,
-    )
+    accuracy, interval = (hits / n, wilson(hits, n)) if n else (None, None)
+    return AbstentionScores(rule.target, rule.threshold, n / len(right), accuracy, n, interval)
 
 
 def _conformal(scored: Scored, rule: Conformal) -> PredictionSetScores:

@@ -13,7 +13,6 @@ from mien.evaluation.comparison import ComparisonRow
 from mien.evaluation.evaluation import Evaluation
 from mien.evaluation.metrics import Scores
 from mien.evaluation.predictions import VIEWS
-from mien.evaluation.selective import AbstentionScores
 from mien.evaluation.statistics import Interval
 from mien.models.calibration import Abstention
 
@@ -109,7 +108,7 @@ def selective_notes(evaluation: Evaluation) -> list[str]:
     return found
 
 
-def abstention_text(at: Abstention | AbstentionScores, interval: Interval | None = None) -> str:
+def abstention_text(at: Abstention, interval: Interval | None = None) -> str:
     """Return in words what a threshold does; `interval` is that of the accuracy."""
     right = "none is left" if at.accuracy is None else f"of those {_percent(at.accuracy, interval)} are right"
     return (

@@ -98,7 +98,7 @@ def _join(recipe: Recipe, split: str, labelled: Mapping[Targets, Samples], photo
         image = ImageSpec(recipe.size, recipe.channels, LargestFace("haar", CropSpec(recipe.margin)))
         faces = datasets.read(DataSpec(path, split, holdout=recipe.holdout), image).relabel(recipe.classes)
         sources.append(faces.fingerprint)
-        blocks.append(_targets(recipe, {recipe.targets: faces[np.asarray(faces.found)]}))
+        blocks.append(_targets(recipe, {recipe.targets: faces[faces.found]}))
     images, targets = (np.concatenate(column) for column in zip(*blocks, strict=True))
     return Split(images, targets, recipe.classes, tuple(sources))
 

@@ -1,6 +1,6 @@
 """Logits and labels in, a calibration out: fitted on one part of the faces, measured on the other."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +10,7 @@ from mien.datasets.samples import hard, relabel
 from mien.evaluation.calibrate import scaling, thresholds
 from mien.evaluation.metrics import Scores, score
 from mien.evaluation.predictions import TRAINED_ON, DataFacts, Predictions
+from mien.evaluation.selective import abstention_scores
 from mien.models.calibration import METHODS, Abstention, Calibration, Conformal, scale_logits
 from mien.models.metadata import ModelInfo
 from mien.models.session import softmax
@@ -75,14 +76,12 @@ def calibrate(
     Raises:
         InputError: as `fit_calibration` has them, the model was trained on these very images, or no face is left.
     """
-    data, info = predictions.data, predictions.info.for_output(predictions.output(output))
+    data, info = predictions.data, predictions.scored_info(output)
     where = f"{data.path}, {data.split}"
     if data.trained_on:
         raise InputError(f"{where}: {TRAINED_ON}; calibrate on others")
     labels, usable = relabel(predictions.labels, predictions.classes, info.labels)
-    usable &= hard(labels) >= 0
-    if data.detector and predictions.found is not None:
-        usable &= predictions.found
+    usable &= (hard(labels) >= 0) & predictions.found
     if not usable.any():
         raise InputError(f"{where}: nothing to calibrate on: no sample has a label the model knows")
     logits = predictions.logits[info.primary_output][0]
@@ -179,14 +178,14 @@ def _abstention(fitted_on: Faces, measured: Faces, target: float) -> Abstention:
     confidence = probabilities.max(axis=1).astype(np.float64)
     threshold = thresholds.threshold(confidence, probabilities.argmax(axis=1) == labels, target)
     probabilities, labels = measured
-    right = probabilities.argmax(axis=1) == labels
-    kept = right[~Abstention(target, threshold, 0.0, None).uncertain(probabilities)]
-    return Abstention(target, threshold, len(kept) / len(right), float(kept.mean()) if len(kept) else None)
+    rule = Abstention(target, threshold, 0.0, None)
+    found = abstention_scores(rule, probabilities, probabilities.argmax(axis=1) == labels)
+    return replace(rule, coverage=found.coverage, accuracy=found.accuracy)
 
 
 def _conformal(fitted_on: Faces, measured: Faces, coverage: float) -> Conformal:
-    quantile = thresholds.quantile(*fitted_on, coverage)
+    rule = Conformal(coverage, thresholds.quantile(*fitted_on, coverage), 0.0, 0.0)
     probabilities, labels = measured
-    sets = Conformal(coverage, quantile, 0.0, 0.0).in_prediction_set(probabilities)
+    sets = rule.in_prediction_set(probabilities)
     held = sets[np.arange(len(sets)), labels]
-    return Conformal(coverage, quantile, float(held.mean()), float(sets.sum(axis=1).mean()))
+    return replace(rule, measured_coverage=float(held.mean()), mean_size=float(sets.sum(axis=1).mean()))
