@@ -130,7 +130,7 @@ def without(name: str) -> dict[str, Any]:
         (None, r"no mien metadata, and there is no theirs-0\.json; export it with: mien export RUN"),
         ("{", "theirs-0.json: Input data was truncated"),
         ("[]", "Expected object, got array"),
-        (FACTS | {"lables": []}, "unknown field 'lables'; did you mean 'labels'"),
+        (FACTS | {"lables": []}, "no field 'lables'; did you mean 'labels'"),
         (without("labels"), "missing required field labels"),
         (without("size"), "missing required field size"),
         (without("channels"), "missing required field channels"),

@@ -182,14 +182,14 @@ def test_only_recipes_that_mix_or_join_labels_are_soft(fields: dict[str, Any], s
     [
         ({"lrr": 0.1}, "no field 'lrr'; did you mean 'lr'"),
         ({"zzzzzz": 0.1}, "no field 'zzzzzz'"),
-        ({"epochs": 3.5}, "epochs: Expected int, got float"),
-        ({"epochs": True}, "epochs: Expected int, got bool"),
-        ({"lr": "fast"}, "lr: Expected float, got str"),
-        ({"pretrained": 1}, "pretrained: Expected bool, got int"),
-        ({"classes": "happy"}, "classes: Expected array, got str"),
-        ({"classes": [0, 1]}, "classes: Expected str, got int"),
-        ({"model": None}, "model: Expected str, got null"),
-        ({"optimizer": "lion"}, "one of adam, adamw, sgd"),
+        ({"epochs": 3.5}, "Expected int, got float (at epochs"),
+        ({"epochs": True}, "Expected int, got bool (at epochs"),
+        ({"lr": "fast"}, "Expected float, got str (at lr"),
+        ({"pretrained": 1}, "Expected bool, got int (at pretrained"),
+        ({"classes": "happy"}, "Expected array, got str (at classes"),
+        ({"classes": [0, 1]}, "Expected str, got int (at classes"),
+        ({"model": None}, "Expected str, got null (at model"),
+        ({"optimizer": "lion"}, "expected adam, adamw, sgd (at optimizer)"),
     ],
 )
 def test_a_recipe_file_with_an_invalid_field_names_it(tmp_path: Path, stored: dict[str, Any], words: str) -> None:
@@ -257,7 +257,7 @@ def test_a_recipe_file_may_have_only_the_fields_that_differ(tmp_path: Path) -> N
 )
 @settings(max_examples=40, deadline=None)
 def test_recipe_round_trip_through_json(recipe: Recipe) -> None:
-    assert recipes.from_dict(json.loads(records.dumps(recipe)), where="test") == recipe
+    assert records.loads(records.dumps(recipe), Recipe, where="test") == recipe
 
 
 @given(st.sampled_from([field.name for field in fields(Recipe)]), st.integers(0, 20), st.characters(categories=["Ll"]))
@@ -265,7 +265,7 @@ def test_recipe_round_trip_through_json(recipe: Recipe) -> None:
 def test_a_mistyped_field_is_refused(name: str, place: int, letter: str) -> None:
     typo = name[:place] + letter + name[place:]
     with pytest.raises(InputError, match="no field"):
-        recipes.from_dict({typo: getattr(Recipe(), name)}, where="test")
+        records.from_json({typo: getattr(Recipe(), name)}, Recipe, where="test", strict=True)
 
 
 def test_classes_may_be_the_name_of_a_taxonomy() -> None:

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from torch import Tensor
 from torch.nn import functional as F
 
-from mien import recipes
+from mien.core import records
 from mien.recipes import RECIPES, Recipe
 from mien.training.augment import affine, augment, contrast, crop, erase, flip, mix, shrink
 
@@ -247,7 +247,7 @@ def test_a_recipe_uses_exactly_its_own_fields() -> None:
     assert torch.equal(augment(images, Recipe(erase=0.5), seeded(4)), erase(images, seeded(4), 0.5))
     for field in ("rotate", "zoom", "shift"):
         amounts = {"flip": 0.0, "rotate": 0.0, "zoom": 0.0, "shift": 0.0, field: 0.25}
-        alone = recipes.from_dict({field: 0.25}, where="test")
+        alone = records.from_json({field: 0.25}, Recipe, where="test")
         assert torch.equal(augment(images, alone, seeded(4)), affine(images, seeded(4), **amounts))
 
 

@@ -10,12 +10,12 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 import msgspec
 import numpy as np
 
-from mien.core.errors import InputError
+from mien.core.errors import InputError, did_you_mean
 from mien.core.files import write_text
 from mien.core.paths import printable
 
@@ -37,12 +37,18 @@ def dumps(record: Any, *, indent: int = 1) -> str:
     return (msgspec.json.format(text, indent=indent) if indent else text).decode()
 
 
-def from_json(facts: Any, kind: type[T], *, where: str) -> T:
+def from_json(facts: Any, kind: type[T], *, where: str, strict: bool = False) -> T:
     """Return plain objects as a record of `kind`.
 
     Raises:
-        InputError: a field is missing, or of another type; the message begins with `where` and names the field.
+        InputError: a field is missing, of another type, or, where that is `strict`, unknown; the message begins with
+            `where` and names the field.
     """
+    if strict and isinstance(facts, dict):
+        known = [entry.name for entry in fields(cast(Any, kind))]
+        for name in facts:
+            if name not in known:
+                raise InputError(f"{where}: no field {name!r}{did_you_mean(name, known)}")
     return _decoded(lambda: msgspec.convert(facts, kind, dec_hook=_restored), kind, where)
 
 

@@ -3,7 +3,7 @@
 `fer.json` describes `fer.onnx`. docs/benchmark-protocols.md has an example of every field.
 """
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -12,7 +12,7 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from mien.core import records
-from mien.core.errors import InputError, did_you_mean
+from mien.core.errors import InputError
 from mien.core.labels import Targets, canonical
 from mien.models.metadata import ModelInfo
 
@@ -110,9 +110,8 @@ def read_spec(model: Path) -> ExternalModelSpec:
             f"{model}: it has no mien metadata, and there is no {path.name}; export it with: mien export RUN, or "
             "describe another's network there (docs/benchmark-protocols.md)"
         )
-    what = "the fields of docs/benchmark-protocols.md"
-    known = [entry.name for entry in fields(ExternalModelSpec)]
-    for name in records.read(path, dict[str, Any], what=what):
-        if name not in known:
-            raise InputError(f"{path}: unknown field {name!r}{did_you_mean(name, known)} (known: {', '.join(known)})")
-    return records.read(path, ExternalModelSpec, what=what)
+    facts = records.read(path, dict[str, Any], what="the fields of docs/benchmark-protocols.md")
+    try:
+        return records.from_json(facts, ExternalModelSpec, where=str(path), strict=True)
+    except InputError as error:
+        raise InputError(f"{error}; docs/benchmark-protocols.md explains each field") from None

@@ -9,12 +9,12 @@ from typing import Any
 from mien.core import records
 from mien.core.errors import InputError, did_you_mean
 from mien.recipes.named import ABOUT, RECIPES
-from mien.recipes.recipe import ONE_SIZE, OUTPUT_CLASSES, About, Recipe, from_dict
+from mien.recipes.recipe import ONE_SIZE, OUTPUT_CLASSES, About, Recipe
 from mien.recipes.run_record import Epoch, RunRecord, SplitRecord, TrainingData, read_epochs, read_run
 
 __all__ = [
     "ABOUT", "ONE_SIZE", "OUTPUT_CLASSES", "RECIPES", "About", "Epoch", "Recipe", "RunRecord", "SplitRecord",
-    "TrainingData", "find", "from_dict", "from_json", "read_epochs", "read_run",
+    "TrainingData", "find", "from_json", "read_epochs", "read_run",
 ]  # fmt: skip
 
 
@@ -37,4 +37,4 @@ def find(name: str | Path) -> Recipe:
 def from_json(path: Path) -> Recipe:
     """Return the recipe in a JSON file; a run's recipe.json holds it under "recipe". Errors are those of `find`."""
     stored = records.read(path, dict[str, Any], what="a recipe")
-    return from_dict(stored.get("recipe", stored), where=str(path))
+    return records.from_json(stored.get("recipe", stored), Recipe, where=str(path), strict=True)

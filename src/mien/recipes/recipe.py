@@ -2,9 +2,8 @@
 
 import math
 from dataclasses import dataclass
-from typing import Any, Literal, get_args, get_origin, get_type_hints
+from typing import Literal, get_args, get_origin, get_type_hints
 
-from mien.core import records
 from mien.core.errors import InputError, did_you_mean
 from mien.core.labels import FER2013, FERPLUS, TAXONOMIES, Targets
 
@@ -190,22 +189,3 @@ class Recipe:
     def soft(self) -> bool:
         """Whether targets are shares over the classes of all outputs, not one class per image."""
         return bool(self.further_outputs or self.mixup or self.cutmix or self.distill)
-
-
-def from_dict(stored: object, *, where: str) -> Recipe:
-    """Return the recipe that plain objects describe; fields that they do not name have their defaults.
-
-    Raises:
-        InputError: an unknown field, or a value that it cannot have; the message begins with `where`.
-    """
-    kinds, values = get_type_hints(Recipe), records.from_json(stored, dict[str, Any], where=where)
-    for name, value in values.items():
-        if name not in kinds:
-            raise InputError(f"{where}: a recipe has no field {name!r}{did_you_mean(name, kinds)}")
-        # `Recipe` itself says which choices a field has
-        kind = type(getattr(Recipe(), name)) if get_origin(kinds[name]) is Literal else kinds[name]
-        values[name] = records.from_json(value, kind, where=f"{where}: {name}")
-    try:
-        return Recipe(**values)
-    except InputError as error:
-        raise InputError(f"{where}: {error}") from None
