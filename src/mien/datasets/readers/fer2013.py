@@ -1,6 +1,7 @@
 """fer2013.csv: one face per row, its pixels written out as 2,304 numbers (Goodfellow et al. 2013, arXiv:1307.0414).
 
-The csv module and `int` take half a minute for the 270 MB; `np.fromstring`, for rows of digits and spaces, two seconds.
+The csv module and `int` take half a minute for the 270 MB. Rows of digits and spaces go through `np.fromstring`: 2.5 s.
+Decoding a whole block of bytes at once in numpy took 1.3 s, and twice the code.
 """
 
 import csv
