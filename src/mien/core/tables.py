@@ -11,6 +11,11 @@ if TYPE_CHECKING:
 Table = tuple[list[str], list[list[str]]]  # head and rows
 
 
+def cell(value: float | None, form: str = ".4f") -> str:
+    """Return a figure as it is printed; - where it is undefined."""
+    return "-" if value is None else format(value, form)
+
+
 def table_of(rows: Sequence[Mapping[str, str]]) -> Table:
     """Return rows of named cells as a table; columns that are empty throughout are left out.
 

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.core.errors import InputError
+from mien.core.tables import cell
 from mien.datasets.samples import hard
 from mien.evaluation.statistics import Interval, interval_text, wilson
 
@@ -138,7 +139,7 @@ class Metric:
 
     def text(self, value: float | None) -> str:
         """Return a value as it is printed; - where it is undefined."""
-        return "-" if value is None else f"{value:{self.format}}"
+        return cell(value, self.format)
 
 
 METRICS = {

@@ -10,6 +10,7 @@ from mien.core import records
 from mien.core.files import write_text
 from mien.core.html import render
 from mien.core.images import Pixels
+from mien.core.tables import cell
 from mien.evaluation import charts
 from mien.evaluation.comparison import Conditions
 from mien.evaluation.evaluation import Evaluation
@@ -55,10 +56,8 @@ def page(
 ) -> str:
     """Return the report as HTML; arguments as for `save`."""
     first = evaluations[0]
-    scores, model = first.scores, first.model
-    head, classes = class_table(scores)
+    scores, model, sets = first.scores, first.model, first.selective.conformal
     filled = [one for one in scores.bins if one.count]
-    sets = first.selective.conformal
     mistakes, wrong = _mistakes(first, predictions, images)
     return render(
         "mien.evaluation/report.html",
@@ -68,35 +67,28 @@ def page(
         scores=scores,
         selective=first.selective,
         view=VIEWS[first.tta],
-        figure_names=["view", *scores.texts],
-        figures=[[VIEWS[one.tta], *one.scores.texts.values()] for one in evaluations],
+        figures=(["view", *scores.texts], [[VIEWS[one.tta], *one.scores.texts.values()] for one in evaluations]),
         facts=[
             *page_facts(first, notes(first)),
             ("File", f"{model.bytes / 1e6:.2f} MB, input {model.size} x {model.size} x {model.channels}"),
             ("Classes", ", ".join(scores.classes)),
         ],
         confused=_confused(scores),
-        class_head=head,
-        classes=classes,
-        undefined="-: undefined, as no sample has or no answer names the class. The means leave it out."
-        if any("-" in row for row in classes)
-        else "",
+        classes=class_table(scores),
         confidence=sum(one.count * (one.confidence or 0) for one in filled) / scores.n,
         reliability=charts.reliability(scores.bins),
         bins=[
             [
                 f"{100 * one.lower:.0f}–{100 * one.upper:.0f} %",
                 f"{one.count:,}",
-                f"{one.confidence:.3f}",
-                f"{one.accuracy:.3f}",
+                cell(one.confidence),
+                cell(one.accuracy),
             ]
             for one in filled
         ],
         selective_notes=selective_notes(first),
         coverage=_coverage(first),
-        set_coverage=[
-            [name, "-" if share is None else f"{share:.4f}"] for name, share in (sets.per_class if sets else {}).items()
-        ],
+        set_coverage=[[name, cell(share)] for name, share in (sets.per_class if sets else {}).items()],
         curves=learning_curves(epochs),
         mistakes=mistakes,
         wrong=wrong,
@@ -137,13 +129,11 @@ def _confused(scores: Scores) -> list[str]:
 
 def _coverage(evaluation: Evaluation) -> str:
     """Return the chart of accuracy over the share of answers that are kept."""
-    found = evaluation.selective
-    curves = [
-        charts.Curve("val", "accuracy", [(round(100 * coverage), accuracy) for coverage, accuracy in found.curve])
-    ]
-    if found.abstention:
-        first, target = curves[0].points[0][0], found.abstention.target
-        curves.append(charts.Curve("train", f"{target:.0%} asked for", [(first, target), (100, target)]))
+    points = [(round(100 * coverage), accuracy) for coverage, accuracy in evaluation.selective.curve]
+    curves = [charts.Curve("val", "accuracy", points)]
+    if at := evaluation.selective.abstention:
+        target = [(points[0][0], at.target), (100, at.target)]
+        curves.append(charts.Curve("train", f"{at.target:.0%} asked for", target))
     return charts.lines("accuracy of the most confident answers", curves, across="share answered, %", percent=True)
 
 

@@ -8,7 +8,7 @@ from rich.table import Table as RichTable
 from rich.text import Text
 
 from mien.core.labels import canonical
-from mien.core.tables import Table, table_of, terminal_table
+from mien.core.tables import Table, cell, table_of, terminal_table
 from mien.evaluation.comparison import ComparisonRow
 from mien.evaluation.evaluation import Evaluation
 from mien.evaluation.metrics import Scores
@@ -21,20 +21,17 @@ def tables(evaluations: Sequence[Evaluation]) -> RenderableType:
     """Return the evaluations of one model on one split, one a view: the figures of all, the classes of the first."""
     first = evaluations[0]
     scores, view = first.scores, f"{VIEWS[first.tta]}: " if len(evaluations) > 1 else ""
-    texts = [found.scores.texts for found in evaluations]
-    rates = [["-" if np.isnan(rate) else f"{100 * rate:.0f}" for rate in row] for row in scores.rates]
+    figures = [[title, *(found.scores.texts[title] for found in evaluations)] for title in scores.texts]
+    rates = [
+        [name, *("-" if np.isnan(rate) else f"{100 * rate:.0f}" for rate in row)]
+        for name, row in zip(scores.classes, scores.rates, strict=True)
+    ]
     head, classes = class_table(scores)
     return Group(
         *map(Text, [heading(first), *notes(first), *selective_notes(first)]),
-        terminal_table(
-            ["", *(VIEWS[found.tta] for found in evaluations)],
-            [[title, *(found[title] for found in texts)] for title in texts[0]],
-        ),
+        terminal_table(["", *(VIEWS[found.tta] for found in evaluations)], figures),
         terminal_table([f"{view}{head[0]}", *head[1:-1]], [row[:-1] for row in classes]),
-        terminal_table(
-            [f"{view}% of truth", *scores.classes],
-            [[name, *row] for name, row in zip(scores.classes, rates, strict=True)],
-        ),
+        terminal_table([f"{view}% of truth", *scores.classes], rates),
     )
 
 
@@ -46,16 +43,11 @@ def heading(evaluation: Evaluation) -> str:
 
 def class_table(scores: Scores) -> Table:
     """Return the scores of each class; the last column is how many answers name it."""
-    head = ["class", "precision", "recall", "F1", "n", "answers"]
-    return head, [
-        [
-            name,
-            *("-" if value is None else f"{value:.4f}" for value in (found.precision, found.recall, found.f1)),
-            f"{found.support:,}",
-            f"{found.predicted:,}",
-        ]
-        for name, found in scores.per_class.items()
-    ]
+    rows = []
+    for name, one in scores.per_class.items():
+        ratios = map(cell, (one.precision, one.recall, one.f1))
+        rows.append([name, *ratios, f"{one.support:,}", f"{one.predicted:,}"])
+    return ["class", "precision", "recall", "F1", "n", "answers"], rows
 
 
 def notes(evaluation: Evaluation) -> list[str]:
@@ -110,11 +102,9 @@ def selective_notes(evaluation: Evaluation) -> list[str]:
 
 def abstention_text(at: Abstention, interval: Interval | None = None) -> str:
     """Return in words what a threshold does; `interval` is that of the accuracy."""
+    rule = f"at the threshold {at.threshold:.3f}, chosen for an accuracy of {at.target:g}"
     right = "none is left" if at.accuracy is None else f"of those {_percent(at.accuracy, interval)} are right"
-    return (
-        f"at the threshold {at.threshold:.3f}, chosen for an accuracy of {at.target:g}: "
-        f"{100 * at.coverage:.1f} % of the answers count, {right}"
-    )
+    return f"{rule}: {100 * at.coverage:.1f} % of the answers count, {right}"
 
 
 def prediction_set_text(target: float, coverage: float, size: float, interval: Interval | None = None) -> str:

@@ -1,7 +1,6 @@
 """Bounds that an audit must keep: `--min-accuracy` and `--max-gap` of `mien audit`."""
 
 from mien.core.errors import InputError
-from mien.evaluation.metrics import MetricValues
 from mien.evaluation.robustness.audit import Audit
 from mien.evaluation.statistics import interval_text
 from mien.evaluation.subgroups import LEAST
@@ -22,27 +21,20 @@ def violations(audit: Audit, *, max_gap: float | None = None, min_accuracy: floa
     columns = audit.groups.columns if audit.groups else ()
     found = []
     if min_accuracy is not None:
-        bound: list[tuple[str, MetricValues]] = [("all", audit.evaluation.scores)]
-        bound += [
-            (f"{column.name} {group.value}", group.scores)
-            for column in columns
-            for group in column.groups
-            if not group.too_small
-        ]
-        found += [
-            f"{what}: accuracy {scores.accuracy:.4f} ({interval_text(scores.interval)}, n = {scores.n:,}) is below "
-            f"{min_accuracy:g}"
-            for what, scores in bound
-            if scores.accuracy < min_accuracy - ROUNDING
-        ]
+        large = [(one.name, group) for one in columns for group in one.groups if not group.too_small]
+        groups = [(f"{name} {group.value}", group.scores) for name, group in large]
+        for what, scores in [("all", audit.evaluation.scores), *groups]:
+            if scores.accuracy < min_accuracy - ROUNDING:
+                n = f"{interval_text(scores.interval)}, n = {scores.n:,}"
+                found.append(f"{what}: accuracy {scores.accuracy:.4f} ({n}) is below {min_accuracy:g}")
     if max_gap is not None:
-        found += [
-            f"{column.name}: gap {gap.size:.4f} ({gap.interval[0]:.4f} to {gap.interval[1]:.4f}) between {gap.best} "
-            f"and {gap.worst} is above {max_gap:g} (labels and chance alone give as much in "
-            f"{100 * (column.p_value or 0):.1f} % of shuffles)"
-            for column in columns
-            if (gap := column.gap) and gap.size > max_gap + ROUNDING
-        ]
+        for one in columns:
+            if (gap := one.gap) and gap.size > max_gap + ROUNDING:
+                size = f"{gap.size:.4f} ({gap.interval[0]:.4f} to {gap.interval[1]:.4f})"
+                chance = f"labels and chance alone give as much in {100 * (one.p_value or 0):.1f} % of shuffles"
+                found.append(
+                    f"{one.name}: gap {size} between {gap.best} and {gap.worst} is above {max_gap:g} ({chance})"
+                )
         if not any(column.gap for column in columns):
             found.append(f"no column has two groups of at least {LEAST} samples: the gap cannot be measured")
     return found

@@ -6,7 +6,7 @@ import numpy as np
 from rich.console import Group, RenderableType
 from rich.text import Text
 
-from mien.core.tables import Table, table_of, terminal_table
+from mien.core.tables import Table, cell, table_of, terminal_table
 from mien.evaluation import subgroups
 from mien.evaluation.metrics import COUNT_METRICS, INTERVAL
 from mien.evaluation.robustness.audit import Audit
@@ -47,7 +47,7 @@ def remarks(audit: Audit) -> list[str]:
     """Return what the figures leave out, in words; empty where nothing is."""
     found, clean = notes(audit.evaluation), audit.clean
     if audit.corruptions and clean.n < audit.evaluation.scores.n:
-        accuracy = f"{ACCURACY.text(clean.accuracy)} ({interval_text(clean.interval)})"
+        accuracy = f"{cell(clean.accuracy)} ({interval_text(clean.interval)})"
         found.append(f"corrupted: {clean.n:,} of the images; these clean: accuracy {accuracy}")
     if audit.groups and (audit.groups.unmatched_rows or audit.groups.unmatched_samples):
         found.append(
@@ -85,16 +85,16 @@ def _gap(gap: subgroups.Gap) -> str:
 
 
 def _corruptions(audit: Audit) -> Table:
-    def lost(mean: float) -> str:
-        return f"{100 * (1 - mean / audit.clean.accuracy):.1f} %" if audit.clean.accuracy else "-"
+    def ends(mean: float) -> list[str]:
+        clean = audit.clean.accuracy
+        return [cell(mean), f"{100 * (1 - mean / clean):.1f} %" if clean else "-"]
 
     rows = []
     for name, strengths in audit.corruptions.items():
         accuracies = [at.scores.accuracy for at in strengths]
-        mean = float(np.mean(accuracies))
-        rows.append([name, parameters(name), *(ACCURACY.text(value) for value in (*accuracies, mean)), lost(mean)])
+        rows.append([name, parameters(name), *map(cell, accuracies), *ends(float(np.mean(accuracies)))])
     if len(rows) > 1 and audit.corrupted is not None:
-        rows.append(["mean", *[""] * (1 + len(STRENGTHS)), ACCURACY.text(audit.corrupted), lost(audit.corrupted)])
+        rows.append(["mean", *[""] * (1 + len(STRENGTHS)), *ends(audit.corrupted)])
     return ["accuracy at strength", "parameter", *map(str, STRENGTHS), "mean", "lost"], rows
 
 
@@ -123,7 +123,7 @@ def group_table(column: subgroups.Column) -> Table:
         cells = _cells(group.scores)
         confidence = cells.pop("confidence")
         cells |= {metric.title: metric.text(group.scores.metrics.get(metric.name)) for metric in FURTHER}
-        cells["label-adjusted"] = ACCURACY.text(group.label_adjusted)
+        cells["label-adjusted"] = cell(group.label_adjusted)
         cells["no face found"] = f"{group.missed:,}" if missed else ""
         rows.append({**cells, "confidence": confidence})
     head, texts = table_of(rows)
@@ -133,7 +133,7 @@ def group_table(column: subgroups.Column) -> Table:
 def _cells(found: SubsetScores) -> dict[str, str]:
     return {
         "n": f"{found.n:,}",
-        ACCURACY.title: ACCURACY.text(found.accuracy),
+        ACCURACY.title: cell(found.accuracy),
         INTERVAL: interval_text(found.interval),
-        "confidence": f"{found.confidence:.4f}",
+        "confidence": cell(found.confidence),
     }
