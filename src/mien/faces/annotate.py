@@ -125,7 +125,7 @@ class Layer:
         width, height = font.getlength(text) + 2 * pad, 1.5 * font.size
         above, left = box.top - height, box.right - width
         corners = [(box.left, above), (box.left, box.bottom), (box.left, box.top), (left, above)]
-        rect = min(self.candidates(width, height, corners), key=self.covered)
+        rect = self.freest(width, height, corners)
         self.occupied.append(rect)
         self.pen.rectangle((rect.left, rect.top, rect.right - 1, rect.bottom - 1), fill=colour)
         self.pen.text((rect.left + pad, (rect.top + rect.bottom) / 2), text, INK, font, anchor="lm")
@@ -138,7 +138,7 @@ class Layer:
             names = max(map(font.getlength, row))
             width, height = names + 10.6 * font.size, (1.35 * len(shown) + 0.6) * font.size
             corners = [(box.left, box.bottom - height)] if within else _around(box, width, height)
-            rect = min(self.candidates(width, height, corners), key=self.covered)
+            rect = self.freest(width, height, corners)
             covered = self.covered(rect) - (rect.shared(box) if within else 0)
             if covered < 1 and (not within or height <= CHIN * box.height):
                 self.occupied.append(rect)
@@ -158,11 +158,12 @@ class Layer:
                 self.pen.rectangle((left, top, left + length, bottom), fill=COLOURS.get(name, OTHER))
             self.pen.text((rect.right - 0.6 * font.size, middle), f"{share:.0%}", WHITE, font, anchor="rm")
 
-    def candidates(self, width: float, height: float, corners: Sequence[tuple[float, float]]) -> list[Rect]:
-        """Return the rectangles of that size with their upper left ends at `corners`, moved into the image."""
+    def freest(self, width: float, height: float, corners: Sequence[tuple[float, float]]) -> Rect:
+        """Return what covers least: a rectangle of that size, its upper left end at a corner, moved into the image."""
         lefts = [max(0.0, min(left, self.width - width)) for left, _ in corners]
         tops = [max(0.0, min(top, self.height - height)) for _, top in corners]
-        return [Rect(left, top, left + width, top + height) for left, top in zip(lefts, tops, strict=True)]
+        rects = [Rect(left, top, left + width, top + height) for left, top in zip(lefts, tops, strict=True)]
+        return min(rects, key=self.covered)
 
     def covered(self, rect: Rect) -> float:
         """Area in pixels of what a rectangle would cover."""
