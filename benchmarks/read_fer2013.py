@@ -2,10 +2,10 @@
 
     OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/read_fer2013.py [fer2013.csv]
 
-Last result, on a core of an AMD EPYC that other jobs shared, so that only the processor time says something:
+Last result, on a quiet core of an AMD EPYC:
 
-    empty cache: 32,298 rows, n = 5, 13.433 s (std 4.824), processor time 2.812 s (std 0.103), peak 149 MB
-    from the cache: 32,298 rows, n = 5, 0.811 s (std 0.387), processor time 0.167 s (std 0.008), peak 75 MB
+    empty cache: 32,298 rows, n = 5, 1.349 s (std 0.050), peak 135 MB
+    from the cache: 32,298 rows, n = 5, 0.007 s, peak 63 MB
 
 Without a path it draws a file of the same length. Every reading is a fresh process; the imports are not counted.
 """

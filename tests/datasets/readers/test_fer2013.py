@@ -184,15 +184,15 @@ def slowly(data: bytes) -> Iterator[tuple[int, list[int], int]]:
 
 
 @settings(max_examples=200, deadline=None)
-@given(data=files(), block=st.integers(1, 5))
-def test_agrees_with_the_csv_module_and_int(tmp_path_factory: pytest.TempPathFactory, data: bytes, block: int) -> None:
+@given(data=files(), chunk=st.integers(8, 200))
+def test_agrees_with_the_csv_module_and_int(tmp_path_factory: pytest.TempPathFactory, data: bytes, chunk: int) -> None:
     path = tmp_path_factory.getbasetemp() / "property.csv"
     path.write_bytes(data)
     expected, problems = list(slowly(data)), Problems()
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(fer2013, "SIDE", 3)
         patch.setattr(fer2013, "PIXELS", 9)
-        patch.setattr(fer2013, "BLOCK", block)
+        patch.setattr(fer2013, "CHUNK", chunk)
         if not expected:
             with pytest.raises(InputError, match="no row that can be read"):
                 fer2013.READER.load(path, ImageSpec(3), problems)
