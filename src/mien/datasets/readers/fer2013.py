@@ -2,7 +2,8 @@
 
 The csv module and `int` take half a minute for the 270 MB; `np.fromstring` row by row twice the time of this (LOG.md).
 Here all numbers of a chunk are decoded at once from their bytes: the value of a number is its last digit, ten times the
-one before and a hundred times the one before that. Rows that are not plain go through the csv module, which finds out what is wrong.
+one before and a hundred times the one before that. Rows that are not plain go through the csv module, which finds out
+what is wrong.
 """
 
 import csv
