@@ -81,7 +81,8 @@ def accuracy(confusion: Counts) -> NDArray[np.float64]:
 
 def macro_f1(confusion: Counts) -> NDArray[np.float64]:
     """Return the mean F1 of the classes, likewise."""
-    return _mean_over_classes(2 * _hits(confusion), confusion.sum(axis=-1) + _predicted(confusion))
+    predicted = confusion.sum(axis=-2)[..., : confusion.shape[-2]]
+    return _mean_over_classes(2 * _hits(confusion), confusion.sum(axis=-1) + predicted)
 
 
 def mean_recall(confusion: Counts) -> NDArray[np.float64]:
@@ -319,10 +320,6 @@ def _check(predicted: NDArray[np.float64], labels: NDArray[Any], k: int) -> None
 
 def _hits(confusion: Counts) -> Counts:
     return np.diagonal(confusion, axis1=-2, axis2=-1)
-
-
-def _predicted(confusion: Counts) -> Counts:
-    return np.asarray(confusion.sum(axis=-2)[..., : confusion.shape[-2]])
 
 
 def _mean_over_classes(parts: Counts, wholes: Counts) -> NDArray[np.float64]:

@@ -1,8 +1,7 @@
-"""Intervals of proportions and tests of differences: one home for what evaluation says about random variation.
+"""Intervals of proportions and tests of differences.
 
 Wilson's and Newcombe's intervals, Holm's adjustment and the bootstrap are a few lines of NumPy, so that
 `mien evaluate`, `mien audit` and `mien benchmark` need no SciPy; the tests check them against SciPy and statsmodels.
-SciPy gives the rest: the binomial distribution and McNemar's test.
 """
 
 from collections.abc import Sequence
@@ -19,11 +18,7 @@ Interval = tuple[float, float]
 
 
 def wilson(successes: int, n: int) -> Interval:
-    """Return the 95 % score interval of a proportion, within 0..1 (Wilson 1927, without continuity correction).
-
-    Args:
-        successes: 0..n.
-        n: at least 1.
+    """Return the 95 % score interval of a proportion of n >= 1, within 0..1 (Wilson 1927, no continuity correction).
 
     Example:
         >>> low, high = wilson(81, 263)
@@ -46,10 +41,7 @@ def weighted_proportion(
 ) -> tuple[float, Interval]:
     """Return the weighted mean of independent proportions and its 95 % interval, from theirs (Zou and Donner 2008).
 
-    Args:
-        successes: [k].
-        n: [k], above 0 where the weight is.
-        weights: [k], summing to 1; proportions of weight 0 are left out.
+    All arrays are [k]. The weights sum to 1; a proportion of weight 0 is left out, and its n may be 0.
     """
     used = np.flatnonzero(weights)
     shares = successes[used] / n[used]
@@ -79,7 +71,7 @@ def permutation_test(hits: NDArray[np.int64], support: NDArray[np.int64], *, shu
 
     Args:
         hits: right answers, [groups, classes].
-        support: samples, [groups, classes].
+        support: samples, likewise.
         shuffles: how many.
         seed: of the shuffles.
     """
@@ -104,11 +96,7 @@ def binomial_tail(successes: NDArray[np.int64], n: NDArray[np.int64], probabilit
 
 
 def mcnemar(only_first: int, only_second: int) -> float:
-    """Return the two-sided p-value of McNemar's exact test (1947).
-
-    Args:
-        only_first: samples that only the first model has right.
-        only_second: samples that only the second model has right.
+    """Return the two-sided p-value of McNemar's exact test (1947), of the samples that only one model has right.
 
     Raises:
         MissingExtra: no SciPy.
@@ -128,15 +116,11 @@ def holm(p_values: Sequence[float]) -> list[float]:
 
 
 def resample(counts: NDArray[Any], *, resamples: int, seed: int) -> NDArray[np.int64]:
-    """Return bootstrap resamples of n samples that fall into cells: int64 [resamples, cells] (Efron 1979).
+    """Return bootstrap resamples, int64 [resamples, cells], of samples of which `counts` [cells] fall into each cell.
 
-    A figure that depends on the counts of the cells alone (truth and answer; right or wrong) needs no more. The counts
-    follow the multinomial distribution, so the time does not depend on n; SciPy's bootstrap draws every sample.
-
-    Args:
-        counts: [cells], summing to n.
-        resamples: how many.
-        seed: of the draw.
+    A figure that depends on the counts of the cells alone (truth and answer; right or wrong) needs no more (Efron
+    1979). The counts follow the multinomial distribution, so the time does not depend on n; SciPy's bootstrap draws
+    every sample.
     """
     n = int(counts.sum())
     return np.random.default_rng(seed).multinomial(n, counts / n, size=resamples)

@@ -228,7 +228,7 @@ def test_files_that_are_no_tables(tmp_path: Path) -> None:
     for name, message in (
         ("absent.csv", "cannot be read"),
         ("latin.csv", "not UTF-8"),
-        ("torn.jsonl", "row 2: not JSON"),
+        ("torn.jsonl", "row 2: Input data was truncated"),
         ("no.parquet", "cannot be read"),
     ):
         with pytest.raises(InputError, match=message):

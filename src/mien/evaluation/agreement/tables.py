@@ -1,13 +1,13 @@
 """Reader of the tables of coders, human or machine: rows of labels as people and `mien predict` write them."""
 
 import csv
-import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from mien.core import records
 from mien.core.errors import InputError, needs_extra
 from mien.core.labels import FERPLUS, canonical
 
@@ -110,7 +110,11 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
     except UnicodeDecodeError:
         raise InputError(f"{path}: not UTF-8 text; save it as CSV UTF-8") from None
     if path.suffix.lower() == ".jsonl":
-        yield from _cells(_objects(path, text))
+        yield from _cells(
+            (line, records.loads(one, dict[str, Any], where=f"{path}, row {line}"))
+            for line, one in enumerate(text.splitlines(), start=1)
+            if one.strip()
+        )
         return
     lines = ["" if line.startswith(("#", '"#')) else line for line in text.splitlines()]
     first = next((line for line in lines if line.strip()), "")
@@ -121,18 +125,6 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
                 yield rows.line_num, cells
     except csv.Error as error:
         raise InputError(f"{path}, row {rows.line_num}: {error}") from None
-
-
-def _objects(path: Path, text: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    for line, one in enumerate(text.splitlines(), start=1):
-        if one.strip():
-            try:
-                found = json.loads(one)
-            except ValueError as error:
-                raise InputError(f"{path}, row {line}: not JSON ({error})") from None
-            if not isinstance(found, dict):
-                raise InputError(f"{path}, row {line}: expected a JSON object")
-            yield line, found
 
 
 def _cells(rows: Iterable[tuple[int, Mapping[str, Any]]]) -> Iterator[tuple[int, list[str]]]:

@@ -63,15 +63,10 @@ class Fitted:
 def calibrate(
     predictions: Predictions, options: CalibrationOptions = CalibrationOptions(), *, output: str | None = None
 ) -> Fitted:
-    """Fit the calibration of one output of a model on predictions.
+    """Fit the calibration of one output of a model on predictions; None: the output that follows the targets.
 
     Samples whose label the model does not know are left out. With votes the truth is the most voted class. In photos
     only the faces that were found count.
-
-    Args:
-        predictions: of the faces to fit on.
-        options: what to fit, and on how much of them.
-        output: which output; None: the one that follows the targets.
 
     Raises:
         InputError: as `fit_calibration` has them, the model was trained on these very images, or no face is left.
