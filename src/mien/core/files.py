@@ -78,10 +78,8 @@ def os_errors(path: Path) -> Iterator[None]:
 
 def check_folder(folder: Path) -> None:
     """Raise InputError where no file can be written into a folder, existing or not. For use before long work."""
-    try:
+    with writing(folder):
         existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
-    except OSError as error:
-        raise InputError(f"{folder}: cannot be written ({error.strerror})") from None
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):
         reason = ": no permission" if existing.is_dir() else " is a file"
         raise InputError(f"{folder}: cannot be written ({existing}{reason})")

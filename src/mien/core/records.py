@@ -16,7 +16,7 @@ import msgspec
 import numpy as np
 
 from mien.core.errors import InputError, did_you_mean
-from mien.core.files import write_text
+from mien.core.files import os_errors, write_text
 from mien.core.paths import printable
 
 T = TypeVar("T")
@@ -74,9 +74,8 @@ def read(path: Path, kind: type[T], *, what: str) -> T:
         InputError: it cannot be read, is no JSON, or a field is missing or of another type.
     """
     try:
-        return loads(path.read_bytes(), kind, where=str(path))
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror or error}; expected {what}") from None
+        with os_errors(path):
+            return loads(path.read_bytes(), kind, where=str(path))
     except InputError as error:
         raise InputError(f"{error}; expected {what}") from None
 

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mien.core.download import download
 from mien.core.errors import InputError
+from mien.core.files import writing
 
 
 @dataclass(frozen=True)
@@ -55,9 +56,8 @@ def download_weights(name: str) -> Path:
         raise InputError(f"no weights {name!r} to download; expected {', '.join(WEIGHTS)}")
     path = weights_folder() / WEIGHTS[name].file
     try:
-        return download(WEIGHTS[name].urls, path, sha256=WEIGHTS[name].sha256)
+        with writing(path):
+            return download(WEIGHTS[name].urls, path, sha256=WEIGHTS[name].sha256)
     except InputError as error:
-        raise InputError(f"{error}; or put the file there by hand: {path}") from None
-    except OSError as error:
-        reason = error.strerror or error
-        raise InputError(f"{path}: cannot be written ({reason}); MIEN_MODELS names another folder") from None
+        by_hand = f"or put the file there by hand: {path}; MIEN_MODELS names another folder"
+        raise InputError(f"{error}; {by_hand}") from None
