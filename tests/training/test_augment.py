@@ -13,7 +13,7 @@ from torch.nn import functional as F
 
 from mien.core import records
 from mien.recipes import RECIPES, Recipe
-from mien.training.augment import affine, augment, contrast, crop, erase, flip, mix, shrink
+from mien.training.augment import affine, augment, change_contrast, crop, erase, flip, mix, shrink
 
 
 def by_recipe(recipe: Recipe, images: Tensor, dice: torch.Generator) -> Tensor:
@@ -25,7 +25,7 @@ KINDS: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {
     "affine": lambda images, dice: affine(images, dice, flip=0.5, rotate=30, zoom=0.2, shift=4),
     "crop": lambda images, dice: crop(images, dice, 16, 0),
     "pad and crop": lambda images, dice: crop(images, dice, 20, 4),
-    "contrast": lambda images, dice: contrast(images, dice, 0.4),
+    "contrast": lambda images, dice: change_contrast(images, dice, 0.4),
     "erase": lambda images, dice: erase(images, dice, 0.7),
     **{name: partial(by_recipe, recipe) for name, recipe in RECIPES.items()},
 }
@@ -206,7 +206,7 @@ def test_crops_reach_every_corner() -> None:
 
 def test_contrast_moves_mean_and_spread_within_bounds() -> None:
     images = 0.4 + 0.2 * noise(300)  # far from 0 and 1, so that nothing is clipped
-    result = contrast(images, seeded(0), 0.2)
+    result = change_contrast(images, seeded(0), 0.2)
     move = result.mean((1, 2, 3)) - images.mean((1, 2, 3))
     gain = result.std((1, 2, 3)) / images.std((1, 2, 3))
     assert move.abs().max() <= 0.2001
@@ -243,7 +243,7 @@ def test_a_recipe_uses_exactly_its_own_fields() -> None:
     assert augment(images, Recipe(), seeded(0)) is images
     assert torch.equal(augment(images, Recipe(flip=0.5), seeded(4)), flip(images, seeded(4), 0.5))
     assert torch.equal(augment(images, Recipe(crop=32, pad=4), seeded(4)), crop(images, seeded(4), 32, 4))
-    assert torch.equal(augment(images, Recipe(contrast=0.2), seeded(4)), contrast(images, seeded(4), 0.2))
+    assert torch.equal(augment(images, Recipe(contrast=0.2), seeded(4)), change_contrast(images, seeded(4), 0.2))
     assert torch.equal(augment(images, Recipe(erase=0.5), seeded(4)), erase(images, seeded(4), 0.5))
     for field in ("rotate", "zoom", "shift"):
         amounts = {"flip": 0.0, "rotate": 0.0, "zoom": 0.0, "shift": 0.0, field: 0.25}

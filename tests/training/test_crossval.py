@@ -128,7 +128,7 @@ KILLED = """
 import os, signal, sys
 from pathlib import Path
 import torch
-from mien.recipes import from_json
+from mien.recipes import find
 from mien.training import crossval as folds
 from tests.training.test_crossval import SAMPLES, dealt
 torch.set_num_threads(1)
@@ -140,7 +140,7 @@ def die(*arguments):
         os.kill(os.getpid(), signal.SIGKILL)
     return fit(*arguments)
 folds.fit = die
-folds.out_of_fold(from_json(Path(sys.argv[1])), SAMPLES.images, SAMPLES.labels, dealt(), device="cpu")
+folds.out_of_fold(find(sys.argv[1]), SAMPLES.images, SAMPLES.labels, dealt(), device="cpu")
 """
 
 

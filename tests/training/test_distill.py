@@ -16,7 +16,7 @@ from mien.datasets import DataSpec
 from mien.recipes import Recipe, read_run
 from mien.training import trainer
 from mien.training.augment import shrink
-from mien.training.distill import Teacher, load
+from mien.training.distill import Teacher, load_teachers
 from mien.training.start import resume, train
 from mien.training.stop import Interrupted
 from tests import drawn
@@ -139,7 +139,7 @@ def test_unusable_teachers_are_refused_and_leave_no_folder(
             )
         assert "\n" not in str(caught.value)
     assert not (tmp_path / "out").exists()
-    assert load([], plain, CPU) == []
+    assert load_teachers([], plain, CPU) == []
 
 
 def test_damaged_weights_of_a_teacher_are_one_line(tiny: Tiny, tmp_path: Path) -> None:
@@ -147,7 +147,7 @@ def test_damaged_weights_of_a_teacher_are_one_line(tiny: Tiny, tmp_path: Path) -
     write_run(tmp_path / "teacher", recipe)
     (tmp_path / "teacher" / "best.safetensors").write_bytes(b"not weights at all")
     with pytest.raises(InputError, match=r"best\.safetensors: not the weights of mien") as caught:
-        load([tmp_path / "teacher"], recipe, CPU)
+        load_teachers([tmp_path / "teacher"], recipe, CPU)
     assert "\n" not in str(caught.value)
 
 

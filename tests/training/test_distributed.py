@@ -127,7 +127,7 @@ def test_a_single_process_changes_nothing() -> None:
     device = torch.device("cpu")
     with distributed.process_group(device):
         assert distributed.synchronise_norms(model, device) is model
-        assert distributed.share(model, device) is model
+        assert distributed.data_parallel(model, device) is model
         assert type(model[0]) is nn.BatchNorm2d
         assert distributed.total(torch.tensor([1.0, 2.0])).tolist() == [1, 2]
         assert not torch.distributed.is_initialized()

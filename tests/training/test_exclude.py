@@ -81,7 +81,7 @@ def test_exclude_is_recorded_and_used_by_resume(
         resume(run, device="cpu")
     listed.write_text(text)
     resume(run, device="cpu")
-    train(recipes.from_json(own), DataSpec(fer2013, exclude=listed), tmp_path / "whole", device="cpu")
+    train(recipes.find(own), DataSpec(fer2013, exclude=listed), tmp_path / "whole", device="cpu")
     assert_same(run, tmp_path / "whole")
 
 

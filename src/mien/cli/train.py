@@ -1,6 +1,7 @@
 """The verb `train`."""
 
 from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -71,7 +72,7 @@ def train(
     """
     training = load_training(threads)
     spec = replace(data, classes=",".join(recipe.classes)) if named else data
-    out = out or Path("runs") / f"{recipe.name}-{_now()}"
+    out = out or Path("runs") / f"{recipe.name}-{datetime.now():%Y%m%d-%H%M%S}"
     path = training.train(recipe, spec, out, photos=photos, teachers=teachers, start=start, device=device)
     if first_process():
         print(path)
@@ -90,9 +91,3 @@ def run_train(arguments: list[str]) -> int:
         raise InputError(f"expected a recipe first: mien train RECIPE --data PATH (recipes: {known}, or a .json file)")
     named = any(argument.partition("=")[0] == "--classes" for argument in rest)
     return run(train, f"mien train {first}", rest, named=named, recipe=find(first))
-
-
-def _now() -> str:
-    from datetime import datetime
-
-    return datetime.now().strftime("%Y%m%d-%H%M%S")

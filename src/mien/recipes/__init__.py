@@ -14,7 +14,7 @@ from mien.recipes.run_record import Epoch, RunRecord, SplitRecord, TrainingData,
 
 __all__ = [
     "ABOUT", "ONE_SIZE", "OUTPUT_CLASSES", "RECIPES", "About", "Epoch", "Recipe", "RunRecord", "SplitRecord",
-    "TrainingData", "find", "from_json", "read_epochs", "read_run",
+    "TrainingData", "find", "read_epochs", "read_run",
 ]  # fmt: skip
 
 
@@ -28,13 +28,8 @@ def find(name: str | Path) -> Recipe:
         return RECIPES[str(name)]
     path = Path(name)
     if path.suffix == ".json" or path.exists():
-        return from_json(path)
+        stored = records.read(path, dict[str, Any], what="a recipe")
+        return records.from_json(stored.get("recipe", stored), Recipe, where=str(path), strict=True)
     raise InputError(
         f"no recipe {str(name)!r}{did_you_mean(str(name), RECIPES)} (known: {', '.join(RECIPES)}, or a .json file)"
     )
-
-
-def from_json(path: Path) -> Recipe:
-    """Return the recipe in a JSON file; a run's recipe.json holds it under "recipe". Errors are those of `find`."""
-    stored = records.read(path, dict[str, Any], what="a recipe")
-    return records.from_json(stored.get("recipe", stored), Recipe, where=str(path), strict=True)

@@ -33,7 +33,7 @@ def augment(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tenso
     if recipe.crop:
         images = crop(images, generator, recipe.crop, recipe.pad)
     if recipe.contrast:
-        images = contrast(images, generator, recipe.contrast)
+        images = change_contrast(images, generator, recipe.contrast)
     if recipe.erase:
         images = erase(images, generator, recipe.erase)
     return images
@@ -120,7 +120,7 @@ def crop(images: Tensor, generator: torch.Generator, size: int, pad: int) -> Ten
     return images.flatten(2).gather(2, positions).view(n, channels, size, size)
 
 
-def contrast(images: Tensor, generator: torch.Generator, amount: float) -> Tensor:
+def change_contrast(images: Tensor, generator: torch.Generator, amount: float) -> Tensor:
     """Scale what differs from an image's mean by 1 - amount .. 1 + amount; move the mean by -amount .. amount."""
     draws = uniform(images, generator, -amount, amount, columns=2)[:, :, None, None]
     mean = images.mean(dim=(1, 2, 3), keepdim=True)

@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import torch
@@ -22,7 +21,7 @@ from mien import __version__
 from mien.core.console import COUNT, progress_bar
 from mien.core.errors import InputError
 from mien.core.files import replacing
-from mien.datasets import cache
+from mien.datasets import cache, fingerprint
 from mien.recipes import Recipe
 from mien.training import setup
 from mien.training.batches import Batches, Scaling, total_steps
@@ -99,7 +98,8 @@ def out_of_fold(
     """
     chosen, k = setup.device(device), len(recipe.classes)
     folds = int(fold.max()) + 1
-    folder = _folder(recipe, images, labels, fold)
+    state = (__version__, recipe, fingerprint(images, labels, recipe.classes), fold.tolist())
+    folder = cache.folder() / f"folds-{hashlib.sha256(repr(state).encode()).hexdigest()[:16]}"
     result = np.empty((len(images), k), dtype=np.float32)
     targets = np.eye(k, dtype=np.float32)[labels] if recipe.soft else labels
     missing = []
@@ -114,20 +114,16 @@ def out_of_fold(
     with progress_bar(COUNT, "{task.fields[figures]}") as progress:
         task = progress.add_task("", total=total, figures="steps")
         for done, number in enumerate(missing):
-            progress.update(task, description=f"fold {number + 1} of {folds}")
-            held = fold == number
+            held, name = fold == number, f"fold {number + 1} of {folds}"
+            progress.update(task, description=name)
             split = Split(images[~held], targets[~held], recipe.classes)
             try:
                 network, scaling = fit(recipe, split, chosen, lambda: progress.advance(task))
                 found = probabilities(network, images[held], scaling, chosen)
             except KeyboardInterrupt:
-                raise Interrupted(
-                    f"stopped in fold {number + 1} of {folds}; the same command goes on with that fold"
-                ) from None
+                raise Interrupted(f"stopped in {name}; the same command goes on with that fold") from None
             if not np.isfinite(found).all():
-                raise InputError(
-                    f"fold {number + 1} of {folds}: the weights are no longer numbers; lower the recipe's lr"
-                )
+                raise InputError(f"{name}: the weights are no longer numbers; lower the recipe's lr")
             result[held] = found
             _store(folder / f"{number}.npy", found)
             if not sys.stderr.isatty():
@@ -135,7 +131,7 @@ def out_of_fold(
                 left = seconds / (done + 1) * (len(missing) - done - 1)
                 accuracy = (found.argmax(1) == labels[held]).mean()
                 text = f"accuracy {accuracy:.4f}, {seconds:,.0f} s, about {left:,.0f} s to go"
-                print(f"fold {number + 1} of {folds}: {text}", file=sys.stderr, flush=True)
+                print(f"{name}: {text}", file=sys.stderr, flush=True)
     return result
 
 
@@ -165,15 +161,6 @@ def probabilities(
         for flip in (False, True)
     )
     return np.asarray(((plain + mirrored) / 2).cpu().numpy(), dtype=np.float32)
-
-
-def _folder(recipe: Recipe, *arrays: NDArray[Any]) -> Path:
-    """Return the folder of the finished folds of these data under this recipe."""
-    digest = hashlib.sha256(repr((__version__, recipe)).encode())
-    for array in arrays:
-        digest.update(repr((array.shape, array.dtype)).encode())
-        digest.update(np.ascontiguousarray(array).tobytes())
-    return cache.folder() / f"folds-{digest.hexdigest()[:16]}"
 
 
 def _load(path: Path, shape: tuple[int, int]) -> NDArray[np.float32] | None:

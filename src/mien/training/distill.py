@@ -41,7 +41,7 @@ class Teacher:
         return logits.float()
 
 
-def load(paths: Sequence[Path], student: Recipe, device: torch.device) -> list[Teacher]:
+def load_teachers(paths: Sequence[Path], student: Recipe, device: torch.device) -> list[Teacher]:
     """Return the teachers that a recipe needs.
 
     Raises:

@@ -50,7 +50,7 @@ def wait() -> None:
         dist.barrier()
 
 
-def share(model: nn.Module, device: torch.device) -> nn.Module:
+def data_parallel(model: nn.Module, device: torch.device) -> nn.Module:
     """Return the model so that the processes' gradients are those of one process on the whole batch."""
     if WORLD == 1:
         return model

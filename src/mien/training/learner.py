@@ -56,7 +56,7 @@ class Learner:
         self.objective = Objective(recipe)
         self.steps = 0
         """Steps so far."""
-        forward = distributed.share(self.network, device)
+        forward = distributed.data_parallel(self.network, device)
         self._forward: Callable[[Tensor], Tensor] = (
             torch.compile(forward, dynamic=False) if compiled and device.type == "cuda" else forward
         )

@@ -80,6 +80,5 @@ class Objective:
         return Figures(loss / n, tuple(right / max(k, 1) for right, k in zip(hits[::2], hits[1::2], strict=True)))
 
     def _blocks(self, logits: Tensor, targets: Tensor) -> list[tuple[str, Tensor, Tensor]]:
-        return list(
-            zip(self.names, torch.split(logits, self.widths, 1), torch.split(targets, self.widths, 1), strict=True)
-        )
+        columns = (torch.split(values, self.widths, 1) for values in (logits, targets))
+        return list(zip(self.names, *columns, strict=True))

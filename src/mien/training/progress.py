@@ -59,12 +59,7 @@ class EpochBar:
         """Leave the figures of the finished epoch on stderr."""
         self.progress.stop()
         if self.visible:
-            figures = " ".join(
-                f"{name} {getattr(epoch, name):.4f}"
-                for name in ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
-            )
-            print(
-                f"{self.title} {figures} {epoch.images_per_second:,.0f} images/s {epoch.seconds:.1f} s",
-                file=sys.stderr,
-                flush=True,
-            )
+            names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
+            figures = " ".join(f"{name} {getattr(epoch, name):.4f}" for name in names)
+            speed = f"{epoch.images_per_second:,.0f} images/s {epoch.seconds:.1f} s"
+            print(self.title, figures, speed, file=sys.stderr, flush=True)

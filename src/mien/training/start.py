@@ -63,6 +63,7 @@ def train(
         splits = build_splits(recipe, data, photos)
         scaling = setup.scaling(recipe, splits["train"])
         parameters, macs = setup.cost(recipe)
+        listed = data.exclude
         record = RunRecord(
             recipe=recipe,
             data=TrainingData(
@@ -70,9 +71,7 @@ def train(
                 kind=data.kind,
                 classes=data.classes,
                 photos=tuple(path.resolve() for path in photos),
-                exclude=ExcludeRecord(data.exclude.resolve(), exclude.load(data.exclude).sha256)
-                if data.exclude
-                else None,
+                exclude=ExcludeRecord(listed.resolve(), exclude.load(listed).sha256) if listed else None,
                 splits={name: split.record for name, split in splits.items()},
             ),
             mean=scaling.mean,
@@ -107,8 +106,10 @@ def resume(path: Path, *, device: str = "auto") -> Path:
     if data.path is None:
         raise InputError(f"{path}: its recipe.json names no data; train anew")
     with distributed.process_group(chosen):
-        listed = _same_list(data.exclude, path) if data.exclude else None
-        spec = DataSpec(data.path, kind=data.kind, classes=data.classes, exclude=listed)
+        listed = data.exclude
+        if listed and exclude.load(listed.path).sha256 != listed.sha256:
+            raise InputError(f"{listed.path}: has changed since {path} began; train anew")
+        spec = DataSpec(data.path, kind=data.kind, classes=data.classes, exclude=listed.path if listed else None)
         splits = build_splits(record.recipe, spec, data.photos)
         for name, split in splits.items():
             if name not in data.splits or split.fingerprint != data.splits[name].fingerprint:
@@ -133,7 +134,7 @@ def _fit(run: Run, record: RunRecord, splits: Mapping[str, Split], device: torch
         device,
         total=total_steps(recipe, len(training)),
         scaling=scaling,
-        teachers=distill.load([Path(name) for name in record.teachers], recipe, device),
+        teachers=distill.load_teachers([Path(name) for name in record.teachers], recipe, device),
         compiled=True,
     )
     trainer = Trainer(run, learner, training, validation)
@@ -147,10 +148,3 @@ def _fit(run: Run, record: RunRecord, splits: Mapping[str, Split], device: torch
             fit_temperatures(run.path, splits["validation"], device)
         export(run.path)
     return run.path
-
-
-def _same_list(listed: ExcludeRecord, run: Path) -> Path:
-    """Return the path of the list of what a run leaves out; InputError where it is no longer the same."""
-    if exclude.load(listed.path).sha256 != listed.sha256:
-        raise InputError(f"{listed.path}: has changed since {run} began; train anew")
-    return listed.path

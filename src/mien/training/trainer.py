@@ -50,9 +50,9 @@ class Trainer:
             InputError: the loss is no longer a number, or a file cannot be written.
             Interrupted: Ctrl-C or SIGTERM; the state is saved.
         """
-        learner = self.learner
+        learner, limit = self.learner, self.recipe.early_stop or math.inf
         with self.stop:
-            while learner.steps < learner.total and not self._stop_early():
+            while learner.steps < learner.total and self.stale_epochs < limit:
                 self._epoch(learner.steps // self.training.steps)
 
     def _epoch(self, epoch: int) -> None:
@@ -146,9 +146,6 @@ class Trainer:
         self._save()
         if self._agree(False)[0] and self.learner.steps < self.learner.total:
             self._interrupt(f"after epoch {row.epoch}")
-
-    def _stop_early(self) -> bool:
-        return bool(self.recipe.early_stop) and self.stale_epochs >= self.recipe.early_stop
 
     def _save(self) -> None:
         sums = distributed.total(self.sums.clone())
