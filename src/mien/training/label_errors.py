@@ -15,15 +15,9 @@ from mien.recipes import RECIPES, Recipe
 from mien.training import crossval
 
 RECIPE = replace(
-    RECIPES["mien-sprint"],
-    name="label-errors",
-    further_outputs=(),
-    drop_duplicates=False,
-    progressive_resize=0.0,
-    size=32,
-    shift=3,
-    epochs=6,
-)
+    RECIPES["mien-sprint"], name="label-errors", further_outputs=(), drop_duplicates=False,
+    progressive_resize=0.0, size=32, shift=3, epochs=6,
+)  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -64,11 +58,8 @@ class LabelErrors:
         """Return a report on the same table with the labels that are probably wrong, and how they were judged."""
         columns = (self.rows, self.given, self.suggested, self.quality)
         rows = zip(*(column[self.is_issue].tolist() for column in columns), strict=True)
-        options: dict[str, Option] = {
-            "folds": self.folds,
-            "recipe": self.recipe,
-            "out-of-fold accuracy": round(self.accuracy, 4),
-        }
+        accuracy = round(self.accuracy, 4)
+        options: dict[str, Option] = {"folds": self.folds, "recipe": self.recipe, "out-of-fold accuracy": accuracy}
         if self.left_out:
             options["too few to judge"] = ", ".join(f"{name} ({n})" for name, n in self.left_out.items())
         return report.add("label_errors", [label_error(*row) for row in rows], options)
@@ -129,9 +120,7 @@ def label_errors(
     fold = crossval.assign_folds(labels, groups, folds, recipe.seed)
     recipe = replace(recipe, classes=classes, targets="label", further_outputs=(), distill=0.0)
     spec = ImageSpec(recipe.size, recipe.channels)
-    images = spec.empty(len(rows))
-    for number, row in enumerate(rows.tolist()):
-        images[number] = spec.fit(table.images[row])
+    images = np.stack([spec.fit(table.images[row]) for row in rows])
     found = crossval.out_of_fold(recipe, images, labels, fold, device=device)
     found = found / found.sum(axis=1, keepdims=True)
     issues = find_label_issues(labels, found, n_jobs=1)

@@ -128,15 +128,10 @@ def _fit(run: Run, record: RunRecord, splits: Mapping[str, Split], device: torch
         for name in ("train", "validation")
     )  # fmt: skip
     start = Path(record.start) if record.start else None
-    learner = Learner(
-        recipe,
-        setup.network(recipe, start=start, resumed=run.has_state()),
-        device,
-        total=total_steps(recipe, len(training)),
-        scaling=scaling,
-        teachers=distill.load_teachers([Path(name) for name in record.teachers], recipe, device),
-        compiled=True,
-    )
+    network = setup.network(recipe, start=start, resumed=run.has_state())
+    teachers = distill.load_teachers([Path(name) for name in record.teachers], recipe, device)
+    total = total_steps(recipe, len(training))
+    learner = Learner(recipe, network, device, total=total, scaling=scaling, teachers=teachers, compiled=True)
     trainer = Trainer(run, learner, training, validation)
     if distributed.LEADS:
         if not run.described():
