@@ -23,7 +23,7 @@ from mien.models.calibration import Calibration
 from mien.models.metadata import ModelInfo, OutputInfo
 from mien.models.session import Session, softmax
 from mien.recipes import RECIPES, read_run
-from mien.training.export import compare, export, to_onnx
+from mien.training.export import compare_with_torch, export, to_onnx
 from mien.training.networks import create, load_network
 from mien.training.run import Run
 from tests import drawn
@@ -177,11 +177,11 @@ def test_export_of_several_outputs_has_names_and_temperatures(votes: Path, tmp_p
 
 def test_export_check_refuses_another_further_output(votes: Path) -> None:
     model = load_network(votes / "best.safetensors", read_run(votes).recipe).eval()
-    compare(model, votes / "model.onnx")
+    compare_with_torch(model, votes / "model.onnx")
     with torch.no_grad():
         model[-1].bias[8:] += 0.5  # type: ignore[index]
     with pytest.raises(InputError, match=r"differs from torch by 0\.5"):
-        compare(model, votes / "model.onnx")
+        compare_with_torch(model, votes / "model.onnx")
 
 
 def test_export_check_refuses_other_logits(tmp_path: Path) -> None:
@@ -189,14 +189,14 @@ def test_export_check_refuses_other_logits(tmp_path: Path) -> None:
     one, other = (create("mien", classes=7).eval() for _ in range(2))
     info = ModelInfo(labels=RECIPES["mien"].classes, size=48, mean=(0.0,), std=(1.0,))
     to_onnx(one, info, tmp_path / "one.onnx")
-    compare(one, tmp_path / "one.onnx")
+    compare_with_torch(one, tmp_path / "one.onnx")
     with pytest.raises(InputError, match="differs from torch by"):
-        compare(other, tmp_path / "one.onnx")
+        compare_with_torch(other, tmp_path / "one.onnx")
     broken = create("mien", classes=7).eval()
     with torch.no_grad():
         broken[-1].bias.fill_(float("nan"))  # type: ignore[index]
     with pytest.raises(InputError, match="differs from torch by nan"):
-        compare(broken, tmp_path / "one.onnx")
+        compare_with_torch(broken, tmp_path / "one.onnx")
 
 
 def test_export_refuses_incomplete_runs(tmp_path: Path, run: Path) -> None:

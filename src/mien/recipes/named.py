@@ -9,8 +9,8 @@ RECIPES: dict[str, Recipe] = {}
 ABOUT: dict[str, About] = {}
 
 
-def _publish(recipe: Recipe, about: About) -> None:
-    RECIPES[recipe.name], ABOUT[recipe.name] = recipe, about
+def _publish(recipe: Recipe, *, source: str, dataset: str, cost: str, expected: str) -> None:
+    RECIPES[recipe.name], ABOUT[recipe.name] = recipe, About(source, dataset, cost, expected)
 
 
 # a line or two each for network and data, augmentation, optimisation
@@ -21,24 +21,20 @@ _publish(
         flip=0.5, rotate=20,
         batch=32, epochs=15,
     ),
-    About(
-        source="EfficientNet-B0 (Tan & Le 2019) on Kaggle's face-expression-recognition-dataset",
-        dataset="folder",
-        cost="published: 13 minutes an epoch; here: 5 minutes an epoch on one CPU core",
-        expected="published: validation accuracy 0.6569, train loss 0.53, from ImageNet weights",
-    ),
+    source="EfficientNet-B0 (Tan & Le 2019) on Kaggle's face-expression-recognition-dataset",
+    dataset="folder",
+    cost="published: 13 minutes an epoch; here: 5 minutes an epoch on one CPU core",
+    expected="published: validation accuracy 0.6569, train loss 0.53, from ImageNet weights",
 )
 _publish(
     Recipe(
         name="three-class", classes=THREE, model="three-class",
         batch=64, epochs=50, schedule="plateau", patience=5, early_stop=10, select="accuracy",
     ),
-    About(
-        source="a three-class CNN for a Kaggle leaderboard: angry, happy, neutral",
-        dataset="arrays",
-        cost="18 epochs of 2 minutes on one CPU core, shared",
-        expected="0.76696, the leaderboard's pass mark; 0.7765 on PublicTest, n = 1,969, 1 seed",
-    ),
+    source="a three-class CNN for a Kaggle leaderboard: angry, happy, neutral",
+    dataset="arrays",
+    cost="18 epochs of 2 minutes on one CPU core, shared",
+    expected="0.76696, the leaderboard's pass mark; 0.7765 on PublicTest, n = 1,969, 1 seed",
 )
 _publish(
     Recipe(
@@ -46,30 +42,24 @@ _publish(
         flip=0.5, pad=4, crop=32,
         batch=128, epochs=15, lr=1e-2, weight_decay=1e-4, clip_value=0.1, schedule="one-cycle",
     ),
-    About(
-        source="ResNet9 with one-cycle learning (after Page 2018) on Kaggle's folders",
-        dataset="folder",
-        cost="half an hour an epoch on one CPU core, shared",
-        expected="none published; 0.2558 on the validation split after 1 epoch of 202 steps, n = 6,346, 1 seed",
-    ),
+    source="ResNet9 with one-cycle learning (after Page 2018) on Kaggle's folders",
+    dataset="folder",
+    cost="half an hour an epoch on one CPU core, shared",
+    expected="none published; 0.2558 on the validation split after 1 epoch of 202 steps, n = 6,346, 1 seed",
 )
 _publish(
     Recipe(name="vgg-5x5", classes=FER2013, model="vgg-5x5", batch=64, epochs=20),
-    About(
-        source="a CNN with 5x5 filters on fer2013.csv",
-        dataset="fer2013",
-        cost="half an hour an epoch on one CPU core: 20 epochs need a GPU",
-        expected="none published; 0.4051 on PublicTest after 250 steps, n = 3,589, 1 seed",
-    ),
+    source="a CNN with 5x5 filters on fer2013.csv",
+    dataset="fer2013",
+    cost="half an hour an epoch on one CPU core: 20 epochs need a GPU",
+    expected="none published; 0.4051 on PublicTest after 250 steps, n = 3,589, 1 seed",
 )
 _publish(
     Recipe(name="three-conv", classes=FACIAL_EXPRESSIONS, model="three-conv", batch=64, epochs=10, lr=1e-2),
-    About(
-        source="a small CNN on muxspace/facial_expressions",
-        dataset="facial_expressions",
-        cost="10 epochs of 44 seconds on one CPU core, shared",
-        expected="none published; 0.6548 on people not trained on, n = 1,402, 1 seed (always neutral: 0.4579)",
-    ),
+    source="a small CNN on muxspace/facial_expressions",
+    dataset="facial_expressions",
+    cost="10 epochs of 44 seconds on one CPU core, shared",
+    expected="none published; 0.6548 on people not trained on, n = 1,402, 1 seed (always neutral: 0.4579)",
 )
 _publish(
     Recipe(
@@ -78,12 +68,10 @@ _publish(
         batch=128, epochs=28, optimizer="sgd", lr=0.1, weight_decay=5e-4, schedule="one-cycle",
         label_smoothing=0.1, ema=0.998, select="last",
     ),
-    About(
-        source="ours: a small residual network (He et al. 2016), one-cycle learning, label smoothing, weight averaging",
-        dataset="fer2013",
-        cost="28 epochs of 136 seconds on one CPU core",
-        expected="0.6715 on PublicTest, single view, n = 3,589, 1 seed",
-    ),
+    source="ours: a small residual network (He et al. 2016), one-cycle learning, label smoothing, weight averaging",
+    dataset="fer2013",
+    cost="28 epochs of 136 seconds on one CPU core",
+    expected="0.6715 on PublicTest, single view, n = 3,589, 1 seed",
 )
 _publish(
     replace(
@@ -91,41 +79,33 @@ _publish(
         drop_duplicates=True, progressive_resize=0.6,
         epochs=50, ema=0.999, calibrate=True,
     ),
-    About(
-        source="ours: the network of `mien` with two outputs: the FER+ votes (primary) and FER2013's labels",
-        dataset="fer2013 with FER+ votes, with --photos of facial_expressions",
-        cost="30 epochs of 49 and 20 of 115 seconds on one CPU core",
-        expected="0.6765 on PublicTest, 0.868 on its FER+ majority, single view, n = 3,589 and 3,199, 1 seed",
-    ),
+    source="ours: the network of `mien` with two outputs: the FER+ votes (primary) and FER2013's labels",
+    dataset="fer2013 with FER+ votes, with --photos of facial_expressions",
+    cost="30 epochs of 49 and 20 of 115 seconds on one CPU core",
+    expected="0.6765 on PublicTest, 0.868 on its FER+ majority, single view, n = 3,589 and 3,199, 1 seed",
 )
 _publish(
     replace(RECIPES["mien-votes"], name="mien-polish", progressive_resize=0.0, epochs=34, lr=0.04),
-    About(
-        source="ours: a second cycle for a finished run of mien-votes, named with --start; the bundled `default`",
-        dataset="fer2013 with FER+ votes, with --photos of facial_expressions",
-        cost="34 epochs of 2 minutes on one CPU core",
-        expected="0.6896 on PublicTest, 0.869 on its FER+ majority, single view, n = 3,589 and 3,199, 1 seed",
-    ),
+    source="ours: a second cycle for a finished run of mien-votes, named with --start; the bundled `default`",
+    dataset="fer2013 with FER+ votes, with --photos of facial_expressions",
+    cost="34 epochs of 2 minutes on one CPU core",
+    expected="0.6896 on PublicTest, 0.869 on its FER+ majority, single view, n = 3,589 and 3,199, 1 seed",
 )
 _publish(
     replace(RECIPES["mien-votes"], name="mien-distilled", distill=0.5),
-    About(
-        source="ours: `mien-votes` that also learns from --teachers (Hinton et al. 2015), best `mien-large`",
-        dataset="fer2013 with FER+ votes, with --photos of facial_expressions",
-        cost="that of mien-votes, and the teachers' predictions for every image",
-        expected="not measured: its teachers need a GPU",
-    ),
+    source="ours: `mien-votes` that also learns from --teachers (Hinton et al. 2015), best `mien-large`",
+    dataset="fer2013 with FER+ votes, with --photos of facial_expressions",
+    cost="that of mien-votes, and the teachers' predictions for every image",
+    expected="not measured: its teachers need a GPU",
 )
 _publish(
     replace(
         RECIPES["mien-votes"], name="mien-large", model="mien-large", progressive_resize=0.0, cutmix=0.5, epochs=60
     ),
-    About(
-        source="ours: the variant `large`, a ResNet-18 (He et al. 2016) at the full size of the faces; a teacher",
-        dataset="fer2013 with FER+ votes, with --photos of facial_expressions",
-        cost="needs a GPU: 1.2 GMAC an image, 25 times `mien`",
-        expected="not measured: it needs a GPU",
-    ),
+    source="ours: the variant `large`, a ResNet-18 (He et al. 2016) at the full size of the faces; a teacher",
+    dataset="fer2013 with FER+ votes, with --photos of facial_expressions",
+    cost="needs a GPU: 1.2 GMAC an image, 25 times `mien`",
+    expected="not measured: it needs a GPU",
 )
 _publish(
     replace(
@@ -133,10 +113,8 @@ _publish(
         drop_duplicates=True, progressive_resize=0.75, rotate=0, contrast=0, erase=0,
         epochs=20, ema=0.99,
     ),
-    About(
-        source="ours: FER2013's labels in minutes, and FER+ votes as further output; benchmarks/speedrun.py times it",
-        dataset="fer2013 with FER+ votes",
-        cost="15 epochs of 11 and 5 of 20 seconds on one CPU core, in bfloat16",
-        expected="0.629 on PublicTest, single view, n = 3,589, 3 seeds; above 0.62 after 281 s on one CPU core",
-    ),
+    source="ours: FER2013's labels in minutes, and FER+ votes as further output; benchmarks/speedrun.py times it",
+    dataset="fer2013 with FER+ votes",
+    cost="15 epochs of 11 and 5 of 20 seconds on one CPU core, in bfloat16",
+    expected="0.629 on PublicTest, single view, n = 3,589, 3 seeds; above 0.62 after 281 s on one CPU core",
 )

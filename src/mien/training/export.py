@@ -44,7 +44,7 @@ def export(run: Path, *, out: Path | None = None) -> Path:
     out = out or run / "model.onnx"
     with replacing(out) as part:
         to_onnx(model.eval(), info, part)
-        compare(model, part)
+        compare_with_torch(model, part)
     return out
 
 
@@ -114,7 +114,7 @@ class Outputs(nn.Module):
         return self.model(images).split(self.widths, 1)  # type: ignore[no-any-return]
 
 
-def compare(model: nn.Module, path: Path) -> None:
+def compare_with_torch(model: nn.Module, path: Path) -> None:
     """Compare the file's logits with the network's on random pixels, at two batch sizes.
 
     Raises:
