@@ -178,7 +178,7 @@ def test_ctrl_c_between_folds_prints_how_to_continue(
         return take(self, batch)
 
     monkeypatch.setattr(Learner, "step", interrupted)
-    with pytest.raises(Interrupted, match="stopped in fold 2 of 3; the same command goes on with that fold"):
+    with pytest.raises(Interrupted, match="stopped in fold 2 of 3; the same command continues with that fold"):
         crossval.out_of_fold(recipe, SAMPLES.images, SAMPLES.labels, dealt(), device="cpu")
     assert len(list(cache.glob("folds-*/*.npy"))) == 1
 

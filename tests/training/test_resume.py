@@ -118,7 +118,7 @@ def test_ctrl_c_saves_and_prints_the_resume_command(
     captured = capsys.readouterr()
     assert captured.out == ""
     assert captured.err.splitlines()[-1].startswith("mien: stopped ")
-    assert captured.err.endswith(f"go on with: mien resume {run}\n")
+    assert captured.err.endswith(f"continue with: mien resume {run}\n")
     assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == handlers
     state = Run(run).load_state(torch.device("cpu"))
     assert state is not None

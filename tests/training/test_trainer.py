@@ -184,7 +184,7 @@ def test_out_must_be_a_new_folder(tiny: Tiny, fer2013: Path, tmp_path: Path) -> 
     (tmp_path / "run" / "thesis.tex").touch()
     (tmp_path / "file").touch()
     for out in (tmp_path / "run", tmp_path / "file"):
-        with pytest.raises(InputError, match="exists and is not empty; go on with: mien resume"):
+        with pytest.raises(InputError, match="exists and is not empty; continue with: mien resume"):
             train(tiny("mien"), DataSpec(fer2013), out, device="cpu")
     with pytest.raises(InputError, match="cannot be made"):
         train(tiny("mien"), DataSpec(fer2013), tmp_path / "file" / "run", device="cpu")

@@ -28,7 +28,7 @@ def file_sha256(path: Path) -> str:
 def download(urls: Sequence[str], path: Path, *, sha256: str | None = None) -> Path:
     """Download a file, unless it is there already, and return its path.
 
-    What has arrived is in NAME.part next to it, and goes on there: at once where a connection breaks, or with the next
+    NAME.part next to it holds what has arrived. It is continued at once where a connection breaks, or by the next
     call.
 
     Args:

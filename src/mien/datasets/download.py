@@ -74,7 +74,7 @@ class DownloadManifest:
 def download_dataset(name: str, out: Path | None = None) -> Path:
     """Download the dataset `name` of `SOURCES` into the folder `out` and return the folder.
 
-    A download that was cut goes on where it stopped, at once or when called again. Files that are there already, as
+    A download that was cut continues where it stopped, at once or when called again. Files that are there already, as
     they were recorded, are not downloaded again.
 
     Raises:

@@ -121,7 +121,7 @@ def out_of_fold(
                 network, scaling = fit(recipe, split, chosen, lambda: progress.advance(task))
                 found = probabilities(network, images[held], scaling, chosen)
             except KeyboardInterrupt:
-                raise Interrupted(f"stopped in {name}; the same command goes on with that fold") from None
+                raise Interrupted(f"stopped in {name}; the same command continues with that fold") from None
             if not np.isfinite(found).all():
                 raise InputError(f"{name}: the weights are no longer numbers; lower the recipe's lr")
             result[held] = found

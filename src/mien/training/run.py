@@ -34,7 +34,7 @@ class Run:
         """Return the run that `describe` will make. InputError where the folder holds something already."""
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise InputError(
-                f"{path}: exists and is not empty; go on with: mien resume {path}, or choose another --out"
+                f"{path}: exists and is not empty; continue with: mien resume {path}, or choose another --out"
             )
         return cls(path)
 

@@ -126,7 +126,7 @@ class Trainer:
         return stop > 0, save > 0
 
     def _interrupt(self, when: str) -> NoReturn:
-        raise Interrupted(f"stopped {when} and saved; go on with: mien resume {self.run.path}")
+        raise Interrupted(f"stopped {when} and saved; continue with: mien resume {self.run.path}")
 
     def _close(self, row: Epoch) -> None:
         """Record a finished epoch, keep its weights if they are the best, save."""

@@ -48,8 +48,8 @@ def test_photos_are_matched_by_file_and_synonyms_folded(write: Write) -> None:
     assert named(found) == [["happy", "sad", "neutral", ""], ["happy", "sad", "", "angry"]]
     assert found.blocks.tolist() == [0, 1, 2, 3]
     assert found.notes == (
-        "a: no label for 1 of the 4 photos that anybody labelled",
-        "b: no label for 1 of the 4 photos that anybody labelled",
+        "a: no label for 1 of the 4 photos that any coder labelled",
+        "b: no label for 1 of the 4 photos that any coder labelled",
     )
 
 

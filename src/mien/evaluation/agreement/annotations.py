@@ -89,7 +89,7 @@ def align_annotations(
     used = np.flatnonzero(np.bincount(found.codes[found.codes >= 0], minlength=len(FERPLUS)))
     counts, n = (found.codes < 0).sum(axis=0).tolist(), len(found.codes)
     lacking = [
-        f"{name}: no label for {count:,} of the {n:,} {found.unit} that anybody labelled"
+        f"{name}: no label for {count:,} of the {n:,} {found.unit} that any coder labelled"
         for name, count in zip(found.coders, counts, strict=True)
         if count
     ]

@@ -181,7 +181,7 @@ def cautions(rows: Sequence[LeaderboardRow]) -> list[str]:
             found.append(f"{row.name}: {TRAINED_ON}")
         elif row.seen is None:
             found.append(
-                f"{row.name}: whether it was trained on some of these faces is not known; --training-sets looks"
+                f"{row.name}: whether it was trained on some of these faces is not known; --training-sets checks it"
             )
         elif row.seen:
             unseen = row.accuracy_of_unseen
