@@ -1,39 +1,33 @@
 """Agreement as tables for the terminal, and as a page."""
 
-from collections.abc import Iterator
-
 from rich.console import Group, RenderableType
 from rich.text import Text
 
 from mien.core import html
-from mien.core.tables import terminal_table
-from mien.evaluation.agreement.agreement import Agreement, Estimate
-from mien.evaluation.agreement.figures import GROUP_FIGURES, MACHINE_FIGURES, PAIR_FIGURES, AgreementFigure
-
-HEAD = ("figure", "value", "95 % interval", "n")
+from mien.core.tables import Table, terminal_table
+from mien.evaluation.agreement.agreement import Agreement
+from mien.evaluation.agreement.figures import GROUP_FIGURES, MACHINE_FIGURES, PAIR_FIGURES
 
 
-def rows(found: Agreement) -> list[tuple[str, str, str, str]]:
-    """Return a row for every figure, by `HEAD`."""
-    return [(title, *_texts(figure, estimates[figure.name])) for title, figure, estimates in _figures(found)]
-
-
-def _figures(found: Agreement) -> Iterator[tuple[str, AgreementFigure, dict[str, Estimate]]]:
-    for figure in PAIR_FIGURES:
-        for pair in found.pairs:
-            yield f"{figure.title}, {pair.first} and {pair.second}", figure, pair.figures
-    for figure in GROUP_FIGURES:
-        yield f"{figure.title}, all coders", figure, found.all
-        if found.people:
-            yield f"{figure.title}, people", figure, found.people
-    for figure in MACHINE_FIGURES if found.comparison else ():
-        yield figure.title.format(machine=found.machine), figure, found.comparison or {}
-
-
-def _texts(figure: AgreementFigure, estimate: Estimate) -> tuple[str, str, str]:
-    value = "undefined" if estimate.value is None else format(estimate.value, figure.format)
-    interval = " to ".join(format(bound, figure.format) for bound in estimate.interval or ())
-    return value, interval, f"{estimate.n:,}"
+def figure_table(found: Agreement) -> Table:
+    """Return the table of all figures."""
+    shown = [
+        (f"{one.title}, {pair.first} and {pair.second}", one, pair.figures)
+        for one in PAIR_FIGURES
+        for pair in found.pairs
+    ]
+    for one in GROUP_FIGURES:
+        groups = {"all coders": found.all, "people": found.people}
+        shown += [(f"{one.title}, {who}", one, estimates) for who, estimates in groups.items() if estimates]
+    if found.comparison:
+        shown += [(one.title.format(machine=found.machine), one, found.comparison) for one in MACHINE_FIGURES]
+    rows = []
+    for title, figure, estimates in shown:
+        at = estimates[figure.name]
+        value = "undefined" if at.value is None else format(at.value, figure.format)
+        interval = " to ".join(format(bound, figure.format) for bound in at.interval or ())
+        rows.append([title, value, interval, f"{at.n:,}"])
+    return ["figure", "value", "95 % interval", "n"], rows
 
 
 def verdict(found: Agreement) -> str:
@@ -57,32 +51,26 @@ def about(found: Agreement) -> str:
 
 def tables(found: Agreement) -> RenderableType:
     """Return the tables of `mien agree`."""
-    confusions = [
-        terminal_table(
-            [f"{pair.first} \\ {pair.second}", *found.labels],
-            [
-                [label, *(f"{count:,}" for count in counts)]
-                for label, counts in zip(found.labels, pair.confusion.tolist(), strict=True)
-            ],
-        )
-        for pair in found.pairs
-    ]
+    confusions = []
+    for pair in found.pairs:
+        counts = [[f"{count:,}" for count in row] for row in pair.confusion.tolist()]
+        rows = [[label, *row] for label, row in zip(found.labels, counts, strict=True)]
+        confusions.append(terminal_table([f"{pair.first} \\ {pair.second}", *found.labels], rows))
     said = [Text(verdict(found))] if verdict(found) else []
-    lines = map(Text, (about(found), *found.notes))
-    return Group(*lines, terminal_table(HEAD, rows(found)), *said, *confusions)
+    return Group(*map(Text, (about(found), *found.notes)), terminal_table(*figure_table(found)), *said, *confusions)
 
 
 def page(found: Agreement) -> str:
     """Return the agreement as one HTML page, with the confusions of every pair."""
-    headline = GROUP_FIGURES[0]
+    head, rows = figure_table(found)
     return html.render(
         "mien.evaluation.agreement/agreement.html",
         title=f"Agreement of {', '.join(found.coders)}",
         author="mien agree. Definitions: docs/agreement.md of mien.",
-        headline=(headline.title, *_texts(headline, found.all[headline.name])),
+        headline=next(row for row in rows if row[0] == f"{GROUP_FIGURES[0].title}, all coders"),
         notes=(f"{about(found)}.", *found.notes),
-        head=HEAD,
-        rows=rows(found),
+        head=head,
+        rows=rows,
         verdict=verdict(found),
         found=found,
     )

@@ -2,8 +2,6 @@
 
 from pathlib import Path
 
-import numpy as np
-
 from mien.core import records
 from mien.core.files import write_text
 from mien.core.html import render
@@ -53,22 +51,10 @@ def page(audit: Audit, examples: Examples) -> str:
             ("Date", audit.date),
         ],
         strengths=STRENGTHS,
-        corruptions=[
-            {
-                "name": name,
-                "summary": CORRUPTIONS[name].summary,
-                "parameters": terminal.parameters(name),
-                "strengths": strengths,
-                "mean": np.mean([at.scores.accuracy for at in strengths]),
-                "chart": _chart(audit, name),
-                "examples": [
-                    ("clean", examples.clean),
-                    *((at.parameter, faces) for at, faces in zip(strengths, examples.corrupted[name], strict=True)),
-                ],
-            }
-            for name, strengths in audit.corruptions.items()
-        ],
-        faces=len(examples.clean),
+        corruptions=CORRUPTIONS,
+        parameters=terminal.parameters,
+        chart=lambda name: _chart(audit, name),
+        examples=examples,
         columns=[
             (column.name, terminal.verdict(column, evaluation.scores.classes), *terminal.group_table(column))
             for column in (audit.groups.columns if audit.groups else ())
