@@ -80,12 +80,7 @@ class Curve:
 
 
 def lines(
-    title: str,
-    curves: Sequence[Curve],
-    *,
-    across: str,
-    percent: bool = False,
-    span: tuple[float, float] | None = None,
+    title: str, curves: Sequence[Curve], *, across: str, percent: bool = False, span: tuple[float, float] | None = None
 ) -> str:
     """Return the curves, `across` naming what they run over; values that are not finite are left out.
 
