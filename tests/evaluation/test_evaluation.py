@@ -16,7 +16,7 @@ from mien.datasets import DataSpec
 from mien.evaluation import DataFacts, evaluate, predict
 from mien.evaluation.predictions import align, load, matching_output
 from mien.evaluation.statistics import wilson
-from mien.evaluation.terminal import notes
+from mien.evaluation.terminal import scoring_notes
 from mien.models.metadata import ModelInfo, OutputInfo
 from mien.models.session import Session
 from mien.recipes import Recipe
@@ -278,11 +278,11 @@ def test_evaluate_picks_the_output_and_says_which(make_model: MakeModel, tmp_pat
     model = make_model(labels=FERPLUS, primary_output="distribution", further_outputs={"label": FER2013})
     own = evaluated(model, path)
     assert (own.output, own.labels, own.scores.accuracy) == ("label", FER2013, 1)
-    assert notes(own) == []
+    assert scoring_notes(own) == []
     voted = evaluated(model, path, targets="majority")
     assert (voted.output, voted.labels) == ("distribution", FERPLUS)
     assert voted.scores.accuracy < 0.5
-    assert notes(voted)[0] == "scored: the model's output that follows distribution"
+    assert scoring_notes(voted)[0] == "scored: the model's output that follows distribution"
     forced = evaluated(model, path, output="distribution")
     assert forced.scores.accuracy == voted.scores.accuracy
     assert forced.output == "distribution"
@@ -304,7 +304,7 @@ def test_one_annotators_figures_stand_beside_the_votes(
     assert found.scores.annotator is not None
     assert found.scores.annotator.accuracy == pytest.approx(5 / 6)
     assert found.scores.annotator.kl == pytest.approx(0, abs=1e-6)
-    assert notes(found)[0] == "a single annotator: KL to the votes 0.0000, names the most voted class in 83.3 %"
+    assert scoring_notes(found)[0] == "a single annotator: KL to the votes 0.0000, names the most voted class in 83.3 %"
 
 
 def test_a_face_that_is_not_found_is_a_wrong_answer(make_model: MakeModel, photos: Path) -> None:
@@ -319,7 +319,7 @@ def test_a_face_that_is_not_found_is_a_wrong_answer(make_model: MakeModel, photo
     assert whole.metrics["accuracy"] == pytest.approx(4 / 9)
     assert whole.interval == pytest.approx(wilson(4, 9))
     assert whole.metrics["balanced_accuracy"] == pytest.approx((2 / 5 + 2 / 3 + 0 / 1) / 3)
-    assert notes(found)[0] == (
+    assert scoring_notes(found)[0] == (
         "haar finds a face in 55.6 % of 9 photos, which are scored here; with the others counted as wrong: accuracy "
         f"0.4444, 95 % interval {wilson(4, 9)[0]:.4f}-{wilson(4, 9)[1]:.4f}, macro-F1 0.4127, "
         "balanced accuracy 0.3556"

@@ -63,6 +63,6 @@ def agree(
     if json:
         print(records.dumps(found, indent=0))
     else:
-        console().print(report.tables(found))
+        console().print(report.agreement_tables(found))
     if page:
         print(f"wrote {page}", file=sys.stderr)

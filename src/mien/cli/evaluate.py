@@ -41,7 +41,7 @@ def evaluate(
     from mien.evaluation.evaluation import evaluate
     from mien.evaluation.predictions import TRAINED_ON, load, predict
     from mien.evaluation.report import save
-    from mien.evaluation.terminal import tables
+    from mien.evaluation.terminal import evaluation_tables
     from mien.models.bundled import bundled
     from mien.recipes import read_epochs
 
@@ -60,7 +60,7 @@ def evaluate(
     if json:
         print(records.dumps(found if len(found) > 1 else found[0]))
     else:
-        console().print(tables(found))
+        console().print(evaluation_tables(found))
     for path in written:
         print(f"wrote {path}", file=sys.stderr)
     if not folder:

@@ -6,10 +6,9 @@ from typing import TYPE_CHECKING, Literal
 from mien.cli.options import Model
 from mien.cli.parse import Verb, console
 from mien.core.errors import InputError
+from mien.core.tables import table_of, terminal_table
 
 if TYPE_CHECKING:
-    from rich.table import Table
-
     from mien.evaluation.card.bundled import BundledCard
 
 
@@ -44,7 +43,8 @@ def list_models(*, json: bool = False) -> None:
     if json:
         print(records.dumps(cards))
     else:
-        console().print(_table(cards))
+        table = table_of([_cells(name, card) for name, card in cards.items()])
+        console().print(terminal_table(*table, narrow=True))
         print("large is a recipe only: mien train mien-large (needs a GPU)", file=sys.stderr)
 
 
@@ -98,23 +98,11 @@ def download_model(name: Literal["yunet"] = "yunet", /) -> None:
 ACTIONS: dict[str, Verb] = {"list": list_models, "time [MODEL]": time_model, "download yunet": download_model}
 
 
-def _table(cards: "dict[str, BundledCard]") -> "Table":
-    from rich import box
-    from rich.table import Column, Table
-
-    found = {
-        name: {
-            "MB": f"{card.bytes / 1e6:.2f}",
-            **{f"ms, batch {one.batch}": f"{one.mean:.2f}" for one in card.latency},
-            **{
-                f"{one.title}{', mirrored too' if one.tta == 'flip' else ''}": f"{one.metrics['accuracy']:.4f}"
-                for one in card.scores
-            },
-        }
-        for name, card in cards.items()
+def _cells(name: str, card: "BundledCard") -> dict[str, str]:
+    mirrored = {"none": "", "flip": ", mirrored too"}
+    return {
+        "model": name,
+        "MB": f"{card.bytes / 1e6:.2f}",
+        **{f"ms, batch {one.batch}": f"{one.mean:.2f}" for one in card.latency},
+        **{f"{one.title}{mirrored[one.tta]}": f"{one.metrics['accuracy']:.4f}" for one in card.scores},
     }
-    heads = dict.fromkeys(head for cells in found.values() for head in cells)
-    table = Table("model", *(Column(head, justify="right") for head in heads), box=box.SIMPLE)
-    for name, cells in found.items():
-        table.add_row(name, *(cells.get(head, "") for head in heads))
-    return table

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -17,7 +16,7 @@ from mien.evaluation.evaluation import Evaluation
 from mien.evaluation.learning_curve import learning_curves
 from mien.evaluation.metrics import Scores
 from mien.evaluation.predictions import TRAINED_ON, VIEWS, Predictions
-from mien.evaluation.terminal import class_table, notes, selective_notes
+from mien.evaluation.terminal import class_table, scoring_notes, selective_notes
 from mien.recipes import Epoch
 
 MISTAKES = 24
@@ -69,7 +68,7 @@ def page(
         view=VIEWS[first.tta],
         figures=(["view", *scores.texts], [[VIEWS[one.tta], *one.scores.texts.values()] for one in evaluations]),
         facts=[
-            *page_facts(first, notes(first)),
+            *page_facts(first, scoring_notes(first)),
             ("File", f"{model.bytes / 1e6:.2f} MB, input {model.size} x {model.size} x {model.channels}"),
             ("Classes", ", ".join(scores.classes)),
         ],
@@ -137,20 +136,16 @@ def _coverage(evaluation: Evaluation) -> str:
     return charts.lines("accuracy of the most confident answers", curves, across="share answered, %", percent=True)
 
 
-def _mistakes(evaluation: Evaluation, predictions: Predictions, images: Pixels) -> tuple[list[dict[str, Any]], int]:
-    """Return the most confident wrong answers, and how many wrong ones there are."""
+def _mistakes(
+    evaluation: Evaluation, predictions: Predictions, images: Pixels
+) -> tuple[list[tuple[Pixels, str, str, float, str]], int]:
+    """Return image, truth, answer, confidence and id of the most confident wrong answers; and how many are wrong."""
     scored = predictions.scored(output=evaluation.asked_output, tta=evaluation.tta, merge=evaluation.merge)
-    classes, confidence = scored.alignment.classes, scored.probabilities.max(axis=1)
+    answers, confidence = scored.probabilities.argmax(axis=1), scored.probabilities.max(axis=1)
+    truth, classes = scored.truth, scored.alignment.classes
     wrong = np.flatnonzero(~scored.correct)
     worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES].tolist()
-    answers = scored.probabilities.argmax(axis=1)
     return [
-        {
-            "image": images[scored.rows[row]],
-            "truth": classes[scored.truth[row]],
-            "answer": classes[answers[row]],
-            "confidence": confidence[row],
-            "id": str(scored.ids[row]),
-        }
+        (images[scored.rows[row]], classes[truth[row]], classes[answers[row]], confidence[row], str(scored.ids[row]))
         for row in worst
     ], len(wrong)

@@ -17,7 +17,7 @@ from mien.evaluation.statistics import Interval
 from mien.models.calibration import Abstention
 
 
-def tables(evaluations: Sequence[Evaluation]) -> RenderableType:
+def evaluation_tables(evaluations: Sequence[Evaluation]) -> RenderableType:
     """Return the evaluations of one model on one split, one a view: the figures of all, the classes of the first."""
     first = evaluations[0]
     scores, view = first.scores, f"{VIEWS[first.tta]}: " if len(evaluations) > 1 else ""
@@ -28,7 +28,7 @@ def tables(evaluations: Sequence[Evaluation]) -> RenderableType:
     ]
     head, classes = class_table(scores)
     return Group(
-        *map(Text, [heading(first), *notes(first), *selective_notes(first)]),
+        *map(Text, [heading(first), *scoring_notes(first), *selective_notes(first)]),
         terminal_table(["", *(VIEWS[found.tta] for found in evaluations)], figures),
         terminal_table([f"{view}{head[0]}", *head[1:-1]], [row[:-1] for row in classes]),
         terminal_table([f"{view}% of truth", *scores.classes], rates),
@@ -50,7 +50,7 @@ def class_table(scores: Scores) -> Table:
     return ["class", "precision", "recall", "F1", "n", "answers"], rows
 
 
-def notes(evaluation: Evaluation) -> list[str]:
+def scoring_notes(evaluation: Evaluation) -> list[str]:
     """Return in words what was left out or folded; empty where nothing was."""
     alignment, found = evaluation.alignment, []
     if evaluation.output != evaluation.data.targets:

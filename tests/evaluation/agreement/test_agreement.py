@@ -23,7 +23,7 @@ from mien.evaluation.agreement.figures import (
     krippendorff_alpha,
     same_label,
 )
-from mien.evaluation.agreement.report import page, tables, verdict
+from mien.evaluation.agreement.report import agreement_tables, machine_verdict, page
 
 N = -1  # no label
 
@@ -181,7 +181,7 @@ def test_one_label_alone_leaves_kappa_undefined() -> None:
     assert found.pairs[1].figures["kappa"].value == 0  # one of them varies
     assert found.comparison is not None
     assert found.comparison["difference"].value is None
-    assert verdict(found) == ""
+    assert machine_verdict(found) == ""
 
 
 def test_machine_and_people_are_compared() -> None:
@@ -194,11 +194,11 @@ def test_machine_and_people_are_compared() -> None:
     assert copy.comparison["people"].value == pytest.approx(between)
     assert copy.comparison["machine"].value == pytest.approx((1 + between) / 2)
     assert copy.comparison["difference"].value == pytest.approx((1 - between) / 2)
-    assert verdict(copy) == "People agree with coder0 more than with each other."
+    assert machine_verdict(copy) == "People agree with coder0 more than with each other."
     noise = agree(annotations([random.integers(0, 4, 400), one, two]))
-    assert verdict(noise) == "People agree with coder0 less than with each other."
+    assert machine_verdict(noise) == "People agree with coder0 less than with each other."
     third = np.where(random.random(400) < 0.6, truth, random.integers(0, 4, 400))
-    assert "No difference found" in verdict(agree(annotations([third, one, two])))
+    assert "No difference found" in machine_verdict(agree(annotations([third, one, two])))
     assert agree(annotations([one, one, two]), machine=False).comparison is None
     assert agree(annotations([one, two])).comparison is None
 
@@ -231,7 +231,7 @@ def test_page_and_tables_show_all_figures() -> None:
     assert "<script" not in html
     console = Console(width=120)
     with console.capture() as captured:
-        console.print(tables(found))
+        console.print(agreement_tables(found))
     text = captured.get()
     for name in (
         "Cohen's kappa, coder0 and coder1",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,27 +78,36 @@ def align_annotations(
     if timed and len(timed) < len(tables):
         other = next(table for table in tables if not table.timed)
         raise InputError(f"{timed[0].path} codes moments, {other.path} whole files; they cannot be compared")
-    if timed:
-        found = _moments(tables, step or STEP, tolerance, block, fill)
-    else:
-        options = {"step": step, "tolerance": tolerance, "block": block, "uncoded": uncoded}
-        if given := [name for name, value in options.items() if value is not None]:
-            raise InputError(f"--{given[0]} is for videos; {tables[0].path} has no times")
-        found = _photos(tables)
-    _check_shared(tables, found.codes)
-    used = np.flatnonzero(np.bincount(found.codes[found.codes >= 0], minlength=len(FERPLUS)))
-    counts, n = (found.codes < 0).sum(axis=0).tolist(), len(found.codes)
-    lacking = [
-        f"{name}: no label for {count:,} of the {n:,} {found.unit} that any coder labelled"
-        for name, count in zip(found.coders, counts, strict=True)
-        if count
-    ]
-    return replace(
-        found,
+    options = {"step": step, "tolerance": tolerance, "block": block, "uncoded": uncoded}
+    given = [name for name, value in options.items() if value is not None]
+    if given and not timed:
+        raise InputError(f"--{given[0]} is for videos; {tables[0].path} has no times")
+    aligned = _moments(tables, step or STEP, tolerance, block, fill) if timed else _photos(tables)
+    codes, unit, notes = aligned.codes, aligned.unit, list(aligned.notes)
+    _check_shared(tables, codes)
+    for table, count in zip(tables, (codes < 0).sum(axis=0).tolist(), strict=True):
+        if count:
+            notes.append(f"{table.name}: no label for {count:,} of the {len(codes):,} {unit} that any coder labelled")
+    used = np.flatnonzero(np.bincount(codes[codes >= 0], minlength=len(FERPLUS)))
+    return Annotations(
+        coders=tuple(table.name for table in tables),
         labels=tuple(FERPLUS[code] for code in used),
-        codes=np.where(found.codes >= 0, np.searchsorted(used, found.codes), MISSING),
-        notes=(*found.notes, *lacking),
+        codes=np.where(codes >= 0, np.searchsorted(used, codes), MISSING),
+        blocks=aligned.blocks,
+        unit=unit,
+        block=aligned.block,
+        notes=tuple(notes),
     )
+
+
+class _Aligned(NamedTuple):
+    """`Annotations` whose codes are indices into `FERPLUS`."""
+
+    codes: Codes
+    blocks: NDArray[np.int64]
+    unit: str
+    block: str
+    notes: list[str]
 
 
 def _check(step: float | None, tolerance: float | None, block: float | str | None) -> None:
@@ -124,7 +133,7 @@ def _numbered(names: Iterable[str]) -> dict[str, int]:
     return {name: number for number, name in enumerate(dict.fromkeys(names))}
 
 
-def _photos(tables: Sequence[AnnotationTable]) -> Annotations:
+def _photos(tables: Sequence[AnnotationTable]) -> _Aligned:
     notes = []
     faces = all("part" in table.columns for table in tables)
     coded = [_by_unit(table, faces=faces) for table in tables]
@@ -142,16 +151,8 @@ def _photos(tables: Sequence[AnnotationTable]) -> Annotations:
     every = list(dict.fromkeys(unit for units in coded for unit in units))
     codes = np.array([[units.get(unit, MISSING) for units in coded] for unit in every], dtype=np.int64)
     files = _numbered(file for file, _ in every)
-    kept = (codes >= 0).any(axis=1)
-    return Annotations(
-        coders=tuple(table.name for table in tables),
-        labels=FERPLUS,
-        codes=codes[kept],
-        blocks=np.array([files[file] for file, _ in every], dtype=np.int64)[kept],
-        unit="faces" if faces else "photos",
-        block="photos",
-        notes=tuple(notes),
-    )
+    blocks, kept = np.array([files[file] for file, _ in every], dtype=np.int64), (codes >= 0).any(axis=1)
+    return _Aligned(codes[kept], blocks[kept], "faces" if faces else "photos", "photos", notes)
 
 
 def _by_unit(table: AnnotationTable, *, faces: bool) -> dict[Unit, int]:
@@ -183,7 +184,7 @@ def _moments(
     tolerance: float | None,
     block: float | Literal["file"] | None,
     fill: int | None,
-) -> Annotations:
+) -> _Aligned:
     every = round(step * SECOND)
     reach = every // 2 if tolerance is None else round(tolerance * SECOND)
     by_file, by_track = (all(column in table.columns for table in tables) for column in ("file", "part"))
@@ -212,19 +213,13 @@ def _moments(
         codes.append(sampled[kept])
         blocks.append(np.stack([np.full(kept.sum(), files[file]), 0 * steps[kept] if whole else steps[kept] // length]))
     _, ids = np.unique(np.concatenate(blocks, axis=1), axis=1, return_inverse=True)
-    return Annotations(
-        coders=tuple(table.name for table in tables),
-        labels=FERPLUS,
-        codes=np.concatenate(codes),
-        blocks=ids.reshape(-1),
-        unit=f"moments {step:g} s apart",
-        block="videos" if whole else f"stretches of {length / SECOND:g} s",
-        notes=tuple(
-            f"{table.name}: {count:,} moments with several labels or faces at once, counted as missing"
-            for table, count in zip(tables, clashes.tolist(), strict=True)
-            if count
-        ),
-    )
+    notes = [
+        f"{table.name}: {count:,} moments with several labels or faces at once, counted as missing"
+        for table, count in zip(tables, clashes.tolist(), strict=True)
+        if count
+    ]
+    stretch = "videos" if whole else f"stretches of {length / SECOND:g} s"
+    return _Aligned(np.concatenate(codes), ids.reshape(-1), f"moments {step:g} s apart", stretch, notes)
 
 
 def _by_video(table: AnnotationTable, *, by_file: bool, by_track: bool) -> dict[Unit, list[tuple[int, int, int]]]:

@@ -30,7 +30,7 @@ def figure_table(found: Agreement) -> Table:
     return ["figure", "value", "95 % interval", "n"], rows
 
 
-def verdict(found: Agreement) -> str:
+def machine_verdict(found: Agreement) -> str:
     """Return in words whether the machine agrees with people as they do with each other; "" where it is not known."""
     if not found.comparison or found.comparison["difference"].interval is None:
         return ""
@@ -49,14 +49,14 @@ def about(found: Agreement) -> str:
     return f"{what}; intervals: 95 %, bootstrap of {found.resamples:,} resamples"
 
 
-def tables(found: Agreement) -> RenderableType:
+def agreement_tables(found: Agreement) -> RenderableType:
     """Return the tables of `mien agree`."""
     confusions = []
     for pair in found.pairs:
         counts = [[f"{count:,}" for count in row] for row in pair.confusion.tolist()]
         rows = [[label, *row] for label, row in zip(found.labels, counts, strict=True)]
         confusions.append(terminal_table([f"{pair.first} \\ {pair.second}", *found.labels], rows))
-    said = [Text(verdict(found))] if verdict(found) else []
+    said = [Text(machine_verdict(found))] if machine_verdict(found) else []
     return Group(*map(Text, (about(found), *found.notes)), terminal_table(*figure_table(found)), *said, *confusions)
 
 
@@ -71,6 +71,6 @@ def page(found: Agreement) -> str:
         notes=(f"{about(found)}.", *found.notes),
         head=head,
         rows=rows,
-        verdict=verdict(found),
+        verdict=machine_verdict(found),
         found=found,
     )

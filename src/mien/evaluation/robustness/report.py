@@ -56,7 +56,7 @@ def page(audit: Audit, examples: Examples) -> str:
         chart=lambda name: _chart(audit, name),
         examples=examples,
         columns=[
-            (column.name, terminal.verdict(column, evaluation.scores.classes), *terminal.group_table(column))
+            (column.name, terminal.gap_verdict(column, evaluation.scores.classes), *terminal.group_table(column))
             for column in (audit.groups.columns if audit.groups else ())
         ],
         strata_head=["measured", *head[1:]],

@@ -13,7 +13,7 @@ from mien.evaluation.robustness.audit import Audit
 from mien.evaluation.robustness.corruptions import CORRUPTIONS, STRENGTHS
 from mien.evaluation.statistics import interval_text
 from mien.evaluation.subgroups import LEAST, SubsetScores
-from mien.evaluation.terminal import heading, notes
+from mien.evaluation.terminal import heading, scoring_notes
 
 ACCURACY, *FURTHER = COUNT_METRICS
 UNITS = {
@@ -34,7 +34,7 @@ def audit_tables(audit: Audit) -> RenderableType:
     for column in audit.groups.columns if audit.groups else ():
         head, rows = group_table(column)
         parts.append(terminal_table(head[:-1], [row[:-1] for row in rows], narrow=True))
-        parts.append(Text(verdict(column, audit.evaluation.scores.classes) + "\n"))
+        parts.append(Text(gap_verdict(column, audit.evaluation.scores.classes) + "\n"))
     return Group(*parts)
 
 
@@ -45,7 +45,7 @@ def clean_figures(audit: Audit) -> str:
 
 def remarks(audit: Audit) -> list[str]:
     """Return what the figures leave out, in words; empty where nothing is."""
-    found, clean = notes(audit.evaluation), audit.clean
+    found, clean = scoring_notes(audit.evaluation), audit.clean
     if audit.corruptions and clean.n < audit.evaluation.scores.n:
         accuracy = f"{cell(clean.accuracy)} ({interval_text(clean.interval)})"
         found.append(f"corrupted: {clean.n:,} of the images; these clean: accuracy {accuracy}")
@@ -57,7 +57,7 @@ def remarks(audit: Audit) -> list[str]:
     return found
 
 
-def verdict(column: subgroups.Column, classes: Sequence[str]) -> str:
+def gap_verdict(column: subgroups.Column, classes: Sequence[str]) -> str:
     """Return the column's gap in sentences; `classes` are all that were scored."""
     found = []
     if column.gap is None or column.p_value is None:
