@@ -13,6 +13,7 @@ from mien.cli import GROUPS, VERBS, main, overview
 from mien.core import records
 from mien.evaluation.card.bundled import BundledCard, read_card
 from mien.models.bundled import bundled
+from mien.recipes import RECIPES
 
 
 def outcome(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -110,6 +111,26 @@ def test_a_reader_that_goes_away_is_no_error() -> None:
     command = f"{sys.executable} -m mien recipes --json | head -c 10"
     done = subprocess.run(["bash", "-o", "pipefail", "-c", command], capture_output=True, text=True, check=False)
     assert done.stderr == ""
+
+
+def test_recipes_lists_all_with_their_cost(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = outcome(capsys, "recipes")
+    assert code == 0
+    assert [line for line in out.splitlines() if line[0] != " "] == list(RECIPES)
+    assert out.count("\n  cost ") == len(RECIPES)
+    code, out, _ = outcome(capsys, "recipes", "--json")
+    assert {name: facts["recipe"]["model"] for name, facts in json.loads(out).items()} == {
+        name: recipe.model for name, recipe in RECIPES.items()
+    }
+
+
+def test_training_without_its_extra_says_how_to_install_it(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "torch", None)
+    code, out, err = outcome(capsys, "resume", "run")
+    assert (code, out) == (2, "")
+    assert err == "mien: training needs an optional part of mien: pip install 'mien[train]'\n"
 
 
 def test_models_lists_what_is_in_the_package(capsys: pytest.CaptureFixture[str]) -> None:
