@@ -336,6 +336,21 @@ def test_resume_never_executes_a_pickle(stopped: Path, tmp_path: Path, wrapped: 
     assert not (tmp_path / "gone off").exists()
 
 
+def test_resume_refuses_a_checkpoint_of_another_version_or_network(stopped: Path) -> None:
+    path = stopped / "resume.pt"
+    state = torch.load(path, weights_only=True)
+    weights = state["learner"]["network"]
+    first = next(iter(weights))
+    for other in (
+        {"step": 3},
+        state | {"learner": {**state["learner"], "network": {**weights, first: torch.zeros(2)}}},
+    ):
+        torch.save(other, path)
+        with pytest.raises(InputError, match=r"resume\.pt: not of this run") as caught:
+            resume(stopped, device="cpu")
+        assert "\n" not in str(caught.value)
+
+
 @pytest.mark.parametrize("content", [b"", b"PK\x03\x04 torn"])
 def test_resume_refuses_a_damaged_checkpoint(stopped: Path, content: bytes) -> None:
     (stopped / "resume.pt").write_bytes(content)

@@ -19,7 +19,7 @@ from mien.training.batches import Batches
 from mien.training.learner import Learner
 from mien.training.objective import Figures
 from mien.training.progress import EpochBar
-from mien.training.run import Run
+from mien.training.run import STATE, Run
 from mien.training.stop import Interrupted, Stop
 
 SAVE_SECONDS = 60.0  # how much work a kill -9 may cost
@@ -163,8 +163,14 @@ class Trainer:
         distributed.wait()  # so that saved means saved, whoever stops next
 
     def _load_state(self, state: dict[str, Any]) -> None:
-        self.learner.load_state(state["learner"])
-        self.best, self.lowest_loss = state["best"], state["lowest_loss"]
-        self.stale_epochs, self.seconds = state["stale_epochs"], state["seconds"]
-        if distributed.LEADS:  # every process has its own sums of the epoch; together they must give what was saved
-            self.sums = state["sums"]
+        try:
+            self.learner.load_state(state["learner"])
+            self.best, self.lowest_loss = state["best"], state["lowest_loss"]
+            self.stale_epochs, self.seconds = state["stale_epochs"], state["seconds"]
+            if distributed.LEADS:  # every process has its own sums of the epoch; together they must give what was saved
+                self.sums = state["sums"]
+        except (KeyError, TypeError, ValueError, RuntimeError) as error:  # of another version, or of another network
+            reason = str(error).partition("\n")[0]
+            raise InputError(
+                f"{self.run.path / STATE}: not of this run ({reason}); delete it to start the run from its beginning"
+            ) from None
