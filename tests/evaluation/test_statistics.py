@@ -158,6 +158,7 @@ def test_resamples_hold_as_many_samples_as_the_data_and_vary_like_them() -> None
 
 @pytest.mark.parametrize("call", [lambda: mcnemar(1, 2), lambda: binomial_tail(np.array([1]), np.array([2]), 0.5)])
 def test_without_scipy_the_extra_is_named(monkeypatch: pytest.MonkeyPatch, call: Callable[[], object]) -> None:
-    monkeypatch.setitem(sys.modules, "scipy.stats", None)
+    for module in ("scipy.stats", "scipy.special"):
+        monkeypatch.setitem(sys.modules, module, None)
     with pytest.raises(MissingExtra, match=r"mien\[eval\]"):
         call()
