@@ -5,11 +5,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from rich.console import Console
 
 from mien.core.errors import InputError
 from mien.datasets import Samples
 from mien.evaluation import Conditions, DataFacts, compare, evaluate, predict
+from mien.evaluation.metrics import METRICS
 from mien.evaluation.report import save
+from mien.evaluation.terminal import comparison_table
 from mien.models.session import Session
 from tests.blocks import MakeModel, MakeSamples, record_run
 
@@ -118,3 +121,10 @@ def test_each_labelling_keeps_its_evaluation(runs: list[Path], make_samples: Mak
     assert compare([run], Conditions(targets="majority"))[0].evaluation.scores.n == 3
     with pytest.raises(InputError, match=r"--split validation --targets majority$"):
         compare(runs, Conditions(targets="majority"))
+
+
+def test_the_best_value_of_each_figure_is_marked(runs: list[Path], capsys: pytest.CaptureFixture[str]) -> None:
+    Console(width=200).print(comparison_table(compare(runs)))
+    good, bad = (line for line in capsys.readouterr().out.splitlines() if "validation" not in line and ".0000" in line)
+    assert good.count("*") == len(METRICS) - 1  # KL needs votes
+    assert "*" not in bad

@@ -11,7 +11,7 @@ from mien.core.labels import canonical
 from mien.core.tables import Table, cell, table_of, terminal_table
 from mien.evaluation.comparison import ComparisonRow
 from mien.evaluation.evaluation import Evaluation
-from mien.evaluation.metrics import Scores
+from mien.evaluation.metrics import METRICS, Scores
 from mien.evaluation.predictions import VIEWS
 from mien.evaluation.statistics import Interval
 from mien.models.calibration import Abstention
@@ -118,16 +118,29 @@ def _percent(share: float, interval: Interval | None) -> str:
 
 
 def comparison_table(rows: Sequence[ComparisonRow]) -> RichTable:
-    """Return the table of `mien compare`; rows as `compare` returns them, so of one split, view and n."""
+    """Return the table of `mien compare`; rows as `compare` returns them, so of one split, view and n.
+
+    Of several runs, * marks the best value of each figure.
+    """
     first = rows[0].evaluation
+    scores = [row.evaluation.scores.metrics for row in rows]
+    best = {
+        name: (max if METRICS[name].better == "higher" else min)(one[name] for one in scores)
+        for name in scores[0]
+        if len(rows) > 1 and all(name in one for one in scores)
+    }
     cells = [
         {
             "run": row.name,
             **row.evaluation.scores.texts,
+            **{
+                METRICS[name].title: METRICS[name].text(one[name]) + (" *"[one[name] == value])
+                for name, value in best.items()
+            },
             "parameters": "" if row.parameters is None else f"{row.parameters:,}",
             "MB": f"{row.evaluation.model.bytes / 1e6:.2f}",
         }
-        for row in rows
+        for row, one in zip(rows, scores, strict=True)
     ]
     title = f"{first.data.split}, {VIEWS[first.tta]}, n = {first.scores.n:,}"
     return terminal_table(*table_of(cells), title=title)
