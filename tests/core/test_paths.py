@@ -1,10 +1,12 @@
-"""Paths and commands in published files."""
+"""Paths as users write them, and paths and commands in published files."""
 
 import shlex
+from pathlib import Path
 
 import pytest
 
-from mien.core.paths import bare_command, last_part
+from mien.core.errors import InputError
+from mien.core.paths import bare_command, last_part, local_path
 
 
 def test_commands_keep_the_last_part_of_paths() -> None:
@@ -27,3 +29,38 @@ def test_commands_keep_the_last_part_of_paths() -> None:
 )
 def test_texts_keep_the_last_part_of_paths(text: str, expected: str) -> None:
     assert last_part(text) == expected
+
+
+@pytest.mark.parametrize(
+    ("given", "meant"),
+    [
+        ("a.jpg", "a.jpg"),
+        ("file:///a/my%20face.jpg", "/a/my face.jpg"),
+        ("file:/a/b.jpg", "/a/b.jpg"),
+        ("file://localhost/a/b.jpg", "/a/b.jpg"),
+        ("FILE:///caf%E9.jpg", "/caf\udce9.jpg"),
+        ("~/a.jpg", "/home/me/a.jpg"),
+        ("C:/a.jpg", "C:/a.jpg"),
+    ],
+)
+@pytest.mark.parametrize("kind", [str, Path])
+def test_addresses_of_files_are_their_paths(
+    given: str, meant: str, kind: type, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", "/home/me")
+    assert local_path(kind(given)) == Path(meant)
+
+
+@pytest.mark.parametrize("scheme", ["http", "https", "ftp", "s3", "gs", "rtsp", "HTTPS"])
+@pytest.mark.parametrize("kind", [str, Path])
+def test_other_addresses_are_refused_with_what_to_do(scheme: str, kind: type) -> None:
+    with pytest.raises(InputError, match=rf"^{scheme}://host/a\.jpg: .*download it first"):
+        local_path(kind(f"{scheme}://host/a.jpg"))
+
+
+def test_what_exists_under_a_name_is_that_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("~a.jpg", "http:/b.jpg"):
+        Path(name).parent.mkdir(exist_ok=True)
+        Path(name).touch()
+        assert local_path(name) == Path(name)

@@ -158,6 +158,9 @@ def test_detector_none_takes_the_crop_whole(capsys: Capture, tmp_path: Path, mod
         (["PHOTO", "--resume"], "add --table"),
         (["PHOTO", "--gallery", "faces.pdf"], "a gallery ends with .html"),
         (["nothing*.jpg"], "nothing*.jpg: no file or folder matches"),
+        (["https://example.org/a.jpg"], "https://example.org/a.jpg: an address; mien reads files of this machine"),
+        (["s3://bucket/a.jpg", "gone.jpg"], "s3://bucket/a.jpg: an address"),
+        (["PHOTO", "--model", "https://example.org/m.onnx"], "https://example.org/m.onnx: an address"),
     ],
 )
 def test_bad_usage_is_two_and_one_line(
@@ -178,7 +181,7 @@ def test_photos_of_which_none_can_be_read_are_two(capsys: Capture, tmp_path: Pat
     code, out, err = predict(capsys, tmp_path / "notes.txt", "--model", model)
     assert (code, out) == (2, "")
     assert err.startswith(str(tmp_path / "notes.txt"))
-    assert predict(capsys, tmp_path / "black.png", "--model", model)[0] == 1
+    assert predict(capsys, tmp_path / "black.png", "--model", model)[0] == 0
     assert predict(capsys, tmp_path / "notes.txt", tmp_path / "black.png", "--model", model)[0] == 1
 
 
@@ -231,6 +234,21 @@ def test_a_whole_table_of_nothing_that_can_be_read_is_two(capsys: Capture, model
     )
 
 
+@pytest.mark.parametrize("option", [[], ["--json"], ["--csv"], ["--table", "TABLE"], ["--table", "TABLE", "--resume"]])
+def test_a_photo_without_a_face_is_a_result_unless_a_face_is_required(
+    capsys: Capture, model: Path, tmp_path: Path, option: list[str]
+) -> None:
+    Image.new("L", (48, 48)).save(tmp_path / "black.png")
+    options = [{"TABLE": tmp_path / "faces.csv"}.get(one, one) for one in option]
+    if "--resume" in option:
+        predict(capsys, tmp_path / "black.png", "--model", model, *options)
+    code, _, err = predict(capsys, tmp_path / "black.png", "--model", model, *options)
+    assert code == 0
+    assert ("black.png: no face found" in err) != ("--resume" in option)
+    options += [] if "--resume" in option or "--table" not in option else ["--resume"]
+    assert predict(capsys, tmp_path / "black.png", "--model", model, "--require-face", *options)[0] == 1
+
+
 def test_gallery_and_sheet(capsys: Capture, folder: Path, model: Path, tmp_path: Path) -> None:
     pages = (tmp_path / "faces.html", tmp_path / "faces.png")
     code, _, _ = predict(capsys, folder, "--model", model, "--gallery", pages[0], "--sheet", pages[1], "--json")
@@ -251,6 +269,21 @@ def test_patterns_and_a_list_on_stdin(
     assert names(folder / "face [bold].png") == ["face [bold].png"]  # a name that looks like a pattern
     monkeypatch.setattr("sys.stdin", io.StringIO(f"{folder / 'zero.jpg'}\n\n{folder / 'sea, sky.png'}\n"))
     assert names("-") == ["zero.jpg", "sea, sky.png"]
+
+
+def test_an_address_among_photos_does_not_end_the_job(capsys: Capture, astronaut_file: Path, model: Path) -> None:
+    photos = ["https://example.org/a.jpg", astronaut_file.as_uri()]
+    code, out, err = predict(capsys, *photos, "--model", model, "--csv")
+    assert code == 1
+    assert err.startswith("https://example.org/a.jpg: an address; mien reads files of this machine only")
+    assert str(astronaut_file) in out
+
+
+def test_a_list_given_as_a_photo_is_pointed_to_stdin(capsys: Capture, astronaut_file: Path, tmp_path: Path) -> None:
+    (tmp_path / "list.txt").write_text(f"{astronaut_file}\n")
+    code, _, err = predict(capsys, tmp_path / "list.txt")
+    assert code == 2
+    assert f"mien predict - < {tmp_path / 'list.txt'}" in err
 
 
 def test_help_shows_examples(capsys: Capture) -> None:

@@ -127,11 +127,20 @@ def test_no_face_is_reported_and_every_frame_has_a_row(capsys: Capture, model: P
     code, _, err = predict(
         capsys, tmp_path / "dark.mp4", "--model", model, "--detector", "haar", "--out", tmp_path / "o"
     )
-    assert code == 1
+    assert code == 0
     assert f"{tmp_path / 'dark.mp4'}: no face found" in err.splitlines()
     table = rows(tmp_path / "o" / "dark.csv")
     assert [row["frame"] for row in table] == ["0", "1", "2", "3", "4"]
     assert {value for row in table for name, value in row.items() if name not in ("frame", "time")} == {""}
+
+
+def test_a_face_may_be_required_of_videos_too(capsys: Capture, model: Path, tmp_path: Path) -> None:
+    write(tmp_path / "dark.mp4", [scene(None)] * 2)
+    arguments = [tmp_path / "dark.mp4", "--model", model, "--out", tmp_path / "o"]
+    assert predict(capsys, *arguments, "--require-face")[0] == 1
+    assert predict(capsys, *arguments, "--require-face", "--resume")[0] == 1
+    (tmp_path / "no.mp4").write_text("nothing")
+    assert predict(capsys, tmp_path / "no.mp4", "--out", tmp_path / "o")[0] == 2
 
 
 def test_a_video_that_is_cut_off_keeps_its_rows(capsys: Capture, model: Path, tmp_path: Path) -> None:

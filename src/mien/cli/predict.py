@@ -18,7 +18,8 @@ def predict(paths: list[Path], /, job: Annotated[PredictJob, arg(name="")]) -> i
     same smoothed along the track), the episodes (clip.episodes.csv, .txt for ELAN, .vtt as subtitles) and a timeline
     (clip.timeline.png, .svg). Ctrl-C leaves a whole table; --resume continues it.
 
-    Exit code: 0 a face in every photo and video; 1 a file without a face, or not read to its end; 2 none could be read.
+    Exit code: 0 all files were read, with or without faces; 1 a file could not be read, or not to its end, or with
+    --require-face has no face; 2 none could be read. With --resume the files done earlier count too.
 
     Examples:
         $ mien predict photo.jpg
@@ -31,7 +32,7 @@ def predict(paths: list[Path], /, job: Annotated[PredictJob, arg(name="")]) -> i
 
     Args:
         paths: Photos, videos, folders and patterns ('holiday/*.jpg'); subfolders included. - reads a list of
-            paths from stdin.
+            paths from stdin, one a line or as find -print0 writes them.
     """
     from mien.outputs.predict_job import run_predict_job
 

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageOps, UnidentifiedImageError
 
 from mien.core.errors import InputError
+from mien.core.paths import local_path
 
 Pixels = NDArray[np.uint8]
 
@@ -49,7 +50,7 @@ def load(source: Any, *, bgr: bool = False) -> Pixels:
     if isinstance(source, bytes | bytearray | memoryview):
         source, name = io.BytesIO(source), "the bytes given"
     elif isinstance(source, str | PathLike):
-        source, name = _open(Path(source)), str(Path(source))
+        source, name = _open(local_path(source)), str(local_path(source))
     else:
         raise InputError(f"expected a path, bytes, a PIL image or an array, got {type(source).__name__}")
     with source as file, _naming(name):

@@ -1,7 +1,40 @@
-"""Paths as text: printable; and cut to their last part, so that published files name no folder of this machine."""
+"""Paths: as users write them; as text that is printable; and cut to their last part, so that published files name no
+folder of this machine."""
 
+import os
 import re
 import shlex
+from pathlib import Path
+from urllib.parse import unquote
+
+from mien.core.errors import InputError
+
+_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+")  # pathlib has made one slash of two; C:/ is a drive
+
+
+def local_path(path: str | os.PathLike[str]) -> Path:
+    """Return a path as the user means it: an address that begins with file: names a file, ~ is the home folder.
+
+    What exists under the very name that was given is that file.
+
+    Raises:
+        InputError: the address of something on another machine.
+
+    Example:
+        >>> local_path("file:///photos/my%20face.jpg").as_posix()
+        '/photos/my face.jpg'
+    """
+    text = os.fspath(path)
+    url = _URL.match(text)
+    if os.path.exists(text) or not (url or text.startswith("~")):  # noqa: PTH110 - False for names too long
+        return Path(path)
+    if not url:
+        return Path(os.path.expanduser(text))  # noqa: PTH111 - without a home folder it stays as it is
+    if url[1].lower() != "file":
+        address = f"{url[1]}://{text[url.end() :]}"
+        raise InputError(f"{address}: an address; mien reads files of this machine only, so download it first")
+    rest = unquote(text[url.end() :].removeprefix("localhost/"), errors="surrogateescape")
+    return Path(rest if re.match("[A-Za-z]:", rest) else f"/{rest}")
 
 
 def printable(path: object) -> str:

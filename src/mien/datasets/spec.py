@@ -6,6 +6,7 @@ from typing import Literal
 
 from mien.core.errors import InputError
 from mien.core.labels import Targets, merge_rules, parse_classes
+from mien.core.paths import local_path
 
 Merge = Literal["drop", "contempt-as-disgust", "contempt-as-neutral"]
 
@@ -15,7 +16,7 @@ class DataSpec:
     """A split of a dataset, and how it is read.
 
     Raises:
-        InputError: an unknown split or merge, or shares out of range.
+        InputError: an unknown split or merge, shares out of range, or the address of another machine as the path.
 
     Example:
         >>> DataSpec(Path("fer2013"), targets="majority").split
@@ -47,6 +48,7 @@ class DataSpec:
     def __post_init__(self) -> None:
         from mien.datasets.splits import split_name
 
+        object.__setattr__(self, "path", local_path(self.path))
         split_name(self.split)
         self.class_names  # noqa: B018 - raises
         merge_rules(self.merge)

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mien.core import images, records
 from mien.core.errors import InputError
+from mien.core.paths import local_path
 
 ASSETS = Path(__file__).parent.parent / "assets"
 
@@ -28,7 +29,7 @@ def resolve(model: str | Path) -> Path:
         >>> resolve("default").name
         'default.onnx'
     """
-    path = bundled().get(str(model), Path(model))
+    path = bundled().get(str(model)) or local_path(model)
     if path.is_dir():
         if not (path / "model.onnx").is_file():
             raise InputError(f"{path}: no model.onnx in it; make one with: mien export {path}")

@@ -1,7 +1,7 @@
 """Which photos and videos a job reads, and where what it makes of them goes."""
 
 import glob
-import sys
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -9,7 +9,10 @@ from pathlib import Path
 from PIL import Image
 
 from mien.core import images
+from mien.core.console import quantity
 from mien.core.errors import InputError
+from mien.core.paths import local_path
+from mien.outputs.path_list import is_list, read_stdin
 from mien.recognition import video
 
 SUFFIXES = images.SUFFIXES | video.SUFFIXES
@@ -19,21 +22,25 @@ def list_inputs(paths: Sequence[Path], *, outputs: Path | None = None) -> dict[P
     """Return every photo and video at `paths`, each with its path below the folder in which it was found.
 
     In the order given, each folder sorted, nothing twice. A path that is no file may be a pattern (`photos/*.jpg`, `**`
-    for any depth); `-` reads a list of paths from stdin, one a line. A file is read whatever its suffix. Folders are
-    searched to the bottom for `SUFFIXES`, except hidden files and the folder `outputs`. A path that does not exist is
-    kept, so that it is reported when its turn comes.
+    for any depth) or an address that begins with file:; `-` reads a list of paths from stdin (`path_list`). A file is
+    read whatever its suffix. Folders are searched to the bottom for `SUFFIXES`, except hidden files and the folder
+    `outputs`. A path that does not exist is kept, so that it is reported when its turn comes.
 
     Raises:
-        InputError: no path exists, no photo or video is found, or a folder to be searched is in `outputs`.
+        InputError: no path exists, a file holds a list of paths, no photo or video is found, or a folder to be searched
+            is in `outputs`.
     """
     paths = list(_expanded(paths))
     if not paths:
         raise InputError("no photo; name at least one photo or folder")
-    if not any(path.exists() for path in paths):
-        raise InputError(f"{paths[0]}: no such file or folder")
+    if not any(map(_exists, paths)):
+        rest = f" (nor {quantity(len(paths) - 1, 'other')})" if len(paths) > 1 else ""
+        raise InputError(f"{local_path(paths[0])}: no such file or folder{rest}")
     found: dict[Path, Path] = {}
     for path in paths:
-        if not path.is_dir():
+        if not os.path.isdir(path):  # noqa: PTH112 - as _exists
+            if is_list(path, SUFFIXES):
+                raise InputError(f"{path}: a list of paths, not a photo; give it on stdin: mien predict - < {path}")
             found.setdefault(path, Path(path.name))
             continue
         if outputs and _below(path, outputs):
@@ -49,17 +56,22 @@ def list_inputs(paths: Sequence[Path], *, outputs: Path | None = None) -> dict[P
 
 
 def _expanded(paths: Sequence[Path]) -> Iterator[Path]:
-    """Yield the paths; patterns and - are replaced by what they name."""
-    for path in paths:
-        if str(path) == "-":
-            yield from (Path(line) for line in map(str.strip, sys.stdin) if line)
-        elif glob.has_magic(str(path)) and not path.exists():
-            found = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - takes absolute patterns too
-            if not found:
-                raise InputError(f"{path}: no file or folder matches")
-            yield from map(Path, found)
-        else:
+    """Yield the paths; patterns, - and addresses are replaced by what they name."""
+    listed = [path for given in dict.fromkeys(paths) for path in (read_stdin() if str(given) == "-" else [given])]
+    for path in listed:
+        with suppress(InputError):  # an address of another machine: kept, so that its turn says so
+            path = local_path(path)
+        if not glob.has_magic(str(path)) or _exists(path):
             yield path
+            continue
+        found = sorted(glob.glob(str(path), recursive=True))  # noqa: PTH207 - takes absolute patterns too
+        if not found:
+            raise InputError(f"{path}: no file or folder matches")
+        yield from map(Path, found)
+
+
+def _exists(path: Path) -> bool:
+    return os.path.exists(path)  # noqa: PTH110 - False, where pathlib raises, for names that are too long
 
 
 def _below(file: Path, folder: Path) -> bool:

@@ -1,14 +1,15 @@
 """What `mien predict` is asked for: its options, as a frozen dataclass."""
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from mien.core.errors import InputError
 
-Outcome = Literal["face", "no face", "unread"]
-"""Outcome of a photo or video: a face was found, none was found or it ends too early, or nothing could be read."""
+Outcome = Literal["face", "no face", "damaged", "unread"]
+"""Outcome of a photo or video: a face was found, none was found, not all of it or nothing of it could be read."""
 
 
 @dataclass(frozen=True)
@@ -41,8 +42,17 @@ class PredictJob:
     """The format of a video's table: csv, jsonl or parquet (needs mien[table])."""
     video: bool = False
     """Write an annotated copy of each video too, with its sound (clip.annotated.mp4)."""
+    require_face: bool = False
+    """Exit code 1 where a photo or video has no face."""
     threads: int | None = None
     """How many cores to use; all of them by default."""
+
+    def exit_code(self, outcomes: Collection[Outcome]) -> int:
+        """Return 2 where nothing could be read, 1 where a part could not, or a required face is missing, else 0."""
+        if outcomes and set(outcomes) == {"unread"}:
+            return 2
+        misses = {"unread", "damaged", *(["no face"] if self.require_face else [])}
+        return int(not misses.isdisjoint(outcomes))
 
     def seconds(self) -> float:
         """Return the seconds from one frame of a video to the next; 0 takes all. InputError where both are given."""

@@ -24,7 +24,7 @@ def run_predict_job(paths: Sequence[Path], job: PredictJob) -> int:
     """Recognise the photos and videos at `paths` and write what the job asks for.
 
     Returns:
-        The exit code: 0 when every photo and video has a face, 2 when none could be read, else 1.
+        The exit code, of the photos and videos that an earlier job has done too (`PredictJob.exit_code`).
 
     Raises:
         InputError: a path does not exist, there is no photo or video at any, an option fits none of them, the model or
@@ -46,7 +46,7 @@ def run_predict_job(paths: Sequence[Path], job: PredictJob) -> int:
     outcomes = _predict_photos(photos, job, cores) if photos else set[Outcome]()
     if stems:
         outcomes |= recognize_videos(Recognizer(job.model, job.detector, threads=cores), stems, job, threads=cores)
-    return 2 if outcomes == {"unread"} else int(bool(outcomes - {"face"}))
+    return job.exit_code(outcomes)
 
 
 def _available_cores() -> int:

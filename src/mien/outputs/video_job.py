@@ -51,7 +51,9 @@ def recognize_videos(
         problem = video.damage or ("" if summary.frames_of_track else f"{path}: no face found")
         if problem:
             print(problem, file=sys.stderr)
-        outcomes.add("unread" if not summary.frames else "no face" if problem else "face")
+        outcomes.add(
+            "unread" if not summary.frames else "damaged" if video.damage else "no face" if problem else "face"
+        )
     return outcomes
 
 

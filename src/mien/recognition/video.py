@@ -16,6 +16,7 @@ import numpy as np
 from mien.core import images
 from mien.core.console import quantity
 from mien.core.errors import InputError
+from mien.core.paths import local_path
 
 if TYPE_CHECKING:
     import av
@@ -82,7 +83,7 @@ class Video(AbstractContextManager["Video"]):
 
         if not 0 <= every < float("inf"):
             raise InputError(f"every {every:g} s: expected seconds from 0")
-        self.path, self.every, self.damage = Path(path), every, ""
+        self.path, self.every, self.damage = local_path(path), every, ""
         if not self.path.is_file():
             raise InputError(f"{path}: {'not a file' if self.path.exists() else 'no such file or folder'}")
         if not self.path.stat().st_size:
