@@ -188,5 +188,5 @@ def test_no_table_and_no_text_are_refused(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="No such file"):
         read(tmp_path / "t.csv")
     (tmp_path / "t.csv").write_bytes(b"id,age\n\xff\xfe,1\n")
-    with pytest.raises(InputError, match="not a CSV file in UTF-8"):
+    with pytest.raises(InputError, match=r"t.csv:2: .*not UTF-8 text; save it as a CSV file in UTF-8"):
         read(tmp_path / "t.csv")

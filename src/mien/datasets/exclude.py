@@ -1,13 +1,14 @@
 """Filter lists: rows of a dataset that shall not be used, written by `mien data check --fix list.csv` or by hand."""
 
-import csv
 import hashlib
-import io
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mien.core import csv_files
 from mien.core.errors import InputError
+from mien.core.paths import printable
 from mien.datasets.dataset import Dataset
 
 WITHOUT_REASON = "excluded"
@@ -43,14 +44,20 @@ class Exclusion:
         known = {name: row for row, name in enumerate(table.ids.tolist())}
         for name, (line, _) in self.listed.items():
             if name not in known:
-                padded = next((other for other in known if other.lstrip("0") == name), "") if name.isdigit() else ""
-                hint = f"was it {padded}, before a spreadsheet?" if padded else "was the list made for another dataset?"
-                raise InputError(f"{self.path}:{line}: {root} has no id {name!r}; {hint}")
+                raise InputError(f"{self.path}:{line}: {root} has no id {name!r}; {_hint(name, known)}")
         splits = table.splits.copy()
         reasons = Counter(reason for name, (_, reason) in self.listed.items() if splits[known[name]])
         splits[[known[name] for name in self.listed]] = ""
         dropped = {f"{reason}, by {self.path.name}": count for reason, count in reasons.items()}
         return replace(table, splits=splits, dropped=table.dropped | dropped)
+
+
+def _hint(name: str, known: Iterable[str]) -> str:
+    if name != printable(name):
+        return "it is not text in UTF-8: save the list as CSV UTF-8"
+    number = csv_files.whole(name)
+    padded = next((other for other in known if other.isdigit() and int(other) == number), "")
+    return f"was it {padded}, before a spreadsheet?" if padded else "was the list made for another dataset?"
 
 
 def load(path: Path) -> Exclusion:
@@ -63,27 +70,18 @@ def load(path: Path) -> Exclusion:
     """
     try:
         content = path.read_bytes()
-        rows = csv.reader(io.StringIO(content.decode("utf-8-sig"), newline=""), strict=True)
-        names = [name.strip().lower() for name in next(rows, [])]
-        if "id" not in names:
-            raise InputError(f"{path}: no column 'id' in its first line; expected id, and maybe reason")
-        listed: dict[str, tuple[int, str]] = {}
-        for row in rows:
-            if not row:
-                continue
-            if len(row) != len(names):
-                raise InputError(f"{path}:{rows.line_num}: {len(row)} fields, expected {len(names)}")
-            fields, here = dict(zip(names, row, strict=True)), f"{path}:{rows.line_num}"
-            name, reason = fields["id"], fields.get("reason", "").strip() or WITHOUT_REASON
-            if not name:
-                raise InputError(f"{here}: no id")
-            line, other = listed.setdefault(name, (rows.line_num, reason))
-            if other != reason:
-                raise InputError(f"{here}: {name!r} is in line {line} too, with reason {other!r}, not {reason!r}")
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}; expected a list of ids to leave out") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not text in UTF-8; expected a CSV file with a column 'id'") from None
-    except csv.Error as error:
-        raise InputError(f"{path}:{rows.line_num}: {error}") from None
+    file = csv_files.sniff(path)
+    if "id" not in file.names:
+        raise InputError(f"{path}: no column 'id' in its first line; expected id, and maybe reason")
+    listed: dict[str, tuple[int, str]] = {}
+    for number, row in file.rows():
+        fields, here = dict(zip(file.names, row, strict=True)), f"{path}:{number}"
+        name, reason = fields["id"], fields.get("reason", "").strip() or WITHOUT_REASON
+        if not name.strip():
+            raise InputError(f"{here}: no id")
+        line, other = listed.setdefault(name, (number, reason))
+        if other != reason:
+            raise InputError(f"{here}: {name!r} is in line {line} too, with reason {other!r}, not {reason!r}")
     return Exclusion(path, hashlib.sha256(content).hexdigest(), listed)

@@ -4,7 +4,6 @@ Groups differ in what they show as well as in how well it is recognised: every m
 faces better. So each gap is given twice: as measured, and label-adjusted (the classes weighted alike in all groups).
 """
 
-import csv
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +12,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.core import csv_files
 from mien.core.errors import InputError
 from mien.evaluation.metrics import MetricValues, score
 from mien.evaluation.predictions import Scored
@@ -100,29 +100,22 @@ def read(path: Path) -> GroupTable:
     Raises:
         InputError: no such file, no such column, a row of another length, or two rows for one image.
     """
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            lines = csv.reader(file)
-            head = [name.strip() for name in next(lines, [])]
-            rows = [(lines.line_num, [field.strip() for field in line]) for line in lines if any(line)]
-    except OSError as error:
-        raise InputError(f"{path}: {error.strerror}") from None
-    except (csv.Error, UnicodeDecodeError) as error:
-        raise InputError(f"{path}: not a CSV file in UTF-8 ({error})") from None
+    file = csv_files.sniff(path)
+    head = list(file.head)
     keys, names = [index for index, name in enumerate(head) if name.lower() in ("id", "file")], ", ".join(head)
     if len(keys) != 1:
         raise InputError(f"{path}: expected one column id or file in its first line, got {names or 'nothing'}")
     if len(set(head)) < len(head) or "" in head or len(head) < 2:
         raise InputError(f"{path}: expected further columns with different names, got {names}")
     seen: dict[str, int] = {}
-    for number, row in rows:
-        if len(row) != len(head):
-            raise InputError(f"{path}:{number}: {len(row)} fields, expected {len(head)}")
+    rows = []
+    for number, cells in file.rows(utf8=True):
+        rows.append(row := [cell.strip() for cell in cells])
         name = row[keys[0]] = row[keys[0]].replace("\\", "/").removeprefix("./")
         if name in seen:
             raise InputError(f"{path}:{number}: {name} is in line {seen[name]} already; one row for each image")
         seen[name] = number
-    columns = {name: tuple(row[index] for _, row in rows) for index, name in enumerate(head) if index != keys[0]}
+    columns = {name: tuple(row[index] for row in rows) for index, name in enumerate(head) if index != keys[0]}
     return GroupTable(path, tuple(seen), columns)
 
 

@@ -1,10 +1,10 @@
 """A leaderboard's file: one row per test image with the index of its class."""
 
-import csv
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
+from mien.core.csv_files import sniff
 from mien.core.errors import InputError
 from mien.core.files import write_text
 from mien.datasets import DataSpec, ImageSpec, read
@@ -43,13 +43,10 @@ def write_submission(
 
 def _read_sample(path: Path) -> tuple[Sequence[str], Sequence[object]]:
     """Return the two column names and the ids of a sample submission."""
-    try:
-        with path.open(newline="", encoding="utf-8-sig") as file:
-            rows = [row for row in csv.reader(file) if row]
-    except (OSError, UnicodeDecodeError, csv.Error) as error:
-        raise InputError(f"{path}: cannot be read as CSV ({getattr(error, 'strerror', None) or error})") from None
-    wrong = next((number for number, row in enumerate(rows, 1) if len(row) != 2), None)
-    if not rows or wrong:
-        got = f"{len(rows[wrong - 1])} columns in row {wrong}" if wrong else "nothing"
-        raise InputError(f"{path}: expected two columns, an id and a category, got {got}")
-    return rows[0], [row[0] for row in rows[1:]]
+    file = sniff(path)
+    rows = list(file.rows(ragged=True, utf8=True))
+    for number, row in [(file.line, file.head), *rows]:
+        if len(row) != 2:
+            got = f"{len(row)} columns in row {number}" if row else "nothing"
+            raise InputError(f"{path}: expected two columns, an id and a category, got {got}")
+    return file.head, [row[0] for _, row in rows]

@@ -9,9 +9,11 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
+from mien.core.csv_files import sniff
 from mien.core.errors import InputError
 from mien.core.images import SUFFIXES
 from mien.core.labels import FACIAL_EXPRESSIONS, canonical
+from mien.core.paths import printable
 from mien.datasets.dataset import Dataset, ImageFile, ImageSpec, Problems, copy_files, read_files
 from mien.datasets.readers.reader import DatasetReader, header
 
@@ -38,33 +40,31 @@ def _rows(legend: Path, present: set[str], problems: Problems) -> dict[str, str]
     """Return image -> canonical label for the usable rows, in file order."""
     rows: dict[str, str] = {}
     lines: dict[str, int] = {}
-    with legend.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        reader = csv.reader(file)
-        names = [name.strip().lower() for name in next(reader)]
-        image_column, label_column = names.index("image"), names.index("emotion")
-        for row in reader:
-            where = f"{legend.name}:{reader.line_num}"
-            if not any(row):
-                continue
-            if len(row) != len(names):
-                problems.report(where, f"{len(row)} fields, expected {len(names)}")
-                continue
-            image, text = row[image_column].strip(), row[label_column].strip()
-            if [field.strip().lower() for field in row] == names:
-                problems.report(where, "the header line once more")
-                continue
-            try:
-                label = canonical(text)
-            except InputError as error:
-                problems.report(where, str(error))
-                continue
-            if image in rows:
-                same = "the same label" if rows[image] == label else f"{label}, there {rows[image]}"
-                problems.report(where, f"{image} is in line {lines[image]} already ({same}); that line counts")
-            elif image not in present:
-                problems.report(where, f"{image}: no such image")
-            else:
-                rows[image], lines[image] = label, reader.line_num
+    file = sniff(legend)
+    image_column, label_column = file.names.index("image"), file.names.index("emotion")
+
+    def report(line: int, what: str) -> None:
+        problems.report(f"{legend.name}:{line}", printable(what))
+
+    for line, row in file.rows(report, head=False):
+        if line == file.line:
+            continue
+        if file.repeats_head(row):
+            report(line, "the header line once more")
+            continue
+        image, text = row[image_column].strip(), row[label_column].strip()
+        try:
+            label = canonical(text)
+        except InputError as error:
+            report(line, str(error))
+            continue
+        if image in rows:
+            same = "the same label" if rows[image] == label else f"{label}, there {rows[image]}"
+            report(line, f"{image} is in line {lines[image]} already ({same}); that line counts")
+        elif image not in present:
+            report(line, f"{image}: no such image")
+        else:
+            rows[image], lines[image] = label, line
     return rows
 
 

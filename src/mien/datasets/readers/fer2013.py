@@ -20,13 +20,14 @@ from mien.core.images import Pixels
 from mien.core.labels import FER2013
 from mien.datasets.dataset import Dataset, ImageSpec, Problems
 from mien.datasets.readers import ferplus
-from mien.datasets.readers.reader import MARK, DatasetReader, header
+from mien.datasets.readers.reader import DatasetReader, header
 from mien.datasets.splits import split_name
 
 SIDE = 48
 PIXELS = SIDE * SIDE
 CHUNK = 1 << 17  # bytes; its arrays stay in the processor's cache and below the size that malloc maps anew each time
 LONGEST = 1 << 20  # bytes in a line; a plain row has under 10,000
+MARK = b"\xef\xbb\xbf"
 COLUMNS = ("emotion", "pixels", "usage")
 
 

@@ -6,7 +6,6 @@ authors' code (src/ferplus.py, `_process_data`), so that accuracies can be compa
 class counts as an outlier and is dropped.
 """
 
-import csv
 from collections import Counter
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,11 +14,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.core.csv_files import is_csv, sniff, whole
 from mien.core.errors import InputError
 from mien.core.labels import FERPLUS, find_class
+from mien.core.paths import printable
 from mien.datasets.dataset import Dataset, Problems
 from mien.datasets.readers.reader import header
-from mien.datasets.splits import split_name
+from mien.datasets.splits import find_split
 
 TARGETS = ("majority", "plurality", "distribution")
 UNKNOWN, NOT_A_FACE = len(FERPLUS), len(FERPLUS) + 1  # the columns after the eight expressions
@@ -41,7 +42,7 @@ class Votes:
 
 def find(folder: Path) -> Path | None:
     """Return the first CSV file of a folder that has the columns of the votes."""
-    files = sorted(folder.glob("*.csv"))
+    files = sorted(path for path in folder.iterdir() if is_csv(path) and path.is_file())
     return next((path for path in files if {"unknown", "nf", "neutral"} <= set(header(path))), None)
 
 
@@ -51,7 +52,8 @@ def votes(path: Path, problems: Problems) -> Votes:
     Raises:
         InputError: a column is missing.
     """
-    names = header(path)
+    file = sniff(path)
+    names = file.names
     order, wanted = [find_class(name) or name for name in names], (*FERPLUS, "unknown", "nf")
     if missing := [name for name in wanted if name not in order]:
         raise InputError(f"{path}: no column {missing[0].replace('nf', 'NF')!r}")
@@ -59,23 +61,18 @@ def votes(path: Path, problems: Problems) -> Votes:
     usage = names.index("usage") if "usage" in names else None
     counts: list[list[int]] = []
     splits: list[str] = []
-    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        for line, row in enumerate(csv.reader(file), start=1):
-            if line == 1 or not row:
-                continue
-            try:
-                found = [int(row[column]) for column in columns]
-                if min(found) < 0 or len(row) != len(names):
-                    raise ValueError
-                splits.append(split_name(row[usage]) if usage is not None else "")
-            except (ValueError, IndexError):  # InputError is a ValueError
-                problems.report(
-                    f"{path.name}:{line}",
-                    f"expected {len(names)} fields with whole numbers of votes, got {','.join(row)[:60]!r}",
-                )
-                found = [-1] * len(columns)
-                splits.append("")
-            counts.append(found)
+    for line, row in file.rows(ragged=True):
+        found = [whole(row[column]) for column in columns] if len(row) == len(names) else []
+        split = find_split(row[usage]) if found and usage is not None else ""
+        valid = [count for count in found if count is not None and count >= 0]
+        if len(valid) < len(columns) or split in (None, "all"):
+            problems.report(
+                f"{path.name}:{line}",
+                f"expected {len(names)} fields with whole numbers of votes, got {printable(','.join(row)[:60])!r}",
+            )
+            valid, split = [-1] * len(columns), ""
+        counts.append(valid)
+        splits.append(split or "")
     return Votes(np.array(counts, dtype=np.int64).reshape(-1, NOT_A_FACE + 1), np.array(splits, dtype="<U10"))
 
 

@@ -1,6 +1,5 @@
 """What a reader of a dataset format is, and the first line of a CSV file, by which readers recognise one."""
 
-import csv
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from pathlib import Path
@@ -9,16 +8,17 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.core import csv_files
+from mien.core.errors import InputError
 from mien.datasets.dataset import Dataset, ImageSpec, Problems
-
-MARK = b"\xef\xbb\xbf"
 
 
 def header(path: Path) -> list[str]:
-    """Return the column names in a CSV file's first line, lower case; [] where it has no text."""
-    with path.open("rb") as file:
-        line = file.readline(4096).removeprefix(MARK).decode("utf-8", "replace")
-    return [name.strip().lower() for name in next(csv.reader([line.strip()]), [])] if "\0" not in line else []
+    """Return the column names in a CSV file's first line, lower case; [] where it is no CSV file."""
+    try:
+        return csv_files.sniff(path).names
+    except InputError:
+        return []
 
 
 class DatasetReader(ABC):

@@ -1,13 +1,12 @@
 """Reader of the tables of coders, human or machine: rows of labels as people and `mien predict` write them."""
 
-import csv
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mien.core import records
+from mien.core import csv_files, records
 from mien.core.errors import InputError, needs_extra
 from mien.core.labels import FERPLUS, canonical
 
@@ -83,7 +82,9 @@ def read(path: Path, *, missing: Sequence[str] = ()) -> AnnotationTable:
         if found.get("file") == "":
             raise InputError(f"{where}: no file named")
         file = found.get("file", "").replace("\\", "/")
-        part = (found.get("face") or found.get("track") or "").removesuffix(".0")  # as spreadsheets and pandas write 1
+        part = re.sub(
+            r"[.,]0$", "", found.get("face") or found.get("track") or ""
+        )  # as spreadsheets and pandas write 1
         start, end = _times(found, {column: names[index] for column, index in indices.items()}, where)
         rows.append(Annotation(line, file, part, start, end, _code(found["label"], no_label, where)))
     if not rows:
@@ -103,28 +104,22 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
         except (OSError, pyarrow.ArrowException) as error:
             raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from None
         return
-    try:
-        text = path.read_text(encoding="utf-8-sig")
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-    except UnicodeDecodeError:
-        raise InputError(f"{path}: not UTF-8 text; save it as CSV UTF-8") from None
     if path.suffix.lower() == ".jsonl":
+        try:
+            text = path.read_text(encoding="utf-8-sig")
+        except OSError as error:
+            raise InputError(f"{path}: cannot be read ({error.strerror})") from None
+        except UnicodeDecodeError:
+            raise InputError(f"{path}: not text in UTF-8") from None
         yield from _cells(
             (line, records.loads(one, dict[str, Any], where=f"{path}, row {line}"))
             for line, one in enumerate(text.splitlines(), start=1)
             if one.strip()
         )
         return
-    lines = ["" if line.startswith(("#", '"#')) else line for line in text.splitlines()]
-    first = next((line for line in lines if line.strip()), "")
-    rows = csv.reader(lines, delimiter=max(",;\t", key=first.count))
-    try:
-        for cells in rows:
-            if any(cells):
-                yield rows.line_num, cells
-    except csv.Error as error:
-        raise InputError(f"{path}, row {rows.line_num}: {error}") from None
+    file = csv_files.sniff(path, comments=True)
+    yield file.line, list(file.head)
+    yield from file.rows(ragged=True, utf8=True)
 
 
 def _cells(rows: Iterable[tuple[int, Mapping[str, Any]]]) -> Iterator[tuple[int, list[str]]]:

@@ -1,0 +1,309 @@
+"""CSV files as spreadsheets and old tools write them: their separators, encodings, line ends and compression.
+
+`sniff` looks at the beginning of a file, `CsvFile.rows` reads it. Nothing is guessed that could change a value: bytes
+that are not UTF-8 stay visible as lone surrogates, for a reader to match with a file name or to refuse.
+"""
+
+import codecs
+import csv
+import gzip
+import io
+import re
+import zipfile
+import zlib
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, TextIO, cast
+
+from mien.core.errors import InputError
+from mien.core.paths import printable
+
+LONGEST = 1 << 20  # characters in a line, and in a row of several lines
+SAMPLE = 1 << 16  # bytes that `sniff` looks at
+SUFFIXES = (".csv", ".tsv", ".csv.gz", ".csv.zip")
+DELIMITERS = "\t;,|"  # the first that the first line holds: names of columns hold commas, but hardly tabs
+MARKS = {  # the longer ones first
+    codecs.BOM_UTF32_LE: "utf-32",
+    codecs.BOM_UTF32_BE: "utf-32",
+    codecs.BOM_UTF8: "utf-8-sig",
+    codecs.BOM_UTF16_LE: "utf-16",
+    codecs.BOM_UTF16_BE: "utf-16",
+}
+UNCLOSED = "unexpected end of data: a quote is opened and not closed"
+
+Report = Callable[[int, str], None]  # takes a line number and what is wrong there
+
+
+@dataclass(frozen=True)
+class CsvFile:
+    """A file as `sniff` found it.
+
+    Args:
+        path: the file.
+        encoding: a codec's name.
+        delimiter: between cells.
+        line: the number of the line with `head`, from 1.
+        head: the cells of the first row, stripped, without empty ones at its end.
+        plain: whether the bytes can be cut into rows at each newline.
+        wrapped: whether each row is one quoted cell.
+        padded: whether Excel has added semicolons to rows with another separator.
+        comments: whether lines that begin with # are left out.
+    """
+
+    path: Path
+    encoding: str
+    delimiter: str
+    line: int
+    head: tuple[str, ...]
+    plain: bool
+    wrapped: bool
+    padded: bool
+    comments: bool
+
+    @property
+    def names(self) -> list[str]:
+        """`head` in lower case."""
+        return [name.lower() for name in self.head]
+
+    def cells(self, row: str) -> list[str]:
+        """Return the cells of a row, at least as many as it has before the empty ones at its end."""
+        if self.padded or (self.delimiter != ";" and row.endswith(";;")):
+            row = row.rstrip(";")
+        found = _split(row, self.delimiter)
+        if self.wrapped and found:
+            found = _split(found[0], self.delimiter)
+        while len(found) > len(self.head) and not found[-1].strip():
+            found.pop()
+        return found
+
+    def repeats_head(self, cells: list[str]) -> bool:
+        """Return whether a row is the first one again, as in files that were joined."""
+        return [cell.strip() for cell in cells] == list(self.head)
+
+    @contextmanager
+    def text(self) -> Iterator[TextIO]:
+        """Open the file as text with \\n at the ends of lines. InputError where it is cut or damaged."""
+        errors = "surrogateescape" if self.encoding.startswith("utf-8") else "replace"
+        with _binary(self.path) as file, io.TextIOWrapper(file, self.encoding, errors, newline=None) as text:
+            yield text
+
+    def rows(
+        self, report: Report | None = None, *, head: bool = True, ragged: bool = False, utf8: bool = False
+    ) -> Iterator[tuple[int, list[str]]]:
+        """Yield (line number, cells) of each row that is not blank.
+
+        Args:
+            report: what to do with a row that cannot be read; None raises InputError.
+            head: leave out the first row, and where it comes again.
+            ragged: yield rows with fewer or more cells than the first row too.
+            utf8: a row with bytes that are not UTF-8 cannot be read either.
+
+        Raises:
+            InputError: the file is cut or damaged, or no text.
+        """
+        report = report or self._refuse
+        with self.text() as text:
+            for number, record, closed in _records(_lines(self.path, text), self.delimiter, self.comments):
+                if number < self.line:
+                    continue
+                cells = self.cells(record) if closed else []
+                if not closed:
+                    report(number, UNCLOSED)
+                elif not any(cell.strip() for cell in cells) or (head and self.repeats_head(cells)):
+                    continue
+                elif len(cells) != len(self.head) and not ragged:
+                    report(number, f"{len(cells)} fields, expected {len(self.head)}")
+                elif utf8 and (raw := [cell for cell in cells if re.search("[\udc80-\udcff]", cell)]):
+                    report(number, f"{printable(raw[0][:40])}: not UTF-8 text; save it as a CSV file in UTF-8")
+                else:
+                    yield number, cells
+
+    def _refuse(self, line: int, what: str) -> None:
+        raise InputError(f"{self.path}:{line}: {what}")
+
+
+def is_csv(path: Path) -> bool:
+    """Return whether a file has a CSV file's name."""
+    return path.name.lower().endswith(SUFFIXES)
+
+
+def sniff(path: Path, *, comments: bool = False) -> CsvFile:
+    """Return what a CSV file looks like; its `head` is empty where it has no text.
+
+    Args:
+        path: the file; gzip, and a zip archive with one CSV file in it, are read in place.
+        comments: whether lines that begin with # are left out.
+
+    Raises:
+        InputError: no such file, or a workbook, a web page or something else that is no text.
+    """
+    csv.field_size_limit(LONGEST)
+    with _binary(path) as file:
+        sample = file.read(SAMPLE)
+        if len(sample) == SAMPLE and not re.search(rb"[\r\n]", sample):
+            sample += file.read(LONGEST - SAMPLE)
+        whole = not file.read(1)
+    with path.open("rb") as raw:
+        packed = raw.read(4) != sample[:4]
+    encoding = _encoding(path, sample)
+    text = sample.decode(encoding, "surrogateescape" if encoding.startswith("utf-8") else "replace")
+    text = text.removeprefix("\ufeff")
+    if text.lstrip()[:15].lower().startswith(("<!doctype", "<html")):
+        raise InputError(f"{path}: a web page in place of a CSV file; download it again, signed in")
+    lines = re.split(r"\r\n|\r|\n", text)
+    if not whole and len(lines) > 1:
+        lines.pop()  # cut off by the sample
+    delimiter, first = "", 0
+    if named := re.fullmatch(r'"?sep=(.)"?[;,\t]*', lines[0].strip(" "), re.IGNORECASE):
+        delimiter, first = named[1], 1
+    while first < len(lines) and (not lines[first].strip(" ;,\t\0") or (comments and _comment(lines[first]))):
+        first += 1
+    line = lines[first] if first < len(lines) else ""
+    delimiter, wrapped = (delimiter, False) if delimiter else _delimiter(line)
+    record = next((record for _, record, closed in _records(lines[first:], delimiter, comments) if closed), "")
+    padded = delimiter != ";" and record.endswith(";")
+    shape = CsvFile(path, encoding, delimiter, first + 1, (), False, wrapped, padded, comments)
+    head = [cell.strip() for cell in shape.cells(record)]
+    plain = (
+        encoding.startswith("utf-8")
+        and not (packed or wrapped or padded or comments or first)
+        and not re.search(r"\r(?!\n)", text.removesuffix("\r"))
+        and not any("\n" in record for _, record, _ in _records(lines[first:], delimiter, comments))
+    )
+    return CsvFile(path, encoding, delimiter, first + 1, tuple(head), plain, wrapped, padded, comments)
+
+
+def number(text: str) -> float | None:
+    """Return a number as spreadsheets write it: `3`, ` 3.0`, `3,0`; None for anything else, NaN and infinity too."""
+    bare = text.strip().replace(",", ".")
+    return float(bare) if re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,2})?", bare) else None
+
+
+def whole(text: str) -> int | None:
+    """Return as `number`, or None where it is no whole number."""
+    found = number(text)
+    return int(found) if found is not None and found.is_integer() and abs(found) < 1 << 53 else None
+
+
+@contextmanager
+def _binary(path: Path) -> Iterator[IO[bytes]]:
+    """Open a file, unpacked where it is compressed. InputError where it is cut, damaged or cannot be read."""
+    try:
+        with path.open("rb") as file:
+            magic = file.read(8)
+            file.seek(0)
+            if magic.startswith(b"\x1f\x8b"):
+                with gzip.open(file) as unpacked:
+                    yield cast(IO[bytes], unpacked)
+            elif magic.startswith(b"PK\3\4"):
+                with zipfile.ZipFile(file) as archive, archive.open(_member(path, archive)) as member:
+                    yield member
+            elif magic.startswith(b"\xd0\xcf\x11\xe0"):
+                raise InputError(f"{path}: an Excel workbook; save it as CSV (UTF-8)")
+            else:
+                yield file
+    except (EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError, gzip.BadGzipFile) as error:
+        raise InputError(f"{path}: cut or damaged ({str(error) or type(error).__name__})") from None
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None
+
+
+def _member(path: Path, archive: zipfile.ZipFile) -> str:
+    names = archive.namelist()
+    if {"[Content_Types].xml", "mimetype"} & set(names):
+        raise InputError(f"{path}: a workbook; save it as CSV (UTF-8)")
+    found = [name for name in names if name.lower().endswith((".csv", ".tsv")) and not name.startswith("__MACOSX")]
+    if len(found) != 1:
+        raise InputError(f"{path}: a zip archive with {len(found)} CSV files, expected one; unpack it")
+    return found[0]
+
+
+def _encoding(path: Path, sample: bytes) -> str:
+    for mark, encoding in MARKS.items():
+        if sample.startswith(mark):
+            return encoding
+    even, odd = sample[0:200:2], sample[1:200:2]
+    for zeros, others, encoding in ((odd, even, "utf-16-le"), (even, odd, "utf-16-be")):
+        if len(zeros) > 1 and zeros.count(0) > len(zeros) * 0.8 and others.count(0) < len(others) * 0.2:
+            return encoding
+    if b"\0" in re.split(rb"[\r\n]", sample, maxsplit=1)[0]:
+        raise InputError(f"{path}: not text; expected a CSV file")
+    return "utf-8"
+
+
+def _delimiter(line: str) -> tuple[str, bool]:
+    """Return what separates the cells of a first line, and whether the whole row is in one quoted cell."""
+    bare = re.sub(r'"(?:[^"]|"")*(?:"|$)', "", line)
+    for text in (bare.rstrip(DELIMITERS + " "), bare):
+        for delimiter in DELIMITERS:
+            if delimiter in text:
+                if text is bare and (inner := _wrapped(line)):
+                    return inner, True
+                return delimiter, False
+    return (inner, True) if (inner := _wrapped(line)) else (",", False)
+
+
+def _wrapped(line: str) -> str:
+    """Return the separator within a line that is one quoted cell, maybe with empty ones after it; or ""."""
+    inner = re.fullmatch(r'\s*"((?:[^"]|"")*)"[;,\t ]*', line)
+    return next((delimiter for delimiter in DELIMITERS if inner and delimiter in inner[1]), "")
+
+
+def _split(row: str, delimiter: str) -> list[str]:
+    spaced = re.search(rf'{re.escape(delimiter)} +"', row) is not None
+    try:
+        return next(csv.reader([row], delimiter=delimiter, skipinitialspace=spaced), [])
+    except csv.Error:  # a newline in a cell without quotes
+        return row.split(delimiter)
+
+
+def _comment(line: str) -> bool:
+    return line.startswith(("#", '"#'))
+
+
+def _lines(path: Path, text: TextIO) -> Iterator[str]:
+    while line := text.readline(LONGEST):
+        if len(line) == LONGEST and line[-1] != "\n":
+            raise InputError(f"{path}: a line of more than {LONGEST:,} characters; not a CSV file")
+        yield line.removesuffix("\n").removeprefix("\ufeff")
+
+
+def _records(lines: Iterable[str], delimiter: str, comments: bool) -> Iterator[tuple[int, str, bool]]:
+    """Yield (line number, row, whether its quotes are closed): lines are joined while a quoted cell is open.
+
+    Where it is never closed, its line is a row of its own, so that a stray quote does not swallow the rest of the file.
+    """
+    source, ahead, number = iter(lines), deque[str](), 0
+    open_cell = re.compile(rf'(?:^|{re.escape(delimiter)})\s*"(?:[^"]|"")*$')
+
+    def take() -> str | None:
+        return ahead.popleft() if ahead else next(source, None)
+
+    while (line := take()) is not None:
+        number += 1
+        if comments and _comment(line):
+            continue
+        if line.count('"') % 2 == 0 or not open_cell.search(line):
+            yield number, line, True
+            continue
+        parts, length, quotes = [line], len(line), line.count('"')
+        while quotes % 2 and length < LONGEST and (part := take()) is not None:
+            parts.append(part)
+            quotes, length = quotes + part.count('"'), length + len(part)
+        row = "\n".join(parts)
+        if quotes % 2 or not _closed(row, delimiter):
+            ahead.extendleft(reversed(parts[1:]))
+            yield number, line, False
+            continue
+        yield number, row, True
+        number += len(parts) - 1
+
+
+def _closed(row: str, delimiter: str) -> bool:
+    try:
+        return bool(next(csv.reader([row], delimiter=delimiter, skipinitialspace=True, strict=True), []))
+    except csv.Error:
+        return False
