@@ -144,6 +144,18 @@ class ImageFile(NamedTuple):
     label: str
     split: str = ""
     group: str = ""
+    box: tuple[float, float, float, float] | None = None
+    """The face (x, y, width, height) in pixels, where the dataset says it; only that is read."""
+
+
+def _boxed(image: images.Pixels, box: Sequence[float]) -> images.Pixels:
+    """Return the square around a dataset's own box. InputError where it lies outside of the image."""
+    x, y, width, height = box
+    down, across = image.shape[:2]
+    inside = x < across and y < down and x + width > 0 and y + height > 0
+    if not inside or max(width, height) > 2 * max(down, across):  # NaN is not inside
+        raise InputError(f"face box {tuple(box)} outside of its {across} x {down} pixels")
+    return images.crop_box(image, box)
 
 
 def read_files(
@@ -175,8 +187,8 @@ def read_files(
         for index, file in enumerate(files[start : start + BLOCK], start):
             try:
                 image = images.load(file.path)
-                face = image_spec.find(image)
-                if image_spec.face:
+                face = _boxed(image, file.box) if file.box else image_spec.find(image)
+                if image_spec.face or file.box:
                     sides[index] = 0 if face is None else len(face)
                 pixels[index] = image_spec.fit(image if face is None else face)
                 good[index] = True
@@ -199,7 +211,7 @@ def read_files(
             raise
     if not good.any():
         raise InputError(f"{root}: no image in it can be read{problems.first}")
-    _, ids, labels, splits, groups = map(np.array, zip(*files, strict=True))
+    ids, labels, splits, groups = (np.array([file[column] for file in files]) for column in range(1, 5))
     codes = {name: code for code, name in enumerate(classes)}
     return Dataset(
         images=pixels if good.all() else pixels[good],

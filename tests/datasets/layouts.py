@@ -1,0 +1,44 @@
+"""Writers of the layouts in which published sets of face images come, with drawn faces."""
+
+from collections.abc import Iterable
+from pathlib import Path
+
+from PIL import Image
+
+from mien.core.images import Pixels
+from tests import drawn
+
+RAFDB = ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral")  # the codes 1..7
+
+
+def save(path: Path, image: Pixels) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.fromarray(image).save(path)
+
+
+def write_rafdb(root: Path, train: int = 28, test: int = 14, *, variants: Iterable[str] = ("aligned",)) -> Path:
+    """Write EmoLabel/list_patition_label.txt and Image/aligned, Image/original or both; originals are inverted."""
+    faces, lines = drawn.unlike(train + test, RAFDB), []
+    for row, image in enumerate(faces.images):
+        name = f"train_{row + 1:05d}" if row < train else f"test_{row - train + 1:04d}"
+        lines.append(f"{name}.jpg {faces.labels[row] + 1}\n")
+        for variant in variants:
+            aligned = variant == "aligned"
+            save(root / f"Image/{variant}/{name}{'_aligned' * aligned}.jpg", image if aligned else 255 - image)
+    (root / "EmoLabel").mkdir(parents=True)
+    (root / "EmoLabel" / "list_patition_label.txt").write_text("".join(lines))
+    return root
+
+
+def write_rafdb_folders(root: Path, train: int = 28, test: int = 14, *, tables: bool = True) -> Path:
+    """Write Kaggle's form: DATASET/train/1/train_00001_aligned.jpg, and train_labels.csv, test_labels.csv."""
+    faces = drawn.unlike(train + test, RAFDB)
+    lines = {split: ["image,label\n"] for split in ("train", "test")}
+    for row, image in enumerate(faces.images):
+        split, number = ("train", row + 1) if row < train else ("test", row - train + 1)
+        name, code = f"{split}_{number:05d}_aligned.jpg", faces.labels[row] + 1
+        save(root / "DATASET" / split / str(code) / name, image)
+        lines[split].append(f"{name},{code}\n")
+    for split in lines if tables else ():
+        (root / f"{split}_labels.csv").write_text("".join(lines[split]))
+    return root
