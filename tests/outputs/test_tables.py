@@ -2,10 +2,11 @@
 
 import csv
 import json
+import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -293,3 +294,39 @@ def test_damage_in_the_middle_of_a_table_is_reported(tmp_path: Path) -> None:
     with TableWriter(path, NAMES, resume=True) as table, pytest.raises(InputError, match=r"faces\.jsonl: damaged \("):
         list(table.rows())
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("form", FORMS)
+def test_a_second_writer_is_refused_and_no_row_is_lost(tmp_path: Path, form: str) -> None:
+    path = tmp_path / f"faces.{form}"
+    with TableWriter(path, NAMES) as table:
+        table.write(photo("a.jpg"))
+        with pytest.raises(InputError, match="another mien writes it"):
+            TableWriter(path, NAMES, resume=True)
+        table.write(photo("b.jpg"))
+    assert read(path) == whole(photo("a.jpg") + photo("b.jpg"))
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("form", FORMS)
+@pytest.mark.parametrize("plant", [os.symlink, os.link])
+@pytest.mark.parametrize("target", ["precious", "absent"])
+def test_links_at_names_of_its_own_are_not_followed(
+    tmp_path: Path, form: str, plant: Callable[[Path, Path], None], target: str
+) -> None:
+    precious, folder = tmp_path / "precious", tmp_path / "shared"
+    folder.mkdir()
+    precious.write_text("mine")
+    path = folder / f"faces.{form}"
+    names = [f".{path.name}.written", f".{path.name}.part.jsonl" if form == "parquet" else path.name]
+    for name in names:
+        if target == "absent" and plant is os.link:
+            continue
+        plant(tmp_path / target, folder / name)
+        for resume in (False, True):
+            with pytest.raises(InputError, match=r"link|exists|no table|damaged|other columns"):
+                TableWriter(path, NAMES, resume=resume)
+        (folder / name).unlink()
+    assert precious.read_text() == "mine"
+    assert sorted(tmp_path.iterdir()) == [precious, folder]
+    assert not list(folder.iterdir())

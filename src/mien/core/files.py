@@ -1,13 +1,31 @@
-"""Files that are complete or absent: written under a temporary name, then renamed."""
+"""Files that are complete or absent: written under a temporary name, then renamed.
 
+Temporary names are random and made anew, so that a link which somebody else has put into the folder is not followed.
+"""
+
+import functools
 import os
+import re
+import secrets
 import shutil
+import stat
+import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from uuid import uuid4
+from typing import BinaryIO
 
 from mien.core.errors import InputError
+
+try:
+    import fcntl
+except ImportError:  # Windows
+    fcntl = None  # type: ignore[assignment]
+
+TEMPORARY = re.compile(r"\..*\.[0-9a-f]{12}\.part")
+STALE = 60.0  # seconds; an unfinished file that is older and that no process holds is the remains of a kill
+LONGEST = 255  # bytes of a file's name
+NO_FOLLOW = getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_BINARY", 0)
 
 
 @contextmanager
@@ -30,17 +48,86 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
     """
     if not path.name:  # . and /
         raise InputError(f"{path}: a folder; expected the name of a file")
-    part = path.with_name(f".{path.name}.part")
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
+        _remove_stale(path.parent.resolve())
+        part = path.with_name(_temporary(path.name))
+        with os.fdopen(os.open(part, os.O_RDWR | os.O_CREAT | os.O_EXCL | NO_FOLLOW, 0o666), "rb+") as held:
+            try:
+                lock(held)
+                yield part
+                if durable:
+                    with part.open("rb") as file:
+                        os.fsync(file.fileno())
+                held.close()  # Windows renames no open file
+                part.replace(path)
+            finally:
+                held.close()
+                part.unlink(missing_ok=True)
+
+
+def _temporary(name: str, ending: str = "part") -> str:
+    """Return a hidden name that nobody can foresee, not longer than a name may be."""
+    mark = f".{secrets.token_hex(6)}.{ending}"
+    return "." + os.fsdecode(os.fsencode(name)[: LONGEST - 1 - len(mark)]) + mark
+
+
+@functools.cache
+def _remove_stale(folder: Path) -> None:
+    """Remove the unfinished files that killed processes have left in a folder; once for each process."""
+    with suppress(OSError):
+        for path in folder.iterdir():
+            if TEMPORARY.fullmatch(path.name) and time.time() - path.lstat().st_mtime > STALE:
+                with suppress(OSError), open_known(path) as file:
+                    if fcntl and lock(file):
+                        path.unlink()
+
+
+def lock(file: BinaryIO | int) -> bool:
+    """Hold an open file until it is closed, and return whether it can be held: False where another process has it.
+
+    Where the system cannot say (Windows, some network folders) the file counts as held.
+    """
+    with suppress(OSError):
         try:
-            yield part
-            if durable:
-                with part.open("rb") as file:
-                    os.fsync(file.fileno())
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+            if fcntl:
+                fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return False
+    return True
+
+
+@contextmanager
+def only_one(folder: Path) -> Iterator[None]:
+    """Hold a folder for the `with` block. InputError where another process holds it."""
+    if not fcntl:
+        yield
+        return
+    held = os.open(folder, os.O_RDONLY)
+    try:
+        if not lock(held):
+            raise InputError(f"{folder}: another mien is working in it; wait for its end")
+        yield
+    finally:
+        os.close(held)
+
+
+def open_known(path: Path) -> BinaryIO:
+    """Open a file of our own whose name others can foresee, to read and to write; made where it is missing.
+
+    Raises:
+        OSError: it is a link, no file, has a second name (a hard link), or is of a user who owns neither this process
+            nor the folder.
+    """
+    if path.is_symlink():  # O_NOFOLLOW says "Too many levels of symbolic links"
+        raise OSError(f"{path.name} is a link; remove it")
+    opened = os.open(path, os.O_RDWR | os.O_CREAT | NO_FOLLOW, 0o666)
+    found = os.fstat(opened)
+    trusted = not hasattr(os, "geteuid") or found.st_uid in (os.geteuid(), path.parent.stat().st_uid)
+    if stat.S_ISREG(found.st_mode) and found.st_nlink <= 1 and trusted:
+        return os.fdopen(opened, "rb+")
+    os.close(opened)
+    raise OSError(f"{path.name} is no file, a hard link, or another user's; remove it")
 
 
 def write_text(path: Path, text: str) -> None:
@@ -56,9 +143,10 @@ def replacing_folder(path: Path) -> Iterator[Path]:
     Raises:
         OSError: it cannot be written, or `path` exists and is no empty folder.
     """
-    part = path.with_name(f"{path.name}.half-{uuid4().hex}")
+    part = path.with_name(_temporary(path.name, "half"))
     try:
-        part.mkdir(parents=True)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part.mkdir()
         yield part
         if path.is_dir():
             path.rmdir()

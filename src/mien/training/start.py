@@ -4,6 +4,7 @@ import platform
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -13,6 +14,7 @@ import torch
 
 from mien import __version__
 from mien.core.errors import InputError
+from mien.core.files import only_one
 from mien.datasets import DataSpec, exclude
 from mien.recipes import Recipe, RunRecord, TrainingData, read_run
 from mien.recipes.run_record import ExcludeRecord
@@ -137,9 +139,10 @@ def _fit(run: Run, record: RunRecord, splits: Mapping[str, Split], device: torch
         if not run.described():
             run.describe(replace(record, precision=learner.precision))
         announce(learner, training, validation)
-    trainer.fit()
-    if distributed.LEADS:
-        if recipe.calibrate:
-            fit_temperatures(run.path, splits["validation"], device)
-        export(run.path)
+    with only_one(run.path) if distributed.LEADS else nullcontext():
+        trainer.fit()
+        if distributed.LEADS:
+            if recipe.calibrate:
+                fit_temperatures(run.path, splits["validation"], device)
+            export(run.path)
     return run.path

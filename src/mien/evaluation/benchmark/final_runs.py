@@ -6,6 +6,7 @@ from pathlib import Path
 
 from mien.core import records
 from mien.core.errors import InputError
+from mien.core.files import open_known, writing
 
 NAME = "final_runs.jsonl"
 
@@ -51,14 +52,13 @@ def add(folder: Path, run: FinalRun) -> None:
     Raises:
         InputError: the folder cannot be written to.
     """
-    try:
+    with writing(folder / NAME):
         folder.mkdir(parents=True, exist_ok=True)
-        with (folder / NAME).open("a", encoding="utf-8") as file:
-            file.write(records.dumps(run, indent=0) + "\n")
+        with open_known(folder / NAME) as file:
+            file.seek(0, os.SEEK_END)
+            file.write((records.dumps(run, indent=0) + "\n").encode())
             file.flush()
             os.fsync(file.fileno())
-    except OSError as error:
-        raise InputError(f"{folder / NAME}: cannot be written ({error.strerror or error})") from None
 
 
 def count(folder: Path, protocol: str, model: str) -> FinalRunCount:

@@ -12,6 +12,7 @@ from typing import Any, cast
 
 from mien.core import plugins
 from mien.core.errors import InputError, did_you_mean
+from mien.core.files import open_known
 from mien.faces.detectors.detector import Detections, Detector, detector_name
 from mien.faces.detectors.yunet import YuNet
 from mien.faces.download import downloaded, weights_folder
@@ -66,4 +67,4 @@ def _recommend_yunet() -> None:
     )
     with contextlib.suppress(OSError):  # no folder to remember it in
         said.parent.mkdir(parents=True, exist_ok=True)
-        said.touch()
+        open_known(said).close()

@@ -9,10 +9,10 @@ import os
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 from mien.core.errors import InputError
-from mien.core.files import writing
+from mien.core.files import lock, open_known, writing
 from mien.outputs.tables.format import BinaryFormat, Row, TableFormat, table_formats
 
 
@@ -34,16 +34,37 @@ class TableWriter(AbstractContextManager["TableWriter"]):
         self._mark = path.with_name(f".{path.name}.written")
         with writing(path):
             path.parent.mkdir(parents=True, exist_ok=True)
-            if isinstance(self._format, BinaryFormat) and path.exists() and not self._text.exists():
-                with self._damage():
-                    self._format.reopen(path, self._text, self.columns)
-                self._mark.unlink(missing_ok=True)
-            self._whole = self._count_whole() if self._text.exists() else 0
-            next(self.rows(), None)  # before anything is changed: the file may be someone else's
-            self._file = self._text.open("ab")
-            self._file.truncate(self._whole)
-            self._marker = self._mark.open("wb", buffering=0)
+            self._marker = open_known(self._mark)
+            if not lock(self._marker) or not self._mark.exists():  # or it has ended in this moment
+                self._marker.close()
+                raise InputError(f"{path}: another mien writes it; wait for its end, or choose another file")
+            noted = self._marker.read()
+            try:
+                self._file = self._open(noted)
+            except BaseException:
+                if not noted:
+                    self._mark.unlink()
+                self._marker.close()
+                raise
         self._append("" if self._whole else self._format.head(self.columns))
+
+    def _open(self, noted: bytes) -> BinaryIO:
+        """Return the text, open after its last whole row; `noted` is what the mark says."""
+        waits = isinstance(self._format, BinaryFormat)
+        if isinstance(self._format, BinaryFormat) and self.path.exists() and not self._text.exists():
+            with self._damage():
+                self._format.reopen(self.path, self._text, self.columns)
+            noted = b""
+        file: BinaryIO = open_known(self._text) if waits else self._text.open("r+b" if self._text.exists() else "xb")
+        try:
+            self._whole = self._count_whole(noted)
+            next(self.rows(), None)  # before anything is changed: the file may be someone else's
+            file.truncate(self._whole)
+            file.seek(self._whole)
+        except BaseException:
+            file.close()
+            raise
+        return file
 
     def __exit__(self, *_: object) -> None:
         self.close()
@@ -70,8 +91,8 @@ class TableWriter(AbstractContextManager["TableWriter"]):
         if isinstance(self._format, BinaryFormat):
             self._format.finish(self._text, self.path, self.columns)
             self._text.unlink()
-        self._marker.close()
         self._mark.unlink()
+        self._marker.close()
 
     def _append(self, text: str) -> None:
         """Append text, and note how many bytes are whole: so few bytes that they are written at once or not at all."""
@@ -82,14 +103,13 @@ class TableWriter(AbstractContextManager["TableWriter"]):
             self._whole += len(data)
             self._marker.seek(0)
             self._marker.write(b"%20d" % self._whole)
+            self._marker.flush()
 
-    def _count_whole(self) -> int:
-        """Return how many bytes of the text are whole: as noted, or else up to the end of the last line."""
-        size = self._text.stat().st_size
-        if self._mark.is_file():
-            noted = self._mark.read_bytes().strip()
-            if noted.isdigit() and int(noted) <= size:
-                return int(noted)
+    def _count_whole(self, noted: bytes) -> int:
+        """Return how many bytes of the text are whole: as noted in digits, or else up to the last line end."""
+        size, noted = self._text.stat().st_size, noted.strip()
+        if noted.isdigit() and int(noted) <= size:
+            return int(noted)
         with self._text.open("rb") as file:
             whole = sum(len(line) for line in file if line.endswith(b"\n"))
         if size and not whole:
@@ -123,7 +143,7 @@ def check_table(path: Path, *, resume: bool) -> TableFormat:
         raise InputError(f"{path}: a table ends with {', '.join(f'.{name}' for name in formats)}")
     if isinstance(chosen, BinaryFormat):
         chosen.check()
-    existing = next((file for file in (_growing(path, chosen), path) if file.exists()), None)
+    existing = next((file for file in (_growing(path, chosen), path) if os.path.lexists(file)), None)
     if existing and not resume:
         raise InputError(f"{existing}: exists already; continue it with --resume, or choose another file")
     return chosen
