@@ -9,7 +9,8 @@ from importlib import import_module
 from textwrap import fill
 from typing import NoReturn
 
-from mien.cli.parse import first_process, run, run_action
+from mien.cli.parse import run, run_action
+from mien.core.console import first_process, forget_notices
 from mien.core.errors import InputError, MissingExtra
 
 GROUPS = {  # the first lines of the verbs' docstrings: mien --help imports none of them
@@ -44,6 +45,7 @@ VERBS = {verb: line for group in GROUPS.values() for verb, line in group.items()
 def main(arguments: list[str] | None = None) -> NoReturn:
     """Run one verb and exit: 0 done, 1 done with misses (the verb's help says which), 2 bad input, 130 interrupted."""
     verb, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
+    forget_notices()
     try:
         if verb in ("-h", "--help"):
             print(overview())

@@ -2,7 +2,6 @@
 
 import functools
 import inspect
-import os
 import re
 import shutil
 import sys
@@ -118,11 +117,6 @@ def run_action(about: Verb, verb: str, actions: dict[str, Verb], arguments: list
         if usage.split()[0] == action:
             return run(function, f"mien {verb} {action}", rest)
     raise InputError(f"no action {action!r}; expected {' or '.join(usages)}")
-
-
-def first_process() -> bool:
-    """Return whether this process speaks for all that torchrun has started on this machine."""
-    return os.environ.get("LOCAL_RANK", "0") == "0"
 
 
 def console() -> "Console":

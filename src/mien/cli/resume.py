@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from mien.cli.parse import first_process, load_training
+from mien.cli.parse import load_training
+from mien.core.console import first_process
 
 
 def resume(run: Path, /, *, device: str = "auto", threads: int | None = None) -> None:

@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING
 from tyro.conf import Suppress
 
 from mien.cli.options import Data, Unused
-from mien.cli.parse import first_process, load_training, run
+from mien.cli.parse import load_training, run
+from mien.core.console import first_process
 from mien.core.errors import InputError
 from mien.core.labels import Targets
 from mien.datasets.spec import Merge

@@ -1,7 +1,8 @@
 """The progress of long work, on stderr: a bar on a terminal, gone when the work is done; else a line now and then."""
 
+import os
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import timedelta
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -13,6 +14,25 @@ T = TypeVar("T")
 
 COUNT = "[progress.download]{task.completed}/{task.total}"
 EVERY = 30.0  # seconds between two lines
+
+_noticed = set[str]()
+
+
+def first_process() -> bool:
+    """Return whether this process speaks for all that torchrun has started on this machine."""
+    return os.environ.get("LOCAL_RANK", "0") == "0"
+
+
+def notice(text: str) -> None:
+    """Print a line on stderr, once: data that are read again, as another split or size, say the same again."""
+    if text not in _noticed and first_process():
+        _noticed.add(text)
+        print(text, file=sys.stderr, flush=True)
+
+
+def forget_notices() -> None:
+    """Let every notice be printed once more, as a new command does."""
+    _noticed.clear()
 
 
 def progress_bar(*figures: "str | ProgressColumn", quiet: bool = False) -> "Progress":
@@ -58,6 +78,16 @@ def track(steps: Iterable[T], description: str, total: float) -> Iterator[T]:
         for step in steps:
             yield step
             progress.advance(task)
+
+
+def first_few(names: Sequence[str], most: int = 3) -> str:
+    """Return the first names, and how many more there are.
+
+    Example:
+        >>> first_few(["a", "b", "c", "d", "e"])
+        'a, b, c and 2 more'
+    """
+    return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
 def quantity(number: int, name: str) -> str:

@@ -13,7 +13,7 @@ import shutil
 import time
 import zipfile
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 
 import numpy as np
@@ -24,7 +24,7 @@ from mien.core.files import replacing_folder
 from mien.datasets.dataset import COLUMNS, Dataset, ImageSpec
 from mien.datasets.samples import Problem
 
-VERSION = 3  # raise it whenever a reader gives other arrays for the same files
+VERSION = 4  # raise it whenever a reader gives other arrays for the same files
 STALE = 24 * 3600  # seconds after which a half-written entry is the remains of a crash
 
 
@@ -36,6 +36,11 @@ class CacheEntry:
     sizes: dict[str, int]
     dropped: dict[str, int]
     problems: tuple[Problem, ...]
+    examples: dict[str, str]
+    notes: tuple[str, ...]
+
+
+FACTS = tuple(field.name for field in fields(CacheEntry))
 
 
 def folder() -> Path:
@@ -48,8 +53,17 @@ def folder() -> Path:
 def entry(kind: str, root: Path, sources: Iterable[Path], image_spec: ImageSpec) -> Path:
     """Return the folder for this source in its present state."""
     root = root.resolve()
-    states = ((str(path), status.st_size, status.st_mtime_ns) for path in sources if (status := path.stat()))
-    return folder() / f"{kind}-{_hash([str(root), image_spec])}-{_hash([VERSION, np.dtype(int).byteorder, *states])}"
+    states = _hash([VERSION, np.dtype(int).byteorder, *map(_state, sources)])
+    return folder() / f"{kind}-{_hash([str(root), image_spec])}-{states}"
+
+
+def _state(path: Path) -> tuple[str, int, int, int]:
+    """Return name, size, time and rights of a file; zeros where it has gone since the folder was listed."""
+    try:
+        status = path.stat()
+    except OSError:
+        return str(path), 0, 0, 0
+    return str(path), status.st_size, status.st_mtime_ns, status.st_mode
 
 
 def _hash(parts: Iterable[object]) -> str:
@@ -85,7 +99,7 @@ def store(path: Path, table: Dataset) -> None:
         with replacing_folder(path) as half:
             np.save(half / "images.npy", table.images, allow_pickle=False)
             np.savez(half / "columns.npz", allow_pickle=False, **{name: getattr(table, name) for name in COLUMNS})
-            records.write(half / "facts.json", CacheEntry(table.classes, table.sizes, table.dropped, table.problems))
+            records.write(half / "facts.json", CacheEntry(**{name: getattr(table, name) for name in FACTS}))
             if path.exists() and load(path) is None:
                 shutil.rmtree(path, ignore_errors=True)
         _prune(path)

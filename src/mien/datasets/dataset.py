@@ -13,9 +13,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.core import images
-from mien.core.console import track
+from mien.core.console import quantity, track
 from mien.core.errors import InputError
 from mien.core.paths import printable
+from mien.core.walk import Report
 from mien.datasets.samples import Problem, fingerprint, hard
 from mien.datasets.splits import SPLITS
 
@@ -65,13 +66,30 @@ class Problems:
 
     strict: bool = False
     found: list[Problem] = field(default_factory=list)
+    dropped: dict[str, int] = field(default_factory=dict)
+    """How many files or rows a rule leaves out, by reason, for `Dataset.dropped`."""
+    notes: list[str] = field(default_factory=list)
+    """Sentences about how the source was read, for `Dataset.notes`."""
+    examples: dict[str, str] = field(default_factory=dict)
+    """The first few names of what a rule leaves out, by the reason that `Dataset.dropped` counts: "a, b and 2 more"."""
 
     def report(self, where: str | Path, what: str) -> None:
         """Raises InputError when strict."""
-        problem = Problem(printable(where), what)
+        problem = Problem(printable(where), printable(what))
         if self.strict:
             raise InputError(str(problem))
         self.found.append(problem)
+
+    def reporter(self, root: Path) -> Report:
+        """Return what reports a file or folder of `mien.core.walk` that cannot be read, by its path from `root`."""
+
+        return lambda path, why: self.report(path.relative_to(root), why)
+
+    def leave_out(self, reason: str, count: int, names: str = "") -> None:
+        """Count what a rule leaves out, for `Dataset.dropped`, with the first few names (see `first_few`)."""
+        if count or names:
+            self.dropped[reason] = self.dropped.get(reason, 0) + count
+            self.examples[reason] = names
 
     @property
     def first(self) -> str:
@@ -95,6 +113,8 @@ class Dataset:
         sizes: how many images had which size before they were resized, `48 x 48` (width x height).
         dropped: reason -> samples left out by a rule of the dataset, not for being broken.
         problems: what could not be read.
+        examples: reason -> the first few names of what `dropped` counts, where they are known.
+        notes: what the user should know of how the dataset was read, in sentences.
     """
 
     images: images.Pixels
@@ -107,6 +127,8 @@ class Dataset:
     sides: NDArray[np.int64]
     dropped: dict[str, int] = field(default_factory=dict)
     problems: tuple[Problem, ...] = ()
+    examples: dict[str, str] = field(default_factory=dict)
+    notes: tuple[str, ...] = ()
 
     @property
     def hard(self) -> NDArray[np.int64]:
@@ -213,6 +235,8 @@ def read_files(
         raise InputError(f"{root}: no image in it can be read{problems.first}")
     ids, labels, splits, groups = (np.array([file[column] for file in files]) for column in range(1, 5))
     codes = {name: code for code, name in enumerate(classes)}
+    for name, count in Counter(labels[~np.isin(labels, labels[good])].tolist()).items():
+        problems.notes.append(f"class {name}: NONE of its {quantity(count, 'image')} can be read")
     return Dataset(
         images=pixels if good.all() else pixels[good],
         labels=np.array([codes[label] for label in labels.tolist()], dtype=np.int64)[good],
@@ -222,7 +246,7 @@ def read_files(
         classes=classes,
         sizes=dict(sizes.most_common()),
         sides=sides[good],
-        dropped={reason: count for reason, count in dropped.items() if count},
+        dropped=problems.dropped | {reason: count for reason, count in dropped.items() if count},
         problems=tuple(problems.found),
     )
 

@@ -6,11 +6,14 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from mien.core.console import notice
 from mien.core.errors import InputError
 from mien.core.files import os_errors
+from mien.core.paths import printable
 from mien.datasets import cache as stored
 from mien.datasets import exclude
 from mien.datasets.dataset import Dataset, ImageSpec, Problems
+from mien.datasets.notices import notices
 from mien.datasets.readers import locate, readers
 from mien.datasets.samples import Samples
 from mien.datasets.spec import DataSpec
@@ -94,12 +97,17 @@ def open_dataset(
     if image.face and not reader.photos:
         photos = " and ".join(name for name, one in readers().items() if one.photos)
         raise InputError(f"{root}: a dataset of kind {reader.name} holds face crops; faces are looked for in {photos}")
+
+    def load() -> Dataset:
+        table = reader.load(root, image, problems)
+        return replace(table, examples=problems.examples, notes=tuple(problems.notes))
+
     with os_errors(root):
         if cache:
             entry = stored.entry(reader.name, root, reader.sources(root), image)
-            table = stored.cached(entry, lambda: reader.load(root, image, problems))
+            table = stored.cached(entry, load)
         else:
-            table = reader.load(root, image, problems)
+            table = load()
     if strict and table.problems:
         raise InputError(str(table.problems[0]))
     own = table.labels
@@ -108,7 +116,11 @@ def open_dataset(
         shares = reader.holdout if spec.holdout is None else (spec.holdout, reader.holdout[1])
     splits = assign(table.splits, own, table.ids, table.groups, holdout=shares, seed=seed)
     table = replace(table, splits=np.where(kept, splits, ""))
-    return excluded.leave_out(table, root) if excluded else table
+    if excluded:
+        table = excluded.leave_out(table, root)
+    for line in notices(table):
+        notice(f"{printable(spec.path)}: {line}")
+    return table
 
 
 def take(table: Dataset, rows: NDArray[np.int64]) -> Samples:

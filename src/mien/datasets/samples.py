@@ -1,6 +1,7 @@
 """The one sample type: what every reader returns and everything else consumes."""
 
 import hashlib
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from mien.core import labels as taxonomy
 from mien.core.errors import InputError
+from mien.core.images import SUFFIXES
 
 
 @dataclass(frozen=True)
@@ -21,6 +23,13 @@ class Problem:
 
     def __str__(self) -> str:
         return f"{self.where}: {self.what}"
+
+    @property
+    def kind(self) -> str:
+        """What cannot be used: a row, an image, or else a path (a folder, a link)."""
+        if re.search(r":\d+$", self.where):
+            return "row"
+        return "image" if self.where.lower().endswith(tuple(SUFFIXES)) else "path"
 
 
 def fingerprint(images: NDArray[np.uint8], labels: NDArray[Any], classes: tuple[str, ...]) -> str:

@@ -6,27 +6,42 @@ and with every version of numpy, and independent of the order in which files are
 
 import hashlib
 import re
+from collections.abc import Iterable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.core.errors import InputError
+from mien.core.labels import find_class
 
 SPLITS = ("train", "validation", "test")
 SYNONYMS = {
     "train": "train",
     "training": "train",
+    "trn": "train",
+    "trainval": "train",
     "validation": "validation",
     "validate": "validation",
+    "validating": "validation",
     "valid": "validation",
     "val": "validation",
     "dev": "validation",
+    "development": "validation",
     "publictest": "validation",
+    "eval": "validation",
+    "evaluation": "validation",
     "test": "test",
     "testing": "test",
+    "tst": "test",
     "privatetest": "test",
+    "holdout": "test",
     "all": "all",
 }
+NEUTRAL = (  # words that people add to a split's name, and that name no class
+    "sets?|data|datasets?|images?|imgs?|pics?|pictures?|photos?|faces?|facial|samples?|splits?|parts?|folders?|files?|"
+    "subset|emotions?|expressions?|fer|ferplus|icml|raf|rafdb|affectnet|ckplus|jaffe|kdef|kaggle|only|the|my|[0-9]+"
+)
+_NAME = re.compile(rf"(?:{NEUTRAL})*({'|'.join(SYNONYMS)})(?:{NEUTRAL})*")
 
 
 def split_name(name: str) -> str:
@@ -41,8 +56,45 @@ def split_name(name: str) -> str:
 
 
 def find_split(name: str) -> str | None:
-    """Return as `split_name`, or None where it is no split's name."""
-    return SYNONYMS.get(re.sub(r"[-_ ]", "", name.strip().lower()))
+    """Return as `split_name`, or None where it is no split's name.
+
+    Neutral words around it do not matter: `Training Set`, `val-data`, `test_images`, `fer2013_train`. A word that may
+    name a class does: `training_happy` is no split.
+    """
+    found = _NAME.fullmatch(re.sub(r"[\W_]", "", name.lower()))
+    return SYNONYMS[found[1]] if found else None
+
+
+def find_splits(names: Iterable[str]) -> dict[str, str]:
+    """Return name -> split for those of the names in one folder that are splits, by `find_split` or by comparison.
+
+    `mood_train` and `mood_test` are splits; `train_happy`, `test_happy` and `train_sad` are not. What `eval` means
+    depends on its neighbours: the test split where another is the validation split and none is the test split.
+
+    Example:
+        >>> find_splits(["mood_train", "mood_test", "notes"])
+        {'mood_train': 'train', 'mood_test': 'test'}
+    """
+    names = list(names)
+    found = {name: split for name in names if (split := find_split(name)) not in (None, "all")} or _sharing(names)
+    evals = [name for name in found if re.search("eval", name, re.IGNORECASE)]
+    others = {found[name] for name in found if name not in evals}
+    if "validation" in others and "test" not in others:
+        found |= dict.fromkeys(evals, "test")
+    return found
+
+
+def _sharing(names: Iterable[str]) -> dict[str, str]:
+    """Return name -> split where all names with the word of a split have the same further words, and no class."""
+    found: dict[str, str] = {}
+    rests = set[tuple[str, ...]]()
+    for name in names:
+        words = [word.lower() for word in re.findall(r"[A-Z]?[a-z]+|[A-Z]+|[^\W\da-zA-Z]+", name.replace("_", " "))]
+        if len(splits := [word for word in words if SYNONYMS.get(word, "all") != "all"]) == 1:
+            found[name] = SYNONYMS[splits[0]]
+            rests.add(tuple(word for word in words if word != splits[0]))
+    alike = len(rests) == 1 and len(set(found.values())) > 1
+    return found if alike and not any(find_class(word) for rest in rests for word in rest) else {}
 
 
 def assign(

@@ -1,32 +1,47 @@
-"""Class folders: <root>/[images/][train|validation|test/]<expression>/*.jpg, of any image format and size."""
+"""Class folders, with splits above or below them: [train/]<expression>/*.jpg or <expression>/[train/]*.jpg."""
 
-import os
-from collections.abc import Collection, Iterable, Iterator
+from collections import Counter
+from collections.abc import Collection, Iterable
+from contextlib import suppress
+from dataclasses import dataclass
 from pathlib import Path
 
+from mien.core.console import first_few, quantity
 from mien.core.errors import InputError
 from mien.core.images import SUFFIXES
 from mien.core.labels import canonical, find_class
+from mien.core.paths import printable
+from mien.core.walk import Report, ignore, listing, walk
 from mien.datasets.dataset import Dataset, ImageFile, ImageSpec, Problems, copy_files, read_files
 from mien.datasets.readers.reader import DatasetReader
-from mien.datasets.splits import find_split
+from mien.datasets.splits import find_splits
 
 
-def _folders(root: Path) -> list[Path]:
+def _folders(root: Path, report: Report = ignore) -> list[Path]:
+    """Return the folders in a folder that may be splits or classes."""
     try:
-        with os.scandir(root) as entries:
-            return sorted(Path(entry) for entry in entries if entry.is_dir() and not entry.name.startswith((".", "__")))
+        return [folder for folder in listing(root, report)[0] if not folder.name.startswith("__")]
     except OSError as error:
-        raise InputError(f"{root}: {error.strerror}") from None
-
-
-def _split(folder: Path) -> str | None:
-    split = find_split(folder.name)
-    return None if split == "all" else split
+        report(root, f"the folder cannot be read ({error.strerror or error})")
+        return []
 
 
 def _classes(folders: Iterable[Path]) -> int:
     return sum(find_class(folder.name) is not None for folder in folders)
+
+
+def split_folders(folders: Iterable[Path]) -> dict[Path, str]:
+    """Return folder -> split for those of `folders`, all in one folder, that are splits of class folders.
+
+    A split has folders in it, else `test/` is the class "test". A lone test folder beside others is a split only where
+    expressions are in it.
+    """
+    named = {folder.name: folder for folder in folders}
+    found = {named[name]: split for name, split in find_splits(named).items()}
+    inside = {folder: _folders(folder) for folder in found}
+    lone = set(found.values()) < {"validation", "test"} and len(found) < len(named)
+    known = any(map(_classes, inside.values()))
+    return found if any(inside.values()) and (known or not lone) else {}
 
 
 def base(root: Path) -> Path | None:
@@ -35,34 +50,60 @@ def base(root: Path) -> Path | None:
         return None
     for path in [root, *(folder for folder in _folders(root) if folder.name.lower() == "images")]:
         inside = _folders(path)
-        if (
-            _classes(inside) >= 2
-            or _classes(sub for folder in inside if _split(folder) for sub in _folders(folder)) >= 2
-        ):
+        if _classes(inside) >= 2 or _classes(sub for folder in split_folders(inside) for sub in _folders(folder)) >= 2:
             return path
     return None
 
 
-def _parts(root: Path) -> list[tuple[str, Path]]:
-    """Return (split, folder of class folders); the split is "" where there are no split folders."""
+@dataclass(frozen=True)
+class _Part:
+    """Class folders, and the split that they are in; "" where there are no split folders above them."""
+
+    split: str
+    folders: list[Path]
+
+
+def _parts(root: Path, problems: Problems | None = None) -> list[_Part]:
+    """Return the class folders by split, and report what beside them is not read."""
+    report = problems.reporter(root) if problems else ignore
     top = base(root) or root
-    return [(split, folder) for folder in _folders(top) if (split := _split(folder))] or [("", top)]
+    inside = _folders(top, report)
+    splits = split_folders(inside)
+    parts: dict[Path, _Part] = {}
+    for folder, split in splits.items() or {top: ""}.items():
+        same = [other for other in parts if parts[other].split == split]
+        if problems and (again := next((other for other in same if folder.samefile(other)), None)):
+            problems.notes.append(f"{folder.name} and {again.name} are one folder; it is read once")
+            continue
+        if problems and same:
+            both = " and ".join(printable(path.name) for path in (*same, folder))
+            problems.notes.append(f"{both} all mean the split {split}; they are joined")
+        parts[folder] = _Part(split, _folders(folder, report))
+    if problems:
+        _report_unused(top, parts, [folder for folder in inside if splits and folder not in splits], problems)
+    return list(parts.values())
 
 
-def _files(folder: Path) -> Iterator[os.DirEntry[str]]:
-    """Yield the files below a class folder, sorted by name; what is hidden is left out."""
-    with os.scandir(folder) as entries:
-        for entry in sorted(entries, key=lambda entry: entry.name):
-            if entry.name.startswith("."):
-                continue
-            if entry.is_dir():
-                yield from _files(Path(entry))
-            else:
-                yield entry
+def _report_unused(top: Path, parts: Collection[Path], others: Collection[Path], problems: Problems) -> None:
+    """Report the images that are in no class folder: beside the class folders, and in `others` beside the splits."""
+    counts = {folder: sum(map(_is_image, walk(folder, ignore))) for folder in others}
+    names = [f"{printable(folder.name)}/ {count:,}" for folder, count in counts.items()]
+    if counts:  # also where they hold none: the user may have meant them
+        problems.leave_out("in folders beside the splits", sum(counts.values()), first_few(names, 6))
+    loose: list[str] = []
+    for folder in dict.fromkeys([top, *parts]):
+        with suppress(OSError):
+            files = listing(folder, ignore)[1]
+            loose += [printable(path.relative_to(top).as_posix()) for path in files if _is_image(path)]
+    problems.leave_out("in no class folder", len(loose), first_few(loose))
+
+
+def _is_image(path: Path) -> bool:
+    return path.suffix.lower() in SUFFIXES
 
 
 class FolderReader(DatasetReader):
-    """Class folders, with or without split folders above them; files without an image's suffix are left out.
+    """Class folders, with split folders above or below them or without; what has no image's suffix is left out.
 
     Classes are the canonical names found, sorted; ids are paths from the root. A folder whose name is no expression is
     reported, one called 0 to 6 as well: FER2013's codes and the alphabetical order differ, so nothing is guessed.
@@ -77,13 +118,16 @@ class FolderReader(DatasetReader):
 
     def sources(self, root: Path) -> list[Path]:
         """Return every file below the class folders, known or not."""
-        return [Path(entry) for _, part in _parts(root) for folder in _folders(part) for entry in _files(folder)]
+        return [path for part in _parts(root) for folder in part.folders for path in walk(folder, ignore)]
 
     def load(self, root: Path, image: ImageSpec, problems: Problems) -> Dataset:
         files: list[ImageFile] = []
-        others = 0
-        for split, part in _parts(root):
-            for folder in _folders(part):
+        others, outside = Counter[str](), list[str]()
+        parts = _parts(root, problems)
+        below = [] if parts[0].split else [split_folders(_folders(folder)) for folder in parts[0].folders]
+        inner = {folder: split for splits in below for folder, split in splits.items()}
+        for part in parts:
+            for folder in part.folders:
                 try:
                     label = canonical(folder.name)
                 except InputError as error:
@@ -91,18 +135,28 @@ class FolderReader(DatasetReader):
                     hint = "; a number does not say which expression it is: rename the folder" if digit else ""
                     problems.report(folder.relative_to(root), str(error) + hint)
                     continue
-                for entry in _files(folder):
-                    path = Path(entry)
-                    if path.suffix.lower() in SUFFIXES:
-                        files.append(ImageFile(path, path.relative_to(root).as_posix(), label, split))
+                paths = walk(folder, problems.reporter(root))
+                images = [path for path in paths if _is_image(path)]
+                others.update(path.suffix.lower() or "no suffix" for path in paths if not _is_image(path))
+                if not images:
+                    where = printable(folder.relative_to(root).as_posix())
+                    problems.notes.append(f"{where}: NO IMAGE in this class ({quantity(len(paths), 'other file')})")
+                for path in images:
+                    name = printable(path.relative_to(root).as_posix())
+                    split = part.split or next((inner[above] for above in path.parents if above in inner), "")
+                    if inner and not split:
+                        outside.append(name)
                     else:
-                        others += 1
+                        files.append(ImageFile(path, name, label, split))
+        problems.leave_out("outside of the split folders in the class folders", len(outside), first_few(outside))
+        suffixes = [f"{printable(suffix)} {count:,}" for suffix, count in others.most_common()]
+        problems.leave_out("not an image by its name", others.total(), first_few(suffixes, 6))
         classes = tuple(sorted({file.label for file in files}))
-        return read_files(root, files, classes, image, problems, {"not an image by its name": others})
+        return read_files(root, files, classes, image, problems, {})
 
     def copy(self, root: Path, out: Path, without: Collection[str]) -> None:
-        files = {path.relative_to(root).as_posix(): path for path in self.sources(root)}
-        copy_files({out / name: path for name, path in files.items() if name not in without})
+        files = {path.relative_to(root): path for path in self.sources(root)}
+        copy_files({out / name: path for name, path in files.items() if printable(name.as_posix()) not in without})
 
 
 READER = FolderReader()

@@ -1,0 +1,37 @@
+"""What of a dataset was not read or not used, in lines for stderr: how many, why, and the first few names."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+from mien.core.console import first_few, quantity
+from mien.datasets.dataset import Dataset
+from mien.datasets.samples import Problem
+
+REASONS = 4  # reasons shown
+
+
+def notices(table: Dataset) -> Iterator[str]:
+    """Yield a line for each kind of thing that could not be read, each rule that left something out, and each note.
+
+    Example of a line:
+        not read: 10 of 60 images (damaged image: angry/3.jpg, angry/7.jpg, sad/1.jpg and 4 more; empty: sad/2.jpg ...)
+    """
+    yield from table.notes
+    total = len(table.ids)
+    for kind in ("image", "row", "path"):
+        if found := [problem for problem in table.problems if problem.kind == kind]:
+            total += len(found)
+            of = f"{len(found):,} of {quantity(total, kind)}" if kind != "path" else quantity(len(found), kind)
+            yield f"not read: {of} ({_by_reason(found)})"
+    for reason, count in table.dropped.items():
+        names = table.examples.get(reason)
+        yield f"left out: {count:,}, {reason}" + (f" ({names})" if names else "")
+
+
+def _by_reason(problems: Sequence[Problem]) -> str:
+    reasons: dict[str, list[str]] = {}
+    for problem in problems:
+        reasons.setdefault(re.split(r" \(|[;,:] ", problem.what)[0], []).append(problem.where)
+    parts = [f"{reason}: {first_few(names)}" for reason, names in list(reasons.items())[:REASONS]]
+    rest = sum(map(len, list(reasons.values())[REASONS:]))
+    return "; ".join(parts + [f"and {rest:,} more for other reasons"] * (rest > 0))
