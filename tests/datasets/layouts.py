@@ -1,11 +1,12 @@
 """Writers of the layouts in which published sets of face images come, with drawn faces."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from PIL import Image
 
 from mien.core.images import Pixels
+from mien.core.labels import FER2013
 from tests import drawn
 
 RAFDB = ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral")  # the codes 1..7
@@ -41,4 +42,19 @@ def write_rafdb_folders(root: Path, train: int = 28, test: int = 14, *, tables: 
         lines[split].append(f"{name},{code}\n")
     for split in lines if tables else ():
         (root / f"{split}_labels.csv").write_text("".join(lines[split]))
+    return root
+
+
+def write_images(root: Path, n: int = 42, classes: Sequence[str] = FER2013, *, folder: str = "images") -> list[str]:
+    """Write images/00000.png ... and return their classes; the label of image i is i modulo the number of classes."""
+    for row, image in enumerate(drawn.unlike(n, FER2013[: len(classes)]).images):
+        save(root / folder / f"{row:05d}.png", image)
+    return [classes[row % len(classes)] for row in range(n)]
+
+
+def write_list(root: Path, n: int = 42, classes: Sequence[str] = FER2013, *, folder: str = "images") -> Path:
+    """Write images/ and labels.csv."""
+    labels = write_images(root, n, classes, folder=folder)
+    lines = [f"{row:05d}.png,{label}\n" for row, label in enumerate(labels)]
+    (root / "labels.csv").write_text("".join(["image,label\n", *lines]))
     return root

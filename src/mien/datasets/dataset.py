@@ -227,7 +227,8 @@ def read_files(
                     if good[index]:
                         sizes[text] += 1
                     else:
-                        problems.report(files[index].path.relative_to(root), text)
+                        path = files[index].path
+                        problems.report(path.relative_to(root) if path.is_relative_to(root) else path, text)
         except BaseException:
             pool.shutdown(cancel_futures=True)
             raise

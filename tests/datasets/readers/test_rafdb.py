@@ -35,8 +35,8 @@ def test_aligned_faces_are_read_and_with_a_detector_the_original_photos(tmp_path
     photos = datasets.read(DataSpec(root, "all"), ImageSpec(face=WholeFace()))
     assert aligned.ids.tolist() == photos.ids.tolist()
     assert np.abs(aligned.images.astype(int) + photos.images - 255).mean() < 8
-    assert aligned.dropped == {"original photos; the aligned faces were read": 42}
-    assert photos.dropped == {"aligned faces; the original photos were read": 42}
+    assert aligned.dropped == {"original photos; the aligned faces are read": 42}
+    assert photos.dropped == {"aligned faces; the original photos are read": 42}
 
 
 @pytest.mark.parametrize("variant", ["aligned", "original"])
@@ -66,18 +66,18 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path: Path) -> None:
         file.write("train_00001.jpg 2\ntrain_00002.jpg 9\ntrain_00005.jpg\n\ntrain_00006.jpg happy\n")
     samples = datasets.read(DataSpec(root, "all"))
     assert [str(problem) for problem in samples.problems] == [
-        "list_patition_label.txt:3: train_00003.jpg: no such image",
-        "list_patition_label.txt:43: train_00001.jpg is listed twice; the first label counts (surprise)",
+        "list_patition_label.txt:3: no such image: train_00003.jpg",
+        "list_patition_label.txt:43: listed twice: train_00001.jpg; the first label counts (surprise)",
         "list_patition_label.txt:44: label '9', expected 1..7",
-        "list_patition_label.txt:45: 1 words, expected an image and a label",
+        "list_patition_label.txt:45: 1 fields, expected an image and a label",
         "list_patition_label.txt:47: label 'happy', expected 1..7",
         "Image/aligned/train_00004_aligned.jpg: empty",
     ]
-    assert samples.dropped == {"no label": 1, "not called as RAF-DB's": 1}
+    assert samples.dropped == {"without a label": 1, "not called as RAF-DB's": 1}
     assert len(samples) == 40
 
 
 def test_a_list_without_images_is_refused(tmp_path: Path) -> None:
     root = layouts.write_rafdb(tmp_path / "raf", variants=())
-    with pytest.raises(InputError, match=r"no image in it can be read; the first: .*train_00001\.jpg: no such image"):
+    with pytest.raises(InputError, match=r"no image in it can be read; the first: .*no such image: train_00001\.jpg"):
         datasets.read(DataSpec(root, "all"))

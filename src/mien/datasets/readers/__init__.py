@@ -8,7 +8,8 @@ from mien.core.files import os_errors
 from mien.datasets.readers.reader import DatasetReader
 
 BUILTIN = tuple(
-    f"mien.datasets.readers.{name}:READER" for name in ("fer2013", "facial_expressions", "rafdb", "arrays", "folder")
+    f"mien.datasets.readers.{name}:READER"
+    for name in ("fer2013", "facial_expressions", "rafdb", "arrays", "image_list", "folder")
 )
 
 

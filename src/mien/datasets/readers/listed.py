@@ -1,31 +1,26 @@
 """What the readers of labelled image files share: they list the files with their labels; the rest is done here."""
 
-import os
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Iterable, Iterator
-from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 from mien.core.images import SUFFIXES
+from mien.core.walk import ignore, listing, walk
 from mien.datasets.dataset import Dataset, ImageFile, ImageSpec, Problems, copy_files, read_files
 from mien.datasets.readers.reader import DatasetReader
 
 LISTS = frozenset({".csv", ".tsv", ".txt", ".lst", ".npy"})
 
 
-@dataclass(frozen=True)
-class Listing:
-    """The labelled image files of a dataset.
+class Listing(NamedTuple):
+    """The labelled image files of a dataset, in its order, their ids unique; and its classes in their order.
 
-    Args:
-        files: in the dataset's order, their ids unique.
-        order: the classes in the dataset's own order; those without a file are left out.
-        dropped: reason -> what a rule leaves out.
+    A class without a file is none of the dataset.
     """
 
     files: list[ImageFile]
     order: Iterable[str]
-    dropped: dict[str, int] = field(default_factory=dict)
 
     @property
     def classes(self) -> tuple[str, ...]:
@@ -33,22 +28,17 @@ class Listing:
         return tuple(name for name in self.order if name in found)
 
 
-def files_below(folder: Path) -> Iterator[Path]:
-    """Yield the files below a folder, sorted; what is hidden is left out, and what macOS adds to archives."""
-    for here, folders, names in os.walk(folder, followlinks=True):
-        folders[:] = sorted(name for name in folders if not name.startswith((".", "__")))
-        yield from (Path(here, name) for name in sorted(names) if not name.startswith("."))
-
-
-def pictures_below(folder: Path) -> list[Path]:
-    """Return the image files below a folder, by their names."""
-    return [path for path in files_below(folder) if path.suffix.lower() in SUFFIXES]
+def is_image(path: Path) -> bool:
+    """Return whether a file has an image's name."""
+    return path.suffix.lower() in SUFFIXES
 
 
 def subfolders(folder: Path) -> list[Path]:
-    """Return the folders in a folder, sorted; none where it is none."""
-    found = folder.iterdir() if folder.is_dir() else []
-    return sorted(path for path in found if not path.name.startswith((".", "__")) and path.is_dir())
+    """Return the folders in a folder, sorted; none where it cannot be read."""
+    try:
+        return [path for path in listing(folder, ignore)[0] if not path.name.startswith("__")]
+    except OSError:
+        return []
 
 
 def folders_within(root: Path, depth: int = 2) -> Iterator[Path]:
@@ -80,11 +70,11 @@ class ListedReader(DatasetReader):
 
     def sources(self, root: Path) -> list[Path]:
         """Return every image and every list below the folder."""
-        return [path for path in files_below(self.base(root)) if path.suffix.lower() in SUFFIXES | LISTS]
+        return [path for path in walk(self.base(root), ignore) if is_image(path) or path.suffix.lower() in LISTS]
 
     def load(self, root: Path, image: ImageSpec, problems: Problems) -> Dataset:
         found = self.listing(root, image, problems)
-        return read_files(self.base(root), found.files, found.classes, image, problems, found.dropped)
+        return read_files(self.base(root), found.files, found.classes, image, problems, {})
 
     def copy(self, root: Path, out: Path, without: Collection[str]) -> None:
         """Copy every image and list, less the files that only samples of `without` need."""

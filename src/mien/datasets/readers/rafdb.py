@@ -5,14 +5,15 @@ Image/original. As it is found on Kaggle: train_labels.csv and test_labels.csv (
 train/5/train_00001_aligned.jpg; the folders alone will do.
 """
 
-import csv
 import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from mien.core.images import SUFFIXES
+from mien.core.console import first_few
+from mien.core.csv_files import sniff
+from mien.core.walk import ignore, walk
 from mien.datasets.dataset import ImageFile, ImageSpec, Problems
-from mien.datasets.readers.listed import ListedReader, Listing, copy_lines, folders_within, pictures_below, subfolders
+from mien.datasets.readers.listed import ListedReader, Listing, copy_lines, folders_within, is_image, subfolders
 from mien.datasets.readers.reader import header
 
 CODES = dict(enumerate(("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral"), start=1))
@@ -48,14 +49,14 @@ def _coded(root: Path) -> bool:
 
 def _rows(path: Path) -> Iterator[tuple[int, list[str]]]:
     """Yield line numbers and [image, code] of a list."""
-    with path.open(newline="", encoding="utf-8-sig", errors="replace") as file:
-        if path.suffix.lower() == ".txt":
+    if path.suffix.lower() == ".txt":
+        with path.open(encoding="utf-8-sig", errors="replace") as file:
             yield from ((number, line.split()) for number, line in enumerate(file, start=1) if line.strip())
-        else:
-            rows = csv.DictReader(file)
-            rows.fieldnames = header(path)
-            for row in rows:
-                yield rows.line_num, [(row["image"] or "").strip(), (row["label"] or "").strip()]
+        return
+    table = sniff(path)
+    columns = [table.names.index(name) for name in ("image", "label")]
+    for number, cells in table.rows(ragged=True):
+        yield number, [cells[column].strip() for column in columns if column < len(cells)]
 
 
 class RafdbReader(ListedReader):
@@ -73,21 +74,22 @@ class RafdbReader(ListedReader):
     def base(self, root: Path) -> Path:
         """Return the folder of the list, or the one above, where that has the images."""
         folder = next((path.parent for path in _lists(root)), root)
-        alone = not subfolders(folder) and not any(path.suffix.lower() in SUFFIXES for path in folder.iterdir())
+        alone = not subfolders(folder) and not any(map(is_image, folder.iterdir()))
         return folder.parent if alone else folder
 
     def listing(self, root: Path, image: ImageSpec, problems: Problems) -> Listing:
         aligned: dict[str, Path] = {}
         originals: dict[str, Path] = {}
-        others = 0
-        for path in pictures_below(self.base(root)):
+        others: list[str] = []
+        base = self.base(root)
+        for path in filter(is_image, walk(base, problems.reporter(base))):
             if match := NAME.fullmatch(path.stem):
                 (aligned if match[3] else originals).setdefault(match[1].lower(), path)
             else:
-                others += 1
-        chosen, unread, which = aligned, originals, "original photos; the aligned faces were read"
+                others.append(path.name)
+        chosen, unread, which = aligned, originals, "original photos; the aligned faces are read"
         if not aligned or (image.face and originals):
-            chosen, unread, which = originals, aligned, "aligned faces; the original photos were read"
+            chosen, unread, which = originals, aligned, "aligned faces; the original photos are read"
         files: dict[str, ImageFile] = {}
         for where, name, code in self._labels(root, chosen, problems):
             match, label = NAME.fullmatch(Path(name).stem), CODES.get(int(code) if code.isdecimal() else 0)
@@ -95,13 +97,16 @@ class RafdbReader(ListedReader):
             if label is None:
                 problems.report(where, f"label {code[:20]!r}, expected 1..{len(CODES)}")
             elif key in files:
-                problems.report(where, f"{name} is listed twice; the first label counts ({files[key].label})")
+                problems.report(where, f"listed twice: {name}; the first label counts ({files[key].label})")
             elif key not in chosen:
-                problems.report(where, f"{name[:60]}: no such image")
+                problems.report(where, f"no such image: {name[:60]}")
             else:
                 files[key] = ImageFile(chosen[key], f"{key}.jpg", label, key.partition("_")[0])
-        dropped = {which: len(unread), "no label": len(chosen.keys() - files.keys()), "not called as RAF-DB's": others}
-        return Listing(list(files.values()), CODES.values(), dropped)
+        problems.leave_out(which, len(unread), first_few(sorted(path.name for path in unread.values())))
+        unlisted = sorted(chosen.keys() - files.keys())
+        problems.leave_out("without a label", len(unlisted), first_few([chosen[key].name for key in unlisted]))
+        problems.leave_out("not called as RAF-DB's", len(others), first_few(others))
+        return Listing(list(files.values()), CODES.values())
 
     def _labels(self, root: Path, images: dict[str, Path], problems: Problems) -> Iterator[tuple[str, str, str]]:
         """Yield where it says so, the image's name, and the code."""
@@ -111,14 +116,14 @@ class RafdbReader(ListedReader):
                 if len(words) == 2:
                     yield f"{path.name}:{line}", words[0], words[1]
                 else:
-                    problems.report(f"{path.name}:{line}", f"{len(words)} words, expected an image and a label")
+                    problems.report(f"{path.name}:{line}", f"{len(words)} fields, expected an image and a label")
         if not lists:
             yield from ((str(path), path.name, path.parent.name) for path in images.values())
 
     def left_out(self, root: Path, without: Collection[str]) -> set[Path]:
         """Return both files of each image."""
         keys = {name.removesuffix(".jpg") for name in without}
-        named = ((path, NAME.fullmatch(path.stem)) for path in pictures_below(self.base(root)))
+        named = ((path, NAME.fullmatch(path.stem)) for path in filter(is_image, walk(self.base(root), ignore)))
         return {path for path, match in named if match and match[1].lower() in keys}
 
     def copy(self, root: Path, out: Path, without: Collection[str]) -> None:

@@ -1,0 +1,358 @@
+"""Lists of images with their labels: a CSV file of image,label, as people write them, with the images beside it.
+
+The columns go by many names; split, person and face box are read where they are there. A list without a first line of
+names (`a.jpg,happy`, `a.jpg 3`) is one of images and labels.
+"""
+
+import contextlib
+import csv
+import os
+import re
+from collections import Counter
+from collections.abc import Collection, Iterator, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.core.console import first_few
+from mien.core.csv_files import CsvFile, is_csv, number, sniff, whole
+from mien.core.errors import InputError
+from mien.core.labels import TAXONOMIES, find_class
+from mien.core.paths import printable
+from mien.datasets.dataset import Dataset, ImageFile, ImageSpec, Problems
+from mien.datasets.readers.image_index import ImageIndex, split_of
+from mien.datasets.readers.listed import ListedReader, Listing, is_image, subfolders
+from mien.datasets.splits import find_splits, split_name
+
+# names of columns without what is no letter or digit, the surest first
+IMAGE = (
+    "imagepath imgpath filepath path pth imagefile imagename imgname filename fname image img images file "
+    "picture photo subdirectoryfilepath imageid name"
+)
+LABEL = (
+    "expression emotion emotions labelname classname emotionname emotionlabel label labels class target category "
+    "sentiment emotionid classid labelid"
+)
+SPLIT = "split usage subset set partition phase fold"
+PERSON = "subject subjectid person personid identity participant participantid actor user userid"
+BOXES = (  # left, top, then width and height, or right and bottom
+    ("facex", "facey", "facewidth", "faceheight"),
+    ("x", "y", "width", "height"),
+    ("x", "y", "w", "h"),
+    ("left", "top", "width", "height"),
+    ("bboxx", "bboxy", "bboxwidth", "bboxheight"),
+    ("bboxx", "bboxy", "bboxw", "bboxh"),
+    ("xmin", "ymin", "xmax", "ymax"),
+    ("x1", "y1", "x2", "y2"),
+    ("x0", "y0", "x1", "y1"),
+    ("left", "top", "right", "bottom"),
+)
+FOLDERS = frozenset({"annotations", "annotation", "labels", "label", "data", "csv", "metadata", "lists"})
+MOST_CLASSES = 1000
+
+
+@dataclass(frozen=True)
+class ImageList:
+    """A list, and which of its columns are what; None where there is no such column."""
+
+    file: CsvFile
+    named: bool
+    """Whether its first line names the columns."""
+    image: int
+    label: int
+    split: int | None = None
+    person: int | None = None
+    box: tuple[int, ...] = ()
+    corners: bool = False
+    own_split: str = ""
+    """The split that the file's name says."""
+
+    @property
+    def path(self) -> Path:
+        return self.file.path
+
+    def rows(self, problems: Problems) -> Iterator[tuple[str, list[str]]]:
+        """Yield where each row is, and its cells, stripped."""
+        name = self.path.name
+        rows = self.file.rows(lambda line, what: problems.report(f"{name}:{line}", what), head=self.named, ragged=True)
+        for line, cells in rows:
+            cells = _cells(cells)
+            if len(cells) > max(self.image, self.label):
+                yield f"{name}:{line}", [cell.strip() for cell in cells]
+            else:
+                problems.report(f"{name}:{line}", f"{len(cells)} fields, expected an image and a label")
+
+    def box_of(self, cells: Sequence[str]) -> tuple[float, float, float, float] | None:
+        """Return the face box (x, y, width, height) of a row, None where the row has none. InputError otherwise."""
+        texts = [cells[column] if column < len(cells) else "" for column in self.box]
+        if not any(text.lower() not in ("", "null", "nan", "none") for text in texts):
+            return None
+        values = [found for text in texts if (found := number(text)) is not None]
+        if len(values) < 4:
+            raise InputError(f"face box {', '.join(texts)[:60]}, expected four numbers")
+        x, y, right, down = values
+        return (x, y, right - x, down - y) if self.corners else (x, y, right, down)
+
+
+def read_columns(path: Path) -> ImageList | None:
+    """Return the list at `path`; None where the file is none."""
+    try:
+        file = sniff(path)
+    except InputError:
+        return None
+    cells = _cells(list(file.head))
+    if len(cells) == 2 and is_image(Path(cells[0])):
+        return ImageList(file, False, 0, 1)
+    names = [re.sub(r"[^a-z0-9]", "", name) for name in file.names]
+    if "pixels" in names or any(name.startswith(("p_", "s_")) for name in file.names):  # mien's own table of results
+        return None
+    image, labels = _column(names, IMAGE), [names.index(name) for name in LABEL.split() if name in names]
+    if image is None or not labels:
+        return None
+    first = next((cells for _, cells in file.rows(lambda line, what: None)), [])
+    spoken = [column for column in labels if column < len(first) and number(first[column]) is None]
+    box = next((columns for columns in BOXES if set(columns) <= set(names)), ())
+    return ImageList(
+        file,
+        True,
+        image,
+        (spoken or labels)[0],  # of a code and its name, the name
+        _column(names, SPLIT),
+        _column(names, PERSON),
+        tuple(names.index(name) for name in box),
+        bool(BOXES.index(box) >= 6) if box else False,
+    )
+
+
+def _column(names: Sequence[str], known: str) -> int | None:
+    return next((names.index(name) for name in known.split() if name in names), None)
+
+
+def _cells(cells: list[str]) -> list[str]:
+    """Return the cells of a row, of `a b.jpg 3` too, which has a blank for a separator."""
+    found = re.fullmatch(r"(.+\.[a-z]+)\s+(\S+)", cells[0].strip(), re.IGNORECASE) if len(cells) == 1 else None
+    return list(found.groups()) if found else cells
+
+
+@dataclass(frozen=True)
+class Found:
+    """The lists at a path: those that are read, and the other tables of their folder."""
+
+    lists: list[ImageList]
+    unread: list[Path]
+
+
+def find(root: Path) -> Found:
+    """Return the lists that `root` is or holds, itself or in a folder such as labels/.
+
+    Of several those count that are called train, validation and test; without a train.csv it is the only other one.
+
+    Raises:
+        InputError: several lists, and nothing says which one is meant.
+    """
+    if root.is_file():
+        return Found(_lists([root]), [])
+    for folder in [root, *(sub for sub in subfolders(root) if sub.name.lower() in FOLDERS)]:
+        tables = sorted(path for path in folder.iterdir() if path.is_file())
+        lists = _lists(tables)
+        if not lists:
+            continue
+        named = [one for one in lists if one.own_split]
+        if len(lists) > 1 and not any(one.own_split == "train" for one in named):
+            named = [one for one in lists if not one.own_split] or named
+        chosen = named if len(lists) > 1 else lists
+        twice = [split for split, count in Counter(one.own_split for one in chosen).items() if count > 1]
+        if twice:
+            names = [one.path.name for one in chosen if one.own_split == twice[0]]
+            raise InputError(
+                f"{folder}: {', '.join(names[:4])} all list {twice[0] or 'labelled'} images; give one as the path"
+            )
+        paths = {one.path for one in chosen}
+        return Found(chosen, [path for path in tables if path not in paths and is_csv(path)])
+    return Found([], [])
+
+
+def _lists(paths: Sequence[Path]) -> list[ImageList]:
+    """Return those of the files in one folder that are lists, with the splits that their names say."""
+    tables = [path for path in paths if is_csv(path) or path.suffix.lower() in (".txt", ".lst")]
+    lists = [found for path in tables if "submission" not in path.name.lower() and (found := read_columns(path))]
+    words = [re.sub(r"labels?|lists?|annotations?|metadata|\..*", "", one.path.name.lower()) for one in lists]
+    splits = find_splits(words)
+    return [replace(one, own_split=splits.get(word, "")) for one, word in zip(lists, words, strict=True)]
+
+
+class ImageListReader(ListedReader):
+    """A list of images; ids are the images' paths, with their box where the list has boxes.
+
+    Of several rows for one image the first counts. Codes (0, 1, ...) have to be named by `DataSpec.classes`.
+    """
+
+    name = "csv"
+    expects = "a CSV file of image,label with its images"
+    names_classes = True
+
+    def recognises(self, root: Path) -> bool:
+        """Return whether there is a list one of whose first images is there."""
+        try:
+            lists = find(root).lists
+        except InputError:
+            return True
+        index = None
+        for one in lists:
+            for (_, cells), _ in zip(one.rows(Problems()), range(20), strict=False):
+                index = index or ImageIndex(self.base(root))
+                if _find(index, cells[one.image], one)[0]:
+                    return True
+        return False
+
+    def sources(self, root: Path) -> list[Path]:
+        """Return every image and every list below the folder, and the images elsewhere that a list names."""
+        files = self.listing(root, ImageSpec(), Problems()).files
+        base = self.base(root)
+        outside = {file.path for file in files if not file.path.is_relative_to(base)}
+        return [*super().sources(root), *sorted(outside)]
+
+    def listing(self, root: Path, image: ImageSpec, problems: Problems) -> Listing:
+        base = self.base(root)
+        found, index = find(root), ImageIndex(base, problems.reporter(base))
+        files: dict[str, ImageFile] = {}
+        lines: dict[str, str] = {}
+        for one in found.lists:
+            for where, cells in one.rows(problems):
+                path, why = _find(index, cells[one.image], one)
+                label = _class_name(cells[one.label])
+                try:
+                    box = one.box_of(cells)
+                    split = _split(one, cells)
+                except InputError as error:
+                    problems.report(where, str(error))
+                    continue
+                if path is None or not label:
+                    problems.report(where, why or f"no label: {cells[one.image][:60]}")
+                    continue
+                name = _id(path, box, index)
+                if name in files:
+                    same = "the same label" if files[name].label == label else f"{label}, there {files[name].label}"
+                    problems.report(where, f"listed twice: {name} is in {lines[name]} ({same}), which counts")
+                    continue
+                person = cells[one.person] if one.person is not None and one.person < len(cells) else ""
+                files[name], lines[name] = ImageFile(path, name, label, split, person, box), where
+        listed = list(files.values())
+        used = {file.path for file in listed}
+        unlisted = [_id(path, None, index) for path in index.images if path not in used]
+        names = " or ".join(one.path.name for one in found.lists)
+        problems.leave_out(f"images without a row in {names}", len(unlisted), first_few(unlisted))
+        unread = [path.name for path in found.unread]
+        problems.leave_out("other tables", len(unread), first_few(unread))
+        return Listing(_grouped(_placed(listed, index)), _order({file.label for file in listed}, root))
+
+    def label(
+        self, table: Dataset, root: Path, targets: str, classes: Sequence[str] | None, problems: Problems
+    ) -> tuple[Dataset, NDArray[Any]]:
+        """Name the codes of a list whose labels are numbers.
+
+        Raises:
+            InputError: they are to be named, and `classes` does not, or names fewer.
+        """
+        keep = np.ones(len(table.labels), dtype=bool)
+        if not all(name.isdecimal() for name in table.classes):
+            return table, keep
+        codes = [int(name) for name in table.classes]
+        span = f"{root}: labels {', '.join(table.classes[:12])}{' ...' * (len(codes) > 12)}"
+        if classes is None:
+            known = " or ".join(f"--classes {name}" for name, names in TAXONOMIES.items() if len(names) == len(codes))
+            raise InputError(
+                f"{span} without names; name them in their order, --classes angry,happy,..."
+                + (f" or {known}" if known else "")
+            )
+        first = int(min(codes) > 0 and max(codes) == len(classes))  # codes from 1
+        if max(codes) - first >= len(classes):
+            raise InputError(f"{span}, but {len(classes)} classes are named ({', '.join(classes)})")
+        order = np.array(codes) - first
+        return replace(table, classes=tuple(classes), labels=order[table.labels]), keep
+
+    def copy(self, root: Path, out: Path, without: Collection[str]) -> None:
+        """Copy the images and lists; paths in lists are from their folder, those elsewhere stay absolute."""
+        super().copy(root, out, without)
+        index = ImageIndex(self.base(root))
+        for one in find(root).lists:
+            _copy_list(one, out / one.path.relative_to(index.base), index, without)
+
+
+def _find(index: ImageIndex, name: str, one: ImageList) -> tuple[Path | None, str]:
+    """Return the image and "", or None and why there is none."""
+    try:
+        path = index.find(name, one.path.parent, one.own_split) if name else None
+    except InputError as error:
+        return None, str(error)
+    return path, "" if path else f"no such image: {name[:60]}"
+
+
+def _id(path: Path, box: Sequence[float] | None, index: ImageIndex) -> str:
+    name = printable((path.relative_to(index.base) if path.is_relative_to(index.base) else path).as_posix())
+    return f"{name}#{','.join(f'{value:g}' for value in box)}" if box else name
+
+
+def _class_name(text: str) -> str:
+    """Return a label: a code without leading zeros or decimals, an expression in its one spelling, or as it is."""
+    code = whole(text)
+    return str(code) if code is not None else find_class(text) or text
+
+
+def _order(labels: Collection[str], root: Path) -> list[str]:
+    """Return the classes, codes by their value.
+
+    Raises:
+        InputError: too many, or numbers that are no codes.
+    """
+    numbers = [text for text in labels if number(text) is not None]
+    odd = [text for text in numbers if not text.isdecimal()]
+    if odd and len(numbers) == len(labels):
+        raise InputError(f"{root}: label {odd[0]}, expected class names or whole numbers from 0")
+    if len(labels) > MOST_CLASSES:
+        raise InputError(f"{root}: {len(labels):,} different labels, at most {MOST_CLASSES:,} are read as classes")
+    return sorted(labels, key=int) if len(numbers) == len(labels) else sorted(labels)
+
+
+def _split(one: ImageList, cells: Sequence[str]) -> str:
+    """Return the split of a row: that of its column, else that of the file's name. InputError where it is unknown."""
+    text = cells[one.split] if one.split is not None and one.split < len(cells) else ""
+    if not text or number(text) is not None:  # the number of a fold
+        return one.own_split
+    return split_name(text).replace("all", "")
+
+
+def _placed(files: list[ImageFile], index: ImageIndex) -> list[ImageFile]:
+    """Return the files with the splits that their folders name, where the list names none and all folders do."""
+    if any(file.split for file in files):
+        return files
+    splits = [split_of(index.parts.get(file.path, file.path.parts)[:-1]) for file in files]
+    return [file._replace(split=split) for file, split in zip(files, splits, strict=True)] if all(splits) else files
+
+
+def _grouped(files: list[ImageFile]) -> list[ImageFile]:
+    """Return the files without their persons where these are one, or one for each image: numbers of rows."""
+    persons = {file.group for file in files}
+    return files if 1 < len(persons) < len(files) else [file._replace(group="") for file in files]
+
+
+def _copy_list(one: ImageList, out: Path, index: ImageIndex, without: Collection[str]) -> None:
+    with out.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
+        writer = csv.writer(file, lineterminator="\n")
+        if one.named:
+            writer.writerow(one.file.head)
+        for _, cells in one.rows(Problems()):
+            path, _ = _find(index, cells[one.image], one)
+            with contextlib.suppress(InputError):
+                if path and _id(path, one.box_of(cells), index) in without:
+                    continue
+            if path:
+                inside = path.is_relative_to(index.base)
+                cells[one.image] = Path(os.path.relpath(path, one.path.parent)).as_posix() if inside else str(path)
+            writer.writerow(cells)
+
+
+READER = ImageListReader()
