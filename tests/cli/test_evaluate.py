@@ -8,6 +8,7 @@ import pytest
 
 from mien.core.labels import FER2013, FERPLUS
 from mien.datasets import DataSpec, read
+from tests import drawn
 from tests.blocks import MakeModel, Mien, record_run
 
 
@@ -175,3 +176,29 @@ def test_help_has_examples_on_lines_of_their_own(mien: Mien, verb: str) -> None:
     code, out, _ = mien(verb, "--help")
     assert code == 0
     assert len([line for line in out.splitlines() if line.strip().startswith(f"$ mien {verb}")]) >= 3
+
+
+def test_what_was_not_read_is_named_before_the_result_and_from_the_cache_too(
+    mien: Mien, make_model: MakeModel, tmp_path: Path
+) -> None:
+    data = drawn.write_folders(tmp_path / "data", drawn.faces(60))
+    for path in sorted((data / "angry").iterdir())[:2]:
+        path.write_bytes(path.read_bytes()[:200])
+    (data / "sad" / "00004.png").rename(data / "sad" / "00004.raw")
+    for _ in range(2):
+        code, out, err = mien("evaluate", make_model(), "--data", data, "--split", "all", "--json")
+        assert code == 0
+        assert json.loads(out)["data"]["problems"] == 2
+        lines = [line for line in err.splitlines() if line.startswith(f"{data}: ")]
+        assert lines == [
+            f"{data}: not read: 2 of 59 images (damaged image: angry/00000.png, angry/00007.png)",
+            f"{data}: left out: 1, not an image by its name (.raw 1)",
+        ]
+
+
+def test_samples_of_classes_that_the_model_lacks_are_named(mien: Mien, make_model: MakeModel, tmp_path: Path) -> None:
+    data = drawn.write_folders(tmp_path / "data", drawn.faces(16, FERPLUS))
+    code, _, err = mien("evaluate", make_model(), "--data", data, "--split", "all")
+    assert code == 0
+    assert f"{data}, all: left out: 2 of 16 samples, of no class among" in err
+    assert "(contempt 2)" in err

@@ -1,8 +1,12 @@
+from pathlib import Path
+
 import numpy as np
 import pytest
 
 from mien.core.errors import InputError
-from mien.datasets.splits import assign, split_name
+from mien.datasets import DataSpec, read
+from mien.datasets.splits import assign, find_split, find_splits, split_name
+from tests import drawn
 
 
 @pytest.mark.parametrize(
@@ -77,3 +81,48 @@ def test_what_a_dataset_says_stays_and_a_missing_validation_part_comes_from_trai
     assert np.array_equal(assign(own, labels, ids, groups, holdout=(0.1, 0.2), seed=0), own)
     with pytest.raises(InputError, match="fractions of at least 0 whose sum is below 1"):
         assign(own, labels, ids, groups, holdout=(0.5, 0.5), seed=0)
+
+
+@pytest.mark.parametrize(
+    ("split", "names"),
+    [
+        ("train", "training_set train_images Training-Set TrainingSet fer2013_train training-data train2017 trainval"),
+        ("validation", "Valid val-data eval validation_images dev_set PublicTest valset evaluation"),
+        ("test", "test_set testing holdout hold-out fer_test testdata test(1) face_test PRIVATE_TEST"),
+        ("all", "all all_images all-data"),
+        (None, "training_happy happy contest latest protest images data test_anxiety evaluated trained valiant"),
+    ],
+)
+def test_neutral_words_do_not_hide_a_split_and_others_do(split: str | None, names: str) -> None:
+    assert {name: find_split(name) for name in names.split()} == dict.fromkeys(names.split(), split)
+
+
+def test_a_word_that_all_splits_share_does_not_hide_them() -> None:
+    assert find_splits(["mood_train", "mood_test", "notes"]) == {"mood_train": "train", "mood_test": "test"}
+    assert find_splits(["MoodTraining", "MoodValid"]) == {"MoodTraining": "train", "MoodValid": "validation"}
+    assert find_splits(["train_happy", "test_happy"]) == {}
+    assert find_splits(["train_bored", "test_bored", "train_keen", "test_keen"]) == {}
+    assert find_splits(["test_anxiety", "calm"]) == {}
+
+
+def test_eval_is_the_test_split_where_another_is_for_validation() -> None:
+    assert find_splits(["train", "eval"])["eval"] == "validation"
+    assert find_splits(["train", "val", "eval"])["eval"] == "test"
+    assert find_splits(["train", "eval", "test"])["eval"] == "validation"
+
+
+def test_a_share_of_a_split_that_the_data_have_is_refused(tmp_path: Path) -> None:
+    for name in ("train", "val"):
+        drawn.write_folders(tmp_path / "whole", drawn.faces(14), name)
+    drawn.write_folders(tmp_path / "halves" / "train", drawn.faces(70))
+    drawn.write_folders(tmp_path / "halves" / "test", drawn.faces(7))
+    with pytest.raises(InputError, match=r"whole: has a validation split of its own \(14 samples\), so that no share"):
+        read(DataSpec(tmp_path / "whole", holdout=0.3))
+    with pytest.raises(InputError, match="has a validation split of its own"):
+        read(DataSpec(tmp_path / "whole"), shares=(0.3, 0.0))
+    with pytest.raises(InputError, match="has a test split of its own"):
+        read(DataSpec(tmp_path / "halves"), shares=(0.3, 0.1))
+    assert len(read(DataSpec(tmp_path / "halves", holdout=0.3))) == 21
+    assert len(read(DataSpec(tmp_path / "whole"), usual=0.3)) == 14
+    with pytest.raises(InputError, match="too few samples for a share of them, give a larger --holdout"):
+        read(DataSpec(drawn.write_folders(tmp_path / "few", drawn.faces(14))))

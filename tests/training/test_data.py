@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from mien import datasets
+from mien.cli import main
 from mien.core import images
 from mien.core.errors import InputError
 from mien.core.labels import FACIAL_EXPRESSIONS, FER2013, FERPLUS
@@ -183,3 +184,33 @@ def test_an_unlabelled_image_is_left_out_of_shares(tmp_path: Path, monkeypatch: 
         "mien.datasets.read", lambda *_, **__: replace(samples, labels=np.array([0, 1, -1, 3, 4, 5, 6]))
     )
     assert build_splits(Recipe(mixup=0.2), DataSpec(tmp_path))["train"].targets.argmax(1).tolist() == [0, 1, 3, 4, 5, 6]
+
+
+def test_a_split_without_the_recipes_classes_is_refused(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    drawn.write_folders(tmp_path, drawn.faces(14, FER2013), "train")
+    drawn.write_folders(tmp_path, drawn.faces(4, ("fear", "neutral")), "val")
+    recipe = replace(RECIPES["mien"], classes=("happy", "sad"))
+    with pytest.raises(InputError, match="nothing in its validation split is of a class of happy, sad"):
+        build_splits(recipe, DataSpec(tmp_path))
+    said = capsys.readouterr().err
+    assert f"{tmp_path}, train: left out: 10 of 14 samples, of no class among happy, sad (angry 2, disgust 2," in said
+
+
+def test_only_a_test_split_is_not_trained_on(tmp_path: Path) -> None:
+    drawn.write_folders(tmp_path, drawn.faces(14, FER2013), "test_set")
+    with pytest.raises(InputError, match="no split 'train' in it; it has test"):
+        build_splits(RECIPES["mien"], DataSpec(tmp_path))
+
+
+def test_holdout_is_refused_where_the_data_have_a_validation_split(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("train", "valid"):
+        drawn.write_folders(tmp_path / "data", drawn.faces(14), name)
+    with pytest.raises(SystemExit) as ended:
+        main(["train", "mien", f"--data={tmp_path / 'data'}", f"--out={tmp_path / 'run'}", "--holdout", "0.1"])
+    assert ended.value.code == 2
+    refused = "has a validation split of its own (14 samples), so that no share of 0.1 is held out"
+    assert refused in capsys.readouterr().err
+    with pytest.raises(InputError, match=r"holdout 0\.2 of the data, 0\.1 of the recipe"):
+        build_splits(RECIPES["mien"], DataSpec(tmp_path / "data", holdout=0.2))

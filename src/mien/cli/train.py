@@ -41,6 +41,7 @@ def train(
     device: str = "auto",
     threads: int | None = None,
     named: Suppress[bool] = False,
+    cut: Suppress[bool] = False,
     recipe: "Recipe",
 ) -> None:
     """Train a recipe on a dataset.
@@ -69,10 +70,12 @@ def train(
         device: auto, cpu, cuda, cuda:N or mps.
         threads: How many CPU cores to use; all by default.
         named: Whether --classes was given.
+        cut: Whether --holdout was given.
         recipe: What to train.
     """
     training = load_training(threads)
     spec = replace(data, classes=",".join(recipe.classes)) if named else data
+    spec = replace(spec, holdout=recipe.holdout) if cut else spec
     out = out or Path("runs") / f"{recipe.name}-{datetime.now():%Y%m%d-%H%M%S}"
     path = training.train(recipe, spec, out, photos=photos, teachers=teachers, start=start, device=device)
     if first_process():
@@ -90,5 +93,6 @@ def run_train(arguments: list[str]) -> int:
     if not first or first.startswith("-"):
         known = ", ".join(RECIPES)
         raise InputError(f"expected a recipe first: mien train RECIPE --data PATH (recipes: {known}, or a .json file)")
-    named = any(argument.partition("=")[0] == "--classes" for argument in rest)
-    return run(train, f"mien train {first}", rest, named=named, recipe=find(first))
+    given = {argument.partition("=")[0] for argument in rest}
+    named, cut = "--classes" in given, "--holdout" in given
+    return run(train, f"mien train {first}", rest, named=named, cut=cut, recipe=find(first))

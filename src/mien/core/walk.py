@@ -3,6 +3,7 @@
 import os
 import stat
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 DEEPEST = 100  # folders below the first; more is a file system that leads round in circles
@@ -19,18 +20,21 @@ def ignore(path: Path, why: str) -> None:
 def walk(root: Path, report: Report) -> list[Path]:
     """Return the files below a folder, sorted; what begins with a dot is hidden and left out.
 
-    Reported are folders that cannot be read, links to nothing or in a circle, links to a folder that is read anyway,
-    and what is neither file nor folder.
+    Reported are folders that cannot be read, links to nothing or in a circle, links to a folder above or to one that is
+    read anyway, and what is neither file nor folder.
     """
     found: list[Path] = []
-    seen = set[tuple[int, int]]()
+    seen, above = set[tuple[int, int]](), set[tuple[int, int]]()
+    with suppress(OSError):
+        above = {(status.st_dev, status.st_ino) for status in map(Path.stat, root.resolve().parents)}
     folders, links = [root], list[Path]()  # links wait, so that a folder is read under its own name
     while folders or links:
         folder = folders.pop() if folders else links.pop(0)
         try:
             status = folder.stat()
-            if (key := (status.st_dev, status.st_ino)) in seen:
-                report(folder, "a link to a folder that is read already")
+            key = (status.st_dev, status.st_ino)
+            if key in seen or key in above:
+                report(folder, f"a link to a folder {'above it' if key in above else 'that is read already'}")
                 continue
             seen.add(key)
             if len(folder.parts) - len(root.parts) > DEEPEST:

@@ -1,11 +1,17 @@
 """What of a dataset was not read or not used, in lines for stderr: how many, why, and the first few names."""
 
 import re
+from collections import Counter
 from collections.abc import Iterator, Sequence
 
-from mien.core.console import first_few, quantity
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.core.console import first_few, notice, quantity
+from mien.core.paths import printable
 from mien.datasets.dataset import Dataset
-from mien.datasets.samples import Problem
+from mien.datasets.samples import Problem, Samples
+from mien.datasets.spec import DataSpec
 
 REASONS = 4  # reasons shown
 
@@ -26,6 +32,15 @@ def notices(table: Dataset) -> Iterator[str]:
     for reason, count in table.dropped.items():
         names = table.examples.get(reason)
         yield f"left out: {count:,}, {reason}" + (f" ({names})" if names else "")
+
+
+def notice_lost(spec: DataSpec, samples: Samples, kept: NDArray[np.bool_], classes: Sequence[str]) -> None:
+    """Name on stderr how many samples of which classes are not `kept`, bool [n], where only `classes` can be used."""
+    counts = Counter(samples.hard[~kept].tolist())
+    if names := [f"{samples.classes[code] if code >= 0 else 'no label'} {counts[code]:,}" for code in sorted(counts)]:
+        gone = f"{counts.total():,} of {quantity(len(samples), 'sample')}"
+        why = f"of no class among {first_few(classes, 10)}"
+        notice(f"{printable(spec.path)}, {spec.split}: left out: {gone}, {why} ({first_few(names, 10)})")
 
 
 def _by_reason(problems: Sequence[Problem]) -> str:

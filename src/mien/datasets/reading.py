@@ -17,7 +17,7 @@ from mien.datasets.notices import notices
 from mien.datasets.readers import locate, readers
 from mien.datasets.samples import Samples
 from mien.datasets.spec import DataSpec
-from mien.datasets.splits import SPLITS, assign, split_name
+from mien.datasets.splits import SPLITS, assign, check_shares, split_name
 
 
 def detect(path: str | Path, targets: str = "label") -> str:
@@ -35,6 +35,7 @@ def read(
     *,
     seed: int = 0,
     shares: tuple[float, float] | None = None,
+    usual: float | None = None,
     strict: bool = False,
     cache: bool = True,
 ) -> Samples:
@@ -47,12 +48,14 @@ def read(
             the face is cut out of each. A photo without a face is kept whole, and False in `Samples.found`.
         seed: of the splits made here, where the dataset has none; the same on every machine.
         shares: the validation and test shares where the dataset has no such splits, instead of `spec.holdout` and the
-            reader's own. Splits that the dataset has stay as they are.
+            reader's own.
+        usual: the validation share where nobody asks for one and the dataset has no such split: that of a model's run.
         strict: stop at the first thing that is broken instead of listing it in `problems`.
         cache: keep what was read in the cache folder, and look there first.
 
     Raises:
-        InputError: no such dataset, split or classes, nothing in it can be read, or (strict) something cannot.
+        InputError: no such dataset, split or classes, nothing in it can be read, or (strict) something cannot; a share
+            is asked for of a split that the dataset has.
 
     Example:
         >>> samples = read(DataSpec(Path("fer2013"), "train"), ImageSpec(64, 3))  # doctest: +SKIP
@@ -60,12 +63,15 @@ def read(
         (28709, 64, 64, 3)
     """
     wanted = split_name(spec.split)
-    table = open_dataset(spec, image, seed=seed, shares=shares, strict=strict, cache=cache)
+    table = open_dataset(spec, image, seed=seed, shares=shares, usual=usual, strict=strict, cache=cache)
     chosen = table.splits != "" if wanted == "all" else table.splits == wanted
     if not chosen.any():
         there = [name for name in SPLITS if (table.splits == name).any()]
         less = f" without what {spec.exclude} lists" if spec.exclude else ""
-        raise InputError(f"{spec.path}: no split {spec.split!r} in it{less}; it has {', '.join(there) or 'none'}")
+        few = (
+            "; too few samples for a share of them, give a larger --holdout" if wanted not in there == ["train"] else ""
+        )
+        raise InputError(f"{spec.path}: no split {spec.split!r} in it{less}; it has {', '.join(there) or 'none'}{few}")
     samples = take(table, np.flatnonzero(chosen))
     classes = spec.class_names
     if classes is None:
@@ -83,6 +89,7 @@ def open_dataset(
     *,
     seed: int = 0,
     shares: tuple[float, float] | None = None,
+    usual: float | None = None,
     strict: bool = False,
     cache: bool = True,
 ) -> Dataset:
@@ -112,8 +119,11 @@ def open_dataset(
         raise InputError(str(table.problems[0]))
     own = table.labels
     table, kept = reader.label(table, root, spec.targets, spec.class_names, Problems(strict))
+    if shares is not None or spec.holdout is not None:
+        check_shares(table.splits, shares or (spec.holdout, 0), root)
     if shares is None:
-        shares = reader.holdout if spec.holdout is None else (spec.holdout, reader.holdout[1])
+        validation = usual if spec.holdout is None else spec.holdout
+        shares = (reader.holdout[0] if validation is None else validation, reader.holdout[1])
     splits = assign(table.splits, own, table.ids, table.groups, holdout=shares, seed=seed)
     table = replace(table, splits=np.where(kept, splits, ""))
     if excluded:

@@ -37,7 +37,7 @@ class DataSpec:
     merge: Merge = "drop"
     """How contempt is mapped where the model or the data lack it; drop leaves it out."""
     holdout: float | None = None
-    """The validation share where the dataset has no such split; by default that of the model's run."""
+    """The validation share; refused where the dataset has such a split. By default that of the model's run."""
     exclude: Path | None = None
     """A CSV file whose column id lists the samples to leave out."""
     output: Targets | None = None

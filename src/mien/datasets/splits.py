@@ -7,6 +7,7 @@ and with every version of numpy, and independent of the order in which files are
 import hashlib
 import re
 from collections.abc import Iterable
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -135,6 +136,28 @@ def assign(
     else:
         result[free] = _cut(labels[free], ids[free], shares, seed)
     return result
+
+
+def check_shares(splits: NDArray[np.str_], shares: tuple[float | None, float], where: Path) -> None:
+    """Refuse shares that a user asks for and that nothing can be cut for.
+
+    Args:
+        splits: str [n], the dataset's own, "" where it has none.
+        shares: the validation and test shares; None is not asked for, and a test share of 0 neither.
+        where: the dataset.
+
+    Raises:
+        InputError: the dataset has such a split, or no samples to cut it from.
+    """
+    own = set(np.unique(splits).tolist()) - {""}
+    for name, share in zip(SPLITS[1:], shares, strict=True):
+        if name in own and share:
+            raise InputError(
+                f"{where}: has a {name} split of its own ({(splits == name).sum():,} samples), so that no share of "
+                f"{share:g} is held out; leave --holdout away"
+            )
+    if shares[1] and "train" in own:
+        raise InputError(f"{where}: names its train split; only a validation share is held out from it, no test share")
 
 
 def _cut(labels: NDArray[np.int64], ids: NDArray[np.str_], shares: dict[str, float], seed: int) -> NDArray[np.str_]:

@@ -22,6 +22,7 @@ from mien.core.errors import InputError
 from mien.core.files import replacing
 from mien.core.images import Pixels
 from mien.datasets import DataSpec, ImageSpec, Samples, exclude
+from mien.datasets.notices import notice_lost
 from mien.datasets.samples import hard, relabel
 from mien.evaluation.provenance import as_trained, is_training, run_record
 from mien.faces import LargestFace
@@ -272,6 +273,9 @@ def load_predictions(path: Path) -> Predictions:
 def load(model: str | Path, spec: DataSpec) -> tuple[Session, Samples, DataFacts]:
     """Open a model, and read the data as it wants them (see `as_trained`).
 
+    Where the data have no validation split, its share is that of the model's run, unless the spec asks for another: so
+    nothing that the model was trained on is scored as validation.
+
     Raises:
         InputError: no such model or data, data without labels, fewer than two classes in common with the model, or face
             crops where a detector is asked for.
@@ -279,20 +283,22 @@ def load(model: str | Path, spec: DataSpec) -> tuple[Session, Samples, DataFacts
     session = Session(model)
     info, trained = session.info, run_record(session)
     kind = spec.kind or datasets.detect(spec.path, spec.targets)
-    spec = as_trained(spec, trained)
+    spec, usual = as_trained(spec, trained), trained.recipe.holdout if trained else None
     face = LargestFace.for_model(spec.detector, info) if spec.detector else None
     wanted, small = ImageSpec(info.size, len(info.mean), face), ImageSpec(*FINGERPRINTED, face)
-    samples = datasets.read(spec, wanted)
+    samples = datasets.read(spec, wanted, usual=usual)
     if not (samples.hard >= 0).any():
         raise InputError(f"{spec.path}: no labels in its {spec.split} split; there is nothing to score against")
     labels = info.for_output(spec.output or matching_output(info, kind, spec.targets)).labels
-    align(samples.classes, labels, merge=spec.merge)  # what cannot meet is refused before the work
+    meeting = align(samples.classes, labels, merge=spec.merge)  # what cannot meet is refused before the work
+    known = [code for code, name in enumerate(samples.classes) if meeting.samples[name]]
+    notice_lost(spec, samples, np.isin(samples.hard, known), meeting.classes)
     data = DataFacts(
         path=str(spec.path),
         split=datasets.split_name(spec.split),
         kind=kind,
         targets=spec.targets,
-        fingerprint=(samples if wanted == small else datasets.read(spec, small)).fingerprint,
+        fingerprint=(samples if wanted == small else datasets.read(spec, small, usual=usual)).fingerprint,
         dropped=samples.dropped,
         exclude=exclude.load(spec.exclude).origin if spec.exclude else None,
         problems=len(samples.problems),

@@ -29,16 +29,8 @@ def run_record(session: Session) -> RunRecord | None:
 
 
 def as_trained(spec: DataSpec, trained: RunRecord | None) -> DataSpec:
-    """Return the data as the model's own run read them, where the spec leaves that open.
-
-    The validation share is the run's, so that nothing it was trained on is scored as validation. The integers of the
-    same arrays mean what the run recorded.
-    """
-    if trained is None:
-        return spec
-    if spec.holdout is None:
-        spec = replace(spec, holdout=trained.recipe.holdout)
-    if spec.classes is None and trained.data.path == Path(spec.path).resolve():
+    """Return the data as the model's own run read them: the integers of the same arrays mean what the run recorded."""
+    if spec.classes is None and trained and trained.data.path == Path(spec.path).resolve():
         spec = replace(spec, classes=trained.data.classes)
     return spec
 

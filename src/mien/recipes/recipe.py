@@ -58,7 +58,7 @@ class Recipe:
     """unit: pixels / 255. measured: then standardised by the training split's mean and deviation, per channel."""
 
     holdout: float = 0.1
-    """Share of the data that becomes the validation split where the dataset has none."""
+    """Share of the data that becomes the validation split; as an option, refused where the data have such a split."""
     margin: float = 0.1
     """What recognition adds to a detected box on every side, as a share of its side, so that faces look like the
     training crops. With the default, the crops measured for each detector are used instead."""

@@ -9,9 +9,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien import datasets
+from mien.core.errors import InputError
 from mien.core.images import CropSpec
 from mien.core.labels import Targets
 from mien.datasets import DataSpec, ImageSpec, Samples
+from mien.datasets.notices import notice_lost
 from mien.datasets.readers import reader
 from mien.faces import LargestFace
 from mien.recipes import Recipe, SplitRecord
@@ -64,17 +66,23 @@ def build_splits(recipe: Recipe, data: DataSpec, photos: Sequence[Path] = ()) ->
     """Return the splits train and validation of a dataset.
 
     Args:
-        recipe: size, channels and outputs; its targets and its holdout are used, not those of `data`.
-        data: the dataset; `classes` counts for arrays, whose integers it names.
+        recipe: size, channels, outputs and holdout; its targets are used, not those of `data`.
+        data: the dataset; `classes` counts for arrays, whose integers it names. With a `holdout`, a dataset that has a
+            validation split is refused; it is the recipe's.
         photos: further datasets, of photos: their faces are found, cropped and added with their labels as those of the
             primary output. What `data.exclude` lists is looked up in `data` only.
+
+    Raises:
+        InputError: a dataset cannot be read, or a split has no sample of the recipe's classes.
     """
+    if data.holdout not in (None, recipe.holdout):
+        raise InputError(f"holdout {data.holdout:g} of the data, {recipe.holdout:g} of the recipe; set the recipe's")
     named = data.classes if data.classes and reader(data.kind or datasets.detect(data.path)).names_classes else None
 
     def read(split: str, targets: Targets) -> Samples:
         # not with recipe.seed: `mien evaluate` must make the same splits again
-        spec = replace(data, split=split, targets=targets, classes=named, holdout=recipe.holdout)
-        return datasets.read(spec, ImageSpec(recipe.size, recipe.channels)).relabel(recipe.outputs[targets])
+        spec = replace(data, split=split, targets=targets, classes=named)
+        return _labelled(recipe, spec, ImageSpec(recipe.size, recipe.channels), recipe.outputs[targets])
 
     splits = {}
     for name in SPLITS:
@@ -91,12 +99,22 @@ def build_splits(recipe: Recipe, data: DataSpec, photos: Sequence[Path] = ()) ->
     return splits
 
 
+def _labelled(recipe: Recipe, spec: DataSpec, image: ImageSpec, classes: tuple[str, ...]) -> Samples:
+    """Return a split of a dataset labelled by the classes of an output; what that leaves out is named on stderr."""
+    samples = datasets.read(spec, image, usual=recipe.holdout)
+    kept = samples.relabel(classes)
+    notice_lost(spec, samples, np.isin(samples.ids, kept.ids), classes)
+    if not len(kept):
+        raise InputError(f"{spec.path}: nothing in its {spec.split} split is of a class of {', '.join(classes)}")
+    return kept
+
+
 def _join(recipe: Recipe, split: str, labelled: Mapping[Targets, Samples], photos: Sequence[Path]) -> Split:
     blocks = [_targets(recipe, labelled)]
     sources = [samples.fingerprint for samples in labelled.values()]
     for path in photos:
         image = ImageSpec(recipe.size, recipe.channels, LargestFace("haar", CropSpec(recipe.margin)))
-        faces = datasets.read(DataSpec(path, split, holdout=recipe.holdout), image).relabel(recipe.classes)
+        faces = _labelled(recipe, DataSpec(path, split), image, recipe.classes)
         sources.append(faces.fingerprint)
         blocks.append(_targets(recipe, {recipe.targets: faces[faces.found]}))
     images, targets = (np.concatenate(column) for column in zip(*blocks, strict=True))

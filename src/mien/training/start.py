@@ -43,7 +43,7 @@ def train(
 
     Args:
         recipe: what to train.
-        data: the dataset. Its splits train and validation are used; targets, holdout and output are the recipe's.
+        data: the dataset. Its splits train and validation are used; targets and output are the recipe's.
         out: a new folder.
         photos: further datasets, of photos, whose faces are found and added to both splits.
         teachers: finished runs with the same outputs, for a recipe with `distill`.

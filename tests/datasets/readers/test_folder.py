@@ -1,14 +1,18 @@
+import os
+import shutil
 import struct
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from mien import datasets
+from mien.core import console
 from mien.core.errors import InputError
 from mien.core.labels import ALPHABETICAL
-from mien.datasets import DataSpec, ImageSpec
+from mien.datasets import DataSpec, ImageSpec, clean
 from tests import drawn
 
 
@@ -135,3 +139,107 @@ def test_classes_asked_for_decide_the_order_and_leave_out_others(tmp_path: Path)
     assert samples.dropped == {"of another class than the 2 asked for": 10}
     with pytest.raises(InputError, match="unknown taxonomy 'fer2031'"):
         datasets.read(DataSpec(tmp_path, "train", classes="fer2031"))
+
+
+def counts(root: Path) -> dict[str, int]:
+    table = datasets.open_dataset(DataSpec(root))
+    return {
+        split: int((table.splits == split).sum()) for split in ("train", "validation", "test") if split in table.splits
+    }
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ("training_set", "val-data", "test_set"),
+        ("Training Set", "Valid", "holdout"),
+        ("mood_train", "mood_dev", "mood_test"),
+    ],
+)
+def test_reads_splits_by_the_names_that_people_use(tmp_path: Path, names: tuple[str, str, str]) -> None:
+    for name, n in zip(names, (21, 14, 7), strict=True):
+        drawn.write_folders(tmp_path, drawn.faces(n), name)
+    assert counts(tmp_path) == {"train": 21, "validation": 14, "test": 7}
+
+
+def test_splits_below_the_classes_are_kept(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for split, n in (("train/a", 21), ("test", 7)):
+        faces = drawn.faces(n)
+        for image, label, name in zip(faces.images, faces.labels, faces.ids, strict=True):
+            path = tmp_path / faces.classes[label] / split / f"{name}.png"
+            path.parent.mkdir(parents=True, exist_ok=True)
+            Image.fromarray(image).save(path)
+    (tmp_path / "happy" / "train" / "a" / "00003.png").rename(tmp_path / "happy" / "loose.png")
+    assert counts(tmp_path) == {"train": 20, "test": 7}
+    assert "left out: 1, outside of the split folders in the class folders (happy/loose.png)" in capsys.readouterr().err
+
+
+def test_names_folders_and_images_beside_the_splits(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name, n in (("train", 21), ("val", 7), ("validation", 7), ("extra", 14), ("all", 14)):
+        drawn.write_folders(tmp_path, drawn.faces(n), name)
+    (tmp_path / "docs").mkdir()
+    (tmp_path / "test").mkdir()
+    for name in ("cover.png", "test/1.png", "test/2.png"):
+        Image.fromarray(drawn.faces(1).images[0]).save(tmp_path / name)
+    assert counts(tmp_path) == {"train": 21, "validation": 14}
+    said = capsys.readouterr().err
+    assert "val and validation all mean the split validation; they are joined" in said
+    assert "left out: 28, in folders beside the splits (all/ 14, docs/ 0, extra/ 14)" in said
+    assert "left out: 3, in no class folder (cover.png, test/1.png, test/2.png)" in said
+
+
+def test_links_and_locked_folders_do_not_end_the_reading(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn.write_folders(tmp_path, drawn.faces(14))
+    (tmp_path / "happy" / "gone.png").symlink_to("nowhere")
+    (tmp_path / "happy" / "loop").symlink_to(tmp_path)
+    os.mkfifo(tmp_path / "sad" / "pipe.png")
+    (tmp_path / "sad" / "locked").mkdir()
+    scandir = os.scandir
+
+    def refusing(path: Path) -> Any:
+        if Path(path).name == "locked":
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    for _ in range(2):  # the second time from the cache
+        console.forget_notices()
+        assert sum(counts(tmp_path).values()) == 14
+        said = capsys.readouterr().err
+        assert "not read: 2 of 16 images (a link to nothing: happy/gone.png; a named pipe: sad/pipe.png)" in said
+        assert "the folder cannot be read: sad/locked" in said
+        assert "a link to a folder above it: happy/loop" in said
+
+
+def test_a_class_that_vanishes_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    drawn.write_folders(tmp_path, drawn.faces(28))
+    for path in (tmp_path / "sad").iterdir():
+        path.write_bytes(b"")
+    for path in (tmp_path / "fear").iterdir():
+        path.rename(path.with_suffix(".raw"))
+    assert sum(counts(tmp_path).values()) == 20
+    said = capsys.readouterr().err
+    assert "class sad: NONE of its 4 images can be read" in said
+    assert "fear: NO IMAGE in this class (4 other files)" in said
+    assert "not read: 4 of 24 images (empty: sad/00004.png, sad/00011.png, sad/00018.png and 1 more)" in said
+    assert "left out: 4, not an image by its name (.raw 4)" in said
+
+
+def test_names_that_are_not_utf8_are_read_listed_and_left_out(tmp_path: Path) -> None:
+    drawn.write_folders(tmp_path / "data", drawn.unlike(28))
+    odd = Path(os.fsdecode(bytes(tmp_path / "data" / "happy") + b"/caf\xe9"))
+    (tmp_path / "data" / "happy" / "00003.png").rename(odd.with_name(odd.name + ".png"))
+    shutil.copy(odd.with_name(odd.name + ".png"), odd.with_name(odd.name + "2.png"))
+    name = "happy/caf\\udce9.png"
+    samples = datasets.read(DataSpec(tmp_path / "data", "all"))
+    assert name in samples.ids.tolist()
+    (tmp_path / "list.csv").write_text(f"id\n{name}\n")
+    left = datasets.read(DataSpec(tmp_path / "data", "all", exclude=tmp_path / "list.csv"))
+    assert len(left) == len(samples) - 1
+    report = datasets.check(DataSpec(tmp_path / "data"))
+    clean.fix(report, tmp_path / "fix.csv")
+    assert "caf\\udce92.png" in (tmp_path / "fix.csv").read_text(encoding="utf-8")
+    clean.fix(report, tmp_path / "copy")
+    assert len(datasets.read(DataSpec(tmp_path / "copy", "all"))) == 28

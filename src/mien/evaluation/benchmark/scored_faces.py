@@ -106,8 +106,8 @@ def seen_in_training(
     trained = []
     for root in dict.fromkeys([*own, *(path.resolve() for path in training_sets)]):
         left_out = data.exclude.path if data.exclude and root in own and data.exclude.path.is_file() else None
-        spec = DataSpec(root, classes=data.classes, holdout=recipe.holdout, exclude=left_out)
-        table = datasets.open_dataset(spec)
+        spec = DataSpec(root, classes=data.classes, exclude=left_out)
+        table = datasets.open_dataset(spec, usual=recipe.holdout)
         train = table.images[table.splits == "train"]
         if recipe.drop_duplicates:
             train = train[~copies_in(table.images[table.splits == "validation"], train, near=False)]
