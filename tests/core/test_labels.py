@@ -16,7 +16,12 @@ from mien.core.labels import (
     TAXONOMIES,
     THREE,
     canonical,
+    join_names,
     mapping,
+    match,
+    parse_classes,
+    resolve,
+    split_names,
 )
 
 
@@ -59,3 +64,36 @@ def test_merges_send_what_the_target_lacks_elsewhere() -> None:
         mapping(FERPLUS, THREE, merge="contempt-as-disgust")
     with pytest.raises(InputError, match="no class in common"):
         mapping(("fear",), THREE)
+
+
+def test_synonyms_are_folded_only_where_every_name_is_known() -> None:
+    assert resolve(["Joy", " sadness "]) == ("happy", "sad")
+    assert resolve(["Joy", "bored"]) == ("Joy", "bored")
+    assert resolve(["e\u0301nerve\u0301", " 지루함 "]) == ("énervé", "지루함")
+
+
+def test_names_meet_as_they_are_then_as_the_fields_then_in_any_case() -> None:
+    assert match(["happy", "joy", "bored"], ["joy", "happy"]) == {"happy": "happy", "joy": "joy", "bored": None}
+    assert match(["Happiness"], ["sad", "happy"]) == {"Happiness": "happy"}
+    assert match(["Bored", "joy"], ["happy", "bored"]) == {"Bored": "bored", "joy": None}
+    assert mapping(("bored", "happy"), ("Happy", "Bored", "new")).tolist() == [1, 0]
+
+
+@given(st.lists(st.text(min_size=1), min_size=2))
+def test_a_list_of_names_can_be_written_and_read(names: list[str]) -> None:
+    names = [name.replace("\n", "").replace("\r", "").replace("\0", "").strip() or "x" for name in names]
+    assert split_names(join_names(names)) == tuple(names)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("fer2031", "did you mean 'fer2013'"),
+        ("bored,bored", "'bored' is named twice"),
+        ("bored,,sad", "a name is empty"),
+    ],
+)
+def test_lists_of_classes_that_say_nothing_clear_are_refused(text: str, message: str) -> None:
+    with pytest.raises(InputError, match=message):
+        parse_classes(text)
+    assert parse_classes('"a, b",c') == ("a, b", "c")

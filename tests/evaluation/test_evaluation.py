@@ -43,6 +43,15 @@ from tests.drawn import faces, write_arrays, write_fer2013, write_votes
             set(),
             {"disgust", "fear", "sad", "surprise", "neutral"},
         ),
+        (("지루함", "Focused"), ("focused", "지루함"), "drop", ("focused", "지루함"), set(), set()),
+        (
+            ("joy", "sad", "bored", "happy"),
+            FER2013,
+            "drop",
+            ("happy", "sad"),
+            {"joy", "bored"},
+            {*FER2013} - {"happy", "sad"},
+        ),
     ],
 )
 def test_classes_meet_in_the_models_order_and_every_one_is_accounted_for(
@@ -78,7 +87,8 @@ def test_dropped_outputs_leave_their_share_to_the_others() -> None:
     ("samples", "model", "merge", "message"),
     [
         (FER2013, ("happy", "contempt"), "drop", "fewer than two classes in common"),
-        (FER2013, ("cat", "dog"), "drop", "unknown label 'cat'"),
+        (FER2013, ("cat", "dog"), "drop", r"and the model \(cat, dog\)$"),
+        (("joy", "sad", "bored"), FER2013, "drop", "--classes fer2013 reads their synonyms"),
         (FER2013, FER2013, "fold", "unknown merge 'fold'; known: drop, contempt-as-disgust"),
     ],
 )

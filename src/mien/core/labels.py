@@ -1,13 +1,19 @@
-"""The taxonomies of the field, in their orders, and the total, named mappings between them.
+"""The taxonomies of the field, in their orders, people's own classes, and the total, named mappings between them.
 
 What the integers of a dataset or a network mean is decided here and nowhere else: labels travel with their `classes`,
-and `mapping` says for every class where it goes or that it is dropped.
+and `mapping` says for every class where it goes or that it is dropped. A class may have any name. Synonyms are folded
+into the field's names only in a set in which every name is a known expression (`resolve`).
 """
 
-from collections.abc import Sequence
+import csv
+import io
+import unicodedata
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Literal
 
+from mien.core.console import first_few
 from mien.core.errors import InputError, did_you_mean
+from mien.core.paths import printable
 
 if TYPE_CHECKING:
     import numpy as np
@@ -73,18 +79,82 @@ def find_class(name: str) -> str | None:
     return folded if folded in FERPLUS else None
 
 
+def normalise(name: str) -> str:
+    """Return a class name as it is kept: NFC, without spaces around it, in UTF-8; case and everything else stay."""
+    return printable(unicodedata.normalize("NFC", name)).strip()
+
+
+def resolve(names: Iterable[str]) -> tuple[str, ...]:
+    """Return class names as mien keeps them: the field's where every one is a known expression, else as they are.
+
+    Example:
+        >>> resolve(["Happiness", "ANGER"]), resolve(["Happiness", "bored"])
+        (('happy', 'angry'), ('Happiness', 'bored'))
+    """
+    own = tuple(map(normalise, names))
+    known = [find_class(name) for name in own]
+    return own if None in known else tuple(filter(None, known))
+
+
+def match(names: Iterable[str], among: Iterable[str]) -> dict[str, str | None]:
+    """Return for each name the one of `among` that means the same class, or None.
+
+    That is the equal name; else the equal one of both sets as `resolve` has them; else one that differs in case alone.
+    """
+    names, among = tuple(names), tuple(among)
+    own = dict(zip(names, resolve(names), strict=True))
+    equal, resolved = {normalise(name): name for name in among}, dict(zip(resolve(among), among, strict=True))
+    alike = {name.casefold(): meant for name, meant in resolved.items()}
+    return {
+        name: equal.get(normalise(name))
+        or resolved.get(own[name])
+        or alike.get(own[name].casefold(), alike.get(normalise(name).casefold()))
+        for name in names
+    }
+
+
+def split_names(text: str) -> tuple[str, ...]:
+    """Return the names in a text with commas between them; one that holds a comma is in double quotes."""
+    return tuple(next(csv.reader([text], skipinitialspace=True), []))
+
+
+def join_names(names: Iterable[str]) -> str:
+    """Return names as the text that `split_names` reads."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="").writerow(names)
+    return text.getvalue()
+
+
+def is_taxonomy(classes: Sequence[str]) -> bool:
+    """Return whether classes are a taxonomy of the field, in its order."""
+    return tuple(classes) in TAXONOMIES.values()
+
+
 def parse_classes(text: str) -> tuple[str, ...]:
     """Return the classes that a text names: a taxonomy, or class names with commas between them, in any spelling.
 
     Example:
-        >>> parse_classes("three-class"), parse_classes("Happiness,angry")
-        (('angry', 'happy', 'neutral'), ('happy', 'angry'))
+        >>> parse_classes("three-class"), parse_classes("Happiness,angry"), parse_classes("bored,Happy")
+        (('angry', 'happy', 'neutral'), ('happy', 'angry'), ('bored', 'Happy'))
+
+    Raises:
+        InputError: no taxonomy, an empty name, or one name twice.
     """
     if text in TAXONOMIES:
         return TAXONOMIES[text]
-    if "," not in text:
-        raise InputError(f"unknown taxonomy {text!r}; known: {', '.join(TAXONOMIES)}; or name the classes: happy,sad")
-    return tuple(map(canonical, text.split(",")))
+    names = split_names(text)
+    if len(names) < 2:
+        near = did_you_mean(text, TAXONOMIES)
+        raise InputError(
+            f"unknown taxonomy {text!r}{near}; known: {', '.join(TAXONOMIES)}; or name two classes or more: happy,sad"
+        )
+    classes = resolve(names)
+    if len(set(classes)) < len(classes):
+        classes = tuple(map(normalise, names))  # happy,joy: two classes of a user's own, if the data have both
+    twice = next((name for name in classes if classes.count(name) > 1), None)
+    if not all(classes) or twice is not None:
+        raise InputError(f"classes {text!r}: " + (f"{twice!r} is named twice" if twice else "a name is empty"))
+    return classes
 
 
 def merge_rules(merge: str) -> dict[str, str]:
@@ -101,7 +171,7 @@ def merge_rules(merge: str) -> dict[str, str]:
 def mapping(source: Sequence[str], target: Sequence[str], *, merge: str = "drop") -> "NDArray[np.int64]":
     """Return for each class of `source` its index in `target`, or `DROP` (-1): int64 [len(source)].
 
-    Total: every source class has an entry. Classes of the same (canonical) name map to each other; a class that
+    Total: every source class has an entry. Classes of the same name map to each other (see `match`); a class that
     `target` lacks is dropped unless the merge sends it elsewhere.
 
     Raises:
@@ -109,13 +179,13 @@ def mapping(source: Sequence[str], target: Sequence[str], *, merge: str = "drop"
     """
     import numpy as np  # here, so that a DataSpec and its options do without
 
-    indices = {canonical(name): index for index, name in enumerate(target)}
     rules = {old: new for old, new in merge_rules(merge).items() if old in source}
     for old, new in rules.items():
-        if new not in indices:
-            raise InputError(f"merge {merge}: {old} becomes {new}, which is not one of {', '.join(target)}")
-    names = map(canonical, source)
-    result = np.array([indices.get(rules.get(name, name), DROP) for name in names], dtype=np.int64)
+        if match([new], target)[new] is None:
+            raise InputError(f"merge {merge}: {old} becomes {new}, which is not one of {first_few(target, 12)}")
+    meant = match(source, target) | {old: match([new], target)[new] for old, new in rules.items()}
+    indices: dict[str | None, int] = {name: index for index, name in enumerate(target)}
+    result = np.array([indices.get(meant[name], DROP) for name in source], dtype=np.int64)
     if (result == DROP).all():
-        raise InputError(f"no class in common between {list(source)} and {list(target)}")
+        raise InputError(f"no class in common between {first_few(source, 12)} and {first_few(target, 12)}")
     return result

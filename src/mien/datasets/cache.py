@@ -24,7 +24,7 @@ from mien.core.files import replacing_folder
 from mien.datasets.dataset import COLUMNS, Dataset, ImageSpec
 from mien.datasets.samples import Problem
 
-VERSION = 4  # raise it whenever a reader gives other arrays for the same files
+VERSION = 5  # raise it whenever a reader gives other arrays for the same files
 STALE = 24 * 3600  # seconds after which a half-written entry is the remains of a crash
 
 
@@ -38,6 +38,7 @@ class CacheEntry:
     problems: tuple[Problem, ...]
     examples: dict[str, str]
     notes: tuple[str, ...]
+    renamed: dict[str, str]
 
 
 FACTS = tuple(field.name for field in fields(CacheEntry))

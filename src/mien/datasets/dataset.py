@@ -17,6 +17,7 @@ from mien.core.console import quantity, track
 from mien.core.errors import InputError
 from mien.core.paths import printable
 from mien.core.walk import Report
+from mien.datasets.classes import ClassMap
 from mien.datasets.samples import Problem, fingerprint, hard
 from mien.datasets.splits import SPLITS
 
@@ -115,6 +116,7 @@ class Dataset:
         problems: what could not be read.
         examples: reason -> the first few names of what `dropped` counts, where they are known.
         notes: what the user should know of how the dataset was read, in sentences.
+        renamed: name in the source -> class, of the classes that are called otherwise there (`classes.ClassMap`).
     """
 
     images: images.Pixels
@@ -129,6 +131,7 @@ class Dataset:
     problems: tuple[Problem, ...] = ()
     examples: dict[str, str] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
+    renamed: dict[str, str] = field(default_factory=dict)
 
     @property
     def hard(self) -> NDArray[np.int64]:
@@ -183,7 +186,7 @@ def _boxed(image: images.Pixels, box: Sequence[float]) -> images.Pixels:
 def read_files(
     root: Path,
     files: Sequence[ImageFile],
-    classes: tuple[str, ...],
+    classes: tuple[str, ...] | ClassMap,
     image_spec: ImageSpec,
     problems: Problems,
     dropped: dict[str, int],
@@ -193,7 +196,8 @@ def read_files(
     Args:
         root: where reported paths begin.
         files: what to read.
-        classes: the labels' names.
+        classes: the labels' names; or what the labels mean: a class without an image that can be read is reported then,
+            and is none.
         image_spec: what the images become.
         problems: where they are reported.
         dropped: what a rule has left out already, by reason.
@@ -235,12 +239,18 @@ def read_files(
     if not good.any():
         raise InputError(f"{root}: no image in it can be read{problems.first}")
     ids, labels, splits, groups = (np.array([file[column] for file in files]) for column in range(1, 5))
+    renamed = {}
+    if isinstance(classes, ClassMap):
+        labels, of = np.array([classes.of[label] for label in labels.tolist()]), classes
+        held = {*labels[good].tolist()}
+        classes = tuple(name for name in of.classes if name in held)
+        renamed = {name: new for name, new in of.renamed.items() if new in held}
     codes = {name: code for code, name in enumerate(classes)}
     for name, count in Counter(labels[~np.isin(labels, labels[good])].tolist()).items():
         problems.notes.append(f"class {name}: NONE of its {quantity(count, 'image')} can be read")
     return Dataset(
         images=pixels if good.all() else pixels[good],
-        labels=np.array([codes[label] for label in labels.tolist()], dtype=np.int64)[good],
+        labels=np.array([codes[label] for label in labels[good].tolist()], dtype=np.int64),
         ids=ids[good],
         splits=splits.astype("<U10")[good],
         groups=groups[good],
@@ -249,6 +259,7 @@ def read_files(
         sides=sides[good],
         dropped=problems.dropped | {reason: count for reason, count in dropped.items() if count},
         problems=tuple(problems.found),
+        renamed=renamed,
     )
 
 

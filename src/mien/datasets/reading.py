@@ -12,6 +12,7 @@ from mien.core.files import os_errors
 from mien.core.paths import printable
 from mien.datasets import cache as stored
 from mien.datasets import exclude
+from mien.datasets.classes import describe, select
 from mien.datasets.dataset import Dataset, ImageSpec, Problems
 from mien.datasets.notices import notices
 from mien.datasets.readers import locate, readers
@@ -73,13 +74,14 @@ def read(
         )
         raise InputError(f"{spec.path}: no split {spec.split!r} in it{less}; it has {', '.join(there) or 'none'}{few}")
     samples = take(table, np.flatnonzero(chosen))
-    classes = spec.class_names
-    if classes is None:
+    if spec.classes is None or not samples.classes:
         return samples
-    kept = samples.relabel(classes)
-    if lost := len(samples) - len(kept):
-        reason = f"of another class than the {len(classes)} asked for"
-        kept = replace(kept, dropped={**samples.dropped, reason: lost})
+    classes, becomes = select(samples.classes, spec.classes)
+    if renamed := {name: new for name, new in becomes.items() if new not in (None, name)}:
+        notice(f"{printable(spec.path)}: {describe(classes, renamed)}")
+    kept = samples.select(classes, becomes)
+    for reason in kept.dropped.keys() - samples.dropped.keys():
+        notice(f"{printable(spec.path)}: left out: {kept.dropped[reason]:,} of {spec.split}, {reason}")
     return kept
 
 
@@ -128,7 +130,7 @@ def open_dataset(
     table = replace(table, splits=np.where(kept, splits, ""))
     if excluded:
         table = excluded.leave_out(table, root)
-    for line in notices(table):
+    for line in [*notices(table), *([describe(table.classes, table.renamed)] if table.renamed else [])]:
         notice(f"{printable(spec.path)}: {line}")
     return table
 

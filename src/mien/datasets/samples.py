@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.core import labels as taxonomy
+from mien.core.console import first_few
 from mien.core.errors import InputError
 from mien.core.images import SUFFIXES
 
@@ -52,7 +53,7 @@ class Samples:
         ids: str [n], unique: the row or file each sample came from.
         sides: int64 [n], the side of the face crop in pixels of the photo; 0 where no face was found, -1 (or None
             for all) where nobody looked for one.
-        classes: the labels' names, in canonical spelling.
+        classes: the labels' names.
         problems: what could not be read, in the order met.
         dropped: how many samples of the dataset a rule left out, by reason ("not a face"); they were not broken.
 
@@ -128,7 +129,22 @@ class Samples:
         """
         if classes == self.classes or not self.classes:  # nothing is labelled
             return self
-        labels, keep = relabel(self.labels, self.classes, classes, merge=merge)
+        return self._mapped(classes, taxonomy.mapping(self.classes, classes, merge=merge))
+
+    def select(self, classes: tuple[str, ...], becomes: Mapping[str, str | None]) -> "Samples":
+        """Return the samples of `classes` (see `mien.datasets.classes.select`); `dropped` counts the others."""
+        codes = {name: code for code, name in enumerate(classes)}
+        index = np.array([codes[new] if (new := becomes[name]) else taxonomy.DROP for name in self.classes], np.int64)
+        kept = self._mapped(classes, index)
+        if len(kept) == len(self):
+            return kept
+        lost = [name for name, n in self.counts.items() if n and becomes[name] is None]
+        reason = f"of another class than the {len(classes)} asked for ({first_few(lost, 6)})"
+        return replace(kept, dropped={**self.dropped, reason: len(self) - len(kept)})
+
+    def _mapped(self, classes: tuple[str, ...], index: NDArray[np.int64]) -> "Samples":
+        """Return the samples with the class `index[label]`; those of `DROP` are left out."""
+        labels, keep = reindex(self.labels, index, len(classes))
         kept = self if keep.all() else self[keep]  # images stay memory-mapped where they can
         return replace(kept, labels=labels[keep], classes=classes)
 
@@ -145,11 +161,15 @@ def relabel(
 
     A label of -1 stays and counts as kept. Distributions are summed per target class and scaled to 1 again.
     """
-    index = taxonomy.mapping(classes, target, merge=merge)
+    return reindex(labels, taxonomy.mapping(classes, target, merge=merge), len(target))
+
+
+def reindex(labels: NDArray[Any], index: NDArray[np.int64], k: int) -> tuple[NDArray[Any], NDArray[np.bool_]]:
+    """Return labels of `k` classes, `index[label]` each, and bool [n]: which of them are not `DROP`; as `relabel`."""
     if labels.ndim == 1:
         mapped = np.where(labels >= 0, index[labels], labels)
         return mapped, (mapped >= 0) | (labels < 0)
-    matrix = np.zeros((len(classes), len(target)), dtype=np.float32)
+    matrix = np.zeros((len(index), k), dtype=np.float32)
     matrix[np.flatnonzero(index >= 0), index[index >= 0]] = 1
     mapped = labels @ matrix
     total = mapped.sum(axis=1, keepdims=True)

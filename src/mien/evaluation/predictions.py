@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from mien import datasets
 from mien.core import labels as taxonomy
 from mien.core import records
-from mien.core.console import track
+from mien.core.console import first_few, track
 from mien.core.errors import InputError
 from mien.core.files import replacing
 from mien.core.images import Pixels
@@ -368,14 +368,20 @@ def align(data: Sequence[str], model: Sequence[str], *, merge: str = "drop") -> 
         InputError: an unknown class or merge, or fewer than two classes in common.
     """
     rules = taxonomy.merge_rules(merge)
-
-    def folded(names: Iterable[str]) -> dict[str, str]:
-        return {name: rules.get(taxonomy.canonical(name), taxonomy.canonical(name)) for name in names}
-
-    samples, outputs = folded(data), folded(model)
+    outputs = {name: rules.get(own, own) for name, own in zip(model, taxonomy.resolve(model), strict=True)}
+    meant = taxonomy.match(data, model)
+    samples = {
+        name: rules.get(own) or (outputs[same] if (same := meant[name]) else own)
+        for name, own in zip(data, taxonomy.resolve(data), strict=True)
+    }
     classes = tuple(dict.fromkeys(name for name in outputs.values() if name in samples.values()))
     if len(classes) < 2:
-        raise InputError(f"fewer than two classes in common between the data {list(data)} and the model {list(model)}")
+        mixed = len({taxonomy.find_class(name) is None for name in data}) > 1
+        asked = "; --classes fer2013 reads their synonyms as its names" if mixed else ""
+        raise InputError(
+            f"fewer than two classes in common between the data ({first_few(data, 12)}) and the model "
+            f"({first_few(model, 12)}){asked}"
+        )
     return Alignment(
         classes=classes,
         samples={name: new if new in classes else None for name, new in samples.items()},

@@ -66,7 +66,7 @@ def test_over_seven_classes_contempt_is_left_out_and_the_rest_sums_to_one(folder
     assert rows["00005"].tolist() == [0, 0, 0, 0, 0, 0, 1]
     majority = datasets.read(DataSpec(folder, "all", targets="majority", classes="fer2013"))
     assert majority.ids.tolist() == ["00000", "00002"]
-    assert majority.dropped["of another class than the 7 asked for"] == 1
+    assert majority.dropped["of another class than the 7 asked for (contempt)"] == 1
 
 
 def test_votes_come_only_when_asked_for(folder: Path) -> None:

@@ -14,8 +14,9 @@ BUILTIN = tuple(
 
 
 def readers() -> dict[str, DatasetReader]:
-    """Return name -> reader, in the order in which a path is tried: ours, then those of other packages."""
-    return plugins.load("mien.readers", BUILTIN, DatasetReader)
+    """Return name -> reader, in the order in which a path is tried; class folders, of any names, come last."""
+    found = plugins.load("mien.readers", BUILTIN, DatasetReader)
+    return {name: one for name, one in found.items() if name != "folder"} | {"folder": found["folder"]}
 
 
 def reader(name: str) -> DatasetReader:

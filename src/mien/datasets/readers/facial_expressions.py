@@ -12,8 +12,9 @@ from pathlib import Path
 from mien.core.csv_files import sniff
 from mien.core.errors import InputError
 from mien.core.images import SUFFIXES
-from mien.core.labels import FACIAL_EXPRESSIONS, canonical
+from mien.core.labels import FACIAL_EXPRESSIONS, find_class, normalise
 from mien.core.paths import printable
+from mien.datasets.classes import class_map, slips
 from mien.datasets.dataset import Dataset, ImageFile, ImageSpec, Problems, copy_files, read_files
 from mien.datasets.readers.reader import DatasetReader, header
 
@@ -37,7 +38,7 @@ def person(image: str) -> str:
 
 
 def _rows(legend: Path, present: set[str], problems: Problems) -> dict[str, str]:
-    """Return image -> canonical label for the usable rows, in file order."""
+    """Return image -> label, as written, for the usable rows, in file order."""
     rows: dict[str, str] = {}
     lines: dict[str, int] = {}
     file = sniff(legend)
@@ -46,6 +47,7 @@ def _rows(legend: Path, present: set[str], problems: Problems) -> dict[str, str]
     def report(line: int, what: str) -> None:
         problems.report(f"{legend.name}:{line}", printable(what))
 
+    wrong = slips(row[label_column].strip() for _, row in file.rows(lambda *_: None))
     for line, row in file.rows(report, head=False):
         if line == file.line:
             continue
@@ -53,18 +55,17 @@ def _rows(legend: Path, present: set[str], problems: Problems) -> dict[str, str]
             report(line, "the header line once more")
             continue
         image, text = row[image_column].strip(), row[label_column].strip()
-        try:
-            label = canonical(text)
-        except InputError as error:
-            report(line, str(error))
+        if text in wrong or not text:
+            report(line, wrong.get(text, "no label"))
             continue
         if image in rows:
-            same = "the same label" if rows[image] == label else f"{label}, there {rows[image]}"
+            label, there = (find_class(name) or normalise(name) for name in (text, rows[image]))
+            same = "the same label" if label == there else f"{label}, there {there}"
             report(line, f"{image} is in line {lines[image]} already ({same}); that line counts")
         elif image not in present:
             report(line, f"{image}: no such image")
         else:
-            rows[image], lines[image] = label, line
+            rows[image], lines[image] = text, line
     return rows
 
 
@@ -92,9 +93,15 @@ class FacialExpressionsReader(DatasetReader):
         legend, *paths = self.sources(root)
         folder, present = _folder(legend), {path.name for path in paths}
         rows = _rows(legend, present, problems)
-        files = [ImageFile(folder / name, name, label, group=person(name)) for name, label in rows.items()]
+        known = {label: find_class(label) for label in rows.values()}
+        own = None in known.values()
+        files = [
+            ImageFile(folder / name, name, label if own else str(known[label]), group=person(name))
+            for name, label in rows.items()
+        ]
         dropped = {"no row in legend.csv": len(present - rows.keys())}
-        return read_files(folder.parent, files, FACIAL_EXPRESSIONS, image, problems, dropped)
+        classes = class_map(known) if own else FACIAL_EXPRESSIONS
+        return read_files(folder.parent, files, classes, image, problems, dropped)
 
     def copy(self, root: Path, out: Path, without: Collection[str]) -> None:
         legend, *files = self.sources(root)

@@ -1,4 +1,4 @@
-"""Class folders, with splits above or below them: [train/]<expression>/*.jpg or <expression>/[train/]*.jpg."""
+"""Class folders, with splits above or below them: [train/]<class>/*.jpg or <class>/[train/]*.jpg."""
 
 from collections import Counter
 from collections.abc import Collection, Iterable
@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mien.core.console import first_few, quantity
-from mien.core.errors import InputError
+from mien.core.errors import did_you_mean
 from mien.core.images import SUFFIXES
-from mien.core.labels import canonical, find_class
+from mien.core.labels import find_class
 from mien.core.paths import printable
 from mien.core.walk import Report, ignore, listing, walk
+from mien.datasets.classes import ClassMap, class_map, find_list, is_class_folder, is_number, read_list
 from mien.datasets.dataset import Dataset, ImageFile, ImageSpec, Problems, copy_files, read_files
 from mien.datasets.readers.reader import DatasetReader
 from mien.datasets.splits import find_splits
@@ -20,14 +21,33 @@ from mien.datasets.splits import find_splits
 def _folders(root: Path, report: Report = ignore) -> list[Path]:
     """Return the folders in a folder that may be splits or classes."""
     try:
-        return [folder for folder in listing(root, report)[0] if not folder.name.startswith("__")]
+        return [folder for folder in listing(root, report)[0] if is_class_folder(folder.name)]
     except OSError as error:
         report(root, f"the folder cannot be read ({error.strerror or error})")
         return []
 
 
+def _has_images(folder: Path) -> bool:
+    try:
+        return any(map(_is_image, listing(folder, ignore)[1]))
+    except OSError:
+        return False
+
+
 def _classes(folders: Iterable[Path]) -> int:
-    return sum(find_class(folder.name) is not None for folder in folders)
+    """Return how many folders are classes by what they are called, or hold: images, or folders of images."""
+    folders = list(folders)
+    names, splits = {folder.name for folder in folders}, find_splits(folder.name for folder in folders)
+
+    def holds(folder: Path) -> bool:
+        if find_class(folder.name):
+            return True
+        if folder.name in splits:
+            return False
+        inside = [sub for sub in _folders(folder) if not find_class(sub.name) and sub.name not in names]
+        return _has_images(folder) or any(map(_has_images, inside))
+
+    return sum(map(holds, folders))
 
 
 def split_folders(folders: Iterable[Path]) -> dict[Path, str]:
@@ -40,7 +60,7 @@ def split_folders(folders: Iterable[Path]) -> dict[Path, str]:
     found = {named[name]: split for name, split in find_splits(named).items()}
     inside = {folder: _folders(folder) for folder in found}
     lone = set(found.values()) < {"validation", "test"} and len(found) < len(named)
-    known = any(map(_classes, inside.values()))
+    known = any(find_class(folder.name) for folders in inside.values() for folder in folders)
     return found if any(inside.values()) and (known or not lone) else {}
 
 
@@ -102,23 +122,44 @@ def _is_image(path: Path) -> bool:
     return path.suffix.lower() in SUFFIXES
 
 
+def _list_folders(root: Path) -> list[Path]:
+    """Return the folders in which a list of class names may be."""
+    return list(
+        dict.fromkeys([root, base(root) or root, *(folder.parent for part in _parts(root) for folder in part.folders)])
+    )
+
+
+def _named(root: Path, files: list[ImageFile], problems: Problems) -> tuple[list[ImageFile], ClassMap]:
+    """Return the files that are in a class, and what the names of the folders mean."""
+    names = Counter(file.label for file in files)
+    numbers = list(filter(is_number, names))
+    meanings = next((known for folder in _list_folders(root) if (known := read_list(folder, numbers))), {})
+    if not meanings and len(numbers) < len(names):
+        for name in numbers:
+            problems.report(name, "a number does not say which class it is: rename the folder")
+        files = [file for file in files if not is_number(file.label)]
+    return files, class_map((file.label for file in files), meanings)
+
+
 class FolderReader(DatasetReader):
     """Class folders, with split folders above or below them or without; what has no image's suffix is left out.
 
-    Classes are the canonical names found, sorted; ids are paths from the root. A folder whose name is no expression is
-    reported, one called 0 to 6 as well: FER2013's codes and the alphabetical order differ, so nothing is guessed.
+    `classes.class_map` says which classes the folders' names are; ids are paths from the root. Folders called 0, 1, ...
+    are what a list next to them (`classes.read_list`) or `DataSpec.classes` says: FER2013's codes and the alphabetical
+    order differ, so nothing is guessed. One such folder among others with names is reported.
     """
 
     name = "folder"
-    expects = "folders of images named after expressions (angry, happy, ...), below train/validation/test or not"
+    expects = "folders of images named after their classes (angry, happy, ...), below train/validation/test or not"
     photos = True
 
     def recognises(self, root: Path) -> bool:
         return base(root) is not None
 
     def sources(self, root: Path) -> list[Path]:
-        """Return every file below the class folders, known or not."""
-        return [path for part in _parts(root) for folder in part.folders for path in walk(folder, ignore)]
+        """Return every file below the class folders, and the list of their names."""
+        lists = [path for folder in _list_folders(root) if (path := find_list(folder))]
+        return lists + [path for part in _parts(root) for folder in part.folders for path in walk(folder, ignore)]
 
     def load(self, root: Path, image: ImageSpec, problems: Problems) -> Dataset:
         files: list[ImageFile] = []
@@ -128,31 +169,26 @@ class FolderReader(DatasetReader):
         inner = {folder: split for splits in below for folder, split in splits.items()}
         for part in parts:
             for folder in part.folders:
-                try:
-                    label = canonical(folder.name)
-                except InputError as error:
-                    digit = folder.name.isdigit()
-                    hint = "; a number does not say which expression it is: rename the folder" if digit else ""
-                    problems.report(folder.relative_to(root), str(error) + hint)
-                    continue
                 paths = walk(folder, problems.reporter(root))
                 images = [path for path in paths if _is_image(path)]
                 others.update(path.suffix.lower() or "no suffix" for path in paths if not _is_image(path))
                 if not images:
+                    near = did_you_mean(folder.name, [other.name for other in part.folders if other != folder])
                     where = printable(folder.relative_to(root).as_posix())
-                    problems.notes.append(f"{where}: NO IMAGE in this class ({quantity(len(paths), 'other file')})")
+                    problems.notes.append(
+                        f"{where}: NO IMAGE in this class ({quantity(len(paths), 'other file')}){near}"
+                    )
                 for path in images:
                     name = printable(path.relative_to(root).as_posix())
                     split = part.split or next((inner[above] for above in path.parents if above in inner), "")
                     if inner and not split:
                         outside.append(name)
                     else:
-                        files.append(ImageFile(path, name, label, split))
+                        files.append(ImageFile(path, name, folder.name, split))
         problems.leave_out("outside of the split folders in the class folders", len(outside), first_few(outside))
         suffixes = [f"{printable(suffix)} {count:,}" for suffix, count in others.most_common()]
         problems.leave_out("not an image by its name", others.total(), first_few(suffixes, 6))
-        classes = tuple(sorted({file.label for file in files}))
-        return read_files(root, files, classes, image, problems, {})
+        return read_files(root, *_named(root, files, problems), image, problems, {})
 
     def copy(self, root: Path, out: Path, without: Collection[str]) -> None:
         files = {path.relative_to(root): path for path in self.sources(root)}

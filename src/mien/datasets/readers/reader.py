@@ -2,6 +2,7 @@
 
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ from numpy.typing import NDArray
 
 from mien.core import csv_files
 from mien.core.errors import InputError
+from mien.datasets.classes import is_number, name_numbers
 from mien.datasets.dataset import Dataset, ImageSpec, Problems
 
 
@@ -64,5 +66,12 @@ class DatasetReader(ABC):
     def label(
         self, table: Dataset, root: Path, targets: str, classes: Sequence[str] | None, problems: Problems
     ) -> tuple[Dataset, NDArray[Any]]:
-        """Return the table with the labels asked for, and a mask, bool [n], of the samples that the labelling keeps."""
+        """Return the table with the labels asked for, and a mask, bool [n], of the samples that the labelling keeps.
+
+        Raises:
+            InputError: the classes are numbers, and `classes` does not say what they mean.
+        """
+        if table.classes and all(map(is_number, table.classes)):
+            names = name_numbers(table.classes, classes, root)
+            table = replace(table, classes=names, renamed=dict(zip(table.classes, names, strict=True)))
         return table, np.ones(len(table.labels), dtype=bool)
