@@ -3,6 +3,7 @@
 import csv
 import io
 import json
+import os
 import re
 import time
 from collections.abc import Iterator
@@ -18,6 +19,7 @@ from mien.faces.faces import PHOTO, columns
 from mien.outputs import photos as files
 from mien.outputs.photos import Photo
 from mien.outputs.predict_job import watch
+from tests import drawn
 from tests.outputs.test_tables import read
 
 Capture = pytest.CaptureFixture[str]
@@ -291,3 +293,34 @@ def test_help_shows_examples(capsys: Capture) -> None:
     assert code == 0
     assert "    $ mien predict photo.jpg\n" in out
     assert "Exit code: 0" in out
+
+
+def test_linked_folders_are_read_once_and_what_cannot_be_read_is_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder, outside = tmp_path / "in", tmp_path / "outside"
+    for path in (folder / "a.png", outside / "b.png", folder / "locked" / "c.png"):
+        path.parent.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(drawn.faces(1).images[0]).save(path)
+    (folder / "linked").symlink_to(outside)
+    (folder / "up").symlink_to(tmp_path)
+    (folder / "gone.jpg").symlink_to("nowhere")
+    os.mkfifo(folder / "pipe.png")
+    scandir = os.scandir
+
+    def refusing(path: Path) -> Any:
+        if Path(path).name == "locked":
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    code, out, err = predict(capsys, folder, "--detector", "none", "--csv")
+    assert code == 1
+    names = [row["file"].removeprefix(f"{folder}/") for row in csv.DictReader(out.splitlines())]
+    assert names == ["a.png", "gone.jpg", "linked/b.png", "pipe.png"]
+    assert f"passed over: 1, a link to a folder above it ({folder}/up)" in err
+    assert f"passed over: 1, the folder cannot be read (Permission denied) ({folder}/locked)" in err
+    assert err.index("passed over") < err.index("gone.jpg: No such file or directory")
+    code, _, err = predict(capsys, folder / "locked")
+    assert code == 2
+    assert f"the folder cannot be read (Permission denied) ({folder}/locked)" in err

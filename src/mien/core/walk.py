@@ -9,6 +9,9 @@ from pathlib import Path
 DEEPEST = 100  # folders below the first; more is a file system that leads round in circles
 KINDS = {stat.S_IFIFO: "a named pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
 
+ABOVE = "a link to a folder above it"
+AGAIN = "a link to a folder that is read already"
+
 Report = Callable[[Path, str], None]
 """Is given a path that was passed over, and why."""
 
@@ -34,7 +37,7 @@ def walk(root: Path, report: Report) -> list[Path]:
             status = folder.stat()
             key = (status.st_dev, status.st_ino)
             if key in seen or key in above:
-                report(folder, f"a link to a folder {'above it' if key in above else 'that is read already'}")
+                report(folder, ABOVE if key in above else AGAIN)
                 continue
             seen.add(key)
             if len(folder.parts) - len(root.parts) > DEEPEST:

@@ -12,19 +12,21 @@ from mien.core import images
 from mien.core.console import quantity
 from mien.core.errors import InputError
 from mien.core.paths import local_path
+from mien.core.walk import Report, ignore, walk
 from mien.outputs.path_list import is_list, read_stdin
 from mien.recognition import video
 
 SUFFIXES = images.SUFFIXES | video.SUFFIXES
 
 
-def list_inputs(paths: Sequence[Path], *, outputs: Path | None = None) -> dict[Path, Path]:
+def list_inputs(paths: Sequence[Path], *, outputs: Path | None = None, report: Report = ignore) -> dict[Path, Path]:
     """Return every photo and video at `paths`, each with its path below the folder in which it was found.
 
     In the order given, each folder sorted, nothing twice. A path that is no file may be a pattern (`photos/*.jpg`, `**`
     for any depth) or an address that begins with file:; `-` reads a list of paths from stdin (`path_list`). A file is
-    read whatever its suffix. Folders are searched to the bottom for `SUFFIXES`, except hidden files and the folder
-    `outputs`. A path that does not exist is kept, so that it is reported when its turn comes.
+    read whatever its suffix. Folders are searched to the bottom for `SUFFIXES`, linked ones once, except hidden files
+    and the folder `outputs`; `report` is given those that cannot be read. A path that does not exist is kept, so that
+    it is reported when its turn comes, and so is a link to nothing that is called like a photo.
 
     Raises:
         InputError: no path exists, a file holds a list of paths, no photo or video is found, or a folder to be searched
@@ -45,14 +47,26 @@ def list_inputs(paths: Sequence[Path], *, outputs: Path | None = None) -> dict[P
             continue
         if outputs and _below(path, outputs):
             raise InputError(f"{path}: its images would mix with the annotated copies; choose another folder for --out")
-        for file in sorted(path.rglob("*")):
-            below = file.relative_to(path)
-            excluded = any(part.startswith(".") for part in below.parts) or (outputs and _below(file, outputs))
-            if file.suffix.lower() in SUFFIXES and file.is_file() and not excluded:
-                found.setdefault(file, below)
+        for file in _search(path, report):
+            if not (outputs and _below(file, outputs)):
+                found.setdefault(file, file.relative_to(path))
     if not found:
         raise InputError(f"{', '.join(map(str, paths))}: no images or videos; looked for {' '.join(sorted(SUFFIXES))}")
     return found
+
+
+def _search(folder: Path, report: Report) -> list[Path]:
+    """Return the photos and videos in a folder, and what is called like one and cannot be read."""
+    broken: list[Path] = []
+
+    def passed_over(path: Path, why: str) -> None:
+        if path.suffix.lower() in SUFFIXES and not os.path.isdir(path):  # noqa: PTH112 - as _exists
+            broken.append(path)
+        else:
+            report(path, why)
+
+    files = [path for path in walk(folder, passed_over) if path.suffix.lower() in SUFFIXES]
+    return sorted(files + broken, key=lambda path: path.parts)
 
 
 def _expanded(paths: Sequence[Path]) -> Iterator[Path]:

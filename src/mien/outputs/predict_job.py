@@ -7,9 +7,10 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from mien.core.console import COUNT, progress_bar, quantity
+from mien.core.console import COUNT, first_few, notice, progress_bar, quantity
 from mien.core.errors import InputError
 from mien.core.paths import printable
+from mien.core.walk import ABOVE, AGAIN
 from mien.outputs.gallery import Gallery
 from mien.outputs.inputs import is_video, list_inputs, output_paths
 from mien.outputs.jobs import Outcome, PredictJob
@@ -32,7 +33,15 @@ def run_predict_job(paths: Sequence[Path], job: PredictJob) -> int:
     """
     cores = _available_cores() if job.threads is None else job.threads
     warnings.filterwarnings("ignore", module=r"PIL\.")  # odd metadata; what cannot be read we report ourselves
-    files = list_inputs(paths, outputs=job.out)
+    skipped: dict[str, list[str]] = {}  # why -> folders and links
+    try:
+        files = list_inputs(
+            paths, outputs=job.out, report=lambda path, why: skipped.setdefault(why, []).append(printable(path))
+        )
+    finally:  # also where nothing else is there
+        for why, names in skipped.items():
+            notice(f"passed over: {len(names):,}, {why} ({first_few(names)})")
+    outcomes: set[Outcome] = {"unread"} if skipped.keys() - {ABOVE, AGAIN} else set()
     videos = {file: below for file, below in files.items() if is_video(file)}
     photos = {file: below for file, below in files.items() if file not in videos}
     job.check(photos=bool(photos), videos=bool(videos))
@@ -43,7 +52,7 @@ def run_predict_job(paths: Sequence[Path], job: PredictJob) -> int:
     stems = output_paths(videos, job.out, "") if job.out else {}
     for stem in stems.values():  # before hours of work
         check_table(table_path(stem, job), resume=job.resume)
-    outcomes = _predict_photos(photos, job, cores) if photos else set[Outcome]()
+    outcomes |= _predict_photos(photos, job, cores) if photos else set()
     if stems:
         outcomes |= recognize_videos(Recognizer(job.model, job.detector, threads=cores), stems, job, threads=cores)
     return job.exit_code(outcomes)
