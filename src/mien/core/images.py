@@ -10,66 +10,116 @@ import io
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
-from pathlib import Path
-from typing import Any, BinaryIO
+from typing import IO, Any
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageOps, UnidentifiedImageError
+from PIL import Image, UnidentifiedImageError
 
+from mien.core import arrays, deep, formats
+from mien.core.decoding import BUDGET, Truncated, check_size, flatten, from_file, from_pil
+from mien.core.decoding import MAX_PIXELS as MAX_PIXELS
+from mien.core.decoding import LoadedImage as LoadedImage
+from mien.core.decoding import Pixels as Pixels
 from mien.core.errors import InputError
 from mien.core.paths import local_path
 
-Pixels = NDArray[np.uint8]
-
-MAX_PIXELS = 89_000_000  # Pillow's limit; a header that says more is a mistake or an attack, and would need gigabytes
-SUFFIXES = frozenset({".jpg", ".jpeg", ".png", ".webp", ".bmp", ".tif", ".tiff", ".gif", ".pgm", ".ppm"})
+SUFFIXES = formats.SUFFIXES
 
 
-def load(source: Any, *, bgr: bool = False) -> Pixels:
+def load(source: Any, *, bgr: bool = False, truncated: Truncated = "refuse", max_pixels: int = MAX_PIXELS) -> Pixels:
     """Return `source` as an upright uint8 image, [h, w] grey or [h, w, 3] RGB.
 
+    What is transparent becomes white. Of an animation it is the first frame, of several pages the first. 16 bits, 32
+    bits and floats are scaled by the bits in use. Colour profiles are not applied: RGB is read as sRGB.
+
     Args:
-        source: a path, the bytes of an image file, a PIL image, or an array: [h, w], [h, w, 1], [h, w, 3] or [h, w, 4],
-            uint8 or floats in 0..1. What is transparent becomes white.
+        source: a path, the bytes of an image file, an open binary file, a PIL image, or an array: NumPy, torch,
+            any with `__array__`, or a list of rows; [h, w], [h, w, channels] or [channels, h, w] with 1, 3 or 4;
+            numbers in 0..255, floats in 0..1, 0..255 or -1..1, or uint16. A file is read from where it is, and left
+            there. EXIF orientation is applied to files, and to a PIL image that is one just opened (its `format` is
+            not None); one that a method of Pillow returned (rotate, convert, copy) is taken as it is.
         bgr: the array's channels are in OpenCV's order, blue, green, red. Anything else is RGB.
+        truncated: "accept" reads a file that was cut off as far as it goes; the rest is grey or black. One that lacks
+            nothing but its end marker is always read.
+        max_pixels: a larger JPEG or JPEG 2000 is decoded at a half, a quarter or an eighth of its size; other formats
+            are refused.
 
     Raises:
-        InputError: not an image, damaged, empty, or larger than `MAX_PIXELS`.
+        InputError: not an image, damaged, cut off, empty, or too large.
 
     Example:
         >>> load(np.zeros((2, 3, 4), np.uint8)).tolist()[0]
         [[255, 255, 255], [255, 255, 255], [255, 255, 255]]
     """
-    if isinstance(source, np.ndarray):
-        return _from_array(source, bgr=bgr)
-    if isinstance(source, Image.Image):
-        with _naming("the PIL image"):
-            return _from_pil(source)
+    with reading(source, bgr=bgr, truncated=truncated, max_pixels=max_pixels) as image:
+        return image.pixels
+
+
+@contextlib.contextmanager
+def reading(
+    source: Any, *, bgr: bool = False, truncated: Truncated = "refuse", max_pixels: int = MAX_PIXELS
+) -> Iterator[LoadedImage]:
+    """Yield what `load` would return, with its notes.
+
+    Large images take turns: until the `with` block ends, other threads wait to decode theirs where all of them together
+    would need too much memory.
+    """
+    array = None if isinstance(source, Image.Image) else arrays.as_array(source)
+    if array is not None:
+        pixels = _from_array(array, bgr=bgr)
+        yield LoadedImage(pixels, (pixels.shape[1], pixels.shape[0]))
+        return
+    with contextlib.ExitStack() as stack:
+        if isinstance(source, Image.Image):
+            with _naming("the PIL image"):
+                check_size(source, max_pixels)
+                stack.enter_context(BUDGET.taking(source.width * source.height))
+                image = from_pil(source, max_pixels=max_pixels)
+        else:
+            file, name = _open(source)
+            with _naming(name), file:
+                image = from_file(file, truncated, max_pixels, stack)
+        yield image
+
+
+def _open(source: Any) -> tuple[IO[bytes], str]:
+    """Return a file at its start, and what it is called."""
     if isinstance(source, bytes | bytearray | memoryview):
-        source, name = io.BytesIO(source), "the bytes given"
-    elif isinstance(source, str | PathLike):
-        source, name = _open(local_path(source)), str(local_path(source))
-    else:
-        raise InputError(f"expected a path, bytes, a PIL image or an array, got {type(source).__name__}")
-    with source as file, _naming(name):
-        if not file.read(1):
-            raise InputError("empty")
-        with Image.open(file) as image:
-            return _from_pil(image)
-
-
-def _open(path: Path) -> BinaryIO:
+        return io.BytesIO(source), "the bytes given"
+    if hasattr(source, "read"):
+        return _open_stream(source)
+    if not isinstance(source, str | PathLike):
+        raise InputError(f"expected a path, bytes, an open file, a PIL image or an array, got {type(source).__name__}")
+    path = local_path(source)
     try:
         special = path.exists() and not path.is_file()  # opening a named pipe would wait for ever
         if not special:
-            return path.open("rb")
+            return path.open("rb"), str(path)
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from None
     except ValueError as error:
         raise InputError(f"{str(path)!r}: not a path ({error})") from None
     raise InputError(f"{path}: {'a folder' if path.is_dir() else 'no regular file'}, not an image")
+
+
+def _open_stream(source: Any) -> tuple[IO[bytes], str]:
+    name = getattr(source, "name", None)
+    name = name if isinstance(name, str) else "the open file"
+    try:
+        start = source.tell() if source.seekable() else None
+        data = source.read()
+        if not data and start:  # just written: what is meant is what was written
+            source.seek(0)
+            data = source.read()
+        if start is not None:
+            source.seek(start)
+    except (AttributeError, OSError, ValueError) as error:  # closed, or open for writing only
+        raise InputError(f"{name}: cannot be read ({error})") from None
+    if not isinstance(data, bytes | bytearray):
+        raise InputError(f"{name}: expected a file that is open in binary mode (open(path, 'rb'))")
+    return io.BytesIO(data), name
 
 
 @contextlib.contextmanager
@@ -79,50 +129,20 @@ def _naming(name: str) -> Iterator[None]:
         yield
     except UnidentifiedImageError:
         raise InputError(f"{name}: not an image that Pillow can read") from None
-    except (Image.DecompressionBombError, Image.DecompressionBombWarning):
-        raise InputError(f"{name}: too large; at most {MAX_PIXELS:,} pixels are read") from None
     except InputError as error:
         raise InputError(f"{name}: {error}") from None
+    except MemoryError:
+        raise InputError(f"{name}: not enough memory to decode it") from None
     except Exception as error:
         reason = next(iter(str(error).splitlines()), "") or type(error).__name__
         raise InputError(f"{name}: damaged image ({reason})") from None
 
 
-def _from_pil(image: Image.Image) -> Pixels:
-    if not 0 < image.width * image.height <= MAX_PIXELS:
-        raise InputError(f"{image.width} x {image.height} pixels; from 1 to {MAX_PIXELS:,} are read")
-    image.load()  # the first frame of an animation
-    with contextlib.suppress(Exception):  # a damaged EXIF block says nothing about the image
-        image = ImageOps.exif_transpose(image)
-    if image.mode.startswith("I") or image.mode == "F":  # 16 bit and more: scale to the full range of 8
-        deep = np.asarray(image, dtype=np.float64)
-        if not np.isfinite(deep).all():
-            raise InputError("pixels that are not numbers")
-        brightest = deep.max()
-        if image.mode.startswith("I;16") or brightest > 255:
-            top = 65535.0
-        else:
-            top = 1.0 if image.mode == "F" and brightest <= 1 else 255.0
-        return np.clip(np.rint(deep * (255.0 / top)), 0, 255).astype(np.uint8)
-    if "A" in image.getbands() or "a" in image.getbands() or "transparency" in image.info:
-        white = Image.new("RGBA", image.size, "white")
-        white.alpha_composite(image.convert("RGBA"))
-        image = white
-    return np.asarray(image.convert("L" if image.mode in ("L", "1") else "RGB"))
-
-
 def _from_array(array: NDArray[Any], *, bgr: bool) -> Pixels:
-    if array.ndim == 3 and array.shape[2] == 1:
-        array = array[:, :, 0]
-    if array.ndim not in (2, 3) or (array.ndim == 3 and array.shape[2] not in (3, 4)) or array.size == 0:
-        raise InputError(f"expected an array [h, w], [h, w, 1], [h, w, 3] or [h, w, 4], got shape {list(array.shape)}")
     if array.dtype != np.uint8:
-        if array.dtype.kind != "f" or not (array.min() >= 0 and array.max() <= 1):  # NaN is neither
-            span = f" in {array.min()}..{array.max()}" if array.dtype.kind in "iuf" else ""
-            raise InputError(f"expected uint8 in 0..255 or floats in 0..1, got {array.dtype}{span}")
-        array = np.rint(array * 255).astype(np.uint8)
+        array = deep.to_uint8(array, deep.array_span(array))
     if array.shape[2:] == (4,):
-        return _from_pil(Image.fromarray(array[:, :, [2, 1, 0, 3]] if bgr else array))
+        return flatten(Image.fromarray(array[:, :, [2, 1, 0, 3]] if bgr else array))
     return np.ascontiguousarray(array[:, :, ::-1]) if bgr and array.ndim == 3 else array
 
 
@@ -185,6 +205,9 @@ def crop_box(image: Pixels, box: Sequence[float], *, margin: float = 0.0, slope:
     if not (np.isfinite([x, y, width, height]).all() and width > 0 and height > 0):
         raise InputError(f"expected a box (x, y, width, height) with an area, got {(x, y, width, height)}")
     side = max(1, round(max(width, height) * (1 + 2 * margin)))
+    if side * side > _LARGEST:
+        image, (x, y, width, height) = _shrink(image, (x, y, width, height), side)
+        side = max(1, round(max(width, height) * (1 + 2 * margin)))
     if slope:
         middle = (x + width / 2 - 0.5, y + height / 2 - 0.5)  # OpenCV counts from the middle of the first pixel
         turn = cv2.getRotationMatrix2D(middle, slope, 1.0)
@@ -195,6 +218,28 @@ def crop_box(image: Pixels, box: Sequence[float], *, margin: float = 0.0, slope:
     rows = np.clip(np.arange(top, top + side), 0, image.shape[0] - 1)
     columns = np.clip(np.arange(left, left + side), 0, image.shape[1] - 1)
     return image[rows[:, None], columns[None, :]]
+
+
+def _shrink(image: Pixels, box: tuple[float, ...], side: int) -> tuple[Pixels, list[float]]:
+    """Return the part of an image around a box, and the box in it, both smaller where the square would be too large.
+
+    The square of a long strip is nearly all repeated edge: it may have twice the pixels that are there.
+    """
+    middle = np.array([box[0] + box[2] / 2, box[1] + box[3] / 2])
+    ends = np.clip(np.stack([middle - 0.75 * side, middle + 0.75 * side]), 0, [image.shape[1], image.shape[0]])
+    (left, top), (right, bottom) = ends.astype(int).tolist()
+    left, top = min(left, image.shape[1] - 1), min(top, image.shape[0] - 1)
+    part = image[top : max(bottom, top + 1), left : max(right, left + 1)]
+    factor = (min(MAX_PIXELS, max(_LARGEST, 2 * part.shape[0] * part.shape[1])) / side**2) ** 0.5
+    if factor >= 1:
+        return image, list(box)
+    size = tuple(max(1, round(length * factor)) for length in (part.shape[1], part.shape[0]))
+    across, down = size[0] / part.shape[1], size[1] / part.shape[0]
+    smaller = np.asarray(cv2.resize(part, size, interpolation=cv2.INTER_AREA), dtype=np.uint8)
+    return smaller, [(box[0] - left) * across, (box[1] - top) * down, box[2] * across, box[3] * down]
+
+
+_LARGEST = 4_000_000  # pixels of a square that any image may give
 
 
 def scale(images: Pixels, mean: Sequence[float], std: Sequence[float]) -> NDArray[np.float32]:
