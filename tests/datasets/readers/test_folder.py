@@ -239,3 +239,18 @@ def test_names_that_are_not_utf8_are_read_listed_and_left_out(tmp_path: Path) ->
     assert "caf\\udce92.png" in (tmp_path / "fix.csv").read_text(encoding="utf-8")
     clean.fix(report, tmp_path / "copy")
     assert len(datasets.read(DataSpec(tmp_path / "copy", "all"))) == 28
+
+
+def test_finds_the_dataset_beside_other_files_and_refuses_two(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    drawn.write_folders(tmp_path / "archive" / "data", drawn.faces(14), "train")
+    (tmp_path / "README.md").touch()
+    for name in ("code", "archive/notes"):
+        (tmp_path / name).mkdir()
+    (tmp_path / "code" / "train.py").touch()
+    assert counts(tmp_path) == {"train": 14}
+    assert "the dataset in archive/data is read; not archive/notes, code" in capsys.readouterr().err
+    drawn.write_folders(tmp_path / "archive" / "more", drawn.faces(14), "train")
+    with pytest.raises(InputError, match=r"holds 2 datasets \(archive/data, archive/more\); name one of them"):
+        counts(tmp_path)

@@ -1,16 +1,24 @@
 """One file per dataset format, and the registry of them."""
 
+from collections.abc import Sequence
+from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from mien.core import plugins
+from mien.core.console import first_few, notice
 from mien.core.errors import InputError
 from mien.core.files import os_errors
+from mien.core.paths import printable
+from mien.core.walk import ignore, listing
 from mien.datasets.readers.reader import DatasetReader
 
 BUILTIN = tuple(
     f"mien.datasets.readers.{name}:READER"
     for name in ("fer2013", "facial_expressions", "rafdb", "arrays", "image_list", "folder")
 )
+
+DEEPEST = 8  # folders below the path given in which a dataset is looked for
+WIDEST = 200  # folders on one level
 
 
 def readers() -> dict[str, DatasetReader]:
@@ -27,7 +35,7 @@ def reader(name: str) -> DatasetReader:
 
 
 def locate(root: Path, kind: str | None = None, targets: str = "label") -> tuple[DatasetReader, Path]:
-    """Return the reader and the path of the dataset: `root`, or the only folder in it (and so on).
+    """Return the reader and the path of the dataset: `root`, or the only folder in it that holds one (and so on).
 
     Args:
         root: a file or folder.
@@ -35,7 +43,7 @@ def locate(root: Path, kind: str | None = None, targets: str = "label") -> tuple
         targets: the labelling asked for; only what has it is recognised.
 
     Raises:
-        InputError: nothing there, or nothing known; says what was expected.
+        InputError: nothing there, nothing known, or several; says what was expected or found.
     """
     known = {name: one for name, one in readers().items() if targets in one.targets}
     if not known:
@@ -46,16 +54,41 @@ def locate(root: Path, kind: str | None = None, targets: str = "label") -> tuple
         raise InputError(f"targets {targets!r} need a dataset of kind {' or '.join(known)}, not {kind}")
     if not root.exists():
         raise InputError(f"{root}: no such file or folder")
-    inside = [root]
     with os_errors(root):
-        while len(inside) == 1:
-            path = inside[0]
-            for one in candidates:
-                if one.recognises(path):
-                    if missing := one.lacks(path, targets):
-                        raise InputError(f"{path}: lacks {missing}")
-                    return one, path
-            inside = [sub for sub in path.iterdir() if sub.is_dir() and sub.name[0] != "."] if path.is_dir() else []
+        found = _search(root, candidates)
+    if len(found) > 1:
+        names = first_few([printable(path.relative_to(root).as_posix()) for _, path in found])
+        raise InputError(f"{root}: holds {len(found)} datasets ({names}); name one of them")
+    for one, path in found:
+        if missing := one.lacks(path, targets):
+            raise InputError(f"{path}: lacks {missing}")
+        beside = [other for above in path.parents if above.is_relative_to(root) for other in _folders(above)]
+        beside = [other for other in beside if not path.is_relative_to(other)] if path != root else []
+        if beside:
+            names = first_few([printable(other.relative_to(root).as_posix()) for other in beside])
+            notice(f"{printable(root)}: the dataset in {printable(path.relative_to(root))} is read; not {names}")
+        return one, path
     expected = "; or ".join(one.expects for one in candidates)
     empty = root.is_dir() and not any(root.iterdir())
     raise InputError(f"{root}: {'an empty folder' if empty else 'no dataset recognised'}; expected {expected}")
+
+
+def _search(root: Path, candidates: Sequence[DatasetReader]) -> list[tuple[DatasetReader, Path]]:
+    """Return the datasets at a path, or those in the uppermost folders that hold some."""
+    level = [root]
+    for _ in range(DEEPEST):
+        found = []
+        for path in level:
+            with suppress(OSError) if path != root else nullcontext():  # a folder beside the dataset may be locked
+                found += [(one, path) for one in candidates if one.recognises(path)][:1]
+        level = [inside for path in level for inside in _folders(path)]
+        if found or not 0 < len(level) <= WIDEST:
+            return found
+    return []
+
+
+def _folders(path: Path) -> list[Path]:
+    try:
+        return listing(path, ignore)[0] if path.is_dir() else []
+    except OSError:
+        return []
