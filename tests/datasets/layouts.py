@@ -1,8 +1,9 @@
 """Writers of the layouts in which published sets of face images come, with drawn faces."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
 from PIL import Image
 
 from mien.core.images import Pixels
@@ -10,6 +11,8 @@ from mien.core.labels import FER2013
 from tests import drawn
 
 RAFDB = ("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral")  # the codes 1..7
+
+Writer = Callable[[Path], Path]
 
 
 def save(path: Path, image: Pixels) -> None:
@@ -57,4 +60,50 @@ def write_list(root: Path, n: int = 42, classes: Sequence[str] = FER2013, *, fol
     labels = write_images(root, n, classes, folder=folder)
     lines = [f"{row:05d}.png,{label}\n" for row, label in enumerate(labels)]
     (root / "labels.csv").write_text("".join(["image,label\n", *lines]))
+    return root
+
+
+AFFECTNET = ("neutral", "happy", "sad", "surprise", "fear", "disgust", "angry", "contempt")  # the codes 0..7
+AFFECTNET_COLUMNS = (
+    "subDirectory_filePath,face_x,face_y,face_width,face_height,facial_landmarks,expression,valence,arousal"
+)
+
+
+def write_affectnet(root: Path, train: int = 32, test: int = 16) -> Path:
+    """Write train_set/images/5.jpg and train_set/annotations/5_exp.npy, _val, _aro, _lnd; the same in val_set."""
+    faces = drawn.unlike(train + test, AFFECTNET)
+    for row, image in enumerate(faces.images):
+        folder = root / ("train_set" if row < train else "val_set")
+        save(folder / "images" / f"{row}.jpg", image)
+        (folder / "annotations").mkdir(exist_ok=True)
+        np.save(folder / "annotations" / f"{row}_exp.npy", np.array(str(faces.labels[row])))
+        for name in ("val", "aro", "lnd"):
+            np.save(folder / "annotations" / f"{row}_{name}.npy", np.zeros(2))
+    return root
+
+
+def write_affectnet_tables(root: Path, train: int = 32, test: int = 16) -> Path:
+    """Write training.csv, validation.csv (without a line of names) and photos in Manually_Annotated_Images/7/."""
+    faces = drawn.unlike(train + test, AFFECTNET)
+    lines: dict[str, list[str]] = {"training": [AFFECTNET_COLUMNS], "validation": []}
+    for row, image in enumerate(faces.images):
+        save(root / "Manually_Annotated_Images" / "7" / f"{row}.png", np.pad(image, ((10, 0), (20, 0))))
+        lines["training" if row < train else "validation"].append(
+            f"7/{row}.png,20,10,48,48,1;2,{faces.labels[row]},0,0"
+        )
+    for name, text in lines.items():
+        (root / f"{name}.csv").write_text("\n".join(text) + "\n")
+    return root
+
+
+def write_expw(root: Path, n: int = 42) -> Path:
+    """Write label.lst and origin/, two faces in each photo."""
+    faces, lines = drawn.unlike(n), []
+    for row in range(0, n, 2):
+        save(root / "origin" / f"a b_{row}.png", np.hstack(list(faces.images[row : row + 2])))
+        lines += [
+            f"a b_{row}.png {face} 0 {48 * face} {48 * face + 48} 48 60.5 {faces.labels[row + face]}\n"
+            for face in (0, 1)
+        ]
+    (root / "label.lst").write_text("".join(lines))
     return root

@@ -14,6 +14,9 @@ LAYOUTS: dict[str, Callable[[Path], Path]] = {
     "rafdb": layouts.write_rafdb,
     "rafdb folders": layouts.write_rafdb_folders,
     "rafdb without lists": lambda root: layouts.write_rafdb_folders(root, tables=False),
+    "affectnet": layouts.write_affectnet,
+    "affectnet tables": layouts.write_affectnet_tables,
+    "expw": layouts.write_expw,
     "csv": layouts.write_list,
     "csv of one folder": lambda root: layouts.write_list(root, folder="."),
 }

@@ -14,7 +14,7 @@ from mien.datasets.readers.reader import DatasetReader
 
 BUILTIN = tuple(
     f"mien.datasets.readers.{name}:READER"
-    for name in ("fer2013", "facial_expressions", "rafdb", "arrays", "image_list", "folder")
+    for name in ("fer2013", "facial_expressions", "rafdb", "affectnet", "expw", "arrays", "image_list", "folder")
 )
 
 DEEPEST = 8  # folders below the path given in which a dataset is looked for

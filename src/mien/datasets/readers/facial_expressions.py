@@ -21,8 +21,8 @@ from mien.datasets.readers.reader import DatasetReader, header
 
 def find(root: Path) -> Path | None:
     """Return the legend.csv of `root`, which is that file, or a folder with it or with data/legend.csv."""
-    files = [root] if root.is_file() else [root / "data" / "legend.csv", root / "legend.csv"]
-    files = [path for path in files if path.is_file() and path.suffix.lower() == ".csv"]
+    files = [root] if root.name.lower() == "legend.csv" else [root / "data" / "legend.csv", root / "legend.csv"]
+    files = [path for path in files if path.is_file()]
     return next((path for path in files if {"image", "emotion"} <= set(header(path))), None)
 
 

@@ -8,8 +8,8 @@ import contextlib
 import csv
 import os
 import re
-from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,7 +24,7 @@ from mien.core.labels import TAXONOMIES, find_class
 from mien.core.paths import printable
 from mien.datasets.dataset import Dataset, ImageFile, ImageSpec, Problems
 from mien.datasets.readers.image_index import ImageIndex, split_of
-from mien.datasets.readers.listed import ListedReader, Listing, is_image, subfolders
+from mien.datasets.readers.listed import ListedReader, Listing, files_in, is_image, subfolders
 from mien.datasets.splits import find_splits, split_name
 
 # names of columns without what is no letter or digit, the surest first
@@ -69,6 +69,8 @@ class ImageList:
     corners: bool = False
     own_split: str = ""
     """The split that the file's name says."""
+    width: int = 2
+    """How many cells a row has whose separator is a blank."""
 
     @property
     def path(self) -> Path:
@@ -79,7 +81,7 @@ class ImageList:
         name = self.path.name
         rows = self.file.rows(lambda line, what: problems.report(f"{name}:{line}", what), head=self.named, ragged=True)
         for line, cells in rows:
-            cells = _cells(cells)
+            cells = _cells(cells, self.width)
             if len(cells) > max(self.image, self.label):
                 yield f"{name}:{line}", [cell.strip() for cell in cells]
             else:
@@ -103,7 +105,7 @@ def read_columns(path: Path) -> ImageList | None:
         file = sniff(path)
     except InputError:
         return None
-    cells = _cells(list(file.head))
+    cells = _cells(list(file.head), 2)
     if len(cells) == 2 and is_image(Path(cells[0])):
         return ImageList(file, False, 0, 1)
     names = [re.sub(r"[^a-z0-9]", "", name) for name in file.names]
@@ -131,10 +133,10 @@ def _column(names: Sequence[str], known: str) -> int | None:
     return next((names.index(name) for name in known.split() if name in names), None)
 
 
-def _cells(cells: list[str]) -> list[str]:
-    """Return the cells of a row, of `a b.jpg 3` too, which has a blank for a separator."""
-    found = re.fullmatch(r"(.+\.[a-z]+)\s+(\S+)", cells[0].strip(), re.IGNORECASE) if len(cells) == 1 else None
-    return list(found.groups()) if found else cells
+def _cells(cells: list[str], width: int) -> list[str]:
+    """Return the cells of a row, of `a b.jpg 3` too, where blanks separate `width` of them."""
+    found = cells[0].rsplit(None, width - 1) if len(cells) == 1 else []
+    return found if len(found) == width and is_image(Path(found[0])) else cells
 
 
 @dataclass(frozen=True)
@@ -156,7 +158,7 @@ def find(root: Path) -> Found:
     if root.is_file():
         return Found(_lists([root]), [])
     for folder in [root, *(sub for sub in subfolders(root) if sub.name.lower() in FOLDERS)]:
-        tables = sorted(path for path in folder.iterdir() if path.is_file())
+        tables = files_in(folder)
         lists = _lists(tables)
         if not lists:
             continue
@@ -193,11 +195,19 @@ class ImageListReader(ListedReader):
     name = "csv"
     expects = "a CSV file of image,label with its images"
     names_classes = True
+    codes: Mapping[str, str] = {}
+    """What the labels mean, where the dataset says it."""
+    left_out_codes: Mapping[str, str] = {}
+    """Label -> why the dataset's own rule leaves it out."""
+
+    def find(self, root: Path) -> Found:
+        """Return the lists. InputError where several may be meant."""
+        return find(root)
 
     def recognises(self, root: Path) -> bool:
         """Return whether there is a list one of whose first images is there."""
         try:
-            lists = find(root).lists
+            lists = self.find(root).lists
         except InputError:
             return True
         index = None
@@ -217,14 +227,20 @@ class ImageListReader(ListedReader):
 
     def listing(self, root: Path, image: ImageSpec, problems: Problems) -> Listing:
         base = self.base(root)
-        found, index = find(root), ImageIndex(base, problems.reporter(base))
+        found, index = self.find(root), ImageIndex(base, problems.reporter(base))
         files: dict[str, ImageFile] = {}
         lines: dict[str, str] = {}
+        ruled: dict[str, list[str]] = defaultdict(list)
         for one in found.lists:
             for where, cells in one.rows(problems):
                 path, why = _find(index, cells[one.image], one)
                 label = _class_name(cells[one.label])
+                if why_not := self.left_out_codes.get(label):
+                    ruled[why_not].append(cells[one.image])
+                    continue
                 try:
+                    if label and self.codes:
+                        label = self._decode(label)
                     box = one.box_of(cells)
                     split = _split(one, cells)
                 except InputError as error:
@@ -241,13 +257,21 @@ class ImageListReader(ListedReader):
                 person = cells[one.person] if one.person is not None and one.person < len(cells) else ""
                 files[name], lines[name] = ImageFile(path, name, label, split, person, box), where
         listed = list(files.values())
+        for reason, images in ruled.items():
+            problems.leave_out(reason, len(images), first_few(images))
         used = {file.path for file in listed}
         unlisted = [_id(path, None, index) for path in index.images if path not in used]
         names = " or ".join(one.path.name for one in found.lists)
         problems.leave_out(f"images without a row in {names}", len(unlisted), first_few(unlisted))
         unread = [path.name for path in found.unread]
         problems.leave_out("other tables", len(unread), first_few(unread))
-        return Listing(_grouped(_placed(listed, index)), _order({file.label for file in listed}, root))
+        order = self.codes.values() or _order({file.label for file in listed}, root)
+        return Listing(_grouped(_placed(listed, index)), order)
+
+    def _decode(self, code: str) -> str:
+        if code not in self.codes:
+            raise InputError(f"label {code[:20]!r}, expected {min(self.codes)}..{max(self.codes)}")
+        return self.codes[code]
 
     def label(
         self, table: Dataset, root: Path, targets: str, classes: Sequence[str] | None, problems: Problems
@@ -278,7 +302,7 @@ class ImageListReader(ListedReader):
         """Copy the images and lists; paths in lists are from their folder, those elsewhere stay absolute."""
         super().copy(root, out, without)
         index = ImageIndex(self.base(root))
-        for one in find(root).lists:
+        for one in self.find(root).lists:
             _copy_list(one, out / one.path.relative_to(index.base), index, without)
 
 
@@ -352,7 +376,10 @@ def _copy_list(one: ImageList, out: Path, index: ImageIndex, without: Collection
             if path:
                 inside = path.is_relative_to(index.base)
                 cells[one.image] = Path(os.path.relpath(path, one.path.parent)).as_posix() if inside else str(path)
-            writer.writerow(cells)
+            if len(one.file.head) == 1:  # blanks are the separators
+                file.write(" ".join(cells) + "\n")
+            else:
+                writer.writerow(cells)
 
 
 READER = ImageListReader()

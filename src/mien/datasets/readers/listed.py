@@ -35,10 +35,19 @@ def is_image(path: Path) -> bool:
 
 def subfolders(folder: Path) -> list[Path]:
     """Return the folders in a folder, sorted; none where it cannot be read."""
+    return [path for path in _inside(folder)[0] if not path.name.startswith("__")]
+
+
+def files_in(folder: Path) -> list[Path]:
+    """Return the files in a folder, sorted; none where it cannot be read."""
+    return _inside(folder)[1]
+
+
+def _inside(folder: Path) -> tuple[list[Path], list[Path]]:
     try:
-        return [path for path in listing(folder, ignore)[0] if not path.name.startswith("__")]
+        return listing(folder, ignore)
     except OSError:
-        return []
+        return [], []
 
 
 def folders_within(root: Path, depth: int = 2) -> Iterator[Path]:

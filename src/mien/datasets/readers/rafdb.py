@@ -13,7 +13,15 @@ from mien.core.console import first_few
 from mien.core.csv_files import sniff
 from mien.core.walk import ignore, walk
 from mien.datasets.dataset import ImageFile, ImageSpec, Problems
-from mien.datasets.readers.listed import ListedReader, Listing, copy_lines, folders_within, is_image, subfolders
+from mien.datasets.readers.listed import (
+    ListedReader,
+    Listing,
+    copy_lines,
+    files_in,
+    folders_within,
+    is_image,
+    subfolders,
+)
 from mien.datasets.readers.reader import header
 
 CODES = dict(enumerate(("surprise", "fear", "disgust", "happy", "sad", "angry", "neutral"), start=1))
@@ -26,7 +34,7 @@ def _lists(root: Path) -> list[Path]:
     if root.is_file():
         return [root] if LIST.fullmatch(root.name) else []
     for folder in folders_within(root):
-        if found := [path for path in folder.glob("*.txt") if LIST.fullmatch(path.name)]:
+        if found := [path for path in files_in(folder) if LIST.fullmatch(path.name)]:
             return found
     tables = [root / f"{split}_labels.csv" for split in ("train", "test")]
     return [path for path in tables if path.is_file() and {"image", "label"} <= set(header(path)) and _names(path)]
@@ -41,7 +49,7 @@ def _coded(root: Path) -> bool:
     """Return whether there are folders 1..7 whose first files are called as those of RAF-DB."""
     for folder in folders_within(root):
         coded = [sub for sub in subfolders(folder) if sub.name in map(str, CODES)]
-        firsts = [next(iter(sorted(sub.iterdir())), sub) for sub in coded]
+        firsts = [next(iter(files_in(sub)), sub) for sub in coded]
         if len(coded) > 1 and all(NAME.fullmatch(path.stem) for path in firsts):
             return True
     return False
@@ -74,7 +82,7 @@ class RafdbReader(ListedReader):
     def base(self, root: Path) -> Path:
         """Return the folder of the list, or the one above, where that has the images."""
         folder = next((path.parent for path in _lists(root)), root)
-        alone = not subfolders(folder) and not any(map(is_image, folder.iterdir()))
+        alone = not subfolders(folder) and not any(map(is_image, files_in(folder)))
         return folder.parent if alone else folder
 
     def listing(self, root: Path, image: ImageSpec, problems: Problems) -> Listing:
