@@ -107,3 +107,50 @@ def write_expw(root: Path, n: int = 42) -> Path:
         ]
     (root / "label.lst").write_text("".join(lines))
     return root
+
+
+CKPLUS = ("neutral", "angry", "contempt", "disgust", "fear", "happy", "sad", "surprise")  # the codes 0..7
+
+
+def write_ckplus(root: Path, persons: int = 6, *, frames: int = 4) -> Path:
+    """Write two labelled sequences and one without a label of each person; codes from 1 on."""
+    faces = drawn.unlike(persons * 3 * frames)
+    for number in range(persons * 3):
+        sequence = f"S{number // 3 + 1:03d}/{number % 3 + 1:03d}"
+        for frame in range(frames):
+            name = f"{sequence.replace('/', '_')}_{frame + 1:08d}"
+            save(root / "cohn-kanade-images" / sequence / f"{name}.png", faces.images[number * frames + frame])
+        folder = root / "Emotion" / sequence
+        folder.mkdir(parents=True)
+        if number % 3 < 2:
+            (folder / f"{name}_emotion.txt").write_text(f"   {number % 7 + 1}.0000000e+00\n")
+    return root
+
+
+def write_jaffe(root: Path, persons: int = 6) -> Path:
+    codes = ("AN", "DI", "FE", "HA", "NE", "SA", "SU")
+    for row, image in enumerate(drawn.unlike(persons * 7).images):
+        save(root / f"K{chr(65 + row // 7)}.{codes[row % 7]}{row % 3 + 1}.{row + 1}.tiff", image)
+    return root
+
+
+def write_kdef(root: Path, persons: int = 6) -> Path:
+    codes = ("AN", "DI", "AF", "HA", "NE", "SA", "SU")
+    for row, image in enumerate(drawn.unlike(persons * 14).images):
+        person = f"{'AB'[row // 7 % 2]}F{row // 14 + 1:02d}"
+        save(root / person / f"{person}{codes[row % 7]}{('S', 'HL')[row % 2]}.JPG", image)
+    return root
+
+
+def write_subjects(root: Path, persons: int = 6, *, splits: Sequence[str] = ("",)) -> Path:
+    for row, image in enumerate(drawn.unlike(persons * 7).images):
+        split = splits[row // 7 % len(splits)]
+        save(root / split / f"S{row // 7 + 1:03d}" / FER2013[row % 7].title() / f"{row}.jpg", image)
+    return root
+
+
+def write_rafd(root: Path, persons: int = 6) -> Path:
+    words = ("angry", "disgusted", "fearful", "happy", "neutral", "sad", "surprised")
+    for row, image in enumerate(drawn.unlike(persons * 7).images):
+        save(root / f"Rafd090_{row // 7 + 1:02d}_Caucasian_female_{words[row % 7]}_frontal.jpg", image)
+    return root

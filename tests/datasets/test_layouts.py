@@ -17,6 +17,11 @@ LAYOUTS: dict[str, Callable[[Path], Path]] = {
     "affectnet": layouts.write_affectnet,
     "affectnet tables": layouts.write_affectnet_tables,
     "expw": layouts.write_expw,
+    "ckplus": layouts.write_ckplus,
+    "jaffe": layouts.write_jaffe,
+    "kdef": layouts.write_kdef,
+    "rafd": layouts.write_rafd,
+    "subjects": layouts.write_subjects,
     "csv": layouts.write_list,
     "csv of one folder": lambda root: layouts.write_list(root, folder="."),
 }

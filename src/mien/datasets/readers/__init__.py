@@ -13,8 +13,22 @@ from mien.core.walk import ignore, listing
 from mien.datasets.readers.reader import DatasetReader
 
 BUILTIN = tuple(
-    f"mien.datasets.readers.{name}:READER"
-    for name in ("fer2013", "facial_expressions", "rafdb", "affectnet", "expw", "arrays", "image_list", "folder")
+    f"mien.datasets.readers.{at}"
+    for at in (
+        "fer2013:READER",
+        "facial_expressions:READER",
+        "rafdb:READER",
+        "affectnet:READER",
+        "expw:READER",
+        "ckplus:READER",
+        "arrays:READER",
+        "image_list:READER",
+        "file_names:JAFFE",
+        "file_names:KDEF",
+        "file_names:RAFD",
+        "subjects:READER",
+        "folder:READER",
+    )
 )
 
 DEEPEST = 8  # folders below the path given in which a dataset is looked for

@@ -14,6 +14,7 @@ from mien.core.paths import printable
 from mien.core.walk import Report, ignore, listing, walk
 from mien.datasets.classes import ClassMap, class_map, find_list, is_class_folder, is_number, read_list
 from mien.datasets.dataset import Dataset, ImageFile, ImageSpec, Problems, copy_files, read_files
+from mien.datasets.readers.file_names import persons
 from mien.datasets.readers.reader import DatasetReader
 from mien.datasets.splits import find_splits
 
@@ -188,6 +189,11 @@ class FolderReader(DatasetReader):
         problems.leave_out("outside of the split folders in the class folders", len(outside), first_few(outside))
         suffixes = [f"{printable(suffix)} {count:,}" for suffix, count in others.most_common()]
         problems.leave_out("not an image by its name", others.total(), first_few(suffixes, 6))
+        if found := persons(file.path.stem for file in files):
+            problems.notes.append(
+                f"{quantity(len(set(found)), 'person')} by the file names, none in two splits made here"
+            )
+            files = [file._replace(group=person) for file, person in zip(files, found, strict=True)]
         return read_files(root, *_named(root, files, problems), image, problems, {})
 
     def copy(self, root: Path, out: Path, without: Collection[str]) -> None:
