@@ -170,14 +170,12 @@ def test_boxes_cut_the_faces(tmp_path: Path, names: list[str], second: list[int]
 
 def test_codes_need_names(tmp_path: Path) -> None:
     root = layouts.write_list(tmp_path, classes=[str(code) for code in range(7)])
-    with pytest.raises(
-        InputError, match=r"labels 0, 1, 2, 3, 4, 5, 6 without names; .* --classes fer2013 or --classes"
-    ):
+    with pytest.raises(InputError, match=r"the classes are numbers \(0, 1, 2, 3, 4, 5, 6\); .*--classes"):
         read(root)
     samples = read(root, classes="fer2013")
     assert samples.classes == FER2013
     assert samples.labels[:7].tolist() == list(range(7))
-    with pytest.raises(InputError, match="but 2 classes are named"):
+    with pytest.raises(InputError, match="but 2 are named"):
         read(root, classes="happy,sad")
 
 
@@ -193,6 +191,26 @@ def test_codes_from_1_as_decimals_and_beside_a_column_of_names(tmp_path: Path) -
         [[*row, name] for row, name in zip(rows, labels, strict=True)],
     )
     assert read(tmp_path).classes == tuple(sorted(FER2013))
+
+
+def test_a_list_of_class_names_next_to_it_says_what_codes_mean(tmp_path: Path) -> None:
+    root = layouts.write_list(tmp_path, classes=["0", "1", "2"])
+    (root / "classes.txt").write_text("bored\nengaged\nconfused\n")
+    samples = read(root)
+    assert samples.classes == ("bored", "engaged", "confused")
+    assert samples.labels[:4].tolist() == [0, 1, 2, 0]
+
+
+def test_own_classes_in_any_language_and_slips_among_known_ones(tmp_path: Path) -> None:
+    root = layouts.write_list(tmp_path / "own", classes=["bored", "engaged", "困惑"])
+    assert read(root).classes == ("bored", "engaged", "困惑")
+    root = layouts.write_list(tmp_path / "slip", 70)
+    (root / "labels.csv").write_text((root / "labels.csv").read_text().replace("00003.png,happy", "00003.png,hapy"))
+    samples = read(root)
+    assert len(samples.classes) == 7
+    assert [str(problem) for problem in samples.problems] == [
+        "labels.csv:5: unknown label 'hapy'; did you mean 'happy'?"
+    ]
 
 
 def test_labels_that_are_no_classes_are_refused(tmp_path: Path) -> None:

@@ -12,17 +12,14 @@ from collections import Counter, defaultdict
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-from numpy.typing import NDArray
 
 from mien.core.console import first_few
 from mien.core.csv_files import CsvFile, is_csv, number, sniff, whole
 from mien.core.errors import InputError
-from mien.core.labels import TAXONOMIES, find_class
+from mien.core.labels import find_class, normalise
 from mien.core.paths import printable
-from mien.datasets.dataset import Dataset, ImageFile, ImageSpec, Problems
+from mien.datasets.classes import ClassMap, class_map, find_list, is_number, read_list, slips
+from mien.datasets.dataset import ImageFile, ImageSpec, Problems
 from mien.datasets.readers.image_index import ImageIndex, split_of
 from mien.datasets.readers.listed import ListedReader, Listing, files_in, is_image, subfolders
 from mien.datasets.splits import find_splits, split_name
@@ -51,7 +48,6 @@ BOXES = (  # left, top, then width and height, or right and bottom
     ("left", "top", "right", "bottom"),
 )
 FOLDERS = frozenset({"annotations", "annotation", "labels", "label", "data", "csv", "metadata", "lists"})
-MOST_CLASSES = 1000
 
 
 @dataclass(frozen=True)
@@ -214,8 +210,8 @@ class ImageListReader(ListedReader):
         for one in lists:
             for (_, cells), _ in zip(one.rows(Problems()), range(20), strict=False):
                 index = index or ImageIndex(self.base(root))
-                if _find(index, cells[one.image], one)[0]:
-                    return True
+                with contextlib.suppress(InputError):
+                    return bool(_find(index, cells[one.image], one))
         return False
 
     def sources(self, root: Path) -> list[Path]:
@@ -231,31 +227,29 @@ class ImageListReader(ListedReader):
         files: dict[str, ImageFile] = {}
         lines: dict[str, str] = {}
         ruled: dict[str, list[str]] = defaultdict(list)
-        for one in found.lists:
-            for where, cells in one.rows(problems):
-                path, why = _find(index, cells[one.image], one)
-                label = _class_name(cells[one.label])
-                if why_not := self.left_out_codes.get(label):
-                    ruled[why_not].append(cells[one.image])
-                    continue
-                try:
-                    if label and self.codes:
-                        label = self._decode(label)
-                    box = one.box_of(cells)
-                    split = _split(one, cells)
-                except InputError as error:
-                    problems.report(where, str(error))
-                    continue
-                if path is None or not label:
-                    problems.report(where, why or f"no label: {cells[one.image][:60]}")
-                    continue
-                name = _id(path, box, index)
-                if name in files:
-                    same = "the same label" if files[name].label == label else f"{label}, there {files[name].label}"
-                    problems.report(where, f"listed twice: {name} is in {lines[name]} ({same}), which counts")
-                    continue
-                person = cells[one.person] if one.person is not None and one.person < len(cells) else ""
-                files[name], lines[name] = ImageFile(path, name, label, split, person, box), where
+        rows = [(one, where, cells) for one in found.lists for where, cells in one.rows(problems)]
+        wrong = {} if self.codes else slips(cells[one.label] for one, _, cells in rows)
+        for one, where, cells in rows:
+            label, name = _label(cells[one.label]), cells[one.image]
+            if reason := self.left_out_codes.get(label):
+                ruled[reason].append(name)
+                continue
+            try:
+                if label in wrong or not label:
+                    raise InputError(wrong.get(label, f"no label: {printable(name[:60])}"))
+                path, label = _find(index, name, one), self._decode(label)
+                box, split = one.box_of(cells), _split(one, cells)
+            except InputError as error:
+                problems.report(where, str(error))
+                continue
+            key = _id(path, box, index)
+            if key in files:
+                ours, there = (find_class(text) or normalise(text) for text in (label, files[key].label))
+                same = "the same label" if ours == there else f"{ours}, there {there}"
+                problems.report(where, f"listed twice: {key} is in {lines[key]} ({same}), which counts")
+                continue
+            person = cells[one.person] if one.person is not None and one.person < len(cells) else ""
+            files[key], lines[key] = ImageFile(path, key, label, split, person, box), where
         listed = list(files.values())
         for reason, images in ruled.items():
             problems.leave_out(reason, len(images), first_few(images))
@@ -265,38 +259,13 @@ class ImageListReader(ListedReader):
         problems.leave_out(f"images without a row in {names}", len(unlisted), first_few(unlisted))
         unread = [path.name for path in found.unread]
         problems.leave_out("other tables", len(unread), first_few(unread))
-        order = self.codes.values() or _order({file.label for file in listed}, root)
-        return Listing(_grouped(_placed(listed, index)), order)
+        classes = self.codes.values() or _classes(root, {base, *(one.path.parent for one in found.lists)}, listed)
+        return Listing(_grouped(_placed(listed, index)), classes)
 
-    def _decode(self, code: str) -> str:
-        if code not in self.codes:
-            raise InputError(f"label {code[:20]!r}, expected {min(self.codes)}..{max(self.codes)}")
-        return self.codes[code]
-
-    def label(
-        self, table: Dataset, root: Path, targets: str, classes: Sequence[str] | None, problems: Problems
-    ) -> tuple[Dataset, NDArray[Any]]:
-        """Name the codes of a list whose labels are numbers.
-
-        Raises:
-            InputError: they are to be named, and `classes` does not, or names fewer.
-        """
-        keep = np.ones(len(table.labels), dtype=bool)
-        if not all(name.isdecimal() for name in table.classes):
-            return table, keep
-        codes = [int(name) for name in table.classes]
-        span = f"{root}: labels {', '.join(table.classes[:12])}{' ...' * (len(codes) > 12)}"
-        if classes is None:
-            known = " or ".join(f"--classes {name}" for name, names in TAXONOMIES.items() if len(names) == len(codes))
-            raise InputError(
-                f"{span} without names; name them in their order, --classes angry,happy,..."
-                + (f" or {known}" if known else "")
-            )
-        first = int(min(codes) > 0 and max(codes) == len(classes))  # codes from 1
-        if max(codes) - first >= len(classes):
-            raise InputError(f"{span}, but {len(classes)} classes are named ({', '.join(classes)})")
-        order = np.array(codes) - first
-        return replace(table, classes=tuple(classes), labels=order[table.labels]), keep
+    def _decode(self, label: str) -> str:
+        if self.codes and label not in self.codes:
+            raise InputError(f"label {label[:20]!r}, expected {min(self.codes)}..{max(self.codes)}")
+        return self.codes.get(label, label)
 
     def copy(self, root: Path, out: Path, without: Collection[str]) -> None:
         """Copy the images and lists; paths in lists are from their folder, those elsewhere stay absolute."""
@@ -306,13 +275,11 @@ class ImageListReader(ListedReader):
             _copy_list(one, out / one.path.relative_to(index.base), index, without)
 
 
-def _find(index: ImageIndex, name: str, one: ImageList) -> tuple[Path | None, str]:
-    """Return the image and "", or None and why there is none."""
-    try:
-        path = index.find(name, one.path.parent, one.own_split) if name else None
-    except InputError as error:
-        return None, str(error)
-    return path, "" if path else f"no such image: {name[:60]}"
+def _find(index: ImageIndex, name: str, one: ImageList) -> Path:
+    """Return the image of a row. InputError where there is none, or several may be meant."""
+    if (path := index.find(name, one.path.parent, one.own_split) if name else None) is None:
+        raise InputError(f"no such image: {printable(name[:60])}")
+    return path
 
 
 def _id(path: Path, box: Sequence[float] | None, index: ImageIndex) -> str:
@@ -320,25 +287,26 @@ def _id(path: Path, box: Sequence[float] | None, index: ImageIndex) -> str:
     return f"{name}#{','.join(f'{value:g}' for value in box)}" if box else name
 
 
-def _class_name(text: str) -> str:
-    """Return a label: a code without leading zeros or decimals, an expression in its one spelling, or as it is."""
+def _label(text: str) -> str:
+    """Return a label as it is; a code without decimals: 3.0 is 3."""
     code = whole(text)
-    return str(code) if code is not None else find_class(text) or text
+    return text if code is None else str(code)
 
 
-def _order(labels: Collection[str], root: Path) -> list[str]:
-    """Return the classes, codes by their value.
+def _classes(root: Path, folders: Collection[Path], files: Sequence[ImageFile]) -> ClassMap:
+    """Return the classes of the labels; a list of names next to the images may say what codes mean.
 
     Raises:
-        InputError: too many, or numbers that are no codes.
+        InputError: the labels are numbers, but no codes; or too many.
     """
-    numbers = [text for text in labels if number(text) is not None]
-    odd = [text for text in numbers if not text.isdecimal()]
-    if odd and len(numbers) == len(labels):
-        raise InputError(f"{root}: label {odd[0]}, expected class names or whole numbers from 0")
-    if len(labels) > MOST_CLASSES:
-        raise InputError(f"{root}: {len(labels):,} different labels, at most {MOST_CLASSES:,} are read as classes")
-    return sorted(labels, key=int) if len(numbers) == len(labels) else sorted(labels)
+    labels = [file.label for file in files]
+    if odd := next((label for label in labels if number(label) is not None and not is_number(label)), None):
+        raise InputError(f"{root}: label {odd}, expected class names or whole numbers from 0")
+    codes = sorted(filter(is_number, {*labels}))
+    names = (
+        read_list(folder, codes) for folder in sorted(folders) if (path := find_list(folder)) and not read_columns(path)
+    )
+    return class_map(labels, next(names, {}))
 
 
 def _split(one: ImageList, cells: Sequence[str]) -> str:
@@ -369,12 +337,11 @@ def _copy_list(one: ImageList, out: Path, index: ImageIndex, without: Collection
         if one.named:
             writer.writerow(one.file.head)
         for _, cells in one.rows(Problems()):
-            path, _ = _find(index, cells[one.image], one)
             with contextlib.suppress(InputError):
-                if path and _id(path, one.box_of(cells), index) in without:
-                    continue
-            if path:
+                path = _find(index, cells[one.image], one)
                 inside = path.is_relative_to(index.base)
+                if _id(path, one.box_of(cells), index) in without:
+                    continue
                 cells[one.image] = Path(os.path.relpath(path, one.path.parent)).as_posix() if inside else str(path)
             if len(one.file.head) == 1:  # blanks are the separators
                 file.write(" ".join(cells) + "\n")

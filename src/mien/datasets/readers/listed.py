@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from mien.core.images import SUFFIXES
 from mien.core.walk import ignore, listing, walk
+from mien.datasets.classes import ClassMap
 from mien.datasets.dataset import Dataset, ImageFile, ImageSpec, Problems, copy_files, read_files
 from mien.datasets.readers.reader import DatasetReader
 
@@ -14,18 +15,13 @@ LISTS = frozenset({".csv", ".tsv", ".txt", ".lst", ".npy"})
 
 
 class Listing(NamedTuple):
-    """The labelled image files of a dataset, in its order, their ids unique; and its classes in their order.
+    """The labelled image files of a dataset, in its order, their ids unique; and its classes, or what the labels mean.
 
     A class without a file is none of the dataset.
     """
 
     files: list[ImageFile]
-    order: Iterable[str]
-
-    @property
-    def classes(self) -> tuple[str, ...]:
-        found = {file.label for file in self.files}
-        return tuple(name for name in self.order if name in found)
+    classes: Iterable[str] | ClassMap
 
 
 def is_image(path: Path) -> bool:
@@ -83,7 +79,11 @@ class ListedReader(DatasetReader):
 
     def load(self, root: Path, image: ImageSpec, problems: Problems) -> Dataset:
         found = self.listing(root, image, problems)
-        return read_files(self.base(root), found.files, found.classes, image, problems, {})
+        classes = found.classes
+        if not isinstance(classes, ClassMap):
+            labels = {file.label for file in found.files}
+            classes = tuple(name for name in classes if name in labels)
+        return read_files(self.base(root), found.files, classes, image, problems, {})
 
     def copy(self, root: Path, out: Path, without: Collection[str]) -> None:
         """Copy every image and list, less the files that only samples of `without` need."""

@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from mien.core.console import first_few, quantity
-from mien.core.errors import InputError
-from mien.core.labels import canonical, find_class
+from mien.core.labels import find_class
 from mien.core.paths import printable
 from mien.core.walk import ignore, walk
+from mien.datasets.classes import class_map
 from mien.datasets.dataset import ImageFile, ImageSpec, Problems
 from mien.datasets.readers.listed import ListedReader, Listing, is_image, subfolders
 from mien.datasets.splits import find_splits
@@ -40,21 +40,16 @@ class SubjectsReader(ListedReader):
         used = set[Path]()
         for split, person in _persons(root):
             for folder in subfolders(person):
-                try:
-                    label = canonical(folder.name)
-                except InputError as error:
-                    problems.report(folder.relative_to(root), str(error))
-                    continue
                 for path in filter(is_image, walk(folder, problems.reporter(root))):
                     name = printable(path.relative_to(root).as_posix())
-                    files.append(ImageFile(path, name, label, split, person.name))
+                    files.append(ImageFile(path, name, folder.name, split, person.name))
                 used.add(folder)
         images = filter(is_image, walk(root, ignore))
         loose = [path.relative_to(root).as_posix() for path in images if used.isdisjoint(path.parents)]
         persons = sorted({file.group for file in files})
         problems.notes.append(f"{quantity(len(persons), 'person')}, none in two splits made here: {first_few(persons)}")
         problems.leave_out("in no folder of an expression", len(loose), first_few(loose))
-        return Listing(files, sorted({file.label for file in files}))
+        return Listing(files, class_map(file.label for file in files))
 
 
 READER = SubjectsReader()
