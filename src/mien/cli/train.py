@@ -12,6 +12,7 @@ from mien.cli.parse import load_training, run
 from mien.core.console import first_process
 from mien.core.errors import InputError
 from mien.core.labels import Targets
+from mien.core.streams import show
 from mien.datasets.spec import Merge
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def train(
     out = out or Path("runs") / f"{recipe.name}-{datetime.now():%Y%m%d-%H%M%S}"
     path = training.train(recipe, spec, out, photos=photos, teachers=teachers, start=start, device=device)
     if first_process():
-        print(path)
+        show(path)
 
 
 def run_train(arguments: list[str]) -> int:

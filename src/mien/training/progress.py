@@ -1,11 +1,10 @@
 """What the user sees on stderr: what is trained, then a bar per epoch on a terminal, a line per epoch elsewhere."""
 
-import sys
-
 import torch
 from rich.progress import TimeElapsedColumn
 
 from mien.core.console import COUNT, progress_bar
+from mien.core.streams import say
 from mien.recipes import Epoch
 from mien.training import distributed, setup
 from mien.training.batches import Batches
@@ -27,7 +26,7 @@ def announce(learner: Learner, training: Batches, validation: Batches) -> None:
         f"{_many(training.steps, 'batch', 'es')} of {training.batch} per epoch, {_many(total, 'step')}"
         + f", continuing at {learner.steps}" * bool(learner.steps),
     ]
-    print("\n".join(lines), file=sys.stderr, flush=True)
+    say(*lines)
 
 
 def _many(n: int, noun: str, ending: str = "s") -> str:
@@ -62,4 +61,4 @@ class EpochBar:
             names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
             figures = " ".join(f"{name} {getattr(epoch, name):.4f}" for name in names)
             speed = f"{epoch.images_per_second:,.0f} images/s {epoch.seconds:.1f} s"
-            print(self.title, figures, speed, file=sys.stderr, flush=True)
+            say(f"{self.title} {figures} {speed}")
