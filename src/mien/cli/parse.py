@@ -105,8 +105,6 @@ def run_action(about: Verb, verb: str, actions: dict[str, Verb], arguments: list
     raise InputError(f"no action {action!r}; expected {' or '.join(usages)}")
 
 
-
-
 def load_training(threads: int | None = None, purpose: str = "training") -> ModuleType:
     """Import what needs torch, on so many threads, or say how to get it."""
     try:

@@ -1,7 +1,7 @@
 """stdout and stderr: the one way by which results and messages leave mien.
 
-A result goes to stdout by `show`, `show_json` or `show_table`, a message to stderr by `say`. A terminal would obey escape
-sequences and marks that turn the direction of text: there they are spelt out. In files and pipes results keep them.
+A result goes to stdout by `show`, `show_json` or `show_table`, a message to stderr by `say`. A terminal would obey
+escape sequences and direction marks in names, so there they are spelt out. In files and pipes results keep them.
 """
 
 import codecs
