@@ -19,8 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from mien.core import records
+from mien.core.console import notice
 from mien.core.errors import InputError
 from mien.core.files import replacing_folder
+from mien.core.paths import user_folder
 from mien.datasets.dataset import COLUMNS, Dataset, ImageSpec
 from mien.datasets.samples import Problem
 

@@ -1,5 +1,6 @@
 """Weights that are not in the package: downloaded once, checked against a pinned SHA-256, then kept."""
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from mien.core.download import download
 from mien.core.errors import InputError
 from mien.core.files import writing
+from mien.core.paths import user_folder
 
 
 @dataclass(frozen=True)

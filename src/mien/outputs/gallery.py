@@ -59,7 +59,7 @@ class Gallery(AbstractContextManager["Gallery"]):
         self._tiles: list[Tile] = []
         self._folder = paths[0].parent  # where there is room for the pages; the folder for temporary files may be small
         with writing(self._folder):
-            self._waiting = tempfile.TemporaryFile(dir=self._folder)
+            self._waiting = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - it lives as long as this
 
     def __exit__(self, *_: object) -> None:
         self._waiting.close()

@@ -49,8 +49,8 @@ def run_predict_job(paths: Sequence[Path], job: PredictJob) -> int:
     if videos and not job.out:
         if named := next((path for path in paths if path in videos), None):
             raise InputError(f"{named}: the table of a video needs a folder; add --out FOLDER")
-        names = first_few([printable(video) for video in videos])
-        say(f"{quantity(len(videos), 'video')} skipped: {names}; give --out FOLDER for their tables")
+        some = first_few(list(map(printable, videos)))
+        say(f"{quantity(len(videos), 'video')} skipped: {some}; give --out FOLDER for their tables")
     stems = output_paths(videos, job.out, "") if job.out else {}
     for stem in stems.values():  # before hours of work
         check_table(table_path(stem, job), resume=job.resume)

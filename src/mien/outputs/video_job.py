@@ -72,9 +72,9 @@ def _recognize(recognizer: Recognizer, video: Video, stem: Path, job: PredictJob
 
     labels, table = recognizer.session.info.labels, table_path(stem, job)
     with ExitStack() as stack:
-        episodes, timeline = EpisodeFinder(), stack.enter_context(Timeline(labels))
-        sinks: list[EpisodeFinder | Timeline | AnnotatedVideo] = [episodes, timeline]
         rows = stack.enter_context(TableWriter(table, columns(labels, FRAME), resume=job.resume))
+        episodes, timeline = EpisodeFinder(), stack.enter_context(Timeline(labels, table.parent))
+        sinks: list[EpisodeFinder | Timeline | AnnotatedVideo] = [episodes, timeline]
         progress = stack.enter_context(progress_bar(TaskProgressColumn()))
         task = progress.add_task(video.path.name, total=video.duration)
 
