@@ -14,7 +14,7 @@ from mien.datasets import cache as stored
 from mien.datasets import exclude
 from mien.datasets.classes import describe, select
 from mien.datasets.dataset import Dataset, ImageSpec, Problems
-from mien.datasets.notices import notices
+from mien.datasets.notices import notice_lost, notices
 from mien.datasets.readers import locate, readers
 from mien.datasets.samples import Samples
 from mien.datasets.spec import DataSpec
@@ -80,8 +80,7 @@ def read(
     if renamed := {name: new for name, new in becomes.items() if new not in (None, name)}:
         notice(f"{printable(spec.path)}: {describe(classes, renamed)}")
     kept = samples.select(classes, becomes)
-    for reason in kept.dropped.keys() - samples.dropped.keys():
-        notice(f"{printable(spec.path)}: left out: {kept.dropped[reason]:,} of {spec.split}, {reason}")
+    notice_lost(spec, samples, np.isin(samples.ids, kept.ids), classes)
     return kept
 
 

@@ -5,6 +5,7 @@ from rich.progress import TimeElapsedColumn
 
 from mien.core.console import COUNT, progress_bar
 from mien.core.streams import say
+from mien.datasets.classes import describe
 from mien.recipes import Epoch
 from mien.training import distributed, setup
 from mien.training.batches import Batches
@@ -22,7 +23,7 @@ def announce(learner: Learner, training: Batches, validation: Batches) -> None:
         + (f"{world} processes" if world > 1 else _many(torch.get_num_threads(), "thread")),
         f"train {len(training):,}, validation {len(validation):,} images "
         f"of {recipe.size} x {recipe.size} x {recipe.channels}",
-        "classes " + ", ".join(f"{index} {name}" for index, name in enumerate(recipe.classes)),
+        describe(recipe.classes, {}),
         f"{_many(training.steps, 'batch', 'es')} of {training.batch} per epoch, {_many(total, 'step')}"
         + f", continuing at {learner.steps}" * bool(learner.steps),
     ]
