@@ -108,11 +108,12 @@ def open_dataset(
 
     def load() -> Dataset:
         table = reader.load(root, image, problems)
-        return replace(table, examples=problems.examples, notes=tuple(problems.notes))
+        dropped = problems.dropped | table.dropped
+        return replace(table, dropped=dropped, examples=problems.examples, notes=tuple(problems.notes))
 
     with os_errors(root):
         if cache:
-            entry = stored.entry(reader.name, root, reader.sources(root), image)
+            entry = stored.entry(reader.name, root, [*reader.sources(root), *reader.beside(root)], image)
             table = stored.cached(entry, load)
         else:
             table = load()
