@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pytest
@@ -95,3 +95,9 @@ def test_defaults_that_a_file_leaves_out_are_written_again() -> None:
     found = records.loads('{"name": "a", "scores": {}, "counts": []}', Outer, where="x")
     assert vars(found)["note"] is None
     assert records.to_json({"inside": [found]})["inside"][0]["note"] is None
+
+
+@pytest.mark.parametrize("number", ["9" * 400, "-9223372036854775809"])
+def test_whole_numbers_that_no_array_holds_are_refused(number: str) -> None:
+    with pytest.raises(InputError, match=r"^here: a whole number of more than 64 bits$"):
+        records.loads(f'{{"a": [{number}]}}', dict[str, Any], where="here")

@@ -89,8 +89,7 @@ def test_photos_and_videos_in_one_go(capsys: Capture, clip: Path, model: Path, t
     ]
     code, out, err = predict(capsys, *arguments)
     assert code == 0
-    named = f"{folder / 'broken.mov'}, {folder / 'deep' / 'clip.mp4'}"
-    assert err == f"2 videos skipped: {named}; give --out FOLDER for their tables\n"
+    assert err == "2 videos skipped; give --out FOLDER for their tables\n"
     (folder / "broken.mov").unlink()
     assert predict(capsys, *arguments)[2] == "1 video skipped; give --out FOLDER for their tables\n"
 

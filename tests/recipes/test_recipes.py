@@ -11,9 +11,10 @@ from hypothesis import strategies as st
 
 from mien import recipes
 from mien.core import records
+from mien.core.console import forget_notices
 from mien.core.errors import InputError
 from mien.core.labels import ALPHABETICAL, FACIAL_EXPRESSIONS, FER2013, FERPLUS, THREE
-from mien.recipes import ABOUT, RECIPES, Recipe
+from mien.recipes import ABOUT, RECIPES, Epoch, Recipe, read_epochs
 
 PUBLISHED: dict[str, dict[str, Any]] = {
     "efficientnet-b0": {
@@ -272,3 +273,19 @@ def test_classes_may_be_the_name_of_a_taxonomy() -> None:
     assert Recipe(classes=("alphabetical",)).classes == ALPHABETICAL
     with pytest.raises(InputError, match="at least 2 classes"):
         Recipe(classes=("alphabet",))
+
+
+def test_a_damaged_line_of_metrics_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    epochs = [Epoch(at, at, 1.0, 0.5, 1.0, 0.5, 0.1, 100.0, 1.0) for at in (1, 2, 3)]
+    lines = [records.dumps(epoch, indent=0).encode() + b"\n" for epoch in epochs]
+    path = tmp_path / "metrics.jsonl"
+    path.write_bytes(b"".join(lines) + b'{"epo')  # what a kill has cut off is no damage
+    assert read_epochs(tmp_path) == epochs
+    assert not capsys.readouterr().err
+    for damage in (b"\xff\xfe\n", b"[" * 20_000 + b"\n", lines[1].replace(b":2,", b":" + b"9" * 400 + b",", 1), b"3\n"):
+        path.write_bytes(lines[0] + damage + lines[2])
+        assert read_epochs(tmp_path) == epochs[:1]
+        assert "metrics.jsonl:2: " in capsys.readouterr().err
+        with pytest.raises(InputError, match=r"metrics\.jsonl:2: .*correct or remove it"):
+            read_epochs(tmp_path, strict=True)
+        forget_notices()

@@ -1,9 +1,10 @@
 """The verb `agree`."""
 
+import sys
 from pathlib import Path
 from typing import Literal
 
-from mien.core.streams import say, show_json, show_table
+from mien.cli.parse import console
 
 
 def agree(
@@ -60,8 +61,8 @@ def agree(
     if page:
         write_text(page, report.page(found))
     if json:
-        show_json(records.dumps(found, indent=0))
+        print(records.dumps(found, indent=0))
     else:
-        show_table(report.agreement_tables(found))
+        console().print(report.agreement_tables(found))
     if page:
-        say(f"wrote {page}")
+        print(f"wrote {page}", file=sys.stderr)

@@ -1,10 +1,11 @@
 """The verb `audit`."""
 
+import sys
 from pathlib import Path
 from typing import Literal
 
 from mien.cli.options import Data, Model
-from mien.core.streams import say, show_json, show_table
+from mien.cli.parse import console
 
 
 def audit(
@@ -70,17 +71,17 @@ def audit(
     found, examples = audit(model, data, options)
     facts = found.evaluation.data
     if facts.trained_on:
-        say(f"warning: {facts.path}, {facts.split}: {TRAINED_ON}")
+        print(f"warning: {facts.path}, {facts.split}: {TRAINED_ON}", file=sys.stderr)
     written = save(found, examples, folder) if folder else []
     if json:
-        show_json(records.dumps(found))
+        print(records.dumps(found))
     else:
-        show_table(audit_tables(found))
+        console().print(audit_tables(found))
     for path in written:
-        say(f"wrote {path}")
+        print(f"wrote {path}", file=sys.stderr)
     if not folder:
-        say("nothing written; --out DIR writes audit.html there")
+        print("nothing written; --out DIR writes audit.html there", file=sys.stderr)
     failed = violations(found, max_gap=max_gap, min_accuracy=min_accuracy)
     for line in failed:
-        say(f"violated: {line}")
+        print(f"violated: {line}", file=sys.stderr)
     return 1 if failed else 0

@@ -5,8 +5,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
+from mien.cli.parse import console
 from mien.core.errors import InputError
-from mien.core.streams import say, show_json, show_table
 
 
 def benchmark(
@@ -60,9 +60,9 @@ def benchmark(
         if data or model or final or against:
             raise InputError(f"which protocol? one of {', '.join(PROTOCOLS)}")
         if json:
-            show_json(records.dumps([records.to_json(one) | {"hash": one.hash} for one in PROTOCOLS.values()]))
+            print(records.dumps([records.to_json(one) | {"hash": one.hash} for one in PROTOCOLS.values()]))
         else:
-            show_table(terminal.protocol_table())
+            console().print(terminal.protocol_table())
         return
     chosen = find(protocol)
     if data is None or not model:
@@ -78,14 +78,15 @@ def benchmark(
     path = out / result.file
     records.write(path, result)
     if json:
-        show_json(records.dumps(result))
+        print(records.dumps(result))
     else:
-        show_table(terminal.result_tables(result))
+        console().print(terminal.result_tables(result))
     for caution in cautions(leaderboard([result], "none")):
-        say(f"warning: {caution}")
+        print(f"warning: {caution}", file=sys.stderr)
     for runs in (result.final_runs or ())[:1]:
-        say(
+        print(
             f"the final split of this protocol was scored {runs.this_model} times with this model, "
-            f"{runs.any_model} times in all ({out / NAME})"
+            f"{runs.any_model} times in all ({out / NAME})",
+            file=sys.stderr,
         )
-    say(f"wrote {path}")
+    print(f"wrote {path}", file=sys.stderr)

@@ -1,11 +1,12 @@
 """The verb `calibrate`."""
 
+import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from mien.cli.options import Data, Model, Unused
-from mien.core.streams import say, show_json, show_table
+from mien.cli.parse import console
 from mien.datasets.spec import Merge
 
 
@@ -78,14 +79,14 @@ def calibrate(
         save(Path(model), {found.output: fitted})
         written.append(Path(model) / FILE)
     if json:
-        show_json(records.dumps(found))
+        print(records.dumps(found))
     else:
-        show_table(table(found))
+        console().print(table(found))
     for path in written:
-        say(f"wrote {path}")
+        print(f"wrote {path}", file=sys.stderr)
     if out is None and (
         older := [
             path.name for what in ("evaluation", "audit") for path in sorted(target.parent.glob(f"{what}-*.json"))
         ]
     ):
-        say(f"measured before, on another model file: {', '.join(older)}; measure again")
+        print(f"measured before, on another model file: {', '.join(older)}; measure again", file=sys.stderr)

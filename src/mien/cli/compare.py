@@ -1,11 +1,12 @@
 """The verb `compare`."""
 
+import sys
 from pathlib import Path
 from typing import Literal
 
+from mien.cli.parse import console
 from mien.core.errors import InputError
 from mien.core.labels import Targets
-from mien.core.streams import say, show, show_json, show_table
 
 
 def compare(
@@ -61,11 +62,11 @@ def compare(
     reasons = {run: wanted.lacking(Path(run)) for run in runs}
     rows = compare([run for run in runs if not reasons[run]] or runs, wanted)
     for reason in filter(None, reasons.values()):
-        say(reason)
+        print(reason, file=sys.stderr)
     if json:
-        show_json(records.dumps(rows))
+        print(records.dumps(rows))
     else:
-        show_table(comparison_table(rows))
+        console().print(comparison_table(rows))
 
 
 def compare_results(
@@ -83,14 +84,14 @@ def compare_results(
     rows, tests = leaderboard.leaderboard(results, view), leaderboard.paired_tests(results, view)
     title = leaderboard.title(results, view)
     if json:
-        show_json(records.dumps({"of": title, "results": rows, "tests": tests}))
+        print(records.dumps({"of": title, "results": rows, "tests": tests}))
     elif markdown:
-        show(markdown_table(*leaderboard.score_table(rows), right=True), end="\n\n")
-        show(markdown_table(*leaderboard.cost_table(rows), right=True))
+        print(markdown_table(*leaderboard.score_table(rows), right=True), end="\n\n")
+        print(markdown_table(*leaderboard.cost_table(rows), right=True))
     else:
-        show_table(terminal.comparison(title, rows, tests))
+        console().print(terminal.comparison(title, rows, tests))
     for caution in leaderboard.cautions(rows):
-        say(f"warning: {caution}")
+        print(f"warning: {caution}", file=sys.stderr)
     if plot:
         report.save_page(plot, title, rows, tests)
-        say(f"wrote {plot}")
+        print(f"wrote {plot}", file=sys.stderr)

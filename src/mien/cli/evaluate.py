@@ -1,10 +1,11 @@
 """The verb `evaluate`."""
 
+import sys
 from pathlib import Path
 from typing import Literal
 
 from mien.cli.options import Data, Model
-from mien.core.streams import say, show_json, show_table
+from mien.cli.parse import console
 
 
 def evaluate(
@@ -50,17 +51,17 @@ def evaluate(
         check_folder(folder)
     session, samples, facts = load(model, data)
     if facts.trained_on:
-        say(f"warning: {facts.path}, {facts.split}: {TRAINED_ON}")
+        print(f"warning: {facts.path}, {facts.split}: {TRAINED_ON}", file=sys.stderr)
     predictions = predict(session, samples, facts, tta="none" if tta == "none" else "flip")
     views: tuple[Literal["none", "flip"], ...] = ("none", "flip") if tta == "both" else (tta,)
     found = [evaluate(predictions, output=data.output, tta=view, merge=data.merge) for view in views]
     epochs = read_epochs(run) if run else ()
     written = save(found, predictions, samples.images, folder, epochs=epochs) if folder else []
     if json:
-        show_json(records.dumps(found if len(found) > 1 else found[0]))
+        print(records.dumps(found if len(found) > 1 else found[0]))
     else:
-        show_table(evaluation_tables(found))
+        console().print(evaluation_tables(found))
     for path in written:
-        say(f"wrote {path}")
+        print(f"wrote {path}", file=sys.stderr)
     if not folder:
-        say("nothing written; --out DIR writes report.html there")
+        print("nothing written; --out DIR writes report.html there", file=sys.stderr)

@@ -1,7 +1,5 @@
 """The verb `recipes`."""
 
-from mien.core.streams import show, show_json
-
 
 def recipes(*, json: bool = False) -> None:
     """List the recipes with source, data, cost and expected score.
@@ -18,9 +16,9 @@ def recipes(*, json: bool = False) -> None:
 
     if json:
         facts = {name: records.to_json(about) | {"recipe": RECIPES[name]} for name, about in ABOUT.items()}
-        show_json(records.dumps(facts, indent=2))
+        print(records.dumps(facts, indent=2))
         return
     for name, about in ABOUT.items():
-        show(name)
+        print(name)
         for fact, text in vars(about).items():
-            show(f"  {fact:<10}{text}")
+            print(f"  {fact:<10}{text}")

@@ -4,7 +4,6 @@ from pathlib import Path
 
 from mien.cli.parse import load_training
 from mien.core.console import first_process
-from mien.core.streams import show
 
 
 def resume(run: Path, /, *, device: str = "auto", threads: int | None = None) -> None:
@@ -23,4 +22,4 @@ def resume(run: Path, /, *, device: str = "auto", threads: int | None = None) ->
     """
     path = load_training(threads).resume(run, device=device)
     if first_process():
-        show(path)
+        print(path)

@@ -7,7 +7,7 @@ NumPy arrays become lists. Fields that a class does not know are passed over, so
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
@@ -80,11 +80,27 @@ def read(path: Path, kind: type[T], *, what: str) -> T:
         raise InputError(f"{error}; expected {what}") from None
 
 
+def read_lines(path: Path, kind: type[T], *, what: str) -> Iterator[T]:
+    """Yield the records in a file with one on each line; nothing where there is no file.
+
+    A last line without its end is left out: a kill may have cut it off. Errors as `read`; the message names the line.
+    """
+    with os_errors(path):
+        whole = path.read_bytes().rpartition(b"\n")[0] if path.exists() else b""
+    for number, line in enumerate(whole.split(b"\n") if whole else (), start=1):
+        try:
+            yield loads(line, kind, where=f"{path}:{number}")
+        except InputError as error:
+            raise InputError(f"{error}; no {what}: correct or remove it") from None
+
+
 def _decoded(decode: Callable[[], T], kind: Any, where: str) -> T:
     try:
         return _complete(decode())
     except RecursionError:
         raise InputError(f"{where}: nested too deeply") from None
+    except OverflowError:
+        raise InputError(f"{where}: a whole number of more than 64 bits") from None
     except (msgspec.DecodeError, UnicodeError) as error:
         reason, _, place = str(error).replace("`", "").partition(" - at $")
         if reason.startswith("Invalid enum value"):
@@ -103,7 +119,9 @@ def _choices(kind: Any, names: Sequence[str]) -> tuple[str, ...]:
 
 def _complete(value: T) -> T:
     """Give every dataclass in it its defaults as values of its own: msgspec leaves them to the class, where neither
-    vars() nor msgspec's own writing sees them."""
+    vars() nor msgspec's own writing sees them. Raises OverflowError for an int that no array could hold."""
+    if isinstance(value, int) and not -(2**63) <= value < 2**63:
+        raise OverflowError
     if is_dataclass(value) and not isinstance(value, type):
         for entry in fields(value):
             if entry.name not in vars(value):

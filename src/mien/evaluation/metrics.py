@@ -168,6 +168,10 @@ class MetricValues:
     interval: Interval
     """95 % Wilson score interval of the accuracy."""
 
+    def __post_init__(self) -> None:
+        if "accuracy" not in self.metrics:
+            raise InputError("metrics without accuracy")
+
     @property
     def accuracy(self) -> float:
         """The share of right answers."""

@@ -7,7 +7,6 @@ from contextlib import closing
 
 import cv2
 
-from mien.core.streams import flush, say, show_json
 from mien.live.camera import Camera
 from mien.live.frame import AnnotatedFrame, annotated_frames
 from mien.live.server import LiveServer
@@ -21,8 +20,7 @@ class JsonView:
     """One line of JSON per frame on stdout."""
 
     def show(self, frame: AnnotatedFrame) -> bool:
-        show_json(json.dumps(frame.to_dict()))
-        flush()
+        print(json.dumps(frame.to_dict()), flush=True)
         return True
 
     def close(self) -> None: ...
@@ -83,4 +81,4 @@ def no_window_reason() -> str:
 
 
 def _print(line: str) -> None:
-    say(f"mien: {line}")
+    print(f"mien: {line}", file=sys.stderr, flush=True)

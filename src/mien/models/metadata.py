@@ -11,6 +11,7 @@ from mien.core.errors import InputError
 from mien.models.calibration import Calibration, scale_logits
 
 METADATA_KEY = "mien"
+LARGEST = 4096  # pixels of an input's side
 FILE_KEYS = {"primary_output": "answers", "further_outputs": "heads"}  # what the file calls these fields
 
 
@@ -59,7 +60,7 @@ class ModelInfo:
     def __post_init__(self) -> None:
         if len(self.mean) != len(self.std) or len(self.mean) not in (1, 3):
             raise InputError(f"mean and std: expected 1 or 3 numbers each, got {len(self.mean)} and {len(self.std)}")
-        if len(self.labels) < 2 or self.size < 1 or not self.temperature > 0 or min(self.std) <= 0:
+        if len(self.labels) < 2 or not 1 <= self.size <= LARGEST or not self.temperature > 0 or min(self.std) < 1e-6:
             raise InputError(f"model facts are inconsistent: {self}")
         for output in self.outputs.values():
             scale = output.calibration.scale if output.calibration else ()

@@ -45,10 +45,10 @@ class Session:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session: Any = onnxruntime.InferenceSession(self.path, options, providers=["CPUExecutionProvider"])
+            facts = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
         except Exception as error:  # onnxruntime raises bare pybind exceptions of its own
             reason = str(error).splitlines()[0]
             raise InputError(f"{self.path}: not an ONNX model that onnxruntime can open ({reason})") from None
-        facts = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
         self.external = read_spec(self.path) if facts is None else None
         self.file_info = self.external.info if self.external else ModelInfo.from_json(facts)
         """The facts as the file has them; `info` is the same for the output asked for."""

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mien.core import records
+from mien.core.console import notice
 from mien.core.errors import InputError
 from mien.recipes.recipe import Recipe
 
@@ -111,13 +112,16 @@ def read_run(folder: Path) -> RunRecord:
     return records.read(path, RunRecord, what="the recipe.json of a run of mien train")
 
 
-def read_epochs(folder: Path) -> list[Epoch]:
-    """Return the finished epochs of a run, without a last line that a kill left incomplete; [] without metrics."""
-    path = folder / METRICS
+def read_epochs(folder: Path, *, strict: bool = False) -> list[Epoch]:
+    """Return the finished epochs of a run, in order; [] without metrics.
+
+    A damaged line ends them, with a notice; with `strict` it is an InputError.
+    """
     epochs: list[Epoch] = []
-    for line in path.read_bytes().splitlines() if path.is_file() else ():
-        try:
-            epochs.append(records.loads(line, Epoch, where=str(path)))
-        except InputError:
-            break
+    try:
+        epochs.extend(records.read_lines(folder / METRICS, Epoch, what="line that mien train wrote"))
+    except InputError as error:
+        if strict:
+            raise
+        notice(f"{error}; the epochs from there on are left out")
     return epochs

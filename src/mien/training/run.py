@@ -57,7 +57,7 @@ class Run:
 
     def add_epoch(self, epoch: Epoch) -> None:
         """Add an epoch to metrics.jsonl, in place of any that a killed run recorded from the same one on; draw all."""
-        epochs = [old for old in read_epochs(self.path) if old.epoch < epoch.epoch] + [epoch]
+        epochs = [old for old in read_epochs(self.path, strict=True) if old.epoch < epoch.epoch] + [epoch]
         self._write(METRICS, "".join(records.dumps(one, indent=0) + "\n" for one in epochs).encode())
         self._write("curves.svg", curves_svg(epochs).encode())
 

@@ -16,11 +16,10 @@ from mien import __version__
 from mien.core.errors import InputError
 from mien.core.files import only_one
 from mien.datasets import DataSpec, exclude
-from mien.recipes import Recipe, RunRecord, TrainingData, read_run
+from mien.recipes import Recipe, RunRecord, TrainingData, read_epochs, read_run
 from mien.recipes.run_record import ExcludeRecord
 from mien.training import distill, distributed, setup
 from mien.training.batches import Batches, Scaling, total_steps
-from mien.training.classes import with_classes
 from mien.training.data import Split, build_splits
 from mien.training.export import export
 from mien.training.learner import Learner
@@ -43,13 +42,13 @@ def train(
     """Train a recipe from its beginning and export it; return the run folder `out`.
 
     Args:
-        recipe: what to train; the network gets the classes of the data (see `mien.training.classes`).
+        recipe: what to train.
         data: the dataset. Its splits train and validation are used; targets and output are the recipe's.
         out: a new folder.
         photos: further datasets, of photos, whose faces are found and added to both splits.
         teachers: finished runs with the same outputs, for a recipe with `distill`.
-        start: a finished run of the same network, to start from its best weights; outputs of other classes
-            start from random weights.
+        start: a finished run of the same network, to start from its best weights; an output of another size starts
+            from random weights.
         device: auto, cpu, cuda, cuda:N or mps.
 
     Raises:
@@ -63,7 +62,6 @@ def train(
     chosen = setup.device(device)
     with distributed.process_group(chosen):
         run = Run.reserve(out) if distributed.LEADS else Run(out)
-        recipe = with_classes(recipe, data)
         splits = build_splits(recipe, data, photos)
         scaling = setup.scaling(recipe, splits["train"])
         parameters, macs = setup.cost(recipe)
@@ -106,6 +104,7 @@ def resume(path: Path, *, device: str = "auto") -> Path:
         InputError: no run, or its data or its list of what is left out has changed.
     """
     record = read_run(path)
+    read_epochs(path, strict=True)  # damage is an error now, not after the next epoch
     chosen, data = setup.device(device), record.data
     if data.path is None:
         raise InputError(f"{path}: its recipe.json names no data; train anew")

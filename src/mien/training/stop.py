@@ -2,9 +2,8 @@
 
 import math
 import signal
+import sys
 import time
-
-from mien.core.streams import say
 
 
 class Interrupted(KeyboardInterrupt):
@@ -28,6 +27,6 @@ class Stop:
         if not self.asked:
             self.asked, self.first = True, time.monotonic()
             if self.visible:
-                say("", "stopping after this step (Ctrl-C again: at once, without saving)")
+                print("\nstopping after this step (Ctrl-C again: at once, without saving)", file=sys.stderr, flush=True)
         elif time.monotonic() > self.first + 1:  # torchrun repeats a Ctrl-C that came from the terminal
             raise KeyboardInterrupt

@@ -8,22 +8,19 @@ what is wrong.
 
 import csv
 from collections.abc import Collection, Iterator, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.core.console import first_few, track
+from mien.core.console import track
 from mien.core.errors import InputError
 from mien.core.images import Pixels
 from mien.core.labels import FER2013
-from mien.core.paths import printable
 from mien.datasets.dataset import Dataset, ImageSpec, Problems
 from mien.datasets.readers import ferplus
 from mien.datasets.readers.reader import DatasetReader, header
-from mien.datasets.readers.split_files import SplitFiles, choose, join, rows_of
 from mien.datasets.splits import split_name
 
 SIDE = 48
@@ -34,31 +31,26 @@ MARK = b"\xef\xbb\xbf"
 COLUMNS = ("emotion", "pixels", "usage")
 
 
-def _headers(root: Path) -> dict[Path, set[str]]:
-    """Return the column names of the CSV files that `root` is or holds, those with pixels."""
+def find(root: Path) -> Path | None:
+    """Return the CSV file with emotion and pixels that `root` is or holds: fer2013.csv, else the first with Usage."""
     files = [root] if root.is_file() else sorted(root.iterdir())
     names = {path: set(header(path)) for path in files if path.suffix.lower() == ".csv" and path.is_file()}
-    return {path: found for path, found in names.items() if "pixels" in found}
+    fits = [path for path in names if {"emotion", "pixels"} <= names[path]]
+    return min(fits, key=lambda path: (path.name.lower() != "fer2013.csv", "usage" not in names[path]), default=None)
 
 
-def find(root: Path) -> SplitFiles:
-    """Return the CSV files with emotion and pixels that `root` is or holds: fer2013.csv, or a file for each split.
-
-    Raises:
-        InputError: there is none, or nothing says which of several.
-    """
-    found = _headers(root)
-    whole = {path: "usage" in names for path, names in found.items() if "emotion" in names}
-    if not whole:
+def source(root: Path) -> Path:
+    """Return the file that `find` finds. InputError where there is none."""
+    path = find(root)
+    if path is None:
         raise InputError(f"{root}: no CSV file with the columns emotion and pixels")
-    chosen = choose(whole, "fer2013.csv")
-    return replace(chosen, others=tuple(path for path in found if path not in chosen.splits))
+    return path
 
 
 def find_votes(root: Path) -> Path | None:
     """Return the CSV file with the FER+ votes next to the one with the pixels."""
-    files = find(root).splits
-    return ferplus.find(next(iter(files)).parent) if len(files) == 1 else None
+    pixels = find(root)
+    return ferplus.find(pixels.parent) if pixels else None
 
 
 def _chunks(path: Path) -> Iterator[bytes]:
@@ -192,32 +184,10 @@ class _Decoder:
         return np.array(numbers, dtype=np.uint8), label, split
 
 
-def _read(path: Path, image: ImageSpec, problems: Problems) -> Dataset:
-    """Return the rows of a file, with the splits that they name. InputError where none can be read."""
-    decoder = _Decoder(path, image, problems)
-    for chunk in track(_chunks(path), f"reading {path.name}", -(-path.stat().st_size // CHUNK)):
-        decoder.feed(chunk)
-    n = len(decoder.rows)
-    if not n:
-        raise InputError(f"{path}: no row that can be read{problems.first}")
-    return Dataset(
-        images=decoder.images[:n],
-        labels=np.array(decoder.labels, dtype=np.int64),
-        ids=np.array([f"{row:05d}" for row in decoder.rows]),
-        splits=np.array(decoder.splits, dtype="<U10"),
-        groups=np.full(n, "", dtype="<U1"),
-        classes=FER2013,
-        sizes={f"{SIDE} x {SIDE}": n},
-        sides=np.full(n, -1),
-        problems=tuple(problems.found),
-    )
-
-
 class Fer2013Reader(DatasetReader):
     """fer2013.csv: the columns emotion, pixels and maybe Usage in any order, quoted or not.
 
-    Ids are the numbers of the data rows, from 00000 (a broken row counts), as the FER+ votes are joined by row; the
-    name of their file is before them where there is one for each split.
+    Ids are the numbers of the data rows, from 00000 (a broken row counts), as the FER+ votes are joined by row.
     """
 
     name = "fer2013"
@@ -226,26 +196,35 @@ class Fer2013Reader(DatasetReader):
     targets = ("label", *ferplus.TARGETS)
 
     def recognises(self, root: Path) -> bool:
-        return any("emotion" in names for names in _headers(root).values())
+        return find(root) is not None
 
     def lacks(self, root: Path, targets: str) -> str:
         if targets == "label" or find_votes(root):
             return ""
-        if len(find(root).splits) > 1:
-            return "a whole fer2013.csv, row for row with the FER+ votes; there is a file for each split"
         return "the FER+ votes fer2013new.csv next to fer2013.csv (mien data download ferplus)"
 
     def sources(self, root: Path) -> list[Path]:
-        return list(find(root).splits)
-
-    def beside(self, root: Path) -> list[Path]:
-        return list(find(root).others)
+        return [source(root)]
 
     def load(self, root: Path, image: ImageSpec, problems: Problems) -> Dataset:
-        files = find(root)
-        others = [printable(path.name) for path in files.others]
-        problems.leave_out("of further files with pixels", len(others), first_few(others))
-        return join(files, [_read(path, image, problems) for path in files.splits])
+        path = source(root)
+        decoder = _Decoder(path, image, problems)
+        for chunk in track(_chunks(path), f"reading {path.name}", -(-path.stat().st_size // CHUNK)):
+            decoder.feed(chunk)
+        n = len(decoder.rows)
+        if not n:
+            raise InputError(f"{path}: no row that can be read{problems.first}")
+        return Dataset(
+            images=decoder.images[:n],
+            labels=np.array(decoder.labels, dtype=np.int64),
+            ids=np.array([f"{row:05d}" for row in decoder.rows]),
+            splits=np.array(decoder.splits, dtype="<U10"),
+            groups=np.full(n, "", dtype="<U1"),
+            classes=FER2013,
+            sizes={f"{SIDE} x {SIDE}": n},
+            sides=np.full(n, -1),
+            problems=tuple(problems.found),
+        )
 
     def label(
         self, table: Dataset, root: Path, targets: str, classes: Sequence[str] | None, problems: Problems
@@ -256,11 +235,9 @@ class Fer2013Reader(DatasetReader):
         return ferplus.join(table, votes, targets, problems)
 
     def copy(self, root: Path, out: Path, without: Collection[str]) -> None:
-        rows = rows_of(find(root), without)
-        for path, gone in rows.items():
-            _copy_lines(path, out / path.name, gone)
-        if votes := find_votes(root):
-            _copy_lines(votes, out / votes.name, *rows.values())
+        rows = set(map(int, without))
+        for path in filter(None, (source(root), find_votes(root))):
+            _copy_lines(path, out / path.name, rows)
 
 
 def _copy_lines(path: Path, out: Path, without: Collection[int]) -> None:

@@ -5,7 +5,6 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from mien.core import records
-from mien.core.errors import InputError
 from mien.core.files import open_known, writing
 
 NAME = "final_runs.jsonl"
@@ -38,12 +37,7 @@ class FinalRunCount:
 
 def read(folder: Path) -> list[FinalRun]:
     """Return the final runs recorded in a folder, oldest first. InputError names a line that is none."""
-    path = folder / NAME
-    lines = path.read_text(encoding="utf-8").splitlines() if path.is_file() else []
-    try:
-        return [records.loads(line, FinalRun, where=f"{path}:{number}") for number, line in enumerate(lines, start=1)]
-    except InputError as error:
-        raise InputError(f"{error}; no line that mien benchmark --final wrote: correct or remove it") from None
+    return list(records.read_lines(folder / NAME, FinalRun, what="line that mien benchmark --final wrote"))
 
 
 def add(folder: Path, run: FinalRun) -> None:
@@ -55,8 +49,9 @@ def add(folder: Path, run: FinalRun) -> None:
     with writing(folder / NAME):
         folder.mkdir(parents=True, exist_ok=True)
         with open_known(folder / NAME) as file:
-            file.seek(0, os.SEEK_END)
-            file.write((records.dumps(run, indent=0) + "\n").encode())
+            whole = file.read()
+            begun = b"\n" if whole and not whole.endswith(b"\n") else b""  # a line that a kill has cut off stays one
+            file.write(begun + records.dumps(run, indent=0).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
 

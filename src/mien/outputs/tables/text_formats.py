@@ -56,7 +56,10 @@ class JsonLines:
 
     def decode(self, lines: Iterator[str], columns: Sequence[str]) -> Iterator[dict[str, Any]]:
         for line in lines:
-            row = json.loads(line)
+            try:
+                row = json.loads(line)
+            except RecursionError:
+                raise ValueError("nested too deeply") from None
             expect_columns(row if isinstance(row, dict) else (), columns)
             yield row
 
