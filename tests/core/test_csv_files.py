@@ -75,16 +75,19 @@ def test_a_file_with_nothing_but_its_first_row(tmp_path: Path, head: str) -> Non
 def test_only_bytes_that_can_be_cut_at_newlines_are_plain(tmp_path: Path) -> None:
     plain = {"plain", "UTF-8 mark", "CRLF", "semicolons", "tabs", "bars", "empty columns at the end"}
     plain |= {"the first row again", "the first row again after a mark", "all quoted, spaces after commas"}
+    plain |= {"blank lines", "sep=", "quoted sep= after a mark"}
     for form, content in FORMS.items():
         (tmp_path / "table.csv").write_bytes(content)
-        assert csv_files.sniff(tmp_path / "table.csv").plain == (form in plain or form == "blank lines"), form
+        file = csv_files.sniff(tmp_path / "table.csv")
+        assert (file.raw and file.flat) == (form in plain), form
 
 
 def test_a_cell_may_hold_newlines(tmp_path: Path) -> None:
     (tmp_path / "table.csv").write_text('id,note\n1,"a\nb,\n""c"""\n2,d\n')
     file = csv_files.sniff(tmp_path / "table.csv")
     assert list(file.rows()) == [(2, ["1", 'a\nb,\n"c"']), (5, ["2", "d"])]
-    assert not file.plain
+    assert file.raw
+    assert not file.flat
 
 
 @pytest.mark.parametrize("stray", ['3,"open', '3,"open\n4,"again'])

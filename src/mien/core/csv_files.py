@@ -14,7 +14,7 @@ import zlib
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TextIO, cast
 
@@ -47,7 +47,8 @@ class CsvFile:
         delimiter: between cells.
         line: the number of the line with `head`, from 1.
         head: the cells of the first row, stripped, without empty ones at its end.
-        plain: whether the bytes can be cut into rows at each newline.
+        raw: whether the bytes can be cut into lines at each newline.
+        flat: whether each line is a row, as far as `sniff` has looked.
         wrapped: whether each row is one quoted cell.
         padded: whether Excel has added semicolons to rows with another separator.
         comments: whether lines that begin with # are left out.
@@ -58,7 +59,8 @@ class CsvFile:
     delimiter: str
     line: int
     head: tuple[str, ...]
-    plain: bool
+    raw: bool
+    flat: bool
     wrapped: bool
     padded: bool
     comments: bool
@@ -105,21 +107,28 @@ class CsvFile:
             InputError: the file is cut or damaged, or no text.
         """
         report = report or self._refuse
+        for line, _, cells, closed in self.records(head=head):
+            if not closed:
+                report(line, UNCLOSED)
+            elif len(cells) != len(self.head) and not ragged:
+                report(line, f"{len(cells)} fields, expected {len(self.head)}")
+            elif utf8 and (escaped := [cell for cell in cells if re.search("[\udc80-\udcff]", cell)]):
+                report(line, f"{printable(escaped[0][:40])}: not UTF-8 text; save it as a CSV file in UTF-8")
+            else:
+                yield line, cells
+
+    def records(self, *, head: bool = True) -> Iterator[tuple[int, str, list[str], bool]]:
+        """Yield (line number, text, cells, whether its quotes are closed) of each row that is not blank.
+
+        Arguments and errors are those of `rows`.
+        """
         with self.text() as text:
-            for number, record, closed in _records(_lines(self.path, text), self.delimiter, self.comments):
-                if number < self.line:
+            for line, record, closed in _records(_lines(self.path, text), self.delimiter, self.comments):
+                if line < self.line:
                     continue
-                cells = self.cells(record) if closed else []
-                if not closed:
-                    report(number, UNCLOSED)
-                elif not any(cell.strip() for cell in cells) or (head and self.repeats_head(cells)):
-                    continue
-                elif len(cells) != len(self.head) and not ragged:
-                    report(number, f"{len(cells)} fields, expected {len(self.head)}")
-                elif utf8 and (raw := [cell for cell in cells if re.search("[\udc80-\udcff]", cell)]):
-                    report(number, f"{printable(raw[0][:40])}: not UTF-8 text; save it as a CSV file in UTF-8")
-                else:
-                    yield number, cells
+                cells = self.cells(record)
+                if any(map(str.strip, cells)) and not (head and self.repeats_head(cells)):
+                    yield line, record, cells, closed
 
     def _refuse(self, line: int, what: str) -> None:
         raise InputError(f"{self.path}:{line}: {what}")
@@ -146,8 +155,8 @@ def sniff(path: Path, *, comments: bool = False) -> CsvFile:
         if len(sample) == SAMPLE and not re.search(rb"[\r\n]", sample):
             sample += file.read(LONGEST - SAMPLE)
         whole = not file.read(1)
-    with path.open("rb") as raw:
-        packed = raw.read(4) != sample[:4]
+    with path.open("rb") as file:
+        packed = file.read(4) != sample[:4]
     encoding = _encoding(path, sample)
     text = sample.decode(encoding, "surrogateescape" if encoding.startswith("utf-8") else "replace")
     text = text.removeprefix("\ufeff")
@@ -165,15 +174,11 @@ def sniff(path: Path, *, comments: bool = False) -> CsvFile:
     delimiter, wrapped = (delimiter, False) if delimiter else _delimiter(line)
     record = next((record for _, record, closed in _records(lines[first:], delimiter, comments) if closed), "")
     padded = delimiter != ";" and record.endswith(";")
-    shape = CsvFile(path, encoding, delimiter, first + 1, (), False, wrapped, padded, comments)
-    head = [cell.strip() for cell in shape.cells(record)]
-    plain = (
-        encoding.startswith("utf-8")
-        and not (packed or wrapped or padded or comments or first)
-        and not re.search(r"\r(?!\n)", text.removesuffix("\r"))
-        and not any("\n" in record for _, record, _ in _records(lines[first:], delimiter, comments))
-    )
-    return CsvFile(path, encoding, delimiter, first + 1, tuple(head), plain, wrapped, padded, comments)
+    raw = encoding.startswith("utf-8") and not packed and not re.search(r"\r(?!\n)", text.removesuffix("\r"))
+    joined = any("\n" in record for _, record, _ in _records(lines[first:], delimiter, comments))
+    flat = not (joined or wrapped or padded or comments)
+    shape = CsvFile(path, encoding, delimiter, first + 1, (), raw, flat, wrapped, padded, comments)
+    return replace(shape, head=tuple(cell.strip() for cell in shape.cells(record)))
 
 
 def number(text: str) -> float | None:

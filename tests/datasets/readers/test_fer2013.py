@@ -1,6 +1,9 @@
 import csv
+import gzip
 import io
+import re
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -10,6 +13,7 @@ from hypothesis import strategies as st
 
 from mien import datasets
 from mien.core.errors import InputError
+from mien.core.labels import FER2013
 from mien.datasets import DataSpec, ImageSpec
 from mien.datasets.dataset import Problems
 from mien.datasets.readers import fer2013
@@ -27,7 +31,7 @@ def edit(path: Path, line: int, old: str, new: str) -> None:
     lines = path.read_text().split("\n")
     assert old in lines[line - 1]
     lines[line - 1] = lines[line - 1].replace(old, new, 1)
-    path.write_text("\n".join(lines))
+    path.write_text("\n".join(lines), errors="surrogateescape")
 
 
 def test_reads_pixels_labels_and_splits(csv_file: Path) -> None:
@@ -42,6 +46,13 @@ def test_reads_pixels_labels_and_splits(csv_file: Path) -> None:
 
 def _mark(text: str) -> bytes:
     return b"\xef\xbb\xbf" + text.encode()
+
+
+def _scaled(text: str, scale: Callable[[int], float], point: str = ".") -> bytes:
+    def number(found: re.Match[str]) -> str:
+        return " ".join(f"{scale(int(one)):.6f}".replace(".", point) for one in found[0].split())
+
+    return re.sub("(?<=[,;])[0-9 ]{999,}", number, text).encode()
 
 
 def _reordered(text: str) -> bytes:
@@ -60,6 +71,60 @@ FORMS: dict[str, Callable[[str], bytes]] = {
     "no newline at the end": lambda text: text.rstrip("\n").encode(),
     "two spaces between pixels": lambda text: text.replace(" ", "  ").encode(),
     "one more column": lambda text: text.replace("\n", ",x\n").encode(),
+    "semicolons": lambda text: text.replace(",", ";").encode(),
+    "tabs": lambda text: text.replace(",", "\t").encode(),
+    "UTF-16 with a mark": lambda text: text.encode("utf-16"),
+    "UTF-16 BE without a mark": lambda text: text.encode("utf-16-be"),
+    "Excel's Unicode text": lambda text: text.replace(",", "\t").replace("\n", "\r\n").encode("utf-16"),
+    "CR": lambda text: text.replace("\n", "\r").encode(),
+    "gzip": lambda text: gzip.compress(text.encode()),
+    "sep=": lambda text: b"sep=;\n" + text.replace(",", ";").encode(),
+    "thousands of semicolons": lambda text: text.replace(",", ";").replace("\n", ";" * 4000 + "\n").encode(),
+    "semicolons after commas": lambda text: text.replace("\n", ";;;;\n").encode(),
+    "each row in one cell": lambda text: "".join(f'"{line}"\n' for line in text.splitlines()).encode(),
+    "3.0": lambda text: re.sub("^(.),", r"\1.0,", text, flags=re.M).encode(),
+    "3,0": lambda text: (
+        re.sub("^(.),", r"\1,0;", text.replace("Usage", "usage"), flags=re.M)
+        .replace(",Training", ";Training")
+        .replace(",P", ";P")
+        .replace("emotion,pixels,", "emotion;pixels;")
+        .encode()
+    ),
+    " 3 ": lambda text: re.sub("^(.),", r'" \1 ",', text, flags=re.M).encode(),
+    "names": lambda text: (
+        re.sub("^(.),", lambda found: f"{FER2013[int(found[1])].title()},", text, flags=re.M)
+        .replace("Happy", "happiness")
+        .replace("Fear", " FEARFUL")
+        .encode()
+    ),
+    "brackets and commas": lambda text: re.sub(
+        "(?<=,)[0-9 ]{999,}", lambda found: '"[' + found[0].replace(" ", ", ") + ']"', text
+    ).encode(),
+    "commas": lambda text: re.sub(
+        "(?<=,)[0-9 ]{999,}", lambda found: '"' + found[0].replace(" ", ",") + '"', text
+    ).encode(),
+    "newlines in cells, as NumPy prints": lambda text: re.sub(
+        "(?<=,)[0-9 ]{999,}", lambda found: '"[' + re.sub("((?:[0-9]+ ){20})", r"\1\n", found[0]) + ']"', text
+    ).encode(),
+    "a column of row numbers": lambda text: "".join(
+        f"{row - 1 if row else ''},{line}\n" for row, line in enumerate(text.splitlines())
+    ).encode(),
+    "no first line": lambda text: text.partition("\n")[2].encode(),
+    "no first line, semicolons, names": lambda text: re.sub(
+        "^(.);", lambda found: f"{FER2013[int(found[1])]};", text.partition("\n")[2].replace(",", ";"), flags=re.M
+    ).encode(),
+    "the first line again and again": lambda text: text.replace("\n2,", "\nemotion,pixels,Usage\n2,").encode(),
+    "other names of columns": lambda text: text.replace("emotion", "Label").replace("Usage", "SPLIT").encode(),
+    "Usage in capitals": lambda text: text.replace("Training", "TRAINING").replace("Test", "test").encode(),
+    "a column for each pixel": lambda text: (
+        re.sub("(?<=,)[0-9 ]{999,}", lambda found: found[0].replace(" ", ","), text)
+        .replace("pixels", ",".join(f"pixel{i}" for i in range(2304)))
+        .encode()
+    ),
+    "floats of 0..255": lambda text: re.sub("(?<=[0-9]) ", ".0 ", text).encode(),
+    "floats of 0..1": lambda text: _scaled(text, lambda value: value / 255),
+    "floats of -1..1": lambda text: _scaled(text, lambda value: value / 127.5 - 1),
+    "floats with decimal commas": lambda text: _scaled(text.replace(",", ";"), lambda value: value / 255, ","),
 }
 
 
@@ -72,6 +137,83 @@ def test_reads_the_forms_people_have(csv_file: Path, form: str) -> None:
     assert np.array_equal(found.ids, expected.ids)
 
 
+def test_in_a_folder_the_file_is_found_in_any_form(csv_file: Path) -> None:
+    expected = datasets.read(DataSpec(csv_file, "all"))
+    for form in ("tabs", "UTF-16 with a mark", "CR", "no first line"):
+        csv_file.write_bytes(FORMS[form](drawn.write_fer2013(csv_file, drawn.faces(30), USAGE).read_text()))
+        assert datasets.detect(csv_file.parent) == "fer2013"
+        assert datasets.read(DataSpec(csv_file.parent, "all")).fingerprint == expected.fingerprint
+
+
+@pytest.mark.parametrize(("side", "channels"), [(64, 1), (32, 1), (48, 3), (64, 3)])
+def test_images_of_another_size_and_in_colour(tmp_path: Path, side: int, channels: int) -> None:
+    faces = drawn.faces(14, size=side, channels=channels)
+    orders = {"by pixel": faces.images}
+    if channels == 3:
+        orders["by channel"] = np.moveaxis(faces.images, -1, 1)
+    for images in orders.values():
+        flat = "".join(f"{row % 7},{' '.join(map(str, one.ravel().tolist()))}\n" for row, one in enumerate(images))
+        (tmp_path / "fer2013.csv").write_text("emotion,pixels\n" + flat)
+        samples = datasets.read(DataSpec(tmp_path, "all"), ImageSpec(side, channels), cache=False, strict=True)
+        assert np.array_equal(samples.images, faces.images)
+
+
+def test_colour_in_an_unclear_order_is_refused(tmp_path: Path) -> None:
+    noise = np.random.default_rng(0).integers(0, 256, (9, 48, 48, 3), dtype=np.uint8)
+    drawn.write_fer2013(tmp_path / "fer2013.csv", replace(drawn.faces(9), images=noise))
+    with pytest.raises(InputError, match=r"6,912 values are 48 x 48 in three channels, but not whether"):
+        datasets.read(DataSpec(tmp_path, "all"))
+
+
+def test_classes_of_ones_own(csv_file: Path) -> None:
+    names = ["bored", "engaged", "Confused"]
+    lines = csv_file.read_text().splitlines()
+    lines[1:] = [f"{names[row % 3]},{line[2:]}" for row, line in enumerate(lines[1:])]
+    csv_file.write_text("\n".join(lines))
+    table = fer2013.READER.load(csv_file, ImageSpec(), Problems())
+    assert table.classes == ("Confused", "bored", "engaged")
+    assert table.labels.tolist() == [1, 2, 0] * 10
+    assert table.problems == ()
+
+
+def test_contempt_by_name_is_an_eighth_class(csv_file: Path) -> None:
+    edit(csv_file, 3, "1,", "contempt,")
+    table = fer2013.READER.load(csv_file, ImageSpec(), Problems())
+    assert table.classes == (*FER2013, "contempt")
+    assert table.labels.tolist()[:4] == [0, 7, 2, 3]
+
+
+def test_codes_of_another_numbering_are_refused(csv_file: Path) -> None:
+    text = csv_file.read_text()
+    csv_file.write_text(re.sub("^([0-6]),", lambda found: f"{int(found[1]) + 1},", text, flags=re.M))
+    with pytest.raises(InputError, match=r"emotion is 1\.\.7 in it, expected 0\.\.6 for angry, .*write the names"):
+        datasets.read(DataSpec(csv_file, "all"))
+
+
+def test_a_first_line_that_is_needed(csv_file: Path) -> None:
+    lines = csv_file.read_text().splitlines()[1:]
+    csv_file.write_text("".join(f"{row % 5},{line}\n" for row, line in enumerate(lines)))
+    with pytest.raises(InputError, match="no first line that says which column is emotion"):
+        datasets.read(DataSpec(csv_file, "all"))
+
+
+def test_a_column_usage_that_is_empty_says_nothing(csv_file: Path) -> None:
+    csv_file.write_text(re.sub("(Training|P[a-z]+Test)", "", csv_file.read_text()))
+    assert len(datasets.read(DataSpec(csv_file, "test"), shares=(0.2, 0.3), strict=True)) == 9
+
+
+@pytest.mark.parametrize("form", ["plain", "CR", "semicolons", "no first line", "newlines in cells, as NumPy prints"])
+def test_a_clean_copy_has_the_rows_that_stay(csv_file: Path, tmp_path: Path, form: str) -> None:
+    if form != "plain":
+        csv_file.write_bytes(FORMS[form](csv_file.read_text()))
+    whole = datasets.read(DataSpec(csv_file, "all"))
+    (out := tmp_path / "copy").mkdir()
+    fer2013.READER.copy(csv_file, out, {"00000", "00007"})
+    copy = datasets.read(DataSpec(out, "all"), strict=True)
+    assert np.array_equal(copy.images, np.delete(whole.images, [0, 7], axis=0))
+    assert np.array_equal(copy.labels, np.delete(whole.labels, [0, 7]))
+
+
 BROKEN = {
     "too many pixels": (" ", " 0 ", "2305 pixels, expected 2304"),
     "too large": (" ", " 999 ", "is '999', expected 0..255"),
@@ -82,6 +224,13 @@ BROKEN = {
     "unknown usage": ("Training", "Holiday", "unknown split 'Holiday'"),
     "a field too many": (",", ",,", "4 fields, expected 3"),
     "no comma": (",", "", "2 fields, expected 3"),
+    "a NUL byte": (" ", " \0", r"is '\x00"),
+    "cut short when printed": (" ", " ... ", "is '...': the row was cut short when it was printed"),
+    "a fraction": (" ", " 1.5 ", "is '1.5', expected 0..255"),
+    "a quote": (",", ',"', "2 fields, expected 3"),
+    "no emotion": ("2,", ",", "emotion '', expected 0..6"),
+    "an unknown name": ("2,", "bored,", "emotion 'bored', expected 0..6"),
+    "bytes that are no UTF-8": ("2,", "f\udce9ar,", r"emotion 'f\udce9ar', expected 0..6"),
 }
 
 

@@ -7,7 +7,9 @@ what is wrong.
 """
 
 import csv
+from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any
 
@@ -15,12 +17,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.core.console import track
+from mien.core.csv_files import CsvFile, is_csv, number, sniff, whole
 from mien.core.errors import InputError
 from mien.core.images import Pixels
-from mien.core.labels import FER2013
+from mien.core.labels import FER2013, find_class
+from mien.core.paths import printable
 from mien.datasets.dataset import Dataset, ImageSpec, Problems
 from mien.datasets.readers import ferplus
-from mien.datasets.readers.reader import DatasetReader, header
+from mien.datasets.readers.pixel_rows import Columns, columns, form, image
+from mien.datasets.readers.reader import DatasetReader
 from mien.datasets.splits import split_name
 
 SIDE = 48
@@ -28,15 +33,20 @@ PIXELS = SIDE * SIDE
 CHUNK = 1 << 17  # bytes; its arrays stay in the processor's cache and below the size that malloc maps anew each time
 LONGEST = 1 << 20  # bytes in a line; a plain row has under 10,000
 MARK = b"\xef\xbb\xbf"
-COLUMNS = ("emotion", "pixels", "usage")
+NAMED = 100  # the code of the first name
+FEW = 0.02  # the share of rows with other codes from which on they are another numbering
 
 
 def find(root: Path) -> Path | None:
     """Return the CSV file with emotion and pixels that `root` is or holds: fer2013.csv, else the first with Usage."""
     files = [root] if root.is_file() else sorted(root.iterdir())
-    names = {path: set(header(path)) for path in files if path.suffix.lower() == ".csv" and path.is_file()}
-    fits = [path for path in names if {"emotion", "pixels"} <= names[path]]
-    return min(fits, key=lambda path: (path.name.lower() != "fer2013.csv", "usage" not in names[path]), default=None)
+    found: dict[Path, Columns] = {}
+    for path in files:
+        if is_csv(path) and path.is_file():
+            with suppress(InputError):
+                if where := columns(sniff(path)):
+                    found[path] = where
+    return min(found, key=lambda path: (path.name.lower() != "fer2013.csv", found[path].usage is None), default=None)
 
 
 def source(root: Path) -> Path:
@@ -53,15 +63,21 @@ def find_votes(root: Path) -> Path | None:
     return ferplus.find(pixels.parent) if pixels else None
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
-    """Yield the file in pieces of whole lines, each ending in a newline, the byte-order mark left out."""
-    with path.open("rb") as file:
-        rest = file.read(len(MARK)).removeprefix(MARK)
-        while block := file.read(CHUNK):
+def _chunks(file: CsvFile) -> Iterator[bytes]:
+    """Yield the file in pieces of whole lines, each ending in a newline, as UTF-8 without a byte-order mark."""
+    with ExitStack() as stack:
+        if file.raw:
+            raw = stack.enter_context(file.path.open("rb"))
+            rest = raw.read(len(MARK)).removeprefix(MARK)
+            blocks = iter(lambda: raw.read(CHUNK), b"")
+        else:
+            text, rest = stack.enter_context(file.text()), b""
+            blocks = iter(lambda: text.read(CHUNK).encode("utf-8", "surrogateescape"), b"")
+        for block in blocks:
             block = rest + block
             end = block.rfind(b"\n") + 1
             if len(block) - end > LONGEST:
-                raise InputError(f"{path}: a line of more than {LONGEST:,} bytes; not a fer2013.csv")
+                raise InputError(f"{file.path}: a line of more than {LONGEST:,} bytes; not a fer2013.csv")
             rest = block[end:]
             yield block[:end]
         if rest:
@@ -91,97 +107,219 @@ def _numbers(text: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.boo
     return (tens + hundreds * np.uint8(100)).astype(np.uint8, copy=False), ends, odd
 
 
+class _JoinedError(Exception):
+    """A row of several lines, where each line was expected to be a row."""
+
+
 class _Decoder:
-    """Gathers the rows of a file fed to it in chunks; `row` counts the data rows, broken ones too."""
+    """Gathers the rows of a file; `row` counts the data rows, broken ones too.
+
+    Labels are codes of FER2013 while rows are read; names in their place are codes from `NAMED` on.
+    """
 
     def __init__(self, path: Path, image_spec: ImageSpec, problems: Problems) -> None:
-        names = header(path)
-        if repeated := [name for name in COLUMNS if names.count(name) > 1]:
+        self.file = file = sniff(path)
+        where = columns(file)
+        if where is None:
+            raise InputError(f"{path}: no columns emotion and pixels")
+        if where.emotion < 0:
+            raise InputError(f"{path}: no first line that says which column is emotion; add emotion,pixels,Usage")
+        if repeated := [name for name in ("emotion", "pixels", "usage") if file.names.count(name) > 1]:
             raise InputError(f"{path}: column {repeated[0]!r} is twice in the first line")
-        self.image_spec, self.problems, self.name = image_spec, problems, path.name
-        self.width = len(names)
-        self.columns = {name: names.index(name) for name in COLUMNS if name in names}
+        self.where, self.form = where, form(file, where, PIXELS)
+        self.width, self.first = len(file.head), file.line + where.head  # the line of the first data row
+        self.delimiter = ord(file.delimiter)
+        self.image_spec, self.problems, self.known = image_spec, problems, len(problems.found)
+        self.begin()
+
+    def begin(self) -> None:
+        """Begin with the first row, maybe again."""
         self.line = self.row = 0
-        self.images = image_spec.empty(1 + path.stat().st_size // (2 * PIXELS))  # a row takes 2 bytes a pixel and more
+        self.images = self.image_spec.empty(1 + self.file.path.stat().st_size // (2 * self.form.n))  # 2 bytes a pixel
         self.labels: list[int] = []
         self.splits: list[str] = []
         self.rows: list[int] = []
+        self.lines: list[int] = []
         self.codes = {str(code).encode(): code for code in range(len(FER2013))}
-        self.usages: dict[bytes, str] = {}
+        self.names: list[str] = []
+        self.others = Counter[int]()  # codes beyond FER2013's
+        self.usages: dict[bytes, str] = {} if self.form.usage else {b"": ""}
+        del self.problems.found[self.known :]
+
+    def read(self) -> None:
+        """Read the file: plain rows many at once, and all rows one by one where they are not plain."""
+        size, what = self.file.path.stat().st_size, f"reading {self.file.path.name}"
+        if self.file.flat and self.form.whole and len(self.where.pixels) == 1:
+            try:
+                for chunk in track(_chunks(self.file), what, -(-size // CHUNK)):
+                    self.feed(chunk)
+                return
+            except _JoinedError:
+                self.begin()
+        rows, joined = self.file.records(head=self.where.head), False
+        for first, text, cells, _ in track(rows, what, -(-size // (4 * self.form.n))):
+            lines = [text]
+            if "\n" in text:  # one row of several lines, or several rows between two stray quotes
+                try:
+                    self._parse(cells)
+                    joined = True
+                except InputError:
+                    lines = lines if joined else text.split("\n")
+            for self.line, line in enumerate(lines, first):
+                self._row(line)
 
     def feed(self, chunk: bytes) -> None:
         """Decode whole lines; `chunk` ends in a newline."""
         text = np.frombuffer(chunk, dtype=np.uint8)
         values, number_ends, odd = _numbers(text)
-        commas = np.flatnonzero(text == ord(","))
+        separators = np.flatnonzero(text == self.delimiter)
         line_ends = np.flatnonzero(text == ord("\n"))
-        firsts = np.searchsorted(commas, line_ends).tolist()
-        separators, stops = commas.tolist(), line_ends.tolist()
+        firsts = np.searchsorted(separators, line_ends).tolist()
+        cuts, stops = separators.tolist(), line_ends.tolist()
         start = first = 0
         for stop, after in zip(stops, firsts, strict=True):
             self.line += 1
             end = stop - 1 if stop > start and chunk[stop - 1] == ord("\r") else stop
-            if self.line > 1 and (end - start > 2 or chunk[start:end].strip()):  # not the header, not a blank line
-                bounds = [start - 1, *separators[first:after], end]
-                found = self._plain(chunk, bounds, values, number_ends, odd) or self._careful(chunk[start:end])
+            if self.line >= self.first:
+                bounds = [start - 1, *cuts[first:after], end]
+                found = self._plain(chunk, bounds, values, number_ends, odd)
                 if found is not None:
-                    pixels, label, split = found
-                    self.images[len(self.rows)] = self.image_spec.fit(pixels.reshape(SIDE, SIDE))
-                    self.labels.append(label)
-                    self.splits.append(split)
-                    self.rows.append(self.row)
-                self.row += 1
+                    self._add(found)
+                else:
+                    line = chunk[start:end].decode("utf-8", "surrogateescape").removeprefix("\ufeff")
+                    if line.count('"') % 2:
+                        raise _JoinedError
+                    self._row(line)
             start, first = stop + 1, after
 
     def _plain(
         self, chunk: bytes, bounds: list[int], values: Pixels, ends: NDArray[np.bool_], odd: NDArray[np.bool_]
     ) -> tuple[Pixels, int, str] | None:
-        """Return the row between `bounds`, the positions of its start, commas and end, or None if it is not plain."""
+        """Return the row between `bounds`, the positions of its start, separators and end; None if it is not plain."""
         if len(bounds) != self.width + 1:
             return None
 
-        def field(name: str) -> slice:
-            column = self.columns[name]
+        def field(column: int) -> slice:
             begin, end = bounds[column] + 1, bounds[column + 1]
             quoted = end - begin >= 2 and chunk[begin] == chunk[end - 1] == ord('"')
             return slice(begin + 1, end - 1) if quoted else slice(begin, end)
 
-        label = self.codes.get(chunk[field("emotion")])
-        split = self.usages.get(chunk[field("usage")]) if "usage" in self.columns else ""
-        text = field("pixels")
+        label = self.codes.get(chunk[field(self.where.emotion)])
+        split = "" if self.where.usage is None else self.usages.get(chunk[field(self.where.usage)])
+        text = field(self.where.pixels[0])
         if label is None or split is None or odd[text].any():
             return None
         pixels = values[text].compress(ends[text])
-        return (pixels, label, split) if len(pixels) == PIXELS else None
+        return (self.form.arranged(pixels), label, split) if len(pixels) == self.form.n else None
 
-    def _careful(self, line: bytes) -> tuple[Pixels, int, str] | None:
-        """Return any row that can be read at all, or report what is wrong with it and return None."""
+    def _row(self, text: str) -> None:
+        """Take any row that can be read at all, or report what is wrong with it."""
+        cells = self.file.cells(text)
+        if not any(map(str.strip, cells)) or (self.where.head and self.file.repeats_head(cells)):
+            return
         try:
-            return self._parse(line)
-        except (InputError, csv.Error) as error:
-            self.problems.report(f"{self.name}:{self.line}", str(error))
-            return None
+            self._add(self._parse(cells))
+        except InputError as error:
+            self.problems.report(f"{self.file.path.name}:{self.line}", printable(error))
+            self.row += 1
 
-    def _parse(self, line: bytes) -> tuple[Pixels, int, str]:
-        fields = next(csv.reader([line.decode("utf-8", "replace")], skipinitialspace=True))
-        if len(fields) != self.width:
-            raise InputError(f"{len(fields)} fields, expected {self.width}")
-        texts = {name: fields[column].strip() for name, column in self.columns.items()}
-        label, split = self.codes.get(texts["emotion"].encode()), ""
-        if label is None:
-            raise InputError(f"emotion {texts['emotion'][:20]!r}, expected 0..{len(FER2013) - 1}")
-        if "usage" in texts:
-            split = split_name(texts["usage"])
-            if split == "all":
-                raise InputError("Usage 'all', expected Training, PublicTest or PrivateTest")
-            self.usages[fields[self.columns["usage"]].encode()] = split
-        numbers = texts["pixels"].split()
-        for position, number in enumerate(numbers, start=1):
-            if not (number.isascii() and number.isdigit() and int(number[:20]) <= 255):
-                raise InputError(f"pixel {position} is {number[:20]!r}, expected 0..255")
-        if len(numbers) != PIXELS:
-            raise InputError(f"{len(numbers)} pixels, expected {PIXELS} ({SIDE} x {SIDE})")
-        return np.array(numbers, dtype=np.uint8), label, split
+    def _parse(self, cells: list[str]) -> tuple[Pixels, int, str]:
+        if len(cells) != self.width:
+            raise InputError(f"{len(cells)} fields, expected {self.width}")
+        label, split = self._label(cells[self.where.emotion]), self._split(cells)
+        return image(cells, self.where, self.form), label, split
+
+    def _label(self, cell: str) -> int:
+        text = cell.strip()
+        code = whole(text)
+        if code is None or code not in range(len(FER2013)):
+            if code is not None:
+                self.others[code] += 1
+            if number(text) is not None or not text or text != printable(text):
+                raise InputError(f"emotion {text[:20]!r}, expected 0..{len(FER2013) - 1}")
+            name = find_class(text) or text
+            if name not in self.names:
+                self.names.append(name)
+            code = NAMED + self.names.index(name)
+        self.codes[cell.encode()] = code
+        return code
+
+    def _split(self, cells: list[str]) -> str:
+        if self.where.usage is None:
+            return ""
+        cell = cells[self.where.usage]
+        split = split_name(cell) if self.form.usage or cell.strip() else ""
+        if split == "all":
+            raise InputError("Usage 'all', expected Training, PublicTest or PrivateTest")
+        if split and not self.form.usage:
+            raise InputError(f"Usage {cell!r}, but the first rows have none")
+        self.usages[cell.encode("utf-8", "surrogateescape")] = split
+        return split
+
+    def _add(self, found: tuple[Pixels, int, str]) -> None:
+        pixels, label, split = found
+        if len(self.rows) == len(self.images):  # a compressed file
+            self.images = np.concatenate([self.images, self.image_spec.empty(len(self.images))])
+        self.images[len(self.rows)] = self.image_spec.fit(pixels)
+        self.labels.append(label)
+        self.splits.append(split)
+        self.rows.append(self.row)
+        self.lines.append(self.line)
+        self.row += 1
+
+    def table(self) -> Dataset:
+        """Return what was read. InputError where that is nothing, or the codes are not FER2013's."""
+        path, labels = self.file.path, np.array(self.labels, dtype=np.int64)
+        self._check_codes(labels)
+        classes, labels = self._classes(labels)
+        rows = np.flatnonzero(labels >= 0)
+        if not len(rows):
+            raise InputError(f"{path}: no row that can be read{self.problems.first}")
+        images = self.images[: len(labels)]
+        return Dataset(
+            images=images if len(rows) == len(images) else images[rows],
+            labels=labels[rows],
+            ids=np.array([f"{row:05d}" for row in self.rows])[rows],
+            splits=np.array(self.splits, dtype="<U10")[rows],
+            groups=np.full(len(rows), "", dtype="<U1"),
+            classes=classes,
+            sizes={f"{self.form.shape[1]} x {self.form.shape[0]}": len(rows)},
+            sides=np.full(len(rows), -1),
+            problems=tuple(self.problems.found),
+        )
+
+    def _check_codes(self, labels: NDArray[np.int64]) -> None:
+        """Refuse another numbering than FER2013's: a good part of the rows has other codes, or 1..7 are the seven."""
+        others = sum(self.others.values())
+        if not others:
+            return
+        used = set(labels.tolist())
+        from_one = set(self.others) == {7} and 0 not in used and len(used) >= 5 and others > 1
+        if from_one or (others >= 10 and others > FEW * (len(labels) + others)):
+            raise InputError(
+                f"{self.file.path}: emotion is {min({*used, *self.others})}..{max(self.others)} in it, expected 0..6 "
+                "for angry, disgust, fear, happy, sad, surprise, neutral; write the names in place of other numbers"
+            )
+
+    def _classes(self, labels: NDArray[np.int64]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+        """Return the classes, and the labels as indices into them: -1 for a name that is none of them."""
+        named = labels >= NAMED
+        names = [self.names[index] for index in np.unique(labels[named] - NAMED)]
+        own = {name for name in names if find_class(name) is None}
+        own_rows = np.isin(labels, [NAMED + self.names.index(name) for name in own])
+        if len(own) > 1 and named.all() and own_rows.sum() > FEW * len(labels):
+            classes = tuple(sorted(names))
+        else:
+            classes = (*FER2013, *(name for name in names if name not in FER2013 and name not in own))
+            for row in np.flatnonzero(own_rows).tolist():
+                name = self.names[labels[row] - NAMED]
+                self.problems.report(
+                    f"{self.file.path.name}:{self.lines[row]}", f"emotion {name[:20]!r}, expected 0..{len(FER2013) - 1}"
+                )
+        codes = np.array([classes.index(name) if name in classes else -1 for name in self.names], dtype=np.int64)
+        result = labels.copy()
+        result[named] = codes[labels[named] - NAMED]
+        return classes, result
 
 
 class Fer2013Reader(DatasetReader):
@@ -207,24 +345,9 @@ class Fer2013Reader(DatasetReader):
         return [source(root)]
 
     def load(self, root: Path, image: ImageSpec, problems: Problems) -> Dataset:
-        path = source(root)
-        decoder = _Decoder(path, image, problems)
-        for chunk in track(_chunks(path), f"reading {path.name}", -(-path.stat().st_size // CHUNK)):
-            decoder.feed(chunk)
-        n = len(decoder.rows)
-        if not n:
-            raise InputError(f"{path}: no row that can be read{problems.first}")
-        return Dataset(
-            images=decoder.images[:n],
-            labels=np.array(decoder.labels, dtype=np.int64),
-            ids=np.array([f"{row:05d}" for row in decoder.rows]),
-            splits=np.array(decoder.splits, dtype="<U10"),
-            groups=np.full(n, "", dtype="<U1"),
-            classes=FER2013,
-            sizes={f"{SIDE} x {SIDE}": n},
-            sides=np.full(n, -1),
-            problems=tuple(problems.found),
-        )
+        decoder = _Decoder(source(root), image, problems)
+        decoder.read()
+        return decoder.table()
 
     def label(
         self, table: Dataset, root: Path, targets: str, classes: Sequence[str] | None, problems: Problems
@@ -237,20 +360,19 @@ class Fer2013Reader(DatasetReader):
     def copy(self, root: Path, out: Path, without: Collection[str]) -> None:
         rows = set(map(int, without))
         for path in filter(None, (source(root), find_votes(root))):
-            _copy_lines(path, out / path.name, rows)
+            _copy_rows(path, out / path.name, rows)
 
 
-def _copy_lines(path: Path, out: Path, without: Collection[int]) -> None:
-    """Copy the first line, and of the others, numbered from 0 as the reader does, those that stay."""
-    row = 0
-    with path.open("rb") as lines, out.open("wb") as file:
-        file.write(next(lines))
-        for line in lines:
-            if len(line.rstrip(b"\r\n")) <= 2 and not line.strip():  # blank for the reader
-                continue
-            if row not in without:
-                file.write(line)
-            row += 1
+def _copy_rows(path: Path, out: Path, without: Collection[int]) -> None:
+    """Copy the rows, numbered from 0 as the reader does, that stay, broken ones too."""
+    file = sniff(path)
+    where = columns(file)
+    head = where is None or where.head  # None: the votes
+    rows = enumerate(file.records(head=head))
+    with out.open("w", newline="", encoding="utf-8", errors="surrogateescape") as target:
+        if head:
+            csv.writer(target, delimiter=file.delimiter, lineterminator="\n").writerow(file.head)
+        target.writelines(f"{text}\n" for row, (_, text, _, _) in rows if row not in without)
 
 
 READER = Fer2013Reader()
