@@ -1,5 +1,6 @@
 """One table, written in the forms of spreadsheets and old tools, is one table."""
 
+import csv
 import gzip
 import zipfile
 from collections.abc import Callable
@@ -150,3 +151,21 @@ def test_a_zip_with_one_file_is_read(tmp_path: Path) -> None:
 )
 def test_whole_numbers(text: str, value: int | None) -> None:
     assert csv_files.whole(text) == value
+
+
+FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", "=cmd|' /C calc'!A0", "＝1", "'=1", "''-1", "@eaDir"]
+
+
+@pytest.mark.parametrize("text", [*FORMULAS, "", "a", "'", "'a", "a=1", "1-2", " =1", 'a"b', "a,b", "a\rb", "a\r\nb"])
+def test_texts_that_spreadsheets_run_are_written_as_text_and_come_back(tmp_path: Path, text: str) -> None:
+    cell = csv_files.as_cell(text)
+    assert cell == (f"'{text}" if text in FORMULAS else text)
+    assert csv_files.from_cell(cell) == text
+    written = csv_files.csv_text([["id", "n"], [text, -1.5], [None, True]])
+    (tmp_path / "a.csv").write_bytes(written.encode())
+    with (tmp_path / "a.csv").open(newline="", encoding="utf-8") as file:
+        assert list(csv.reader(file)) == [["id", "n"], [cell, "-1.5"], ["", "True"]]
+
+
+def test_a_table_for_others_has_its_texts_as_they_are() -> None:
+    assert csv_files.csv_text([["=id"], ["-1"]], formulas=True) == "=id\n-1\n"

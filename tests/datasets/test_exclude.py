@@ -7,9 +7,11 @@ import numpy as np
 import pytest
 
 from mien.cli import main
+from mien.core.csv_files import csv_text
 from mien.core.errors import InputError
 from mien.core.labels import FACIAL_EXPRESSIONS, FER2013
 from mien.datasets import DataSpec, read
+from mien.datasets.exclude import load
 from tests import drawn
 
 USAGE = ["Training"] * 14 + ["PublicTest"] * 7
@@ -112,3 +114,11 @@ def test_inspect_counts_what_is_left(
     assert found["counts"]["train"] == dict.fromkeys(FER2013, 2) | {"fear": 1, "surprise": 1}
     assert sum(found["counts"]["validation"].values()) == 6
     assert found["dropped"]["blank, by list.csv"] == 1
+
+
+@pytest.mark.parametrize("name", ["=1.png", "-1.png", "@1.png", "'=1.png"])
+def test_ids_that_spreadsheets_would_run_are_matched(tmp_path: Path, name: str) -> None:
+    (tmp_path / "list.csv").write_text(csv_text([["id"], [name]]), "utf-8")
+    assert list(load(tmp_path / "list.csv").listed) == [name]
+    (tmp_path / "list.csv").write_text(f'id\n"{name}"\n', "utf-8")  # by hand
+    assert list(load(tmp_path / "list.csv").listed) == [name if name[0] != "'" else name[1:]]

@@ -330,3 +330,19 @@ def test_links_at_names_of_its_own_are_not_followed(
     assert precious.read_text() == "mine"
     assert sorted(tmp_path.iterdir()) == [precious, folder]
     assert not list(folder.iterdir())
+
+
+@pytest.mark.parametrize("name", ["=1+1.jpg", "-x.jpg", "@x.jpg", "'=x.jpg", "a\rb.jpg", "a\nb.jpg", "\x1b[31m.jpg"])
+@pytest.mark.parametrize("form", FORMS)
+def test_any_name_is_found_again_on_resume(tmp_path: Path, form: str, name: str) -> None:
+    path = tmp_path / f"faces.{form}"
+    with TableWriter(path, NAMES) as table:
+        table.write(photo(name))
+    if form == "csv":
+        start = path.read_text("utf-8").splitlines()[1]
+        assert not start.startswith(("=", "-", "@"))
+    with TableWriter(path, NAMES, resume=True) as table:
+        assert files(table) == [name]
+        table.write(photo("b.jpg"))
+    with TableWriter(path, NAMES, resume=True) as table:
+        assert files(table) == [name, "b.jpg"]

@@ -91,7 +91,8 @@ def test_photos_and_videos_in_one_go(capsys: Capture, clip: Path, model: Path, t
     assert code == 0
     assert err == "2 videos skipped; give --out FOLDER for their tables\n"
     (folder / "broken.mov").unlink()
-    assert predict(capsys, *arguments)[2] == "1 video skipped; give --out FOLDER for their tables\n"
+    named = str(folder / "deep" / "clip.mp4")
+    assert predict(capsys, *arguments)[2] == f"1 video skipped: {named}; give --out FOLDER for their tables\n"
 
 
 @pytest.mark.parametrize("name", ["clip", "clip.dat"])

@@ -134,6 +134,41 @@ class CsvFile:
         raise InputError(f"{self.path}:{line}: {what}")
 
 
+_FORMULA = re.compile("'*[=+\\-@\t\r\n＝＋－＠]")
+
+
+def as_cell(text: str) -> str:
+    """Return a text as a spreadsheet shows it: one that it would run as a formula begins with ' (OWASP).
+
+    `from_cell` takes that away again, and leaves every other text.
+
+    Example:
+        >>> as_cell("=1+1.jpg"), from_cell("'=1+1.jpg"), as_cell("a.jpg")
+        ("'=1+1.jpg", '=1+1.jpg', 'a.jpg')
+    """
+    return f"'{text}" if _FORMULA.match(text) else text
+
+
+def from_cell(text: str) -> str:
+    """Return the text that `as_cell` was given."""
+    return text[1:] if text.startswith("'") and _FORMULA.match(text) else text
+
+
+def csv_text(rows: Iterable[Iterable[object]], *, formulas: bool = False) -> str:
+    """Return rows as CSV with \\n at the ends of lines; None is an empty cell. Texts are written by `as_cell`, unless
+    `formulas` may be in them."""
+    lines: list[str] = []
+
+    class Lines:
+        def write(self, line: str) -> None:
+            lines.append(line.removesuffix("\r\n") + "\n")
+
+    writer = csv.writer(Lines(), lineterminator="\r\n")  # so that cells with \r are quoted
+    for row in rows:
+        writer.writerow(as_cell(cell) if isinstance(cell, str) and not formulas else cell for cell in row)
+    return "".join(lines)
+
+
 def is_csv(path: Path) -> bool:
     """Return whether a file has a CSV file's name."""
     return path.name.lower().endswith(SUFFIXES)

@@ -3,7 +3,6 @@
 The source is never changed. Validation and test lose nothing: of a face that is there and in train, train loses it.
 """
 
-import csv
 import platform
 from collections import Counter
 from collections.abc import Collection
@@ -16,6 +15,7 @@ import cv2
 import numpy as np
 
 from mien.core import records
+from mien.core.csv_files import csv_text
 from mien.core.errors import InputError
 from mien.core.files import check_folder, os_errors, replacing, replacing_folder
 from mien.datasets.checks import checks
@@ -126,10 +126,9 @@ def fix(report: IssueReport, out: Path, *, also: Collection[str] = ()) -> list[R
         rows=rows,
     )
     if out.suffix.lower() == ".csv":
-        with replacing(out) as part, part.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
-            writer = csv.writer(file, lineterminator="\n")
-            writer.writerow(field.name for field in fields(Removed))
-            writer.writerows(map(astuple, rows))
+        with replacing(out) as part:
+            text = csv_text([[field.name for field in fields(Removed)], *map(astuple, rows)])
+            part.write_bytes(text.encode("utf-8", "surrogateescape"))
         records.write(out.with_suffix(".manifest.json"), manifest)
         return rows
     reader, root = locate(Path(report.path), report.kind)

@@ -77,7 +77,7 @@ def load(path: Path) -> Exclusion:
         raise InputError(f"{path}: no column 'id' in its first line; expected id, and maybe reason")
     listed: dict[str, tuple[int, str]] = {}
     for number, row in file.rows():
-        fields, here = dict(zip(file.names, row, strict=True)), f"{path}:{number}"
+        fields, here = dict(zip(file.names, map(csv_files.from_cell, row), strict=True)), f"{path}:{number}"
         name, reason = fields["id"], fields.get("reason", "").strip() or WITHOUT_REASON
         if not name.strip():
             raise InputError(f"{here}: no id")

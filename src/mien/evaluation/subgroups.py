@@ -110,7 +110,7 @@ def read(path: Path) -> GroupTable:
     seen: dict[str, int] = {}
     rows = []
     for number, cells in file.rows(utf8=True):
-        rows.append(row := [cell.strip() for cell in cells])
+        rows.append(row := [csv_files.from_cell(cell).strip() for cell in cells])
         name = row[keys[0]] = row[keys[0]].replace("\\", "/").removeprefix("./")
         if name in seen:
             raise InputError(f"{path}:{number}: {name} is in line {seen[name]} already; one row for each image")

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from mien.core.csv_files import csv_text
 from mien.core.files import write_text
-from mien.outputs.tables.text_formats import csv_text
 from mien.recognition.episodes import HIGH, LOW, SHORTEST, Episode
 
 COLUMNS = ("track", "expression", "onset", "apex", "offset", "duration", "peak", "mean")

@@ -119,7 +119,8 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
         return
     file = csv_files.sniff(path, comments=True)
     yield file.line, list(file.head)
-    yield from file.rows(ragged=True, utf8=True)
+    for line, cells in file.rows(ragged=True, utf8=True):
+        yield line, list(map(csv_files.from_cell, cells))
 
 
 def _cells(rows: Iterable[tuple[int, Mapping[str, Any]]]) -> Iterator[tuple[int, list[str]]]:

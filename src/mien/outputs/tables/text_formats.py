@@ -1,16 +1,16 @@
 """CSV and JSON lines."""
 
 import csv
-import io
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
+from mien.core.csv_files import csv_text, from_cell
 from mien.outputs.tables.format import Row, cell_type, expect_columns
 
 
 class _Csv:
-    """A header, then a line per row."""
+    """A header, then a line per row; texts as `mien.core.csv_files.as_cell` writes them."""
 
     name = "csv"
 
@@ -23,23 +23,16 @@ class _Csv:
     def decode(self, lines: Iterator[str], columns: Sequence[str]) -> Iterator[dict[str, Any]]:
         try:
             rows = csv.reader(lines)
-            expect_columns(next(rows, columns), columns)
+            expect_columns(map(from_cell, next(rows, columns)), columns)
             for row in rows:
                 yield {name: _value(name, cell) for name, cell in zip(columns, row, strict=True)}
         except csv.Error as error:
             raise ValueError(str(error)) from None
 
 
-def csv_text(rows: Iterable[Sequence[Any]]) -> str:
-    """Return rows of cells as CSV; None is an empty cell."""
-    text = io.StringIO()
-    csv.writer(text, lineterminator="\n").writerows(rows)
-    return text.getvalue()
-
-
 def _value(column: str, cell: str) -> Any:
     kind = cell_type(column)
-    return None if not cell else cell == "True" if kind is bool else kind(cell)
+    return None if not cell else cell == "True" if kind is bool else from_cell(cell) if kind is str else kind(cell)
 
 
 class JsonLines:
