@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mien.core.errors import InputError
-from mien.core.paths import bare_command, last_part, local_path
+from mien.core.paths import bare_command, last_part, local_path, user_folder
 
 
 def test_commands_keep_the_last_part_of_paths() -> None:
@@ -64,3 +64,16 @@ def test_what_exists_under_a_name_is_that_file(tmp_path: Path, monkeypatch: pyte
         Path(name).parent.mkdir(exist_ok=True)
         Path(name).touch()
         assert local_path(name) == Path(name)
+
+
+def test_without_a_home_there_is_no_folder_of_the_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("OWN", raising=False)
+    monkeypatch.delenv("SHARED", raising=False)
+    monkeypatch.setenv("HOME", "/home/me")
+    assert user_folder("OWN", "SHARED", ".cache") == Path("/home/me/.cache/mien")
+    monkeypatch.setattr("os.path.expanduser", lambda path: path)  # no HOME, and no entry in passwd
+    assert user_folder("OWN", "SHARED", ".cache") is None
+    monkeypatch.setenv("SHARED", "/shared")
+    assert user_folder("OWN", "SHARED", ".cache") == Path("/shared/mien")
+    monkeypatch.setenv("OWN", "~/mine")
+    assert user_folder("OWN", "SHARED", ".cache") == Path("~/mine")

@@ -22,8 +22,8 @@ VIDEO = [
 ]
 
 
-def collected(video: list[VideoFaces]) -> tuple[Timeline, VideoSummary]:
-    made, finder = Timeline(CLASSES), EpisodeFinder()
+def collected(video: list[VideoFaces], folder: Path) -> tuple[Timeline, VideoSummary]:
+    made, finder = Timeline(CLASSES, folder), EpisodeFinder()
     for faces in video:
         made.write(faces)
         finder.write(faces)
@@ -31,7 +31,7 @@ def collected(video: list[VideoFaces]) -> tuple[Timeline, VideoSummary]:
 
 
 def drawn(video: list[VideoFaces], folder: Path, title: str = "clip.mp4") -> tuple[np.ndarray, str]:
-    made, summary = collected(video)
+    made, summary = collected(video, folder)
     with made:
         made.save(summary, title, folder / "t")
     assert sorted(path.name for path in folder.iterdir()) == ["t.timeline.png", "t.timeline.svg"]
@@ -39,8 +39,8 @@ def drawn(video: list[VideoFaces], folder: Path, title: str = "clip.mp4") -> tup
         return np.asarray(image), (folder / "t.timeline.svg").read_text()
 
 
-def test_frames_are_averaged_and_last_until_the_next() -> None:
-    made, summary = collected(VIDEO)
+def test_frames_are_averaged_and_last_until_the_next(tmp_path: Path) -> None:
+    made, summary = collected(VIDEO, tmp_path)
     with made:
         found = made.means(summary)
     assert summary.end == 10
@@ -50,7 +50,7 @@ def test_frames_are_averaged_and_last_until_the_next() -> None:
     assert np.isnan(happy[240:360]).all()
     assert happy[360:] == pytest.approx(0.2)
     many = [frame_faces(n, n / 1000, {1: n % 2}) for n in range(5000)]
-    made, summary = collected(many)
+    made, summary = collected(many, tmp_path)
     with made:
         assert made.means(summary)[1][:-1, 0] == pytest.approx(0.5, abs=0.08)
 

@@ -89,7 +89,8 @@ def test_photos_and_videos_in_one_go(capsys: Capture, clip: Path, model: Path, t
     ]
     code, out, err = predict(capsys, *arguments)
     assert code == 0
-    assert err == "2 videos skipped; give --out FOLDER for their tables\n"
+    named = f"{folder / 'broken.mov'}, {folder / 'deep' / 'clip.mp4'}"
+    assert err == f"2 videos skipped: {named}; give --out FOLDER for their tables\n"
     (folder / "broken.mov").unlink()
     named = str(folder / "deep" / "clip.mp4")
     assert predict(capsys, *arguments)[2] == f"1 video skipped: {named}; give --out FOLDER for their tables\n"

@@ -3,15 +3,18 @@
 stdout carries results, stderr everything else.
 """
 
-import difflib
+import signal
 import sys
+import threading
 from importlib import import_module
+from pathlib import Path
 from textwrap import fill
 from typing import NoReturn
 
 from mien.cli.parse import run, run_action
+from mien.core import streams
 from mien.core.console import first_process, forget_notices
-from mien.core.errors import InputError, MissingExtra
+from mien.core.errors import InputError, MissingExtra, did_you_mean
 
 GROUPS = {  # the first lines of the verbs' docstrings: mien --help imports none of them
     "recognise": {
@@ -43,44 +46,72 @@ VERBS = {verb: line for group in GROUPS.values() for verb, line in group.items()
 
 
 def main(arguments: list[str] | None = None) -> NoReturn:
-    """Run one verb and exit: 0 done, 1 done with misses (the verb's help says which), 2 bad input, 130 interrupted."""
-    verb, *rest = (sys.argv[1:] if arguments is None else arguments) or ["--help"]
-    forget_notices()
-    try:
-        if verb in ("-h", "--help"):
-            print(overview())
-            sys.exit(0)
-        if verb == "--version":
-            from mien import __version__
+    """Run one verb and exit.
 
-            print(__version__)
-            sys.exit(0)
-        if verb not in VERBS:
-            near = difflib.get_close_matches(verb, VERBS, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise InputError(f"no verb {verb!r}{hint} (mien --help lists them)")
-        code = run_verb(verb, rest)
-        sys.stdout.flush()
-        sys.exit(code)
+    0 done, 1 done with misses (the verb's help says which), 2 bad input, 130 interrupted, 143 terminated.
+    """
+    streams.prepare()
+    forget_notices()
+    signals = list[int]()
+
+    def terminate(number: int, _: object) -> None:
+        """End as Ctrl-C does, so that tables are closed and temporary files removed."""
+        signals.append(number)
+        raise KeyboardInterrupt
+
+    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL and threading.current_thread() is threading.main_thread():
+        signal.signal(signal.SIGTERM, terminate)
+    try:
+        code = _run((sys.argv[1:] if arguments is None else arguments) or ["--help"])
+        streams.finish()
     except (InputError, MissingExtra) as error:
-        if first_process():
-            print(f"mien: {error}", file=sys.stderr)
-        sys.exit(2)
+        code = _fail(error, 2)
     except (KeyboardInterrupt, ImportError) as error:
         # while onnxruntime loads, pybind11 makes an ImportError of Ctrl-C
         interrupt = error.__cause__ if isinstance(error, ImportError) else error
         if not isinstance(interrupt, KeyboardInterrupt):
             raise
-        if first_process():
-            print(f"mien: {str(interrupt) or 'interrupted'}", file=sys.stderr)
-        sys.exit(130)
-    except BrokenPipeError:  # the reader of our output has gone, as `| head` does
-        sys.stderr.close()
-        sys.exit(0)
-    except OSError as error:  # stdout on a full disk, say
-        print(f"mien: {error.filename or 'stdout'}: {error.strerror or error}", file=sys.stderr)
-        sys.stdout = None  # or Python complains once more at its end
-        sys.exit(2)
+        code = _fail(str(interrupt) or "interrupted", 128 + (signals or [signal.SIGINT])[0])
+    except OSError as error:
+        # when the reader of our output has gone, as `| head` does, nothing is wrong
+        gone = isinstance(error, BrokenPipeError) and error.filename == "stdout"
+        code = 0 if gone else _fail(_reason(error), 2)
+    finally:
+        if signal.getsignal(signal.SIGTERM) is terminate:
+            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    streams.abandon_unwritten()
+    sys.exit(code)
+
+
+def _run(arguments: list[str]) -> int:
+    """Run what the arguments ask for; return the exit code."""
+    verb, *rest = arguments
+    if verb in ("-h", "--help"):
+        streams.show(overview())
+        return 0
+    if verb == "--version":
+        from mien import __version__
+
+        streams.show(__version__)
+        return 0
+    if verb not in VERBS:
+        raise InputError(f"no verb {verb!r}{did_you_mean(verb, VERBS)} (mien --help lists them)")
+    return run_verb(verb, rest)
+
+
+def _fail(reason: object, code: int) -> int:
+    """Say why it ends, in one of the processes that torchrun starts."""
+    if first_process():
+        streams.say(f"mien: {reason}")
+    return code
+
+
+def _reason(error: OSError) -> str:
+    try:
+        Path.cwd()
+    except OSError:
+        return "the current folder is gone (deleted, or no longer mounted); change to another one"
+    return f"{error.filename}: {error.strerror}" if error.filename else error.strerror or str(error)
 
 
 def run_verb(verb: str, arguments: list[str]) -> int:

@@ -1,10 +1,9 @@
 """The verb `agree`."""
 
-import sys
 from pathlib import Path
 from typing import Literal
 
-from mien.cli.parse import console
+from mien.core.streams import say, show_json, show_table
 
 
 def agree(
@@ -61,8 +60,8 @@ def agree(
     if page:
         write_text(page, report.page(found))
     if json:
-        print(records.dumps(found, indent=0))
+        show_json(records.dumps(found, indent=0))
     else:
-        console().print(report.agreement_tables(found))
+        show_table(report.agreement_tables(found))
     if page:
-        print(f"wrote {page}", file=sys.stderr)
+        say(f"wrote {page}")

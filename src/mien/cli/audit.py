@@ -1,11 +1,10 @@
 """The verb `audit`."""
 
-import sys
 from pathlib import Path
 from typing import Literal
 
 from mien.cli.options import Data, Model
-from mien.cli.parse import console
+from mien.core.streams import say, show_json, show_table
 
 
 def audit(
@@ -71,17 +70,17 @@ def audit(
     found, examples = audit(model, data, options)
     facts = found.evaluation.data
     if facts.trained_on:
-        print(f"warning: {facts.path}, {facts.split}: {TRAINED_ON}", file=sys.stderr)
+        say(f"warning: {facts.path}, {facts.split}: {TRAINED_ON}")
     written = save(found, examples, folder) if folder else []
     if json:
-        print(records.dumps(found))
+        show_json(records.dumps(found))
     else:
-        console().print(audit_tables(found))
+        show_table(audit_tables(found))
     for path in written:
-        print(f"wrote {path}", file=sys.stderr)
+        say(f"wrote {path}")
     if not folder:
-        print("nothing written; --out DIR writes audit.html there", file=sys.stderr)
+        say("nothing written; --out DIR writes audit.html there")
     failed = violations(found, max_gap=max_gap, min_accuracy=min_accuracy)
     for line in failed:
-        print(f"violated: {line}", file=sys.stderr)
+        say(f"violated: {line}")
     return 1 if failed else 0

@@ -5,8 +5,8 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from mien.cli.parse import console
 from mien.core.errors import InputError
+from mien.core.streams import say, show_json, show_table
 
 
 def benchmark(
@@ -60,9 +60,9 @@ def benchmark(
         if data or model or final or against:
             raise InputError(f"which protocol? one of {', '.join(PROTOCOLS)}")
         if json:
-            print(records.dumps([records.to_json(one) | {"hash": one.hash} for one in PROTOCOLS.values()]))
+            show_json(records.dumps([records.to_json(one) | {"hash": one.hash} for one in PROTOCOLS.values()]))
         else:
-            console().print(terminal.protocol_table())
+            show_table(terminal.protocol_table())
         return
     chosen = find(protocol)
     if data is None or not model:
@@ -78,15 +78,14 @@ def benchmark(
     path = out / result.file
     records.write(path, result)
     if json:
-        print(records.dumps(result))
+        show_json(records.dumps(result))
     else:
-        console().print(terminal.result_tables(result))
+        show_table(terminal.result_tables(result))
     for caution in cautions(leaderboard([result], "none")):
-        print(f"warning: {caution}", file=sys.stderr)
+        say(f"warning: {caution}")
     for runs in (result.final_runs or ())[:1]:
-        print(
+        say(
             f"the final split of this protocol was scored {runs.this_model} times with this model, "
-            f"{runs.any_model} times in all ({out / NAME})",
-            file=sys.stderr,
+            f"{runs.any_model} times in all ({out / NAME})"
         )
-    print(f"wrote {path}", file=sys.stderr)
+    say(f"wrote {path}")

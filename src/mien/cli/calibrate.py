@@ -1,12 +1,11 @@
 """The verb `calibrate`."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from mien.cli.options import Data, Model, Unused
-from mien.cli.parse import console
+from mien.core.streams import say, show_json, show_table
 from mien.datasets.spec import Merge
 
 
@@ -79,14 +78,14 @@ def calibrate(
         save(Path(model), {found.output: fitted})
         written.append(Path(model) / FILE)
     if json:
-        print(records.dumps(found))
+        show_json(records.dumps(found))
     else:
-        console().print(table(found))
+        show_table(table(found))
     for path in written:
-        print(f"wrote {path}", file=sys.stderr)
+        say(f"wrote {path}")
     if out is None and (
         older := [
             path.name for what in ("evaluation", "audit") for path in sorted(target.parent.glob(f"{what}-*.json"))
         ]
     ):
-        print(f"measured before, on another model file: {', '.join(older)}; measure again", file=sys.stderr)
+        say(f"measured before, on another model file: {', '.join(older)}; measure again")

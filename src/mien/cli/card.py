@@ -1,9 +1,9 @@
 """The verb `card`."""
 
-import sys
 from pathlib import Path
 
 from mien.cli.options import Model
+from mien.core.streams import say, show
 
 
 def card(
@@ -40,10 +40,10 @@ def card(
     facts = collect_facts(model, results=results, name=name)
     text = render_card(facts, license=license)
     for line in facts.skipped:
-        print(f"left out: {line}", file=sys.stderr)
+        say(f"left out: {line}")
     path = out or (None if facts.bundled else Path(model) / "README.md")
     if path is None:
-        print(text, end="")
+        show(text, end="")
         return
     write_card(text, path, force=force)
-    print(f"wrote {path}", file=sys.stderr)
+    say(f"wrote {path}")

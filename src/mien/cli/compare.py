@@ -1,12 +1,11 @@
 """The verb `compare`."""
 
-import sys
 from pathlib import Path
 from typing import Literal
 
-from mien.cli.parse import console
 from mien.core.errors import InputError
 from mien.core.labels import Targets
+from mien.core.streams import say, show, show_json, show_table
 
 
 def compare(
@@ -62,11 +61,11 @@ def compare(
     reasons = {run: wanted.lacking(Path(run)) for run in runs}
     rows = compare([run for run in runs if not reasons[run]] or runs, wanted)
     for reason in filter(None, reasons.values()):
-        print(reason, file=sys.stderr)
+        say(reason)
     if json:
-        print(records.dumps(rows))
+        show_json(records.dumps(rows))
     else:
-        console().print(comparison_table(rows))
+        show_table(comparison_table(rows))
 
 
 def compare_results(
@@ -84,14 +83,14 @@ def compare_results(
     rows, tests = leaderboard.leaderboard(results, view), leaderboard.paired_tests(results, view)
     title = leaderboard.title(results, view)
     if json:
-        print(records.dumps({"of": title, "results": rows, "tests": tests}))
+        show_json(records.dumps({"of": title, "results": rows, "tests": tests}))
     elif markdown:
-        print(markdown_table(*leaderboard.score_table(rows), right=True), end="\n\n")
-        print(markdown_table(*leaderboard.cost_table(rows), right=True))
+        show(markdown_table(*leaderboard.score_table(rows), right=True), end="\n\n")
+        show(markdown_table(*leaderboard.cost_table(rows), right=True))
     else:
-        console().print(terminal.comparison(title, rows, tests))
+        show_table(terminal.comparison(title, rows, tests))
     for caution in leaderboard.cautions(rows):
-        print(f"warning: {caution}", file=sys.stderr)
+        say(f"warning: {caution}")
     if plot:
         report.save_page(plot, title, rows, tests)
-        print(f"wrote {plot}", file=sys.stderr)
+        say(f"wrote {plot}")

@@ -1,13 +1,13 @@
 """The verb `data`."""
 
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from mien.cli.options import PositionalData, Unused
-from mien.cli.parse import Verb, console, load_training
+from mien.cli.parse import Verb, load_training
 from mien.core.labels import Targets
+from mien.core.streams import say, show, show_json, show_table
 from mien.datasets.spec import Merge
 
 
@@ -69,10 +69,10 @@ def inspect_data(data: WholeData, *, strict: bool = False, sheet: Path | None = 
     sheet = sheet or Path(f"{data.path.resolve().stem or 'dataset'}-contact-sheet.png")
     found = inspect(data, strict=strict, sheet=sheet)
     if json:
-        print(dumps(to_json(found) | {"sheet": str(sheet)}))
+        show_json(dumps(to_json(found) | {"sheet": str(sheet)}))
     else:
-        console().print(terminal(found))
-    print(f"wrote {sheet}", file=sys.stderr)
+        show_table(terminal(found))
+    say(f"wrote {sheet}")
 
 
 def download_data(
@@ -94,7 +94,7 @@ def download_data(
     """
     from mien.datasets.download import download_dataset
 
-    print(download_dataset(name, out))
+    show(download_dataset(name, out))
 
 
 def check_data(
@@ -191,12 +191,12 @@ def check_data(
     save(found, page)
     gone = clean.fix(found, fix, also=also) if fix is not None else []
     if json:
-        print(dumps(found.to_json() | {"page": str(page), "left_out": to_json(gone)}))
+        show_json(dumps(found.to_json() | {"page": str(page), "left_out": to_json(gone)}))
     else:
-        console().print(terminal(found))
-    print(f"wrote {page}", file=sys.stderr)
+        show_table(terminal(found))
+    say(f"wrote {page}")
     if fix is not None:
-        print(f"wrote {fix}: {len(gone):,} training rows left out", file=sys.stderr)
+        say(f"wrote {fix}: {len(gone):,} training rows left out")
     return 1 if found.faults else 0
 
 

@@ -1,11 +1,10 @@
 """The verb `evaluate`."""
 
-import sys
 from pathlib import Path
 from typing import Literal
 
 from mien.cli.options import Data, Model
-from mien.cli.parse import console
+from mien.core.streams import say, show_json, show_table
 
 
 def evaluate(
@@ -51,17 +50,17 @@ def evaluate(
         check_folder(folder)
     session, samples, facts = load(model, data)
     if facts.trained_on:
-        print(f"warning: {facts.path}, {facts.split}: {TRAINED_ON}", file=sys.stderr)
+        say(f"warning: {facts.path}, {facts.split}: {TRAINED_ON}")
     predictions = predict(session, samples, facts, tta="none" if tta == "none" else "flip")
     views: tuple[Literal["none", "flip"], ...] = ("none", "flip") if tta == "both" else (tta,)
     found = [evaluate(predictions, output=data.output, tta=view, merge=data.merge) for view in views]
     epochs = read_epochs(run) if run else ()
     written = save(found, predictions, samples.images, folder, epochs=epochs) if folder else []
     if json:
-        print(records.dumps(found if len(found) > 1 else found[0]))
+        show_json(records.dumps(found if len(found) > 1 else found[0]))
     else:
-        console().print(evaluation_tables(found))
+        show_table(evaluation_tables(found))
     for path in written:
-        print(f"wrote {path}", file=sys.stderr)
+        say(f"wrote {path}")
     if not folder:
-        print("nothing written; --out DIR writes report.html there", file=sys.stderr)
+        say("nothing written; --out DIR writes report.html there")

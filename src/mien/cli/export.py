@@ -1,9 +1,9 @@
 """The verb `export`."""
 
-import sys
 from pathlib import Path
 
 from mien.cli.parse import load_training
+from mien.core.streams import say, show
 
 
 def export(run: Path, /, *, out: Path | None = None, int8: Path | None = None) -> None:
@@ -28,7 +28,7 @@ def export(run: Path, /, *, out: Path | None = None, int8: Path | None = None) -
         load_training()
         from mien.training.export import export as export_run
 
-        print(export_run(run, out=out))
+        show(export_run(run, out=out))
         return
     from dataclasses import replace
 
@@ -46,5 +46,5 @@ def export(run: Path, /, *, out: Path | None = None, int8: Path | None = None) -
     faces = datasets.read(spec, ImageSpec(info.size, len(info.mean)))
     model = Path(f"{run}.onnx") if str(run) in bundled() else resolve(run)
     found = quantize(run, faces.images, out or model.with_suffix(".int8.onnx"))
-    print(f"the predicted class is the same for {found.agreement:.1%} of {found.n:,} images", file=sys.stderr)
-    print(found.path)
+    say(f"the predicted class is the same for {found.agreement:.1%} of {found.n:,} images")
+    show(found.path)

@@ -1,11 +1,11 @@
 """The verb `models`."""
 
-import sys
 from typing import TYPE_CHECKING, Literal
 
 from mien.cli.options import Model
-from mien.cli.parse import Verb, console
+from mien.cli.parse import Verb
 from mien.core.errors import InputError
+from mien.core.streams import say, show, show_json, show_table
 from mien.core.tables import table_of, terminal_table
 
 if TYPE_CHECKING:
@@ -41,11 +41,11 @@ def list_models(*, json: bool = False) -> None:
 
     cards = {name: read_card(name) for name in bundled()}
     if json:
-        print(records.dumps(cards))
+        show_json(records.dumps(cards))
     else:
         table = table_of([_cells(name, card) for name, card in cards.items()])
-        console().print(terminal_table(*table, narrow=True))
-        print("large is a recipe only: mien train mien-large (needs a GPU)", file=sys.stderr)
+        show_table(terminal_table(*table, narrow=True))
+        say("large is a recipe only: mien train mien-large (needs a GPU)")
 
 
 def time_model(model: Model = "default", /, *, batch: int = 1, threads: int = 1, json: bool = False) -> None:
@@ -69,9 +69,9 @@ def time_model(model: Model = "default", /, *, batch: int = 1, threads: int = 1,
         raise InputError(f"--batch {batch} --threads {threads}: at least 1 each")
     found = latency(model, batch=batch, threads=threads)
     if json:
-        print(dumps(vars(found)))
+        show_json(dumps(vars(found)))
     else:
-        print(
+        show(
             f"{found.mean:.3f} ms per face (standard deviation {found.deviation:.3f}, n = {found.repeats} calls), "
             f"batch {batch}, {threads} thread{'s' * (threads > 1)}"
         )
@@ -92,7 +92,7 @@ def download_model(name: Literal["yunet"] = "yunet", /) -> None:
     """
     from mien.faces.download import download_weights
 
-    print(download_weights(name))
+    show(download_weights(name))
 
 
 ACTIONS: dict[str, Verb] = {"list": list_models, "time [MODEL]": time_model, "download yunet": download_model}

@@ -4,18 +4,13 @@ import functools
 import inspect
 import re
 import shutil
-import sys
 from collections.abc import Callable
 from contextlib import redirect_stderr, redirect_stdout
-from io import StringIO
 from textwrap import fill
 from types import ModuleType
-from typing import TYPE_CHECKING
 
 from mien.core.errors import InputError, MissingExtra
-
-if TYPE_CHECKING:
-    from rich.console import Console
+from mien.core.streams import Drawn, show, show_styled
 
 Verb = Callable[..., int | None]
 
@@ -45,8 +40,8 @@ def run(function: Verb, program: str, arguments: list[str], **defaults: object) 
     del parsed.__wrapped__
     config = (tyro.conf.OmitArgPrefixes, *(() if defaults else (tyro.conf.FlagCreatePairsOff,)))
     called = functools.partial(parsed, **defaults)
-    out, err = _Captured(), _Captured()
-    out.encoding = (sys.stdout.encoding or "ascii").lower()
+    out, err = Drawn(), Drawn()
+    err.encoding = "utf-8"  # so that `_complaint` knows the characters of the box
     try:
         with redirect_stdout(out), redirect_stderr(err):
             verb = tyro.cli(called, prog=program, description="", args=arguments, config=config)
@@ -54,18 +49,9 @@ def run(function: Verb, program: str, arguments: list[str], **defaults: object) 
         if stop.code:
             raise InputError(f"{_complaint(err.getvalue())} (see {program} --help)") from None
         usage, _, options = out.getvalue().partition("\n\n")
-        print(_fill(usage), _description(function), options.strip(), sep="\n\n")
+        show_styled("\n\n".join([_fill(usage), _description(function), options.strip()]))
         return 0
     return verb() or 0
-
-
-class _Captured(StringIO):
-    """What tyro prints, in the colours of our own stdout; `encoding` decides which box characters it takes."""
-
-    encoding = "utf-8"  # for the errors, so that `_complaint` knows the characters
-
-    def isatty(self) -> bool:
-        return sys.__stdout__ is not None and sys.__stdout__.isatty()
 
 
 def _description(function: Verb) -> str:
@@ -109,21 +95,14 @@ def run_action(about: Verb, verb: str, actions: dict[str, Verb], arguments: list
     action, *rest = arguments or ["--help"]
     usages = [f"mien {verb} {usage}" for usage in actions]
     if action in ("-h", "--help"):
-        print("usage: " + "\n       ".join(f"{usage} [options]" for usage in usages))
-        print("\n" + _description(about))
-        print(f"\nmien {verb} ACTION --help shows an action's options and examples.")
+        show("usage: " + "\n       ".join(f"{usage} [options]" for usage in usages))
+        show("\n" + _description(about))
+        show(f"\nmien {verb} ACTION --help shows an action's options and examples.")
         return 0
     for usage, function in actions.items():
         if usage.split()[0] == action:
             return run(function, f"mien {verb} {action}", rest)
     raise InputError(f"no action {action!r}; expected {' or '.join(usages)}")
-
-
-def console() -> "Console":
-    """Return a console for results on stdout: as wide as the terminal, or as tables need where they go to a file."""
-    from rich.console import Console
-
-    return Console(width=None if sys.stdout.isatty() else 120)
 
 
 def load_training(threads: int | None = None, purpose: str = "training") -> ModuleType:

@@ -1,5 +1,7 @@
 """The verb `recipes`."""
 
+from mien.core.streams import show, show_json
+
 
 def recipes(*, json: bool = False) -> None:
     """List the recipes with source, data, cost and expected score.
@@ -16,9 +18,9 @@ def recipes(*, json: bool = False) -> None:
 
     if json:
         facts = {name: records.to_json(about) | {"recipe": RECIPES[name]} for name, about in ABOUT.items()}
-        print(records.dumps(facts, indent=2))
+        show_json(records.dumps(facts, indent=2))
         return
     for name, about in ABOUT.items():
-        print(name)
+        show(name)
         for fact, text in vars(about).items():
-            print(f"  {fact:<10}{text}")
+            show(f"  {fact:<10}{text}")

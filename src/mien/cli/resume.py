@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mien.cli.parse import load_training
 from mien.core.console import first_process
+from mien.core.streams import show
 
 
 def resume(run: Path, /, *, device: str = "auto", threads: int | None = None) -> None:
@@ -22,4 +23,4 @@ def resume(run: Path, /, *, device: str = "auto", threads: int | None = None) ->
     """
     path = load_training(threads).resume(run, device=device)
     if first_process():
-        print(path)
+        show(path)

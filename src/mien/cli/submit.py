@@ -1,10 +1,10 @@
 """The verb `submit`."""
 
-import sys
 from pathlib import Path
 from typing import Literal
 
 from mien.cli.options import Model
+from mien.core.streams import say
 
 
 def submit(
@@ -38,4 +38,4 @@ def submit(
 
     counts = write_submission(model, data, out, sample=sample, tta=tta, threads=threads)
     shares = ", ".join(f"{label} {count:,}" for label, count in sorted(counts.items()))
-    print(f"wrote {out}: {counts.total():,} rows ({shares})", file=sys.stderr)
+    say(f"wrote {out}: {counts.total():,} rows ({shares})")

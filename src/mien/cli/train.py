@@ -11,7 +11,8 @@ from mien.cli.options import Data, Unused
 from mien.cli.parse import load_training, run
 from mien.core.console import first_process
 from mien.core.errors import InputError
-from mien.core.labels import Targets
+from mien.core.labels import Targets, join_names
+from mien.core.streams import show
 from mien.datasets.spec import Merge
 
 if TYPE_CHECKING:
@@ -47,8 +48,9 @@ def train(
     """Train a recipe on a dataset.
 
     RECIPE is a name that `mien recipes` lists, or a JSON file: the recipe.json of a run, or your own. Every field of
-    the recipe is an option; --classes also names the integers of arrays. Prints the run folder, which holds the
-    weights, the metrics and model.onnx.
+    the recipe is an option. The network gets the classes of the data, whatever they are called; --classes chooses among
+    them and orders them, and names the integers of arrays and folders called 0, 1, ... Prints the run folder, which
+    holds the weights, the metrics and model.onnx.
 
     Examples:
         $ mien train mien --data fer2013/
@@ -59,6 +61,7 @@ def train(
         $ mien train runs/three/recipe.json --data three-class/ --seed 1
         $ mien train mien --data mine/ --start default --lr 0.01 --epochs 10
         $ mien train mien --data arrays/ --classes alphabetical
+        $ mien train mien --data mine/ --classes bored,engaged
         $ torchrun --nproc-per-node 2 -m mien train mien --data fer2013/
 
     Args:
@@ -74,12 +77,12 @@ def train(
         recipe: What to train.
     """
     training = load_training(threads)
-    spec = replace(data, classes=",".join(recipe.classes)) if named else data
+    spec = replace(data, classes=join_names(recipe.classes)) if named else data
     spec = replace(spec, holdout=recipe.holdout) if cut else spec
     out = out or Path("runs") / f"{recipe.name}-{datetime.now():%Y%m%d-%H%M%S}"
     path = training.train(recipe, spec, out, photos=photos, teachers=teachers, start=start, device=device)
     if first_process():
-        print(path)
+        show(path)
 
 
 def run_train(arguments: list[str]) -> int:

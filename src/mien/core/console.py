@@ -7,6 +7,8 @@ from datetime import timedelta
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from mien.core.streams import safe_console, say
+
 if TYPE_CHECKING:
     from rich.progress import Progress, ProgressColumn
 
@@ -27,7 +29,7 @@ def notice(text: str) -> None:
     """Print a line on stderr, once: data that are read again, as another split or size, say the same again."""
     if text not in _noticed and first_process():
         _noticed.add(text)
-        print(text, file=sys.stderr, flush=True)
+        say(text)
 
 
 def forget_notices() -> None:
@@ -40,7 +42,6 @@ def progress_bar(*figures: "str | ProgressColumn", quiet: bool = False) -> "Prog
 
     Off a terminal it prints "description: 40 %, 0:03:10 left" every 30 seconds instead.
     """
-    from rich.console import Console
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
     class Lines(Progress):
@@ -56,7 +57,7 @@ def progress_bar(*figures: "str | ProgressColumn", quiet: bool = False) -> "Prog
                 self.last = monotonic()
                 task = self.tasks[self.task_ids.index(task_id)]
                 left = f", {timedelta(seconds=round(task.time_remaining))} left" if task.time_remaining else ""
-                print(f"{task.description}: {task.percentage:.0f} %{left}", file=sys.stderr, flush=True)
+                say(f"{task.description}: {task.percentage:.0f} %{left}")
 
     visible = sys.stderr.isatty()
     return (Progress if visible or quiet else Lines)(
@@ -64,7 +65,7 @@ def progress_bar(*figures: "str | ProgressColumn", quiet: bool = False) -> "Prog
         BarColumn(bar_width=24),
         *figures,
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=safe_console(stderr=True),
         transient=True,
         redirect_stdout=False,
         disable=quiet or not visible,

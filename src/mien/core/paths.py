@@ -37,6 +37,15 @@ def local_path(path: str | os.PathLike[str]) -> Path:
     return Path(rest if re.match("[A-Za-z]:", rest) else f"/{rest}")
 
 
+def user_folder(own: str, shared: str, below_home: str) -> Path | None:
+    """Return where mien keeps files of this user: the folder that the environment variable `own` names, or mien/ in
+    that of `shared`, or below the home folder; None where there is no home."""
+    if given := os.environ.get(own):
+        return Path(os.path.expanduser(given))  # noqa: PTH111 - pathlib raises where there is no home
+    base = os.environ.get(shared) or os.path.expanduser(f"~/{below_home}")  # noqa: PTH111
+    return None if base.startswith("~") else Path(base) / "mien"
+
+
 def printable(path: object) -> str:
     """Return a path as text that any stream can print, also where the file system's bytes are not UTF-8."""
     return str(path).encode("utf-8", "backslashreplace").decode()

@@ -5,6 +5,8 @@ from collections.abc import Mapping, Sequence
 from textwrap import fill
 from typing import TYPE_CHECKING
 
+from mien.core.streams import visible
+
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
@@ -44,19 +46,19 @@ def terminal_table(
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    broken = [fill(name, 9, break_long_words=False) if narrow else name for name in head[left:]]
+    broken = [fill(visible(name), 9, break_long_words=False) if narrow else visible(name) for name in head[left:]]
     made = RichTable(
-        *(Column(Text(name), overflow="fold") for name in head[:left]),
+        *(Column(Text(visible(name)), overflow="fold") for name in head[:left]),
         *(Column(Text(name), justify="right", no_wrap=True) for name in broken),
         box=box.SIMPLE,
-        title=title,
+        title=None if title is None else Text(visible(title)),
         title_justify="left",
         title_style="",
         collapse_padding=narrow,
         pad_edge=not narrow,
     )
     for row in rows:
-        made.add_row(*map(Text, row))
+        made.add_row(*(Text(visible(text)) for text in row))
     return made
 
 

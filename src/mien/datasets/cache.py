@@ -19,8 +19,10 @@ from pathlib import Path
 import numpy as np
 
 from mien.core import records
+from mien.core.console import notice
 from mien.core.errors import InputError
 from mien.core.files import replacing_folder
+from mien.core.paths import user_folder
 from mien.datasets.dataset import COLUMNS, Dataset, ImageSpec
 from mien.datasets.samples import Problem
 
@@ -45,10 +47,14 @@ FACTS = tuple(field.name for field in fields(CacheEntry))
 
 
 def folder() -> Path:
-    """Return the folder of the entries: MIEN_CACHE, else XDG_CACHE_HOME/mien, else ~/.cache/mien."""
-    if chosen := os.environ.get("MIEN_CACHE"):
-        return Path(chosen)
-    return Path(os.environ.get("XDG_CACHE_HOME") or Path("~/.cache").expanduser()) / "mien"
+    """Return the folder of the entries: MIEN_CACHE, else XDG_CACHE_HOME/mien, else ~/.cache/mien.
+
+    Without a home folder it is one in which nothing can be kept.
+    """
+    if chosen := user_folder("MIEN_CACHE", "XDG_CACHE_HOME", ".cache"):
+        return chosen
+    notice("there is no home folder: what was read is not kept for the next time; MIEN_CACHE names a folder for it")
+    return Path(os.devnull, "mien")
 
 
 def entry(kind: str, root: Path, sources: Iterable[Path], image_spec: ImageSpec) -> Path:
@@ -96,7 +102,7 @@ def load(path: Path) -> Dataset | None:
 
 def store(path: Path, table: Dataset) -> None:
     """Write the dataset to `path`, over what may be there damaged, and remove older states of its source."""
-    with contextlib.suppress(OSError, InputError):  # a full or read-only disk, or another process was first
+    try:
         with replacing_folder(path) as half:
             np.save(half / "images.npy", table.images, allow_pickle=False)
             np.savez(half / "columns.npz", allow_pickle=False, **{name: getattr(table, name) for name in COLUMNS})
@@ -104,6 +110,10 @@ def store(path: Path, table: Dataset) -> None:
             if path.exists() and load(path) is None:
                 shutil.rmtree(path, ignore_errors=True)
         _prune(path)
+    except (OSError, InputError) as error:
+        if path.parents[1] != Path(os.devnull) and not os.path.exists(path):  # noqa: PTH110 - another process was first
+            reason = getattr(error, "strerror", None) or error
+            notice(f"{path.parent}: not kept for the next time ({reason}); MIEN_CACHE names another folder")
 
 
 def _prune(path: Path) -> None:

@@ -9,6 +9,7 @@ from PIL import Image, ImageDraw, ImageFont
 
 from mien.core import images
 from mien.core.errors import InputError
+from mien.core.streams import visible
 from mien.datasets.dataset import Dataset
 from mien.datasets.reading import detect, open_dataset
 from mien.datasets.samples import Problem
@@ -102,8 +103,8 @@ def contact_sheet(table: Dataset) -> Image.Image:
 def terminal(found: Inspection) -> "Group":
     """Return the inspection for a terminal."""
     from rich.console import Group
-    from rich.markup import escape
     from rich.table import Table as Grid
+    from rich.text import Text
 
     grid = Grid("class", *found.counts, "all")
     for column in grid.columns[1:]:
@@ -111,7 +112,7 @@ def terminal(found: Inspection) -> "Group":
     for name in [*found.classes, UNLABELLED]:
         row = [part.get(name, 0) for part in found.counts.values()]
         if name != UNLABELLED or any(row):
-            grid.add_row(name, *[f"{count:,}" for count in [*row, sum(row)]])
+            grid.add_row(Text(visible(name)), *[f"{count:,}" for count in [*row, sum(row)]])
     totals = [sum(part.values()) for part in found.counts.values()]
     grid.add_section()
     grid.add_row("all", *[f"{count:,}" for count in [*totals, sum(totals)]])
@@ -122,7 +123,7 @@ def terminal(found: Inspection) -> "Group":
     lines += [f"  {problem}" for problem in found.problems[:SHOWN]]
     if len(found.problems) > SHOWN:
         lines.append(f"  and {len(found.problems) - SHOWN:,} more (--json lists them all)")
-    return Group(escape(f"{found.path}: {found.kind}"), grid, escape("\n".join(lines)))
+    return Group(Text(visible(f"{found.path}: {found.kind}")), grid, Text("\n".join(map(visible, lines))))
 
 
 def _listed(counts: dict[str, int], most: int = 6) -> str:

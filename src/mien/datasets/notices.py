@@ -46,7 +46,8 @@ def notice_lost(spec: DataSpec, samples: Samples, kept: NDArray[np.bool_], class
 def _by_reason(problems: Sequence[Problem]) -> str:
     reasons: dict[str, list[str]] = {}
     for problem in problems:
-        reasons.setdefault(re.split(r" \(|[;,:] ", problem.what)[0], []).append(problem.where)
+        what = re.sub(r"^\S+\.\w+: ", "", problem.what)  # without the name of an image that a row is about
+        reasons.setdefault(re.split(r" \(|[;,:] ", what)[0], []).append(problem.where)
     parts = [f"{reason}: {first_few(names)}" for reason, names in list(reasons.items())[:REASONS]]
     rest = sum(map(len, list(reasons.values())[REASONS:]))
     return "; ".join(parts + [f"and {rest:,} more for other reasons"] * (rest > 0))

@@ -14,7 +14,7 @@ from mien.datasets import cache as stored
 from mien.datasets import exclude
 from mien.datasets.classes import describe, select
 from mien.datasets.dataset import Dataset, ImageSpec, Problems
-from mien.datasets.notices import notices
+from mien.datasets.notices import notice_lost, notices
 from mien.datasets.readers import locate, readers
 from mien.datasets.samples import Samples
 from mien.datasets.spec import DataSpec
@@ -80,8 +80,7 @@ def read(
     if renamed := {name: new for name, new in becomes.items() if new not in (None, name)}:
         notice(f"{printable(spec.path)}: {describe(classes, renamed)}")
     kept = samples.select(classes, becomes)
-    for reason in kept.dropped.keys() - samples.dropped.keys():
-        notice(f"{printable(spec.path)}: left out: {kept.dropped[reason]:,} of {spec.split}, {reason}")
+    notice_lost(spec, samples, np.isin(samples.ids, kept.ids), classes)
     return kept
 
 
@@ -109,11 +108,12 @@ def open_dataset(
 
     def load() -> Dataset:
         table = reader.load(root, image, problems)
-        return replace(table, examples=problems.examples, notes=tuple(problems.notes))
+        dropped = problems.dropped | table.dropped
+        return replace(table, dropped=dropped, examples=problems.examples, notes=tuple(problems.notes))
 
     with os_errors(root):
         if cache:
-            entry = stored.entry(reader.name, root, reader.sources(root), image)
+            entry = stored.entry(reader.name, root, [*reader.sources(root), *reader.beside(root)], image)
             table = stored.cached(entry, load)
         else:
             table = load()

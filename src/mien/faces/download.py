@@ -1,5 +1,6 @@
 """Weights that are not in the package: downloaded once, checked against a pinned SHA-256, then kept."""
 
+import contextlib
 import os
 from dataclasses import dataclass
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 from mien.core.download import download
 from mien.core.errors import InputError
 from mien.core.files import writing
+from mien.core.paths import user_folder
 
 
 @dataclass(frozen=True)
@@ -34,16 +36,21 @@ WEIGHTS = {
 
 
 def weights_folder() -> Path:
-    """Return the folder for weights: MIEN_MODELS, or mien/ in XDG_DATA_HOME, or ~/.local/share/mien."""
-    if given := os.environ.get("MIEN_MODELS"):
-        return Path(given).expanduser()
-    return Path(os.environ.get("XDG_DATA_HOME") or Path.home() / ".local" / "share") / "mien"
+    """Return the folder for weights: MIEN_MODELS, or mien/ in XDG_DATA_HOME, or ~/.local/share/mien.
+
+    Raises InputError where there is no home folder.
+    """
+    if folder := user_folder("MIEN_MODELS", "XDG_DATA_HOME", ".local/share"):
+        return folder
+    raise InputError("there is no home folder to keep weights in; MIEN_MODELS names another folder")
 
 
 def downloaded(name: str) -> Path | None:
     """Return the file of weights that were downloaded, None where they were not."""
-    path = weights_folder() / WEIGHTS[name].file
-    return path if path.is_file() else None
+    with contextlib.suppress(InputError):
+        path = weights_folder() / WEIGHTS[name].file
+        return path if os.path.isfile(path) else None  # noqa: PTH113 - pathlib raises in a folder of another user
+    return None
 
 
 def download_weights(name: str) -> Path:

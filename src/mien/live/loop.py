@@ -7,6 +7,7 @@ from contextlib import closing
 
 import cv2
 
+from mien.core.streams import flush, say, show_json
 from mien.live.camera import Camera
 from mien.live.frame import AnnotatedFrame, annotated_frames
 from mien.live.server import LiveServer
@@ -20,7 +21,8 @@ class JsonView:
     """One line of JSON per frame on stdout."""
 
     def show(self, frame: AnnotatedFrame) -> bool:
-        print(json.dumps(frame.to_dict()), flush=True)
+        show_json(json.dumps(frame.to_dict()))
+        flush()
         return True
 
     def close(self) -> None: ...
@@ -81,4 +83,4 @@ def no_window_reason() -> str:
 
 
 def _print(line: str) -> None:
-    print(f"mien: {line}", file=sys.stderr, flush=True)
+    say(f"mien: {line}")

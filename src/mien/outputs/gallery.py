@@ -57,7 +57,9 @@ class Gallery(AbstractContextManager["Gallery"]):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 tempfile.TemporaryFile(dir=path.parent).close()
         self._tiles: list[Tile] = []
-        self._waiting = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this
+        self._folder = paths[0].parent  # where there is room for the pages; the folder for temporary files may be small
+        with writing(self._folder):
+            self._waiting = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - it lives as long as this
 
     def __exit__(self, *_: object) -> None:
         self._waiting.close()
@@ -69,7 +71,8 @@ class Gallery(AbstractContextManager["Gallery"]):
         faces = zip(photo.faces.to_dicts(), photo.faces.flags, photo.portraits, strict=True)
         for index, (face, flags, portrait) in enumerate(faces):
             start = self._waiting.tell()
-            Image.fromarray(portrait).save(self._waiting, "JPEG", quality=85)
+            with writing(self._folder):
+                Image.fromarray(portrait).save(self._waiting, "JPEG", quality=85)
             jpeg, runners_up = (start, self._waiting.tell() - start), ", ".join(ranked(face)[1:3])
             self._tiles.append(Tile(face["expression"], face["confidence"], flags, runners_up, photo.name, index, jpeg))
 

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from mien.core.console import quantity
 from mien.core.errors import InputError
+from mien.core.streams import say
 
 _MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
@@ -34,7 +35,7 @@ def read_stdin() -> list[Path]:
     paths = [Path(line if separated else _bare(line)) for line in lines if line.strip()]
     comments = [path for path in paths if not separated and str(path).startswith("#") and not _exists(str(path))]
     if comments:
-        print(f"stdin: {quantity(len(comments), 'line')} after # passed over: {comments[0]}", file=sys.stderr)
+        say(f"stdin: {quantity(len(comments), 'line')} after # passed over: {comments[0]}")
     paths = [path for path in paths if path not in comments]
     if not paths:
         raise InputError("stdin: an empty list; expected paths, one a line")

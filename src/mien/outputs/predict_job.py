@@ -10,6 +10,7 @@ from pathlib import Path
 from mien.core.console import COUNT, first_few, notice, progress_bar, quantity
 from mien.core.errors import InputError
 from mien.core.paths import printable
+from mien.core.streams import say
 from mien.core.walk import ABOVE, AGAIN
 from mien.outputs.gallery import Gallery
 from mien.outputs.inputs import is_video, list_inputs, output_paths
@@ -48,7 +49,8 @@ def run_predict_job(paths: Sequence[Path], job: PredictJob) -> int:
     if videos and not job.out:
         if named := next((path for path in paths if path in videos), None):
             raise InputError(f"{named}: the table of a video needs a folder; add --out FOLDER")
-        print(f"{quantity(len(videos), 'video')} skipped; give --out FOLDER for their tables", file=sys.stderr)
+        some = first_few(list(map(printable, videos)))
+        say(f"{quantity(len(videos), 'video')} skipped: {some}; give --out FOLDER for their tables")
     stems = output_paths(videos, job.out, "") if job.out else {}
     for stem in stems.values():  # before hours of work
         check_table(table_path(stem, job), resume=job.resume)
@@ -108,7 +110,7 @@ def _left(table: TableWriter, files: Sequence[Path], outcomes: set[Outcome]) -> 
     if done:
         complete = f"complete with {quantity(len(done), 'photo')}"
         state = f"photos done {len(done):,}, to go {len(left):,}" if left else complete
-        print(f"{table.path}: {state}", file=sys.stderr)
+        say(f"{table.path}: {state}")
     return left
 
 
@@ -119,7 +121,7 @@ def watch(photos: Iterable[Photo], total: int, *, quiet: bool) -> Iterator[Photo
         progress.advance(task, 0)  # the clock starts here: photos come in batches, and the first takes time too
         for photo in photos:
             if photo.problem:
-                progress.console.print(photo.problem, markup=False, emoji=False, highlight=False, soft_wrap=True)
+                say(photo.problem)
             speed = progress.tasks[0].speed
             progress.update(task, advance=1, rate=f"{speed:.1f} images/s" if speed else "")
             yield photo

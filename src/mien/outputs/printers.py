@@ -1,11 +1,11 @@
 """What `mien predict` prints: a table for people, JSON or CSV for programs."""
 
 import json
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 
 from mien.core.console import quantity
+from mien.core.streams import say, show, show_json, show_table, visible
 from mien.outputs.photos import Photo, photo_columns, ranked
 from mien.outputs.tables.text_formats import CSV
 
@@ -13,7 +13,6 @@ from mien.outputs.tables.text_formats import CSV
 def print_table(photos: Iterable[Photo], classes: Sequence[str]) -> None:
     """Write a row per face when all photos are done: file, face, expression, the runner-up, box; and the detector."""
     from rich import box
-    from rich.console import Console
     from rich.table import Column, Table
     from rich.text import Text
 
@@ -30,10 +29,11 @@ def print_table(photos: Iterable[Photo], classes: Sequence[str]) -> None:
         for index, (face, flags) in enumerate(zip(photo.faces.to_dicts(), photo.faces.flags, strict=True)):
             first, second, *_ = ranked(face)
             first += f" ({flags})" if flags else ""
-            table.add_row(Text(photo.name), str(index), first, second, " ".join(map(str, face["box"])))
-        table.caption = f"  detector: {photo.faces.detector}"
+            cells = (photo.name, str(index), first, second, " ".join(map(str, face["box"])))
+            table.add_row(*(Text(visible(cell)) for cell in cells))
+        table.caption = Text(visible(f"  detector: {photo.faces.detector}"))
     if table.row_count:
-        Console(file=sys.stdout, width=None if sys.stdout.isatty() else 10_000).print(table)
+        show_table(table, width=10_000)
 
 
 def print_json(photos: Iterable[Photo], classes: Sequence[str]) -> None:
@@ -44,17 +44,17 @@ def print_json(photos: Iterable[Photo], classes: Sequence[str]) -> None:
             entry: dict[str, object] = {"file": photo.name, "faces": [], "error": photo.error}
         else:
             entry = {"file": photo.name, "detector": photo.faces.detector, "faces": photo.faces.to_dicts()}
-        sys.stdout.write(separator + json.dumps(entry, ensure_ascii=False))
+        show_json(separator + json.dumps(entry, ensure_ascii=False), end="")
         separator = ",\n"
-    sys.stdout.write("[\n]\n" if separator == "[\n" else "\n]\n")
+    show_json("[\n]" if separator == "[\n" else "\n]")
 
 
 def print_csv(photos: Iterable[Photo], classes: Sequence[str]) -> None:
     """Write a row per face; a photo without one keeps an empty row, an unreadable one says why in the last cell."""
     columns = photo_columns(classes)
-    sys.stdout.write(CSV.head(columns))
+    show(CSV.head(columns), end="")
     for photo in photos:
-        sys.stdout.write(CSV.encode(photo.to_rows(), columns))
+        show(CSV.encode(photo.to_rows(), columns), end="")
 
 
 def print_counts(photos: Iterable[Photo], classes: Sequence[str]) -> None:
@@ -66,7 +66,7 @@ def print_counts(photos: Iterable[Photo], classes: Sequence[str]) -> None:
     if number:
         kinds = ", ".join(f"{label} {n:,}" for label, n in faces.most_common())
         found = f"{quantity(number, 'photo')}, {quantity(faces.total(), 'face')}"
-        print(found + (f": {kinds}" if kinds else ""), file=sys.stderr)
+        say(found + (f": {kinds}" if kinds else ""))
 
 
 Printer = Callable[[Iterable[Photo], Sequence[str]], None]

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
-from mien.core.files import replacing, write_text
+from mien.core.files import replacing, write_text, writing
 from mien.faces.annotate import COLOURS, OTHER, Colour
 from mien.faces.faces import VideoFaces
 from mien.recognition.episodes import Episode, VideoSummary
@@ -31,12 +31,13 @@ class Timeline(AbstractContextManager["Timeline"]):
     """Collects the smoothed probabilities of a video, frame by frame, and draws them at the end.
 
     Only the end tells how long the video is and which tracks are the longest: until then the probabilities wait in a
-    file without a name, so that memory does not grow.
+    file without a name in `folder`, so that memory does not grow.
     """
 
-    def __init__(self, classes: Sequence[str]) -> None:
-        self.classes = tuple(classes)
-        self._waiting = tempfile.TemporaryFile()  # noqa: SIM115 - it lives as long as this
+    def __init__(self, classes: Sequence[str], folder: Path) -> None:
+        self.classes, self._folder = tuple(classes), folder
+        with writing(folder):
+            self._waiting = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - it lives as long as this
         self._kind = np.dtype(
             [("track", np.int64), ("time", float), ("until", float), ("smoothed", np.float32, len(self.classes))]
         )
@@ -84,7 +85,8 @@ class Timeline(AbstractContextManager["Timeline"]):
             rows = np.empty(len(self._last), self._kind)
             rows["track"], rows["smoothed"] = self._last.tracks, self._last.smoothed
             rows["time"], rows["until"] = self._last.time, until
-            self._waiting.write(rows.tobytes())
+            with writing(self._folder):
+                self._waiting.write(rows.tobytes())
 
 
 class Drawing:

@@ -1,12 +1,12 @@
 """What `mien predict` does with videos: a table each, and what is made of it, in one pass over the frames."""
 
-import sys
 from collections.abc import Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
 from mien.core.console import progress_bar, quantity
 from mien.core.errors import InputError
+from mien.core.streams import say
 from mien.faces.faces import FRAME, VideoFaces, columns
 from mien.outputs.annotate_video import AnnotatedVideo, annotate_video
 from mien.outputs.episode_files import write_episodes
@@ -40,7 +40,7 @@ def recognize_videos(
         try:
             video = Video(path, every=job.seconds(), threads=threads)
         except InputError as error:
-            print(error, file=sys.stderr)
+            say(error)
             outcomes.add("unread")
             continue
         try:
@@ -50,7 +50,7 @@ def recognize_videos(
             raise KeyboardInterrupt(interrupted(table_path(stem, job))) from None
         problem = video.damage or ("" if summary.frames_of_track else f"{path}: no face found")
         if problem:
-            print(problem, file=sys.stderr)
+            say(problem)
         outcomes.add(
             "unread" if not summary.frames else "damaged" if video.damage else "no face" if problem else "face"
         )
@@ -72,9 +72,9 @@ def _recognize(recognizer: Recognizer, video: Video, stem: Path, job: PredictJob
 
     labels, table = recognizer.session.info.labels, table_path(stem, job)
     with ExitStack() as stack:
-        episodes, timeline = EpisodeFinder(), stack.enter_context(Timeline(labels))
-        sinks: list[EpisodeFinder | Timeline | AnnotatedVideo] = [episodes, timeline]
         rows = stack.enter_context(TableWriter(table, columns(labels, FRAME), resume=job.resume))
+        episodes, timeline = EpisodeFinder(), stack.enter_context(Timeline(labels, table.parent))
+        sinks: list[EpisodeFinder | Timeline | AnnotatedVideo] = [episodes, timeline]
         progress = stack.enter_context(progress_bar(TaskProgressColumn()))
         task = progress.add_task(video.path.name, total=video.duration)
 
@@ -99,5 +99,5 @@ def _recognize(recognizer: Recognizer, video: Video, stem: Path, job: PredictJob
     if summary.frames:
         tracks, found = len(summary.frames_of_track), len(summary.episodes)
         frames = f"{quantity(summary.frames, 'frame')} over {summary.end:.1f} s"
-        print(f"{table}: {frames}, {quantity(tracks, 'face')}, {quantity(found, 'episode')}", file=sys.stderr)
+        say(f"{table}: {frames}, {quantity(tracks, 'face')}, {quantity(found, 'episode')}")
     return summary

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Literal, get_args, get_origin, get_type_hints
 
 from mien.core.errors import InputError, did_you_mean
-from mien.core.labels import FER2013, FERPLUS, TAXONOMIES, Targets
+from mien.core.labels import FER2013, FERPLUS, TAXONOMIES, Targets, parse_classes
 
 OUTPUT_CLASSES: dict[Targets, tuple[str, ...]] = {
     "label": FER2013,
@@ -38,8 +38,8 @@ class Recipe:
     """What the recipe is called."""
 
     classes: tuple[str, ...] = FER2013
-    """The classes of the primary output, in order: names, or a taxonomy (fer2013, alphabetical, ferplus,
-    facial_expressions, three-class)."""
+    """The classes of the primary output, in order: names (bored,engaged), or a taxonomy (fer2013, alphabetical,
+    ferplus, facial_expressions, three-class)."""
     targets: Targets = "label"
     """What the primary output learns: FER2013's label, or the FER+ votes as majority, plurality or distribution."""
     further_outputs: tuple[Targets, ...] = ()
@@ -141,8 +141,8 @@ class Recipe:
             if kind is float:
                 demand(math.isfinite(value), f"{name} {value} must be a number")
                 object.__setattr__(self, name, float(value))  # 12 and 12.0 are one recipe, as text too
-        if len(self.classes) == 1 and self.classes[0] in TAXONOMIES:
-            object.__setattr__(self, "classes", TAXONOMIES[self.classes[0]])
+        if len(self.classes) == 1 and (self.classes[0] in TAXONOMIES or "," in self.classes[0]):
+            object.__setattr__(self, "classes", parse_classes(self.classes[0]))
         demand(len(self.classes) >= 2, "needs at least 2 classes")
         demand(len(set(self.classes)) == len(self.classes), f"a class is named twice in {', '.join(self.classes)}")
         for output in set(self.further_outputs) - set(OUTPUT_CLASSES):

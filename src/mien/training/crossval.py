@@ -21,6 +21,7 @@ from mien import __version__
 from mien.core.console import COUNT, progress_bar
 from mien.core.errors import InputError
 from mien.core.files import replacing
+from mien.core.streams import say
 from mien.datasets import cache, fingerprint
 from mien.recipes import Recipe
 from mien.training import setup
@@ -131,7 +132,7 @@ def out_of_fold(
                 left = seconds / (done + 1) * (len(missing) - done - 1)
                 accuracy = (found.argmax(1) == labels[held]).mean()
                 text = f"accuracy {accuracy:.4f}, {seconds:,.0f} s, about {left:,.0f} s to go"
-                print(f"{name}: {text}", file=sys.stderr, flush=True)
+                say(f"{name}: {text}")
     return result
 
 

@@ -9,12 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien import datasets
+from mien.core.console import first_few
 from mien.core.errors import InputError
 from mien.core.images import CropSpec
 from mien.core.labels import Targets
 from mien.datasets import DataSpec, ImageSpec, Samples
 from mien.datasets.notices import notice_lost
-from mien.datasets.readers import reader
 from mien.faces import LargestFace
 from mien.recipes import Recipe, SplitRecord
 
@@ -67,7 +67,7 @@ def build_splits(recipe: Recipe, data: DataSpec, photos: Sequence[Path] = ()) ->
 
     Args:
         recipe: size, channels, outputs and holdout; its targets are used, not those of `data`.
-        data: the dataset; `classes` counts for arrays, whose integers it names. With a `holdout`, a dataset that has a
+        data: the dataset; `classes` counts for its own labels, not for votes. With a `holdout`, a dataset that has a
             validation split is refused; it is the recipe's.
         photos: further datasets, of photos: their faces are found, cropped and added with their labels as those of the
             primary output. What `data.exclude` lists is looked up in `data` only.
@@ -77,11 +77,11 @@ def build_splits(recipe: Recipe, data: DataSpec, photos: Sequence[Path] = ()) ->
     """
     if data.holdout not in (None, recipe.holdout):
         raise InputError(f"holdout {data.holdout:g} of the data, {recipe.holdout:g} of the recipe; set the recipe's")
-    named = data.classes if data.classes and reader(data.kind or datasets.detect(data.path)).names_classes else None
 
     def read(split: str, targets: Targets) -> Samples:
         # not with recipe.seed: `mien evaluate` must make the same splits again
-        spec = replace(data, split=split, targets=targets, classes=named)
+        classes = data.classes if targets == recipe.targets == "label" else None
+        spec = replace(data, split=split, targets=targets, classes=classes)
         return _labelled(recipe, spec, ImageSpec(recipe.size, recipe.channels), recipe.outputs[targets])
 
     splits = {}
@@ -105,7 +105,7 @@ def _labelled(recipe: Recipe, spec: DataSpec, image: ImageSpec, classes: tuple[s
     kept = samples.relabel(classes)
     notice_lost(spec, samples, np.isin(samples.ids, kept.ids), classes)
     if not len(kept):
-        raise InputError(f"{spec.path}: nothing in its {spec.split} split is of a class of {', '.join(classes)}")
+        raise InputError(f"{spec.path}: nothing in its {spec.split} split is of a class of {first_few(classes, 12)}")
     return kept
 
 

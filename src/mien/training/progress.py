@@ -1,11 +1,11 @@
 """What the user sees on stderr: what is trained, then a bar per epoch on a terminal, a line per epoch elsewhere."""
 
-import sys
-
 import torch
 from rich.progress import TimeElapsedColumn
 
 from mien.core.console import COUNT, progress_bar
+from mien.core.streams import say
+from mien.datasets.classes import describe
 from mien.recipes import Epoch
 from mien.training import distributed, setup
 from mien.training.batches import Batches
@@ -23,11 +23,11 @@ def announce(learner: Learner, training: Batches, validation: Batches) -> None:
         + (f"{world} processes" if world > 1 else _many(torch.get_num_threads(), "thread")),
         f"train {len(training):,}, validation {len(validation):,} images "
         f"of {recipe.size} x {recipe.size} x {recipe.channels}",
-        "classes " + ", ".join(f"{index} {name}" for index, name in enumerate(recipe.classes)),
+        describe(recipe.classes, {}),
         f"{_many(training.steps, 'batch', 'es')} of {training.batch} per epoch, {_many(total, 'step')}"
         + f", continuing at {learner.steps}" * bool(learner.steps),
     ]
-    print("\n".join(lines), file=sys.stderr, flush=True)
+    say(*lines)
 
 
 def _many(n: int, noun: str, ending: str = "s") -> str:
@@ -62,4 +62,4 @@ class EpochBar:
             names = ("train_loss", "train_accuracy", "val_loss", "val_accuracy")
             figures = " ".join(f"{name} {getattr(epoch, name):.4f}" for name in names)
             speed = f"{epoch.images_per_second:,.0f} images/s {epoch.seconds:.1f} s"
-            print(self.title, figures, speed, file=sys.stderr, flush=True)
+            say(f"{self.title} {figures} {speed}")

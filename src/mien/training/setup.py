@@ -9,6 +9,7 @@ import torch
 from torch import nn
 from torch.utils.flop_counter import FlopCounterMode
 
+from mien.core.console import notice
 from mien.core.errors import InputError
 from mien.recipes import Recipe
 from mien.training import distributed
@@ -90,7 +91,7 @@ def network(recipe: Recipe, *, start: Path | None = None, resumed: bool = False)
 
 
 def load_pretrained(model: nn.Module, start: Path, recipe: Recipe) -> None:
-    """Give the model the best weights of a finished run, except those of another shape: outputs of other sizes.
+    """Give the model the best weights of a finished run; the output layer starts anew where the outputs are others.
 
     Raises:
         InputError: no run, no weights, or those of another network.
@@ -104,4 +105,11 @@ def load_pretrained(model: nn.Module, start: Path, recipe: Recipe) -> None:
         )
     wanted = model.state_dict()
     found = {key: value for key, value in trained.state_dict().items() if value.shape == wanted[key].shape}
+    if source.outputs != recipe.outputs:
+        with torch.device("meta"):
+            wider = create(
+                recipe.model, classes=recipe.width + 1, channels=recipe.channels, size=recipe.size
+            ).state_dict()
+        found = {key: value for key, value in found.items() if value.shape == wider[key].shape}
+        notice(f"{start}: has other outputs; the output layer begins anew")
     model.load_state_dict({**wanted, **found})

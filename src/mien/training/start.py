@@ -20,6 +20,7 @@ from mien.recipes import Recipe, RunRecord, TrainingData, read_epochs, read_run
 from mien.recipes.run_record import ExcludeRecord
 from mien.training import distill, distributed, setup
 from mien.training.batches import Batches, Scaling, total_steps
+from mien.training.classes import with_classes
 from mien.training.data import Split, build_splits
 from mien.training.export import export
 from mien.training.learner import Learner
@@ -42,13 +43,13 @@ def train(
     """Train a recipe from its beginning and export it; return the run folder `out`.
 
     Args:
-        recipe: what to train.
+        recipe: what to train; the network gets the classes of the data (see `mien.training.classes`).
         data: the dataset. Its splits train and validation are used; targets and output are the recipe's.
         out: a new folder.
         photos: further datasets, of photos, whose faces are found and added to both splits.
         teachers: finished runs with the same outputs, for a recipe with `distill`.
-        start: a finished run of the same network, to start from its best weights; an output of another size starts
-            from random weights.
+        start: a finished run of the same network, to start from its best weights; outputs of other classes
+            start from random weights.
         device: auto, cpu, cuda, cuda:N or mps.
 
     Raises:
@@ -62,6 +63,7 @@ def train(
     chosen = setup.device(device)
     with distributed.process_group(chosen):
         run = Run.reserve(out) if distributed.LEADS else Run(out)
+        recipe = with_classes(recipe, data)
         splits = build_splits(recipe, data, photos)
         scaling = setup.scaling(recipe, splits["train"])
         parameters, macs = setup.cost(recipe)

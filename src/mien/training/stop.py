@@ -2,8 +2,9 @@
 
 import math
 import signal
-import sys
 import time
+
+from mien.core.streams import say
 
 
 class Interrupted(KeyboardInterrupt):
@@ -27,6 +28,6 @@ class Stop:
         if not self.asked:
             self.asked, self.first = True, time.monotonic()
             if self.visible:
-                print("\nstopping after this step (Ctrl-C again: at once, without saving)", file=sys.stderr, flush=True)
+                say("", "stopping after this step (Ctrl-C again: at once, without saving)")
         elif time.monotonic() > self.first + 1:  # torchrun repeats a Ctrl-C that came from the terminal
             raise KeyboardInterrupt

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -96,3 +97,20 @@ def test_nothing_readable(root: Path) -> None:
         InputError, match=r"no image in it can be read; the first: legend\.csv:2: a\.jpg: no such image"
     ):
         datasets.read(DataSpec(root, "train"))
+
+
+def test_links_to_nothing_are_named_and_names_that_are_not_utf8_are_read(
+    root: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    odd = Path(os.fsdecode(bytes(root / "images") + b"/caf\xe9_1.jpg"))
+    (root / "images" / "PersonA_y_0001.jpg").rename(odd)
+    (root / "images" / "PersonA_y_0002.jpg").unlink()
+    (root / "images" / "PersonA_y_0002.jpg").symlink_to("nowhere")
+    with (root / "data" / "legend.csv").open("ab") as file:
+        file.write(b"302,caf\xe9_1.jpg,happy\n")
+    samples = datasets.read(DataSpec(root, "all"))
+    assert len(samples) == 119
+    assert "caf\\udce9_1.jpg" in samples.ids.tolist()
+    said = capsys.readouterr().err
+    assert "not read: 1 of 120 images (a link to nothing: PersonA_y_0002.jpg)" in said
+    assert "not read: 2 of 122 rows (no such image: legend.csv:2, legend.csv:3)" in said

@@ -16,7 +16,7 @@ from mien.core.errors import InputError
 from mien.core.labels import FER2013
 from mien.datasets import DataSpec, ImageSpec
 from mien.datasets.dataset import Problems
-from mien.datasets.readers import fer2013
+from mien.datasets.readers import fer2013, locate
 from tests import drawn
 
 USAGE = ["Training"] * 20 + ["PublicTest"] * 6 + ["PrivateTest"] * 4
@@ -363,3 +363,63 @@ def test_every_number_of_up_to_four_digits(tmp_path: Path) -> None:
         path.write_text("emotion,pixels\n" + "".join(f"0,{number}\n" for number in numbers))
         table = fer2013.READER.load(path, ImageSpec(1), Problems())
     assert table.images.ravel().tolist() == list(range(256))
+
+
+def counts(root: Path) -> dict[str, int]:
+    table = datasets.open_dataset(DataSpec(root))
+    return {name: int((table.splits == name).sum()) for name in ("train", "validation", "test") if name in table.splits}
+
+
+@pytest.mark.parametrize(
+    "names",
+    [("train", "val", "test"), ("training", "valid", "testing"), ("fer2013_train", "fer2013_dev", "fer2013_test")],
+)
+def test_a_file_for_each_split(tmp_path: Path, names: tuple[str, str, str]) -> None:
+    for name, n in zip(names, (21, 14, 7), strict=True):
+        drawn.write_fer2013(tmp_path / "data" / f"{name}.csv", drawn.faces(n))
+    assert counts(tmp_path) == {"train": 21, "validation": 14, "test": 7}
+    samples = datasets.read(DataSpec(tmp_path, "test"))
+    assert np.array_equal(samples.images, drawn.faces(7).images)
+    assert samples.ids[0] == f"{names[2]}:00000"
+    reader, root = locate(tmp_path)
+    (tmp_path / "copy").mkdir()
+    reader.copy(root, tmp_path / "copy", {f"{names[0]}:00000", f"{names[2]}:00001"})
+    assert counts(tmp_path / "copy") == {"train": 20, "validation": 14, "test": 6}
+    with pytest.raises(InputError, match="there is a file for each split"):
+        datasets.read(DataSpec(root, targets="majority"))
+
+
+def test_a_file_that_is_called_test_is_the_test_split(tmp_path: Path) -> None:
+    path = drawn.write_fer2013(tmp_path / "test.csv", drawn.faces(14))
+    for data in (path, tmp_path):
+        assert counts(data) == {"test": 14}
+        with pytest.raises(InputError, match="no split 'train' in it; it has test"):
+            datasets.read(DataSpec(data, "train"))
+
+
+def test_other_files_with_pixels_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    drawn.write_fer2013(tmp_path / "train.csv", drawn.faces(70))
+    (tmp_path / "test.csv").write_text("pixels\n" + "1 2\n" * 3)
+    assert counts(tmp_path) == {"train": 63, "validation": 7}
+    assert f"{tmp_path}: left out: 1, of further files with pixels (test.csv)" in capsys.readouterr().err
+    drawn.write_fer2013(tmp_path / "icml_face_data.csv", drawn.faces(3), ["Training", "PublicTest", "PrivateTest"])
+    assert counts(tmp_path) == {"train": 1, "validation": 1, "test": 1}
+    assert "left out: 2, of further files with pixels (test.csv, train.csv)" in capsys.readouterr().err
+
+
+def test_files_that_are_no_splits_of_one_another_are_refused(tmp_path: Path) -> None:
+    for name in ("smiles", "frowns"):
+        drawn.write_fer2013(tmp_path / f"{name}.csv", drawn.faces(7))
+    with pytest.raises(InputError, match=r"several files with labelled images \(frowns.csv, smiles.csv\)"):
+        datasets.read(DataSpec(tmp_path, "train"))
+
+
+def test_broken_rows_are_named_before_the_result(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    path = drawn.write_fer2013(tmp_path / "fer2013.csv", drawn.faces(60))
+    lines = path.read_text().splitlines()
+    lines[3:13] = [f"9{line[1:]}" if row % 2 else line[:90] for row, line in enumerate(lines[3:13])]
+    path.write_text("\n".join(lines))
+    datasets.read(DataSpec(path, "train"))
+    said = capsys.readouterr().err
+    assert "not read: 10 of 60 rows (" in said
+    assert "fer2013.csv:5" in said

@@ -9,11 +9,13 @@ import re
 from collections.abc import Collection
 from pathlib import Path
 
+from mien.core.console import first_few
 from mien.core.csv_files import sniff
 from mien.core.errors import InputError
 from mien.core.images import SUFFIXES
 from mien.core.labels import FACIAL_EXPRESSIONS, find_class, normalise
 from mien.core.paths import printable
+from mien.core.walk import Report, ignore, listing
 from mien.datasets.classes import class_map, slips
 from mien.datasets.dataset import Dataset, ImageFile, ImageSpec, Problems, copy_files, read_files
 from mien.datasets.readers.reader import DatasetReader, header
@@ -30,6 +32,10 @@ def _folder(legend: Path) -> Path:
     """Return the folder of the images: images/ next to the legend, or next to its folder."""
     folders = [legend.parent.parent / "images", legend.parent / "images"]
     return next((folder for folder in folders if folder.is_dir()), legend.parent)
+
+
+def _images(folder: Path, report: Report) -> list[Path]:
+    return [path for path in listing(folder, report)[1] if path.suffix.lower() in SUFFIXES]
 
 
 def person(image: str) -> str:
@@ -87,31 +93,35 @@ class FacialExpressionsReader(DatasetReader):
         legend = find(root)
         if legend is None:
             raise InputError(f"{root}: no legend.csv with the columns image and emotion")
-        return [legend, *sorted(path for path in _folder(legend).iterdir() if path.suffix.lower() in SUFFIXES)]
+        return [legend, *_images(_folder(legend), ignore)]
 
     def load(self, root: Path, image: ImageSpec, problems: Problems) -> Dataset:
-        legend, *paths = self.sources(root)
-        folder, present = _folder(legend), {path.name for path in paths}
+        legend = self.sources(root)[0]
+        folder = _folder(legend)
+        present = {path.name for path in _images(folder, problems.reporter(folder))}
         rows = _rows(legend, present, problems)
         known = {label: find_class(label) for label in rows.values()}
         own = None in known.values()
         files = [
-            ImageFile(folder / name, name, label if own else str(known[label]), group=person(name))
+            ImageFile(
+                folder / name, printable(name), label if own else str(known[label]), group=person(printable(name))
+            )
             for name, label in rows.items()
         ]
-        dropped = {"no row in legend.csv": len(present - rows.keys())}
+        unlisted = sorted(map(printable, present - rows.keys()))
+        problems.leave_out("no row in legend.csv", len(unlisted), first_few(unlisted))
         classes = class_map(known) if own else FACIAL_EXPRESSIONS
-        return read_files(folder.parent, files, classes, image, problems, dropped)
+        return read_files(folder.parent, files, classes, image, problems, {})
 
     def copy(self, root: Path, out: Path, without: Collection[str]) -> None:
         legend, *files = self.sources(root)
-        copy_files({out / "images" / path.name: path for path in files if path.name not in without})
+        copy_files({out / "images" / path.name: path for path in files if printable(path.name) not in without})
         column = header(legend).index("image")
         (out / "data").mkdir()
         with legend.open("rb") as lines, (out / "data" / "legend.csv").open("wb") as file:
             for line in lines:
-                row = next(csv.reader([line.decode("utf-8-sig", "replace")]), [])
-                if len(row) <= column or row[column].strip() not in without:
+                row = next(csv.reader([line.decode("utf-8-sig", "surrogateescape")]), [])
+                if len(row) <= column or printable(row[column].strip()) not in without:
                     file.write(line)
 
 

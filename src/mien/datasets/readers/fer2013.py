@@ -10,13 +10,14 @@ import csv
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import ExitStack, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.core.console import track
+from mien.core.console import first_few, track
 from mien.core.csv_files import CsvFile, is_csv, number, sniff, whole
 from mien.core.errors import InputError
 from mien.core.images import Pixels
@@ -26,6 +27,7 @@ from mien.datasets.dataset import Dataset, ImageSpec, Problems
 from mien.datasets.readers import ferplus
 from mien.datasets.readers.pixel_rows import Columns, columns, form, image
 from mien.datasets.readers.reader import DatasetReader
+from mien.datasets.readers.split_files import SplitFiles, choose, join, rows_of
 from mien.datasets.splits import split_name
 
 SIDE = 48
@@ -37,30 +39,37 @@ NAMED = 100  # the code of the first name
 FEW = 0.02  # the share of rows with other codes from which on they are another numbering
 
 
-def find(root: Path) -> Path | None:
-    """Return the CSV file with emotion and pixels that `root` is or holds: fer2013.csv, else the first with Usage."""
+def _candidates(root: Path) -> dict[Path, Columns | None]:
+    """Return the CSV files with pixels that `root` is or holds, and their columns; None where they have no emotion."""
     files = [root] if root.is_file() else sorted(root.iterdir())
-    found: dict[Path, Columns] = {}
+    found: dict[Path, Columns | None] = {}
     for path in files:
         if is_csv(path) and path.is_file():
             with suppress(InputError):
-                if where := columns(sniff(path)):
+                file = sniff(path)
+                if (where := columns(file)) or "pixels" in file.names:
                     found[path] = where
-    return min(found, key=lambda path: (path.name.lower() != "fer2013.csv", found[path].usage is None), default=None)
+    return found
 
 
-def source(root: Path) -> Path:
-    """Return the file that `find` finds. InputError where there is none."""
-    path = find(root)
-    if path is None:
+def find(root: Path) -> SplitFiles:
+    """Return the CSV files with emotion and pixels that `root` is or holds: fer2013.csv, or a file for each split.
+
+    Raises:
+        InputError: there is none, or nothing says which of several.
+    """
+    found = _candidates(root)
+    labelled = {path: where.usage is not None for path, where in found.items() if where}
+    if not labelled:
         raise InputError(f"{root}: no CSV file with the columns emotion and pixels")
-    return path
+    chosen = choose(labelled, "fer2013.csv")
+    return replace(chosen, others=tuple(path for path in found if path not in chosen.splits))
 
 
 def find_votes(root: Path) -> Path | None:
     """Return the CSV file with the FER+ votes next to the one with the pixels."""
-    pixels = find(root)
-    return ferplus.find(pixels.parent) if pixels else None
+    files = find(root).splits
+    return ferplus.find(next(iter(files)).parent) if len(files) == 1 else None
 
 
 def _chunks(file: CsvFile) -> Iterator[bytes]:
@@ -322,10 +331,18 @@ class _Decoder:
         return classes, result
 
 
+def _read(path: Path, image: ImageSpec, problems: Problems) -> Dataset:
+    """Return the rows of a file, with the splits that they name. InputError where none can be read."""
+    decoder = _Decoder(path, image, problems)
+    decoder.read()
+    return decoder.table()
+
+
 class Fer2013Reader(DatasetReader):
     """fer2013.csv: the columns emotion, pixels and maybe Usage in any order, quoted or not.
 
-    Ids are the numbers of the data rows, from 00000 (a broken row counts), as the FER+ votes are joined by row.
+    Ids are the numbers of the data rows, from 00000 (a broken row counts), as the FER+ votes are joined by row; the
+    name of their file is before them where there is one for each split.
     """
 
     name = "fer2013"
@@ -334,20 +351,26 @@ class Fer2013Reader(DatasetReader):
     targets = ("label", *ferplus.TARGETS)
 
     def recognises(self, root: Path) -> bool:
-        return find(root) is not None
+        return any(_candidates(root).values())
 
     def lacks(self, root: Path, targets: str) -> str:
         if targets == "label" or find_votes(root):
             return ""
+        if len(find(root).splits) > 1:
+            return "a whole fer2013.csv, row for row with the FER+ votes; there is a file for each split"
         return "the FER+ votes fer2013new.csv next to fer2013.csv (mien data download ferplus)"
 
     def sources(self, root: Path) -> list[Path]:
-        return [source(root)]
+        return list(find(root).splits)
+
+    def beside(self, root: Path) -> list[Path]:
+        return list(find(root).others)
 
     def load(self, root: Path, image: ImageSpec, problems: Problems) -> Dataset:
-        decoder = _Decoder(source(root), image, problems)
-        decoder.read()
-        return decoder.table()
+        files = find(root)
+        others = [printable(path.name) for path in files.others]
+        problems.leave_out("of further files with pixels", len(others), first_few(others))
+        return join(files, [_read(path, image, problems) for path in files.splits])
 
     def label(
         self, table: Dataset, root: Path, targets: str, classes: Sequence[str] | None, problems: Problems
@@ -358,9 +381,11 @@ class Fer2013Reader(DatasetReader):
         return ferplus.join(table, votes, targets, problems)
 
     def copy(self, root: Path, out: Path, without: Collection[str]) -> None:
-        rows = set(map(int, without))
-        for path in filter(None, (source(root), find_votes(root))):
-            _copy_rows(path, out / path.name, rows)
+        rows = rows_of(find(root), without)
+        for path, gone in rows.items():
+            _copy_rows(path, out / path.name, gone)
+        if votes := find_votes(root):
+            _copy_rows(votes, out / votes.name, *rows.values())
 
 
 def _copy_rows(path: Path, out: Path, without: Collection[int]) -> None:

@@ -148,7 +148,7 @@ def join(table: Dataset, path: Path, targets: str, problems: Problems) -> tuple[
         labels=labels,
         classes=FERPLUS,
         splits=np.where(table.splits == "", splits, table.splits),
-        dropped={reason: reasons[column] for column, reason in REASONS.items() if reasons[column]},
+        dropped=table.dropped | {reason: reasons[column] for column, reason in REASONS.items() if reasons[column]},
         problems=(*table.problems, *problems.found),
     )
     return joined, fine & (winner < len(FERPLUS))

@@ -85,38 +85,44 @@ class _Part:
 
 
 def _parts(root: Path, problems: Problems | None = None) -> list[_Part]:
-    """Return the class folders by split, and report what beside them is not read."""
+    """Return the class folders by split, and report what is odd about the splits."""
     report = problems.reporter(root) if problems else ignore
     top = base(root) or root
-    inside = _folders(top, report)
-    splits = split_folders(inside)
+    splits = split_folders(_folders(top, report))
     parts: dict[Path, _Part] = {}
     for folder, split in splits.items() or {top: ""}.items():
         same = [other for other in parts if parts[other].split == split]
-        if problems and (again := next((other for other in same if folder.samefile(other)), None)):
-            problems.notes.append(f"{folder.name} and {again.name} are one folder; it is read once")
+        if again := next((other for other in same if folder.samefile(other)), None):
+            if problems:
+                problems.notes.append(f"{folder.name} and {again.name} are one folder; it is read once")
             continue
         if problems and same:
             both = " and ".join(printable(path.name) for path in (*same, folder))
             problems.notes.append(f"{both} all mean the split {split}; they are joined")
         parts[folder] = _Part(split, _folders(folder, report))
-    if problems:
-        _report_unused(top, parts, [folder for folder in inside if splits and folder not in splits], problems)
     return list(parts.values())
 
 
-def _report_unused(top: Path, parts: Collection[Path], others: Collection[Path], problems: Problems) -> None:
-    """Report the images that are in no class folder: beside the class folders, and in `others` beside the splits."""
+def _beside(root: Path) -> tuple[list[Path], list[Path]]:
+    """Return what is not read: the folders beside the splits, and the images that are in no class folder."""
+    top = base(root) or root
+    inside = _folders(top)
+    splits = split_folders(inside)
+    loose: list[Path] = []
+    for folder in [top, *splits]:
+        with suppress(OSError):
+            loose += filter(_is_image, listing(folder, ignore)[1])
+    return [folder for folder in inside if splits and folder not in splits], loose
+
+
+def _report_beside(root: Path, problems: Problems) -> None:
+    others, loose = _beside(root)
     counts = {folder: sum(map(_is_image, walk(folder, ignore))) for folder in others}
     names = [f"{printable(folder.name)}/ {count:,}" for folder, count in counts.items()]
     if counts:  # also where they hold none: the user may have meant them
         problems.leave_out("in folders beside the splits", sum(counts.values()), first_few(names, 6))
-    loose: list[str] = []
-    for folder in dict.fromkeys([top, *parts]):
-        with suppress(OSError):
-            files = listing(folder, ignore)[1]
-            loose += [printable(path.relative_to(top).as_posix()) for path in files if _is_image(path)]
-    problems.leave_out("in no class folder", len(loose), first_few(loose))
+    images = [printable(path.relative_to(root).as_posix()) for path in loose]
+    problems.leave_out("in no class folder", len(images), first_few(images))
 
 
 def _is_image(path: Path) -> bool:
@@ -162,10 +168,14 @@ class FolderReader(DatasetReader):
         lists = [path for folder in _list_folders(root) if (path := find_list(folder))]
         return lists + [path for part in _parts(root) for folder in part.folders for path in walk(folder, ignore)]
 
+    def beside(self, root: Path) -> list[Path]:
+        return [path for paths in _beside(root) for path in paths]
+
     def load(self, root: Path, image: ImageSpec, problems: Problems) -> Dataset:
         files: list[ImageFile] = []
         others, outside = Counter[str](), list[str]()
         parts = _parts(root, problems)
+        _report_beside(root, problems)
         below = [] if parts[0].split else [split_folders(_folders(folder)) for folder in parts[0].folders]
         inner = {folder: split for splits in below for folder, split in splits.items()}
         for part in parts:
@@ -185,7 +195,7 @@ class FolderReader(DatasetReader):
                     if inner and not split:
                         outside.append(name)
                     else:
-                        files.append(ImageFile(path, name, folder.name, split))
+                        files.append(ImageFile(path, name, printable(folder.name), split))
         problems.leave_out("outside of the split folders in the class folders", len(outside), first_few(outside))
         suffixes = [f"{printable(suffix)} {count:,}" for suffix, count in others.most_common()]
         problems.leave_out("not an image by its name", others.total(), first_few(suffixes, 6))

@@ -47,6 +47,10 @@ class DatasetReader(ABC):
     def sources(self, root: Path) -> list[Path]:
         """Return the files whose size and time decide whether a cached copy is still good."""
 
+    def beside(self, root: Path) -> list[Path]:
+        """Return files and folders that are named as not read; they decide about a cached copy as sources do."""
+        return []
+
     @abstractmethod
     def load(self, root: Path, image: ImageSpec, problems: Problems) -> Dataset:
         """Read everything, with the dataset's own labels.

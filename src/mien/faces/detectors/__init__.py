@@ -5,7 +5,6 @@ works offline from the first minute. LOG.md has the figures that their settings 
 """
 
 import contextlib
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, cast
@@ -13,6 +12,7 @@ from typing import Any, cast
 from mien.core import plugins
 from mien.core.errors import InputError, did_you_mean
 from mien.core.files import open_known
+from mien.core.streams import say
 from mien.faces.detectors.detector import Detections, Detector, detector_name
 from mien.faces.detectors.yunet import YuNet
 from mien.faces.download import downloaded, weights_folder
@@ -59,12 +59,12 @@ def load_detector(detector: str | Path | Detector) -> Detector:
 
 def _recommend_yunet() -> None:
     """Say once per machine on stderr that there is a better detector."""
-    said = weights_folder() / ".yunet-recommended"
-    if said.exists():
-        return
-    print(
-        "mien: faces are found by haar; yunet finds far more and is faster: mien models download yunet", file=sys.stderr
-    )
-    with contextlib.suppress(OSError):  # no folder to remember it in
+    with contextlib.suppress(InputError, OSError):  # no folder to remember it in
+        said = weights_folder() / ".yunet-recommended"
+        if said.exists():
+            return
+    say("mien: faces are found by haar; yunet finds far more and is faster: mien models download yunet")
+    with contextlib.suppress(InputError, OSError):
+        said = weights_folder() / ".yunet-recommended"
         said.parent.mkdir(parents=True, exist_ok=True)
         open_known(said).close()
