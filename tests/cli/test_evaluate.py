@@ -200,5 +200,5 @@ def test_samples_of_classes_that_the_model_lacks_are_named(mien: Mien, make_mode
     data = drawn.write_folders(tmp_path / "data", drawn.faces(16, FERPLUS))
     code, _, err = mien("evaluate", make_model(), "--data", data, "--split", "all")
     assert code == 0
-    assert f"{data}, all: left out: 2 of 16 samples, of no class among" in err
+    assert f"{data}, all: left out: 2 of 16 samples, of none of the model's" in err
     assert "(contempt 2)" in err

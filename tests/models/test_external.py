@@ -138,11 +138,11 @@ def without(name: str) -> dict[str, Any]:
         (without("mean"), "no field 'mean', nor 'scale'"),
         (without("std"), "no field 'std'"),
         (FACTS | {"scale": 1}, "mean and std mean .* give one"),
-        (FACTS | {"labels": ["happy"]}, "labels: expected two or more different expressions, got happy"),
+        (FACTS | {"labels": ["happy"]}, "labels: expected two or more different classes, got happy"),
         (FACTS | {"labels": "happy"}, r"Expected array, got str \(at labels\)"),
         (
             FACTS | {"labels": ["happy", "sad", "joy"]},
-            "labels: expected two or more different expressions, got happy, sad, happy",
+            "labels: expected two or more different classes, got happy, sad, happy",
         ),
         (FACTS | {"labels": ["happy", "sad", "hapy"]}, "unknown label 'hapy'; did you mean 'happy'"),
         (FACTS | {"size": 6.5}, r"Expected int, got float \(at size\)"),

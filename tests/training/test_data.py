@@ -193,7 +193,10 @@ def test_a_split_without_the_recipes_classes_is_refused(tmp_path: Path, capsys: 
     with pytest.raises(InputError, match="nothing in its validation split is of a class of happy, sad"):
         build_splits(recipe, DataSpec(tmp_path))
     said = capsys.readouterr().err
-    assert f"{tmp_path}, train: left out: 10 of 14 samples, of no class among happy, sad (angry 2, disgust 2," in said
+    assert (
+        f"{tmp_path}, train: left out: 10 of 14 samples, of none of the 2 classes happy, sad (angry 2, disgust 2,"
+        in said
+    )
 
 
 def test_only_a_test_split_is_not_trained_on(tmp_path: Path) -> None:

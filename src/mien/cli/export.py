@@ -33,16 +33,18 @@ def export(run: Path, /, *, out: Path | None = None, int8: Path | None = None) -
     from dataclasses import replace
 
     from mien import datasets
+    from mien.core.labels import join_names
     from mien.datasets import DataSpec, ImageSpec
     from mien.datasets.readers import reader
+    from mien.evaluation.provenance import as_trained, run_record
     from mien.models.bundled import bundled, resolve
     from mien.models.quantize import quantize
     from mien.models.session import Session
 
-    info = Session(run).info
-    spec = DataSpec(int8, "train")
-    if reader(datasets.detect(int8)).names_classes:
-        spec = replace(spec, classes=",".join(info.labels))
+    session = Session(run)
+    info, spec = session.info, as_trained(DataSpec(int8, "train"), run_record(session))
+    if spec.classes is None and reader(datasets.detect(int8)).names_classes:
+        spec = replace(spec, classes=join_names(info.labels))
     faces = datasets.read(spec, ImageSpec(info.size, len(info.mean)))
     model = Path(f"{run}.onnx") if str(run) in bundled() else resolve(run)
     found = quantize(run, faces.images, out or model.with_suffix(".int8.onnx"))

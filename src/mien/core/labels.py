@@ -6,6 +6,7 @@ into the field's names only in a set in which every name is a known expression (
 """
 
 import csv
+import difflib
 import io
 import unicodedata
 from collections.abc import Iterable, Sequence
@@ -111,6 +112,17 @@ def match(names: Iterable[str], among: Iterable[str]) -> dict[str, str | None]:
         or alike.get(own[name].casefold(), alike.get(normalise(name).casefold()))
         for name in names
     }
+
+
+def misspelt(name: str) -> str | None:
+    """Return the known expression that a name is a misspelling of, or None where it is known or like none.
+
+    Example:
+        >>> misspelt("hapy"), misspelt("happy"), misspelt("bored")
+        ('happy', None, None)
+    """
+    near = difflib.get_close_matches(name.strip().lower(), [*FERPLUS, *SYNONYMS], n=1, cutoff=0.85)
+    return near[0] if near and find_class(name) is None else None
 
 
 def split_names(text: str) -> tuple[str, ...]:

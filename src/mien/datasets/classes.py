@@ -22,6 +22,7 @@ from mien.core.labels import (
     find_class,
     is_taxonomy,
     match,
+    misspelt,
     normalise,
     parse_classes,
     resolve,
@@ -264,10 +265,5 @@ def describe(classes: Sequence[str], renamed: Mapping[str, str], most: int = 20)
         f"{index} {name}" + (f" (from {first_few(sources[name], 6)})" if name in sources else "")
         for index, name in enumerate(classes)
     ]
-    known = (*FERPLUS, *SYNONYMS)
-    hints = [
-        f"; {name}{near}"
-        for name in classes
-        if not find_class(name) and (near := did_you_mean(name.lower(), known).replace(";", ":"))
-    ]
+    hints = [f"; {name}: did you mean {near!r}?" for name in classes if (near := misspelt(name))]
     return f"classes: {first_few(parts, most)}" + "".join(hints[:3])

@@ -1,14 +1,16 @@
 """What a dataset holds, before anyone trains on it: counts, sizes, what is broken, and a look at its faces."""
 
+import math
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from mien.core import images
 from mien.core.errors import InputError
+from mien.core.fonts import drawable, load_font
 from mien.core.streams import visible
 from mien.datasets.dataset import Dataset
 from mien.datasets.reading import detect, open_dataset
@@ -21,7 +23,9 @@ if TYPE_CHECKING:
 SHOWN = 20  # problems printed; --json has them all
 ACROSS = 12  # examples per class on the contact sheet
 TILE = 72  # their width and height, in pixels
-NAMES = 110  # the width of the column of class names, in pixels
+DOWN = 100  # classes on it
+NAMES = 110  # the width of the column of class names, in pixels, and more where they are longer
+NOTE = 28  # the height of the line that says how many classes are not shown
 UNLABELLED = "no label"
 
 
@@ -87,16 +91,22 @@ def contact_sheet(table: Dataset) -> Image.Image:
         (name, np.flatnonzero(used & (hard == code))) for code, name in [*enumerate(table.classes), (-1, UNLABELLED)]
     ]
     rows = [(name, members) for name, members in rows if len(members)]
-    sheet = Image.new("RGB", (NAMES + ACROSS * TILE, len(rows) * TILE), "white")
-    draw, font = ImageDraw.Draw(sheet), ImageFont.load_default(14)
-    for down, (name, members) in enumerate(rows):
+    more, rows = len(rows) - DOWN, rows[:DOWN]
+    drawn = drawable([name for name, _ in rows])
+    font = load_font(14)
+    names = max([NAMES, *(math.ceil(font.getlength(name)) + 16 for name in drawn)])
+    sheet = Image.new("RGB", (names + ACROSS * TILE, len(rows) * TILE + NOTE * (more > 0)), "white")
+    draw = ImageDraw.Draw(sheet)
+    if more > 0:
+        draw.text((8, len(rows) * TILE + NOTE // 2), f"and {more:,} more classes", "black", font, anchor="lm")
+    for down, (name, (_, members)) in enumerate(zip(drawn, rows, strict=True)):
         draw.multiline_text(
             (8, down * TILE + TILE // 2), f"{name}\n{len(members):,}", fill="black", font=font, anchor="lm"
         )
         picked = members[np.unique(np.linspace(0, len(members) - 1, ACROSS).astype(int))]
         for right, row in enumerate(picked):
             tile = Image.fromarray(images.resize(table.images[row], TILE - 2))
-            sheet.paste(tile, (NAMES + right * TILE, down * TILE))
+            sheet.paste(tile, (names + right * TILE, down * TILE))
     return sheet
 
 

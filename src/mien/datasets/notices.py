@@ -34,12 +34,14 @@ def notices(table: Dataset) -> Iterator[str]:
         yield f"left out: {count:,}, {reason}" + (f" ({names})" if names else "")
 
 
-def notice_lost(spec: DataSpec, samples: Samples, kept: NDArray[np.bool_], classes: Sequence[str]) -> None:
+def notice_lost(
+    spec: DataSpec, samples: Samples, kept: NDArray[np.bool_], classes: Sequence[str], *, whose: str = "the"
+) -> None:
     """Name on stderr how many samples of which classes are not `kept`, bool [n], where only `classes` can be used."""
     counts = Counter(samples.hard[~kept].tolist())
     if names := [f"{samples.classes[code] if code >= 0 else 'no label'} {counts[code]:,}" for code in sorted(counts)]:
         gone = f"{counts.total():,} of {quantity(len(samples), 'sample')}"
-        why = f"of no class among {first_few(classes, 10)}"
+        why = f"of none of {whose} {len(classes):,} classes {first_few(classes, 10)}"
         notice(f"{printable(spec.path)}, {spec.split}: left out: {gone}, {why} ({first_few(names, 10)})")
 
 

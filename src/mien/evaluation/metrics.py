@@ -234,6 +234,11 @@ class Scores(MetricValues):
         empty = np.full(self.confusion.shape, np.nan)
         return np.asarray(np.divide(self.confusion, support, out=empty, where=support > 0))
 
+    def most_mistaken(self, most: int) -> list[int]:
+        """Return the indices of the `most` classes with most mistakes, made of them or with them, ascending."""
+        wrong = self.confusion.sum(axis=0) + self.confusion.sum(axis=1) - 2 * _hits(self.confusion)
+        return sorted(np.argsort(-wrong, kind="stable")[:most].tolist())
+
 
 def score(probabilities: NDArray[np.float32], labels: NDArray[Any], classes: Sequence[str]) -> Scores:
     """Score answers against the truth.

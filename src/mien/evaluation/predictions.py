@@ -292,7 +292,7 @@ def load(model: str | Path, spec: DataSpec) -> tuple[Session, Samples, DataFacts
     labels = info.for_output(spec.output or matching_output(info, kind, spec.targets)).labels
     meeting = align(samples.classes, labels, merge=spec.merge)  # what cannot meet is refused before the work
     known = [code for code, name in enumerate(samples.classes) if meeting.samples[name]]
-    notice_lost(spec, samples, np.isin(samples.hard, known), meeting.classes)
+    notice_lost(spec, samples, np.isin(samples.hard, known), labels, whose="the model's")
     data = DataFacts(
         path=str(spec.path),
         split=datasets.split_name(spec.split),

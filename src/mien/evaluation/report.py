@@ -6,6 +6,7 @@ from pathlib import Path
 import numpy as np
 
 from mien.core import records
+from mien.core.console import first_few
 from mien.core.files import write_text
 from mien.core.html import render
 from mien.core.images import Pixels
@@ -20,6 +21,7 @@ from mien.evaluation.terminal import class_table, scoring_notes, selective_notes
 from mien.recipes import Epoch
 
 MISTAKES = 24
+SHOWN = 40  # classes in the confusion matrix
 
 
 def save(
@@ -70,9 +72,10 @@ def page(
         facts=[
             *page_facts(first, scoring_notes(first)),
             ("File", f"{model.bytes / 1e6:.2f} MB, input {model.size} x {model.size} x {model.channels}"),
-            ("Classes", ", ".join(scores.classes)),
+            ("Classes", first_few(scores.classes, 100)),
         ],
         confused=_confused(scores),
+        matrix=_matrix(scores),
         classes=class_table(scores),
         confidence=sum(one.count * (one.confidence or 0) for one in filled) / scores.n,
         reliability=charts.reliability(scores.bins),
@@ -112,6 +115,16 @@ def page_facts(evaluation: Evaluation, notes: Sequence[str]) -> list[tuple[str, 
         *(("Note", note) for note in notes),
         ("Versions", ", ".join(f"{name} {number}" for name, number in evaluation.versions.items())),
     ]
+
+
+def _matrix(scores: Scores) -> tuple[list[str], list[list[int]], str]:
+    """Return the names, counts and caption of the confusion matrix; of many classes those with most mistakes."""
+    chosen = scores.most_mistaken(SHOWN)
+    caption = "Rows: the truth. Columns: the model's answer. Each cell: share of its row, and number of samples."
+    if len(chosen) < len(scores.classes):
+        caption += f" The {SHOWN} of {len(scores.classes):,} classes with most mistakes; shares are of those shown."
+    counts = scores.confusion[np.ix_(chosen, chosen)].tolist()
+    return [scores.classes[index] for index in chosen], counts, caption
 
 
 def _confused(scores: Scores) -> list[str]:

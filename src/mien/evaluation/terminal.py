@@ -3,11 +3,13 @@
 from collections.abc import Sequence
 
 import numpy as np
+from rich.cells import cell_len
 from rich.console import Group, RenderableType
 from rich.table import Table as RichTable
 from rich.text import Text
 
-from mien.core.labels import canonical
+from mien.core.console import first_few
+from mien.core.labels import find_class
 from mien.core.tables import Table, cell, table_of, terminal_table
 from mien.evaluation.comparison import ComparisonRow
 from mien.evaluation.evaluation import Evaluation
@@ -16,23 +18,41 @@ from mien.evaluation.predictions import VIEWS
 from mien.evaluation.statistics import Interval
 from mien.models.calibration import Abstention
 
+MOST = 20  # classes in a table
+WIDE = 90  # characters of all names over the columns of a confusion matrix
+CLASSES = 5  # classes named in a note
+
 
 def evaluation_tables(evaluations: Sequence[Evaluation]) -> RenderableType:
     """Return the evaluations of one model on one split, one a view: the figures of all, the classes of the first."""
     first = evaluations[0]
     scores, view = first.scores, f"{VIEWS[first.tta]}: " if len(evaluations) > 1 else ""
     figures = [[title, *(found.scores.texts[title] for found in evaluations)] for title in scores.texts]
-    rates = [
-        [name, *("-" if np.isnan(rate) else f"{100 * rate:.0f}" for rate in row)]
-        for name, row in zip(scores.classes, scores.rates, strict=True)
-    ]
     head, classes = class_table(scores)
+    chosen = scores.most_mistaken(MOST)
+    cut = f" of {len(scores.classes):,}; the {MOST} with most mistakes" if len(chosen) < len(scores.classes) else ""
     return Group(
         *map(Text, [heading(first), *scoring_notes(first), *selective_notes(first)]),
         terminal_table(["", *(VIEWS[found.tta] for found in evaluations)], figures),
-        terminal_table([f"{view}{head[0]}", *head[1:-1]], [row[:-1] for row in classes]),
-        terminal_table([f"{view}% of truth", *scores.classes], rates),
+        terminal_table([f"{view}{head[0]}{cut}", *head[1:-1]], [classes[index][:-1] for index in chosen]),
+        rate_table(scores, chosen, f"{view}% of truth"),
+        *([Text(f"{len(chosen)} of {len(scores.classes):,} classes are shown; --json has all")] if cut else []),
     )
+
+
+def rate_table(scores: Scores, chosen: Sequence[int], title: str) -> RichTable:
+    """Return the confusion matrix of some classes in percent; numbers head its columns where the names are too long."""
+    names, rates = [scores.classes[index] for index in chosen], scores.rates
+    short = sum(map(cell_len, names)) + 2 * len(names) <= WIDE
+    heads = names if short else [str(index) for index in chosen]
+    rows = [
+        [
+            name if short else f"{index} {name}",
+            *("-" if np.isnan(rate) else f"{100 * rate:.0f}" for rate in rates[index][chosen]),
+        ]
+        for index, name in zip(chosen, names, strict=True)
+    ]
+    return terminal_table([title, *heads], rows)
 
 
 def heading(evaluation: Evaluation) -> str:
@@ -66,12 +86,19 @@ def scoring_notes(evaluation: Evaluation) -> list[str]:
             f"{100 * annotator.accuracy:.1f} %"
         )
     for whose, names in (("the data's", alignment.samples), ("the model's", alignment.outputs)):
-        if merged := [f"{old} as {new}" for old, new in names.items() if new not in (None, canonical(old))]:
+        if merged := [f"{old} as {new}" for old, new in names.items() if new not in (None, find_class(old) or old)]:
             found.append(f"merged: {whose} {', '.join(merged)}")
-    for name, count in evaluation.dropped.items():
-        found.append(f"left out: {count:,} samples " + ("without a label" if name == "unlabelled" else f"of {name}"))
+    if count := evaluation.dropped.get("unlabelled"):
+        found.append(f"left out: {count:,} samples without a label")
+    lost = {name: count for name, count in evaluation.dropped.items() if name != "unlabelled"}
+    if len(lost) > CLASSES:
+        some = first_few([f"{name} {count:,}" for name, count in lost.items()], CLASSES)
+        found.append(f"left out: {sum(lost.values()):,} samples of {len(lost):,} classes that the model lacks ({some})")
+    else:
+        found += [f"left out: {count:,} samples of {name}" for name, count in lost.items()]
     if extra := [name for name, new in alignment.outputs.items() if new is None]:
-        found.append(f"left out: the model's {', '.join(extra)}, which the data lacks; the others are scaled to 1")
+        lacking = first_few(extra, 2 * CLASSES)
+        found.append(f"left out: the model's {lacking}, which the data lacks; the others are scaled to 1")
     for reason, count in evaluation.data.dropped.items():
         found.append(f"left out by the reader: {count:,} samples of the dataset, {reason}")
     if evaluation.data.problems:

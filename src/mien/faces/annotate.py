@@ -1,8 +1,8 @@
 """An annotated copy of an image: boxes, the most probable expression, its confidence, and bars of the first three."""
 
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
-from typing import NamedTuple, cast
+from colorsys import hsv_to_rgb
+from typing import NamedTuple
 
 import cv2
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw, ImageFont
 
 from mien.core import images
+from mien.core.fonts import drawable, load_font
 
 Colour = tuple[int, ...]
 
@@ -23,7 +24,7 @@ COLOURS: dict[str, Colour] = {
     "sad": (84, 154, 255),
     "surprise": (36, 205, 196),
 }
-OTHER: Colour = (233, 134, 206)
+TURN = 0.382  # of the hue circle between two own classes, so that neighbours differ
 PANEL: Colour = (15, 18, 26, 215)
 TRACK: Colour = (62, 68, 82, 255)
 WHITE: Colour = (255, 255, 255, 255)
@@ -34,6 +35,13 @@ FACE = 110  # the width in pixels that the median face should have
 CHIN = 0.25  # how much of a face's height a panel within its box may hide
 BARS = 3  # of the most probable expressions
 _ATTEMPTS = ((1.0, False), (0.8, False), (0.65, False), (0.65, True))  # size of the text, within the face's box
+
+
+def palette(classes: Sequence[str]) -> dict[str, Colour]:
+    """Return the colour of each class: its own for the field's expressions, and hues around the circle for others."""
+    own = [name for name in classes if name not in COLOURS]
+    made = {name: hsv_to_rgb((0.88 + TURN * index) % 1, 0.5, 0.92) for index, name in enumerate(own)}
+    return {name: COLOURS.get(name) or tuple(round(255 * part) for part in made[name]) for name in classes}
 
 
 class Rect(NamedTuple):
@@ -98,8 +106,10 @@ class Layer:
         self.occupied: list[Rect] = list(self.boxes)
 
     def fill(self, probabilities: NDArray[np.float32], classes: Sequence[str], flags: Sequence[str]) -> None:
+        classes = drawable(classes)
         labels = [classes[best] for best in probabilities.argmax(axis=1)]
-        rows, colours = probabilities.tolist(), [COLOURS.get(label, OTHER) for label in labels]
+        self.colours = palette(classes)
+        rows, colours = probabilities.tolist(), [self.colours[label] for label in labels]
         for box, colour in zip(self.boxes, colours, strict=True):
             self.frame(box, colour)
         for box, colour, label, row, flag in zip(self.boxes, colours, labels, rows, flags, strict=True):
@@ -155,7 +165,7 @@ class Layer:
             self.pen.text((rect.left + 0.6 * font.size, middle), name, WHITE, font, anchor="lm")
             self.pen.rectangle((left, top, right, bottom), fill=TRACK)
             if (length := (right - left) * share) >= 1:
-                self.pen.rectangle((left, top, left + length, bottom), fill=COLOURS.get(name, OTHER))
+                self.pen.rectangle((left, top, left + length, bottom), fill=self.colours[name])
             self.pen.text((rect.right - 0.6 * font.size, middle), f"{share:.0%}", WHITE, font, anchor="rm")
 
     def freest(self, width: float, height: float, corners: Sequence[tuple[float, float]]) -> Rect:
@@ -168,12 +178,6 @@ class Layer:
     def covered(self, rect: Rect) -> float:
         """Area in pixels of what a rectangle would cover."""
         return sum(rect.shared(other) for other in self.occupied)
-
-
-@lru_cache(maxsize=64)
-def load_font(size: float) -> ImageFont.FreeTypeFont:
-    """Return the font that Pillow ships, `size` pixels high."""
-    return cast(ImageFont.FreeTypeFont, ImageFont.load_default(size))
 
 
 def _around(box: Rect, width: float, height: float) -> list[tuple[float, float]]:

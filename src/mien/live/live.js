@@ -1,6 +1,7 @@
 // Shows what the server sends: events, each an image with its own faces and figures.
 "use strict";
 
+const MOST = 10; // classes of a face, the most probable of more
 const SPEECH = 5000, SILENCE = 3000; // milliseconds: between spoken messages; before the page says that no frame came
 const part = (id) => document.getElementById(id);
 let paused = false, shown = false, spoken = 0, arrived = Date.now();
@@ -23,7 +24,9 @@ function card(face, index) {
   const made = make("li");
   const flags = [face.quality === "low" && "too small or blurred", face.uncertain && "uncertain"].filter(Boolean);
   made.append(make("h2", `${index + 1}. ${face.expression}${flags.length ? ` (${flags.join(", ")})` : ""}`));
-  for (const [label, probability] of Object.entries(face.probabilities)) made.append(row(label, probability));
+  let rows = Object.entries(face.probabilities);
+  if (rows.length > MOST) rows = rows.sort((one, other) => other[1] - one[1]).slice(0, MOST);
+  for (const [label, probability] of rows) made.append(row(label, probability));
   return made;
 }
 

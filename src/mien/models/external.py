@@ -12,8 +12,9 @@ from msgspec import Meta
 from numpy.typing import NDArray
 
 from mien.core import records
+from mien.core.console import first_few
 from mien.core.errors import InputError
-from mien.core.labels import Targets, canonical
+from mien.core.labels import Targets, misspelt, resolve
 from mien.models.metadata import ModelInfo
 
 CHANNELS = {"grey": 1, "RGB": 3, "BGR": 3}
@@ -31,7 +32,7 @@ class ExternalModelSpec:
     """
 
     labels: tuple[str, ...]
-    """The classes of the output, in order; in the file in any spelling that `core.labels.canonical` knows."""
+    """The classes of the output, in order; the field's names in any spelling, or own ones (`core.labels.resolve`)."""
     size: Annotated[int, Meta(ge=1)]
     """The input is size x size pixels."""
     channels: Literal["grey", "RGB", "BGR"]
@@ -51,9 +52,12 @@ class ExternalModelSpec:
     """The labelling that the output follows: the dataset's own label, or the FER+ majority, plurality, distribution."""
 
     def __post_init__(self) -> None:
-        labels = tuple(map(canonical, self.labels))
+        labels = resolve(self.labels)
         if len(labels) < 2 or len(set(labels)) < len(labels):
-            raise InputError(f"labels: expected two or more different expressions, got {', '.join(labels)}")
+            raise InputError(f"labels: expected two or more different classes, got {first_few(labels, 12)}")
+        for name in labels:
+            if near := misspelt(name):
+                raise InputError(f"labels: unknown label {name!r}; did you mean {near!r}?")
         object.__setattr__(self, "labels", labels)
         if self.scale is not None:
             if self.mean is not None or self.std is not None:

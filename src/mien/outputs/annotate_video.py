@@ -3,7 +3,7 @@
 Not `mien.faces.annotate`: it lays out each image by itself, so that panels would jump from frame to frame.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
 from pathlib import Path
@@ -16,7 +16,8 @@ from PIL import Image, ImageDraw, ImageFont
 from mien.core import images
 from mien.core.errors import InputError
 from mien.core.files import replacing
-from mien.faces.annotate import BARS, COLOURS, INK, OTHER, TRACK, WHITE, Rect, load_font
+from mien.core.fonts import drawable, load_font
+from mien.faces.annotate import BARS, INK, TRACK, WHITE, Colour, Rect, palette
 from mien.faces.faces import VideoFaces
 from mien.recognition.video import Video
 
@@ -166,13 +167,15 @@ def overlay(image: images.Pixels, faces: VideoFaces | None, growth: float) -> im
     corners = np.concatenate([faces.boxes[:, :2], faces.boxes[:, :2] + faces.boxes[:, 2:]], axis=1) * growth
     boxes = [Rect(*box) for box in corners.round().tolist()]
     occupied, plates = list(boxes), list[Rect]()
+    classes = drawable(faces.classes)
+    colours = palette(classes)
 
     def free(rect: Rect, own: Rect) -> bool:
         return all(rect.shared(other) < 1 for other in occupied if other is not own)
 
     for track, box, row, quality in zip(faces.tracks.tolist(), boxes, faces.smoothed, faces.quality, strict=True):
-        name, size = faces.classes[int(row.argmax())], _text_size(box, height)
-        colour = COLOURS.get(name, OTHER)
+        name, size = classes[int(row.argmax())], _text_size(box, height)
+        colour = colours[name]
         pen.rectangle((box.left - 1, box.top - 1, box.right + 1, box.bottom + 1), outline=INK, width=line + 2)
         pen.rectangle(box, outline=colour, width=line)
         mark = " (low quality)" * (quality == "low")
@@ -186,11 +189,11 @@ def overlay(image: images.Pixels, faces: VideoFaces | None, growth: float) -> im
         pen.text((rect.left + 0.5 * size, rect.top + 0.75 * size), text, INK, load_font(size), anchor="lm")
     for box, plate, row in zip(boxes, plates, faces.smoothed, strict=True):
         font = load_font(max(round(0.85 * _text_size(box, height)), 12))
-        names = max(font.getlength(name) for name in faces.classes)
+        names = max(font.getlength(name) for name in classes)
         rect = _panel(box, plate, names, font.size, (width, height))
         if free(rect, box):  # in a crowd none rather than one that jumps about or hides a face
             occupied.append(rect)
-            _draw_bars(pen, rect, row, faces.classes, font, names)
+            _draw_bars(pen, rect, row, colours, font, names)
     return np.asarray(canvas)
 
 
@@ -218,10 +221,15 @@ def _panel(box: Rect, plate: Rect, names: float, size: float, whole: tuple[int, 
 
 
 def _draw_bars(
-    pen: ImageDraw.ImageDraw, rect: Rect, row: Any, classes: Sequence[str], font: ImageFont.FreeTypeFont, names: float
+    pen: ImageDraw.ImageDraw,
+    rect: Rect,
+    row: Any,
+    colours: dict[str, Colour],
+    font: ImageFont.FreeTypeFont,
+    names: float,
 ) -> None:
-    """Draw the most probable expressions on a panel; `names` is the width of the longest class name."""
-    size = font.size
+    """Draw the most probable of the classes that `colours` has; `names` is the width of the longest name."""
+    size, classes = font.size, list(colours)
     pen.rectangle(rect, fill=INK)
     start, end = rect.left + names + 1.1 * size, rect.right - 0.5 * size
     for line, index in enumerate(np.argsort(row)[::-1][:BARS].tolist()):
@@ -230,4 +238,4 @@ def _draw_bars(
         pen.text((rect.left + 0.5 * size, middle), classes[index], WHITE, font, anchor="lm")
         pen.rectangle((start, top, end, bottom), fill=TRACK)
         if length >= 1:
-            pen.rectangle((start, top, start + length, bottom), fill=COLOURS.get(classes[index], OTHER))
+            pen.rectangle((start, top, start + length, bottom), fill=colours[classes[index]])

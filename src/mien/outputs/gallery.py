@@ -14,12 +14,13 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import quote
 
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from mien.core import html
 from mien.core.errors import InputError
 from mien.core.files import replacing, writing
-from mien.faces.annotate import COLOURS, INK, OTHER
+from mien.core.fonts import drawable, load_font
+from mien.faces.annotate import INK, Colour, palette
 from mien.outputs.photos import PORTRAIT, Photo, ranked
 
 PAGES = (".html", ".htm")
@@ -57,6 +58,7 @@ class Gallery(AbstractContextManager["Gallery"]):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 tempfile.TemporaryFile(dir=path.parent).close()
         self._tiles: list[Tile] = []
+        self._colours: dict[str, Colour] = {}
         self._folder = paths[0].parent  # where there is room for the pages; the folder for temporary files may be small
         with writing(self._folder):
             self._waiting = tempfile.TemporaryFile(dir=self._folder)  # noqa: SIM115 - it lives as long as this
@@ -68,6 +70,7 @@ class Gallery(AbstractContextManager["Gallery"]):
         """Keep the faces of a photo that was recognised with its portraits."""
         if not photo.faces:
             return
+        self._colours = self._colours or palette(photo.faces.classes)
         faces = zip(photo.faces.to_dicts(), photo.faces.flags, photo.portraits, strict=True)
         for index, (face, flags, portrait) in enumerate(faces):
             start = self._waiting.tell()
@@ -108,7 +111,7 @@ class Gallery(AbstractContextManager["Gallery"]):
             groups=self.groups(),
             total=len(self._tiles),
             side=PORTRAIT,
-            colour_of=lambda name: COLOURS.get(name, OTHER)[:3],
+            colour_of=lambda name: self._colours[name][:3],
             jpeg=lambda tile: base64.b64encode(self._jpeg(tile)).decode(),
             link=lambda file: quote(os.path.relpath(file, folder)),
             file_name=lambda file: Path(file).name,
@@ -123,11 +126,12 @@ class Gallery(AbstractContextManager["Gallery"]):
         sheet = Image.new("RGB", (columns * (TILE + GAP) + GAP, max(height, HEADING)), (246, 246, 248))
         pen = ImageDraw.Draw(sheet)
         top = GAP
+        drawn = dict(zip(self._colours, drawable(list(self._colours)), strict=True))
         for name, tiles in groups.items():
-            colour = COLOURS.get(name, OTHER)
+            colour = self._colours[name]
             pen.rounded_rectangle((GAP, top + 6, GAP + 14, top + HEADING - 14), 3, fill=colour)
-            title = f"{name}  {len(tiles):,}"
-            pen.text((GAP + 22, top + HEADING / 2 - 4), title, INK, ImageFont.load_default(20), anchor="lm")
+            title = f"{drawn[name]}  {len(tiles):,}"
+            pen.text((GAP + 22, top + HEADING / 2 - 4), title, INK, load_font(20), anchor="lm")
             top += HEADING
             for index, tile in enumerate(tiles):
                 left = GAP + index % columns * (TILE + GAP)
@@ -136,7 +140,7 @@ class Gallery(AbstractContextManager["Gallery"]):
                 pen.rectangle((left, top + TILE, left + TILE - 1, top + TILE + 4), fill=(214, 216, 222))
                 pen.rectangle((left, top + TILE, left + round(TILE * tile.confidence) - 1, top + TILE + 4), fill=colour)
                 caption = f"{tile.confidence:.0%} {tile.flags}".strip()
-                pen.text((left, top + TILE + 13), caption, INK, ImageFont.load_default(12), anchor="lm")
+                pen.text((left, top + TILE + 13), caption, INK, load_font(12), anchor="lm")
                 if index % columns == columns - 1 or index == len(tiles) - 1:
                     top += TILE + CAPTION + GAP
         return sheet

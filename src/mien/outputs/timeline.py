@@ -12,18 +12,20 @@ from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageDraw
 
 from mien.core.files import replacing, write_text, writing
-from mien.faces.annotate import COLOURS, OTHER, Colour
+from mien.core.fonts import drawable, load_font
+from mien.faces.annotate import Colour, palette
 from mien.faces.faces import VideoFaces
 from mien.recognition.episodes import Episode, VideoSummary
 
 BINS = 600  # over the whole video: what a screen shows
+MOST = 10  # classes are shown, of more the most probable
 TRACKS = 12  # the longest are shown
 WIDTH, LEFT, RIGHT, TOP = 1200, 110, 24, 78  # pixels
 BAND, LANE, SPACE = 84, 18, 22  # heights: of the probabilities, of a row of episodes, between tracks
-INK, FAINT, GROUND = (34, 38, 46), (222, 226, 232), (255, 255, 255)
+INK, FAINT, GROUND, REST = (34, 38, 46), (222, 226, 232), (255, 255, 255), (196, 200, 208)
 STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)  # seconds between ticks
 
 
@@ -112,7 +114,7 @@ class Drawing:
         self.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], colour)
 
     def text(self, x: float, y: float, text: str, *, size: int = 13, anchor: str = "start", bold: bool = False) -> None:
-        font = ImageFont.load_default(size * self.SCALE)
+        font = load_font(size * self.SCALE)
         end = {"start": "ls", "middle": "ms", "end": "rs"}[anchor]
         stroke = self.SCALE / 4 if bold else 0
         self._pen.text((x * self.SCALE, y * self.SCALE), text, INK, font, end, stroke_width=stroke)
@@ -135,10 +137,12 @@ def draw_timeline(
     total = len(summary.frames_of_track)
     shown = f", the {len(tracks)} longest of {total} faces" if total > len(tracks) else ""
     drawing.text(LEFT, 30, f"{title}: probabilities of expressions, smoothed{shown}", size=16, bold=True)
-    for index, name in enumerate(classes):
-        x = LEFT + index * ((WIDTH - LEFT - RIGHT) / len(classes))
-        drawing.rectangle(x, 46, x + 13, 59, COLOURS.get(name, OTHER))
-        drawing.text(x + 19, 58, name)
+    means, colours = _most(means, palette(classes))
+    drawn = dict(zip(classes, drawable(classes), strict=True))
+    for index, (name, colour) in enumerate(colours.items()):
+        x = LEFT + index * ((WIDTH - LEFT - RIGHT) / len(colours))
+        drawing.rectangle(x, 46, x + 13, 59, colour)
+        drawing.text(x + 19, 58, drawn.get(name, name))
     step = next((step for step in STEPS if end / step <= 12), STEPS[-1])
     for count in range(int(end / step + 1e-6) + 1):
         x = LEFT + step * count * scale
@@ -153,13 +157,33 @@ def draw_timeline(
         drawing.text(LEFT - 12, top + BAND / 2 + 17, f"{seconds:.1f} s", size=12, anchor="end")
         drawing.rectangle(LEFT, top + BAND, WIDTH - RIGHT, top + BAND + 1, FAINT)
         for first, after in _seen(means[track]):
-            _draw_stack(drawing, means[track][first:after], first, top, classes)
+            _draw_stack(drawing, means[track][first:after], first, top, list(colours.values()))
         top += BAND + 6
         for row, lane in enumerate(lanes):
             for episode in lane:
-                _draw_episode(drawing, episode, top + row * LANE, scale)
+                colour = colours.get(episode.expression, REST)
+                _draw_episode(drawing, episode, drawn[episode.expression], colour, top + row * LANE, scale)
         top += max(1, len(lanes)) * LANE + SPACE
     return drawing
+
+
+def _most(
+    means: dict[int, NDArray[np.float64]], colours: dict[str, Colour]
+) -> tuple[dict[int, NDArray[np.float64]], dict[str, Colour]]:
+    """Return the probabilities and colours of the most probable classes, and of all others as one."""
+    if len(colours) <= MOST:
+        return means, colours
+    total = sum((np.nansum(rows, axis=0) for rows in means.values()), np.zeros(len(colours)))
+    chosen = np.sort(np.argsort(-total, kind="stable")[: MOST - 1])
+    others = np.setdiff1d(np.arange(len(colours)), chosen)
+    folded = {
+        track: np.concatenate([rows[:, chosen], rows[:, others].sum(axis=1, keepdims=True)], axis=1)
+        for track, rows in means.items()
+    }
+    names = list(colours)
+    return folded, {names[index]: colours[names[index]] for index in chosen.tolist()} | {
+        f"{len(others):,} others": REST
+    }
 
 
 def _lanes(episodes: Sequence[Episode]) -> list[list[Episode]]:
@@ -179,7 +203,9 @@ def _seen(means: NDArray[np.float64]) -> list[tuple[int, int]]:
     return list(zip(np.flatnonzero(edges == 1).tolist(), np.flatnonzero(edges == -1).tolist(), strict=True))
 
 
-def _draw_stack(drawing: Drawing, means: NDArray[np.float64], first: int, top: float, classes: Sequence[str]) -> None:
+def _draw_stack(
+    drawing: Drawing, means: NDArray[np.float64], first: int, top: float, colours: Sequence[Colour]
+) -> None:
     """Draw stacked areas, the first class at the bottom; from one bin's middle to the next."""
     wide = (WIDTH - LEFT - RIGHT) / BINS
     middles = [LEFT + (first + index + 0.5) * wide for index in range(len(means))]
@@ -187,20 +213,20 @@ def _draw_stack(drawing: Drawing, means: NDArray[np.float64], first: int, top: f
     heights = np.cumsum(means, axis=1)
     heights = np.concatenate([np.zeros((len(means), 1)), heights / heights[:, -1:]], axis=1)
     ys = top + BAND * (1 - heights[[0, *range(len(means)), -1]])
-    for name, (lower, upper) in zip(classes, pairwise(ys.T.tolist()), strict=True):
+    for colour, (lower, upper) in zip(colours, pairwise(ys.T.tolist()), strict=True):
         outline = list(zip(xs, upper, strict=True)) + list(zip(xs, lower, strict=True))[::-1]
-        drawing.polygon(outline, COLOURS.get(name, OTHER))
+        drawing.polygon(outline, colour)
 
 
-def _draw_episode(drawing: Drawing, episode: Episode, top: float, scale: float) -> None:
+def _draw_episode(drawing: Drawing, episode: Episode, name: str, colour: Colour, top: float, scale: float) -> None:
     """Draw a bar from onset to offset, a mark at the apex, and the name where there is room."""
     start, apex = LEFT + episode.onset * scale, LEFT + episode.apex * scale
     end = max(LEFT + episode.offset * scale, start + 1.5)
-    drawing.rectangle(start, top, end, top + LANE - 3, COLOURS.get(episode.expression, OTHER))
+    drawing.rectangle(start, top, end, top + LANE - 3, colour)
     drawing.polygon([(apex - 4, top), (apex + 4, top), (apex, top + 6)], INK)
-    if max(apex - start, end - apex) > 7.5 * len(episode.expression) + 10:  # the name keeps away from the mark
+    if max(apex - start, end - apex) > 7.5 * len(name) + 10:  # the name keeps away from the mark
         x, anchor = (start + 6, "start") if apex - start > end - apex else (end - 6, "end")
-        drawing.text(x, top + LANE - 7, episode.expression, size=12, anchor=anchor)
+        drawing.text(x, top + LANE - 7, name, size=12, anchor=anchor)
 
 
 def _clock(seconds: float, step: float) -> str:

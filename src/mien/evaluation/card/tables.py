@@ -14,6 +14,7 @@ from mien.evaluation.statistics import Interval
 from mien.evaluation.subgroups import Column
 from mien.models.calibration import Calibration
 
+ACROSS = 12  # classes that stand in columns; more are rows
 CALIBRATED_ON = "calibrated on faces of this very split, so that ECE and log loss flatter the model"
 MAYBE_CALIBRATED_ON = "some of these faces may be among those it was calibrated on, which flatters ECE and log loss"
 
@@ -85,9 +86,15 @@ def recall(found: Sequence[CardScore]) -> str:
     """Return the table of recall by class, single view; "" where there is none."""
     known = [score for score in found if score.recall and score.tta == "none"]
     classes = dict.fromkeys(name for score in known for name in score.recall)
+    if len(classes) > ACROSS:
+        return _table(
+            {"class": escape_markdown(name)}
+            | {f"{score.title}, {score.split}, {score.targets}": share(score.recall.get(name)) for score in known}
+            for name in classes
+        )
     return _table(
         {"data": f"{score.title}, {score.split}, {score.targets}"}
-        | {name: share(score.recall.get(name)) for name in classes}
+        | {escape_markdown(name): share(score.recall.get(name)) for name in classes}
         for score in known
     )
 
