@@ -227,16 +227,17 @@ class ImageListReader(ListedReader):
         files: dict[str, ImageFile] = {}
         lines: dict[str, str] = {}
         ruled: dict[str, list[str]] = defaultdict(list)
-        rows = [(one, where, cells) for one in found.lists for where, cells in one.rows(problems)]
-        wrong = {} if self.codes else slips(cells[one.label] for one, _, cells in rows)
+        labels = [cells[one.label] for one in found.lists for _, cells in one.rows(Problems())]
+        wrong = {} if self.codes else slips(labels)
+        rows = ((one, where, cells) for one in found.lists for where, cells in one.rows(problems))
         for one, where, cells in rows:
             label, name = _label(cells[one.label]), cells[one.image]
             if reason := self.left_out_codes.get(label):
                 ruled[reason].append(name)
                 continue
             try:
-                if label in wrong or not label:
-                    raise InputError(wrong.get(label, f"no label: {printable(name[:60])}"))
+                if not label or label in wrong:
+                    raise InputError(wrong[label] if label else f"no label: {printable(name[:60])}")
                 path, label = _find(index, name, one), self._decode(label)
                 box, split = one.box_of(cells), _split(one, cells)
             except InputError as error:
