@@ -109,14 +109,14 @@ def store(path: Path, table: Dataset) -> None:
             records.write(half / "facts.json", CacheEntry(**{name: getattr(table, name) for name in FACTS}))
             if path.exists() and load(path) is None:
                 shutil.rmtree(path, ignore_errors=True)
-        _prune(path)
+        prune(path)
     except (OSError, InputError) as error:
         if path.parents[1] != Path(os.devnull) and not os.path.exists(path):  # noqa: PTH110 - another process was first
             reason = getattr(error, "strerror", None) or error
             notice(f"{path.parent}: not kept for the next time ({reason}); MIEN_CACHE names another folder")
 
 
-def _prune(path: Path) -> None:
+def prune(path: Path) -> None:
     """Remove other states of the source of `path`, and what crashed writers left."""
     source = path.name.rsplit("-", 1)[0]
     for other in path.parent.glob(f"{source}-*"):

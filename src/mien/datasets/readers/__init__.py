@@ -10,6 +10,7 @@ from mien.core.errors import InputError
 from mien.core.files import os_errors
 from mien.core.paths import printable
 from mien.core.walk import ignore, listing
+from mien.datasets.archives import is_archive, unpacked
 from mien.datasets.readers.reader import DatasetReader
 
 BUILTIN = tuple(
@@ -32,6 +33,7 @@ BUILTIN = tuple(
 )
 
 DEEPEST = 8  # folders below the path given in which a dataset is looked for
+NESTED = 2  # archives in archives
 WIDEST = 200  # folders on one level
 
 
@@ -70,6 +72,13 @@ def locate(root: Path, kind: str | None = None, targets: str = "label") -> tuple
         raise InputError(f"{root}: no such file or folder")
     with os_errors(root):
         found = _search(root, candidates)
+        for _ in range(NESTED):
+            if found or not (archive := _archive(root)):
+                break
+            if archive != root:
+                notice(f"{printable(root)}: the archive {printable(archive.name)} is read")
+            root = unpacked(archive)
+            found = _search(root, candidates)
     if len(found) > 1:
         names = first_few([printable(path.relative_to(root).as_posix()) for _, path in found])
         raise InputError(f"{root}: holds {len(found)} datasets ({names}); name one of them")
@@ -85,6 +94,12 @@ def locate(root: Path, kind: str | None = None, targets: str = "label") -> tuple
     expected = "; or ".join(one.expects for one in candidates)
     empty = root.is_dir() and not any(root.iterdir())
     raise InputError(f"{root}: {'an empty folder' if empty else 'no dataset recognised'}; expected {expected}")
+
+
+def _archive(root: Path) -> Path | None:
+    """Return the archive that `root` is, or the only one in it."""
+    found = [path for path in ([root] if root.is_file() else listing(root, ignore)[1]) if is_archive(path)]
+    return found[0] if len(found) == 1 else None
 
 
 def _search(root: Path, candidates: Sequence[DatasetReader]) -> list[tuple[DatasetReader, Path]]:

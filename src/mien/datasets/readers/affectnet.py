@@ -63,9 +63,8 @@ class AffectnetReader(ImageListReader):
     left_out_codes = NO_EXPRESSION
 
     def find(self, root: Path) -> Found:
-        folders = [root.parent] if root.is_file() else folders_within(root, 1)
-        for folder in folders:
-            paths = [root] if root.is_file() else list(filter(is_csv, files_in(folder)))
+        for folder in [root] if root.is_file() else folders_within(root, 1):
+            paths = list(filter(is_csv, [root] if root.is_file() else files_in(folder)))
             if lists := [found for path in paths if (found := _columns(path))]:
                 return Found(lists, [path for path in paths if path not in {one.path for one in lists}])
         return Found([], [])
