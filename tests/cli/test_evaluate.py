@@ -8,6 +8,9 @@ import pytest
 
 from mien.core.labels import FER2013, FERPLUS
 from mien.datasets import DataSpec, read
+from mien.datasets.prints import prints, save_prints
+from mien.evaluation.statistics import wilson
+from mien.recipes.run_record import PRINTS
 from tests import drawn
 from tests.blocks import MakeModel, Mien, record_run
 
@@ -202,3 +205,37 @@ def test_samples_of_classes_that_the_model_lacks_are_named(mien: Mien, make_mode
     assert code == 0
     assert f"{data}, all: left out: 2 of 16 samples, of none of the model's" in err
     assert "(contempt 2)" in err
+
+
+def test_what_the_model_has_seen_in_training_is_said_next_to_the_accuracy(
+    mien: Mien, make_model: MakeModel, fer2013_csv: Path, tmp_path: Path
+) -> None:
+    run = tmp_path / "run"
+    make_model(run / "model.onnx")
+    images = read(DataSpec(fer2013_csv, "validation")).images
+    save_prints(run / PRINTS, prints(images[:1]))  # six times, three of them mirrored
+    said = "6 of these 21 images (28.6 %) are, exactly or nearly, among those that the model was trained on"
+    _, out, err = mien("evaluate", run, "--data", fer2013_csv)
+    assert f"{said}; accuracy on the other 15: " in " ".join(out.split())
+    assert said in (run / "report.html").read_text()
+    facts = json.loads((run / "evaluation-validation-none.json").read_text())["seen_in_training"]
+    assert (facts["seen"], facts["unseen"]) == (6, 15)
+    right = round(15 * facts["accuracy_of_unseen"])
+    assert facts["interval_of_unseen"] == pytest.approx(wilson(right, 15))
+    _, out, err = mien("evaluate", run, "--data", fer2013_csv, "--json")
+    assert json.loads(out)["seen_in_training"] == facts
+    assert f"warning: {said}" in err
+    assert f"{run}: {said}" in " ".join(mien("compare", run)[1].split())
+    assert said in " ".join(mien("calibrate", run, "--data", fer2013_csv)[1].split())
+    (run / PRINTS).write_bytes(b"PK")
+    code, _, err = mien("evaluate", run, "--data", fer2013_csv)
+    assert (code, err.count("\n")) == (2, 1)
+    assert "training_faces.npz: damaged" in err
+    (run / PRINTS).unlink()
+    mien("evaluate", run, "--data", fer2013_csv)
+    assert json.loads((run / "evaluation-validation-none.json").read_text())["seen_in_training"] is None
+
+
+def test_the_bundled_models_know_their_training_faces(mien: Mien, fer2013_csv: Path) -> None:
+    _, out, _ = mien("evaluate", "small", "--data", fer2013_csv, "--json")
+    assert json.loads(out)["seen_in_training"]["seen"] == 0  # drawn faces

@@ -8,15 +8,22 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
 from torch import nn
 
 from mien.core.errors import InputError
-from mien.recipes import RECIPES, Epoch, read_epochs, read_run
+from mien.datasets import DataSpec, ImageSpec, read
+from mien.datasets.prints import load_prints, prints
+from mien.recipes import RECIPES, Epoch, Recipe, read_epochs, read_run
+from mien.recipes.run_record import PRINTS
 from mien.training.run import Run
+from mien.training.start import train
 from tests.training.runs import record
+
+Tiny = Callable[..., Recipe]
 
 RECORD = record(RECIPES["mien"])
 
@@ -104,3 +111,17 @@ def test_an_epoch_recorded_again_replaces_the_first_record_and_those_after_it(tm
     for number, loss in ((1, 3.0), (2, 2.0), (3, 1.0), (2, 2.5)):
         run.add_epoch(epoch(number, val_loss=loss))
     assert read_epochs(tmp_path) == [epoch(1, val_loss=3.0), epoch(2, val_loss=2.5)]
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_run_keeps_the_prints_of_its_training_images(tiny: Tiny, fer2013: Path, tmp_path: Path) -> None:
+    recipe = tiny("mien", epochs=1, max_steps=1)
+    train(recipe, DataSpec(fer2013), tmp_path / "run", device="cpu")
+    known = load_prints(tmp_path / "run" / PRINTS)
+    assert known is not None
+    images = read(DataSpec(fer2013, "train"), ImageSpec(16, 1)).images
+    assert np.array_equal(known, np.unique(prints(images), axis=0))
+    Run(tmp_path).save_prints(images[:0], str(tmp_path / "run"))  # what it starts from was trained on them
+    found = load_prints(tmp_path / PRINTS)
+    assert found is not None
+    assert np.array_equal(found, known)

@@ -57,6 +57,8 @@ def evaluate(
     epochs = read_epochs(run) if run else ()
     written = save(found, predictions, samples.images, folder, epochs=epochs) if folder else []
     if json:
+        if (seen := found[0].seen_in_training) and seen.seen:
+            say(f"warning: {seen}")
         show_json(records.dumps(found if len(found) > 1 else found[0]))
     else:
         show_table(evaluation_tables(found))

@@ -9,6 +9,7 @@ from mien.core import records
 from mien.datasets import DataSpec
 from mien.evaluation.metrics import EndToEnd, Scores, end_to_end, score
 from mien.evaluation.predictions import Alignment, DataFacts, ModelFile, Predictions, load, predict
+from mien.evaluation.provenance import SeenInTraining
 from mien.evaluation.selective import Selective, selective
 from mien.models.session import Tta
 
@@ -38,6 +39,8 @@ class Evaluation:
     """Samples left out, by class; `unlabelled` where they had no label."""
     end_to_end: EndToEnd | None = None
     """The scores over all photos, where faces were looked for; `scores` are of those found."""
+    seen_in_training: SeenInTraining | None = None
+    """None where nobody knows what the model was trained on."""
     asked_output: str | None = None
     """The output that was asked for; None: the one that follows the targets."""
     versions: dict[str, str] = field(default_factory=versions)
@@ -61,6 +64,9 @@ def evaluate(
         alignment=scored.alignment,
         dropped=scored.dropped,
         end_to_end=end_to_end(scores, scored.support, data.detector) if data.detector else None,
+        seen_in_training=None
+        if predictions.seen is None
+        else SeenInTraining.of(predictions.seen[scored.rows], scored.correct),
         asked_output=output,
     )
 

@@ -24,7 +24,7 @@ from mien.core.images import Pixels
 from mien.datasets import DataSpec, ImageSpec, Samples, exclude
 from mien.datasets.notices import notice_lost
 from mien.datasets.samples import hard, relabel
-from mien.evaluation.provenance import as_trained, is_training, run_record
+from mien.evaluation.provenance import as_trained, is_training, run_record, seen_in_training
 from mien.faces import LargestFace
 from mien.models.bundled import ASSETS
 from mien.models.metadata import ModelInfo
@@ -145,6 +145,7 @@ class Predictions:
         info: the model's facts.
         model: which file it is.
         data: which data it is.
+        seen: bool [n], whether the model was trained on the image, exactly or nearly; None where nobody knows.
 
     Raises:
         InputError: the arrays have different lengths.
@@ -162,9 +163,11 @@ class Predictions:
     info: ModelInfo
     model: ModelFile
     data: DataFacts
+    seen: NDArray[np.bool_] | None = None
 
     def __post_init__(self) -> None:
-        lengths = {len(self.labels), len(self.found), *(array.shape[1] for array in self.logits.values())}
+        columns = [self.labels, self.found, *([] if self.seen is None else [self.seen])]
+        lengths = {*map(len, columns), *(array.shape[1] for array in self.logits.values())}
         if lengths != {len(self.ids)}:
             raise InputError(f"predictions: arrays of {len(self.ids)} and {sorted(lengths)} samples")
 
@@ -176,6 +179,7 @@ class Predictions:
             labels=self.labels[index],
             ids=self.ids[index],
             found=self.found[index],
+            seen=None if self.seen is None else self.seen[index],
         )
 
     def scored_info(self, output: str | None = None) -> ModelInfo:
@@ -241,6 +245,7 @@ class Predictions:
         """Write the predictions as an .npz file that `load_predictions` reads."""
         arrays: dict[str, Any] = {f"logits/{output}": array for output, array in self.logits.items()}
         arrays |= {"labels": self.labels, "ids": self.ids, "found": self.found}
+        arrays |= {} if self.seen is None else {"seen": self.seen}
         arrays["facts"] = records.dumps(_SavedFacts(self.classes, self.info, self.model, self.data))
         with replacing(path) as part, part.open("wb") as file:
             np.savez_compressed(file, allow_pickle=False, **arrays)
@@ -261,7 +266,8 @@ def load_predictions(path: Path) -> Predictions:
             arrays = {key: saved[key] for key in saved.files}
         facts = records.loads(str(arrays["facts"]), _SavedFacts, where=str(path))
         logits = {key.removeprefix("logits/"): arrays[key] for key in arrays if key.startswith("logits/")}
-        return Predictions(logits, **{key: arrays[key] for key in ("labels", "ids", "found")}, **vars(facts))
+        columns = {key: arrays[key] for key in ("labels", "ids", "found")}
+        return Predictions(logits, **columns, **vars(facts), seen=arrays.get("seen"))
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}; expected saved predictions") from None
     except InputError:
@@ -321,6 +327,7 @@ def predict(session: Session, samples: Samples, data: DataFacts, *, tta: Tta = "
         info=session.info,
         model=identify(session),
         data=data,
+        seen=seen_in_training(session.path, samples.images),
     )
 
 

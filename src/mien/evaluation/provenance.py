@@ -3,11 +3,18 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import numpy as np
+from numpy.typing import NDArray
+
 from mien.core import records
+from mien.core.images import Pixels
 from mien.datasets import DataSpec, Samples
+from mien.datasets.prints import Prints, load_prints, seen
+from mien.evaluation.statistics import Interval, wilson
 from mien.models.bundled import ASSETS
 from mien.models.session import Session
 from mien.recipes import RunRecord, read_run
+from mien.recipes.run_record import PRINTS
 
 
 @dataclass(frozen=True)
@@ -41,3 +48,55 @@ def is_training(trained: RunRecord | None, samples: Samples, labels: tuple[str, 
         return False
     train = trained.data.splits["train"]
     return samples.relabel(labels).fingerprint in {train.fingerprint, *train.sources}
+
+
+@dataclass(frozen=True)
+class SeenInTraining:
+    """How many of the scored images are in the model's training data, the same or nearly so."""
+
+    seen: int
+    unseen: int
+    """The other images."""
+    accuracy_of_unseen: float | None
+    """Single view; None where there are none."""
+    interval_of_unseen: Interval | None = None
+    """95 % Wilson score interval of that accuracy."""
+
+    @classmethod
+    def of(cls, seen: NDArray[np.bool_], correct: NDArray[np.bool_]) -> "SeenInTraining":
+        """Return the figures of which images were seen, bool [n], and which answers are right, bool [n]."""
+        right, unseen = int(correct[~seen].sum()), int((~seen).sum())
+        return cls(
+            seen=int(seen.sum()),
+            unseen=unseen,
+            accuracy_of_unseen=right / unseen if unseen else None,
+            interval_of_unseen=wilson(right, unseen) if unseen else None,
+        )
+
+    def __str__(self) -> str:
+        n = self.seen + self.unseen
+        share = f"{self.seen:,} of these {n:,} images ({100 * self.seen / n:.1f} %)"
+        found = f"{share} are, exactly or nearly, among those that the model was trained on"
+        if self.accuracy_of_unseen is None:
+            return found
+        ends = self.interval_of_unseen
+        interval = f" ({100 * ends[0]:.1f}-{100 * ends[1]:.1f})" if ends else ""
+        return f"{found}; accuracy on the other {self.unseen:,}: {100 * self.accuracy_of_unseen:.1f} %{interval}"
+
+
+def training_prints(model: Path) -> Prints | None:
+    """Return the prints of what a model was trained on, which its run, or the package, keeps next to it.
+
+    None where there are none. InputError where the file is damaged.
+    """
+    path = model.parent / PRINTS
+    return load_prints(path) if path.is_file() else None
+
+
+def seen_in_training(model: Path, images: Pixels) -> NDArray[np.bool_] | None:
+    """Return which images, uint8 [n, h, w] or [n, h, w, 3], a model was trained on, exactly or nearly: bool [n].
+
+    None where its training images are not known.
+    """
+    known = training_prints(model)
+    return None if known is None else seen(images, known)

@@ -72,7 +72,9 @@ def class_table(scores: Scores) -> Table:
 
 def scoring_notes(evaluation: Evaluation) -> list[str]:
     """Return in words what was left out or folded; empty where nothing was."""
-    alignment, found = evaluation.alignment, []
+    alignment, found = evaluation.alignment, list[str]()
+    if (seen := evaluation.seen_in_training) and seen.seen:
+        found.append(str(seen))
     if evaluation.output != evaluation.data.targets:
         found.append(f"scored: the model's output that follows {evaluation.output}")
     if photos := evaluation.end_to_end:
@@ -144,8 +146,11 @@ def _percent(share: float, interval: Interval | None) -> str:
     return f"{100 * share:.1f} %" + (f" ({100 * interval[0]:.1f}-{100 * interval[1]:.1f})" if interval else "")
 
 
-def comparison_table(rows: Sequence[ComparisonRow]) -> RichTable:
-    """Return the table of `mien compare`; rows as `compare` returns them, so of one split, view and n.
+def comparison_table(rows: Sequence[ComparisonRow]) -> RenderableType:
+    """Return the table of `mien compare`, and what each model has seen of the data in training.
+
+    Args:
+        rows: as `compare` returns them, so of one split, view and n.
 
     Of several runs, * marks the best value of each figure.
     """
@@ -170,4 +175,5 @@ def comparison_table(rows: Sequence[ComparisonRow]) -> RichTable:
         for row, one in zip(rows, scores, strict=True)
     ]
     title = f"{first.data.split}, {VIEWS[first.tta]}, n = {first.scores.n:,}"
-    return terminal_table(*table_of(cells), title=title)
+    notes = [Text(f"{row.name}: {seen}") for row in rows if (seen := row.evaluation.seen_in_training) and seen.seen]
+    return Group(terminal_table(*table_of(cells), title=title), *notes)

@@ -8,7 +8,7 @@ from mien.core.console import notice
 from mien.core.errors import InputError
 from mien.recipes.recipe import Recipe
 
-RECIPE, METRICS = "recipe.json", "metrics.jsonl"  # the files in the run folder
+RECIPE, METRICS, PRINTS = "recipe.json", "metrics.jsonl", "training_faces.npz"  # the files in the run folder
 
 
 @dataclass(frozen=True)

@@ -6,18 +6,21 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import save
 from torch import nn
 
 from mien.core import records
 from mien.core.errors import InputError
 from mien.core.files import replacing
+from mien.datasets.prints import prints, save_prints
 from mien.evaluation.learning_curve import curves_svg
-from mien.evaluation.provenance import bundled_record
+from mien.evaluation.provenance import bundled_record, training_prints
 from mien.models.bundled import ASSETS, bundled
 from mien.recipes import RunRecord, read_epochs, read_run
-from mien.recipes.run_record import METRICS, RECIPE, Epoch
+from mien.recipes.run_record import METRICS, PRINTS, RECIPE, Epoch
 from mien.training.networks import load_network
 
 STATE = "resume.pt"  # the last checkpoint
@@ -46,13 +49,22 @@ class Run:
             raise InputError(f"{self.path}: cannot be made ({error.strerror}); choose another --out") from None
         self._write(RECIPE, (records.dumps(record) + "\n").encode())
 
+    def save_prints(self, images: NDArray[np.uint8], start: str | None) -> None:
+        """Keep the prints of the training images, with those of the run that it starts from, once."""
+        path = self.path / PRINTS
+        if path.is_file():
+            return
+        earlier = training_prints(bundled().get(start, Path(start) / "model.onnx")) if start else None
+        found = prints(images)
+        save_prints(path, found if earlier is None else np.concatenate([found, earlier]))
+
     def described(self) -> bool:
         """Return whether the folder is a run already."""
         return (self.path / RECIPE).is_file()
 
     def discard(self) -> None:
         """Remove a run that has no more than its description, so that the folder is free for another try."""
-        if [path.name for path in self.path.iterdir()] == [RECIPE]:
+        if {path.name for path in self.path.iterdir()} <= {RECIPE, PRINTS}:
             shutil.rmtree(self.path)
 
     def add_epoch(self, epoch: Epoch) -> None:

@@ -141,6 +141,7 @@ def _fit(run: Run, record: RunRecord, splits: Mapping[str, Split], device: torch
     if distributed.LEADS:
         if not run.described():
             run.describe(replace(record, precision=learner.precision))
+        run.save_prints(splits["train"].images, record.start)
         announce(learner, training, validation)
     with only_one(run.path) if distributed.LEADS else nullcontext():
         trainer.fit()

@@ -9,8 +9,9 @@ import numpy as np
 from mien.datasets.checks import duplicates
 from mien.evaluation.benchmark.leaderboard import cautions, leaderboard
 from mien.evaluation.benchmark.protocols import find
-from mien.evaluation.benchmark.result import SeenInTraining
 from mien.evaluation.benchmark.scored_faces import copies_in, scored_faces
+from mien.evaluation.provenance import SeenInTraining
+from mien.evaluation.statistics import wilson
 from tests.blocks import MakeModel
 from tests.datasets.checks.test_duplicates import row_of_likenesses
 from tests.evaluation.benchmark.conftest import measured
@@ -56,15 +57,15 @@ def test_faces_seen_in_training_are_counted(data: Path, seeds: list[Path], make_
     def seen(model: Path, *training_sets: Path) -> SeenInTraining | None:
         return measured("fer2013", data, model, training_sets=training_sets).models[0].seen_in_training
 
-    assert seen(seeds[0]) == SeenInTraining(1, 13, 10 / 13)
+    assert seen(seeds[0]) == SeenInTraining(1, 13, 10 / 13, wilson(10, 13))
     caution = (
         "mien: 1 of the 14 faces are in its training data, the same or nearly so; accuracy on the others, single view: "
     )
     assert cautions(leaderboard([measured("fer2013", data, seeds[0])], "none")) == [f"{caution}0.7692"]
     unknown = make_model(data / "theirs.onnx")
     assert seen(unknown) is None
-    assert seen(unknown, data) == SeenInTraining(1, 13, 10 / 13)
+    assert seen(unknown, data) == SeenInTraining(1, 13, 10 / 13, wilson(10, 13))
     facts = json.loads((seeds[0] / "recipe.json").read_text())
     facts["recipe"]["drop_duplicates"] = True  # its training left that face out
     (seeds[0] / "recipe.json").write_text(json.dumps(facts))
-    assert seen(seeds[0]) == SeenInTraining(0, 14, 11 / 14)
+    assert seen(seeds[0]) == SeenInTraining(0, 14, 11 / 14, wilson(11, 14))

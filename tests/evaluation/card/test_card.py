@@ -12,7 +12,7 @@ import pytest
 from mien.core import records
 from mien.core.errors import InputError, MissingExtra
 from mien.evaluation.benchmark import PROTOCOLS, Result, benchmark
-from mien.evaluation.benchmark.result import MetricSummary, SeenInTraining, Speed
+from mien.evaluation.benchmark.result import MetricSummary, Speed
 from mien.evaluation.calibrate.files import OutputCalibration, write_model
 from mien.evaluation.card import collect_facts, render_card, write_card
 from mien.evaluation.card.bundled import read_card
@@ -21,6 +21,7 @@ from mien.evaluation.comparison import Conditions
 from mien.evaluation.evaluation import Evaluation
 from mien.evaluation.evaluation import read as read_evaluation
 from mien.evaluation.metrics import METRICS, Metric
+from mien.evaluation.provenance import SeenInTraining
 from mien.evaluation.robustness.audit import Audit, Strength, Subgroups
 from mien.evaluation.subgroups import Column, Gap, Group, SubsetScores
 from mien.models.bundled import bundled

@@ -124,8 +124,15 @@ def _exact(images: Pixels) -> tuple[NDArray[np.int64], NDArray[np.bytes_]]:
     return first[inverse].astype(np.int64).reshape(-1), digests
 
 
-def _grey(image: Pixels) -> Pixels:
+def grey(image: Pixels) -> Pixels:
+    """Return the image as it is compared: grey, uint8 [48, 48]."""
     return resize(to_channels(image, 1), SIDE)
+
+
+def waves(count: int) -> NDArray[np.float64]:
+    """Return the first waves of the cosine transform, the mean first, of length 1: float64 [count, 48]."""
+    lines = np.cos(np.pi * (np.arange(SIDE) + 0.5) * np.arange(count)[:, None] / SIDE)
+    return np.asarray(lines / np.linalg.norm(lines, axis=1, keepdims=True))
 
 
 def _frequencies() -> NDArray[np.int64]:
@@ -141,13 +148,11 @@ def _signs() -> NDArray[np.float32]:
 
 def _describe(images: Pixels, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the low frequencies of each image, scaled to length 1, float32 [m, d], and its deviation, [m]."""
-    waves = np.cos(np.pi * (np.arange(SIDE) + 0.5) * np.arange(FREQUENCIES)[:, None] / SIDE)
-    waves /= np.linalg.norm(waves, axis=1, keepdims=True)
-    places = _frequencies()
-    basis = (waves[places[:, 0], :, None] * waves[places[:, 1], None, :]).reshape(len(places), -1).astype(np.float32)
+    places, lines = _frequencies(), waves(FREQUENCIES)
+    basis = (lines[places[:, 0], :, None] * lines[places[:, 1], None, :]).reshape(len(places), -1).astype(np.float32)
     described, spread = np.empty((len(rows), len(places)), np.float32), np.empty(len(rows), np.float32)
     for start in range(0, len(rows), BLOCK):
-        flat = np.stack([_grey(images[row]) for row in rows[start : start + BLOCK]]).reshape(-1, SIDE * SIDE)
+        flat = np.stack([grey(images[row]) for row in rows[start : start + BLOCK]]).reshape(-1, SIDE * SIDE)
         values = flat.astype(np.float32)
         described[start : start + BLOCK] = values @ basis.T
         spread[start : start + BLOCK] = values.std(axis=1)
@@ -227,8 +232,8 @@ def _close(
 
 def _band(image: Pixels) -> NDArray[np.float32]:
     """Return the image, float32 [48, 48], without its finest grain and without its light and shade."""
-    grey = _grey(image).astype(np.float32)
-    return np.asarray(cv2.GaussianBlur(grey, (0, 0), 1) - cv2.GaussianBlur(grey, (0, 0), 4), np.float32)
+    values = grey(image).astype(np.float32)
+    return np.asarray(cv2.GaussianBlur(values, (0, 0), 1) - cv2.GaussianBlur(values, (0, 0), 4), np.float32)
 
 
 def _correlate(one: NDArray[np.float32], other: NDArray[np.float32]) -> tuple[float, tuple[int, int]]:
@@ -324,8 +329,8 @@ def _compare(reference: Pixels, image: Pixels) -> tuple[float, bool, tuple[int, 
     flipped = np.ascontiguousarray(image[:, ::-1]) if mirrored else image
     if not np.array_equal(reference, flipped):
         inner = slice(REACH, SIDE - REACH)
-        greys = _grey(reference), np.roll(_grey(flipped), (-down, -right), axis=(0, 1))
-        one, two = (grey[inner, inner].astype(np.float64) for grey in greys)
+        greys = grey(reference), np.roll(grey(flipped), (-down, -right), axis=(0, 1))
+        one, two = (side[inner, inner].astype(np.float64) for side in greys)
         gain = two.std() / max(one.std(), 1e-6)
         if down or right:
             kinds.append("shifted")

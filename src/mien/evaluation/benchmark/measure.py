@@ -25,7 +25,7 @@ from mien.evaluation.benchmark.scored_faces import ScoredFaces, scored_faces, se
 from mien.evaluation.evaluation import versions
 from mien.evaluation.metrics import score
 from mien.evaluation.predictions import DataFacts, Predictions, align, identify, predict
-from mien.evaluation.provenance import is_training, run_record
+from mien.evaluation.provenance import SeenInTraining, is_training, run_record
 from mien.evaluation.statistics import mcnemar
 from mien.models.bundled import ASSETS
 from mien.models.latency import latency
@@ -189,6 +189,7 @@ def _measured(faces: ScoredFaces, model: Candidate, fingerprint: str, seen: NDAr
     predictions = predict(session, samples, data, tta="flip" if "flip" in protocol.views else "none")
     views = {view: _view(predictions, model.output, view, protocol.classes) for view in protocol.views}
     right = views["none"][1]
+    seen = predictions.seen if seen is None else seen
     counts = votes.read_counts(faces.root, protocol.kind, samples.ids)
     return ModelResult(
         model=replace(predictions.model, file=model.file),
@@ -199,7 +200,7 @@ def _measured(faces: ScoredFaces, model: Candidate, fingerprint: str, seen: NDAr
         cost=model_cost(session),
         training=_published(trained) if trained else {},
         trained_on=is_training(trained, samples, info.labels),
-        seen_in_training=None if seen is None else _seen(seen, right),
+        seen_in_training=None if seen is None else SeenInTraining.of(seen, right),
         views={view: found for view, (found, _) in views.items()},
         votes=None if counts is None else votes.against_votes(predictions, counts, protocol.classes, right),
     )
@@ -227,11 +228,6 @@ def _view(
     right = probabilities.argmax(axis=1) == hard(labels)
     bootstrap = resampling.intervals(scores.confusion)
     return ViewResult(scores, bootstrap, uncalibrated, correct=resampling.pack(right)), right
-
-
-def _seen(seen: NDArray[np.bool_], right: NDArray[np.bool_]) -> result.SeenInTraining:
-    unseen = right[~seen]
-    return result.SeenInTraining(int(seen.sum()), len(unseen), float(unseen.mean()) if len(unseen) else None)
 
 
 def _summary(views: Sequence[ViewResult], n: int) -> Summary:

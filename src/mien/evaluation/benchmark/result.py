@@ -17,6 +17,7 @@ from mien.evaluation.benchmark.resampling import PairedTest, unpack
 from mien.evaluation.benchmark.votes import VotesResult
 from mien.evaluation.metrics import Scores
 from mien.evaluation.predictions import ModelFile
+from mien.evaluation.provenance import SeenInTraining
 from mien.evaluation.statistics import Interval
 from mien.models.latency import Latency
 from mien.models.session import Tta
@@ -55,17 +56,6 @@ class ViewResult:
 
 
 @dataclass(frozen=True)
-class SeenInTraining:
-    """The scored faces that are in the model's training data, the same or nearly so."""
-
-    seen: int
-    unseen: int
-    """The other faces."""
-    accuracy_of_unseen: float | None
-    """Single view; None where there are none."""
-
-
-@dataclass(frozen=True)
 class ModelResult:
     """One model; of several seeds, one of them."""
 
@@ -83,7 +73,7 @@ class ModelResult:
     trained_on: bool
     """Whether the scored split is, image for image, what the model was trained on."""
     seen_in_training: SeenInTraining | None
-    """None where there was no training data to compare with: then nobody knows."""
+    """None where there was neither training data nor their prints to compare with: then nobody knows."""
     views: dict[Tta, ViewResult]
     votes: VotesResult | None
     """How it agrees with the FER+ votes, where the dataset has them."""

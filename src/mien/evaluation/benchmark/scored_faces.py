@@ -98,7 +98,7 @@ def seen_in_training(
     """Return which scored faces, uint8 [n, 48, 48], a model was trained on, the same or nearly so: bool [n].
 
     Compared are the training splits of the dataset that its run names, where it is still there, and of
-    `training_sets`; None where there are neither: then nobody knows.
+    `training_sets`, by their pixels; None where there are neither.
     """
     run = run_record(session)
     data, recipe = (run.data, run.recipe) if run else (TrainingData(), Recipe())

@@ -10,6 +10,7 @@ from mien.datasets.samples import hard, relabel
 from mien.evaluation.calibrate import scaling, thresholds
 from mien.evaluation.metrics import Scores, score
 from mien.evaluation.predictions import TRAINED_ON, DataFacts, Predictions
+from mien.evaluation.provenance import SeenInTraining
 from mien.evaluation.selective import abstention_scores
 from mien.models.calibration import METHODS, Abstention, Calibration, Conformal, scale_logits
 from mien.models.metadata import ModelInfo
@@ -58,6 +59,8 @@ class Fitted:
     before: Scores | None
     """Scores of the plain softmax; None where there were no faces."""
     after: Scores | None
+    seen_in_training: SeenInTraining | None = None
+    """How many of the faces it was trained on, and its accuracy on the others before; None where nobody knows."""
 
 
 def calibrate(
@@ -80,10 +83,15 @@ def calibrate(
     if not usable.any():
         raise InputError(f"{where}: nothing to calibrate on: no sample has a label the model knows")
     logits = predictions.logits[info.primary_output][0]
+    logits, truth = logits[usable], hard(labels[usable])
     try:
-        return fit_calibration(logits[usable], hard(labels[usable]), info, data, options)
+        fitted = fit_calibration(logits, truth, info, data, options)
     except InputError as error:
         raise InputError(f"{where}: {error}") from None
+    if predictions.seen is None:
+        return fitted
+    right = info.calibrate_logits(logits).argmax(axis=1) == truth
+    return replace(fitted, seen_in_training=SeenInTraining.of(predictions.seen[usable], right))
 
 
 Faces = tuple[NDArray[np.float32], NDArray[np.int64]]  # probabilities [n, k] and labels [n]

@@ -19,7 +19,9 @@ def table(found: Fitted) -> RenderableType:
         for name, scores in (("uncalibrated", found.before), (after, found.after))
         if scores
     ]
-    lines = [abstention_text(fitted.abstain)] if fitted.abstain else []
+    seen = found.seen_in_training
+    lines = [f"{seen}; calibrate on images that it has not seen"] if seen and seen.seen else []
+    lines += [abstention_text(fitted.abstain)] if fitted.abstain else []
     if sets := fitted.conformal:
         lines.append(prediction_set_text(sets.coverage, sets.measured_coverage, sets.mean_size))
     measured = (

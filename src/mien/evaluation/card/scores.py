@@ -6,6 +6,7 @@ from mien.core.paths import last_part
 from mien.evaluation.benchmark.result import Result
 from mien.evaluation.evaluation import Evaluation
 from mien.evaluation.metrics import Annotator
+from mien.evaluation.provenance import SeenInTraining
 from mien.evaluation.selective import AbstentionScores, PredictionSetScores
 from mien.evaluation.statistics import Interval
 from mien.models.session import Tta
@@ -37,6 +38,7 @@ class CardScore:
     abstention: AbstentionScores | None = None
     conformal: PredictionSetScores | None = None
     trained_on: bool = False
+    seen: SeenInTraining | None = None
     fingerprint: str = ""
     kind: str = ""
     """The reader of the data."""
@@ -77,6 +79,7 @@ def from_evaluation(found: Evaluation, *, title: str | None = None, file: str = 
         abstention=found.selective.abstention,
         conformal=found.selective.conformal,
         trained_on=data.trained_on,
+        seen=found.seen_in_training,
         fingerprint=data.fingerprint,
         kind=data.kind,
         file=file,

@@ -103,6 +103,7 @@ def notes(facts: CardFacts) -> list[str]:
     """Return what a reader must know to judge the scores."""
     every = facts.every_score
     found = [f"{score.file}: {TRAINED_ON}." for score in every if score.trained_on]
+    found += [f"{score.file or score.title}: {score.seen}." for score in every if score.seen and score.seen.seen]
     if any(score.detector for score in facts.scores):
         found.append("Photos: a face that was not found counts as a wrong answer; ECE and log loss are of those found.")
     for tta, name in VIEWS.items():
