@@ -19,7 +19,7 @@ from mien.core.errors import InputError
 from mien.live import server as module
 from mien.live.camera import CameraFrame
 from mien.live.frame import AnnotatedFrame
-from mien.live.server import FILES, LiveServer
+from mien.live.server import FILES, MOST, LiveServer
 
 
 @pytest.fixture
@@ -119,6 +119,47 @@ def test_closing_ends_the_threads_of_clients_that_neither_send_nor_read(page: Li
         assert threading.active_count() == before + 2
         page.close()
         assert threading.active_count() == before - 1  # that of the server has ended too
+
+
+def waits(page: LiveServer, most: int) -> bool:
+    for _ in range(200):
+        if len(page.connections) <= most:
+            return True
+        time.sleep(0.05)
+    return False
+
+
+@pytest.mark.parametrize("sent", [b"", b"GET / HTTP/1.1\r\nHost: 127.0.0.1\r\nX: "])
+def test_idle_clients_are_few_and_shut_nobody_out(page: LiveServer, sent: bytes) -> None:
+    before, clients = threading.active_count(), []
+    for _ in range(3 * MOST):
+        clients.append(socket.create_connection(("127.0.0.1", page.server_port)))
+        clients[-1].sendall(sent)
+    assert get(page, page.root).status == 200
+    assert waits(page, MOST)
+    assert threading.active_count() <= before + 2 * MOST
+    for client in clients:
+        client.close()
+
+
+def test_clients_that_send_nothing_are_cut_off(page: LiveServer, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "PATIENCE", 0.2)
+    with (
+        socket.create_connection(("127.0.0.1", page.server_port), timeout=10) as idle,
+        get(page, page.root + "stream") as stream,
+    ):
+        idle.sendall(b"GET / HTT")
+        assert idle.recv(1) == b""
+        assert waits(page, 1)
+        assert stream.readline() == b"--frame\r\n"
+
+
+def test_more_streams_than_are_served_are_told_so(page: LiveServer) -> None:
+    streams = [get(page, page.root + "stream") for _ in range(MOST)]
+    assert {stream.status for stream in streams} == {200}
+    assert get(page, page.root).status == 503
+    for stream in streams:
+        stream.close()
 
 
 def test_text_contrast(page: LiveServer) -> None:

@@ -2,7 +2,8 @@
 
 A camera is private. The server listens on 127.0.0.1 alone. Its address holds a random word, so that other users of the
 machine do not find it. Requests under another host's name are refused, as pages of other sites would send them (DNS
-rebinding). The Content-Security-Policy forbids the page to load anything from other sites.
+rebinding). The Content-Security-Policy forbids the page to load anything from other sites. Clients are `MOST` at a
+time, and those that do not send a request in `PATIENCE` seconds are cut off, the oldest first where others wait.
 """
 
 import base64
@@ -10,6 +11,7 @@ import json
 import secrets
 import socket
 import threading
+import time
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -21,6 +23,9 @@ from mien.live.camera import LatestValue
 from mien.live.frame import AnnotatedFrame
 
 HOST = "127.0.0.1"
+MOST = 16  # clients at a time; each is a thread and holds a frame
+PATIENCE = 10.0  # seconds for a whole request
+BUSY = b"HTTP/1.0 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 FILES = {
     "": ("live.html", "text/html; charset=utf-8"),
     "live.css": ("live.css", "text/css; charset=utf-8"),
@@ -37,7 +42,7 @@ HEADERS = {
 
 
 class LiveServer(ThreadingHTTPServer):
-    """Serves the newest annotated frame to any number of browsers; a slow one misses frames and delays nobody.
+    """Serves the newest annotated frame to `MOST` browsers; a slow one misses frames and delays nobody.
 
     Port 0 is any free one. Raises InputError where the port is in use or not permitted.
     """
@@ -46,7 +51,8 @@ class LiveServer(ThreadingHTTPServer):
 
     def __init__(self, port: int = 0) -> None:
         self.frames: LatestValue[AnnotatedFrame] = LatestValue()
-        self.connections: set[Any] = set()
+        self.connections: dict[Any, float | None] = {}
+        """When each client came, in seconds of `time.monotonic`; None once its request is here."""
         self.root = f"/{secrets.token_urlsafe(9)}/"
         try:
             super().__init__((HOST, port), RequestHandler)
@@ -64,16 +70,36 @@ class LiveServer(ThreadingHTTPServer):
         self.frames.close()
         self.shutdown()
         for connection in tuple(self.connections):
-            with suppress(OSError):  # closed in the meantime
-                connection.shutdown(socket.SHUT_RDWR)  # or a client that does not read would hold its thread
+            self._cut(connection)  # or a client that does not read would hold its thread
         self.server_close()  # waits for the threads
 
     def process_request(self, request: Any, client_address: Any) -> None:
-        self.connections.add(request)
+        waiting = [client for client, came in tuple(self.connections.items()) if came is not None]
+        if len(self.connections) >= MOST and not waiting:
+            with suppress(OSError):
+                request.settimeout(1)
+                request.sendall(BUSY)
+            super().shutdown_request(request)
+            return
+        if len(self.connections) >= MOST:
+            self._cut(waiting[0])
+        self.connections[request] = time.monotonic()
         super().process_request(request, client_address)
 
+    def service_actions(self) -> None:
+        """Cut off who has not sent a request in time; the server calls it several times a second."""
+        for client, came in tuple(self.connections.items()):
+            if came is not None and time.monotonic() > came + PATIENCE:
+                self._cut(client)
+
+    def _cut(self, client: Any) -> None:
+        """End a connection; its thread notices and ends too."""
+        self.connections.pop(client, None)
+        with suppress(OSError):  # closed in the meantime
+            client.shutdown(socket.SHUT_RDWR)
+
     def shutdown_request(self, request: Any) -> None:
-        self.connections.discard(request)
+        self.connections.pop(request, None)
         super().shutdown_request(request)
 
 
@@ -85,6 +111,8 @@ class RequestHandler(BaseHTTPRequestHandler):
     server_version, sys_version = "mien", ""
 
     def do_GET(self) -> None:
+        if self.connection in self.server.connections:
+            self.server.connections[self.connection] = None
         host = self.headers.get("Host", "").lower().removesuffix(f":{self.server.server_port}")
         name = self.path.partition("?")[0].removeprefix(self.server.root)
         streams = {"stream": self.stream, "image": self.image, "events": self.events}

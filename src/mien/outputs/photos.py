@@ -90,7 +90,7 @@ def recognize_photos(
         try:
             image = images.load(file)
         except InputError as error:
-            return Photo(file, None, str(error)), None, None
+            return Photo(file, None, printable(error)), None, None
         crops = recognizer.find_faces(image)
         cut = tuple(_portrait(image, box.tolist()) for box in crops.detections.boxes) if portraits else ()
         return Photo(file, None, portraits=cut), crops, image if copies else None
