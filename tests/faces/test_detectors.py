@@ -6,15 +6,17 @@ from concurrent.futures import ThreadPoolExecutor
 from importlib.metadata import EntryPoint, EntryPoints
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 import cv2
 import numpy as np
 import pytest
 
+from mien import Recognizer
 from mien.core import images, plugins
 from mien.core.errors import InputError
 from mien.faces import LargestFace
-from mien.faces.detectors import Detections, Detector, YuNet, detector_name, detectors, load_detector
+from mien.faces.detectors import Detections, Detector, YuNet, detect, detector_name, detectors, load_detector
 from mien.faces.detectors.full_image import FullImage
 from mien.faces.detectors.haar import Haar, merge
 
@@ -393,3 +395,76 @@ def cover(image: images.Pixels, top: int, bottom: int) -> images.Pixels:
     covered = image.copy()
     covered[top:bottom, 185:260] = 200
     return covered
+
+
+class Tensor:
+    """What other libraries return: it converts to an array."""
+
+    def __init__(self, values: object) -> None:
+        self.values = values
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> np.ndarray:
+        return np.asarray(self.values, dtype)
+
+
+BOX, OTHER = [10, 20, 30, 40], [-5, -5, 30, 30]
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        Detections(np.array([BOX, OTHER], np.float64)),
+        Detections([BOX, OTHER], [0.5, 1], None),  # type: ignore[arg-type]
+        np.array([BOX, OTHER], np.int64),
+        [BOX, OTHER],
+        (tuple(BOX), tuple(OTHER)),
+        [np.array(BOX), np.array(OTHER, np.uint8 if OTHER[0] > 0 else np.int16)],
+        ([BOX, OTHER], [1, 0]),
+        ([BOX, OTHER], np.array([0.5, 1.0000001]), np.zeros((2, 5, 2))),
+        Tensor([BOX, OTHER]),
+        (Tensor([BOX, OTHER]), Tensor([0.5, 0.5])),
+    ],
+)
+def test_own_detectors_may_return_any_numbers(found: Any) -> None:
+    got = detect(lambda _: found, np.zeros((100, 100), np.uint8))
+    assert got.boxes.dtype == np.float32
+    assert got.boxes.tolist() == [BOX, OTHER]
+    if got.scores is not None:
+        assert got.scores.dtype == np.float32
+        assert got.scores.max() <= 1
+    faces = Recognizer(detector=lambda _: found)(np.zeros((100, 100, 3), np.uint8))
+    assert len(faces) == 2
+    assert len(faces.to_rows()) == 2
+
+
+@pytest.mark.parametrize("found", [None, (), [], np.empty(0), np.zeros((0, 4)), ([], []), ([], None), Tensor([])])
+def test_own_detectors_may_find_nothing(found: Any) -> None:
+    assert detect(lambda _: found, np.zeros((9, 9), np.uint8)).boxes.shape == (0, 4)
+
+
+@pytest.mark.parametrize(
+    ("found", "message"),
+    [
+        ([[1, 2, 3]], r"boxes: expected finite numbers \['n', 4\], got \[1, 3\]"),
+        ([BOX, [1, 2]], "boxes: expected finite numbers"),
+        ("face", "boxes: expected finite numbers .*, got str"),
+        ([{"box": BOX}], "boxes: expected finite numbers"),
+        ([[np.nan, 0, 5, 5]], "boxes: .* got nan"),
+        ([[0, 0, 1e300, 5]], "boxes: .* got inf"),
+        ([[0, 0, 0, 5]], r"expected a box \(x, y, width, height\) in 100 x 100 pixels, got"),
+        ([[0, 0, -5, 5]], r"expected a box \(x, y, width, height\) in 100 x 100 pixels, got"),
+        ([[100, 0, 5, 5]], r"expected a box \(x, y, width, height\) in 100 x 100 pixels, got"),
+        ([[-9, 0, 5, 5]], r"expected a box \(x, y, width, height\) in 100 x 100 pixels, got"),
+        (([BOX], [98]), "scores from 98 to 98; expected 0..1"),
+        (([BOX], [0.5, 0.5]), "scores: expected finite numbers"),
+        (([BOX], []), "scores: expected finite numbers"),
+        (([BOX], [0.5], [[1, 2]]), "landmarks: expected finite numbers"),
+    ],
+)
+def test_what_an_own_detector_may_not_return_is_one_line_with_its_name(found: Any, message: str) -> None:
+    def mine(image: images.Pixels) -> Any:
+        return found
+
+    with pytest.raises(InputError, match=f"^detector mine: {message}") as caught:
+        Recognizer(detector=mine)(np.zeros((100, 100), np.uint8))
+    assert "\n" not in str(caught.value)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 from typing import Self
 
 from mien.core import images
-from mien.faces.detectors import Detector, detector_name, load_detector
+from mien.faces.detectors import Detector, detect, detector_name, load_detector
 from mien.models.metadata import ModelInfo
 
 
@@ -43,5 +43,5 @@ class LargestFace:
 
     def __call__(self, image: images.Pixels, /) -> images.Pixels | None:
         """Return the crop, square and of any size; None where no face is found."""
-        found = self._detect(image)
+        found = detect(self._detect, image)
         return found.crop(image, found.largest, self.crop) if len(found.boxes) else None

@@ -11,7 +11,7 @@ import numpy as np
 from mien.core import images
 from mien.core.errors import InputError
 from mien.faces import quality
-from mien.faces.detectors import Detections, Detector, detector_name, load_detector
+from mien.faces.detectors import Detections, Detector, detect, detector_name, load_detector
 from mien.faces.faces import Faces, VideoFaces
 from mien.models.session import Session
 from mien.recognition.smoothing import Smoother
@@ -137,7 +137,7 @@ class Recognizer:
 
     def find_faces(self, image: images.Pixels) -> FaceCrops:
         """Return the faces found in an image that `images.load` returned; `score` takes them."""
-        return self.crop_faces(image, self.detector(image), detector_name(self.detector))
+        return self.crop_faces(image, detect(self.detector, image), detector_name(self.detector))
 
     def crop_faces(self, image: images.Pixels, found: Detections, detector: str) -> FaceCrops:
         """Return the crops of an image, cut as is best for the boxes of the detector of that name."""

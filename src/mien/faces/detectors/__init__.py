@@ -13,11 +13,11 @@ from mien.core import plugins
 from mien.core.errors import InputError, did_you_mean
 from mien.core.files import open_known
 from mien.core.streams import say
-from mien.faces.detectors.detector import Detections, Detector, detector_name
+from mien.faces.detectors.detector import Detections, Detector, detect, detector_name
 from mien.faces.detectors.yunet import YuNet
 from mien.faces.download import downloaded, weights_folder
 
-__all__ = ["Detections", "Detector", "YuNet", "detector_name", "detectors", "load_detector"]
+__all__ = ["Detections", "Detector", "YuNet", "detect", "detector_name", "detectors", "load_detector"]
 
 BUILTIN = tuple(f"mien.faces.detectors.{module}" for module in ("yunet:YuNet", "haar:Haar", "full_image:FullImage"))
 

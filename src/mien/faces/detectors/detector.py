@@ -1,12 +1,13 @@
 """What a detector is and what it returns."""
 
-from typing import NamedTuple, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.core import images
+from mien.core.errors import InputError
 
 
 class Detections(NamedTuple):
@@ -34,8 +35,9 @@ class Detections(NamedTuple):
 class Detector(Protocol):
     """Anything that finds faces in an upright uint8 image, [h, w] or [h, w, 3] RGB. Safe to share between threads.
 
-    A function will do. A class that `--detector` shall know by name has an attribute `name`, is created without
-    arguments, and is registered as an entry point of the group `mien.detectors`.
+    A function will do, and `detect` accepts boxes alone, lists, and numbers of other types. A class that `--detector`
+    shall know by name has an attribute `name`, is created without arguments, and is registered as an entry point of the
+    group `mien.detectors`.
 
     Example:
         >>> class CentreFace:
@@ -47,6 +49,65 @@ class Detector(Protocol):
     """
 
     def __call__(self, image: images.Pixels, /) -> Detections: ...
+
+
+def detect(detector: Detector, image: images.Pixels) -> Detections:
+    """Return the faces that a detector finds, as float32 arrays.
+
+    It may return Detections, a tuple of boxes, scores and landmarks, or boxes alone; arrays of any numbers (NumPy's, or
+    of what converts to them), lists or tuples; None or nothing where there is no face.
+
+    Raises:
+        InputError: something else, a number that is not finite, a box without an area or outside the image, or a score
+            outside 0..1; the message names the detector.
+
+    Example:
+        >>> detect(lambda image: [(10, 10, 50, 50)], np.zeros((100, 100), np.uint8)).boxes
+        array([[10., 10., 50., 50.]], dtype=float32)
+    """
+    found: Any = detector(image)
+    name, parts = f"detector {detector_name(detector)}", [found, None, None]
+    if isinstance(found, Detections) or (isinstance(found, tuple) and len(found) in (2, 3) and not _is_boxes(found)):
+        parts = [*found, *[None] * (3 - len(found))]
+    boxes = _floats(parts[0], f"{name}: boxes", -1, 4)
+    n, (height, width) = len(boxes), image.shape[:2]
+    scores = None if parts[1] is None else _floats(parts[1], f"{name}: scores", n)
+    landmarks = None if parts[2] is None else _floats(parts[2], f"{name}: landmarks", n, 5, 2)
+    seen = (boxes[:, 2:] > 0).all(axis=1) & (boxes[:, :2] + boxes[:, 2:] > 0).all(axis=1)
+    seen &= (boxes[:, :2] < [width, height]).all(axis=1)
+    if not seen.all():
+        got = boxes[~seen][0].tolist()
+        raise InputError(f"{name}: expected a box (x, y, width, height) in {width} x {height} pixels, got {got}")
+    if scores is not None and n and not (scores.min() > -1e-3 and scores.max() < 1 + 1e-3):
+        raise InputError(f"{name}: scores from {scores.min():g} to {scores.max():g}; expected 0..1")
+    return Detections(boxes, scores if scores is None else scores.clip(0, 1), landmarks)
+
+
+def _is_boxes(found: tuple[Any, ...]) -> bool:
+    """Return whether a tuple holds boxes, rather than an array of them and one of scores."""
+    try:
+        return np.shape(found) == (len(found), 4)
+    except ValueError:  # ragged
+        return False
+
+
+def _floats(values: Any, name: str, *shape: int) -> NDArray[np.float32]:
+    """Return finite float32 numbers of a shape, in which -1 is any size; an array without a number is of any shape."""
+    expected = f"{name}: expected finite numbers {['n' if size < 0 else size for size in shape]}"
+    try:
+        with np.errstate(over="ignore"):
+            array = np.asarray([] if values is None else values, np.float32)
+    except (TypeError, ValueError, RuntimeError) as error:  # ragged, text, or a tensor that is on a GPU
+        raise InputError(f"{expected}, got {type(values).__name__} ({str(error).splitlines()[0]})") from None
+    if not array.size and shape[0] < 1:
+        return np.zeros([max(size, 0) for size in shape], np.float32)
+    if array.shape == shape[1:]:  # one face, without the list around it
+        array = array[None]
+    if array.ndim != len(shape) or any(want not in (-1, got) for want, got in zip(shape, array.shape, strict=True)):
+        raise InputError(f"{expected}, got {list(array.shape)}")
+    if not np.isfinite(array).all():
+        raise InputError(f"{expected}, got {array[~np.isfinite(array)][0]}")
+    return array
 
 
 def detector_name(detector: Detector) -> str:
