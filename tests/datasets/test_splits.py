@@ -5,7 +5,7 @@ import pytest
 
 from mien.core.errors import InputError
 from mien.datasets import DataSpec, read
-from mien.datasets.splits import assign, find_split, find_splits, split_name
+from mien.datasets.splits import assign, find_split, find_splits, split_and_class, split_name
 from tests import drawn
 
 
@@ -87,7 +87,7 @@ def test_what_a_dataset_says_stays_and_a_missing_validation_part_comes_from_trai
     ("split", "names"),
     [
         ("train", "training_set train_images Training-Set TrainingSet fer2013_train training-data train2017 trainval"),
-        ("validation", "Valid val-data eval validation_images dev_set PublicTest valset evaluation"),
+        ("validation", "Valid val-data eval validation_images dev_set PublicTest test_public valset evaluation"),
         ("test", "test_set testing holdout hold-out fer_test testdata test(1) face_test PRIVATE_TEST"),
         ("all", "all all_images all-data"),
         (None, "training_happy happy contest latest protest images data test_anxiety evaluated trained valiant"),
@@ -103,6 +103,18 @@ def test_a_word_that_all_splits_share_does_not_hide_them() -> None:
     assert find_splits(["train_happy", "test_happy"]) == {}
     assert find_splits(["train_bored", "test_bored", "train_keen", "test_keen"]) == {}
     assert find_splits(["test_anxiety", "calm"]) == {}
+
+
+def test_names_of_a_split_and_a_class_say_both() -> None:
+    names = ["train_happy", "train_very_sad", "test_happy", "test_very_sad"]
+    assert split_and_class(names) == {
+        "train_happy": ("train", "happy"),
+        "train_very_sad": ("train", "very_sad"),
+        "test_happy": ("test", "happy"),
+        "test_very_sad": ("test", "very_sad"),
+    }
+    assert split_and_class(["happy-train", "sad-train", "happy-val", "sad-val"])["sad-val"] == ("validation", "sad")
+    assert split_and_class([*names, "calm"]) == split_and_class(["test_anxiety", "train_ride"]) == {}
 
 
 def test_eval_is_the_test_split_where_another_is_for_validation() -> None:

@@ -6,7 +6,7 @@ and with every version of numpy, and independent of the order in which files are
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from pathlib import Path
 
 import numpy as np
@@ -29,12 +29,14 @@ SYNONYMS = {
     "dev": "validation",
     "development": "validation",
     "publictest": "validation",
+    "testpublic": "validation",
     "eval": "validation",
     "evaluation": "validation",
     "test": "test",
     "testing": "test",
     "tst": "test",
     "privatetest": "test",
+    "testprivate": "test",
     "holdout": "test",
     "all": "all",
 }
@@ -83,6 +85,24 @@ def find_splits(names: Iterable[str]) -> dict[str, str]:
     if "validation" in others and "test" not in others:
         found |= dict.fromkeys(evals, "test")
     return found
+
+
+def split_and_class(names: Collection[str]) -> dict[str, tuple[str, str]]:
+    """Return name -> (split, class) where all names join a split and a class, else {}.
+
+    Example:
+        >>> split_and_class(["train_happy", "train_sad", "test_happy", "test_sad"])["test_sad"]
+        ('test', 'sad')
+    """
+    found: dict[str, tuple[str, str]] = {}
+    for name in names:
+        words = re.split(r"[-_. ]+", name)
+        for split, rest in ((words[0], name[len(words[0]) + 1 :]), (words[-1], name[: -len(words[-1]) - 1])):
+            if rest and SYNONYMS.get(split.lower(), "all") != "all":
+                found.setdefault(name, (SYNONYMS[split.lower()], rest))
+    rests = [{rest for split, rest in found.values() if split == one} for one in SPLITS]
+    shared = max(len(one & rests[0]) for one in rests[1:])
+    return found if len(found) == len(names) == len(set(found.values())) and shared > 1 else {}
 
 
 def _sharing(names: Iterable[str]) -> dict[str, str]:

@@ -254,3 +254,43 @@ def test_finds_the_dataset_beside_other_files_and_refuses_two(
     drawn.write_folders(tmp_path / "archive" / "more", drawn.faces(14), "train")
     with pytest.raises(InputError, match=r"holds 2 datasets \(archive/data, archive/more\); name one of them"):
         counts(tmp_path)
+
+
+def write(root: Path, *folders: str) -> None:
+    """Write ten images into each folder."""
+    for folder in folders:
+        (root / folder).mkdir(parents=True)
+        for row, image in enumerate(drawn.faces(10).images):
+            Image.fromarray(image).save(root / folder / f"{row}.png")
+
+
+CUT = {"train": 16, "validation": 2, "test": 2}
+TESTED = {"train": 18, "validation": 2, "test": 20}
+VALIDATED = {"train": 20, "validation": 20}
+
+
+@pytest.mark.parametrize(
+    ("folders", "found", "classes"),
+    [
+        (("happy/train", "sad/train", "happy/test", "sad/test"), TESTED, "happy sad"),
+        (("calm/train", "keen/train", "calm/val/a", "keen/val/b"), VALIDATED, "calm keen"),
+        (("calm/train/a", "keen/train/b", "calm/val/a", "keen/val/b"), VALIDATED, "calm keen"),
+        (("train_calm", "train_keen", "dev_calm", "dev_keen"), VALIDATED, "calm keen"),
+        (("test", "control"), CUT, "control test"),
+        (("training", "resting"), CUT, "resting training"),
+        (("train/happy/a", "train/sad", "test/happy", "test/sad/b/c"), TESTED, "happy sad"),
+    ],
+)
+def test_splits_above_below_and_in_the_names_of_classes(
+    tmp_path: Path, folders: tuple[str, ...], found: dict[str, int], classes: str
+) -> None:
+    write(tmp_path, *folders)
+    assert datasets.detect(tmp_path) == "folder"
+    assert counts(tmp_path) == found
+    assert datasets.open_dataset(DataSpec(tmp_path)).classes == tuple(classes.split())
+
+
+def test_images_in_split_folders_without_classes_are_refused(tmp_path: Path) -> None:
+    write(tmp_path, "train", "test")
+    with pytest.raises(InputError, match="no dataset recognised"):
+        counts(tmp_path)

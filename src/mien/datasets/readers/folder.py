@@ -16,7 +16,7 @@ from mien.datasets.classes import ClassMap, class_map, find_list, is_class_folde
 from mien.datasets.dataset import Dataset, ImageFile, ImageSpec, Problems, copy_files, read_files
 from mien.datasets.readers.file_names import persons
 from mien.datasets.readers.reader import DatasetReader
-from mien.datasets.splits import find_splits
+from mien.datasets.splits import find_splits, split_and_class
 
 
 def _folders(root: Path, report: Report = ignore) -> list[Path]:
@@ -38,14 +38,17 @@ def _has_images(folder: Path) -> bool:
 def _classes(folders: Iterable[Path]) -> int:
     """Return how many folders are classes by what they are called, or hold: images, or folders of images."""
     folders = list(folders)
-    names, splits = {folder.name for folder in folders}, find_splits(folder.name for folder in folders)
+    names = {folder.name for folder in folders}
+    called = {folder for folder in folders if folder.name in find_splits(names)}
+    splits = split_folders(folders).keys() or (called if len(called) > 1 else ())  # one: the class "test" or "training"
 
     def holds(folder: Path) -> bool:
         if find_class(folder.name):
             return True
-        if folder.name in splits:
+        if folder in splits:
             return False
         inside = [sub for sub in _folders(folder) if not find_class(sub.name) and sub.name not in names]
+        inside += [sub for split in _inner_splits(folder) for sub in _folders(split) if not find_class(sub.name)]
         return _has_images(folder) or any(map(_has_images, inside))
 
     return sum(map(holds, folders))
@@ -63,6 +66,12 @@ def split_folders(folders: Iterable[Path]) -> dict[Path, str]:
     lone = set(found.values()) < {"validation", "test"} and len(found) < len(named)
     known = any(find_class(folder.name) for folders in inside.values() for folder in folders)
     return found if any(inside.values()) and (known or not lone) else {}
+
+
+def _inner_splits(folder: Path) -> dict[Path, str]:
+    """Return folder -> split for the splits in a class folder."""
+    inside = {sub.name: sub for sub in _folders(folder)}
+    return {inside[name]: split for name, split in find_splits(inside).items()}
 
 
 def base(root: Path) -> Path | None:
@@ -176,8 +185,9 @@ class FolderReader(DatasetReader):
         others, outside = Counter[str](), list[str]()
         parts = _parts(root, problems)
         _report_beside(root, problems)
-        below = [] if parts[0].split else [split_folders(_folders(folder)) for folder in parts[0].folders]
-        inner = {folder: split for splits in below for folder, split in splits.items()}
+        below = [] if parts[0].split else parts[0].folders
+        inner = {sub: split for folder in below for sub, split in _inner_splits(folder).items()}
+        both = split_and_class([folder.name for folder in below])
         for part in parts:
             for folder in part.folders:
                 paths = walk(folder, problems.reporter(root))
@@ -189,13 +199,14 @@ class FolderReader(DatasetReader):
                     problems.notes.append(
                         f"{where}: NO IMAGE in this class ({quantity(len(paths), 'other file')}){near}"
                     )
+                named, label = both.get(folder.name, ("", folder.name))
                 for path in images:
                     name = printable(path.relative_to(root).as_posix())
-                    split = part.split or next((inner[above] for above in path.parents if above in inner), "")
+                    split = part.split or named or next((inner[up] for up in path.parents if up in inner), "")
                     if inner and not split:
                         outside.append(name)
                     else:
-                        files.append(ImageFile(path, name, printable(folder.name), split))
+                        files.append(ImageFile(path, name, printable(label), split))
         problems.leave_out("outside of the split folders in the class folders", len(outside), first_few(outside))
         suffixes = [f"{printable(suffix)} {count:,}" for suffix, count in others.most_common()]
         problems.leave_out("not an image by its name", others.total(), first_few(suffixes, 6))
