@@ -62,9 +62,9 @@ def choose(whole: Mapping[Path, bool], first: str) -> SplitFiles:
 
 def join(files: SplitFiles, tables: Sequence[Dataset]) -> Dataset:
     """Return the tables of `files` as one, their ids and the splits of their rows by file."""
-    classes = tables[0].classes
-    if any(table.classes != classes for table in tables):
-        classes = tuple(sorted({name for table in tables for name in table.classes}))
+    classes = tuple(dict.fromkeys(name for table in tables for name in table.classes))
+    if all(table.classes == tuple(sorted(table.classes)) for table in tables):
+        classes = tuple(sorted(classes))
     codes = [np.array([classes.index(name) for name in table.classes]) for table in tables]
     sizes: dict[str, int] = {}
     for table in tables:
