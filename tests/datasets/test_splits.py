@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import numpy as np
@@ -138,3 +139,10 @@ def test_a_share_of_a_split_that_the_data_have_is_refused(tmp_path: Path) -> Non
     assert len(read(DataSpec(tmp_path / "whole"), usual=0.3)) == 14
     with pytest.raises(InputError, match="too few samples for a share of them, give a larger --holdout"):
         read(DataSpec(drawn.write_folders(tmp_path / "few", drawn.faces(14))))
+
+
+@pytest.mark.parametrize("name", ["7" * 5000, "7" * 79, "dataset" * 11, "fer" * 26 + "x", "images" * 13])
+def test_long_names_are_decided_at_once(name: str) -> None:
+    began = time.process_time()
+    assert find_split(name) is None
+    assert time.process_time() - began < 0.5

@@ -42,8 +42,9 @@ SYNONYMS = {
 }
 NEUTRAL = (  # words that people add to a split's name, and that name no class
     "sets?|data|datasets?|images?|imgs?|pics?|pictures?|photos?|faces?|facial|samples?|splits?|parts?|folders?|files?|"
-    "subset|emotions?|expressions?|fer|ferplus|icml|raf|rafdb|affectnet|ckplus|jaffe|kdef|kaggle|only|the|my|[0-9]+"
+    "subset|emotions?|expressions?|fer|ferplus|icml|raf|rafdb|affectnet|ckplus|jaffe|kdef|kaggle|only|the|my|[0-9]"
 )
+LONGEST = 80  # characters of a name; the pattern's time grows fast with a text that is none
 _NAME = re.compile(rf"(?:{NEUTRAL})*({'|'.join(SYNONYMS)})(?:{NEUTRAL})*")
 
 
@@ -64,7 +65,7 @@ def find_split(name: str) -> str | None:
     Neutral words around it do not matter: `Training Set`, `val-data`, `test_images`, `fer2013_train`. A word that may
     name a class does: `training_happy` is no split.
     """
-    found = _NAME.fullmatch(re.sub(r"[\W_]", "", name.lower()))
+    found = _NAME.fullmatch(re.sub(r"[\W_]", "", name.lower())) if len(name) <= LONGEST else None
     return SYNONYMS[found[1]] if found else None
 
 
