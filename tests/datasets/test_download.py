@@ -1,11 +1,11 @@
 """Downloads against a server of our own on 127.0.0.1: nothing here leaves the machine."""
 
+import hashlib
 import io
 import json
 import shutil
 import stat
 import sys
-import threading
 import types
 import zipfile
 from collections.abc import Iterator
@@ -19,6 +19,7 @@ from mien.cli import main
 from mien.core import download as transfer
 from mien.core.errors import InputError, MissingExtra
 from mien.datasets import download as downloads
+from tests.https_server import serving
 
 VOTES = "Usage,Image name,neutral\nTraining,fer0000000.png,4\n" * 3000
 
@@ -80,17 +81,9 @@ class Handler(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def server(monkeypatch: pytest.MonkeyPatch) -> Iterator[Server]:
-    with Server() as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        monkeypatch.setattr(downloads, "GITHUB", f"http://127.0.0.1:{server.server_address[1]}")
-        monkeypatch.setattr(transfer, "PAUSE", 0.001)
-        monkeypatch.setattr(transfer, "TIMEOUT", 5)
-        for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
-            monkeypatch.delenv(name, raising=False)
+    with Server() as server, serving(server, monkeypatch) as address:
+        monkeypatch.setattr(downloads, "GITHUB", address)
         yield server
-        server.shutdown()
-        thread.join()
 
 
 def names(folder: Path) -> list[str]:
@@ -103,7 +96,9 @@ def test_downloads_what_is_wanted_and_records_it(
     with pytest.raises(SystemExit) as ending:
         main(["data", "download", "ferplus", "--out", str(tmp_path / "new")])
     assert ending.value.code == 0
-    assert capsys.readouterr().out == f"{tmp_path / 'new'}\n"
+    out, err = capsys.readouterr()
+    assert out == f"{tmp_path / 'new'}\n"
+    assert "no checksum is known here of 1 file (fer2013new.csv): trusted this time, recorded in" in err
     assert names(tmp_path / "new") == ["fer2013new.csv", "mien-download.json"]
     assert (tmp_path / "new" / "fer2013new.csv").read_text() == VOTES
     downloads.download_dataset("ferplus", tmp_path / "new")
@@ -173,7 +168,7 @@ def test_not_found_is_said_at_once(server: Server, tmp_path: Path) -> None:
 
 
 def test_nobody_there(monkeypatch: pytest.MonkeyPatch, server: Server, tmp_path: Path) -> None:
-    monkeypatch.setattr(downloads, "GITHUB", "http://127.0.0.1:9")
+    monkeypatch.setattr(downloads, "GITHUB", "https://127.0.0.1:9")
     with pytest.raises(InputError, match=r"not reachable \(.*refused"):
         downloads.download_dataset("ferplus", tmp_path)
 
@@ -274,14 +269,53 @@ def kaggle(monkeypatch: pytest.MonkeyPatch, download: Any) -> None:
     monkeypatch.setitem(sys.modules, "kagglehub", module)
 
 
-def test_kaggle_datasets_go_through_kagglehub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_kaggle_datasets_go_through_kagglehub_and_are_recorded(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    content, asked = "pixels", 0
+
     def download(handle: str, *, output_dir: str) -> str:
-        (Path(output_dir) / "fer2013.csv").write_text(handle)
+        nonlocal asked
+        asked += 1
+        assert handle == "deadskull7/fer2013"
+        assert not list(Path(output_dir).iterdir())  # kagglehub refuses another folder
+        (Path(output_dir) / "fer2013.csv").write_text(content)
+        (Path(output_dir) / ".complete").mkdir()
+        (Path(output_dir) / ".complete" / "bundle.complete").touch()
         return output_dir
 
     kaggle(monkeypatch, download)
-    assert downloads.download_dataset("fer2013", tmp_path / "set") == tmp_path / "set"
-    assert (tmp_path / "set" / "fer2013.csv").read_text() == "deadskull7/fer2013"
+    folder = tmp_path / "set"
+    folder.mkdir()
+    (folder / "fer2013new.csv").write_text("votes")
+    assert downloads.download_dataset("fer2013", folder) == folder
+    assert names(folder) == ["fer2013.csv", "fer2013new.csv", "mien-download.json"]
+    assert "no checksum is known here of 1 file (fer2013.csv): trusted this time, recorded" in capsys.readouterr().err
+    downloads.download_dataset("fer2013", folder)
+    assert (asked, capsys.readouterr().err) == (1, "")
+    (folder / "fer2013.csv").write_text("spoilt")
+    content = "forged"
+    with pytest.raises(InputError, match=r"deadskull7/fer2013: fer2013\.csv: SHA-256 .*nothing was changed"):
+        downloads.download_dataset("fer2013", folder)
+    assert (folder / "fer2013.csv").read_text() == "spoilt"
+    monkeypatch.setitem(
+        downloads.SOURCES,
+        "fer2013",
+        downloads.Kaggle("deadskull7/fer2013", "x", {"fer2013.csv": hashlib.md5(b"forged").hexdigest()}),
+    )
+    downloads.download_dataset("fer2013", tmp_path / "known")
+    assert "trusted" not in capsys.readouterr().err
+
+
+def test_a_link_from_kaggle_is_refused(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    def download(handle: str, *, output_dir: str) -> str:
+        (Path(output_dir) / "fer2013.csv").symlink_to("/etc/passwd")
+        return output_dir
+
+    kaggle(monkeypatch, download)
+    with pytest.raises(InputError, match=r"fer2013\.csv is a link; nothing was changed"):
+        downloads.download_dataset("fer2013", tmp_path)
+    assert names(tmp_path) == []
 
 
 def test_kaggle_failures_are_one_line(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

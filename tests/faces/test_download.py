@@ -22,7 +22,7 @@ BODY = bytes(range(256)) * 900  # as large as YuNet
 def _here(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Serve YuNet from this machine, at the second of two addresses."""
     server.body, server.path = BODY, "/second/yunet.onnx"
-    host = f"http://127.0.0.1:{server.server_address[1]}"
+    host = f"https://127.0.0.1:{server.server_address[1]}"
     mine = replace(
         WEIGHTS["yunet"],
         sha256=hashlib.sha256(BODY).hexdigest(),
