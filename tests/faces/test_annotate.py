@@ -100,6 +100,44 @@ def test_in_a_crowd_no_mouth_is_covered() -> None:
         assert (drawn[y + 50 : y + 165, x + 10 : x + 220] == 200).all()  # a mouth's corners are at about 0.75
 
 
+def crowd(n: int, side: int) -> tuple[Faces, images.LoadedImage]:
+    rng = np.random.default_rng(0)
+    boxes = [[x, y, side, side] for x, y in (rng.random((n, 2)) * [900, 700]).tolist()]
+    return faces(boxes), images.LoadedImage(np.full((800, 1000, 3), 90, np.uint8), (1000, 800))
+
+
+def test_a_crowd_says_how_many_have_no_room() -> None:
+    found, image = crowd(150, 30)
+    copy = found.annotated(image)
+    assert any("bars of" in note and "of 150 faces" in note for note in copy.notes)
+    layer = Layer((1600, 1280), found.boxes, 1.6)
+    layer.fill(found.probabilities, found.classes, found.flags)
+    drawn = len(layer.occupied) - 150
+    missing = sum(int(note.split(" of ")[1]) for note in copy.notes)
+    assert drawn + missing == 2 * 150
+
+
+def test_no_label_covers_or_touches_another_face() -> None:
+    found, _ = crowd(40, 60)
+    layer = Layer((1600, 1280), found.boxes, 1.6)
+    layer.fill(found.probabilities, found.classes, found.flags)
+    for place, rect in enumerate(layer.occupied[40:]):
+        over = [box for box in layer.boxes if rect.shared(box) >= 1]
+        assert len(over) <= 1, place  # at most its own, on the forehead or chin
+
+
+def test_where_there_is_room_nothing_is_missing() -> None:
+    grid = [[float(x), float(y), 100, 100] for x in range(50, 900, 300) for y in range(50, 700, 200)]
+    assert faces(grid).annotated(images.LoadedImage(np.zeros((800, 1000, 3), np.uint8), (1000, 800))).notes == ()
+
+
+def test_a_large_image_is_drawn_in_bands() -> None:
+    picture = np.random.default_rng(0).integers(0, 255, (3000, 3000, 3), dtype=np.uint8)
+    drawn = faces([[1000, 1000, 800, 800]]).draw(picture)
+    assert (drawn[:500] == picture[:500]).all()
+    assert (drawn[-500:] == picture[-500:]).all()
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     st.integers(1, 700),

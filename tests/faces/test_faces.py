@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mien import Faces
+from mien.core import images
 from mien.core.errors import InputError, MissingExtra
-from mien.faces.faces import columns
+from mien.faces.faces import VideoFaces, columns
 
 CLASSES = ("angry", "happy", "neutral")
 
@@ -193,6 +194,41 @@ def test_to_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, pandas.__name__, None)
     with pytest.raises(MissingExtra, match=r"pip install 'mien\[table\]'"):
         seen().to_frame()
+
+
+def video_faces(found: Faces) -> VideoFaces:
+    tracks = np.arange(len(found), dtype=np.int64)
+    return VideoFaces(**vars(found), frame=3, time=0.5, tracks=tracks, smoothed=found.probabilities)
+
+
+@pytest.mark.parametrize("make", [lambda found: found, video_faces])
+@pytest.mark.parametrize("scores", [True, False])
+@pytest.mark.parametrize("flags", [True, False])
+def test_frames_without_faces_keep_the_types_of_their_columns(make: Any, scores: bool, flags: bool) -> None:
+    pandas = pytest.importorskip("pandas")
+
+    def frame(n: int) -> Any:
+        found = faces(n)
+        found = found if scores else replace(found, detection_scores=None)
+        if flags:
+            found = replace(found, uncertain=np.zeros(n, bool), in_prediction_set=np.ones((n, 3), bool))
+        return make(found).to_frame()
+
+    full, empty = frame(2), frame(0)
+    assert len(empty) == 0
+    assert empty.dtypes.to_dict() == full.dtypes.to_dict()
+    for parts in ([empty, full], [full, empty], [empty, empty]):
+        assert pandas.concat(parts).dtypes.to_dict() == full.dtypes.to_dict()
+    assert full["x"].dtype == np.int64
+    assert full["detection"].dtype == full["p_happy"].dtype == np.float64
+    assert not flags or full["uncertain"].dtype == bool
+
+
+def test_an_image_at_a_reduced_size_is_drawn_in_its_own_pixels() -> None:
+    small = images.LoadedImage(np.zeros((640, 640, 3), np.uint8), (2560, 2560))
+    box = np.array([[1200, 1200, 800, 800]], np.float32)
+    found = Faces(box, np.array([[1, 0, 0]], np.float32), CLASSES)
+    assert np.array_equal(found.draw(small), replace(found, boxes=(box / 4).astype(np.float32)).draw(small.pixels))
 
 
 def test_draw_accepts_what_recognition_accepts() -> None:

@@ -7,18 +7,23 @@ import os
 import re
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 from PIL import Image
 
 from mien.cli import main
+from mien.core.errors import InputError
 from mien.core.labels import FER2013
 from mien.faces.faces import PHOTO, columns
 from mien.outputs import photos as files
+from mien.outputs.jobs import PredictJob
 from mien.outputs.photos import Photo
-from mien.outputs.predict_job import watch
+from mien.outputs.predict_job import run_predict_job, watch
 from tests import drawn
 from tests.outputs.test_tables import read
 
@@ -324,3 +329,32 @@ def test_linked_folders_are_read_once_and_what_cannot_be_read_is_named(
     code, _, err = predict(capsys, folder / "locked")
     assert code == 2
     assert f"the folder cannot be read (Permission denied) ({folder}/locked)" in err
+
+
+def test_what_was_not_read_as_it_is_and_where_copies_went_is_said(
+    tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "photos"
+    folder.mkdir()
+    grey = np.random.default_rng(0).integers(0, 4096, (64, 64), dtype=np.uint16)
+    cv2.imwrite(str(folder / "deep.png"), grey)
+    cv2.imwrite(str(folder / "large.jpg"), np.full((100, 100), 90, np.uint8))
+    data = (folder / "large.jpg").read_bytes()
+    Image.effect_noise((64, 64), 90).save(folder / "cut.jpg")
+    (folder / "cut.jpg").write_bytes((folder / "cut.jpg").read_bytes()[:-900])
+    (folder / "whole.jpg").write_bytes(data[:-2])
+    job = PredictJob(str(model), "none", out=tmp_path / "out", max_pixels=9000, json=True)
+    assert run_predict_job([folder], job) == 1
+    err = capsys.readouterr().err
+    assert "deep.png: 12 of 16 bits are in use" in err
+    assert "large.jpg: 100 x 100 pixels, read at a reduced size: 50 x 50" in err
+    assert re.search(r"cut\.jpg: damaged image \(cut off: \d+ % of the rows", err)
+    assert f"wrote annotated copies of 3 photos to {tmp_path / 'out'}" in err
+    assert run_predict_job([folder], replace(job, truncated="accept")) == 0
+    out, err = capsys.readouterr()
+    assert "cut.jpg: cut off" in err
+    boxes = {Path(photo["file"]).name: photo["faces"][0]["box"] for photo in json.loads(out)}
+    assert boxes["large.jpg"] == boxes["whole.jpg"] == [0, 0, 100, 100]
+    assert "wrote annotated copies of 4 photos" in err
+    with pytest.raises(InputError, match="device 'cuda'"):
+        run_predict_job([folder], replace(job, device="cuda"))

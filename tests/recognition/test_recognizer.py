@@ -1,10 +1,13 @@
 """Recognizer: the same faces from any source, one by one, in batches and in threads."""
 
+import io
+import multiprocessing
+import pickle
 import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ProcessPoolExecutor, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -193,3 +196,45 @@ def test_a_detector_of_ones_own_may_see_nothing(model: Path) -> None:
     assert len(found) == 0
     with pytest.raises(InputError, match="expected a box"):
         Recognizer(model, lambda image: Detections(np.zeros((1, 4), np.float32)))(flat(3))
+
+
+@pytest.mark.parametrize("detector", ["none", "haar", three_boxes])
+def test_it_is_pickled_with_its_settings(model: Path, detector: Any) -> None:
+    recognizer = Recognizer(model, detector, threads=1, truncated="accept", max_pixels=9000)
+    copy = pickle.loads(pickle.dumps(recognizer))
+    assert (copy.truncated, copy.max_pixels, copy.threads) == ("accept", 9000, 1)
+    image = flat(LEVELS[2])
+    assert copy(image).to_rows() == recognizer(image).to_rows()
+
+
+def test_yunet_is_pickled_too(model: Path, yunet_file: Path, astronaut: images.Pixels) -> None:
+    recognizer = Recognizer(model, yunet_file)
+    assert pickle.loads(pickle.dumps(recognizer))(astronaut).to_rows() == recognizer(astronaut).to_rows()
+
+
+def test_worker_processes_started_anew_recognise_the_same(model: Path, astronaut_file: Path) -> None:
+    recognizer = Recognizer(model, "haar", threads=1)
+    with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
+        there = pool.submit(recognizer, astronaut_file).result(timeout=120)
+        with pytest.raises(InputError, match="no_such"):
+            pool.submit(recognizer, "no_such.jpg").result(timeout=120)
+    assert there.to_rows() == recognizer(astronaut_file).to_rows()
+
+
+def test_a_photo_at_a_reduced_size_has_boxes_in_its_own_pixels(model: Path, astronaut: images.Pixels) -> None:
+    stream = io.BytesIO()
+    Image.fromarray(astronaut).resize((1024, 1024)).save(stream, "JPEG")
+    whole, reduced = (
+        Recognizer(model, "haar", max_pixels=most)(stream.getvalue()).boxes for most in (2_000_000, 300_000)
+    )
+    assert reduced.tolist() == pytest.approx(whole, abs=30)
+
+
+def test_a_photo_that_was_cut_off_is_read_where_asked(model: Path, astronaut: images.Pixels) -> None:
+    stream = io.BytesIO()
+    Image.fromarray(astronaut).save(stream, "JPEG")
+    data = stream.getvalue()
+    half = data[: len(data) // 2]
+    with pytest.raises(InputError, match="of the rows are there"):
+        Recognizer(model, "none")(half)
+    assert len(Recognizer(model, "none", truncated="accept")(half)) == 1

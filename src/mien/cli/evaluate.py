@@ -13,6 +13,7 @@ def evaluate(
     data: Data,
     *,
     tta: Literal["none", "flip", "both"] = "none",
+    device: str = "cpu",
     out: Path | None = None,
     json: bool = False,
 ) -> None:
@@ -32,6 +33,7 @@ def evaluate(
         model: A run folder, an .onnx file, or a bundled model: default or small.
         data: What is scored.
         tta: none: score the crop. flip: average its probabilities with those of the mirror image. both: report both.
+        device: Where the network is computed: cpu, or what onnxruntime has here: cuda, coreml, directml, openvino.
         out: Write the scores and the report to this folder instead.
         json: Print one JSON object instead of tables; with --tta both a list of two.
     """
@@ -48,7 +50,7 @@ def evaluate(
     folder = out or run
     if folder:
         check_folder(folder)
-    session, samples, facts = load(model, data)
+    session, samples, facts = load(model, data, device=device)
     if facts.trained_on:
         say(f"warning: {facts.path}, {facts.split}: {TRAINED_ON}")
     predictions = predict(session, samples, facts, tta="none" if tta == "none" else "flip")

@@ -8,6 +8,7 @@ def live(
     detector: str = "auto",
     headless: bool = False,
     port: int | None = None,
+    device: str = "cpu",
     threads: int | None = None,
 ) -> None:
     """Recognise the expressions of faces in a camera's stream.
@@ -32,9 +33,11 @@ def live(
         headless: Show nothing, print one JSON object per frame: time (of arrival, seconds since 1970), frame, latency
             (seconds from arrival to answer), detector, faces.
         port: Port of the page; by default there is a window, or a page on any free port.
+        device: Where the network is computed: cpu, or what onnxruntime has here: cuda, coreml, directml, openvino.
         threads: How many cores to use; all of them by default.
     """
     from mien.live.loop import recognize_camera
     from mien.recognition import Recognizer
 
-    recognize_camera(Recognizer(model, detector, threads=threads), source, headless=headless, port=port)
+    recognizer = Recognizer(model, detector, threads=threads, providers=device)
+    recognize_camera(recognizer, source, headless=headless, port=port)

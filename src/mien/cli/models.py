@@ -48,7 +48,9 @@ def list_models(*, json: bool = False) -> None:
         say("large is a recipe only: mien train mien-large (needs a GPU)")
 
 
-def time_model(model: Model = "default", /, *, batch: int = 1, threads: int = 1, json: bool = False) -> None:
+def time_model(
+    model: Model = "default", /, *, batch: int = 1, threads: int = 1, device: str = "cpu", json: bool = False
+) -> None:
     """Measure a model's milliseconds per face crop on this machine.
 
     Examples:
@@ -59,6 +61,7 @@ def time_model(model: Model = "default", /, *, batch: int = 1, threads: int = 1,
         model: A bundled model's name, a run folder, or an .onnx file.
         batch: Faces per call.
         threads: How many cores to use.
+        device: Where it is computed: cpu, or what onnxruntime has here: cuda, coreml, directml, openvino.
         json: Print one JSON object.
     """
     from json import dumps
@@ -67,13 +70,13 @@ def time_model(model: Model = "default", /, *, batch: int = 1, threads: int = 1,
 
     if batch < 1 or threads < 1:
         raise InputError(f"--batch {batch} --threads {threads}: at least 1 each")
-    found = latency(model, batch=batch, threads=threads)
+    found = latency(model, batch=batch, threads=threads, device=device)
     if json:
         show_json(dumps(vars(found)))
     else:
         show(
             f"{found.mean:.3f} ms per face (standard deviation {found.deviation:.3f}, n = {found.repeats} calls), "
-            f"batch {batch}, {threads} thread{'s' * (threads > 1)}"
+            f"batch {batch}, {threads} thread{'s' * (threads > 1)}, {device}"
         )
 
 

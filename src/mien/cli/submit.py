@@ -15,6 +15,7 @@ def submit(
     out: Path = Path("submission.csv"),
     sample: Path | None = None,
     tta: Literal["none", "flip"] = "none",
+    device: str = "cpu",
     threads: int | None = None,
 ) -> None:
     """Write a leaderboard's CSV file: a class index for each test image.
@@ -32,10 +33,11 @@ def submit(
         out: The file to write.
         sample: The leaderboard's sample submission.
         tta: none scores each image, flip averages its probabilities with those of its mirror image.
+        device: Where the network is computed: cpu, or what onnxruntime has here: cuda, coreml, directml, openvino.
         threads: How many cores to use; all of them by default.
     """
     from mien.outputs.submission import write_submission
 
-    counts = write_submission(model, data, out, sample=sample, tta=tta, threads=threads)
+    counts = write_submission(model, data, out, sample=sample, tta=tta, threads=threads, device=device)
     shares = ", ".join(f"{label} {count:,}" for label, count in sorted(counts.items()))
     say(f"wrote {out}: {counts.total():,} rows ({shares})")

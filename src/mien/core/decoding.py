@@ -5,7 +5,8 @@ import io
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import IO, Any, Literal
+from functools import partial
+from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,12 +15,10 @@ from PIL import ExifTags, Image, ImageFile, Jpeg2KImagePlugin, JpegImagePlugin, 
 from mien.core import deep, formats
 from mien.core import truncated as truncation
 from mien.core.errors import InputError
+from mien.core.limits import MAX_PIXELS, MAX_SCANS, Truncated
 
 Pixels = NDArray[np.uint8]
-Truncated = Literal["refuse", "accept"]
 
-MAX_PIXELS = 89_000_000  # Pillow's limit; a header that says more is a mistake or an attack, and would need gigabytes
-MAX_SCANS = 100  # of a JPEG; cameras and tools write up to 12, and each one goes over the whole image
 BAND = 2_000_000  # pixels that are converted at a time
 _TURNS: dict[int, Any] = {  # EXIF orientation -> how the stored pixels become upright
     2: lambda pixels: pixels[:, ::-1],
@@ -97,19 +96,18 @@ def from_file(
     if kind in ("JPEG", "MPO"):
         _check_scans(file)
     reduced = size[0] * size[1] > max_pixels
-    if reduced:
-        _reduce(image, max_pixels)
+    _reduce(image, max_pixels)
     stack.enter_context(BUDGET.taking(image.width * image.height))
     try:
         loaded = from_pil(image, file=file, max_pixels=max_pixels)
         cut = kind in ("JPEG", "MPO") and not (whole or reduced) and _lacks_rows(file, loaded.pixels)
     except (OSError, SyntaxError):
-        if whole or reduced:
+        if whole:
             raise
         cut = True
     if cut:
         file.seek(0)
-        rest = truncation.recover(file.read(), kind)
+        rest = truncation.recover(file.read(), kind, partial(_reduce, most=max_pixels))
         if not rest.complete and (accept == "refuse" or not rest.data):
             raise InputError(f"damaged image ({rest.reason}{'; --truncated accept reads it' if rest.data else ''})")
         loaded = from_file(io.BytesIO(rest.data), accept, max_pixels, stack, whole=True)
@@ -147,8 +145,10 @@ def _lacks_rows(file: IO[bytes], pixels: Pixels) -> bool:
 
 
 def _reduce(image: ImageFile.ImageFile, most: int) -> None:
-    """Have an image decoded at a half, a quarter or an eighth of its size, where its format can."""
+    """Have an image that is too large decoded at a half, a quarter or an eighth of its size, where its format can."""
     width, height = image.size
+    if width * height <= most:
+        return
     power = next((power for power in (1, 2, 3) if (-(-width >> power)) * (-(-height >> power)) <= most), 0)
     if power and isinstance(image, JpegImagePlugin.JpegImageFile) and not image.info.get("progressive"):
         image.draft(image.mode, (width >> power, height >> power))

@@ -17,6 +17,10 @@ class MissingExtra(ImportError):  # noqa: N818 - reads as what it is
 
     def __init__(self, extra: str, purpose: str) -> None:
         super().__init__(f"{purpose} needs an optional part of mien: pip install 'mien[{extra}]'")
+        self._facts = (extra, purpose)
+
+    def __reduce__(self) -> tuple[type, tuple[str, str]]:
+        return type(self), self._facts  # a worker process hands it back
 
 
 @contextmanager

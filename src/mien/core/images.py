@@ -18,11 +18,12 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from mien.core import arrays, deep, formats
-from mien.core.decoding import BUDGET, Truncated, check_size, flatten, from_file, from_pil
-from mien.core.decoding import MAX_PIXELS as MAX_PIXELS
+from mien.core.decoding import BUDGET, check_size, flatten, from_file, from_pil
 from mien.core.decoding import LoadedImage as LoadedImage
 from mien.core.decoding import Pixels as Pixels
 from mien.core.errors import InputError
+from mien.core.limits import MAX_PIXELS as MAX_PIXELS
+from mien.core.limits import Truncated as Truncated
 from mien.core.paths import local_path
 
 SUFFIXES = formats.SUFFIXES

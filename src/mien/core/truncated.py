@@ -7,10 +7,12 @@ import io
 import re
 import struct
 import zlib
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from PIL.ImageFile import ImageFile
 
 from mien.core.formats import open_image
 
@@ -41,10 +43,10 @@ class Rest(NamedTuple):
         return f"cut off: {int(100 * self.share)} % of the rows are there"
 
 
-def recover(data: bytes, kind: str) -> Rest:
-    """Return what is left of a file of Pillow's format `kind`."""
+def recover(data: bytes, kind: str, prepare: Callable[[ImageFile], None]) -> Rest:
+    """Return what is left of a file of Pillow's format `kind`; `prepare` is called before an image is decoded."""
     if kind in ("JPEG", "MPO"):
-        return _recover_jpeg(data)
+        return _recover_jpeg(data, prepare)
     found = _recover_png(data) if kind == "PNG" else _recover_raw(data) if kind in _RAW else None
     size = 8 + int.from_bytes(data[4:8], "little") if kind == "WEBP" else 0
     return found or Rest(b"", min(1.0, len(data) / size) if size else 1.0)
@@ -53,22 +55,23 @@ def recover(data: bytes, kind: str) -> Rest:
 _RAW = ("BMP", "DIB", "PPM", "TGA", "SUN", "SGI", "TIFF")
 
 
-def _decode(data: bytes) -> NDArray[np.uint8]:
+def _decode(data: bytes, prepare: Callable[[ImageFile], None]) -> NDArray[np.uint8]:
     with open_image(io.BytesIO(data)) as image:
+        prepare(image)
         image.load()
         return np.asarray(image)
 
 
-def _same_rows(one: bytes, other: bytes) -> NDArray[np.bool_]:
+def _same_rows(one: bytes, other: bytes, prepare: Callable[[ImageFile], None]) -> NDArray[np.bool_]:
     """Return bool [h], the rows that two files have in common: those that do not depend on what follows a cut."""
-    first, second = _decode(one), _decode(other)
+    first, second = _decode(one, prepare), _decode(other, prepare)
     return np.asarray((first == second).reshape(len(first), -1).all(axis=1))
 
 
-def _recover_jpeg(data: bytes) -> Rest:
+def _recover_jpeg(data: bytes, prepare: Callable[[ImageFile], None]) -> Rest:
     body = data.rstrip(b"\0")
     body = (body.removesuffix(END) if len(body) > len(data) - 64 else body).rstrip(b"\xff")
-    same = _same_rows(body + END, body + _NOISE + END)
+    same = _same_rows(body + END, body + _NOISE + END, prepare)
     share = 1.0 if same.all() else float(same.argmin() / len(same))  # beyond the noise both are grey
     scans = _scans(body)
     return Rest(body + END, share, coarse=len(scans) > 1 and (share < 1 or not _complete(scans)))
@@ -136,6 +139,6 @@ def _recover_raw(data: bytes) -> Rest | None:
         missing = 8 * image.width * image.height + 4096
     black, white = data + bytes(missing), data + b"\xff" * missing
     try:
-        return Rest(black, float(_same_rows(black, white).mean()))
+        return Rest(black, float(_same_rows(black, white, lambda _: None).mean()))
     except Exception:  # compressed: no bytes complete it
         return None

@@ -276,7 +276,7 @@ def load_predictions(path: Path) -> Predictions:
         raise InputError(f"{path}: damaged, or no saved predictions ({type(error).__name__})") from None
 
 
-def load(model: str | Path, spec: DataSpec) -> tuple[Session, Samples, DataFacts]:
+def load(model: str | Path, spec: DataSpec, *, device: str = "cpu") -> tuple[Session, Samples, DataFacts]:
     """Open a model, and read the data as it wants them (see `as_trained`).
 
     Where the data have no validation split, its share is that of the model's run, unless the spec asks for another: so
@@ -286,7 +286,7 @@ def load(model: str | Path, spec: DataSpec) -> tuple[Session, Samples, DataFacts
         InputError: no such model or data, data without labels, fewer than two classes in common with the model, or face
             crops where a detector is asked for.
     """
-    session = Session(model)
+    session = Session(model, providers=device)
     info, trained = session.info, run_record(session)
     kind = spec.kind or datasets.detect(spec.path, spec.targets)
     spec, usual = as_trained(spec, trained), trained.recipe.holdout if trained else None

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mien.core import images
 from mien.core.errors import InputError, needs_extra
-from mien.faces.annotate import annotate
+from mien.faces.annotate import AnnotatedImage, annotate
 
 if TYPE_CHECKING:
     import pandas
@@ -181,18 +181,44 @@ class Faces:
         with needs_extra("table", "a DataFrame"):
             import pandas
 
-        return pandas.DataFrame(self.to_columns())
+        # pandas reads the types off the values: without any, off those of a face
+        frame = pandas.DataFrame((self if len(self) else self._sample()).to_columns()).iloc[: len(self)]
+        return frame.astype({"detection": np.float64})  # a detector without scores: NaN
 
-    def draw(self, image: Any, *, bgr: bool = False) -> images.Pixels:
+    def _sample(self) -> Self:
+        """Return one made-up face, with the arrays that these have."""
+        values = ((entry.name, getattr(self, entry.name)) for entry in fields(self))
+        arrays: dict[str, Any] = {
+            name: np.zeros((1, *value.shape[1:]), value.dtype)
+            for name, value in values
+            if isinstance(value, np.ndarray)
+        }
+        arrays["boxes"] += 1
+        arrays["probabilities"][:, 0] = 1
+        return replace(self, **arrays)
+
+    def draw(self, image: Any, *, bgr: bool = False, max_pixels: int = images.MAX_PIXELS) -> images.Pixels:
         """Return an annotated copy of the image they were found in, uint8 [h, w, 3] RGB (`mien.faces.annotate`).
 
+        The copy is RGB also where the image came as BGR: for OpenCV turn it round, `copy[:, :, ::-1]`.
+
         Args:
-            image: as `Recognizer` takes it; likewise `bgr`.
+            image: as `Recognizer` takes it, or a `LoadedImage`; an array in RGB, unless `bgr` says otherwise.
+            bgr: the array's channels are in OpenCV's order, blue, green, red.
+            max_pixels: as `Recognizer` takes it.
 
         Raises:
             InputError: not an image.
         """
-        return annotate(images.load(image, bgr=bgr), self.boxes, self.probabilities, self.classes, self.flags)
+        if not isinstance(image, images.LoadedImage):
+            with images.reading(image, bgr=bgr, truncated="accept", max_pixels=max_pixels) as loaded:
+                return self.annotated(loaded).pixels
+        return self.annotated(image).pixels
+
+    def annotated(self, image: images.LoadedImage) -> AnnotatedImage:
+        """Return what `draw` returns of an image, and what there was no room for."""
+        boxes = self.boxes / np.tile(np.array(image.scale, np.float32), 2)
+        return annotate(image.pixels, boxes.astype(np.float32), self.probabilities, self.classes, self.flags)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

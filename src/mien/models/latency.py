@@ -23,15 +23,18 @@ class Latency:
     deviation: float
     median: float | None = None
     least: float | None = None
+    device: str = "cpu"
 
 
-def latency(model: str | Path = "default", *, batch: int = 1, threads: int = 1, repeats: int = 100) -> Latency:
+def latency(
+    model: str | Path = "default", *, batch: int = 1, threads: int = 1, repeats: int = 100, device: str = "cpu"
+) -> Latency:
     """Time a model on `batch` random crops of its own size, after ten calls that are not counted.
 
     Raises:
-        InputError: no such model.
+        InputError: no such model or execution provider.
     """
-    session = Session(model, threads=threads)
+    session = Session(model, threads=threads, providers=device)
     size = session.info.size
     shape = (batch, size, size, 3)[: 3 if len(session.info.mean) == 1 else 4]
     crops = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
@@ -41,5 +44,5 @@ def latency(model: str | Path = "default", *, batch: int = 1, threads: int = 1, 
         session.probabilities(crops, batch=batch)
         times.append((time.perf_counter() - start) * 1000 / batch)
     counted = np.array(times[10:])
-    figures = (counted.mean(), counted.std(), np.median(counted), counted.min())
-    return Latency(batch, threads, repeats, *map(float, figures))
+    mean, deviation, median, least = map(float, (counted.mean(), counted.std(), np.median(counted), counted.min()))
+    return Latency(batch, threads, repeats, mean, deviation, median, least, device)

@@ -7,10 +7,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.core import images
+from mien.core.download import file_sha256
 from mien.core.errors import InputError
-from mien.models.bundled import resolve
+from mien.models.bundled import bundled, resolve
 from mien.models.external import read_spec
 from mien.models.metadata import METADATA_KEY, ModelInfo
+from mien.models.providers import Providers, check_used, find_providers
 
 Tta = Literal["none", "flip"]
 
@@ -24,19 +26,33 @@ class Session:
         output: which output `info`, `logits` and `probabilities` are about, by the labelling it follows
             (`ModelInfo.outputs`); None: the primary one.
         threads: how many cores one batch may use; None leaves it to onnxruntime (all of them).
+        providers: where it is computed: `cpu`, `cuda`, `cuda:1`, `coreml`, `directml` ... (`mien.models.providers`), or
+            a list of them, the first choice first. What the first cannot compute, the next does, the CPU at last.
+
+    It can be pickled: the model's name or path and the settings are. The file must then be the same.
 
     Raises:
-        InputError: no such model or output, not an ONNX file, or neither mien's metadata nor a spec describes it.
+        InputError: no such model, output or provider, not an ONNX file, or neither mien's metadata nor a spec describes
+            it.
 
     Example:
         >>> Session("default").probabilities(np.zeros((2, 48, 48), np.uint8)).shape
         (2, 8)
     """
 
-    def __init__(self, model: str | Path = "default", *, output: str | None = None, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        model: str | Path = "default",
+        *,
+        output: str | None = None,
+        threads: int | None = None,
+        providers: Providers = "cpu",
+    ) -> None:
         import onnxruntime
 
         self.path = resolve(model)
+        self._settings = {"output": output, "threads": threads, "providers": providers}
+        asked = find_providers(providers)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
         if threads is not None:
@@ -44,11 +60,13 @@ class Session:
         # waiting threads sleep: spinning costs a quarter more processor time and gains nothing on networks this small
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
-            self._session: Any = onnxruntime.InferenceSession(self.path, options, providers=["CPUExecutionProvider"])
+            self._session: Any = onnxruntime.InferenceSession(self.path, options, providers=asked)
             facts = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
         except Exception as error:  # onnxruntime raises bare pybind exceptions of its own
             reason = str(error).splitlines()[0]
             raise InputError(f"{self.path}: not an ONNX model that onnxruntime can open ({reason})") from None
+        self._session.disable_fallback()  # an error is an error: not the same again on the CPU
+        check_used(asked, self._session.get_providers())
         self.external = read_spec(self.path) if facts is None else None
         self.file_info = self.external.info if self.external else ModelInfo.from_json(facts)
         """The facts as the file has them; `info` is the same for the output asked for."""
@@ -64,6 +82,16 @@ class Session:
         self._check_shape(entry, self.external.shape if self.external else planes)
         for node, described in zip(nodes, outputs.values(), strict=False):
             self._check_shape(node, [len(described.labels)])
+
+    def __getstate__(self) -> dict[str, Any]:
+        name = next((name for name, path in bundled().items() if path == self.path), None)
+        return {"model": name or str(self.path.resolve()), "digest": file_sha256(self.path), **self._settings}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        digest = state.pop("digest")
+        self.__init__(**state)  # type: ignore[misc]
+        if file_sha256(self.path) != digest:
+            raise InputError(f"{self.path}: another file than when this was pickled")
 
     def _check_shape(self, node: Any, wanted: list[int]) -> None:
         """Raise InputError where an input or output is not [n, *wanted]; dimensions without a number pass."""

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Literal
 
 from mien.core.errors import InputError
+from mien.core.limits import MAX_PIXELS, Truncated
 
 Outcome = Literal["face", "no face", "damaged", "unread"]
 """Outcome of a photo or video: a face was found, none was found, not all of it or nothing of it could be read."""
@@ -44,6 +45,12 @@ class PredictJob:
     """Write an annotated copy of each video too, with its sound (clip.annotated.mp4)."""
     require_face: bool = False
     """Exit code 1 where a photo or video has no face."""
+    truncated: Truncated = "refuse"
+    """accept: read photos that were cut off, as far as they go."""
+    max_pixels: int = MAX_PIXELS
+    """The most pixels of a photo. A larger JPEG is read at a reduced size, other formats are refused."""
+    device: str = "cpu"
+    """Where the network is computed: cpu, or what onnxruntime has here: cuda, coreml, directml, openvino."""
     threads: int | None = None
     """How many cores to use; all of them by default."""
 

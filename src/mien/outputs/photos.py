@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from itertools import islice
 from pathlib import Path
@@ -21,6 +22,7 @@ PORTRAIT = 160  # pixels of a face in a gallery
 MARGIN = 0.25  # how much is shown around it, in parts of its box
 BATCH = 16  # photos whose faces are scored in one call of the network
 HELD = 4  # the same where the images themselves are kept until then
+KEPT = 50_000_000  # bytes of an image that is kept; a larger one is read again for its copy
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,8 @@ class Photo:
     faces: Faces | None
     error: str = ""
     """Why the file could not be read; empty where it could."""
+    notes: tuple[str, ...] = ()
+    """What was not read, or not as it is in the file."""
     portraits: tuple[images.Pixels, ...] = ()
     """The faces cut out in colour, `PORTRAIT` pixels square, where they were asked for."""
 
@@ -43,6 +47,11 @@ class Photo:
     def problem(self) -> str:
         """One line for the user; empty where a face was found."""
         return self.error or ("" if self.faces else f"{self.name}: no face found")
+
+    @property
+    def messages(self) -> tuple[str, ...]:
+        """The lines for the user: what was not read as it is, then `problem`."""
+        return (*(f"{self.name}: {note}" for note in self.notes), *([self.problem] if self.problem else []))
 
     @property
     def outcome(self) -> Outcome:
@@ -67,7 +76,7 @@ def ranked(face: Mapping[str, Any]) -> list[str]:
     return [f"{name} {share:.0%}" for name, share in pairs]
 
 
-_Found = tuple[Photo, FaceCrops | None, images.Pixels | None]  # not yet scored; the image where a copy is written
+_Found = tuple[Photo, FaceCrops | None, images.LoadedImage | None]  # not yet scored; the image for an annotated copy
 
 
 def recognize_photos(
@@ -88,17 +97,22 @@ def recognize_photos(
 
     def find(file: Path) -> _Found:
         try:
-            image = images.load(file)
+            with recognizer.reading(file) as image:
+                crops = recognizer.find_faces(image.pixels, scale=image.scale)
+                boxes = crops.detections.boxes if portraits else ()
+                cut = tuple(_portrait(image.pixels, box.tolist()) for box in boxes)
+                photo = Photo(file, None, notes=image.notes, portraits=cut)
+                return photo, crops, image if copies and image.pixels.size <= KEPT else None
         except InputError as error:
             return Photo(file, None, printable(error)), None, None
-        crops = recognizer.find_faces(image)
-        cut = tuple(_portrait(image, box.tolist()) for box in crops.detections.boxes) if portraits else ()
-        return Photo(file, None, portraits=cut), crops, image if copies else None
 
     def finish(found: _Found, faces: Faces | None) -> Photo:
         photo, _, image = found
-        if copies and image is not None and faces is not None:
-            save_jpeg(copies[photo.path], faces.draw(image))
+        if copies and faces is not None:
+            with nullcontext(image) if image else recognizer.reading(photo.path) as drawn:
+                copy = faces.annotated(drawn)
+                save_jpeg(copies[photo.path], copy.pixels)
+                photo = replace(photo, notes=(*photo.notes, *copy.notes))
         return replace(photo, faces=faces)
 
     ahead = iter(files)

@@ -56,7 +56,7 @@ def run_predict_job(paths: Sequence[Path], job: PredictJob) -> int:
         check_table(table_path(stem, job), resume=job.resume)
     outcomes |= _predict_photos(photos, job, cores) if photos else set()
     if stems:
-        outcomes |= recognize_videos(Recognizer(job.model, job.detector, threads=cores), stems, job, threads=cores)
+        outcomes |= recognize_videos(_recognizer(job, cores), stems, job, threads=cores)
     return job.exit_code(outcomes)
 
 
@@ -64,13 +64,24 @@ def _available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
+def _recognizer(job: PredictJob, threads: int) -> Recognizer:
+    return Recognizer(
+        job.model,
+        job.detector,
+        threads=threads,
+        providers=job.device,
+        truncated=job.truncated,
+        max_pixels=job.max_pixels,
+    )
+
+
 def _predict_photos(files: dict[Path, Path], job: PredictJob, cores: int) -> set[Outcome]:
     """Recognise photos; return the outcomes, also of those that the table has from an earlier job."""
     copies = output_paths(files, job.out, ".jpg") if job.out else None
     workers = max(1, min(cores, len(files)))  # several photos at a time; the cores that are left work on each
-    recognizer = Recognizer(job.model, job.detector, threads=cores // workers)
+    recognizer = _recognizer(job, cores // workers)
     labels = recognizer.session.info.labels
-    outcomes = set[Outcome]()
+    outcomes, drawn = set[Outcome](), 0
     with ExitStack() as stack:
         pages = [path for path in (job.gallery, job.sheet) if path]
         gallery = stack.enter_context(Gallery(pages)) if pages else None
@@ -80,9 +91,11 @@ def _predict_photos(files: dict[Path, Path], job: PredictJob, cores: int) -> set
 
         def written() -> Iterator[Photo]:
             """Yield the photos once the table and the gallery have them."""
+            nonlocal drawn
             # on one terminal a progress bar and rows would run into each other
             for photo in watch(photos, len(left), quiet=(job.json or job.csv) and sys.stdout.isatty()):
                 outcomes.add(photo.outcome)
+                drawn += photo.faces is not None
                 if table:
                     table.write(photo.to_rows())
                 if gallery:
@@ -96,6 +109,8 @@ def _predict_photos(files: dict[Path, Path], job: PredictJob, cores: int) -> set
             raise KeyboardInterrupt(interrupted(job.table) if job.table else "interrupted") from None
         if gallery:
             gallery.save()
+    if copies:
+        say(f"wrote annotated copies of {quantity(drawn, 'photo')} to {printable(job.out)}")
     return outcomes
 
 
@@ -120,8 +135,8 @@ def watch(photos: Iterable[Photo], total: int, *, quiet: bool) -> Iterator[Photo
         task = progress.add_task("photos", total=total, rate="")
         progress.advance(task, 0)  # the clock starts here: photos come in batches, and the first takes time too
         for photo in photos:
-            if photo.problem:
-                say(photo.problem)
+            for line in photo.messages:
+                say(line)
             speed = progress.tasks[0].speed
             progress.update(task, advance=1, rate=f"{speed:.1f} images/s" if speed else "")
             yield photo

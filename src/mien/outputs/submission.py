@@ -18,6 +18,7 @@ def write_submission(
     *,
     sample: Path | None = None,
     threads: int | None = None,
+    device: str = "cpu",
     tta: Tta = "none",
 ) -> Counter[str]:
     """Score the test images of `data` and write the leaderboard's CSV to `out`, whole or not at all.
@@ -28,7 +29,7 @@ def write_submission(
     Raises:
         InputError: model, data or sample cannot be used, an image is broken, or the file cannot be written.
     """
-    session = Session(model, threads=threads)
+    session = Session(model, threads=threads, providers=device)
     split = "all" if data.suffix.lower() == ".npy" else "test"
     image = ImageSpec(session.info.size, len(session.info.mean))
     samples = read(DataSpec(data, split, "arrays"), image, strict=True)

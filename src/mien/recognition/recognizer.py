@@ -2,6 +2,7 @@
 
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -13,6 +14,7 @@ from mien.core.errors import InputError
 from mien.faces import quality
 from mien.faces.detectors import Detections, Detector, detect, detector_name, load_detector
 from mien.faces.faces import Faces, VideoFaces
+from mien.models.providers import Providers
 from mien.models.session import Session
 from mien.recognition.smoothing import Smoother
 from mien.recognition.tracking import Tracker
@@ -27,10 +29,15 @@ class FaceCrops(NamedTuple):
     detections: Detections
     crops: images.Pixels
     """uint8 [n, size, size] or [n, size, size, 3], as the network reads them."""
+    scale: tuple[float, float] = (1.0, 1.0)
+    """Width and height of a pixel of the image in pixels of the original, where it was read at a reduced size."""
 
 
 class Recognizer:
     """Finds the faces of an image and scores their expressions. Safe to share between threads.
+
+    It can be pickled for worker processes, where its detector can: the model's name or path and the settings are, and
+    a file that has changed since is refused.
 
     Args:
         model: `default` (the bundled one), a run folder, or an .onnx file that mien exported.
@@ -38,9 +45,14 @@ class Recognizer:
             face crop), a detector of another package by its name, the .onnx file of a YuNet, or any `Detector`.
         threads: how many cores may be used; None leaves it to onnxruntime and OpenCV (all of them). OpenCV has one
             number for the whole process, which this sets.
+        providers: where the network is computed: `cpu`, `cuda`, ... (`mien.models.providers`). Faces are found on the
+            CPU.
+        truncated: "accept" reads photos that were cut off, as far as they go.
+        max_pixels: of a photo; a larger JPEG or JPEG 2000 is read at a reduced size, other formats are refused. Boxes
+            are in pixels of the original all the same.
 
     Raises:
-        InputError: no such model or detector, or `threads` below 1.
+        InputError: no such model, detector or provider, or `threads` below 1.
 
     Example:
         >>> from mien import Recognizer
@@ -50,20 +62,32 @@ class Recognizer:
     """
 
     def __init__(
-        self, model: str | Path = "default", detector: str | Path | Detector = "auto", *, threads: int | None = None
+        self,
+        model: str | Path = "default",
+        detector: str | Path | Detector = "auto",
+        *,
+        threads: int | None = None,
+        providers: Providers = "cpu",
+        truncated: images.Truncated = "refuse",
+        max_pixels: int = images.MAX_PIXELS,
     ) -> None:
-        if threads is not None:
-            if threads < 1:
-                raise InputError(f"threads {threads}: expected at least 1")
-            cv2.setNumThreads(threads)
-        self.session = Session(model, threads=threads)
+        if max_pixels < 1:
+            raise InputError(f"max_pixels {max_pixels}: expected at least 1")
+        _set_threads(threads)
+        self.threads, self.truncated, self.max_pixels = threads, truncated, max_pixels
+        self.session = Session(model, threads=threads, providers=providers)
         self.detector = load_detector(detector)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        _set_threads(self.threads)
 
     def __call__(self, image: Any, *, bgr: bool = False) -> Faces:
         """Return the faces of one image, their crops scored in one call of the network.
 
         Args:
-            image: a path, the bytes of an image file, a PIL image, or an array as `mien.core.images.load` takes it.
+            image: a path, the bytes of an image file, an open file, a PIL image, or an array or tensor as
+                `mien.core.images.load` takes it.
             bgr: the array's channels are in OpenCV's order, blue, green, red. Anything else is RGB.
 
         Raises:
@@ -82,7 +106,8 @@ class Recognizer:
         waiting: list[FaceCrops] = []
         for source in sources:
             try:
-                waiting.append(self.find_faces(images.load(source, bgr=bgr)))
+                with self.reading(source, bgr=bgr) as image:
+                    waiting.append(self.find_faces(image.pixels, scale=image.scale))
             except InputError:
                 yield from self.score(waiting)
                 raise
@@ -135,9 +160,13 @@ class Recognizer:
             yield from smoother(VideoFaces(**vars(faces), frame=frame, time=time, tracks=tracks, smoothed=raw))
         yield from smoother.flush()
 
-    def find_faces(self, image: images.Pixels) -> FaceCrops:
-        """Return the faces found in an image that `images.load` returned; `score` takes them."""
-        return self.crop_faces(image, detect(self.detector, image), detector_name(self.detector))
+    def reading(self, source: Any, *, bgr: bool = False) -> AbstractContextManager[images.LoadedImage]:
+        """Return `images.reading` of an image, with this recognizer's settings."""
+        return images.reading(source, bgr=bgr, truncated=self.truncated, max_pixels=self.max_pixels)
+
+    def find_faces(self, image: images.Pixels, *, scale: tuple[float, float] = (1.0, 1.0)) -> FaceCrops:
+        """Return the faces found in the pixels of an image, and its `scale`; `score` takes them."""
+        return self.crop_faces(image, detect(self.detector, image), detector_name(self.detector))._replace(scale=scale)
 
     def crop_faces(self, image: images.Pixels, found: Detections, detector: str) -> FaceCrops:
         """Return the crops of an image, cut as is best for the boxes of the detector of that name."""
@@ -152,17 +181,25 @@ class Recognizer:
         """Yield the faces of each image, their crops scored in one call of the network."""
         if not found:
             return
-        probabilities = self.session.probabilities(np.concatenate([crops for _, crops in found]))
-        ends = np.cumsum([len(crops) for _, crops in found])[:-1]
-        for (detections, crops), rows in zip(found, np.split(probabilities, ends), strict=True):
+        probabilities = self.session.probabilities(np.concatenate([one.crops for one in found]))
+        ends = np.cumsum([len(one.crops) for one in found])[:-1]
+        for (detections, crops, scale), rows in zip(found, np.split(probabilities, ends), strict=True):
+            points, pixels = detections.landmarks, np.array(scale, np.float32)
             yield Faces(
-                boxes=detections.boxes,
+                boxes=detections.boxes * np.tile(pixels, 2),
                 probabilities=rows,
                 classes=self.session.info.labels,
                 detection_scores=detections.scores,
-                landmarks=detections.landmarks,
+                landmarks=points if points is None else points * pixels,
                 low_quality=quality.low_quality(detections.boxes, crops),
                 detector=detector_name(self.detector),
                 uncertain=self.session.info.uncertain(rows),
                 in_prediction_set=self.session.info.in_prediction_set(rows),
             )
+
+
+def _set_threads(threads: int | None) -> None:
+    if threads is not None:
+        if threads < 1:
+            raise InputError(f"threads {threads}: expected at least 1")
+        cv2.setNumThreads(threads)

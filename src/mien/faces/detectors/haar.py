@@ -31,6 +31,9 @@ class Haar:
     def __init__(self) -> None:
         self._threads = threading.local()  # a CascadeClassifier keeps the image it searches: one for each thread
 
+    def __reduce__(self) -> tuple[type, tuple[()]]:
+        return type(self), ()  # what threads hold is not pickled
+
     def __call__(self, image: images.Pixels, /) -> Detections:
         shrink = min(1.0, self.LONGEST / max(image.shape[:2]))
         grey = rescale(images.to_channels(image, 1), shrink)

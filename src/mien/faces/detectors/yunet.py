@@ -50,6 +50,9 @@ class YuNet:
         finally:
             cv2.utils.logging.setLogLevel(level)
 
+    def __reduce__(self) -> tuple[type, tuple[Path]]:
+        return type(self), (self.path.resolve(),)  # what threads hold is not pickled
+
     def __call__(self, image: images.Pixels, /) -> Detections:
         height, width = image.shape[:2]
         shrink = min(1.0, self.LONGEST / max(height, width))
