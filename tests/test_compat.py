@@ -1,21 +1,25 @@
 """mien.compat against what fer 25.10.3 and deepface 0.0.103 publish: their READMEs, docstrings and tests."""
 
 import base64
+import csv
 from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
+from zipfile import ZipFile
 
 import cv2
 import numpy as np
 import pytest
 
 from mien import Faces, Recognizer, compat
-from mien.compat import EXPRESSIONS, FER, DeepFace, seven
+from mien.compat import EXPRESSIONS, FER, DeepFace, Video, seven
 from mien.core import images
 from mien.core.errors import InputError
 from mien.core.labels import FER2013, FERPLUS
 from mien.faces.detectors import Detections
 from tests.brightness import brightness_model
+from tests.drawn_video import bright, scene, write
 
 
 @pytest.fixture(scope="module")
@@ -34,6 +38,11 @@ def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def bgr(file: Path) -> images.Pixels:
     return np.asarray(cv2.imread(str(file)), np.uint8)
+
+
+@pytest.fixture(autouse=True)
+def _nobody_was_warned(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(compat, "_warned", set())
 
 
 @pytest.fixture
@@ -93,6 +102,81 @@ def test_paths_data_urls_and_arrays_are_the_same(
     assert fer.batch_detect_emotions([str(file), url, cv2.imread(str(file))]) == [first] * 3
 
 
+@pytest.fixture
+def clip(tmp_path: Path) -> Path:
+    """Four frames without a face, six with one."""
+    return write(tmp_path / "clip.mp4", [scene(None)] * 4 + [scene(200)] * 6)
+
+
+def test_video_analyze_as_in_the_readme(clip: Path, model: Path, tmp_path: Path) -> None:
+    """raw_data = video.analyze(detector, display=False); df = video.to_pandas(raw_data); df = video.get_first_face(df);
+    df = video.get_emotions(df)"""
+    video = Video(str(clip), outdir=str(tmp_path / "output"))
+    data = video.analyze(FER(model=model, detector=bright, min_face_size=10), display=False)
+    assert len(data) == 6
+    assert list(data[0]) == ["box0", *(f"{name}0" for name in EXPRESSIONS)]
+    assert data[0]["box0"] == [30, 20, 24, 24]
+    frame = video.to_pandas(data)
+    assert list(frame.columns) == ["box", *EXPRESSIONS]
+    assert video.get_first_face(frame) is frame
+    assert list(video.get_emotions(frame).columns) == list(EXPRESSIONS)
+    assert sorted(path.name for path in (tmp_path / "output").iterdir()) == [
+        "clip_output.mp4",
+        "data.csv",
+        "images.zip",
+    ]
+    with ZipFile(tmp_path / "output" / "images.zip") as archive:
+        assert archive.namelist() == [f"clip{number}.jpg" for number in range(10)]
+    with (tmp_path / "output" / "data.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert list(rows[0]) == list(data[0])
+    assert rows[0]["box0"] == "[30, 20, 24, 24]"
+
+
+def test_video_options(clip: Path, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+    def two(image: images.Pixels) -> Detections:
+        found = bright(image).boxes
+        return Detections(np.concatenate([found, found]))
+
+    detector = FER(model=model, detector=two, min_face_size=10)
+    nothing: dict[str, Any] = {"save_frames": False, "save_video": False}
+    video = Video(clip, first_face_only=False)
+    frame = video.analyze(detector, output="pandas", frequency=2, **nothing)
+    assert list(frame.columns) == [f"{name}{face}" for face in (0, 1) for name in ("box", *EXPRESSIONS)]
+    assert len(frame) == 3
+    assert len(video.analyze(detector, output="pandas", max_results=3, **nothing)) == 2
+    assert len(video.analyze(detector, output="pandas", save_fps=5, **nothing)) == 1
+    part = {"x_min": 20, "x_max": 80, "y_min": 10, "y_max": 60}
+    assert video.analyze(detector, output="pandas", detection_box=part, **nothing)["box0"][0] == [30, 20, 24, 24]
+    assert not (tmp_path / "output").exists()
+    video.analyze(detector, output="pandas", frequency=9, video_id="v", zip_images=False, save_video=False)
+    assert sorted(path.name for path in (tmp_path / "output").iterdir()) == ["v0.jpg", "v9.jpg"]
+    with pytest.warns(UserWarning, match="display has no effect"):
+        video.analyze(detector, display=True, output="pandas", **nothing)
+
+
+def test_a_video_without_faces_has_no_rows(model: Path, tmp_path: Path) -> None:
+    video = Video(write(tmp_path / "dark.mp4", [scene(None)] * 3), tmp_path)
+    detector = FER(model=model, detector=bright)
+    assert video.analyze(detector, save_frames=False, save_video=False) == []
+    assert len(video.to_pandas([])) == 0
+    assert Video.get_max_faces([[], [{}, {}]]) == 2
+
+
+def test_bad_videos_and_options_are_one_line(clip: Path, model: Path, tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="no such file"):
+        Video(tmp_path / "gone.mp4")
+    options: list[tuple[dict[str, Any], str]] = [
+        ({"output": "json"}, "csv or pandas"),
+        ({"frequency": 0}, "at least 1"),
+    ]
+    for option, message in options:
+        with pytest.raises(InputError, match=message):
+            Video(clip).analyze(FER(model=model), **option)
+
+
 def test_given_rectangles_are_scored_in_their_order(model: Path) -> None:
     image = np.zeros((60, 120, 3), np.uint8)
     image[:, 60:] = 255
@@ -117,7 +201,8 @@ def test_channels_are_blue_green_red(model: Path) -> None:
 
 def test_fer_leaves_out_small_faces_unless_mtcnn(bgr: images.Pixels) -> None:
     assert FER(min_face_size=200).detect_emotions(bgr) == []
-    assert len(FER(mtcnn=True, min_face_size=200).detect_emotions(bgr)) == 1
+    with pytest.warns(UserWarning, match="no detector 'mtcnn'; haar finds the faces"):
+        assert len(FER(mtcnn=True, min_face_size=200).detect_emotions(bgr)) == 1
     with pytest.raises(InputError, match="at least 1"):
         FER(min_face_size=0)
 
@@ -178,7 +263,15 @@ def test_eyes_are_the_persons_own(model: Path, blank: images.Pixels, monkeypatch
 
 @pytest.mark.parametrize("backend", ["retinaface", "mtcnn", "yolov8n"])
 def test_deepface_backends_map_to_our_detectors(bgr: images.Pixels, backend: str) -> None:
-    assert DeepFace.analyze(bgr, detector_backend=backend) == DeepFace.analyze(bgr)
+    with pytest.warns(UserWarning, match=f"no detector '{backend}'; haar finds the faces"):
+        found = DeepFace.analyze(bgr, detector_backend=backend)
+    assert found == DeepFace.analyze(bgr, detector_backend=backend) == DeepFace.analyze(bgr)  # warned once
+
+
+def test_settings_of_deepface_without_effect_are_named_once(bgr: images.Pixels) -> None:
+    with pytest.warns(UserWarning, match="align and expand_percentage have no effect"):
+        DeepFace.analyze(bgr, expand_percentage=10)
+    DeepFace.analyze(bgr, align=False, expand_percentage=10)
 
 
 def test_unsupported_requests_are_one_line(bgr: images.Pixels, tmp_path: Path) -> None:

@@ -1,32 +1,43 @@
 """The interfaces of `fer` 25.10.3 and `deepface` 0.0.103, so that a program switches to mien by one import.
 
-    from mien.compat import FER          # was: from fer.fer import FER
+    from mien.compat import FER, Video   # was: from fer.fer import FER; from fer.classes import Video
     from mien.compat import DeepFace     # was: from deepface import DeepFace
 
 Images are what both accept: a path, a data URL, or an array as cv2.imread returns it (blue, green, red). Nothing is
 downloaded, so a web address is refused. Both have seven expressions. Where the model also has `contempt`, it is left
 out and the seven others are divided by their sum: they are the probabilities given that the face does not show
-contempt. An expression that the model does not have is 0.
+contempt. An expression that the model does not have is 0. Who asks for a detector that mien does not have gets mien's
+own, and is warned once.
 """
 
 import base64
 import binascii
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from typing import Any
+from zipfile import ZipFile
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.core import images
-from mien.core.errors import InputError
-from mien.faces.detectors import Detections, Detector
-from mien.faces.faces import Faces
+from mien.core.csv_files import csv_text
+from mien.core.errors import InputError, needs_extra
+from mien.core.files import replacing, write_text
+from mien.faces.detectors import Detections, Detector, detector_name
+from mien.faces.faces import Faces, VideoFaces
+from mien.outputs.annotate_video import annotate_video
+from mien.outputs.photos import save_jpeg
+from mien.recognition import video
 from mien.recognition.recognizer import Recognizer
 
 EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # in the spelling and order of both
+_warned = set[str]()
 BACKENDS = frozenset({"opencv", "retinaface", "mtcnn", "fastmtcnn", "ssd", "dlib", "mediapipe", "centerface"})
 
 
@@ -39,7 +50,8 @@ class FER:
     Args:
         cascade_file, tfserving, use_tflite, scale_factor, min_neighbors, offsets: no effect, as mien works otherwise;
             accepted so that calls need not change. A value other than fer's default gives a warning.
-        mtcnn: as in fer, faces of any size; without it those smaller than `min_face_size` are left out.
+        mtcnn: as in fer, faces of any size; without it those smaller than `min_face_size` are left out. Mien has no
+            MTCNN: `detector` finds the faces, and a warning says so once.
         min_face_size: pixels of a face's shorter side.
         model, detector: as `Recognizer` takes them.
 
@@ -69,6 +81,8 @@ class FER:
             warnings.warn(message, stacklevel=2)
         self._smallest = 1 if mtcnn else min_face_size
         self._recognizer = Recognizer(model, detector)
+        if mtcnn:
+            _instead("mtcnn", self._recognizer)
 
     def find_faces(self, img: Any, bgr: bool = True) -> list[list[int]]:
         """Return the boxes of the faces, x, y, width, height."""
@@ -86,11 +100,7 @@ class FER:
             boxes = Detections(np.asarray(face_rectangles, np.float32).reshape(-1, 4))
             # boxes given to fer usually come from a cascade
             faces = next(self._recognizer.score([self._recognizer.crop_faces(image, boxes, "haar")]))
-        rows = [[round(value, 2) for value in row] for row in seven(faces).tolist()]
-        return [
-            {"box": face["box"], "emotions": dict(zip(EXPRESSIONS, row, strict=True))}
-            for face, row in zip(faces.to_dicts(), rows, strict=True)
-        ]
+        return self._rows(faces)
 
     def batch_detect_emotions(self, imgs: Sequence[Any]) -> list[list[dict[str, Any]]]:
         """Return `detect_emotions` of each image."""
@@ -103,9 +113,181 @@ class FER:
             return top, face["emotions"][top]
         return None, None
 
+    @staticmethod
+    def _rows(faces: Faces) -> list[dict[str, Any]]:
+        rows = [[round(value, 2) for value in row] for row in seven(faces).tolist()]
+        return [
+            {"box": face["box"], "emotions": dict(zip(EXPRESSIONS, row, strict=True))}
+            for face, row in zip(faces.to_dicts(), rows, strict=True)
+        ]
+
+    def _in_frame(self, image: images.Pixels, part: Mapping[str, int] | None) -> Faces:
+        """Return the faces of an RGB image, or those in a part of it."""
+        if part is None:
+            return self._large(image)
+        left, top = part["x_min"], part["y_min"]
+        faces = self._large(images.load(np.ascontiguousarray(image[top : part["y_max"], left : part["x_max"]])))
+        moved = np.array([left, top], np.float32)
+        points = None if faces.landmarks is None else faces.landmarks + moved
+        return replace(faces, boxes=faces.boxes + np.array([left, top, 0, 0], np.float32), landmarks=points)
+
     def _large(self, image: images.Pixels) -> Faces:
         faces = self._recognizer(image)
         return faces[faces.boxes[:, 2:].min(axis=1, initial=np.inf) >= self._smallest]
+
+
+class FERVideo:
+    """`fer.classes.Video`: the faces of a video's frames, one after the other.
+
+    Differences: boxes are in pixels of the frame (fer 25.10.3 adds 40 to x and y, the border that it puts around it);
+    `data.csv` is written in `outdir`, not in the current folder; the copy of the video is an MP4 with its sound; what
+    cannot be read raises InputError, a ValueError; damage gives a warning.
+
+    Args:
+        video_file: the video.
+        outdir: the folder for what `analyze` writes; it is made then.
+        first_face_only: `to_pandas` returns the first face of each frame only.
+        tempfile: no effect; files are written whole or not at all.
+
+    Example:
+        >>> video = Video("clip.mp4")  # doctest: +SKIP
+        >>> frame = video.to_pandas(video.analyze(FER(), display=False))  # doctest: +SKIP
+        >>> Video.get_emotions(frame)["happy"].max()  # doctest: +SKIP
+        0.98
+    """
+
+    def __init__(
+        self,
+        video_file: str | Path,
+        outdir: str | Path = "output",
+        first_face_only: bool = True,
+        tempfile: str | None = None,
+    ) -> None:
+        self.filepath, self.outdir, self.first_face_only = str(video_file), str(outdir), first_face_only
+        self.filename, self.tempfile = Path(video_file).name, tempfile
+        video.Video(video_file).container.close()  # InputError now, not in `analyze`
+
+    def analyze(
+        self,
+        detector: FER,
+        display: bool = False,
+        output: str = "csv",
+        frequency: int | None = None,
+        max_results: int | None = None,
+        save_fps: int | None = None,
+        video_id: str | None = None,
+        save_frames: bool = True,
+        save_video: bool = True,
+        annotate_frames: bool = True,
+        zip_images: bool = True,
+        detection_box: Mapping[str, int] | None = None,
+    ) -> Any:
+        """Return a row for each frame with a face: box0, angry0, ... neutral0, box1, ... of the larger faces first.
+
+        Args:
+            detector: finds and scores the faces.
+            display: no effect, with a warning once; `mien live --source` shows a video.
+            output: `csv` returns a list of dictionaries and writes it to outdir/data.csv; `pandas` returns `to_pandas`.
+            frequency: take every so many frames.
+            max_results: stop after more than so many faces.
+            save_fps: take so many frames a second, about, in place of `frequency`.
+            video_id: what the names of the frames' files begin with; by default the video's name.
+            save_frames: write the frames that are taken to outdir/images.zip, or with `zip_images` False beside it.
+            save_video: write outdir/NAME_output.mp4 with boxes and bars.
+            annotate_frames: draw boxes and bars in the frames too.
+            detection_box: look only there: x_min, x_max, y_min, y_max in pixels.
+
+        Raises:
+            InputError: another `output`, a number below 1, nothing to be read, or nothing can be written.
+        """
+        if output not in ("csv", "pandas"):
+            raise InputError(f"output {output!r}: expected csv or pandas")
+        for name, value in (("frequency", frequency), ("max_results", max_results), ("save_fps", save_fps)):
+            if value is not None and value < 1:
+                raise InputError(f"{name} {value}: at least 1")
+        if display:
+            _warn_once("mien.compat.Video: display has no effect; mien live --source FILE shows a video")
+        folder, stem = Path(self.outdir), Path(self.filepath).stem
+        data, results = list[list[dict[str, Any]]](), 0
+        with ExitStack() as stack:
+            opened = stack.enter_context(video.Video(self.filepath))
+            if save_fps:
+                frequency = max(1, int((opened.stream.average_rate or 25) // save_fps))
+            archive = copy = None
+            if save_frames and zip_images:
+                archive = stack.enter_context(ZipFile(stack.enter_context(replacing(folder / "images.zip")), "w"))
+            for frame in opened:
+                if frame.number % (frequency or 1):
+                    continue
+                if save_video and copy is None:  # only now: a video without a frame has no copy
+                    target = folder / f"{stem}_output.mp4"
+                    copy = stack.enter_context(annotate_video(Path(self.filepath), target))
+                faces = detector._in_frame(frame.image, detection_box)
+                image = faces.draw(frame.image) if save_frames and annotate_frames else frame.image
+                name = f"{video_id or stem}{frame.number}.jpg"
+                if archive:
+                    archive.writestr(name, cv2.imencode(".jpg", image[:, :, ::-1])[1].tobytes())
+                elif save_frames:
+                    save_jpeg(folder / name, image)
+                if copy:
+                    more: dict[str, Any] = {"tracks": np.arange(1, len(faces) + 1), "smoothed": faces.probabilities}
+                    copy.write(VideoFaces(**vars(faces), frame=frame.number, time=frame.time, **more))
+                if found := detector._rows(faces):
+                    data.append(found)
+                results += len(found)
+                if max_results and results > max_results:
+                    break
+            if opened.damage:
+                warnings.warn(opened.damage, stacklevel=2)
+        return self.to_csv(data) if output == "csv" else self.to_pandas(data)
+
+    def to_pandas(self, data: Any) -> Any:
+        """Return what `analyze` returned as a DataFrame. MissingExtra where pandas is not installed."""
+        with needs_extra("table", "a DataFrame"):
+            import pandas
+        frame = data if isinstance(data, pandas.DataFrame) else pandas.DataFrame(self._to_dict(data))
+        return self.get_first_face(frame) if self.first_face_only and frame is not data else frame
+
+    def to_csv(self, data: Any, filename: str = "data.csv") -> list[dict[str, Any]]:
+        """Write the rows to outdir/filename and return them."""
+        rows = self._to_dict(data)
+        most = max((len(row) // (1 + len(EXPRESSIONS)) for row in rows), default=0)
+        head = [f"{name}{number}" for number in range(most) for name in ("box", *EXPRESSIONS)]
+        write_text(Path(self.outdir, filename), csv_text([head, *([row.get(name) for name in head] for row in rows)]))
+        return rows
+
+    @staticmethod
+    def get_first_face(df: Any) -> Any:
+        """Return the columns of the first face, without its number: box, angry, ... neutral."""
+        first = [name for name in df.columns if name.rstrip("0123456789") == name[:-1] and name.endswith("0")]
+        return df[first].rename(columns=lambda name: name[:-1]) if first else df
+
+    @staticmethod
+    def get_emotions(df: Any) -> Any:
+        """Return the columns of expressions, without the boxes."""
+        return df[[name for name in df.columns if "box" not in name]]
+
+    @staticmethod
+    def get_max_faces(data: Sequence[Sequence[Any]]) -> int:
+        """Return the largest number of faces in a frame, of what `FER.batch_detect_emotions` returns."""
+        return max(map(len, data), default=0)
+
+    @staticmethod
+    def _to_dict(data: Sequence[Any]) -> list[dict[str, Any]]:
+        """Return a row for each frame, of lists of faces or of such rows."""
+        return [
+            frame
+            if isinstance(frame, dict)
+            else {
+                f"{name}{number}": value
+                for number, face in enumerate(frame)
+                for name, value in {"box": face["box"], **face["emotions"]}.items()
+            }
+            for frame in data
+        ]
+
+
+Video = FERVideo  # its name in fer; in mien a Video is `mien.recognition.video.Video`
 
 
 class DeepFace:
@@ -132,9 +314,10 @@ class DeepFace:
             img_path: the image, or several; also a file opened in binary mode.
             actions: `emotion`; mien does not guess age, gender or race.
             enforce_detection: raise where no face is found; otherwise the full image is used as one face.
-            detector_backend: `skip` uses each image as one face crop; a name of mien's detectors selects that; all
-                other names of deepface mean mien's default.
-            align, expand_percentage, silent: no effect; mien crops as its model was trained, and prints nothing.
+            detector_backend: `skip` uses each image as one face crop; a name of mien's detectors selects that; `opencv`
+                means mien's default, and so do the other names of deepface, with a warning once for each.
+            align, expand_percentage, silent: no effect, as mien crops as its model was trained, and prints nothing;
+                a value of the first two other than deepface's default gives a warning once.
             anti_spoofing: refused, as mien cannot distinguish a photo of a face from a face.
 
         Raises:
@@ -148,10 +331,15 @@ class DeepFace:
             raise InputError(f'actions {wanted}: mien supports only actions=["emotion"]')
         if anti_spoofing:
             raise InputError("anti_spoofing: mien cannot distinguish a photo of a face from a face")
+        if not align or expand_percentage:
+            _warn_once("mien.compat.DeepFace: align and expand_percentage have no effect: mien crops as it was trained")
         image = _load(img_path)
         full_image = detector_backend == "skip"
-        others = detector_backend in BACKENDS or detector_backend.startswith("yolov")
-        faces = _recognizer("none" if full_image else "auto" if others else detector_backend)(image)
+        others = detector_backend in BACKENDS or detector_backend.startswith("yolo")
+        recognizer = _recognizer("none" if full_image else "auto" if others else detector_backend)
+        if others and detector_backend != "opencv":  # deepface's default; both detectors of mien run in OpenCV
+            _instead(detector_backend, recognizer)
+        faces = recognizer(image)
         if not faces:
             if enforce_detection:
                 name = img_path if isinstance(img_path, str | Path) else "the image"
@@ -184,6 +372,16 @@ def seven(faces: Faces) -> NDArray[np.float64]:
     rows[:, list(map(EXPRESSIONS.index, known))] = faces.probabilities[:, list(map(faces.classes.index, known))]
     rows += np.finfo(np.float64).tiny  # a face that is certainly contempt is equally each of the seven
     return np.asarray(rows / rows.sum(axis=1, keepdims=True), dtype=np.float64)
+
+
+def _instead(asked: str, recognizer: Recognizer) -> None:
+    _warn_once(f"mien.compat: mien has no detector {asked!r}; {detector_name(recognizer.detector)} finds the faces")
+
+
+def _warn_once(message: str) -> None:
+    if message not in _warned:
+        _warned.add(message)
+        warnings.warn(message, stacklevel=4)
 
 
 def _load(source: Any, *, bgr: bool = True) -> images.Pixels:
