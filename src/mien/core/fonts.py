@@ -50,8 +50,10 @@ def _spelt(names: Sequence[str]) -> Sequence[str]:
     _needed.update(_letters("".join(names)))
     font = load_font(16)
     lacking = {letter for letter in _letters("".join(names)) if not _has(font, letter)}
+    plain = {letter: unicodedata.normalize("NFKD", letter)[0] for letter in lacking}
+    accents = str.maketrans({letter: base for letter, base in plain.items() if base != letter and _has(font, base)})
     found = []
-    for index, name in enumerate(names):
+    for index, name in enumerate(name.translate(accents) for name in names):
         text = "".join(letter for letter in name if letter not in lacking and unicodedata.category(letter) != "Cf")
         lost = any(unicodedata.category(letter)[0] in "LMN" for letter in lacking & set(name))
         found.append(f"class {index}" if lost or not text.strip() else text.strip())

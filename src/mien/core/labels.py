@@ -10,6 +10,7 @@ import difflib
 import io
 import unicodedata
 from collections.abc import Iterable, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
 
 from mien.core.console import first_few
@@ -114,6 +115,7 @@ def match(names: Iterable[str], among: Iterable[str]) -> dict[str, str | None]:
     }
 
 
+@lru_cache(maxsize=4096)
 def misspelt(name: str) -> str | None:
     """Return the known expression that a name is a misspelling of, or None where it is known or like none.
 

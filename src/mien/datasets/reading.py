@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from mien.core.console import notice
 from mien.core.errors import InputError
 from mien.core.files import os_errors
+from mien.core.labels import misspelt
 from mien.core.paths import printable
 from mien.datasets import cache as stored
 from mien.datasets import exclude
@@ -130,7 +131,8 @@ def open_dataset(
     table = replace(table, splits=np.where(kept, splits, ""))
     if excluded:
         table = excluded.leave_out(table, root)
-    for line in [*notices(table), *([describe(table.classes, table.renamed)] if table.renamed else [])]:
+    doubtful = table.renamed or any(map(misspelt, table.classes))
+    for line in [*notices(table), *([describe(table.classes, table.renamed)] if doubtful else [])]:
         notice(f"{printable(spec.path)}: {line}")
     return table
 

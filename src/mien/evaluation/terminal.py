@@ -18,7 +18,7 @@ from mien.evaluation.predictions import VIEWS
 from mien.evaluation.statistics import Interval
 from mien.models.calibration import Abstention
 
-MOST = 20  # classes in a table
+MOST, ACROSS = 20, 12  # classes in a table, and in a confusion matrix
 WIDE = 90  # characters of all names over the columns of a confusion matrix
 CLASSES = 5  # classes named in a note
 
@@ -29,14 +29,15 @@ def evaluation_tables(evaluations: Sequence[Evaluation]) -> RenderableType:
     scores, view = first.scores, f"{VIEWS[first.tta]}: " if len(evaluations) > 1 else ""
     figures = [[title, *(found.scores.texts[title] for found in evaluations)] for title in scores.texts]
     head, classes = class_table(scores)
-    chosen = scores.most_mistaken(MOST)
+    whole = list(range(len(classes)))
+    chosen, matrix = scores.most_mistaken(MOST), scores.most_mistaken(ACROSS)
     cut = f" of {len(scores.classes):,}; the {MOST} with most mistakes" if len(chosen) < len(scores.classes) else ""
     return Group(
         *map(Text, [heading(first), *scoring_notes(first), *selective_notes(first)]),
         terminal_table(["", *(VIEWS[found.tta] for found in evaluations)], figures),
         terminal_table([f"{view}{head[0]}{cut}", *head[1:-1]], [classes[index][:-1] for index in chosen]),
-        rate_table(scores, chosen, f"{view}% of truth"),
-        *([Text(f"{len(chosen)} of {len(scores.classes):,} classes are shown; --json has all")] if cut else []),
+        rate_table(scores, matrix, f"{view}% of truth"),
+        *([Text(f"{len(matrix)} of {len(scores.classes):,} classes are shown; --json has all")] * (matrix != whole)),
     )
 
 

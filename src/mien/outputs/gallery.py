@@ -138,7 +138,8 @@ class Gallery(AbstractContextManager["Gallery"]):
                 face = Image.open(io.BytesIO(self._jpeg(tile))).resize((TILE, TILE), Image.Resampling.LANCZOS)
                 sheet.paste(face, (left, top))
                 pen.rectangle((left, top + TILE, left + TILE - 1, top + TILE + 4), fill=(214, 216, 222))
-                pen.rectangle((left, top + TILE, left + round(TILE * tile.confidence) - 1, top + TILE + 4), fill=colour)
+                if (length := round(TILE * tile.confidence)) > 0:
+                    pen.rectangle((left, top + TILE, left + length - 1, top + TILE + 4), fill=colour)
                 caption = f"{tile.confidence:.0%} {tile.flags}".strip()
                 pen.text((left, top + TILE + 13), caption, INK, load_font(12), anchor="lm")
                 if index % columns == columns - 1 or index == len(tiles) - 1:

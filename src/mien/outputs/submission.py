@@ -7,6 +7,7 @@ from pathlib import Path
 from mien.core.csv_files import csv_text, sniff
 from mien.core.errors import InputError
 from mien.core.files import write_text
+from mien.core.labels import join_names
 from mien.datasets import DataSpec, ImageSpec, read
 from mien.models.session import Session, Tta
 
@@ -32,7 +33,8 @@ def write_submission(
     session = Session(model, threads=threads, providers=device)
     split = "all" if data.suffix.lower() == ".npy" else "test"
     image = ImageSpec(session.info.size, len(session.info.mean))
-    samples = read(DataSpec(data, split, "arrays"), image, strict=True)
+    names = join_names(session.info.labels)  # of training labels among the arrays, which are not used
+    samples = read(DataSpec(data, split, "arrays", classes=names), image, strict=True)
     categories = session.probabilities(samples.images, tta=tta).argmax(axis=1).tolist()
     columns, ids = _read_sample(sample) if sample else (["Id", "Category"], range(len(categories)))
     if len(ids) != len(categories):

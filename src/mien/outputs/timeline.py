@@ -21,7 +21,7 @@ from mien.faces.faces import VideoFaces
 from mien.recognition.episodes import Episode, VideoSummary
 
 BINS = 600  # over the whole video: what a screen shows
-MOST = 10  # classes are shown, of more the most probable
+MOST = 8  # classes are shown, of more the most probable
 TRACKS = 12  # the longest are shown
 WIDTH, LEFT, RIGHT, TOP = 1200, 110, 24, 78  # pixels
 BAND, LANE, SPACE = 84, 18, 22  # heights: of the probabilities, of a row of episodes, between tracks
@@ -113,14 +113,25 @@ class Drawing:
     def rectangle(self, left: float, top: float, right: float, bottom: float, colour: Colour) -> None:
         self.polygon([(left, top), (right, top), (right, bottom), (left, bottom)], colour)
 
-    def text(self, x: float, y: float, text: str, *, size: int = 13, anchor: str = "start", bold: bool = False) -> None:
+    def text(
+        self,
+        x: float,
+        y: float,
+        text: str,
+        *,
+        size: int = 13,
+        anchor: str = "start",
+        bold: bool = False,
+        svg: str | None = None,
+    ) -> None:
+        """Draw a text; `svg` in the SVG, whose viewers have more letters than a font here."""
         font = load_font(size * self.SCALE)
         end = {"start": "ls", "middle": "ms", "end": "rs"}[anchor]
         stroke = self.SCALE / 4 if bold else 0
         self._pen.text((x * self.SCALE, y * self.SCALE), text, INK, font, end, stroke_width=stroke)
         weight = ' font-weight="600"' if bold else ""
         style = f'font-size="{size}" text-anchor="{anchor}"{weight}'
-        self._svg.append(f'<text x="{x:.1f}" y="{y:.1f}" {style}>{escape(text)}</text>')
+        self._svg.append(f'<text x="{x:.1f}" y="{y:.1f}" {style}>{escape(svg or text)}</text>')
 
     def to_svg(self) -> str:
         return "\n".join([*self._svg, "</svg>\n"])
@@ -140,9 +151,13 @@ def draw_timeline(
     means, colours = _most(means, palette(classes))
     drawn = dict(zip(classes, drawable(classes), strict=True))
     for index, (name, colour) in enumerate(colours.items()):
-        x = LEFT + index * ((WIDTH - LEFT - RIGHT) / len(colours))
+        wide = (WIDTH - LEFT - RIGHT) / len(colours)
+        x, room = LEFT + index * wide, int((wide - 24) / 7.5)
+        shown, named = (
+            text if len(text) <= room else f"{text[: room - 2]}.." for text in (drawn.get(name, name), name)
+        )
         drawing.rectangle(x, 46, x + 13, 59, colour)
-        drawing.text(x + 19, 58, drawn.get(name, name))
+        drawing.text(x + 19, 58, shown, svg=named)
     step = next((step for step in STEPS if end / step <= 12), STEPS[-1])
     for count in range(int(end / step + 1e-6) + 1):
         x = LEFT + step * count * scale
@@ -226,7 +241,7 @@ def _draw_episode(drawing: Drawing, episode: Episode, name: str, colour: Colour,
     drawing.polygon([(apex - 4, top), (apex + 4, top), (apex, top + 6)], INK)
     if max(apex - start, end - apex) > 7.5 * len(name) + 10:  # the name keeps away from the mark
         x, anchor = (start + 6, "start") if apex - start > end - apex else (end - 6, "end")
-        drawing.text(x, top + LANE - 7, name, size=12, anchor=anchor)
+        drawing.text(x, top + LANE - 7, name, size=12, anchor=anchor, svg=episode.expression)
 
 
 def _clock(seconds: float, step: float) -> str:

@@ -1,29 +1,36 @@
 """Classes whose names look alike (two folders read as one class, near misspellings), and rare ones."""
 
 import difflib
-from collections.abc import Sequence
-from itertools import combinations
-from pathlib import Path
+import re
+from collections.abc import Mapping, Sequence
 
-import numpy as np
-from numpy.typing import NDArray
-
-from mien.core.labels import find_class
 from mien.datasets.checks.check import Check, CheckedData, Issue
 
 CLOSE = 0.8  # difflib ratio of two class names that may be one
 RARE = 10  # a class is rare where the largest has so many times more
 
 
-def alike(ids: NDArray[np.str_], classes: Sequence[str]) -> list[tuple[str, str]]:
-    """Return the pairs of names that look alike; ids are paths with the folders that were read."""
-    folders: dict[str, set[str]] = {}
-    for part in {part for path in ids.tolist() for part in Path(path).parts[:-1]}:
-        if name := find_class(part):
-            folders.setdefault(name, set()).add(part)
-    same = [(first, other) for names in folders.values() for first, *rest in [sorted(names)] for other in rest]
-    pairs = combinations(map(str.lower, classes), 2)
-    return same + [(one, other) for one, other in pairs if difflib.SequenceMatcher(None, one, other).ratio() >= CLOSE]
+def alike(renamed: Mapping[str, str], classes: Sequence[str]) -> list[tuple[str, str]]:
+    """Return the pairs of names that look alike.
+
+    Args:
+        renamed: `Dataset.renamed`; the names in the source that became one class look alike.
+        classes: those of the dataset; of two that differ in numbers alone neither is a misspelling.
+    """
+    found = []
+    for name in dict.fromkeys(renamed.values()):
+        first, *rest = sorted(old for old, new in renamed.items() if new == name)
+        found += [(first, other) for other in rest]
+    names = [(name.lower(), re.sub(r"\d+", "", name.lower())) for name in classes]
+    matcher = difflib.SequenceMatcher()
+    for index, (one, plain) in enumerate(names):
+        matcher.set_seq2(one)
+        for other, its_plain in names[index + 1 :]:
+            matcher.set_seq1(other)
+            close = matcher.real_quick_ratio() >= CLOSE and matcher.quick_ratio() >= CLOSE
+            if close and plain != its_plain and matcher.ratio() >= CLOSE:
+                found.append((one, other))
+    return found
 
 
 def rare(counts: dict[str, int]) -> list[Issue]:
@@ -39,7 +46,7 @@ def rare(counts: dict[str, int]) -> list[Issue]:
 
 def find_alike(data: CheckedData) -> list[Issue]:
     """Return one issue for each pair of names."""
-    pairs = alike(data.table.ids, data.table.classes)
+    pairs = alike(data.table.renamed, data.table.classes)
     return [Issue(where=one, text=f"looks like {other}") for one, other in pairs]
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mien.core import html, records
+from mien.core.console import first_few
 from mien.core.errors import InputError, needs_extra
 from mien.core.files import write_text
 from mien.core.paths import bare_command
@@ -65,6 +66,7 @@ def render_card(facts: CardFacts, *, license: str | None = None) -> str:
         tables=tables,
         views=VIEWS,
         escape=escape_markdown,
+        names=lambda labels: escape_markdown(first_few(labels, 20)),
         records=records,
         bare_command=bare_command,
     )
