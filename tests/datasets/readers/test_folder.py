@@ -1,6 +1,7 @@
 import os
 import shutil
 import struct
+import zlib
 from pathlib import Path
 from typing import Any
 
@@ -79,10 +80,11 @@ def test_broken_files_are_reported_and_the_rest_is_read(tmp_path: Path) -> None:
     (happy / "00010.jpg").write_bytes(b"")
     (happy / "00017.jpg").write_text("not an image")
     (happy / "notes.txt").write_text("not an image")
-    huge = bytearray((happy / "00024.jpg").read_bytes())
-    frame = huge.index(b"\xff\xc0")  # marker, length, precision, then height and width in two bytes each
-    huge[frame + 5 : frame + 9] = struct.pack(">HH", 30_000, 30_000)
-    (happy / "huge.jpg").write_bytes(huge)
+    Image.fromarray(drawn.faces(1).images[0]).save(happy / "huge.png")
+    huge = bytearray((happy / "huge.png").read_bytes())
+    huge[16:24] = struct.pack(">II", 30_000, 30_000)  # width and height, in the chunk IHDR
+    huge[29:33] = struct.pack(">I", zlib.crc32(huge[12:29]))
+    (happy / "huge.png").write_bytes(huge)
     (tmp_path / "hapy").mkdir()
     (tmp_path / "0").mkdir()
     for name in (".DS_Store", "Thumbs.db", "desktop.ini"):
@@ -90,11 +92,11 @@ def test_broken_files_are_reported_and_the_rest_is_read(tmp_path: Path) -> None:
     samples = datasets.read(DataSpec(tmp_path, "all"))
     assert len(samples) == 137
     problems = {problem.where: problem.what for problem in samples.problems}
-    assert set(problems) == {f"happy/{name}" for name in ("00003.jpg", "00010.jpg", "00017.jpg", "huge.jpg")}
+    assert set(problems) == {f"happy/{name}" for name in ("00003.jpg", "00010.jpg", "00017.jpg", "huge.png")}
     assert samples.dropped == {"not an image by its name": 3}  # what begins with a dot is passed over
     assert "damaged" in problems["happy/00003.jpg"]
     assert problems["happy/00010.jpg"] == "empty"
-    assert "pixels are read" in problems["happy/huge.jpg"]
+    assert "pixels are read" in problems["happy/huge.png"]
     notes = datasets.open_dataset(DataSpec(tmp_path)).notes
     assert "hapy: NO IMAGE in this class (0 other files); did you mean 'happy'?" in notes
     with pytest.raises(InputError, match=r"00003\.jpg: damaged"):
@@ -294,3 +296,16 @@ def test_images_in_split_folders_without_classes_are_refused(tmp_path: Path) -> 
     write(tmp_path, "train", "test")
     with pytest.raises(InputError, match="no dataset recognised"):
         counts(tmp_path)
+
+
+def test_a_format_that_may_not_look_somewhere_does_not_hide_another(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def locked(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", str(tmp_path / "fear" / "images"))
+
+    drawn.write_folders(tmp_path / "data", drawn.faces(14))
+    monkeypatch.setattr("mien.datasets.readers.rafdb.READER.recognises", locked)
+    assert datasets.detect(tmp_path / "data") == "folder"
+    with pytest.raises(InputError, match="fear/images: Permission denied"):
+        datasets.detect(tmp_path / "data" / "happy" / "00003.png")

@@ -1,7 +1,6 @@
 """One file per dataset format, and the registry of them."""
 
 from collections.abc import Sequence
-from contextlib import nullcontext, suppress
 from pathlib import Path
 
 from mien.core import plugins
@@ -103,17 +102,28 @@ def _archive(root: Path) -> Path | None:
 
 
 def _search(root: Path, candidates: Sequence[DatasetReader]) -> list[tuple[DatasetReader, Path]]:
-    """Return the datasets at a path, or those in the uppermost folders that hold some."""
-    level = [root]
+    """Return the datasets at a path, or those in the uppermost folders that hold some.
+
+    Raises:
+        OSError: there is none, and something cannot be looked into.
+    """
+    level, found = [root], list[tuple[DatasetReader, Path]]()
+    locked: OSError | None = None
     for _ in range(DEEPEST):
-        found = []
         for path in level:
-            with suppress(OSError) if path != root else nullcontext():  # a folder beside the dataset may be locked
-                found += [(one, path) for one in candidates if one.recognises(path)][:1]
+            for one in candidates:
+                try:
+                    if one.recognises(path):
+                        found.append((one, path))
+                        break
+                except OSError as error:  # of a file or folder that another format may do without
+                    locked = locked or error
         level = [inside for path in level for inside in _folders(path)]
         if found or not 0 < len(level) <= WIDEST:
-            return found
-    return []
+            break
+    if locked and not found:
+        raise locked
+    return found
 
 
 def _folders(path: Path) -> list[Path]:
