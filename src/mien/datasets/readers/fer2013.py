@@ -23,6 +23,7 @@ from mien.core.errors import InputError
 from mien.core.images import Pixels
 from mien.core.labels import FER2013, find_class
 from mien.core.paths import printable
+from mien.datasets.classes import ClassMap, class_map, slips
 from mien.datasets.dataset import Dataset, ImageSpec, Problems
 from mien.datasets.readers import ferplus
 from mien.datasets.readers.pixel_rows import Columns, columns, form, image
@@ -246,10 +247,9 @@ class _Decoder:
                 self.others[code] += 1
             if number(text) is not None or not text or text != printable(text):
                 raise InputError(f"emotion {text[:20]!r}, expected 0..{len(FER2013) - 1}")
-            name = find_class(text) or text
-            if name not in self.names:
-                self.names.append(name)
-            code = NAMED + self.names.index(name)
+            if text not in self.names:
+                self.names.append(text)
+            code = NAMED + self.names.index(text)
         self.codes[cell.encode()] = code
         return code
 
@@ -280,7 +280,7 @@ class _Decoder:
         """Return what was read. InputError where that is nothing, or the codes are not FER2013's."""
         path, labels = self.file.path, np.array(self.labels, dtype=np.int64)
         self._check_codes(labels)
-        classes, labels = self._classes(labels)
+        found, labels = self._classes(labels)
         rows = np.flatnonzero(labels >= 0)
         if not len(rows):
             raise InputError(f"{path}: no row that can be read{self.problems.first}")
@@ -291,7 +291,8 @@ class _Decoder:
             ids=np.array([f"{row:05d}" for row in self.rows])[rows],
             splits=np.array(self.splits, dtype="<U10")[rows],
             groups=np.full(len(rows), "", dtype="<U1"),
-            classes=classes,
+            classes=found.classes,
+            renamed=found.renamed if found.classes[: len(FER2013)] != FER2013 else {},
             sizes={f"{self.form.shape[1]} x {self.form.shape[0]}": len(rows)},
             sides=np.full(len(rows), -1),
             problems=tuple(self.problems.found),
@@ -310,25 +311,25 @@ class _Decoder:
                 "for angry, disgust, fear, happy, sad, surprise, neutral; write the names in place of other numbers"
             )
 
-    def _classes(self, labels: NDArray[np.int64]) -> tuple[tuple[str, ...], NDArray[np.int64]]:
+    def _classes(self, labels: NDArray[np.int64]) -> tuple[ClassMap, NDArray[np.int64]]:
         """Return the classes, and the labels as indices into them: -1 for a name that is none of them."""
         named = labels >= NAMED
-        names = [self.names[index] for index in np.unique(labels[named] - NAMED)]
-        own = {name for name in names if find_class(name) is None}
-        own_rows = np.isin(labels, [NAMED + self.names.index(name) for name in own])
-        if len(own) > 1 and named.all() and own_rows.sum() > FEW * len(labels):
-            classes = tuple(sorted(names))
-        else:
-            classes = (*FER2013, *(name for name in names if name not in FER2013 and name not in own))
-            for row in np.flatnonzero(own_rows).tolist():
-                name = self.names[labels[row] - NAMED]
-                self.problems.report(
-                    f"{self.file.path.name}:{self.lines[row]}", f"emotion {name[:20]!r}, expected 0..{len(FER2013) - 1}"
-                )
-        codes = np.array([classes.index(name) if name in classes else -1 for name in self.names], dtype=np.int64)
+        texts = [self.names[code - NAMED] for code in labels[named].tolist()]
+        wrong = slips(texts)
+        own = named.all() and any(find_class(text) is None for text in texts if text not in wrong)
+        found = class_map(text for text in texts if text not in wrong)
+        if not own or len(found.classes) < 2:
+            known = {text: name for text in texts if (name := find_class(text))}
+            found = ClassMap((*FER2013, *sorted({*known.values()} - {*FER2013})), known)
+        for row in np.flatnonzero(named).tolist():
+            text = self.names[labels[row] - NAMED]
+            if text not in found.of:
+                expected = wrong.get(text, f"emotion {text[:20]!r}, expected 0..{len(FER2013) - 1}")
+                self.problems.report(f"{self.file.path.name}:{self.lines[row]}", expected)
+        codes = [found.classes.index(found.of[name]) if name in found.of else -1 for name in self.names]
         result = labels.copy()
-        result[named] = codes[labels[named] - NAMED]
-        return classes, result
+        result[named] = np.array(codes, dtype=np.int64)[labels[named] - NAMED]
+        return found, result
 
 
 def _read(path: Path, image: ImageSpec, problems: Problems) -> Dataset:
