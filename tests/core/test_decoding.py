@@ -123,3 +123,13 @@ def test_only_the_first_page_is_read_and_this_is_said(kind: str) -> None:
         assert "first" in image.notes[0]
     with images.reading(encoded(kind)) as image:
         assert not image.notes
+
+
+def test_a_small_jpeg_that_says_it_is_huge_is_refused() -> None:
+    file = io.BytesIO()
+    Image.fromarray(np.random.default_rng(0).integers(0, 256, (48, 48), np.uint8)).save(file, "JPEG")
+    data = bytearray(file.getvalue())
+    frame = data.index(b"\xff\xc0")  # marker, length, precision, then height and width in two bytes each
+    data[frame + 5 : frame + 9] = struct.pack(">HH", 4000, 4000)
+    with pytest.raises(InputError, match="0 % of the rows are there"):
+        images.load(bytes(data), max_pixels=4_000_000)

@@ -100,7 +100,7 @@ def from_file(
     stack.enter_context(BUDGET.taking(image.width * image.height))
     try:
         loaded = from_pil(image, file=file, max_pixels=max_pixels)
-        cut = kind in ("JPEG", "MPO") and not (whole or reduced) and _lacks_rows(file, loaded.pixels)
+        cut = kind in ("JPEG", "MPO") and not whole and _lacks_rows(file, loaded.pixels)
     except (OSError, SyntaxError):
         if whole:
             raise
