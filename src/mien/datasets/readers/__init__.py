@@ -90,9 +90,10 @@ def locate(root: Path, kind: str | None = None, targets: str = "label") -> tuple
             names = first_few([printable(other.relative_to(root).as_posix()) for other in beside])
             notice(f"{printable(root)}: the dataset in {printable(path.relative_to(root))} is read; not {names}")
         return one, path
+    from mien.datasets.readers.unrecognised import describe
+
     expected = "; or ".join(one.expects for one in candidates)
-    empty = root.is_dir() and not any(root.iterdir())
-    raise InputError(f"{root}: {'an empty folder' if empty else 'no dataset recognised'}; expected {expected}")
+    raise InputError(f"{root}: {describe(root)}; expected {expected}")
 
 
 def _archive(root: Path) -> Path | None:
