@@ -5,6 +5,7 @@ import subprocess
 import sys
 from importlib import import_module
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
@@ -189,3 +190,18 @@ def test_no_room_for_the_output_is_one_line() -> None:
         )
     assert ended.returncode == 2
     assert ended.stderr == "mien: stdout: No space left on device\n"
+
+
+@pytest.mark.parametrize("name", ["../../evil", "/etc/evil", "..", "a\\b", "CON", "\x1b[31m", "x" * 300])
+def test_the_name_of_a_recipe_does_not_leave_runs(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, tmp_path: Path, name: str
+) -> None:
+    training = SimpleNamespace(train=lambda recipe, spec, out, **_: out)
+    monkeypatch.setattr("mien.cli.train.load_training", lambda threads: training)
+    (tmp_path / "recipe.json").write_text(json.dumps({"name": name}))
+    code, out, _ = outcome(capsys, "train", str(tmp_path / "recipe.json"), "--data", "x")
+    assert code == 0
+    path = Path(out.rstrip("\n"))
+    assert path.parent == Path("runs")
+    assert out.rstrip("\n").isprintable()
+    assert len(path.name.encode()) < 200

@@ -96,3 +96,14 @@ def test_sigterm_ends_like_ctrl_c(tmp_path: Path) -> None:
     _, err = running.communicate(timeout=60)
     assert running.returncode == 143
     assert err.splitlines()[-1] == f"mien: interrupted; {table} has all rows so far, continue with --resume"
+
+
+def test_a_reader_that_goes_away_ends_no_table_in_silence(tmp_path: Path) -> None:
+    for number in range(200):
+        (tmp_path / f"{number}.png").symlink_to("a.png")
+    Image.new("L", (48, 48)).save(tmp_path / "a.png")
+    command = f"{MIEN} predict {tmp_path} --detector none --csv --table {tmp_path / 'faces.csv'}"
+    code, _, err = shell(f"{command} | true")
+    assert code == 2
+    assert "stdout: its reader has gone" in err
+    assert "continue with --resume" in err

@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mien.core.errors import InputError
-from mien.core.paths import bare_command, last_part, local_path, user_folder
+from mien.core.paths import bare_command, file_name, last_part, local_path, user_folder
 
 
 def test_commands_keep_the_last_part_of_paths() -> None:
@@ -77,3 +77,27 @@ def test_without_a_home_there_is_no_folder_of_the_user(monkeypatch: pytest.Monke
     assert user_folder("OWN", "SHARED", ".cache") == Path("/shared/mien")
     monkeypatch.setenv("OWN", "~/mine")
     assert user_folder("OWN", "SHARED", ".cache") == Path("~/mine")
+
+
+@pytest.mark.parametrize(
+    ("text", "name"),
+    [
+        ("mien", "mien"),
+        ("../../etc/passwd", "etc-passwd"),
+        ("/etc/x", "etc-x"),
+        ("..", "unnamed"),
+        ("", "unnamed"),
+        ("a\0b\nc\x1b[31m", "a-b-c-[31m"),
+        ("C:\\x\\y", "C-x-y"),
+        ("CON", "CON_"),
+        ("nul.txt", "nul.txt_"),
+        ("한국어 2", "한국어 2"),
+        ("caf\udce9", "caf-udce9"),
+        ("x" * 500, "x" * 120),
+        ("한" * 500, "한" * 40),
+        (".hidden. ", "hidden"),
+    ],
+)
+def test_a_file_name_is_one_name(text: str, name: str, tmp_path: Path) -> None:
+    assert file_name(text) == name
+    (tmp_path / file_name(text)).mkdir()

@@ -12,6 +12,7 @@ from mien.cli.parse import load_training, run
 from mien.core.console import first_process
 from mien.core.errors import InputError
 from mien.core.labels import Targets, join_names
+from mien.core.paths import file_name
 from mien.core.streams import show
 from mien.datasets.spec import Merge
 
@@ -79,7 +80,7 @@ def train(
     training = load_training(threads)
     spec = replace(data, classes=join_names(recipe.classes)) if named else data
     spec = replace(spec, holdout=recipe.holdout) if cut else spec
-    out = out or Path("runs") / f"{recipe.name}-{datetime.now():%Y%m%d-%H%M%S}"
+    out = out or Path("runs") / f"{file_name(recipe.name)}-{datetime.now():%Y%m%d-%H%M%S}"
     path = training.train(recipe, spec, out, photos=photos, teachers=teachers, start=start, device=device)
     if first_process():
         show(path)

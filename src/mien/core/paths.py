@@ -46,6 +46,19 @@ def user_folder(own: str, shared: str, below_home: str) -> Path | None:
     return None if base.startswith("~") else Path(base) / "mien"
 
 
+def file_name(text: str) -> str:
+    """Return a text as the name of one file or folder, on any system: no folder above, no sign that one forbids.
+
+    Example:
+        >>> file_name("../../etc/my recipe?")
+        'etc-my recipe'
+    """
+    bare = re.sub(r'[\x00-\x1f\x7f-\x9f/\\:*?"<>|]+', "-", printable(text))
+    bare = re.sub(r"^[\s.-]+", "", bare.encode()[:120].decode(errors="ignore")).rstrip(" .-")
+    reserved = re.fullmatch(r"(?i)(con|prn|aux|nul|com\d|lpt\d)(\..*)?", bare)  # devices of Windows
+    return f"{bare}_" if reserved else bare or "unnamed"
+
+
 def printable(path: object) -> str:
     """Return a path as text that any stream can print, also where the file system's bytes are not UTF-8."""
     return str(path).encode("utf-8", "backslashreplace").decode()

@@ -107,6 +107,11 @@ def _predict_photos(files: dict[Path, Path], job: PredictJob, cores: int) -> set
             PRINTERS[printed](written(), labels)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(interrupted(job.table) if job.table else "interrupted") from None
+        except BrokenPipeError:
+            if job.table or gallery or copies:  # which a reader of stdout that goes away must not end in silence
+                rest = f"; {job.table} has all rows so far, continue with --resume" * bool(job.table)
+                raise InputError(f"stdout: its reader has gone, before all photos were done{rest}") from None
+            raise
         if gallery:
             gallery.save()
     if copies:
