@@ -50,40 +50,49 @@ def write(
     sound: str = "",
     hertz: int = 48_000,
     codec: str = "libx264rgb",
+    seconds: float | None = None,
+    start: float = 0.0,
+    last: float = 0.0,
+    options: dict[str, str] | None = None,
 ) -> Path:
     """Write a lossless video with its frames at `times` in seconds, or `rate` a second; `sound` names a codec.
 
-    `pixel` is a pixel's width by its height.
+    `pixel` is a pixel's width by its height, `seconds` the length of the sound, `start` the first timestamp, `last` how
+    long the last frame lasts, as far as the format can say it; `options` are those of the format.
     """
-    with av.open(str(path), "w") as target:
+    with av.open(str(path), "w", options=options or {}) as target:
         lossless = {"crf": "0", "g": "5"} if codec.startswith("libx264") else {}
         stream = target.add_stream(codec, rate=rate, options=lossless)
         assert isinstance(stream, av.VideoStream)
         height, width = frames[0].shape[:2]
         stream.width, stream.height = width, height
         stream.pix_fmt = "rgb24" if codec == "libx264rgb" else "yuv420p"
-        stream.codec_context.time_base = Fraction(1, 1000)
+        exact = times or (codec.startswith("libx264") and path.suffix != ".avi")
+        base = Fraction(1, 1000) if exact else Fraction(1, rate)
+        stream.codec_context.time_base = base
         stream.codec_context.sample_aspect_ratio = Fraction(pixel)
         if rotate or mirror:
             stream.set_display_rotation(rotate, hflip=mirror)
         if sound:
-            _hum(target, sound, len(frames) / rate, hertz)
+            _hum(target, sound, len(frames) / rate if seconds is None else seconds, hertz, start)
         for number, image in enumerate(frames):
             frame = av.VideoFrame.from_ndarray(image, format="rgb24")
-            frame.pts = round(1000 * (times[number] if times else number / rate))
-            frame.time_base = Fraction(1, 1000)
+            frame.pts = round((start + (times[number] if times else number / rate)) / base)
+            frame.time_base = base
             target.mux(stream.encode(frame))
-        target.mux(stream.encode(None))
+        for packet in stream.encode(None):
+            packet.duration = round(last / base) or packet.duration
+            target.mux(packet)
     return path
 
 
-def _hum(target: av.container.OutputContainer, codec: str, seconds: float, hertz: int) -> None:
+def _hum(target: av.container.OutputContainer, codec: str, seconds: float, hertz: int, start: float) -> None:
     stream = target.add_stream(codec, rate=hertz)
     assert isinstance(stream, av.AudioStream)
     stream.layout = "mono"
     wave = np.sin(np.arange(round(hertz * seconds)) * (2 * np.pi * 440 / hertz)).astype(np.float32)
     frame = av.AudioFrame.from_ndarray(wave[None], format="fltp", layout="mono")
     frame.sample_rate = hertz
-    frame.pts = 0
+    frame.pts, frame.time_base = round(start * hertz), Fraction(1, hertz)
     target.mux(stream.encode(frame))
     target.mux(stream.encode(None))

@@ -75,3 +75,19 @@ def test_nothing_lasts_beyond_the_end_of_the_file() -> None:
 def test_tracks_have_their_own() -> None:
     found = find_episodes([frame_faces(n, n / 10, {1: 0.9, 2: 0.9 if n > 4 else 0.1}) for n in range(10)]).episodes
     assert [(e.track, e.expression, e.onset) for e in found] == [(1, "happy", 0), (2, "sad", 0), (2, "happy", 0.5)]
+
+
+def test_an_episode_that_reaches_the_last_frame_of_the_video_ends_with_it() -> None:
+    """A slide at 2 s that is shown until 8 s."""
+    finder = EpisodeFinder()
+    for n in range(3):
+        finder.write(frame_faces(n, float(n), {1: 0.9}))
+    summary = finder.finish(8.0, last=2.0)
+    assert (summary.end, summary.episodes[0].offset) == (8.0, 8.0)
+
+
+def test_a_sample_that_frames_follow_lasts_as_long_as_the_one_before() -> None:
+    finder = EpisodeFinder()
+    for n in range(3):
+        finder.write(frame_faces(n, n / 2, {1: 0.9}))
+    assert finder.finish(8.0, last=7.96).end == 1.5

@@ -1,11 +1,14 @@
 """Frames as players show them: times, turns, samples, and what is said of damage."""
 
+import os
+import struct
 from pathlib import Path
 
 import av
 import numpy as np
 import pytest
 
+from mien.core import images
 from mien.core.errors import InputError
 from mien.recognition.video import Video
 from tests.drawn_video import bright, scene, write
@@ -136,3 +139,117 @@ def test_what_cannot_be_opened_is_one_line(tmp_path: Path) -> None:
         assert len(str(found.value).splitlines()) == 1
     with pytest.raises(InputError, match="expected seconds"):
         Video(tmp_path / "a.mp4", every=-1)
+
+
+def test_the_last_frame_lasts_as_long_as_the_file_says(tmp_path: Path) -> None:
+    for name in ("a.mp4", "a.mkv", "a.mov"):
+        for times, last, end in (([0, 2], 6, 8), ([0], 30, 30)):
+            write(tmp_path / name, PICTURES[: len(times)], times=times, last=last, codec="libx264")
+            with Video(tmp_path / name) as video:
+                assert [frame.time for frame in video] == times
+            assert (video.damage, video.last) == ("", times[-1])
+            assert video.end == pytest.approx(end, abs=0.05)
+
+
+def test_times_rise_in_an_avi_whose_packets_are_in_another_order(tmp_path: Path) -> None:
+    pictures = [np.full((64, 96, 3), 2 * n, np.uint8) for n in range(100)]
+    with Video(write(tmp_path / "a.avi", pictures, codec="libx264"), every=0.2) as video:  # x264 makes B-frames
+        frames = [(frame.number, frame.time) for frame in video]
+    assert [number for number, _ in frames] == list(range(0, 100, 5))
+    assert [time for _, time in frames] == pytest.approx([n / 5 for n in range(20)])
+    assert (video.damage, video.notes) == ("", [])
+
+
+@pytest.mark.parametrize("name", ["a.ts", "a.mpg", "a.webm"])
+@pytest.mark.parametrize("sound", ["", "yes"])
+def test_recordings_joined_end_to_end_go_on(tmp_path: Path, name: str, sound: str) -> None:
+    codec, voice = {"a.mpg": ("mpeg2video", "mp2"), "a.webm": ("libvpx", "libopus")}.get(name, ("libx264", "aac"))
+    live = {"live": "1"} if name == "a.webm" else {}
+    data = write(tmp_path / name, PICTURES * 5, codec=codec, sound=sound and voice, options=live).read_bytes()
+    (tmp_path / name).write_bytes(3 * data)
+    with Video(tmp_path / name, every=0.2) as video:
+        times = [frame.time for frame in video]
+    assert times == pytest.approx([n / 5 for n in range(30)], abs=0.1)
+    assert video.end == pytest.approx(6, abs=0.1)
+    assert video.damage == ""
+    assert len(video.clock.jumps) == 2
+    assert len(video.notes) == 1
+    assert "its times jump 2 times, first from 2.0" in video.notes[0]
+
+
+@pytest.mark.parametrize("name", ["a.ts", "a.mkv", "a.mp4"])
+def test_a_leap_of_ten_hours_is_closed(tmp_path: Path, name: str) -> None:
+    times = [n / 10 + 36_000 * (n > 4) for n in range(10)]
+    with Video(write(tmp_path / name, PICTURES, times=times, codec="libx264")) as video:
+        assert [frame.time for frame in video] == pytest.approx([n / 10 for n in range(10)], abs=0.11)
+    assert video.end < 2
+    assert "to 36000" in video.notes[0]
+
+
+def test_a_picture_that_changes_its_size_is_named(tmp_path: Path) -> None:
+    small = [picture[:32, :48] for picture in PICTURES]
+    parts = [write(tmp_path / name, frames, codec="libx264") for name, frames in (("a.ts", PICTURES), ("b.ts", small))]
+    (tmp_path / "c.ts").write_bytes(b"".join(part.read_bytes() for part in parts))
+    with Video(tmp_path / "c.ts") as video:
+        frames = [(frame.size, frame.image.shape) for frame in video]
+    assert frames == [((96, 64), (64, 96, 3))] * 10 + [((48, 32), (32, 48, 3))] * 10
+    assert "its picture changes from 96 x 64 to 48 x 32 at 0.4" in video.notes[1]
+    assert video.damage == ""
+
+
+def test_pixels_that_cannot_be_so_wide_are_square(tmp_path: Path) -> None:
+    data = write(tmp_path / "a.mp4", PICTURES, pixel=2).read_bytes()
+    place = data.index(b"pasp") + 4
+    for pixel in ((21895, 42), (1, 60_000)):
+        (tmp_path / "b.mp4").write_bytes(data[:place] + struct.pack(">II", *pixel) + data[place + 8 :])
+        with Video(tmp_path / "b.mp4") as video:
+            assert {frame.image.shape for frame in video} == {(64, 96, 3)}
+        assert len(video.notes) == 1
+        assert "read as square ones" in video.notes[0]
+
+
+def test_a_picture_that_is_far_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    write(tmp_path / "a.mkv", PICTURES)
+    monkeypatch.setattr(images, "MAX_PIXELS", 6_000)
+    with pytest.raises(InputError, match="96 x 64 pixels; at most 6,000 are read"):
+        Video(tmp_path / "a.mkv")
+
+
+@pytest.mark.parametrize("length", [1e18, float("inf"), float("nan"), -1.0])
+def test_an_impossible_length_is_not_believed(tmp_path: Path, length: float) -> None:
+    data = write(tmp_path / "a.mkv", PICTURES).read_bytes()
+    place = data.index(bytes.fromhex("448988")) + 3
+    (tmp_path / "a.mkv").write_bytes(data[:place] + struct.pack(">d", length) + data[place + 8 :])
+    with Video(tmp_path / "a.mkv") as video:
+        assert sum(1 for _ in video) == 10
+    assert video.duration is None or video.duration < 1
+    assert video.damage == ""
+    assert video.end == pytest.approx(0.4, abs=0.05)
+
+
+PLAYLISTS = {
+    "a.mp4": "ffconcat version 1.0\nfile 'secret.mp4'\n",
+    "b.mp4": "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\nsecret.mp4\n#EXT-X-ENDLIST\n",
+    "c.m3u8": "#EXTM3U\n#EXT-X-TARGETDURATION:4\n#EXTINF:4,\nsecret.mp4\n#EXT-X-ENDLIST\n",
+    "d.mkv": "v=0\no=- 0 0 IN IP4 127.0.0.1\ns=x\nc=IN IP4 127.0.0.1\nt=0 0\nm=video 5004 RTP/AVP 96\n",
+    "e.mpd": '<?xml version="1.0"?><MPD xmlns="urn:mpeg:dash:schema:mpd:2011" type="static"></MPD>',
+    "f.mp4": "[Script Info]\n; a subtitle\n",
+}
+
+
+@pytest.mark.parametrize("name", PLAYLISTS)
+def test_a_playlist_opens_no_other_file(tmp_path: Path, name: str) -> None:
+    write(tmp_path / "secret.mp4", PICTURES)
+    (tmp_path / name).write_text(PLAYLISTS[name])
+    with pytest.raises(InputError, match="it is text; of a playlist, give the videos that it names"):
+        Video(tmp_path / name)
+
+
+@pytest.mark.parametrize(
+    "name", ["pipe:0", "http:a.mp4", "concat:a|b.ts", "%d.mp4", "-x.mp4", "a\nb.mp4", os.fsdecode(b"\xff.mp4")]
+)
+def test_a_name_is_only_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    write(tmp_path / "a.mp4", PICTURES).rename(tmp_path / name)
+    monkeypatch.chdir(tmp_path)
+    with Video(name) as video:
+        assert sum(1 for _ in video) == 10

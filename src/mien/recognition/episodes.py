@@ -47,7 +47,7 @@ class VideoSummary:
     frames_of_track: Counter[int] = field(default_factory=Counter)
     """track -> number of frames that show it."""
     end: float = 0.0
-    """Seconds: when the last frame ends. It lasts as long as the frame before, at most to the end of the file."""
+    """Seconds: when the last frame ends."""
 
 
 @dataclass
@@ -94,11 +94,19 @@ class EpisodeFinder:
         for key in [key for key, run in runs.items() if time - run.last > GAP]:
             self._close(key, time)
 
-    def finish(self, duration: float | None = None) -> VideoSummary:
-        """Return the summary: no frame follows. Nothing lasts longer than `duration`, that of the file in seconds."""
+    def finish(self, duration: float | None = None, *, last: float | None = None) -> VideoSummary:
+        """Return the summary: no frame follows.
+
+        Args:
+            duration: when the video ends, in seconds; nothing lasts longer.
+            last: when its last frame is shown. Where that was written here, it lasts until `duration`; else, as where
+                this is None, as long as the frame before.
+        """
         summary = self._summary
         end = summary.end + (summary.end - self._before if summary.frames > 1 else 0.0)
-        summary.end = round(end if duration is None else max(summary.end, min(end, duration)), 6)
+        if duration is not None:
+            end = max(summary.end, duration if last is not None and summary.end >= last else min(end, duration))
+        summary.end = round(end, 6)
         for key in list(self._runs):
             self._close(key, summary.end)
         summary.episodes.sort(key=lambda episode: (episode.onset, episode.track, episode.expression))

@@ -4,7 +4,8 @@ PyAV and not OpenCV: cv2.VideoCapture has wrong timestamps where the frame rate 
 One image is held at a time, besides the frames that the decoder's own threads work on.
 """
 
-from collections.abc import Iterator
+from collections import deque
+from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import floor
@@ -17,16 +18,45 @@ from mien.core import images
 from mien.core.console import quantity
 from mien.core.errors import InputError
 from mien.core.paths import local_path
+from mien.recognition.clock import FILE_GAP, SLACK, STREAM_GAP, Clock
+from mien.recognition.cut_off import cut_off
 
 if TYPE_CHECKING:
     import av
+    from av.container import InputContainer
     from av.video.stream import VideoStream
 
 SUFFIXES = frozenset(
     {".mp4", ".mov", ".m4v", ".mkv", ".webm", ".avi", ".wmv", ".flv", ".mpg", ".mpeg", ".3gp", ".ts", ".mts", ".m2ts"}
     | {".ogv", ".vob"}
 )
-SHORT = 1.0  # seconds that may be missing at the end before a file counts as cut off
+# FFmpeg's names of what we open. Not playlists, which make it read (and show) other files: concat, hls, dash, sdp,
+# image patterns; nor still pictures, subtitles, text (which it plays as ASCII art) and devices.
+FORMATS = (
+    "mov,matroska,avi,asf,asf_o,flv,live_flv,mpegts,mpeg,mpegvideo,ogg,mxf,gxf,nut,ivf,mjpeg,dv,rm,nsv,wtv,pva,dhav,cine,"
+    "yuv4mpegpipe,m4v,h261,h263,h264,hevc,vvc,av1,obu,vc1,cavsvideo,avs2,avs3,dirac"
+)
+SQUEEZE = 8.0  # widths of a pixel by its height beyond this, or below its inverse, are mistakes
+LONGEST = 1e7  # seconds: four months; a header that says more is a mistake
+RESTARTS = 0x200  # AVFMT_TS_DISCONT: a format whose clock may be set anew
+
+
+def open_container(path: Path) -> "InputContainer":
+    """Open a video file with FFmpeg. FFmpegError where it is none of `FORMATS`, or damaged."""
+    import av
+
+    options = {
+        "protocol_whitelist": "file",  # nothing in it makes us fetch what it names
+        "format_whitelist": FORMATS,
+        "max_pixels": str(images.MAX_PIXELS),  # while FFmpeg looks at the first frames
+    }
+    return av.open(f"file:{path}", metadata_errors="replace", options=options)  # a name may look like an address
+
+
+def _is_text(path: Path) -> bool:
+    with path.open("rb") as file:
+        head = file.read(256)
+    return head.isascii() and min(head, default=0) >= 9  # below are no letters, nor ends of lines
 
 
 @dataclass(frozen=True)
@@ -36,7 +66,7 @@ class VideoFrame:
     number: int
     """Counts the frames of the video from 0, those that are not yielded too."""
     time: float
-    """Seconds after the start of the file at which a player shows it, to the microsecond."""
+    """Seconds after the start of the file at which a player shows it, to the microsecond. Never falls."""
     raw: "av.VideoFrame"
     matrix: tuple[int, int, int, int] = (1, 0, 0, 1)
     """a, b, c, d: a point (x, y) is shown at (a x + c y, b x + d y), as in libavutil/display.h; quarter turns."""
@@ -44,12 +74,24 @@ class VideoFrame:
     """Width of a pixel by its height."""
 
     @property
+    def turned(self) -> bool:
+        """Whether its sides change places."""
+        a, b, c, d = self.matrix
+        return abs(b) + abs(c) > abs(a) + abs(d)
+
+    @property
+    def size(self) -> tuple[int, int]:
+        """Width and height of `image`; those of one video may differ."""
+        size = max(1, round(self.raw.width * self.pixel)), self.raw.height
+        return size[::-1] if self.turned else size
+
+    @property
     def image(self) -> images.Pixels:
         """The frame as players show it: uint8 [h, w, 3] RGB, upright, with square pixels."""
         width = max(1, round(self.raw.width * self.pixel))
         pixels = np.asarray(self.raw.to_ndarray(format="rgb24", width=width), np.uint8)
         a, b, c, d = self.matrix
-        if abs(b) + abs(c) > abs(a) + abs(d):
+        if self.turned:
             pixels, a, d = pixels.transpose(1, 0, 2), c, b
         return np.ascontiguousarray(pixels[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
 
@@ -73,6 +115,10 @@ class Video(AbstractContextManager["Video"]):
     Attributes:
         duration: seconds, as the file says; None where it does not.
         damage: one line on what could not be decoded; empty so far as all could.
+        notes: after the last frame, a line for each thing that is not damage but not as one expects: jumps in time that
+            were closed, sizes that change, streams that were not read.
+        last: when the last frame was shown, yielded or not, in seconds.
+        end: after the last frame, when it ends.
 
     Raises:
         InputError: no file, no video that can be read, or no decoder for it.
@@ -88,25 +134,49 @@ class Video(AbstractContextManager["Video"]):
             raise InputError(f"{path}: {'not a file' if self.path.exists() else 'no such file or folder'}")
         if not self.path.stat().st_size:
             raise InputError(f"{path}: empty")
-        files_only = {"protocol_whitelist": "file,crypto,data"}  # a playlist must not make us fetch what it names
         try:
-            self.container = av.open(str(path), metadata_errors="replace", options=files_only)
+            self.container = open_container(self.path)
         except (av.FFmpegError, ValueError) as error:
-            reason = getattr(error, "strerror", None) or error
-            raise InputError(f"{path}: not a video that can be read ({reason}); is it damaged or cut off?") from None
+            reason = f"{getattr(error, 'strerror', None) or error}); is it damaged or cut off?"
+            if isinstance(error, av.ArgumentError):
+                reason = "a format that mien does not open); convert it to MP4"
+            if _is_text(self.path):
+                reason = "it is text; of a playlist, give the videos that it names)"
+            raise InputError(f"{path}: not a video that can be read ({reason}") from None
+        self.notes: list[str] = []
         self.stream = self._stream()
         self.stream.thread_count = threads or 0
         self.stream.thread_type = "AUTO"  # several frames at a time, not slices only
         self.start = (self.container.start_time or 0) / av.time_base
-        self.duration = self.container.duration / av.time_base if self.container.duration else None
+        length = (self.container.duration or 0) / av.time_base
+        self._absolute = self.container.format.name.startswith(
+            ("matroska", "asf")
+        )  # lengths count from 0, not the start
+        if self._absolute and length > self.start > 0:
+            length -= self.start
+        self.duration = length if 0 < length < LONGEST else None
+        self.clock = Clock(self.start, STREAM_GAP if self.container.format.flags & RESTARTS else FILE_GAP)
+        self.last = self.end = 0.0
+        self._stated = False  # whether the last frame says how long it lasts
 
     def _stream(self) -> "VideoStream":
         """Return the first video stream; the cover of an album is none."""
         streams = [s for s in self.container.streams.video if "attached_pic" not in (s.disposition.name or "")]
-        if streams and streams[0].codec_context is not None:
-            return streams[0]
+        reason = cut_off(self.path, self.container.format.name, -1)
+        problem = f"no video in it; {reason}" if reason else "no video in it"
+        if streams:
+            context = streams[0].codec_context
+            if context is None:
+                problem = "no decoder for its video; convert it to H.264, say, and try again"
+            elif context.width * context.height > images.MAX_PIXELS:
+                size = f"{context.width:,} x {context.height:,} pixels"
+                problem = f"{size}; at most {images.MAX_PIXELS:,} are read; make it smaller"
+            else:
+                if len(streams) > 1:
+                    self.notes.append(f"{self.path}: {len(streams)} videos in it; the first is read")
+                context.options = {"max_pixels": str(images.MAX_PIXELS)}  # a frame on the way may be larger
+                return streams[0]
         self.container.close()
-        problem = "no decoder for its video; convert it to H.264, say, and try again" if streams else "no video in it"
         raise InputError(f"{self.path}: {problem}")
 
     def __exit__(self, *_: object) -> None:
@@ -114,45 +184,113 @@ class Video(AbstractContextManager["Video"]):
 
     def __iter__(self) -> Iterator[VideoFrame]:
         """Yield the frames that `every` takes. Damaged frames are skipped and reported in `damage`; raises nothing."""
-        rate = float(self.stream.average_rate or self.stream.guessed_rate or 25)
-        pixel = float(self.stream.sample_aspect_ratio or 1)
-        slot, number, time, rotation = -1, -1, 0.0, None
-        for number, raw in enumerate(self._decoded()):
+        number, slot, rotation, shape, sizes = -1, -1, None, None, list[tuple[tuple[int, int], float]]()
+        for number, (raw, time) in enumerate(self._timed()):
             if raw.rotation != rotation:  # PyAV's side data and its frame hold each other: read for all, memory grows
                 rotation, matrix = raw.rotation, _matrix(raw)
-            time = round(number / rate if raw.time is None else raw.time - self.start, 6)
-            due = floor(time / self.every + 1e-6) if self.every else number
+            if (now := (raw.width, raw.height, self.stream.codec_context.sample_aspect_ratio)) != shape:
+                pixel, shape = self._pixel(raw, first=shape is None), now
+            self.last = round(time, 6)
+            frame = VideoFrame(number, self.last, raw, matrix, pixel)
+            if not sizes or sizes[-1][0] != frame.size:
+                sizes.append((frame.size, time))
+            due = floor(time / self.every + 1e-6) if self.every > 1e-6 else number
             if due > slot:
                 slot = due
-                yield VideoFrame(number, time, raw, matrix, pixel)
+                yield frame
         if number < 0:
             self.damage = self.damage or f"{self.path}: no frame in it that can be decoded"
-        elif (length := self._length(rate)) - time > SHORT + 2 / rate:
-            self.damage = f"{self.path}: ends at {time:.2f} s, but should at {length:.2f} s; it is cut off or damaged"
+        self._finish(sizes)
 
-    def _length(self, rate: float) -> float:
-        """Return the seconds that the file promises; 0 where it does not."""
-        if self.stream.duration and self.stream.time_base:
-            return float(self.stream.duration * self.stream.time_base)
-        return self.stream.frames / rate or self.duration or 0.0
+    def _pixel(self, raw: "av.VideoFrame", *, first: bool) -> float:
+        """Return the width of a frame's pixels by their height; where it changes midway, the decoder knows it."""
+        inside = None if first else self.stream.codec_context.sample_aspect_ratio
+        pixel = float(inside or self.stream.sample_aspect_ratio or 1)
+        if 1 / SQUEEZE <= pixel <= SQUEEZE and raw.width * pixel * raw.height <= images.MAX_PIXELS:
+            return pixel
+        self.notes.append(f"{self.path}: pixels {pixel:.4g} times as wide as high cannot be; read as square ones")
+        return 1.0
 
-    def _decoded(self) -> Iterator["av.VideoFrame"]:
-        """Yield every frame that can be decoded, also with visible damage."""
+    def _timed(self) -> Iterator[tuple["av.VideoFrame", float]]:
+        """Yield every frame that can be decoded with its time."""
+        step = 1 / float(self.stream.average_rate or self.stream.guessed_rate or 25)
+        for raw, stamp in self._decoded():
+            before, stated = self.clock.time, float(raw.duration * (raw.time_base or 0))
+            self._stated = 0 < stated <= FILE_GAP
+            time = self.clock(stamp, stated if self._stated else step)
+            step = time - before or step
+            yield raw, time
+
+    def _decoded(self) -> Iterator[tuple["av.VideoFrame", float | None]]:
+        """Yield every frame that can be decoded, also with visible damage, with its timestamp."""
         import av
 
-        time, broken, first = 0.0, 0, ""
+        # AVI has no timestamps: FFmpeg numbers the packets, which may be in another order than the frames
+        avi = self.container.format.name == "avi"
+        order, broken, first, torn = deque[float](), 0, "", False
         try:
-            for packet in self.container.demux(self.stream):
+            packets: Iterator[Any] = self.container.demux(self.stream, *self.container.streams.audio)
+            for packet in packets:
+                torn = packet.is_corrupt if packet.size else torn  # before, it may be where two recordings are joined
+                if packet.stream is not self.stream:
+                    continue
+                if avi and packet.size and packet.dts is not None:
+                    order.append(float(packet.dts * packet.time_base))
                 try:
                     decoded, flawed = packet.decode(), False
                 except av.FFmpegError:
                     decoded, flawed = [], True
+                    if order:  # the number of a frame that never comes
+                        order.popleft()
                 for raw in decoded:
-                    time = time if raw.time is None else raw.time - self.start
                     flawed = flawed or raw.is_corrupt
-                    yield raw
+                    yield raw, order.popleft() if order else raw.time
                 if flawed:
-                    broken, first = broken + 1, first or f"{time:.2f} s"
+                    broken, first = broken + 1, first or f"{self.clock.time:.2f} s"
                     self.damage = f"{self.path}: damaged in {quantity(broken, 'place')}, the first near {first}"
         except av.FFmpegError as error:
-            self.damage = f"{self.path}: cannot be read beyond {time:.2f} s ({error.strerror})"
+            self.damage = f"{self.path}: cannot be read beyond {self.clock.time:.2f} s ({error.strerror})"
+        if torn and not self.damage:
+            self.damage = (
+                f"{self.path}: ends at {self.clock.time:.2f} s; it is cut off or damaged (its last packet is not whole)"
+            )
+
+    def _finish(self, sizes: Sequence[tuple[tuple[int, int], float]]) -> None:
+        """Say what was not as it should be, and when the video ends."""
+        jumps, path = self.clock.jumps, self.path
+        if jumps:
+            which = f"from {jumps[0].before:.2f} s to {jumps[0].after:.2f} s"
+            times = (
+                f"its times jump {which}" if len(jumps) == 1 else f"its times jump {len(jumps):,} times, first {which}"
+            )
+            self.notes.append(f"{path}: {times}; closed: at {jumps[0].time:.2f} s they go on as if nothing had been")
+        if len(sizes) > 1:
+            (one, _), (other, time) = sizes[:2]
+            change = "changes from {} x {} to {} x {}".format(*one, *other)
+            more = f"; {len(sizes) - 1:,} changes in all" if len(sizes) > 2 else ""
+            self.notes.append(f"{path}: its picture {change} at {time:.2f} s{more}; boxes are in pixels of each frame")
+        promised = [] if jumps else self._promised()
+        try:
+            reason = cut_off(path, self.container.format.name, self.stream.id)
+        except OSError as error:
+            reason = f"cannot be read again ({error.strerror})"
+        if reason and self.clock.begun:
+            length = max(promised, default=0.0)
+            missing = f", but should at {length:.2f} s" if length > self.clock.due + SLACK else ""
+            self.damage = f"{path}: ends at {self.last:.2f} s{missing}; {reason}"
+        end = self.clock.due
+        if not self.damage:
+            end = max([end, *(one for one in promised if one <= self.last + FILE_GAP)])
+            if not self._stated and not jumps and self.duration:  # as long as the frame before, but not beyond the file
+                end = min(end, max(self.duration, self.last))
+        self.end = round(end, 6)
+
+    def _promised(self) -> list[float]:
+        """Return when the picture ends, as far as the file says it."""
+        found, stream = [], self.stream
+        if stream.duration and stream.time_base:
+            begin = float((stream.start_time or 0) * stream.time_base)
+            found.append(float(stream.duration * stream.time_base) + (0.0 if self._absolute else begin) - self.start)
+        if len(self.container.streams) == 1 and self.duration:
+            found.append(self.duration)
+        return found
