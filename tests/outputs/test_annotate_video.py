@@ -124,3 +124,64 @@ def test_in_a_crowd_no_face_and_no_name_is_covered() -> None:
         assert (plate == COLOURS["happy"]).all(axis=2).sum() > 100
     alone = overlay(np.full((400, 500, 3), 128, np.uint8), crowd[:1], 1.0)
     assert (alone[130:170, 60:90] < 30).any()  # its bars are there
+
+
+def test_boxes_lie_on_the_faces_after_the_picture_has_changed_its_size(tmp_path: Path) -> None:
+    tall = [np.ascontiguousarray(scene(120).transpose(1, 0, 2)) for _ in range(12)]
+    parts = [write(tmp_path / name, frames, codec="libx264") for name, frames in (("a.ts", PICTURES), ("b.ts", tall))]
+    source = tmp_path / "c.ts"
+    source.write_bytes(b"".join(part.read_bytes() for part in parts))
+    box = {0: [30, 20, 24, 24], 1: [20, 30, 24, 24]}
+    with annotate_video(source, tmp_path / "d.mp4", threads=1) as copy:
+        for n in range(24):
+            found = frame_faces(n, n / 25, {1: 0.9})
+            copy.write(replace(found, boxes=np.array([box[n // 12]], np.float32)))
+    with Video(tmp_path / "d.mp4") as video:
+        frames = [frame.image.astype(int) for frame in video]
+    assert [len(frames), frames[0].shape] == [24, (480, 720, 3)]
+    colour = np.array(COLOURS["happy"])
+    for image, (left, top, side) in ((frames[3], (225, 150, 180)), (frames[20], (300, 150, 120))):
+        columns = image[top + side // 4 : top + side // 2].mean(axis=0)
+        for edge in (left, left + side):
+            assert np.abs(columns[edge - 3 : edge + 4] - colour).max(axis=1).min() < 90
+
+
+def test_the_copy_of_joined_recordings_lasts_as_long_as_both_with_its_sound(tmp_path: Path) -> None:
+    source = write(tmp_path / "a.ts", PICTURES * 4, codec="libx264", sound="aac")
+    source.write_bytes(2 * source.read_bytes())
+    with annotate_video(source, tmp_path / "b.mp4", threads=1) as copy:
+        copy.write(FOUND[0])
+    with Video(tmp_path / "b.mp4") as video:
+        times = [frame.time for frame in video]
+    assert times == pytest.approx([n / 25 for n in range(96)], abs=0.06)
+    with av.open(str(tmp_path / "b.mp4")) as file:
+        heard = [packet.pts / 48_000 for packet in file.demux(audio=0) if packet.pts is not None]
+    assert heard == sorted(heard)
+    assert heard[-1] == pytest.approx(96 / 25, abs=0.1)
+
+
+@pytest.mark.parametrize("times", [[0, 2], [0, 0.1, 0.2, 5, 5.1, 25, 25.2]])
+def test_the_copy_lasts_as_long_as_the_last_frame(tmp_path: Path, times: list[float]) -> None:
+    source = write(tmp_path / "a.mkv", PICTURES[: len(times)], times=times, last=6, codec="libx264")
+    with annotate_video(source, tmp_path / "b.mp4", threads=1) as copy:
+        copy.write(FOUND[0])
+    with Video(source) as before, Video(tmp_path / "b.mp4") as video:
+        assert [frame.time for frame in video] == pytest.approx(times)
+        assert len(list(before)) == len(times)
+    assert video.end == pytest.approx(before.end, abs=0.01)
+    assert video.duration == pytest.approx(before.end, abs=0.01)
+
+
+def test_a_narrow_video_is_not_enlarged_beyond_reason(tmp_path: Path) -> None:
+    write(tmp_path / "a.mkv", [np.full((8, 3000, 3), 90, np.uint8)] * 3)
+    with annotate_video(tmp_path / "a.mkv", tmp_path / "b.mp4", threads=1) as copy:
+        copy.write(FOUND[0])
+    with Video(tmp_path / "b.mp4") as video:
+        assert next(iter(video)).size == (4096, 120)
+
+
+def test_a_playlist_is_not_opened_for_its_sound(tmp_path: Path) -> None:
+    write(tmp_path / "secret.mp4", PICTURES)
+    (tmp_path / "a.mp4").write_text("ffconcat version 1.0\nfile 'secret.mp4'\n")
+    with pytest.raises(InputError, match="it is text"):
+        annotate(tmp_path / "a.mp4", tmp_path / "b.mp4")

@@ -91,3 +91,17 @@ def test_the_longest_tracks_are_shown_and_the_others_counted(tmp_path: Path) -> 
 def test_little_is_drawn_too(tmp_path: Path, video: list[VideoFaces]) -> None:
     _, text = drawn(video, tmp_path)
     assert ("no face was found" in text) == (not len(video[0]))
+
+
+def test_any_name_and_any_length_can_be_drawn(tmp_path: Path) -> None:
+    _, svg = drawn(VIDEO, tmp_path, title="a\n\x1b[31m\udcff" + "x" * 300)
+    assert "a??[31m?" in svg
+    assert max(map(len, re.findall(">([^<>]*)</text>", svg))) < 120
+    ElementTree.fromstring(svg)
+
+
+def test_months_have_a_tick_now_and_then() -> None:
+    made, summary = collected([frame_faces(n, n * 1e6, {1: 0.9}) for n in range(3)])
+    with made:
+        svg = timeline.draw_timeline(made.means(summary), summary, CLASSES, "t").to_svg()
+    assert svg.count(":00:00<") <= 13

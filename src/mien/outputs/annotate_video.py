@@ -19,14 +19,20 @@ from mien.core.files import replacing
 from mien.core.fonts import drawable, load_font
 from mien.faces.annotate import BARS, INK, TRACK, WHITE, Colour, Rect, palette
 from mien.faces.faces import VideoFaces
-from mien.recognition.video import Video
+from mien.recognition.clock import Clock
+from mien.recognition.video import Video, VideoFrame, open_container
 
 if TYPE_CHECKING:
     from av.container import InputContainer, OutputContainer
 
 SHORTEST = 480  # pixels of the shorter side; smaller videos are enlarged, for the text needs pixels
+LONGEST = 4096  # pixels of the longer side beyond which nothing is enlarged
+NARROWEST = 120  # pixels of a side; smaller ones get edges, for the text
+FINEST, COARSEST = Fraction(1, 90_000), Fraction(1, 500)  # seconds; other time bases become the finest
+DRIFT = 1.0  # seconds by which the jumps of sound and picture may differ and be one
 COPIED = frozenset({"aac", "mp3", "mp3float", "ac3", "eac3", "opus", "libopus"})  # what players know inside an MP4
-QUALITY = {"preset": "veryfast", "crf": "20"}  # x264: about the quality of a phone's video
+# x264: about the quality of a phone's video; with B-frames, an MP4 whose last frames last long says it is shorter
+QUALITY = {"preset": "veryfast", "crf": "20", "bf": "0"}
 
 
 @contextmanager
@@ -45,8 +51,8 @@ def annotate_video(source: Path, path: Path, *, threads: int | None = None) -> I
         with (
             Video(source, threads=threads) as video,
             replacing(path) as part,
-            av.open(str(source), metadata_errors="replace") as container,
-            av.open(str(part), "w", format="mp4", options={"movflags": "faststart"}) as target,
+            open_container(source) as container,
+            av.open(f"file:{part}", "w", format="mp4", options={"movflags": "faststart"}) as target,
         ):
             copy = AnnotatedVideo(video, container, target, threads or 0)
             yield copy
@@ -63,35 +69,50 @@ class AnnotatedVideo:
     """
 
     def __init__(self, video: Video, source: "InputContainer", target: "OutputContainer", threads: int) -> None:
-        self._frames = iter(video)
+        self._video, self._frames = video, iter(video)
         self._next = next(self._frames, None)
         if self._next is None:
             raise InputError(video.damage or f"{video.path}: no frame in it")
-        height, width = self._next.image.shape[:2]
-        growth = max(1.0, SHORTEST / min(height, width))
-        self._size = (round(width * growth / 2) * 2, round(height * growth / 2) * 2)  # H.264 wants even sides
-        self._growth = self._size[0] / width
-        self._base = video.stream.time_base or Fraction(1, 90_000)
+        width, height = self._next.size
+        growth = max(1.0, min(SHORTEST / min(height, width), LONGEST / max(height, width)))
+        wide, high = (
+            max(NARROWEST, round(side * growth / 2) * 2) for side in (width, height)
+        )  # H.264 wants even sides
+        self._size = wide, high
+        base = video.stream.time_base
+        self._base = base if base and FINEST <= base < COARSEST else FINEST
         self._target = target
-        self._stream = target.add_stream("libx264", rate=video.stream.average_rate or 25, options=QUALITY)
-        self._stream.width, self._stream.height, self._stream.pix_fmt = *self._size, "yuv420p"
+        self._stream = target.add_stream("libx264", rate=25, options=QUALITY)  # a hint: times are ours
+        self._stream.width, self._stream.height, self._stream.pix_fmt = wide, high, "yuv420p"
         self._stream.codec_context.time_base = self._base
         self._stream.thread_count = threads
-        self._sound = _sound(source, target, video.start)
+        self._sound = _sound(source, target, video)
         self._packets = next(self._sound, None)
         self._time = -1  # of the last frame, in `_base`
         self._faces: VideoFaces | None = None
+        self._fit = self._fitted(self._next)  # of the frame in which the faces were found
 
     def write(self, faces: VideoFaces) -> None:
         """Draw the frames before these faces; each shows the last faces found up to it."""
         self._draw(faces.frame)
         self._faces = faces
+        if self._next is not None:
+            self._fit = self._fitted(self._next)
 
     def finish(self) -> None:
         """Draw the frames that are left."""
         self._draw(float("inf"))
-        self._target.mux(self._stream.encode(None))
+        for packet in self._stream.encode(None):
+            if packet.pts == self._time:  # the last frame lasts as long as in the source
+                packet.duration = max(round(self._video.end / self._base) - self._time, 1)
+            self._target.mux(packet)
         self._write_sound(float("inf"))
+
+    def _fitted(self, frame: VideoFrame) -> tuple[float, tuple[int, int]]:
+        """Return how a frame lies in the copy: how much it grows, and its corner. All show as much as they can."""
+        (width, height), (wide, high) = frame.size, self._size
+        growth = min(wide / width, high / height)
+        return growth, (round((wide - width * growth) / 2), round((high - height * growth) / 2))
 
     def _draw(self, end: float) -> None:
         """Draw the frames with a number below `end`."""
@@ -99,12 +120,26 @@ class AnnotatedVideo:
 
         while self._next is not None and self._next.number < end:
             frame, self._next = self._next, next(self._frames, None)
-            image = np.asarray(cv2.resize(frame.image, self._size, interpolation=cv2.INTER_CUBIC), np.uint8)
-            raw = av.VideoFrame.from_ndarray(overlay(image, self._faces, self._growth), format="rgb24")
+            raw = av.VideoFrame.from_ndarray(overlay(self._drawn(frame), self._faces, *self._fit), format="rgb24")
             self._time = max(round(frame.time / self._base), self._time + 1)
             raw.pts, raw.time_base = self._time, self._base
             self._target.mux(self._stream.encode(raw))
             self._write_sound(frame.time)
+
+    def _drawn(self, frame: VideoFrame) -> images.Pixels:
+        """Return a frame in the size of the copy."""
+        (wide, high), (growth, (left, top)) = self._size, self._fitted(frame)
+        width, height = (
+            max(1, min(round(side * growth), most)) for side, most in zip(frame.size, self._size, strict=True)
+        )
+        if (wide - width) <= 2 and (high - height) <= 2:  # even sides
+            width, height = wide, high
+        image = np.asarray(cv2.resize(frame.image, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
+        if (width, height) == self._size:
+            return image
+        canvas = np.zeros((high, wide, 3), np.uint8)
+        canvas[top : top + height, left : left + width] = image[: high - top, : wide - left]
+        return canvas
 
     def _write_sound(self, end: float) -> None:
         """Write the packets up to that time, in seconds."""
@@ -113,36 +148,48 @@ class AnnotatedVideo:
             self._packets = next(self._sound, None)
 
 
-def _sound(source: "InputContainer", target: "OutputContainer", start: float) -> Iterator[tuple[float, Any]]:
+def _sound(source: "InputContainer", target: "OutputContainer", video: Video) -> Iterator[tuple[float, Any]]:
     """Add the first sound of a file to another; yield the packets to write, each with a time in seconds."""
     if not source.streams.audio or source.streams.audio[0].codec_context is None:
         return
     stream: Any = source.streams.audio[0]
     if stream.codec_context.name in COPIED:
         copied = target.add_stream_from_template(stream)
-        for time, packet in _shifted(source, stream, start, decode=False):
+        for time, packet in _shifted(source, stream, video, decode=False):
             packet.stream = copied
             yield time, packet
     else:
         encoder: Any = target.add_stream("aac", rate=48_000)
         encoder.layout = "mono" if stream.channels == 1 else "stereo"
-        for time, frame in _shifted(source, stream, start, decode=True):
+        for time, frame in _shifted(source, stream, video, decode=True):
             yield time, encoder.encode(frame)
         yield float("inf"), encoder.encode(None)
 
 
-def _shifted(source: "InputContainer", stream: Any, start: float, *, decode: bool) -> Iterator[tuple[float, Any]]:
-    """Yield the packets or frames of a sound, `start` seconds earlier, with the time of the packet."""
+def _shifted(source: "InputContainer", stream: Any, video: Video, *, decode: bool) -> Iterator[tuple[float, Any]]:
+    """Yield the packets or frames of a sound, at the times of the copy, with the time of the packet in seconds.
+
+    Where it jumps, it follows the picture, which is read a frame ahead; a jump that the picture has not is closed too.
+    """
     import av
 
+    clock, latest = Clock(video.clock.start, video.clock.gap, earliest=-video.clock.gap), -float("inf")
     try:
         for packet in source.demux(stream):
             if packet.pts is None or packet.time_base is None:
                 continue
-            time, shift = float(packet.pts * packet.time_base) - start, round(start / packet.time_base)
+            jumps, base = len(clock.jumps), packet.time_base
+            time = clock(float(packet.pts * base), float((packet.duration or 0) * base))
+            if len(clock.jumps) > jumps < len(video.clock.jumps):
+                picture = video.clock.jumps[jumps].shift
+                if abs(picture - clock.shift) < DRIFT:
+                    time = clock.follow(picture)
+            if time <= latest:  # two sounds at a time, where the first of two recordings is longer than its picture
+                continue
+            latest, shift = time, round((clock.shift - clock.start) / base)
             if not decode:
-                packet.pts -= shift
-                packet.dts = packet.pts if packet.dts is None else packet.dts - shift
+                packet.pts += shift
+                packet.dts = packet.pts if packet.dts is None else packet.dts + shift
                 yield time, packet
                 continue
             try:
@@ -150,14 +197,19 @@ def _shifted(source: "InputContainer", stream: Any, start: float, *, decode: boo
             except av.FFmpegError:  # a damaged packet is silence
                 continue
             for frame in frames:
-                frame.pts = None if frame.pts is None else frame.pts - shift
+                frame.pts = None if frame.pts is None else frame.pts + shift
                 yield time, frame
     except av.FFmpegError:  # sound that is cut off ends where it does
         return
 
 
-def overlay(image: images.Pixels, faces: VideoFaces | None, growth: float) -> images.Pixels:
-    """Return the image, uint8 [h, w, 3], with its faces drawn on; boxes are multiplied by `growth` first."""
+def overlay(
+    image: images.Pixels, faces: VideoFaces | None, growth: float, corner: tuple[int, int] = (0, 0)
+) -> images.Pixels:
+    """Return the image, uint8 [h, w, 3], with its faces drawn on.
+
+    Boxes are multiplied by `growth`, then moved by `corner`, the pixels from the left and from the top.
+    """
     if not faces:
         return image
     height, width = image.shape[:2]
@@ -165,6 +217,7 @@ def overlay(image: images.Pixels, faces: VideoFaces | None, growth: float) -> im
     pen = ImageDraw.Draw(canvas)
     line = max(2, round(min(height, width) / 240))
     corners = np.concatenate([faces.boxes[:, :2], faces.boxes[:, :2] + faces.boxes[:, 2:]], axis=1) * growth
+    corners += np.array([*corner, *corner], np.float32)
     boxes = [Rect(*box) for box in corners.round().tolist()]
     occupied, plates = list(boxes), list[Rect]()
     classes = drawable(faces.classes)

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from html import escape
 from itertools import pairwise
+from math import ceil
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from mien.recognition.episodes import Episode, VideoSummary
 BINS = 600  # over the whole video: what a screen shows
 MOST = 8  # classes are shown, of more the most probable
 TRACKS = 12  # the longest are shown
+LETTERS = 60  # of the title
 WIDTH, LEFT, RIGHT, TOP = 1200, 110, 24, 78  # pixels
 BAND, LANE, SPACE = 84, 18, 22  # heights: of the probabilities, of a row of episodes, between tracks
 INK, FAINT, GROUND, REST = (34, 38, 46), (222, 226, 232), (255, 255, 255), (196, 200, 208)
@@ -147,6 +149,8 @@ def draw_timeline(
     scale = (WIDTH - LEFT - RIGHT) / end if end else 0.0
     total = len(summary.frames_of_track)
     shown = f", the {len(tracks)} longest of {total} faces" if total > len(tracks) else ""
+    title = "".join(letter if letter.isprintable() else "?" for letter in title)  # a file's name may hold anything
+    title = title if len(title) <= LETTERS else f"{title[:LETTERS]}..."
     drawing.text(LEFT, 30, f"{title}: probabilities of expressions, smoothed{shown}", size=16, bold=True)
     means, colours = _most(means, palette(classes))
     drawn = dict(zip(classes, drawable(classes), strict=True))
@@ -158,7 +162,7 @@ def draw_timeline(
         )
         drawing.rectangle(x, 46, x + 13, 59, colour)
         drawing.text(x + 19, 58, shown, svg=named)
-    step = next((step for step in STEPS if end / step <= 12), STEPS[-1])
+    step = next((step for step in STEPS if end / step <= 12), 86_400 * ceil(end / 12 / 86_400))  # then whole days
     for count in range(int(end / step + 1e-6) + 1):
         x = LEFT + step * count * scale
         drawing.rectangle(x - 0.5, TOP - 6, x + 0.5, height - 28, FAINT)
