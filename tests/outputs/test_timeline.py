@@ -100,8 +100,8 @@ def test_any_name_and_any_length_can_be_drawn(tmp_path: Path) -> None:
     ElementTree.fromstring(svg)
 
 
-def test_months_have_a_tick_now_and_then() -> None:
-    made, summary = collected([frame_faces(n, n * 1e6, {1: 0.9}) for n in range(3)])
+def test_months_have_a_tick_now_and_then(tmp_path: Path) -> None:
+    made, summary = collected([frame_faces(n, n * 1e6, {1: 0.9}) for n in range(3)], tmp_path)
     with made:
         svg = timeline.draw_timeline(made.means(summary), summary, CLASSES, "t").to_svg()
     assert svg.count(":00:00<") <= 13

@@ -20,7 +20,7 @@ from mien.recognition.video import Video
 from tests.drawn_video import scene, write
 from tests.outputs.test_predict_job import Capture, predict
 
-FILES = ["csv", "episodes.csv", "episodes.txt", "episodes.vtt", "timeline.png", "timeline.svg"]
+FILES = ["csv", "csv.settings.json", "episodes.csv", "episodes.txt", "episodes.vtt", "timeline.png", "timeline.svg"]
 
 
 @pytest.fixture(scope="module")
@@ -266,3 +266,105 @@ def test_interrupted_and_resumed_it_is_the_same(model: Path, long: Path, how: si
     assert sorted(path.name for path in table.parent.iterdir()) == sorted(f"clip.{name}" for name in FILES)
     for name in FILES:
         assert (table.parent / f"clip.{name}").read_bytes() == (long / "whole" / f"clip.{name}").read_bytes()
+
+
+def test_jumps_and_sizes_are_said_with_the_result(capsys: Capture, model: Path, tmp_path: Path) -> None:
+    parts = [np.full((64, 96, 3), 200, np.uint8)] * 25, [np.full((32, 48, 3), 200, np.uint8)] * 25
+    data = [write(tmp_path / f"{n}.ts", frames, codec="libx264").read_bytes() for n, frames in enumerate(parts)]
+    (tmp_path / "j.ts").write_bytes(b"".join(data))
+    out = tmp_path / "out"
+    code, _, err = predict(
+        capsys, tmp_path / "j.ts", "--model", model, "--detector", "none", "--out", out, "--every", "0.2s"
+    )
+    assert code == 0
+    result, jump, size = err.splitlines()
+    assert result.startswith(f"{out / 'j.csv'}: 10 frames over 2.0 s, ")
+    assert result.endswith(", 1 jump in time closed")
+    assert "its times jump from 1.0" in jump
+    assert "its picture changes from 96 x 64 to 48 x 32" in size
+    times = [float(row["time"]) for row in rows(out / "j.csv")]
+    assert times == pytest.approx([n / 5 for n in range(10)], abs=0.05)
+    assert {row["w"] for row in rows(out / "j.csv")} == {"96", "48"}
+
+
+@pytest.mark.parametrize(
+    ("more", "message"),
+    [
+        (["--every", "0.5s"], "made with --every 0.2 s, now 0.5 s"),
+        (["--fps", "10"], "made with --every 0.2 s, now 0.1 s"),
+        ([], "made with --every 0.2 s, now 0 s (all frames)"),
+        (["--every", "0.2s", "--detector", "haar"], "made with --detector none, now haar"),
+        (["--every", "0.2s", "--model", "small"], ", now "),
+        (["--fps", "5"], ""),
+        (["--every", "200ms", "--threads", "1", "--require-face"], ""),
+    ],
+)
+@pytest.mark.parametrize("form", ["csv", "parquet"])
+def test_resumed_with_other_settings_it_is_refused(
+    capsys: Capture, clip: Path, model: Path, tmp_path: Path, more: list[str], message: str, form: str
+) -> None:
+    first = ["--model", model, "--detector", "none", "--every", "0.2s"]
+    predict(capsys, clip, *first, "--out", tmp_path, "--format", form)
+    before = {path: path.read_bytes() for path in tmp_path.iterdir()}
+    given = [*(["--model", model] if "--model" not in more else []), *more]
+    given += ["--detector", "none"] if "--detector" not in more else []
+    code, _, err = predict(capsys, clip, *given, "--out", tmp_path, "--format", form, "--resume")
+    assert code == (2 if message else 0)
+    assert message in err
+    if message:
+        assert err.startswith(f"mien: {tmp_path / f'clip.{form}'}: made with ")
+        assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_names_do_not_end_the_job(capsys: Capture, clip: Path, model: Path, tmp_path: Path) -> None:
+    folder, out = tmp_path / "in", tmp_path / "out"
+    folder.mkdir()
+    names = [
+        "x" * 241 + ".mp4",
+        "얼굴" * 40 + ".mp4",
+        "a\nb.mp4",
+        "%d.mp4",
+        "-x.mp4",
+        "pipe:0.mp4",
+        "video.jpg",
+        "text.png",
+    ]
+    for name in [*names, os.fsdecode(b"\xff.mp4")]:
+        (folder / name).write_bytes(clip.read_bytes())
+    Image.new("L", (48, 48), 255).save(folder / "picture.mp4", "PNG")
+    (folder / "list.mkv").write_text("ffconcat version 1.0\nfile '-x.mp4'\n")
+    code, shown, err = predict(
+        capsys, folder, "--model", model, "--detector", "none", "--out", out, "--every", "0.5s", "--video", "--csv"
+    )
+    assert code == 1
+    assert len(list(out.glob("*.annotated.mp4"))) == len(list(out.glob("*.timeline.svg"))) == 9
+    assert max(len(os.fsencode(path.name)) for path in out.iterdir()) <= 255
+    assert "names too long for output files, shortened: " in err
+    assert f"{folder / 'list.mkv'}: not a video that can be read (it is text" in err
+    assert [line.split(",")[0] for line in shown.splitlines()] == ["file", str(folder / "picture.mp4")]
+
+
+def test_a_video_whose_files_cannot_be_written_does_not_end_the_job(
+    capsys: Capture, clip: Path, model: Path, tmp_path: Path
+) -> None:
+    for name in "ab":
+        (tmp_path / f"{name}.mp4").write_bytes(clip.read_bytes())
+    (tmp_path / "out" / "a.timeline.png").mkdir(parents=True)
+    videos = [tmp_path / "a.mp4", tmp_path / "b.mp4"]
+    code, _, err = predict(
+        capsys, *videos, "--model", model, "--detector", "none", "--out", tmp_path / "out", "--every", "0.5s"
+    )
+    assert code == 1
+    assert f"{tmp_path / 'out' / 'a.timeline.png'}: cannot be written" in err
+    assert (tmp_path / "out" / "b.timeline.png").is_file()
+
+
+def test_animations_are_named(capsys: Capture, model: Path, tmp_path: Path) -> None:
+    pictures = [Image.new("L", (48, 48), level) for level in (10, 250)]
+    for name in ("a.gif", "b.webp"):
+        pictures[0].save(tmp_path / name, save_all=True, append_images=pictures[1:])
+    pictures[0].save(tmp_path / "c.gif")
+    code, _, err = predict(capsys, tmp_path, "--model", model, "--detector", "none")
+    assert code == 0
+    names = f"{tmp_path / 'a.gif'}, {tmp_path / 'b.webp'}"
+    assert err == f"2 photos with several pictures; the first is used: {names}\n"

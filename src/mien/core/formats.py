@@ -96,7 +96,7 @@ def open_image(file: IO[bytes]) -> ImageFile.ImageFile:
     start = file.read(512)
     if not start:
         raise InputError("empty")
-    if _is_heif(start):
+    if is_heif(start):
         _register_heif()
     for name in (*FORMATS, "HEIF"):
         factory, accept = Image.OPEN.get(name, (None, None))
@@ -114,8 +114,8 @@ def open_image(file: IO[bytes]) -> ImageFile.ImageFile:
     raise InputError(known + end if known else "not an image that Pillow can read")
 
 
-def _is_heif(start: bytes) -> bool:
-    """Return whether it is HEIC or HEIF, and no AVIF that Pillow reads itself."""
+def is_heif(start: bytes) -> bool:
+    """Return whether a file that begins so is HEIC or HEIF, and no AVIF that Pillow reads itself."""
     brands = start[8:12] + start[16 : min(len(start), int.from_bytes(start[:4], "big"))]
     marks = {brands[at : at + 4] for at in range(0, len(brands), 4)}
     return start[4:8] == b"ftyp" and bool(marks & _HEIF_BRANDS) and not marks & {b"avif", b"avis"}

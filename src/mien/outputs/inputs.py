@@ -1,22 +1,27 @@
 """Which photos and videos a job reads, and where what it makes of them goes."""
 
 import glob
+import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from PIL import Image
-
 from mien.core import images
-from mien.core.console import quantity
+from mien.core.console import first_few, quantity
 from mien.core.errors import InputError
-from mien.core.paths import local_path
+from mien.core.files import LONGEST
+from mien.core.formats import is_heif, open_image
+from mien.core.paths import local_path, printable
+from mien.core.streams import say
 from mien.core.walk import Report, ignore, walk
 from mien.outputs.path_list import is_list, read_stdin
 from mien.recognition import video
 
 SUFFIXES = images.SUFFIXES | video.SUFFIXES
+UNMARKED = "TGA"  # an image format that many a video could be taken for
+ANIMATED = frozenset({".gif", ".webp", ".png", ".apng", ".avif", ".tif", ".tiff"})
+ROOM = 48  # bytes of an output's name for -2, .annotated.mp4, .parquet.settings.json, .part.jsonl and the like
 
 
 def list_inputs(paths: Sequence[Path], *, outputs: Path | None = None, report: Report = ignore) -> dict[Path, Path]:
@@ -95,30 +100,65 @@ def _below(file: Path, folder: Path) -> bool:
 def output_paths(files: dict[Path, Path], folder: Path, suffix: str) -> dict[Path, Path]:
     """Return file -> its output: its path below `folder`, with `suffix`, numbered where names clash.
 
+    A name that leaves no room for what is added to it is shortened, which is said on stderr.
+
     Raises InputError where an output would overwrite an input.
     """
     sources = {file.resolve() for file in files}
     chosen: dict[Path, Path] = {}
     used: set[str] = set()
+    shortened = list[str]()
     for file, below in files.items():
-        output, number = folder / below.with_suffix(suffix), 1
+        if (stem := _short(below.stem)) != below.stem:
+            shortened.append(f"{printable(below.name)} -> {printable(stem)}{suffix}")
+        output, number = folder / below.with_name(f"{stem}{suffix}"), 1
         while str(output).casefold() in used:
             number += 1
-            output = folder / below.with_name(f"{below.stem}-{number}{suffix}")
+            output = folder / below.with_name(f"{stem}-{number}{suffix}")
         if output.resolve() in sources:
             raise InputError(f"{output}: an annotated copy would overwrite this image; choose another folder for --out")
         used.add(str(output).casefold())
         chosen[file] = output
+    if shortened:
+        say(f"names too long for output files, shortened: {first_few(shortened)}")
     return chosen
 
 
+def _short(stem: str) -> str:
+    """Return the stem of an output's name, at most as long as leaves room for what is added to it."""
+    data = os.fsencode(stem)
+    if len(data) <= LONGEST - ROOM:
+        return stem
+    mark = f"-{hashlib.sha256(data).hexdigest()[:8]}"
+    return data[: LONGEST - ROOM - len(mark)].decode("utf-8", "ignore") + mark
+
+
 def is_video(path: Path) -> bool:
-    """Return whether a file is a video: by its name, or by its content where the name does not tell."""
-    if (suffix := path.suffix.lower()) in SUFFIXES or not path.is_file():
+    """Return whether a file is a video: by its content; by its name where the content is neither picture nor video."""
+    suffix = path.suffix.lower()
+    if not path.is_file():
         return suffix in video.SUFFIXES
-    with suppress(Exception), Image.open(path):  # a damaged header makes Pillow raise anything
-        return False
+    with suppress(Exception), path.open("rb") as file:  # a damaged header makes Pillow raise anything
+        if is_heif(file.read(512)):  # to FFmpeg a video
+            return False
+        file.seek(0)
+        if open_image(file).format != UNMARKED or suffix not in video.SUFFIXES:
+            return False
+    if suffix in video.SUFFIXES:
+        return True
     with suppress(InputError), video.Video(path) as opened:
-        # FFmpeg also takes still images, which have no duration, and text as ASCII art
-        return opened.duration is not None and opened.container.format.name != "tty"
+        # to FFmpeg a damaged JPEG is a video of one picture
+        return opened.container.format.name != "mjpeg" or suffix not in images.SUFFIXES
     return False
+
+
+def name_animations(photos: Iterable[Path]) -> None:
+    """Say on stderr which photos hold several pictures (an animation, pages): the first one is used."""
+    several = list[Path]()
+    for path in photos:
+        if path.suffix.lower() in ANIMATED and path.is_file():
+            with suppress(Exception), path.open("rb") as file:
+                several += [path] * getattr(open_image(file), "is_animated", False)
+    if several:
+        names = first_few([printable(path) for path in several])
+        say(f"{quantity(len(several), 'photo')} with several pictures; the first is used: {names}")

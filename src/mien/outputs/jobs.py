@@ -28,7 +28,7 @@ class PredictJob:
     table: Path | None = None
     """Write the rows of photos to a .csv, .jsonl or .parquet file instead, photo by photo."""
     resume: bool = False
-    """Continue that table, or the tables of videos, after an interruption. Give the other options as before."""
+    """Continue that table, or the tables of videos, after an interruption. Give what decides rows as before."""
     out: Path | None = None
     """A folder for the files of videos and for annotated .jpg copies of photos; earlier copies there are replaced."""
     gallery: Path | None = None

@@ -13,10 +13,11 @@ from mien.core.paths import printable
 from mien.core.streams import say
 from mien.core.walk import ABOVE, AGAIN
 from mien.outputs.gallery import Gallery
-from mien.outputs.inputs import is_video, list_inputs, output_paths
+from mien.outputs.inputs import is_video, list_inputs, name_animations, output_paths
 from mien.outputs.jobs import Outcome, PredictJob
 from mien.outputs.photos import Photo, photo_columns, recognize_photos
 from mien.outputs.printers import PRINTERS
+from mien.outputs.settings import table_settings
 from mien.outputs.tables import TableWriter, check_table
 from mien.outputs.video_job import interrupted, recognize_videos, table_path
 from mien.recognition.recognizer import Recognizer
@@ -52,11 +53,13 @@ def run_predict_job(paths: Sequence[Path], job: PredictJob) -> int:
         some = first_few(list(map(printable, videos)))
         say(f"{quantity(len(videos), 'video')} skipped: {some}; give --out FOLDER for their tables")
     stems = output_paths(videos, job.out, "") if job.out else {}
+    settings = table_settings(job, video=True) if stems else {}
     for stem in stems.values():  # before hours of work
-        check_table(table_path(stem, job), resume=job.resume)
+        check_table(table_path(stem, job), resume=job.resume, settings=settings)
+    name_animations(photos)
     outcomes |= _predict_photos(photos, job, cores) if photos else set()
     if stems:
-        outcomes |= recognize_videos(_recognizer(job, cores), stems, job, threads=cores)
+        outcomes |= recognize_videos(_recognizer(job, cores), stems, job, settings, threads=cores)
     return job.exit_code(outcomes)
 
 
@@ -85,7 +88,7 @@ def _predict_photos(files: dict[Path, Path], job: PredictJob, cores: int) -> set
     with ExitStack() as stack:
         pages = [path for path in (job.gallery, job.sheet) if path]
         gallery = stack.enter_context(Gallery(pages)) if pages else None
-        table = TableWriter(job.table, photo_columns(labels), resume=job.resume) if job.table else None
+        table = _table(job, job.table, labels) if job.table else None
         left = _left(stack.enter_context(table), list(files), outcomes) if table else list(files)
         photos = recognize_photos(recognizer, left, copies=copies, portraits=gallery is not None, workers=workers)
 
@@ -117,6 +120,11 @@ def _predict_photos(files: dict[Path, Path], job: PredictJob, cores: int) -> set
     if copies:
         say(f"wrote annotated copies of {quantity(drawn, 'photo')} to {printable(job.out)}")
     return outcomes
+
+
+def _table(job: PredictJob, path: Path, labels: Sequence[str]) -> TableWriter:
+    settings = table_settings(job, video=False)
+    return TableWriter(path, photo_columns(labels), resume=job.resume, settings=settings)
 
 
 def _left(table: TableWriter, files: Sequence[Path], outcomes: set[Outcome]) -> list[Path]:

@@ -12,6 +12,7 @@ from mien.outputs.annotate_video import AnnotatedVideo, annotate_video
 from mien.outputs.episode_files import write_episodes
 from mien.outputs.jobs import Outcome, PredictJob
 from mien.outputs.tables import TableWriter
+from mien.outputs.tables.settings import Settings
 from mien.outputs.timeline import Timeline
 from mien.outputs.video_rows import from_rows, to_rows
 from mien.recognition.episodes import EpisodeFinder, VideoSummary
@@ -25,29 +26,27 @@ def table_path(stem: Path, job: PredictJob) -> Path:
 
 
 def recognize_videos(
-    recognizer: Recognizer, stems: Mapping[Path, Path], job: PredictJob, *, threads: int
+    recognizer: Recognizer, stems: Mapping[Path, Path], job: PredictJob, settings: Settings, *, threads: int
 ) -> set[Outcome]:
     """Write the table, the episodes, the timeline and, if asked, the annotated copy of each video.
 
-    `stems` has for each video what the names of its files begin with. What cannot be read is reported in a line on
-    stderr, and the next one follows. After Ctrl-C the message of the KeyboardInterrupt says how to continue.
-
-    Raises:
-        InputError: a table exists already, or a file cannot be written.
+    `stems` has for each video what the names of its files begin with; `settings` are noted with each table. A video
+    that cannot be read, or whose files cannot be written, is reported in a line on stderr, and the next one follows.
+    After Ctrl-C the message of the KeyboardInterrupt says how to continue.
     """
     outcomes = set[Outcome]()
     for path, stem in stems.items():
         try:
-            video = Video(path, every=job.seconds(), threads=threads)
+            with Video(path, every=job.seconds(), threads=threads) as video:
+                summary = _recognize(recognizer, video, stem, job, settings, threads)
         except InputError as error:
             say(error)
             outcomes.add("unread")
             continue
-        try:
-            with video:
-                summary = _recognize(recognizer, video, stem, job, threads)
         except KeyboardInterrupt:
             raise KeyboardInterrupt(interrupted(table_path(stem, job))) from None
+        for note in video.notes:
+            say(note)
         problem = video.damage or ("" if summary.frames_of_track else f"{path}: no face found")
         if problem:
             say(problem)
@@ -62,7 +61,9 @@ def interrupted(table: Path) -> str:
     return f"interrupted; {table} has all rows so far, continue with --resume"
 
 
-def _recognize(recognizer: Recognizer, video: Video, stem: Path, job: PredictJob, threads: int) -> VideoSummary:
+def _recognize(
+    recognizer: Recognizer, video: Video, stem: Path, job: PredictJob, settings: Settings, threads: int
+) -> VideoSummary:
     """Write all files of one video.
 
     Frames of an earlier job come from its table, once. All that is made of the faces sees what the table holds, so that
@@ -72,7 +73,7 @@ def _recognize(recognizer: Recognizer, video: Video, stem: Path, job: PredictJob
 
     labels, table = recognizer.session.info.labels, table_path(stem, job)
     with ExitStack() as stack:
-        rows = stack.enter_context(TableWriter(table, columns(labels, FRAME), resume=job.resume))
+        rows = stack.enter_context(TableWriter(table, columns(labels, FRAME), resume=job.resume, settings=settings))
         episodes, timeline = EpisodeFinder(), stack.enter_context(Timeline(labels, table.parent))
         sinks: list[EpisodeFinder | Timeline | AnnotatedVideo] = [episodes, timeline]
         progress = stack.enter_context(progress_bar(TaskProgressColumn()))
@@ -92,12 +93,14 @@ def _recognize(recognizer: Recognizer, video: Video, stem: Path, job: PredictJob
             for held in from_rows(cells, labels):
                 add(held)
             progress.update(task, completed=faces.time)
-        summary = episodes.finish(video.duration)
+        summary = episodes.finish(video.end, last=video.last)
         if summary.frames:
             write_episodes(summary.episodes, stem)
             timeline.save(summary, video.path.name, stem)
     if summary.frames:
         tracks, found = len(summary.frames_of_track), len(summary.episodes)
         frames = f"{quantity(summary.frames, 'frame')} over {summary.end:.1f} s"
-        say(f"{table}: {frames}, {quantity(tracks, 'face')}, {quantity(found, 'episode')}")
+        jumps = f", {quantity(closed, 'jump')} in time closed" if (closed := len(video.clock.jumps)) else ""
+        line = f"{frames}, {quantity(tracks, 'face')}, {quantity(found, 'episode')}{jumps}"
+        say(f"{table}: {line}")
     return summary

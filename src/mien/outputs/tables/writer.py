@@ -14,22 +14,26 @@ from typing import Any, BinaryIO
 from mien.core.errors import InputError
 from mien.core.files import lock, open_known, writing
 from mien.outputs.tables.format import BinaryFormat, Row, TableFormat, table_formats
+from mien.outputs.tables.settings import Settings, check_settings, note_settings
 
 
 class TableWriter(AbstractContextManager["TableWriter"]):
     """A table that grows. Use it in a `with` statement; after an error, too, it leaves a table with all whole rows.
 
     The suffix of `path` names the format (`table_formats`). With `resume` a table that exists is continued; without it,
-    an existing table is an error and stays as it is.
+    an existing table is an error and stays as it is. `settings` are noted with the table; one that is continued must
+    have the same.
 
     Raises:
-        InputError: an unknown suffix, a table exists, its columns are others, or it cannot be written.
+        InputError: an unknown suffix, a table exists, its columns or settings are others, or it cannot be written.
         MissingExtra: the format needs a package that is not installed.
     """
 
-    def __init__(self, path: Path, columns: Sequence[str], *, resume: bool = False) -> None:
+    def __init__(
+        self, path: Path, columns: Sequence[str], *, resume: bool = False, settings: Settings | None = None
+    ) -> None:
         self.path, self.columns = path, list(columns)
-        self._format = check_table(path, resume=resume)
+        self._format = check_table(path, resume=resume, settings=settings)
         self._text = _growing(path, self._format)
         self._mark = path.with_name(f".{path.name}.written")
         with writing(path):
@@ -46,6 +50,8 @@ class TableWriter(AbstractContextManager["TableWriter"]):
                     self._mark.unlink()
                 self._marker.close()
                 raise
+        if settings is not None:
+            note_settings(path, settings, rows=next(self.rows(), None) is not None)
         self._append("" if self._whole else self._format.head(self.columns))
 
     def _open(self, noted: bytes) -> BinaryIO:
@@ -136,7 +142,7 @@ class TableWriter(AbstractContextManager["TableWriter"]):
             raise InputError(f"{self.path}: damaged ({error}); choose another file") from None
 
 
-def check_table(path: Path, *, resume: bool) -> TableFormat:
+def check_table(path: Path, *, resume: bool, settings: Settings | None = None) -> TableFormat:
     """Return the format of a table, and raise what `TableWriter` would raise before it writes."""
     formats = table_formats()
     if (chosen := formats.get(path.suffix.lower().removeprefix("."))) is None:
@@ -146,7 +152,15 @@ def check_table(path: Path, *, resume: bool) -> TableFormat:
     existing = next((file for file in (_growing(path, chosen), path) if os.path.lexists(file)), None)
     if existing and not resume:
         raise InputError(f"{existing}: exists already; continue it with --resume, or choose another file")
+    if existing and settings is not None and _has_rows(existing, chosen):
+        check_settings(path, settings)
     return chosen
+
+
+def _has_rows(path: Path, chosen: TableFormat) -> bool:
+    """Return whether a table holds more than its head."""
+    with writing(path), path.open("rb") as file:
+        return bool(file.readline() and (not chosen.head(["file"]) or file.readline()))
 
 
 def _growing(path: Path, chosen: TableFormat) -> Path:

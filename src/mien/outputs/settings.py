@@ -1,0 +1,45 @@
+"""What decides the rows of a job's tables, so that `--resume` can refuse to mix them."""
+
+import hashlib
+from dataclasses import fields
+from pathlib import Path
+
+from mien import __version__
+from mien.core.files import os_errors
+from mien.faces.detectors import detector_name, load_detector
+from mien.models.bundled import resolve
+from mien.outputs.jobs import PredictJob
+from mien.outputs.tables.settings import Settings
+
+# fields of PredictJob that decide where rows go, or are noted in a form of their own; any other is noted as it is
+APART = frozenset(
+    {"json", "csv", "table", "resume", "out", "gallery", "sheet", "format", "video", "require_face", "threads"}
+    | {"model", "detector", "every", "fps"}
+)
+PHOTOS = frozenset({"truncated", "max_pixels"})
+
+
+def table_settings(job: PredictJob, *, video: bool) -> Settings:
+    """Return the settings of a job's table of photos, or of a video. Errors as `Recognizer`."""
+    model, detector = resolve(job.model), load_detector(job.detector)
+    weights = getattr(detector, "path", None)
+    settings = {
+        "mien": __version__,
+        "--model": _digest(model, model.with_suffix(".json")),
+        "--detector": f"{detector_name(detector)} {_digest(weights)}" if weights else detector_name(detector),
+    }
+    for name in (entry.name for entry in fields(job)):
+        if name not in APART and not (video and name in PHOTOS):
+            settings[f"--{name.replace('_', '-')}"] = str(getattr(job, name))
+    if video:
+        settings["--every"] = f"{job.seconds():.9g} s" if job.seconds() else "0 s (all frames)"
+    return settings
+
+
+def _digest(path: Path, *more: Path) -> str:
+    """Return what tells a file from others, and its name for readers."""
+    digest = hashlib.sha256()
+    for one in (path, *filter(Path.is_file, more)):
+        with os_errors(one):
+            digest.update(one.read_bytes())
+    return f"{digest.hexdigest()[:16]} ({path.name})"
