@@ -217,3 +217,15 @@ def test_holdout_is_refused_where_the_data_have_a_validation_split(
     assert refused in capsys.readouterr().err
     with pytest.raises(InputError, match=r"holdout 0\.2 of the data, 0\.1 of the recipe"):
         build_splits(RECIPES["mien"], DataSpec(tmp_path / "data", holdout=0.2))
+
+
+def test_classes_without_an_image_and_copies_that_are_left_out_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    faces = drawn.faces(14)
+    drawn.write_folders(tmp_path, faces[faces.labels != 4], "train")
+    drawn.write_folders(tmp_path, faces[:7], "val")
+    build_splits(replace(RECIPES["mien"], drop_duplicates=True), DataSpec(tmp_path))
+    said = capsys.readouterr().err
+    assert f"{tmp_path}: left out: 6 training images that validation has too" in said
+    assert f"{tmp_path}: NO train image of sad" in said

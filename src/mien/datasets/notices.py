@@ -3,6 +3,7 @@
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,13 @@ def notice_lost(
         gone = f"{counts.total():,} of {quantity(len(samples), 'sample')}"
         why = f"of none of {whose} {len(classes):,} classes {first_few(classes, 10)}"
         notice(f"{printable(spec.path)}, {spec.split}: left out: {gone}, {why} ({first_few(names, 10)})")
+
+
+def notice_faceless(path: Path, split: str, samples: Samples) -> None:
+    """Name on stderr in how many photos no face was found, where faces were looked for."""
+    if names := samples.ids[~samples.found].tolist():
+        of = f"{len(names):,} of {quantity(len(samples), 'photo')}"
+        notice(f"{printable(path)}, {split}: no face found in {of} ({first_few(names)})")
 
 
 def _by_reason(problems: Sequence[Problem]) -> str:

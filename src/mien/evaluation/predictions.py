@@ -22,7 +22,7 @@ from mien.core.errors import InputError
 from mien.core.files import replacing
 from mien.core.images import Pixels
 from mien.datasets import DataSpec, ImageSpec, Samples, exclude
-from mien.datasets.notices import notice_lost
+from mien.datasets.notices import notice_faceless, notice_lost
 from mien.datasets.samples import hard, relabel
 from mien.evaluation.provenance import as_trained, is_training, run_record, seen_in_training
 from mien.faces import LargestFace
@@ -299,6 +299,7 @@ def load(model: str | Path, spec: DataSpec, *, device: str = "cpu") -> tuple[Ses
     meeting = align(samples.classes, labels, merge=spec.merge)  # what cannot meet is refused before the work
     known = [code for code, name in enumerate(samples.classes) if meeting.samples[name]]
     notice_lost(spec, samples, np.isin(samples.hard, known), labels, whose="the model's")
+    notice_faceless(spec.path, spec.split, samples)
     data = DataFacts(
         path=str(spec.path),
         split=datasets.split_name(spec.split),

@@ -9,12 +9,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien import datasets
-from mien.core.console import first_few
+from mien.core.console import first_few, notice, quantity
 from mien.core.errors import InputError
 from mien.core.images import CropSpec
 from mien.core.labels import Targets
+from mien.core.paths import printable
 from mien.datasets import DataSpec, ImageSpec, Samples
-from mien.datasets.notices import notice_lost
+from mien.datasets.notices import notice_faceless, notice_lost
 from mien.faces import LargestFace
 from mien.recipes import Recipe, SplitRecord
 
@@ -96,6 +97,11 @@ def build_splits(recipe: Recipe, data: DataSpec, photos: Sequence[Path] = ()) ->
         training, seen = splits["train"], {image.tobytes() for image in splits["validation"].images}
         new = np.array([image.tobytes() not in seen for image in training.images])
         splits["train"] = replace(training, images=training.images[new], targets=training.targets[new])
+        if gone := int((~new).sum()):
+            notice(f"{printable(data.path)}: left out: {quantity(gone, 'training image')} that validation has too")
+    for name, split in splits.items():
+        if absent := [label for label, count in split.counts.items() if not count]:
+            notice(f"{printable(data.path)}: NO {name} image of {first_few(absent, 10)}")
     return splits
 
 
@@ -115,6 +121,7 @@ def _join(recipe: Recipe, split: str, labelled: Mapping[Targets, Samples], photo
     for path in photos:
         image = ImageSpec(recipe.size, recipe.channels, LargestFace("haar", CropSpec(recipe.margin)))
         faces = _labelled(recipe, DataSpec(path, split), image, recipe.classes)
+        notice_faceless(path, split, faces)
         sources.append(faces.fingerprint)
         blocks.append(_targets(recipe, {recipe.targets: faces[faces.found]}))
     images, targets = (np.concatenate(column) for column in zip(*blocks, strict=True))
