@@ -34,3 +34,13 @@ def test_webvtt(tmp_path: Path) -> None:
     assert blocks[1].startswith("NOTE ")
     assert blocks[2] == "00:00:00.500 --> 00:00:02.250\n<v Face 1>Face 1: happy 76%</v>"
     assert all(re.fullmatch(r"\d\d:\d\d:\d\d\.\d{3} --> \d\d:\d\d:\d\d\.\d{3}\n<v .*</v>", cue) for cue in blocks[2:])
+
+
+def test_own_names_break_neither_columns_nor_cues(tmp_path: Path) -> None:
+    write_episodes([Episode(1, "a\tb\n<i>-->&", 0, 0.5, 1, 0.9, 0.8)], tmp_path / "e")
+    (_, row) = (tmp_path / "e.episodes.txt").read_text().splitlines()
+    assert row.split("\t")[0] == r"face 1 a\tb\n<i>-->&"
+    assert len(row.split("\t")) == 5
+    assert r"Face 1: a\tb\n&lt;i&gt;--&gt;&amp; 80%</v>" in (tmp_path / "e.episodes.vtt").read_text()
+    with (tmp_path / "e.episodes.csv").open(newline="") as file:
+        assert next(csv.DictReader(file))["expression"] == "a\tb\n<i>-->&"

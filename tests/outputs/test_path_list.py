@@ -62,6 +62,12 @@ def test_an_empty_list_is_refused(monkeypatch: pytest.MonkeyPatch, content: byte
         read(monkeypatch, content)
 
 
+@pytest.mark.parametrize("content", [b"\xff\xd8\xff\xe0\0\x10JFIF\0\1\1\0", b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"])
+def test_a_photo_on_stdin_is_no_list(monkeypatch: pytest.MonkeyPatch, content: bytes) -> None:
+    with pytest.raises(InputError, match="stdin: no text; expected paths"):
+        read(monkeypatch, content)
+
+
 def test_a_closed_stdin_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", None)
     with pytest.raises(InputError, match="stdin: closed"):

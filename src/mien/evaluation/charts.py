@@ -7,6 +7,7 @@ from math import ceil, floor, isfinite, log10
 
 from markupsafe import Markup
 
+from mien.core.streams import visible
 from mien.evaluation.metrics import ReliabilityBin
 
 WIDTH, LEFT, RIGHT, TOP = 480, 44, 20, 26  # viewBox units
@@ -42,7 +43,7 @@ class _Chart:
         """Return the chart with the axis `across` below it, which has (x, name) `marks`."""
         self.parts += [_text(self.right(x), self.ground + 16, name, anchor="middle") for x, name in marks]
         self.parts.append(_text(LEFT + PLOT / 2, self.ground + 33, across, anchor="middle"))
-        head = f'<svg viewBox="0 0 {WIDTH} {self.ground + 40}" role="img" aria-label="{escape(description)}">'
+        head = f'<svg viewBox="0 0 {WIDTH} {self.ground + 40}" role="img" aria-label="{escape(visible(description))}">'
         return Markup(f"{head}{''.join(self.parts)}</svg>")
 
 
@@ -182,4 +183,4 @@ def round_ticks(low: float, high: float) -> list[float]:
 
 
 def _text(x: float, y: float, text: str, *, anchor: str = "start", style: str = "") -> str:
-    return f'<text class="{style}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(text)}</text>'
+    return f'<text class="{style}" x="{x:.1f}" y="{y:.1f}" text-anchor="{anchor}">{escape(visible(text))}</text>'

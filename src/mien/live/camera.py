@@ -19,6 +19,7 @@ import numpy as np
 
 from mien.core import images
 from mien.core.errors import InputError
+from mien.core.paths import local_path
 
 T = TypeVar("T")
 
@@ -85,6 +86,7 @@ class Camera(AbstractContextManager["Camera"]):
     """
 
     def __init__(self, source: str, *, notice: Callable[[str], None]) -> None:
+        source = str(local_path(source)) if source.lower().startswith("file:") else source
         self._source, self._is_device = source, source.isdecimal()
         self._is_file = not self._is_device and Path(source).is_file()
         self.name = f"camera {source}" if self._is_device else re.sub("//[^/]*@", "//...@", source)  # no passwords

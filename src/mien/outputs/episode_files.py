@@ -1,10 +1,12 @@
 """The files of a video's episodes: CSV, a table that ELAN imports, WebVTT subtitles."""
 
 from collections.abc import Sequence
+from html import escape
 from pathlib import Path
 
 from mien.core.csv_files import csv_text
 from mien.core.files import write_text
+from mien.core.streams import visible
 from mien.recognition.episodes import HIGH, LOW, SHORTEST, Episode
 
 COLUMNS = ("track", "expression", "onset", "apex", "offset", "duration", "peak", "mean")
@@ -24,7 +26,8 @@ def _elan(episodes: Sequence[Episode]) -> str:
     lines = ["Tier\tBegin Time\tEnd Time\tDuration\tAnnotation\n"]
     for e in episodes:
         times = "\t".join(_clock(seconds) for seconds in (e.onset, e.offset, e.duration))
-        lines.append(f"face {e.track} {e.expression}\t{times}\t{e.expression} {e.mean:.2f}\n")
+        label = visible(e.expression)
+        lines.append(f"face {e.track} {label}\t{times}\t{label} {e.mean:.2f}\n")
     return "".join(lines)
 
 
@@ -33,7 +36,7 @@ def _web_vtt(episodes: Sequence[Episode]) -> str:
     rule = f"smoothed probability {HIGH:g} reached and {LOW:g} kept, at least {SHORTEST:g} s"
     parts = [f"WEBVTT\n\nNOTE mien: expressions, {rule}\n"]
     for e in episodes:
-        text = f"<v Face {e.track}>Face {e.track}: {e.expression} {e.mean:.0%}</v>"
+        text = f"<v Face {e.track}>Face {e.track}: {escape(visible(e.expression))} {e.mean:.0%}</v>"
         parts.append(f"\n{_clock(e.onset)} --> {_clock(e.offset)}\n{text}\n")
     return "".join(parts)
 

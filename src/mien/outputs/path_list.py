@@ -39,6 +39,8 @@ def read_stdin() -> list[Path]:
     paths = [path for path in paths if path not in comments]
     if not paths:
         raise InputError("stdin: an empty list; expected paths, one a line")
+    if re.search(r"[\x01-\x08\x0e-\x1a]", text) and not any(_exists(str(path)) for path in paths):
+        raise InputError("stdin: no text; expected paths, one a line (a photo or video is given by its name)")
     return paths
 
 

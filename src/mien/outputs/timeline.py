@@ -17,6 +17,7 @@ from PIL import Image, ImageDraw
 
 from mien.core.files import replacing, write_text, writing
 from mien.core.fonts import drawable, load_font
+from mien.core.streams import visible
 from mien.faces.annotate import Colour, palette
 from mien.faces.faces import VideoFaces
 from mien.recognition.episodes import Episode, VideoSummary
@@ -133,7 +134,7 @@ class Drawing:
         self._pen.text((x * self.SCALE, y * self.SCALE), text, INK, font, end, stroke_width=stroke)
         weight = ' font-weight="600"' if bold else ""
         style = f'font-size="{size}" text-anchor="{anchor}"{weight}'
-        self._svg.append(f'<text x="{x:.1f}" y="{y:.1f}" {style}>{escape(svg or text)}</text>')
+        self._svg.append(f'<text x="{x:.1f}" y="{y:.1f}" {style}>{escape(visible(svg or text))}</text>')
 
     def to_svg(self) -> str:
         return "\n".join([*self._svg, "</svg>\n"])
