@@ -109,3 +109,11 @@ def test_a_full_stdout_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert caught.value.filename == "stdout"
     with contextlib.suppress(OSError):
         full.close()
+
+
+def test_a_message_that_quotes_a_whole_file_is_cut(capsys: pytest.CaptureFixture[str]) -> None:
+    streams.say(f"here: label {'x' * 100_000} is none; give another")
+    text = capsys.readouterr().err
+    assert text.startswith("here: label xxx")
+    assert text.endswith("xxx is none; give another\n")
+    assert len(text) < 2100

@@ -7,6 +7,7 @@ height) in pixels of the upright image.
 
 import contextlib
 import io
+import struct
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from os import PathLike
@@ -135,8 +136,12 @@ def _naming(name: str) -> Iterator[None]:
     except MemoryError:
         raise InputError(f"{name}: not enough memory to decode it") from None
     except Exception as error:
-        reason = next(iter(str(error).splitlines()), "") or type(error).__name__
-        raise InputError(f"{name}: damaged image ({reason})") from None
+        reason = (
+            "" if isinstance(error, struct.error | IndexError | KeyError) else str(error)
+        )  # of Python, not of images
+        raise InputError(
+            f"{name}: damaged image ({next(iter(reason.splitlines()), '') or 'cut off or broken'})"
+        ) from None
 
 
 def _from_array(array: NDArray[Any], *, bgr: bool) -> Pixels:

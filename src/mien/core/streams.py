@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _OBEYED = "\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\u2066-\u2069\ufeff"
 _IN_LINE, _IN_TEXT = re.compile(rf"[{_OBEYED}\t\n]"), re.compile(f"[{_OBEYED}]")
 _PLAIN = {"–": "-", "—": "-", "…": "...", "→": "->", "±": "+-", "×": "x", "°": " degrees", "─": "-"}
+LONGEST = 2000  # characters of a message
 _spelt: set[str] = set()  # the characters that stdout could not print
 
 
@@ -47,12 +48,17 @@ def visible(text: str) -> str:
 
 
 def say(*lines: object) -> None:
-    """Write lines to stderr. A stderr that is closed or full loses them; the work goes on."""
+    """Write lines to stderr; what is long is cut. A stderr that is closed or full loses them, and the work goes on."""
     if sys.stderr is None:
         return
     with contextlib.suppress(OSError, ValueError):
-        sys.stderr.write("".join(f"{visible(str(line))}\n" for line in lines))
+        sys.stderr.write("".join(f"{_in_short(visible(str(line)))}\n" for line in lines))
         sys.stderr.flush()
+
+
+def _in_short(text: str) -> str:
+    """Cut out the middle of a line that nobody would read: a message that quotes a file may quote a megabyte."""
+    return text if len(text) <= LONGEST else f"{text[: LONGEST - 300]} ... {text[-200:]}"
 
 
 def show(result: object, *, end: str = "\n") -> None:
