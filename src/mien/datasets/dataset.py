@@ -246,6 +246,8 @@ def read_files(
         classes = tuple(name for name in of.classes if name in held)
         renamed = {name: new for name, new in of.renamed.items() if new in held}
     codes = {name: code for code, name in enumerate(classes)}
+    if image_spec.face and (boxed := sum(file.box is not None for file in files)):
+        problems.notes.append(f"{quantity(boxed, 'face')} cut out by the dataset's own boxes, not by the detector")
     for name, count in Counter(labels[~np.isin(labels, labels[good])].tolist()).items():
         problems.notes.append(f"class {name}: NONE of its {quantity(count, 'image')} can be read")
     return Dataset(

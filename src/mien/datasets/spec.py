@@ -28,7 +28,7 @@ class DataSpec:
     split: str = "validation"
     """Which split: train, validation (PublicTest), test (PrivateTest) or all."""
     kind: str | None = None
-    """The format: fer2013, facial_expressions, folder, arrays, or a plug-in's; recognised by default."""
+    """The format, such as fer2013, folder, csv or rafdb (inspect shows it), or a plug-in's; recognised by default."""
     targets: Targets = "label"
     """Which labels, where the dataset has FER+ votes."""
     classes: str | None = None
