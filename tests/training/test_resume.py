@@ -17,6 +17,7 @@ import torch
 from mien.cli import main
 from mien.core import records
 from mien.core.errors import InputError
+from mien.core.files import only_one
 from mien.core.labels import FACIAL_EXPRESSIONS, FERPLUS
 from mien.datasets import DataSpec
 from mien.evaluation.calibrate.files import FILE as CALIBRATION
@@ -359,3 +360,10 @@ def test_resume_refuses_a_damaged_checkpoint(stopped: Path, content: bytes) -> N
     (stopped / "resume.pt").unlink()
     resume(stopped, device="cpu")
     assert [epoch.epoch for epoch in untimed(stopped)] == [1, 2]
+
+
+def test_a_run_that_another_process_continues_is_left_to_it(stopped: Path) -> None:
+    before = {path.name: path.read_bytes() for path in stopped.iterdir()}
+    with only_one(stopped), pytest.raises(InputError, match="another mien is working in it"):
+        resume(stopped, device="cpu")
+    assert {path.name: path.read_bytes() for path in stopped.iterdir()} == before

@@ -103,14 +103,14 @@ def resume(path: Path, *, device: str = "auto") -> Path:
     """Continue a stopped run from its last checkpoint, to the weights that it would have reached.
 
     Raises:
-        InputError: no run, or its data or its list of what is left out has changed.
+        InputError: no run, another process continues it, or its data or its list of what is left out has changed.
     """
     record = read_run(path)
     read_epochs(path, strict=True)  # damage is an error now, not after the next epoch
     chosen, data = setup.device(device), record.data
     if data.path is None:
         raise InputError(f"{path}: its recipe.json names no data; train anew")
-    with distributed.process_group(chosen):
+    with distributed.process_group(chosen), only_one(path) if distributed.LEADS else nullcontext():
         listed = data.exclude
         if listed and exclude.load(listed.path).sha256 != listed.sha256:
             raise InputError(f"{listed.path}: has changed since {path} began; train anew")
@@ -119,11 +119,14 @@ def resume(path: Path, *, device: str = "auto") -> Path:
         for name, split in splits.items():
             if name not in data.splits or split.fingerprint != data.splits[name].fingerprint:
                 raise InputError(f"{data.path}: the {name} split has changed since {path} began; train anew")
-        return _fit(Run(path), record, splits, chosen)
+        return _fit(Run(path), record, splits, chosen, held=True)
 
 
-def _fit(run: Run, record: RunRecord, splits: Mapping[str, Split], device: torch.device) -> Path:
-    """Train from the beginning or from the last checkpoint to the end, export, and return the run folder."""
+def _fit(run: Run, record: RunRecord, splits: Mapping[str, Split], device: torch.device, *, held: bool = False) -> Path:
+    """Train from the beginning or from the last checkpoint to the end, export, and return the run folder.
+
+    `held` says that the folder is held by `only_one`; a new one is held as soon as it is there.
+    """
     recipe, scaling = record.recipe, Scaling(record.mean, record.std)
     training, validation = (
         Batches(
@@ -143,7 +146,7 @@ def _fit(run: Run, record: RunRecord, splits: Mapping[str, Split], device: torch
             run.describe(replace(record, precision=learner.precision))
         run.save_prints(splits["train"].images, record.start)
         announce(learner, training, validation)
-    with only_one(run.path) if distributed.LEADS else nullcontext():
+    with only_one(run.path) if distributed.LEADS and not held else nullcontext():
         trainer.fit()
         if distributed.LEADS:
             if recipe.calibrate:
