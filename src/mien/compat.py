@@ -393,7 +393,7 @@ def _load(source: Any, *, bgr: bool = True) -> images.Pixels:
             source = base64.b64decode(source.partition(",")[2], validate=True)
         except binascii.Error as error:
             raise InputError(f"{source[:30]}...: no base64 after the comma ({error})") from None
-    return images.load(source.read() if hasattr(source, "read") else source, bgr=bgr)
+    return images.load(source, bgr=bgr)
 
 
 @cache

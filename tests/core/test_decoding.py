@@ -133,3 +133,10 @@ def test_a_small_jpeg_that_says_it_is_huge_is_refused() -> None:
     data[frame + 5 : frame + 9] = struct.pack(">HH", 4000, 4000)
     with pytest.raises(InputError, match="0 % of the rows are there"):
         images.load(bytes(data), max_pixels=4_000_000)
+
+
+def test_the_larger_the_image_the_fewer_scans() -> None:
+    scans = io.BytesIO(b"\xff\xda" * 30)
+    decoding._check_scans(scans, 9_000_000)
+    with pytest.raises(InputError, match="30 scans; at most 20 are read"):
+        decoding._check_scans(scans, 89_000_000)

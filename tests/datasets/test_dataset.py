@@ -1,6 +1,7 @@
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
@@ -10,6 +11,7 @@ from mien.core.errors import InputError
 from mien.core.labels import FACIAL_EXPRESSIONS
 from mien.datasets import DataSpec, ImageSpec, Samples
 from mien.datasets.dataset import Problems
+from mien.datasets.reading import open_dataset
 from tests import drawn
 
 
@@ -132,3 +134,15 @@ def test_kinds_without_photos_are_refused(tmp_path: Path) -> None:
                 DataSpec(tmp_path / name, "train", targets=targets, classes="fer2013"),  # type: ignore[arg-type]
                 ImageSpec(face=Middle(48)),
             )
+
+
+def test_images_that_are_not_read_as_they_are_in_their_files_are_named(tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    for name in ("happy", "sad"):
+        (tmp_path / name).mkdir()
+        for number in range(3):
+            deep = rng.integers(0, 4096, (48, 48), dtype=np.uint16)
+            cv2.imwrite(str(tmp_path / name / f"{number}.png"), deep if number else (deep // 16).astype(np.uint8))
+    found = open_dataset(DataSpec(tmp_path, "all"), ImageSpec(48, 1), cache=False)
+    assert any("4 images: 12 of 16 bits are in use" in note and "1.png" in note for note in found.notes)
+    assert found.images.max() > 250

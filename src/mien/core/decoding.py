@@ -94,7 +94,7 @@ def from_file(
     image = stack.enter_context(formats.open_image(file))
     size, kind = image.size, str(image.format)
     if kind in ("JPEG", "MPO"):
-        _check_scans(file)
+        _check_scans(file, size[0] * size[1])
     reduced = size[0] * size[1] > max_pixels
     _reduce(image, max_pixels)
     stack.enter_context(BUDGET.taking(image.width * image.height))
@@ -113,8 +113,6 @@ def from_file(
         loaded = from_file(io.BytesIO(rest.data), accept, max_pixels, stack, whole=True)
         return loaded if rest.complete else replace(loaded, notes=(rest.reason, *loaded.notes))
     notes = loaded.notes
-    if getattr(image, "is_animated", False) and kind in _PAGES:
-        notes = (*notes, _PAGES[kind])
     if (size[0] > size[1]) != (loaded.size[0] > loaded.size[1]):
         size = size[::-1]  # turned upright
     if reduced:
@@ -126,12 +124,13 @@ _ANIMATED = "an animation; its first frame is read"
 _PAGES = {**dict.fromkeys(("GIF", "PNG", "WEBP", "AVIF"), _ANIMATED), "TIFF": "several pages; the first is read"}
 
 
-def _check_scans(file: IO[bytes]) -> None:
-    """Refuse a JPEG that goes over its image again and again."""
+def _check_scans(file: IO[bytes], pixels: int) -> None:
+    """Refuse a JPEG that goes over its image again and again: each scan takes the time that its pixels take."""
     file.seek(0)
     scans = sum(block.count(b"\xff\xda") for block in iter(lambda: file.read(1 << 20), b""))
-    if scans > MAX_SCANS:
-        raise InputError(f"{scans:,} scans; at most {MAX_SCANS} are read")
+    most = max(MAX_SCANS // 5, min(MAX_SCANS, 1_000_000_000 // pixels))
+    if scans > most:
+        raise InputError(f"{scans:,} scans; at most {most} are read")
 
 
 def _lacks_rows(file: IO[bytes], pixels: Pixels) -> bool:
@@ -160,25 +159,30 @@ def _reduce(image: ImageFile.ImageFile, most: int) -> None:
 
 def from_pil(image: Image.Image, *, file: IO[bytes] | None = None, max_pixels: int = MAX_PIXELS) -> LoadedImage:
     """Decode an image; `file` is where it comes from."""
-    stored = str(getattr(image, "tile", ""))
+    stored = str(getattr(image, "tile", [])[:1])
     tags = getattr(image, "tag_v2", {})
     image.load()
     check_size(image, max_pixels)  # an icon may hold more than it says
-    note = ""
-    if image.mode.startswith("I") or image.mode == "F":
-        pixels, note = _from_deep(np.asarray(image), tags)
-    else:
-        pixels = flatten(image)
-        if file and "'RGB;16" in stored and pixels.max() < 64:  # Pillow keeps the upper 8 of 16 bits
-            file.seek(0)
-            pixels, note = deep.low_bits(file.read()) or (pixels, "")
-    orientation = 1
+    notes, orientation = list[str](), 1
+    if file and getattr(image, "is_animated", False) and image.format in _PAGES:
+        notes.append(_PAGES[image.format])
     if image.format is not None:  # what a method of Pillow returns may have been turned, and still carry the tag
         with contextlib.suppress(Exception):  # a damaged EXIF block says nothing about the image
             orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    deep_samples = image.mode.startswith("I") or image.mode == "F"
+    samples: NDArray[Any] = np.asarray(image) if deep_samples else flatten(image)
+    if file:
+        Image.Image.close(image)  # frees its memory, and leaves the file open
+    if deep_samples:
+        samples, note = _from_deep(samples, tags)
+        notes.append(note)
+    elif file and "'RGB;16" in stored and samples.max() < 64:  # Pillow keeps the upper 8 of 16 bits
+        file.seek(0)
+        samples, note = deep.low_bits(file.read()) or (samples, "")
+        notes.append(note)
     if orientation in _TURNS:
-        pixels = np.ascontiguousarray(_TURNS[orientation](pixels))
-    return LoadedImage(pixels, (pixels.shape[1], pixels.shape[0]), (note,) if note else ())
+        samples = np.ascontiguousarray(_TURNS[orientation](samples))
+    return LoadedImage(samples, (samples.shape[1], samples.shape[0]), tuple(filter(None, notes)))
 
 
 def _from_deep(samples: NDArray[Any], tags: Mapping[int, Any]) -> tuple[Pixels, str]:

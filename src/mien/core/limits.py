@@ -6,4 +6,4 @@ Truncated = Literal["refuse", "accept"]
 """What is done with a file that was cut off."""
 
 MAX_PIXELS = 89_000_000  # Pillow's limit; a header that says more is a mistake or an attack, and would need gigabytes
-MAX_SCANS = 100  # of a JPEG; cameras and tools write up to 12, and each one goes over the whole image
+MAX_SCANS = 100  # of a JPEG, a fifth for the largest; cameras and tools write up to 12

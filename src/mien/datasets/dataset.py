@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.core import images
-from mien.core.console import quantity, track
+from mien.core.console import first_few, quantity, track
 from mien.core.errors import InputError
 from mien.core.paths import printable
 from mien.core.walk import Report
@@ -173,14 +173,14 @@ class ImageFile(NamedTuple):
     """The face (x, y, width, height) in pixels, where the dataset says it; only that is read."""
 
 
-def _boxed(image: images.Pixels, box: Sequence[float]) -> images.Pixels:
+def _boxed(image: images.LoadedImage, box: Sequence[float]) -> images.Pixels:
     """Return the square around a dataset's own box. InputError where it lies outside of the image."""
-    x, y, width, height = box
-    down, across = image.shape[:2]
+    x, y, width, height = (side / scale for side, scale in zip(box, image.scale * 2, strict=True))
+    down, across = image.pixels.shape[:2]
     inside = x < across and y < down and x + width > 0 and y + height > 0
     if not inside or max(width, height) > 2 * max(down, across):  # NaN is not inside
         raise InputError(f"face box {tuple(box)} outside of its {across} x {down} pixels")
-    return images.crop_box(image, box)
+    return images.crop_box(image.pixels, (x, y, width, height))
 
 
 def read_files(
@@ -207,13 +207,16 @@ def read_files(
     """
     n = len(files)
     pixels, good, sides = image_spec.empty(n), np.zeros(n, dtype=bool), np.full(n, -1)
+    remarks: list[tuple[int, str]] = []  # what of an image is not read as it is in its file
 
     def read(start: int) -> list[tuple[int, str]]:
         outcome = []
         for index, file in enumerate(files[start : start + BLOCK], start):
             try:
-                image = images.load(file.path)
-                face = _boxed(image, file.box) if file.box else image_spec.find(image)
+                with images.reading(file.path) as loaded:
+                    image = loaded.pixels
+                    remarks.extend((index, note) for note in loaded.notes)
+                face = _boxed(loaded, file.box) if file.box else image_spec.find(image)
                 if image_spec.face or file.box:
                     sides[index] = 0 if face is None else len(face)
                 pixels[index] = image_spec.fit(image if face is None else face)
@@ -238,6 +241,9 @@ def read_files(
             raise
     if not good.any():
         raise InputError(f"{root}: no image in it can be read{problems.first}")
+    for note in dict.fromkeys(note for _, note in sorted(remarks)):
+        names = [files[index].id for index, other in sorted(remarks) if other == note]
+        problems.notes.append(f"{quantity(len(names), 'image')}: {note} ({first_few(names)})")
     ids, labels, splits, groups = (np.array([file[column] for file in files]) for column in range(1, 5))
     renamed = {}
     if isinstance(classes, ClassMap):
