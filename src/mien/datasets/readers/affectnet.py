@@ -64,7 +64,7 @@ class AffectnetReader(ImageListReader):
 
     def find(self, root: Path) -> Found:
         for folder in [root] if root.is_file() else folders_within(root, 1):
-            paths = list(filter(is_csv, [root] if root.is_file() else files_in(folder)))
+            paths = [path for path in ([root] if root.is_file() else files_in(folder, _is_table)) if is_csv(path)]
             if lists := [found for path in paths if (found := _columns(path))]:
                 return Found(lists, [path for path in paths if path not in {one.path for one in lists}])
         return Found([], [])
@@ -106,6 +106,10 @@ class AffectnetReader(ImageListReader):
         gone = {(path.parents[1] / "annotations", path.stem) for path in images}
         annotations = (path for folder in _sets(root) for path in walk(folder / "annotations", ignore))
         return images | {path for path in annotations if (path.parent, path.stem.rpartition("_")[0]) in gone}
+
+
+def _is_table(name: str) -> bool:
+    return is_csv(Path(name))
 
 
 def _columns(path: Path) -> ImageList | None:

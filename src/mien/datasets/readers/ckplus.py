@@ -29,7 +29,7 @@ class CkplusReader(ListedReader):
     def recognises(self, root: Path) -> bool:
         persons = [folder for folder in folders_within(root, 3) if re.fullmatch(r"S\d{3}", folder.name)]
         sequences = (folder for person in persons for folder in folders_within(person, 1))
-        return any(path.name.endswith(EMOTION) for folder in sequences for path in files_in(folder))
+        return any(files_in(folder, lambda name: name.endswith(EMOTION)) for folder in sequences)
 
     def listing(self, root: Path, image: ImageSpec, problems: Problems) -> Listing:
         frames: dict[str, dict[str, Path]] = {}  # sequence -> frame -> file

@@ -16,7 +16,7 @@ from mien.core.paths import printable
 from mien.core.walk import ignore, walk
 from mien.datasets.dataset import ImageFile, ImageSpec, Problems
 from mien.datasets.readers.image_index import split_of
-from mien.datasets.readers.listed import ListedReader, Listing, folders_within, is_image
+from mien.datasets.readers.listed import ListedReader, Listing, files_in, folders_within, is_image
 
 MOST_ODD = 0.1  # of the images may have other names: KDEF has an AF31V.JPG
 SHORT = {"af": "fear", "fe": "fear", "an": "angry", "di": "disgust", "ha": "happy", "ne": "neutral", "sa": "sad"}
@@ -72,9 +72,13 @@ class FileNamesReader(ListedReader):
         """Return whether the images are called so, and are in no folders of expressions."""
         if not root.is_dir() or any(find_class(folder.name) for folder in folders_within(root)):
             return False
-        images = [path for path in walk(root, ignore) if is_image(path)]
+        like = (path for folder in folders_within(root) for path in files_in(folder, self._is_like))
+        images = [path for path in walk(root, ignore) if is_image(path)] if next(like, None) else []
         odd = sum(self._label(path) is None for path in images)
         return bool(images) and odd <= MOST_ODD * len(images)
+
+    def _is_like(self, name: str) -> bool:
+        return self.names.pattern.fullmatch(Path(name).stem) is not None
 
     def _label(self, path: Path) -> str | None:
         match = self.names.pattern.fullmatch(path.stem)

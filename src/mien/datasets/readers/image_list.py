@@ -14,6 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mien.core.console import first_few
+from mien.core.csv_files import SUFFIXES as CSV_SUFFIXES
 from mien.core.csv_files import CsvFile, is_csv, number, sniff, whole
 from mien.core.errors import InputError
 from mien.core.labels import find_class, normalise
@@ -154,7 +155,7 @@ def find(root: Path) -> Found:
     if root.is_file():
         return Found(_lists([root]), [])
     for folder in [root, *(sub for sub in subfolders(root) if sub.name.lower() in FOLDERS)]:
-        tables = files_in(folder)
+        tables = files_in(folder, lambda name: name.lower().endswith((*CSV_SUFFIXES, ".txt", ".lst")))
         lists = _lists(tables)
         if not lists:
             continue
@@ -216,9 +217,11 @@ class ImageListReader(ListedReader):
 
     def sources(self, root: Path) -> list[Path]:
         """Return every image and every list below the folder, and the images elsewhere that a list names."""
-        files = self.listing(root, ImageSpec(), Problems()).files
-        base = self.base(root)
-        outside = {file.path for file in files if not file.path.is_relative_to(base)}
+        base, outside = self.base(root), set[Path]()
+        names = (cells[one.image] for one in self.find(root).lists for _, cells in one.rows(Problems()))
+        if any(name.startswith("/") or ".." in name for name in names):
+            files = self.listing(root, ImageSpec(), Problems()).files
+            outside = {file.path for file in files if not file.path.is_relative_to(base)}
         return [*super().sources(root), *sorted(outside)]
 
     def listing(self, root: Path, image: ImageSpec, problems: Problems) -> Listing:

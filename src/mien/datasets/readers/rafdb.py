@@ -34,7 +34,7 @@ def _lists(root: Path) -> list[Path]:
     if root.is_file():
         return [root] if LIST.fullmatch(root.name) else []
     for folder in folders_within(root):
-        if found := [path for path in files_in(folder) if LIST.fullmatch(path.name)]:
+        if found := files_in(folder, LIST.fullmatch):
             return found
     tables = [root / f"{split}_labels.csv" for split in ("train", "test")]
     return [path for path in tables if path.is_file() and {"image", "label"} <= set(header(path)) and _names(path)]
