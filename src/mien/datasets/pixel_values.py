@@ -27,9 +27,8 @@ class ValueRange(NamedTuple):
         """Return values in the range as uint8 of the same shape."""
         if (self.low, self.high) == (0, 255) and values.dtype.kind != "f":
             return np.asarray(values, dtype=np.uint8)
-        scale = np.float32(255 / (self.high - self.low))
-        scaled: NDArray[np.float32] = (values.astype(np.float32, copy=False) - np.float32(self.low)) * scale
-        return np.asarray(np.rint(scaled), dtype=np.uint8)
+        exact = values if values.dtype.itemsize >= 4 else values.astype(np.float32)
+        return np.asarray(np.rint((exact - self.low) * (255 / (self.high - self.low))), dtype=np.uint8)
 
 
 BYTES, UNIT, SIGNED = ValueRange(0, 255), ValueRange(0, 1), ValueRange(-1, 1)

@@ -1,157 +1,216 @@
-"""numpy arrays as leaderboards hand them out: x_train.npy, y_train.npy, x_test.npy, or the same names in one .npz.
+"""numpy arrays as leaderboards and courses hand them out: x_train.npy, y_train.npy, x_test.npy, or one .npz.
 
-Images are [n, side * side], [n, h, w], [n, h, w, 1] or [n, h, w, 3], whole numbers in 0..255 or floats in 0..1 or
-0..255; labels are integers [n] or one-hot [n, k]. What the integers mean is in no such file: three classes are the
-leaderboard's angry, happy and neutral, any other number has to be named by the caller.
+Images are [n, side * side], [n, h, w], [n, h, w, 1 or 3], or with the channels first; whole numbers in 0..255, floats
+in 0..1, -1..1 or 0..255, or more bits in uint16. Labels are integers [n], one-hot [n, k], or names. What integers mean
+is in no such file: three classes are the leaderboard's angry, happy and neutral, any other number has to be named by
+the caller.
 """
 
 import re
-import zipfile
-import zlib
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.core.console import track
+from mien.core.csv_files import whole
 from mien.core.errors import InputError
 from mien.core.images import Pixels
 from mien.core.labels import DROP, TAXONOMIES, THREE
+from mien.core.paths import printable
+from mien.datasets.classes import class_map, is_number, slips
 from mien.datasets.dataset import Dataset, ImageSpec, Problems
+from mien.datasets.pixel_values import BYTES, SIGNED, ValueRange, by_channel, shape_of, value_range
+from mien.datasets.readers.array_files import TEXTS, ArrayFile, foreign, members
 from mien.datasets.readers.reader import DatasetReader
-from mien.datasets.splits import find_split
+from mien.datasets.splits import SPLITS, find_split
 
-IMAGES = frozenset({"x", "images", "pixels", "faces", "data"})
-LABELS = frozenset({"y", "labels", "label", "targets"})
+IMAGES = frozenset({"x", "images", "image", "imgs", "img", "pixels", "faces", "data", "inputs"})
+LABELS = frozenset({"y", "labels", "label", "targets", "target", "emotions", "emotion"})
 BLOCK = 1024  # images converted at a time
+SHAPES = "[n, side * side], [n, h, w], [n, h, w, 1 or 3] or [n, 1 or 3, h, w]"
+CONVERT = "save its images and labels with numpy.save as x.npy and y.npy"
+
+Found = dict[tuple[str, str], ArrayFile]
 
 
-@dataclass(frozen=True)
-class _Array:
-    """One array on disk: a .npy file, or the member `key` of an .npz."""
+class _Labels(NamedTuple):
+    """Labels of one array: names, str [n], or codes, int64 [n]; and what is wrong, by row."""
 
-    path: Path
-    key: str = ""
-
-    @property
-    def name(self) -> str:
-        return self.key or self.path.stem
-
-    def load(self) -> NDArray[Any]:
-        try:
-            if self.key:
-                with self.path.open("rb") as file, np.load(file, allow_pickle=False) as bundle:
-                    array = np.asarray(bundle[self.key])
-            else:
-                array = np.load(self.path, mmap_mode="r", allow_pickle=False)
-        except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile, zlib.error, MemoryError) as error:
-            why = (str(error) or type(error).__name__).splitlines()[0]
-            if "pickle" in why:
-                why = "damaged, or it holds Python objects; save it as numbers"
-            raise InputError(f"{self}: no array that can be read ({why})") from None
-        if array.dtype.kind not in "buif":
-            raise InputError(f"{self}: dtype {array.dtype}, expected numbers")
-        return array
-
-    def __str__(self) -> str:
-        return f"{self.path}:{self.key}" if self.key else str(self.path)
+    names: NDArray[np.str_] | None
+    codes: NDArray[np.int64]
+    wrong: dict[int, str]
+    width: int
+    """The number of classes that codes are of."""
 
 
 def _role(name: str) -> tuple[str, str] | None:
-    """Return (split, "x" or "y") of a name like x_train, y-test or X; the split is "" where it names none."""
-    words = [word for word in re.split(r"[^a-z]+", name.lower()) if word]
+    """Return (split, "x" or "y") of a name like x_train, y-test, trainX or X; the split is "" where it names none."""
+    if len(name) > 100:
+        return None
+    spaced = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).lower()
+    words = [word for word in re.split(r"[^a-z]+", spaced) if word]
+    words = [part for word in words for part in _parts(word)]
     kinds = [("x" if word in IMAGES else "y") for word in words if word in IMAGES | LABELS]
     others = [word for word in words if word not in IMAGES | LABELS]
     split = find_split(others[0]) if others else ""
     return None if len(kinds) != 1 or len(others) > 1 or split in (None, "all") else (split, kinds[0])
 
 
-def find(root: Path) -> dict[tuple[str, str], _Array]:
+def _parts(word: str) -> list[str]:
+    """Return xtrain as x, train, and trainy as train, y."""
+    for letter, rest in ((word[:1], word[1:]), (word[-1:], word[:-1])):
+        if letter in ("x", "y") and rest and find_split(rest):
+            return [letter, rest]
+    return [word]
+
+
+def find(root: Path) -> Found:
     """Return (split, x or y) -> array for what lies at `root`: a folder, an .npz file, or one .npy file of images."""
     if root.is_file() and root.suffix.lower() == ".npy":
         role = _role(root.stem)
-        return {(role[0] if role and role[0] else "test", "x"): _Array(root)} if role is None or role[1] == "x" else {}
-    arrays: list[_Array] = []
+        return (
+            {(role[0] if role and role[0] else "test", "x"): ArrayFile(root)} if role is None or role[1] == "x" else {}
+        )
+    arrays: list[ArrayFile] = []
+    texts: list[ArrayFile] = []
     for path in sorted(root.iterdir()) if root.is_dir() else [root]:
         if path.suffix.lower() == ".npy":
-            arrays.append(_Array(path))
+            arrays.append(ArrayFile(path))
         elif path.suffix.lower() == ".npz":
-            try:
-                with zipfile.ZipFile(path) as archive:
-                    arrays += [_Array(path, name.removesuffix(".npy")) for name in archive.namelist()]
-            except (OSError, zipfile.BadZipFile):
-                continue
+            arrays += members(path)
+        elif path.suffix.lower() in TEXTS:
+            texts.append(ArrayFile(path))
     found = {role: array for array in reversed(arrays) if (role := _role(array.name))}
+    for text in texts:  # labels next to images that have no others
+        role = _role(text.name)
+        if role and role[1] == "y" and role not in found and (role[0], "x") in found:
+            found[role] = text
     return found if any(role == "x" for _, role in found) else {}
 
 
-def _shaped(array: NDArray[Any], source: _Array) -> NDArray[Any]:
+def _shaped(array: NDArray[Any], source: ArrayFile) -> NDArray[Any]:
     """Return images as [n, h, w] or [n, h, w, 3]."""
-    if array.ndim == 2:
-        side = round(array.shape[1] ** 0.5)
-        if side * side == array.shape[1] and side > 1:
+    shape = array.shape
+    if array.dtype.kind in "US":
+        raise InputError(f"{source}: dtype {array.dtype}, expected numbers")
+    if array.ndim == 2 and len(array):
+        side = round(shape[1] ** 0.5)
+        if side * side == shape[1] and side > 1:
             return array.reshape(-1, side, side)
-    if array.ndim == 4 and array.shape[3] == 1:
-        return array[..., 0]
+        if (flat := shape_of(shape[1])) and len(flat) == 3:
+            first = by_channel(np.asarray(array[:BLOCK]), flat[0])
+            if first is None:
+                raise InputError(
+                    f"{source}: {shape[1]:,} values are {flat[0]} x {flat[1]} in three channels, but not whether pixel "
+                    "by pixel or channel by channel; reshape it to [n, h, w, 3]"
+                )
+            return np.moveaxis(array.reshape(-1, 3, *flat[:2]), 1, -1) if first else array.reshape(-1, *flat)
+    if array.ndim == 4:
+        if shape[3] not in (1, 3, 4) and shape[1] in (1, 3):
+            array = np.moveaxis(array, 1, -1)
+        if array.shape[3] == 4 and array.size and (alpha := array[..., 3]).min() == alpha.max() > 0:
+            array = array[..., :3]
+        if array.shape[3] == 1:
+            array = array[..., 0]
+    if array.ndim == 3 and shape[0] == shape[1] != shape[2] and shape[0] > 7:
+        raise InputError(f"{source}: shape {list(shape)}; the images come first: numpy.moveaxis(a, -1, 0)")
     if (array.ndim == 3 or (array.ndim == 4 and array.shape[3] == 3)) and 0 not in array.shape[1:]:
         return array
-    raise InputError(
-        f"{source}: shape {list(array.shape)}; expected [n, side * side], [n, h, w], [n, h, w, 1] or [n, h, w, 3]"
-    )
+    hint = "; its fourth channel is not the same throughout" if array.ndim == 4 and array.shape[3] == 4 else ""
+    raise InputError(f"{source}: shape {list(shape)}; expected {SHAPES}{hint}")
+
+
+def _range(lowest: NDArray[Any], highest: NDArray[Any], source: ArrayFile, dtype: np.dtype[Any]) -> ValueRange:
+    """Return the range of values, by the medians of the images: one row of 999 does not decide."""
+    finite = np.isfinite(lowest) & np.isfinite(highest)
+    if not finite.any():
+        return BYTES
+    low, high = float(np.median(lowest[finite])), float(np.median(highest[finite]))
+    if dtype.kind == "b":
+        return ValueRange(0, 1)
+    if dtype == np.uint16 and high > 255:
+        return ValueRange(0, float(next(top for top in (1023, 4095, 16383, 65535) if highest.max() <= top)))
+    found = value_range(low, high, whole=dtype.kind != "f")
+    if dtype.kind == "f" and low < 0 and found != SIGNED and high < 128:
+        raise InputError(
+            f"{source}: values {lowest[finite].min():g}..{highest[finite].max():g}, expected 0..255, 0..1 or -1..1; "
+            "if they are standardised, multiply by the standard deviation and add the mean"
+        )
+    return found
 
 
 def _pixels(
-    array: NDArray[Any], source: _Array, image_spec: ImageSpec, problems: Problems
+    array: NDArray[Any], source: ArrayFile, image_spec: ImageSpec, problems: Problems
 ) -> tuple[Pixels, NDArray[np.bool_]]:
     """Return the images whose values are in range, as wanted, and a mask [n] of which they are."""
-    n, around = len(array), tuple(range(1, array.ndim))
+    around = tuple(range(1, array.ndim))
     lowest, highest = array.min(axis=around), array.max(axis=around)
-    floats = array.dtype.kind == "f"
-    unit = floats and n > 0 and float(np.nanmedian(highest)) <= 1  # the median: one row of 999 does not decide
-    top = 1 if unit else 255
-    good = (lowest >= 0) & (highest <= top)  # NaN is not
+    values = _range(lowest, highest, source, array.dtype)
+    good = (lowest >= values.low) & (highest <= values.high)  # NaN is not
     for row in np.flatnonzero(~good).tolist():
-        problems.report(f"{source.name}:{row:05d}", f"values {lowest[row]:g}..{highest[row]:g}, expected 0..{top}")
+        problems.report(f"{source.name}:{row:05d}", f"values {lowest[row]:g}..{highest[row]:g}, expected {values}")
     rows = np.flatnonzero(good)
     pixels = image_spec.empty(len(rows))
     starts = range(0, len(rows), BLOCK)
     for start in track(starts, f"reading {source.name}", len(starts)):
-        block = array[rows[start : start + BLOCK]]
-        if floats:
-            block = np.rint(block * np.float32(255 if unit else 1))
-        block = block.astype(np.uint8)
-        for row, one in enumerate(block, start=start):
+        for row, one in enumerate(values.pixels(array[rows[start : start + BLOCK]]), start=start):
             pixels[row] = image_spec.fit(one)
     return pixels, good
 
 
-def _labels(
-    target: _Array, n: int, source: _Array, problems: Problems
-) -> tuple[NDArray[np.int64], NDArray[np.bool_], int]:
-    """Return labels int64 [n], a mask of the good ones, and the number of classes."""
-    array = target.load()
+def _labels(target: ArrayFile, n: int, source: ArrayFile) -> _Labels:
+    """Return the labels of `n` images."""
+    array = target.load(n)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
-    if len(array) != n or array.ndim not in (1, 2):
+    if array.ndim not in (1, 2) or len(array) != n or 0 in array.shape[1:]:
         raise InputError(f"{target}: labels of shape {list(array.shape)} for {n} images in {source.path.name}")
+    if array.dtype.kind in "US":
+        if array.ndim == 2:
+            raise InputError(f"{target}: texts of shape {list(array.shape)}; expected one for each image")
+        return _names(array, target)
     values = np.asarray(array, dtype=np.float64)
     if values.ndim == 2:
         good = np.isin(values, (0, 1)).all(axis=1) & (values.sum(axis=1) == 1)
-        labels, classes = values.argmax(axis=1), values.shape[1]
+        codes, width = values.argmax(axis=1), values.shape[1]
         expected = "one 1 and else 0"
     else:
         good = (values >= 0) & (values < 1000) & (values == np.floor(values))
-        labels = np.where(good, values, DROP).astype(np.int64)
-        classes = int(labels.max(initial=-1)) + 1
+        codes = np.where(good, values, DROP).astype(np.int64)
+        width = int(codes.max(initial=-1)) + 1
         expected = "a whole number from 0"
-    for row in np.flatnonzero(~good).tolist():
-        label = np.array2string(values[row], threshold=8)
-        problems.report(f"{target.name}:{row:05d}", f"label {label}, expected {expected}")
-    return labels.astype(np.int64), good, classes
+    wrong = {
+        row: f"label {np.array2string(values[row], threshold=8)}, expected {expected}"
+        for row in np.flatnonzero(~good).tolist()
+    }
+    return _Labels(None, codes.astype(np.int64), wrong, width)
+
+
+def _names(array: NDArray[Any], target: ArrayFile) -> _Labels:
+    """Return labels that are texts: names, or whole numbers."""
+    try:
+        if array.dtype.kind == "S":
+            array = np.char.decode(array, "utf-8", "surrogateescape")
+        texts = [str(text).strip() for text in array.tolist()]
+    except (ValueError, UnicodeError) as error:  # code points beyond Unicode
+        raise InputError(f"{target}: texts that cannot be read ({error})") from None
+    wrong = {
+        row: f"label {printable(text)[:40]!r}, expected a name in UTF-8"
+        for row, text in enumerate(texts)
+        if not text or text != printable(text)
+    }
+    numbers = [whole(text) for text in texts]
+    if all(number is not None and 0 <= number < 1000 for row, number in enumerate(numbers) if row not in wrong):
+        codes = np.array([DROP if number is None else number for number in numbers], dtype=np.int64)
+        return _Labels(None, codes, wrong, int(codes.max(initial=-1)) + 1)
+    spelt = slips(text for row, text in enumerate(texts) if row not in wrong)
+    wrong |= {row: spelt[text] for row, text in enumerate(texts) if row not in wrong and text in spelt}
+    return _Labels(np.array(texts, dtype=str), np.full(len(texts), DROP, dtype=np.int64), wrong, 0)
 
 
 class ArraysReader(DatasetReader):
@@ -163,9 +222,11 @@ class ArraysReader(DatasetReader):
     names_classes = True
 
     def recognises(self, root: Path) -> bool:
-        return bool(find(root))
+        return bool(root.is_file() and foreign(root)) or bool(find(root))
 
     def sources(self, root: Path) -> list[Path]:
+        if root.is_file() and (what := foreign(root)):
+            raise InputError(f"{root}: {what}; {CONVERT}")
         return sorted({array.path for array in find(root).values()})
 
     def load(self, root: Path, image: ImageSpec, problems: Problems) -> Dataset:
@@ -174,36 +235,58 @@ class ArraysReader(DatasetReader):
         Raises:
             InputError: an array is not of a shape named above, or images and labels differ in number.
         """
+        self.sources(root)
         found = find(root)
+        shaped = {
+            split: _shaped(found[split, "x"].load(), found[split, "x"])
+            for split in (*SPLITS, "") if (split, "x") in found
+        }  # fmt: skip
+        labels = {
+            split: _labels(found[split, "y"], len(array), found[split, "x"])
+            for split, array in shaped.items() if (split, "y") in found
+        }  # fmt: skip
+        named = [target for target in labels.values() if target.names is not None]
+        if named and len(named) < len(labels):
+            raise InputError(f"{root}: some labels are names and others are numbers; expected one of them")
+        means = class_map(
+            name
+            for target in named if target.names is not None
+            for row, name in enumerate(target.names.tolist()) if row not in target.wrong
+        )  # fmt: skip
         images: list[Pixels] = []
-        labels: list[int] = []
+        codes: list[int] = []
         ids: list[str] = []
         splits: list[str] = []
-        sizes, width = Counter[str](), 0
-        for split in ("train", "validation", "test", ""):
-            if (source := found.get((split, "x"))) is None:
-                continue
-            shaped = _shaped(source.load(), source)
-            codes, good = np.full(len(shaped), DROP, dtype=np.int64), np.ones(len(shaped), dtype=bool)
-            if target := found.get((split, "y")):
-                codes, good, known = _labels(target, len(shaped), source, problems)
-                width = max(width, known)
-            pixels, fine = _pixels(shaped, source, image, problems)
+        sizes = Counter[str]()
+        for split, array in shaped.items():
+            source, target = found[split, "x"], labels.get(split)
+            good = np.ones(len(array), dtype=bool)
+            for row, what in target.wrong.items() if target else ():
+                problems.report(f"{found[split, 'y'].name}:{row:05d}", what)
+                good[row] = False
+            pixels, fine = _pixels(array, source, image, problems)
             rows = np.flatnonzero(good & fine)
             images.append(pixels[good[fine]])
-            labels += codes[rows].tolist()
+            if target is None:
+                codes += [DROP] * len(rows)
+            elif target.names is None:
+                codes += target.codes[rows].tolist()
+            else:
+                codes += [means.classes.index(means.of[name]) for name in target.names[rows].tolist()]
             ids += [f"{source.name}:{row:05d}" for row in rows.tolist()]
             splits += [split] * len(rows)
-            sizes[f"{shaped.shape[2]} x {shaped.shape[1]}"] += len(rows)
+            sizes[f"{array.shape[2]} x {array.shape[1]}"] += len(rows)
         if not ids:
             raise InputError(f"{root}: no image that can be read{problems.first}")
+        width = max((target.width for target in labels.values()), default=0)
         return Dataset(
             images=np.concatenate(images),
-            labels=np.array(labels, dtype=np.int64),
+            labels=np.array(codes, dtype=np.int64),
             ids=np.array(ids),
             splits=np.array(splits, dtype="<U10"),
             groups=np.full(len(ids), "", dtype="<U1"),
-            classes=tuple(map(str, range(width))),
+            classes=means.classes if named else tuple(map(str, range(width))),
+            renamed=means.renamed if named else {},
             sizes=dict(sizes),
             sides=np.full(len(ids), -1),
             problems=tuple(problems.found),
@@ -218,6 +301,8 @@ class ArraysReader(DatasetReader):
             InputError: `classes` are of another number, or are needed and not given.
         """
         k = len(table.classes)
+        if k and not all(map(is_number, table.classes)):
+            return super().label(table, root, targets, classes, problems)
         keep = np.ones(len(table.labels), dtype=bool)
         if classes is None:
             if k in (0, len(THREE)):
@@ -236,14 +321,19 @@ class ArraysReader(DatasetReader):
         return replace(table, classes=tuple(classes), labels=np.where(keep, table.labels, DROP), problems=found), keep
 
     def copy(self, root: Path, out: Path, without: Collection[str]) -> None:
-        """Write the arrays as .npy files of the same names, in the types and shapes they had."""
+        """Write the arrays as .npy files of the same names, in the types and shapes they had; texts as they are."""
         found = find(root)
         for (split, _), source in found.items():
-            if (split, "x") in found:
-                name = found[split, "x"].name
-                array = source.load()
-                keep = np.array([f"{name}:{row:05d}" not in without for row in range(len(array))], dtype=bool)
-                np.save(out / f"{source.name}.npy", array[keep], allow_pickle=False)
+            if (split, "x") not in found:
+                continue
+            images = found[split, "x"]
+            n = len(images.load())
+            array = source.load(n)
+            kept = array[np.array([f"{images.name}:{row:05d}" not in without for row in range(n)], dtype=bool)]
+            if source.text:
+                (out / source.path.name).write_text("\n".join(["label", *kept.tolist(), ""]), encoding="utf-8")
+            else:
+                np.save(out / f"{source.name}.npy", kept, allow_pickle=False)
 
 
 READER = ArraysReader()
