@@ -1,4 +1,5 @@
 import json
+import re
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +9,7 @@ from PIL import Image
 from mien.cli import main
 from mien.core.labels import ALPHABETICAL, THREE
 from mien.datasets.inspection import ACROSS, NAMES, TILE
+from mien.datasets.readers import readers
 from tests import drawn
 
 
@@ -36,7 +38,8 @@ def test_json(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert found["sizes"] == {"48 x 48": 70, "60 x 60": 14}
     assert found["problems"][0] == {"where": "val/sad/b0.png", "what": "empty"}
     assert len(found["problems"]) == 25
-    assert found["sheet"] == "faces-contact-sheet.png"
+    assert found["sheet"] is None
+    assert [path.name for path in folders.parent.iterdir()] == ["faces"]  # nothing is written where nobody asked
 
 
 def test_table_names_the_first_twenty_problems(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -58,8 +61,8 @@ def test_strict_stops_with_one_line(folders: Path, capsys: pytest.CaptureFixture
 
 
 def test_contact_sheet_has_a_row_of_faces_per_class(folders: Path) -> None:
-    run("inspect", folders)
-    with Image.open("faces-contact-sheet.png") as image:
+    run("inspect", folders, "--sheet", "sheet.png")
+    with Image.open("sheet.png") as image:
         sheet = np.asarray(image)
     assert sheet.shape == (7 * TILE, NAMES + ACROSS * TILE, 3)
     for down in range(7):
@@ -80,9 +83,24 @@ def test_unlabelled_images_get_a_row(tmp_path: Path, capsys: pytest.CaptureFixtu
 
 
 def test_a_sheet_that_cannot_be_written(folders: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    for sheet in ("nowhere/a.png", "a.nonsense"):
+    (folders.parent / "folder.png").mkdir()
+    for sheet in ("nowhere/a.png", "a.nonsense", "a", "folder.png"):
         assert run("inspect", folders, "--sheet", sheet) == 2
-        assert f"{sheet}: the contact sheet cannot be written" in capsys.readouterr().err
+        assert re.search(f"{sheet}: (the contact sheet )?cannot be written", capsys.readouterr().err)
+
+
+def test_a_sheet_is_whole_or_the_one_before(folders: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sheet = folders.parent / "sheet.png"
+    sheet.write_bytes(b"before")
+
+    def torn(image: Image.Image, path: Path, *_: object) -> None:
+        path.write_bytes(b"half")
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(Image.Image, "save", torn)
+    assert run("inspect", folders, "--sheet", sheet) == 2
+    assert sheet.read_bytes() == b"before"
+    assert sorted(path.name for path in folders.parent.iterdir()) == ["faces", "sheet.png"]
 
 
 def test_help_and_mistakes(capsys: pytest.CaptureFixture[str]) -> None:
@@ -92,7 +110,7 @@ def test_help_and_mistakes(capsys: pytest.CaptureFixture[str]) -> None:
         assert run(action, "--help") == 0
         assert f"    $ mien data {action} " in capsys.readouterr().out
     assert run("inspect", ".", "--kind", "bogus") == 2
-    kinds = "arrays, facial_expressions, fer2013, folder"
+    kinds = ", ".join(sorted(readers()))
     assert capsys.readouterr().err == f"mien: unknown kind of dataset 'bogus'; expected {kinds}\n"
     assert run("show") == 2
     expected = "expected mien data inspect PATH or mien data check PATH or mien data download NAME"

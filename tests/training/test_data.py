@@ -229,3 +229,10 @@ def test_classes_without_an_image_and_copies_that_are_left_out_are_named(
     said = capsys.readouterr().err
     assert f"{tmp_path}: left out: 6 training images that validation has too" in said
     assert f"{tmp_path}: NO train image of sad" in said
+
+
+def test_images_that_are_all_of_one_class_are_not_trained_on(tmp_path: Path) -> None:
+    np.save(tmp_path / "x.npy", drawn.faces(40).images)
+    np.save(tmp_path / "y.npy", np.array(["happy"] * 40))
+    with pytest.raises(InputError, match="every training image is happy; there is nothing to learn from one class"):
+        build_splits(RECIPES["mien"], DataSpec(tmp_path))

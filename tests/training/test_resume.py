@@ -260,6 +260,27 @@ def test_resume_refuses_changed_data(stopped: Path, tmp_path: Path) -> None:
         resume(stopped, device="cpu")
 
 
+def test_data_that_has_moved_is_named_and_compared(stopped: Path, tmp_path: Path) -> None:
+    moved = (tmp_path / "data").rename(tmp_path / "elsewhere")
+    with pytest.raises(InputError, match=r"data: no longer there; say where it is: mien resume .*run --data PATH"):
+        resume(stopped, device="cpu")
+    other = tmp_path / "other"
+    drawn.write_fer2013(other / "fer2013.csv", drawn.faces(70, seed=1), ["Training"] * 56 + ["PublicTest"] * 14)
+    before = (stopped / "recipe.json").read_bytes()
+    with pytest.raises(
+        InputError, match=r"other: the train split is not that of .*run \(56 images, fingerprint \w+; the"
+    ):
+        resume(stopped, data=other, device="cpu")
+    assert (stopped / "recipe.json").read_bytes() == before
+    with pytest.raises(InputError, match="--photos: 1 given, 0 in"):
+        resume(stopped, data=moved, photos=[other], device="cpu")
+    with pytest.raises(InputError, match=r"--exclude .*: .*run left nothing out"):
+        resume(stopped, data=moved, exclude_list=other, device="cpu")
+    resume(stopped, data=moved, device="cpu")
+    assert read_run(stopped).data.path == moved
+    assert read_run(stopped).data.splits["train"].n == 56
+
+
 @pytest.mark.usefixtures("quick")
 def test_resume_reads_photos_again_and_refuses_changed_ones(
     tiny: Tiny, ferplus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -278,7 +299,11 @@ def test_resume_reads_photos_again_and_refuses_changed_ones(
     with pytest.raises(InputError, match=r"the (train|validation) split has changed since .* began; train anew"):
         resume(tmp_path / "run", device="cpu")
     taken[0].write_bytes(kept)
-    resume(tmp_path / "run", device="cpu")
+    photos.rename(tmp_path / "moved")
+    with pytest.raises(InputError, match=r"photos: no longer there; .* --photos PATH"):
+        resume(tmp_path / "run", device="cpu")
+    resume(tmp_path / "run", photos=[tmp_path / "moved"], device="cpu")
+    assert read_run(tmp_path / "run").data.photos == (tmp_path / "moved",)
     assert_same(tmp_path / "run", tmp_path / "whole")
 
 

@@ -47,8 +47,6 @@ class CheckData(WholeData):
 def inspect_data(data: WholeData, *, strict: bool = False, sheet: Path | None = None, json: bool = False) -> None:
     """Show a dataset's kind, counts per class and split, image sizes, and broken rows or files.
 
-    Writes a contact sheet with examples of each class, NAME-contact-sheet.png in the current folder.
-
     Examples:
         $ mien data inspect fer2013/
         $ mien data inspect fer2013/ --targets majority --sheet faces.png
@@ -58,7 +56,7 @@ def inspect_data(data: WholeData, *, strict: bool = False, sheet: Path | None = 
     Args:
         data: Which dataset.
         strict: Stop at the first broken row or file.
-        sheet: The file of the contact sheet.
+        sheet: Also write a contact sheet with examples of each class: a file in .png, .jpg or .webp.
         json: Print one JSON object with all problems.
     """
     from json import dumps
@@ -66,13 +64,13 @@ def inspect_data(data: WholeData, *, strict: bool = False, sheet: Path | None = 
     from mien.core.records import to_json
     from mien.datasets.inspection import inspect, terminal
 
-    sheet = sheet or Path(f"{data.path.resolve().stem or 'dataset'}-contact-sheet.png")
     found = inspect(data, strict=strict, sheet=sheet)
     if json:
-        show_json(dumps(to_json(found) | {"sheet": str(sheet)}))
+        show_json(dumps(to_json(found) | {"sheet": None if sheet is None else str(sheet)}))
     else:
         show_table(terminal(found))
-    say(f"wrote {sheet}")
+    if sheet is not None:
+        say(f"wrote {sheet}")
 
 
 def download_data(

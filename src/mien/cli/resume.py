@@ -7,7 +7,17 @@ from mien.core.console import first_process
 from mien.core.streams import show
 
 
-def resume(run: Path, /, *, device: str = "auto", threads: int | None = None) -> None:
+def resume(
+    run: Path,
+    /,
+    *,
+    data: Path | None = None,
+    photos: tuple[Path, ...] = (),
+    exclude: Path | None = None,
+    teachers: tuple[Path, ...] = (),
+    device: str = "auto",
+    threads: int | None = None,
+) -> None:
     """Continue a stopped training run, with identical final weights.
 
     Ctrl-C and kill -9 leave a run folder that can be continued. On the same CPU the final weights are the same, bit for
@@ -15,12 +25,19 @@ def resume(run: Path, /, *, device: str = "auto", threads: int | None = None) ->
 
     Examples:
         $ mien resume runs/mien-20260131-120000
+        $ mien resume runs/mien-20260131-120000 --data /new/disk/fer2013/
 
     Args:
         run: The run folder.
+        data: Where its data lies now, if it has moved; it must be the same data.
+        photos: Where its further datasets lie now, in the order of the run.
+        exclude: Where its list of what is left out lies now.
+        teachers: Where its teachers lie now, in the order of the run.
         device: auto, cpu, cuda, cuda:N or mps.
         threads: How many CPU cores to use; all by default.
     """
-    path = load_training(threads).resume(run, device=device)
+    path = load_training(threads).resume(
+        run, data=data, photos=photos, exclude_list=exclude, teachers=teachers, device=device
+    )
     if first_process():
         show(path)

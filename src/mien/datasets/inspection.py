@@ -10,6 +10,7 @@ from PIL import Image, ImageDraw
 
 from mien.core import images
 from mien.core.errors import InputError
+from mien.core.files import replacing
 from mien.core.fonts import drawable, load_font
 from mien.core.streams import visible
 from mien.datasets.dataset import Dataset
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from rich.console import Group
 
 SHOWN = 20  # problems printed; --json has them all
+SHEETS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
 ACROSS = 12  # examples per class on the contact sheet
 TILE = 72  # their width and height, in pixels
 DOWN = 100  # classes on it
@@ -58,21 +60,24 @@ def inspect(spec: DataSpec, *, strict: bool = False, sheet: Path | None = None) 
     Args:
         spec: which dataset.
         strict: stop at the first thing that is broken.
-        sheet: where to write the contact sheet, an image file; None writes none.
+        sheet: where to write the contact sheet, .png, .jpg or .webp; None writes none.
 
     Raises:
         InputError: no dataset there, nothing in it can be read, or the sheet cannot be written.
     """
+    suffix = sheet.suffix.lower() if sheet else ".png"
+    if suffix not in SHEETS:
+        raise InputError(f"{sheet}: the contact sheet cannot be written; expected a name in {', '.join(SHEETS)}")
+    if sheet and not sheet.parent.is_dir():
+        raise InputError(f"{sheet}: the contact sheet cannot be written (no folder {sheet.parent})")
     table = open_dataset(spec, strict=strict)
     counts = table.counts
     for split, labelled in counts.items():
         if unlabelled := int(((table.splits == split) & (table.hard < 0)).sum()):
             labelled[UNLABELLED] = unlabelled
     if sheet is not None:
-        try:
-            contact_sheet(table).save(sheet)
-        except (OSError, ValueError) as error:
-            raise InputError(f"{sheet}: the contact sheet cannot be written ({error})") from None
+        with replacing(sheet) as part:
+            contact_sheet(table).save(part, SHEETS[suffix])
     return Inspection(
         path=str(spec.path),
         kind=spec.kind or detect(spec.path, spec.targets),

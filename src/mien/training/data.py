@@ -74,7 +74,8 @@ def build_splits(recipe: Recipe, data: DataSpec, photos: Sequence[Path] = ()) ->
             primary output. What `data.exclude` lists is looked up in `data` only.
 
     Raises:
-        InputError: a dataset cannot be read, or a split has no sample of the recipe's classes.
+        InputError: a dataset cannot be read, a split has no sample of the recipe's classes, or all that is trained on
+            is of one class.
     """
     if data.holdout not in (None, recipe.holdout):
         raise InputError(f"holdout {data.holdout:g} of the data, {recipe.holdout:g} of the recipe; set the recipe's")
@@ -99,6 +100,9 @@ def build_splits(recipe: Recipe, data: DataSpec, photos: Sequence[Path] = ()) ->
         splits["train"] = replace(training, images=training.images[new], targets=training.targets[new])
         if gone := int((~new).sum()):
             notice(f"{printable(data.path)}: left out: {quantity(gone, 'training image')} that validation has too")
+    classes = [name for name, count in splits["train"].counts.items() if count]
+    if len(classes) == 1:
+        raise InputError(f"{data.path}: every training image is {classes[0]}; there is nothing to learn from one class")
     for name, split in splits.items():
         if absent := [label for label, count in split.counts.items() if not count]:
             notice(f"{printable(data.path)}: NO {name} image of {first_few(absent, 10)}")

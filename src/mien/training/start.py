@@ -13,9 +13,11 @@ import numpy as np
 import torch
 
 from mien import __version__
+from mien.core.console import first_few, notice
 from mien.core.errors import InputError
 from mien.core.files import only_one
 from mien.datasets import DataSpec, exclude
+from mien.models.bundled import bundled
 from mien.recipes import Recipe, RunRecord, TrainingData, read_epochs, read_run
 from mien.recipes.run_record import ExcludeRecord
 from mien.training import distill, distributed, setup
@@ -99,27 +101,98 @@ def train(
         return _fit(run, record, splits, chosen)
 
 
-def resume(path: Path, *, device: str = "auto") -> Path:
+def resume(
+    path: Path,
+    *,
+    data: Path | None = None,
+    photos: Sequence[Path] = (),
+    exclude_list: Path | None = None,
+    teachers: Sequence[Path] = (),
+    device: str = "auto",
+) -> Path:
     """Continue a stopped run from its last checkpoint, to the weights that it would have reached.
 
+    Args:
+        path: the run folder.
+        data: where its data lies now, if it has moved; photos, the list of what is left out, and teachers likewise.
+            All but the teachers are compared with what the run recorded. The run records where they are.
+        photos: as many as the run has.
+        exclude_list: a copy of its list.
+        teachers: as many as the run has.
+        device: auto, cpu, cuda, cuda:N or mps.
+
     Raises:
-        InputError: no run, another process continues it, or its data or its list of what is left out has changed.
+        InputError: no run, another process continues it, or its data or its list of what is left out has changed or is
+            no longer there.
     """
     record = read_run(path)
     read_epochs(path, strict=True)  # damage is an error now, not after the next epoch
-    chosen, data = setup.device(device), record.data
-    if data.path is None:
+    chosen = setup.device(device)
+    moved = _moved(path, record, data, photos, exclude_list, teachers)
+    if moved.data.path is None:
         raise InputError(f"{path}: its recipe.json names no data; train anew")
     with distributed.process_group(chosen), only_one(path) if distributed.LEADS else nullcontext():
-        listed = data.exclude
+        listed = moved.data.exclude
         if listed and exclude.load(listed.path).sha256 != listed.sha256:
-            raise InputError(f"{listed.path}: has changed since {path} began; train anew")
-        spec = DataSpec(data.path, kind=data.kind, classes=data.classes, exclude=listed.path if listed else None)
-        splits = build_splits(record.recipe, spec, data.photos)
+            raise InputError(f"{listed.path}: {_changed('the list', path, exclude_list is not None)}")
+        spec = DataSpec(
+            moved.data.path, kind=moved.data.kind, classes=moved.data.classes, exclude=listed.path if listed else None
+        )
+        splits = build_splits(moved.recipe, spec, moved.data.photos)
         for name, split in splits.items():
-            if name not in data.splits or split.fingerprint != data.splits[name].fingerprint:
-                raise InputError(f"{data.path}: the {name} split has changed since {path} began; train anew")
-        return _fit(Run(path), record, splits, chosen, held=True)
+            recorded = moved.data.splits.get(name)
+            if recorded is None or split.fingerprint != recorded.fingerprint:
+                what = _changed(f"the {name} split", path, moved.data != record.data)
+                if recorded:
+                    what += f" ({len(split):,} images, fingerprint {split.fingerprint}; the run has {recorded.n:,}, "
+                    what += f"{recorded.fingerprint})"
+                raise InputError(f"{moved.data.path}: {what}")
+        run = Run(path)
+        if moved != record and distributed.LEADS:
+            run.describe(moved)
+        return _fit(run, moved, splits, chosen, held=True)
+
+
+def _changed(what: str, run: Path, moved: bool) -> str:
+    return f"{what} is not that of {run}" if moved else f"{what} has changed since {run} began; train anew"
+
+
+def _moved(
+    run: Path,
+    record: RunRecord,
+    data: Path | None,
+    photos: Sequence[Path],
+    exclude_list: Path | None,
+    teachers: Sequence[Path],
+) -> RunRecord:
+    """Return the record with the paths given. InputError where one is missing, or was never there."""
+    old = record.data
+    for option, given, recorded in (("photos", photos, old.photos), ("teachers", teachers, record.teachers)):
+        if given and len(given) != len(recorded):
+            raise InputError(
+                f"--{option}: {len(given)} given, {len(recorded)} in {run}; name all of them, in its order"
+            )
+    if exclude_list and not old.exclude:
+        raise InputError(f"--exclude {exclude_list}: {run} left nothing out")
+    if teachers:
+        notice(f"teachers: {first_few(list(map(str, teachers)))}; whether they are those of {run} cannot be checked")
+    moved = replace(
+        record,
+        teachers=tuple(map(full_name, teachers)) or record.teachers,
+        data=replace(
+            old,
+            path=data.resolve() if data else old.path,
+            photos=tuple(path.resolve() for path in photos) or old.photos,
+            exclude=replace(old.exclude, path=exclude_list.resolve()) if old.exclude and exclude_list else old.exclude,
+        ),
+    )
+    needed = [("data", moved.data.path), *(("photos", path) for path in moved.data.photos)]
+    needed += [("exclude", moved.data.exclude.path)] if moved.data.exclude else []
+    needed += [("teachers", Path(name)) for name in moved.teachers if name not in bundled()]
+    for option, place in needed:
+        if place is not None and not place.exists():
+            raise InputError(f"{place}: no longer there; say where it is: mien resume {run} --{option} PATH")
+    return moved
 
 
 def _fit(run: Run, record: RunRecord, splits: Mapping[str, Split], device: torch.device, *, held: bool = False) -> Path:

@@ -264,7 +264,8 @@ UNUSABLE: dict[str, tuple[dict[str, NDArray[Any]], str]] = {
 @pytest.mark.parametrize("kind", UNUSABLE)
 def test_what_cannot_be_used_is_one_line(tmp_path: Path, kind: str) -> None:
     arrays, message = UNUSABLE[kind]
-    save(tmp_path, **({"x": drawn.faces(60).images, "y": np.arange(60) % 7} | arrays))
+    usable: dict[str, NDArray[Any]] = {"x": drawn.faces(60).images, "y": np.arange(60) % 7}
+    save(tmp_path, **(usable | arrays))
     with pytest.raises(InputError, match=message) as caught:
         read(DataSpec(tmp_path, "all", classes="fer2013"), cache=False)
     assert "\n" not in str(caught.value)
