@@ -1,5 +1,6 @@
 """The files of a run are whole or not there; a folder without a record is no run."""
 
+import os
 import resource
 import signal
 from collections.abc import Callable, Iterator
@@ -125,3 +126,8 @@ def test_a_run_keeps_the_prints_of_its_training_images(tiny: Tiny, fer2013: Path
     found = load_prints(tmp_path / PRINTS)
     assert found is not None
     assert np.array_equal(found, known)
+
+
+def test_a_folder_whose_name_is_not_utf8_is_refused_before_the_work(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match="its name is not UTF-8; choose another --out"):
+        Run.reserve(Path(os.fsdecode(bytes(tmp_path) + b"/run\xe9")))

@@ -15,6 +15,7 @@ from torch import nn
 from mien.core import records
 from mien.core.errors import InputError
 from mien.core.files import replacing
+from mien.core.paths import printable
 from mien.datasets.prints import prints, save_prints
 from mien.evaluation.learning_curve import curves_svg
 from mien.evaluation.provenance import bundled_record, training_prints
@@ -34,11 +35,13 @@ class Run:
 
     @classmethod
     def reserve(cls, path: Path) -> "Run":
-        """Return the run that `describe` will make. InputError where the folder holds something already."""
+        """Return the run that `describe` will make. InputError where the folder holds something already, or cannot."""
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise InputError(
                 f"{path}: exists and is not empty; continue with: mien resume {path}, or choose another --out"
             )
+        if (name := printable(path)) != str(path):  # safetensors opens no other
+            raise InputError(f"{name}: its name is not UTF-8; choose another --out")
         return cls(path)
 
     def describe(self, record: RunRecord) -> None:
