@@ -12,6 +12,7 @@ from mien.core.errors import InputError
 from mien.core.labels import ALPHABETICAL, FER2013
 from mien.datasets import DataSpec
 from mien.datasets.classes import class_map, describe, select, slips
+from mien.datasets.inspection import inspect
 
 
 def write(root: Path, *folders: str, n: int = 4) -> Path:
@@ -177,3 +178,9 @@ def test_own_names_in_a_legend(tmp_path: Path) -> None:
 def test_the_class_map_in_a_line() -> None:
     assert describe(["bored", "hapy"], {}) == "classes: 0 bored, 1 hapy; hapy: did you mean 'happy'?"
     assert describe([f"c{number}" for number in range(30)], {}, most=2) == "classes: 0 c0, 1 c1 and 28 more"
+
+
+def test_classes_that_change_nothing_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(tmp_path, "bored", "calm")
+    inspect(DataSpec(tmp_path, classes="calm,tired"))
+    assert "--classes names numbers; these data have names, and all count here: bored, calm" in capsys.readouterr().err

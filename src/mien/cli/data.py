@@ -28,8 +28,8 @@ class WholeData(PositionalData):
 
     split: Unused[str] = "all"
     classes: str | None = None
-    """What the integers of arrays mean: fer2013, alphabetical, ferplus, facial_expressions, three-class, or names with
-    commas between them."""
+    """What integers as labels or folders called 0, 1, ... mean: fer2013, alphabetical, ferplus, facial_expressions,
+    three-class, or any names with commas between them."""
     merge: Unused[Merge] = "drop"
     holdout: Unused[float | None] = None
     output: Unused[Targets | None] = None

@@ -14,6 +14,7 @@ from mien.core.files import replacing
 from mien.core.fonts import drawable, load_font
 from mien.core.streams import visible
 from mien.datasets.dataset import Dataset
+from mien.datasets.notices import notice_unused
 from mien.datasets.reading import detect, open_dataset
 from mien.datasets.samples import Problem
 from mien.datasets.spec import DataSpec
@@ -71,6 +72,7 @@ def inspect(spec: DataSpec, *, strict: bool = False, sheet: Path | None = None) 
     if sheet and not sheet.parent.is_dir():
         raise InputError(f"{sheet}: the contact sheet cannot be written (no folder {sheet.parent})")
     table = open_dataset(spec, strict=strict)
+    notice_unused(spec, table)
     counts = table.counts
     for split, labelled in counts.items():
         if unlabelled := int(((table.splits == split) & (table.hard < 0)).sum()):

@@ -53,6 +53,13 @@ def notice_faceless(path: Path, split: str, samples: Samples) -> None:
         notice(f"{printable(path)}, {split}: no face found in {of} ({first_few(names)})")
 
 
+def notice_unused(spec: DataSpec, table: Dataset) -> None:
+    """Say where `spec.classes` has no effect: a whole dataset keeps all its classes, and these have names."""
+    if spec.classes and table.classes != spec.class_names:
+        names = first_few(table.classes, 10)
+        notice(f"{printable(spec.path)}: --classes names numbers; these data have names, and all count here: {names}")
+
+
 def _by_reason(problems: Sequence[Problem]) -> str:
     reasons: dict[str, list[str]] = {}
     for problem in problems:

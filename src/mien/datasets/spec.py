@@ -32,8 +32,7 @@ class DataSpec:
     targets: Targets = "label"
     """Which labels, where the dataset has FER+ votes."""
     classes: str | None = None
-    """What the integers of arrays mean; elsewhere, the classes to keep: fer2013, alphabetical, ferplus,
-    facial_expressions, three-class, or names with commas between them."""
+    """What numbers as labels mean; elsewhere, the classes to keep: fer2013, ferplus or three-class, or names: a,b,c."""
     merge: Merge = "drop"
     """How contempt is mapped where the model or the data lack it; drop leaves it out."""
     holdout: float | None = None

@@ -1,12 +1,12 @@
 """Finished runs whose predictions another network learns (Hinton et al. 2015)."""
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import torch
 from torch import Tensor, nn
 
+from mien.core.console import first_few
 from mien.core.errors import InputError
 from mien.recipes import Recipe
 from mien.training.augment import shrink
@@ -26,7 +26,7 @@ class Teacher:
         self.recipe, self.scaling = record.recipe, Scaling(record.mean, record.std)
         if self.recipe.outputs != student.outputs:
             raise InputError(
-                f"{path}: has the outputs {json.dumps(self.recipe.outputs)}, not {json.dumps(student.outputs)}; "
+                f"{path}: has the outputs {_named(self.recipe)}, not {_named(student)}; "
                 "a teacher needs its student's outputs"
             )
         self.model: nn.Module = model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
@@ -39,6 +39,10 @@ class Teacher:
         images = normalise(images.mean(1, keepdim=True) if self.recipe.channels == 1 else images, self.scaling)
         logits: Tensor = self.model(images.contiguous(memory_format=torch.channels_last))
         return logits.float()
+
+
+def _named(recipe: Recipe) -> str:
+    return "; ".join(f"{output} ({first_few(classes, 10)})" for output, classes in recipe.outputs.items())
 
 
 def load_teachers(paths: Sequence[Path], student: Recipe, device: torch.device) -> list[Teacher]:

@@ -7,6 +7,7 @@ from typing import Any
 from mien.datasets.checks import checks
 from mien.datasets.checks.check import Check, CheckedData, Issue
 from mien.datasets.dataset import Dataset, FaceCropper, ImageSpec
+from mien.datasets.notices import notice_unused
 from mien.datasets.reading import detect, open_dataset
 from mien.datasets.spec import DataSpec
 
@@ -123,6 +124,7 @@ def check(spec: DataSpec, *, near: bool = True, face: FaceCropper | None = None)
         {'leaks': 658, 'across_splits': 601, 'conflicts': 257, 'blank': 12}
     """
     table = open_dataset(spec, ImageSpec(face=face), shares=(0.0, 0.0)).used()
+    notice_unused(spec, table)
     data = CheckedData(table, near, face is not None)
     issues = {name: found for name, one in checks().items() if (found := one.find(data)) is not None}
     return IssueReport(
