@@ -357,14 +357,3 @@ def test_a_video_whose_files_cannot_be_written_does_not_end_the_job(
     assert code == 1
     assert f"{tmp_path / 'out' / 'a.timeline.png'}: cannot be written" in err
     assert (tmp_path / "out" / "b.timeline.png").is_file()
-
-
-def test_animations_are_named(capsys: Capture, model: Path, tmp_path: Path) -> None:
-    pictures = [Image.new("L", (48, 48), level) for level in (10, 250)]
-    for name in ("a.gif", "b.webp"):
-        pictures[0].save(tmp_path / name, save_all=True, append_images=pictures[1:])
-    pictures[0].save(tmp_path / "c.gif")
-    code, _, err = predict(capsys, tmp_path, "--model", model, "--detector", "none")
-    assert code == 0
-    names = f"{tmp_path / 'a.gif'}, {tmp_path / 'b.webp'}"
-    assert err == f"2 photos with several pictures; the first is used: {names}\n"

@@ -3,7 +3,7 @@
 import glob
 import hashlib
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,7 +20,6 @@ from mien.recognition import video
 
 SUFFIXES = images.SUFFIXES | video.SUFFIXES
 UNMARKED = "TGA"  # an image format that many a video could be taken for
-ANIMATED = frozenset({".gif", ".webp", ".png", ".apng", ".avif", ".tif", ".tiff"})
 ROOM = 48  # bytes of an output's name for -2, .annotated.mp4, .parquet.settings.json, .part.jsonl and the like
 
 
@@ -150,15 +149,3 @@ def is_video(path: Path) -> bool:
         # to FFmpeg a damaged JPEG is a video of one picture
         return opened.container.format.name != "mjpeg" or suffix not in images.SUFFIXES
     return False
-
-
-def name_animations(photos: Iterable[Path]) -> None:
-    """Say on stderr which photos hold several pictures (an animation, pages): the first one is used."""
-    several = list[Path]()
-    for path in photos:
-        if path.suffix.lower() in ANIMATED and path.is_file():
-            with suppress(Exception), path.open("rb") as file:
-                several += [path] * getattr(open_image(file), "is_animated", False)
-    if several:
-        names = first_few([printable(path) for path in several])
-        say(f"{quantity(len(several), 'photo')} with several pictures; the first is used: {names}")

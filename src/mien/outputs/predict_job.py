@@ -13,7 +13,7 @@ from mien.core.paths import printable
 from mien.core.streams import say
 from mien.core.walk import ABOVE, AGAIN
 from mien.outputs.gallery import Gallery
-from mien.outputs.inputs import is_video, list_inputs, name_animations, output_paths
+from mien.outputs.inputs import is_video, list_inputs, output_paths
 from mien.outputs.jobs import Outcome, PredictJob
 from mien.outputs.photos import Photo, photo_columns, recognize_photos
 from mien.outputs.printers import PRINTERS
@@ -56,7 +56,6 @@ def run_predict_job(paths: Sequence[Path], job: PredictJob) -> int:
     settings = table_settings(job, video=True) if stems else {}
     for stem in stems.values():  # before hours of work
         check_table(table_path(stem, job), resume=job.resume, settings=settings)
-    name_animations(photos)
     outcomes |= _predict_photos(photos, job, cores) if photos else set()
     if stems:
         outcomes |= recognize_videos(_recognizer(job, cores), stems, job, settings, threads=cores)
