@@ -253,3 +253,33 @@ def test_a_name_is_only_a_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.chdir(tmp_path)
     with Video(name) as video:
         assert sum(1 for _ in video) == 10
+
+
+def test_a_rate_of_one_frame_in_years_is_not_believed(tmp_path: Path) -> None:
+    data = bytearray(write(tmp_path / "a.avi", PICTURES, codec="mpeg4").read_bytes())
+    place = data.index(b"vids") + 20  # dwScale, dwRate: seconds a frame
+    data[place : place + 8] = struct.pack("<II", 1_000_000_000, 1)
+    (tmp_path / "a.avi").write_bytes(data)
+    with Video(tmp_path / "a.avi") as video:
+        assert sum(1 for _ in video) == 10
+    assert video.end < 40_000
+
+
+@pytest.mark.parametrize("name", ["a.mp4", "a.mkv", "a.webm", "a.avi", "a.flv", "a.ts", "a.mpg", "a.wmv"])
+def test_times_of_spoilt_files_never_fall(tmp_path: Path, name: str) -> None:
+    codec = {".avi": "mpeg4", ".flv": "flv1", ".mpg": "mpeg2video", ".wmv": "wmv2", ".webm": "libvpx"}
+    whole = write(tmp_path / name, PICTURES * 2, codec=codec.get(Path(name).suffix, "libx264")).read_bytes()
+    rng = np.random.default_rng(0)
+    for number in range(40):
+        data = bytearray(whole)
+        for place in rng.integers(0, len(data) if number % 2 else min(len(data), 600), 12).tolist():
+            data[place : place + 4] = rng.bytes(4) if number % 3 else b"\xff\xff\xff\xff"
+        (tmp_path / name).write_bytes(data[: rng.integers(1, len(data))] if number % 5 == 0 else data)
+        try:
+            with Video(tmp_path / name, threads=1) as video:
+                times = [frame.time for frame in video]
+        except InputError:
+            continue
+        assert times == sorted(times)
+        assert "\n" not in video.damage
+        assert video.end >= video.last

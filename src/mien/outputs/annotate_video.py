@@ -199,7 +199,7 @@ def _shifted(source: "InputContainer", stream: Any, video: Video, *, decode: boo
             for frame in frames:
                 frame.pts = None if frame.pts is None else frame.pts + shift
                 yield time, frame
-    except av.FFmpegError:  # sound that is cut off ends where it does
+    except (av.FFmpegError, IndexError):  # sound that is cut off ends where it does; IndexError as in Video
         return
 
 

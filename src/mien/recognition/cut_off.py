@@ -34,8 +34,11 @@ def cut_off(path: Path, container: str, stream: int) -> str:
     check = next((check for name, check in CHECKS.items() if name in container.split(",")), None)
     if check is None:
         return ""
-    with path.open("rb") as file:
-        reason = check(file, path.stat().st_size, stream)
+    try:
+        with path.open("rb") as file:
+            reason = check(file, path.stat().st_size, stream)
+    except OSError as error:
+        return f"it cannot be read again ({error.strerror})"
     return reason if not reason or reason.startswith(SECOND) else f"it is cut off or damaged ({reason})"
 
 
@@ -78,6 +81,8 @@ def _matroska(file: BinaryIO, size: int, _: int) -> str:
             return "" if place >= end else f"damaged at byte {place:,}"
         if len(head) <= wide or len(head) < wide + (more := 9 - head[wide].bit_length()):
             return "its last element is not whole"
+        if more > 8:  # nor such a size
+            return f"damaged at byte {place:,}"
         number = int.from_bytes(head[:wide])
         length = int.from_bytes(head[wide : wide + more]) - (1 << 7 * more)
         unknown = length == (1 << 7 * more) - 1

@@ -162,9 +162,10 @@ class Video(AbstractContextManager["Video"]):
     def _stream(self) -> "VideoStream":
         """Return the first video stream; the cover of an album is none."""
         streams = [s for s in self.container.streams.video if "attached_pic" not in (s.disposition.name or "")]
-        reason = cut_off(self.path, self.container.format.name, -1)
-        problem = f"no video in it; {reason}" if reason else "no video in it"
-        if streams:
+        if not streams:
+            reason = cut_off(self.path, self.container.format.name, -1)
+            problem = f"no video in it; {reason}" if reason else "no video in it"
+        else:
             context = streams[0].codec_context
             if context is None:
                 problem = "no decoder for its video; convert it to H.264, say, and try again"
@@ -214,6 +215,7 @@ class Video(AbstractContextManager["Video"]):
     def _timed(self) -> Iterator[tuple["av.VideoFrame", float]]:
         """Yield every frame that can be decoded with its time."""
         step = 1 / float(self.stream.average_rate or self.stream.guessed_rate or 25)
+        step = step if step <= FILE_GAP else 1 / 25
         for raw, stamp in self._decoded():
             before, stated = self.clock.time, float(raw.duration * (raw.time_base or 0))
             self._stated = 0 < stated <= FILE_GAP
@@ -248,6 +250,8 @@ class Video(AbstractContextManager["Video"]):
                 if flawed:
                     broken, first = broken + 1, first or f"{self.clock.time:.2f} s"
                     self.damage = f"{self.path}: damaged in {quantity(broken, 'place')}, the first near {first}"
+        except IndexError:  # PyAV, once all is decoded: a stream has begun midway that its list lacks
+            self.notes.append(f"{self.path}: a stream that begins midway is not read")
         except av.FFmpegError as error:
             self.damage = f"{self.path}: cannot be read beyond {self.clock.time:.2f} s ({error.strerror})"
         if torn and not self.damage:
@@ -270,10 +274,7 @@ class Video(AbstractContextManager["Video"]):
             more = f"; {len(sizes) - 1:,} changes in all" if len(sizes) > 2 else ""
             self.notes.append(f"{path}: its picture {change} at {time:.2f} s{more}; boxes are in pixels of each frame")
         promised = [] if jumps else self._promised()
-        try:
-            reason = cut_off(path, self.container.format.name, self.stream.id)
-        except OSError as error:
-            reason = f"cannot be read again ({error.strerror})"
+        reason = cut_off(path, self.container.format.name, self.stream.id)
         if reason and self.clock.begun:
             length = max(promised, default=0.0)
             missing = f", but should at {length:.2f} s" if length > self.clock.due + SLACK else ""
