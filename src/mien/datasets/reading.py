@@ -104,7 +104,7 @@ def open_dataset(
     reader, root = locate(spec.path, spec.kind, spec.targets)
     excluded = exclude.load(spec.exclude) if spec.exclude else None
     if image.face and not reader.photos:
-        photos = " and ".join(name for name, one in readers().items() if one.photos)
+        photos = ", ".join(name for name, one in readers().items() if one.photos)
         raise InputError(f"{root}: a dataset of kind {reader.name} holds face crops; faces are looked for in {photos}")
 
     def load() -> Dataset:
