@@ -140,3 +140,12 @@ def test_the_larger_the_image_the_fewer_scans() -> None:
     decoding._check_scans(scans, 9_000_000)
     with pytest.raises(InputError, match="30 scans; at most 20 are read"):
         decoding._check_scans(scans, 89_000_000)
+
+
+def test_a_face_in_a_very_wide_image_is_made_level() -> None:
+    wide = np.random.default_rng(0).integers(0, 255, (300, 1000), dtype=np.uint8)
+    box, eyes = (700.0, 100.0, 120.0, 110.0), np.array([[720, 140], [790, 160], [760, 170], [725, 190], [780, 195]])
+    spec = images.CropSpec(0.1, level=True)
+    there = np.add(eyes, [40_000, 0]).astype("f4")
+    far = spec.cut(np.pad(wide, ((0, 0), (40_000, 0))), (box[0] + 40_000, *box[1:]), there)
+    assert np.abs(far.astype(int) - spec.cut(wide, box, eyes.astype("f4"))).max() <= 2

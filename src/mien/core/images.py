@@ -215,6 +215,9 @@ def crop_box(image: Pixels, box: Sequence[float], *, margin: float = 0.0, slope:
         image, (x, y, width, height) = _shrink(image, (x, y, width, height), side)
         side = max(1, round(max(width, height) * (1 + 2 * margin)))
     if slope:
+        if max(image.shape[:2]) >= 32767:  # OpenCV turns no larger ones
+            image, left, top = _part(image, (x, y, width, height), side)
+            x, y = x - left, y - top
         middle = (x + width / 2 - 0.5, y + height / 2 - 0.5)  # OpenCV counts from the middle of the first pixel
         turn = cv2.getRotationMatrix2D(middle, slope, 1.0)
         turn[:, 2] += np.array([side / 2 - 0.5 - middle[0], side / 2 - 0.5 - middle[1]])
@@ -226,16 +229,21 @@ def crop_box(image: Pixels, box: Sequence[float], *, margin: float = 0.0, slope:
     return image[rows[:, None], columns[None, :]]
 
 
+def _part(image: Pixels, box: Sequence[float], side: int) -> tuple[Pixels, int, int]:
+    """Return the part of an image that a turned square around a box can hold, and its left and upper end."""
+    middle = np.array([box[0] + box[2] / 2, box[1] + box[3] / 2])
+    ends = np.clip(np.stack([middle - 0.75 * side - 2, middle + 0.75 * side + 2]), 0, [image.shape[1], image.shape[0]])
+    (left, top), (right, bottom) = ends.astype(int).tolist()
+    left, top = min(left, image.shape[1] - 1), min(top, image.shape[0] - 1)
+    return image[top : max(bottom, top + 1), left : max(right, left + 1)], left, top
+
+
 def _shrink(image: Pixels, box: tuple[float, ...], side: int) -> tuple[Pixels, list[float]]:
     """Return the part of an image around a box, and the box in it, both smaller where the square would be too large.
 
     The square of a long strip is nearly all repeated edge: it may have twice the pixels that are there.
     """
-    middle = np.array([box[0] + box[2] / 2, box[1] + box[3] / 2])
-    ends = np.clip(np.stack([middle - 0.75 * side, middle + 0.75 * side]), 0, [image.shape[1], image.shape[0]])
-    (left, top), (right, bottom) = ends.astype(int).tolist()
-    left, top = min(left, image.shape[1] - 1), min(top, image.shape[0] - 1)
-    part = image[top : max(bottom, top + 1), left : max(right, left + 1)]
+    part, left, top = _part(image, box, side)
     factor = (min(MAX_PIXELS, max(_LARGEST, 2 * part.shape[0] * part.shape[1])) / side**2) ** 0.5
     if factor >= 1:
         return image, list(box)
