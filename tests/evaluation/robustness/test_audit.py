@@ -117,9 +117,9 @@ def test_the_clean_images_are_read_once_and_scored_once(
     scored: list[int] = []
     from_disk, run = reading.read, Session.run
 
-    def counted_read(spec: DataSpec, *rest: Any) -> Samples:
+    def counted_read(spec: DataSpec, *rest: Any, **options: Any) -> Samples:
         read_splits.append(spec.split)
-        return from_disk(spec, *rest)
+        return from_disk(spec, *rest, **options)
 
     def counted_run(self: Session, crops: Pixels) -> dict[str, NDArray[np.float32]]:
         scored.append(len(crops))
@@ -272,7 +272,7 @@ def test_exit_codes_and_files(mien: Mien, make_model: MakeModel, faces: Path, ta
         (["MODEL", "--data", "DATA", "--seed", "-1"], "seed -1: expected 0 or more"),
         (["MODEL", "--data", "DATA", "--max-gap", "0.1"], "give a table, --groups table.csv"),
         (["MODEL", "--data", "DATA", "--min-accuracy", "60"], "min accuracy 60.0: expected a share, 0 to 1"),
-        (["MODEL", "--data", "DATA", "--groups", "absent.csv"], "absent.csv: No such file"),
+        (["MODEL", "--data", "DATA", "--groups", "absent.csv"], "absent.csv: cannot be read (No such file"),
         (["MODEL", "--data", "DATA", "--split", "exam"], "unknown split 'exam'"),
         (["MODEL", "--data", "absent", "--out", "MODEL"], "is a file)"),
     ],
