@@ -2,6 +2,7 @@ import csv
 import gzip
 import io
 import re
+import zipfile
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -145,6 +146,17 @@ def test_in_a_folder_the_file_is_found_in_any_form(csv_file: Path) -> None:
         assert datasets.read(DataSpec(csv_file.parent, "all")).fingerprint == expected.fingerprint
 
 
+def test_what_is_no_csv_file_says_so(csv_file: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "fer2013.xlsx", "w") as archive:
+        archive.writestr("[Content_Types].xml", "")
+    with pytest.raises(InputError, match=r"fer2013\.xlsx: a workbook; save it as CSV"):
+        datasets.read(DataSpec(tmp_path / "fer2013.xlsx"))
+    csv_file.write_text("<!DOCTYPE html><html>Sign in</html>")
+    for path in (csv_file, csv_file.parent):
+        with pytest.raises(InputError, match=r"fer2013\.csv: a web page in place of a CSV file"):
+            datasets.read(DataSpec(path))
+
+
 @pytest.mark.parametrize(("side", "channels"), [(64, 1), (32, 1), (48, 3), (64, 3)])
 def test_images_of_another_size_and_in_colour(tmp_path: Path, side: int, channels: int) -> None:
     faces = drawn.faces(14, size=side, channels=channels)
@@ -260,7 +272,9 @@ def test_says_what_is_wrong_where_nothing_can_be_read(csv_file: Path, tmp_path: 
     with pytest.raises(InputError, match="a line of more than"):
         datasets.read(DataSpec(csv_file, "train"))
     csv_file.write_bytes(b"")
-    with pytest.raises(InputError, match="no dataset recognised; expected a CSV file with the columns emotion, pixels"):
+    with pytest.raises(
+        InputError, match=r"no dataset recognised.*; expected a CSV file with the columns emotion, pixels"
+    ):
         datasets.read(DataSpec(tmp_path, "train"))
 
 

@@ -9,7 +9,7 @@ what is wrong.
 import csv
 from collections import Counter
 from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack, suppress
+from contextlib import ExitStack, nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -36,17 +36,23 @@ PIXELS = SIDE * SIDE
 CHUNK = 1 << 17  # bytes; its arrays stay in the processor's cache and below the size that malloc maps anew each time
 LONGEST = 1 << 20  # bytes in a line; a plain row has under 10,000
 MARK = b"\xef\xbb\xbf"
+WORKBOOKS = (".xlsx", ".xls", ".ods")
 NAMED = 100  # the code of the first name
 FEW = 0.02  # the share of rows with other codes from which on they are another numbering
 
 
 def _candidates(root: Path) -> dict[Path, Columns | None]:
-    """Return the CSV files with pixels that `root` is or holds, and their columns; None where they have no emotion."""
+    """Return the CSV files with pixels that `root` is or holds, and their columns; None where they have no emotion.
+
+    Raises:
+        InputError: `root`, or a fer2013.csv in it, is no CSV file: a workbook, a web page, cut off.
+    """
     files = [root] if root.is_file() else sorted(root.iterdir())
     found: dict[Path, Columns | None] = {}
     for path in files:
-        if is_csv(path) and path.is_file():
-            with suppress(InputError):
+        if (is_csv(path) or (path == root and path.suffix.lower() in WORKBOOKS)) and path.is_file():
+            meant = path == root or path.name.lower() == "fer2013.csv"
+            with nullcontext() if meant else suppress(InputError):
                 file = sniff(path)
                 if (where := columns(file)) or "pixels" in file.names:
                     found[path] = where
