@@ -1,6 +1,7 @@
 """An image takes bounded memory and time, whatever its header says."""
 
 import io
+import resource
 import struct
 import threading
 import time
@@ -149,3 +150,11 @@ def test_a_face_in_a_very_wide_image_is_made_level() -> None:
     there = np.add(eyes, [40_000, 0]).astype("f4")
     far = spec.cut(np.pad(wide, ((0, 0), (40_000, 0))), (box[0] + 40_000, *box[1:]), there)
     assert np.abs(far.astype(int) - spec.cut(wide, box, eyes.astype("f4"))).max() <= 2
+
+
+def test_a_few_bytes_that_claim_a_large_image_are_not_filled_up() -> None:
+    bmp = b"BM" + struct.pack("<IHHI", 0, 0, 0, 54) + struct.pack("<IiiHHIIiiII", 40, 9400, 9400, 1, 24, *[0] * 6)
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    with pytest.raises(InputError, match="cut off or broken"):
+        images.load(bmp + bytes(100), truncated="accept")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 300_000  # kB

@@ -17,6 +17,7 @@ from PIL.ImageFile import ImageFile
 from mien.core.formats import open_image
 
 END = b"\xff\xd9"
+LARGEST = 20_000_000  # pixels that are filled in: a few bytes may claim any size
 _NOISE = bytes(range(1, 251)) * 8  # continues no image as it would have gone on; no marker of JPEG in it
 
 
@@ -127,6 +128,8 @@ def _recover_png(data: bytes) -> Rest | None:
             chunks.append(data[at : at + 12 + length])
         at += 12 + length
     there = min(len(rows) // stride, height)
+    if width * height > LARGEST and there < height:
+        return Rest(b"", there / height)
     filled = bytes(rows[: there * stride]).ljust(stride * height, b"\0")
     packed = zlib.compress(filled, 1)
     for kind, body in ((b"IDAT", packed), (b"IEND", b"")):
@@ -136,6 +139,8 @@ def _recover_png(data: bytes) -> Rest | None:
 
 def _recover_raw(data: bytes) -> Rest | None:
     with open_image(io.BytesIO(data)) as image:
+        if image.width * image.height > LARGEST:
+            return None
         missing = 8 * image.width * image.height + 4096
     black, white = data + bytes(missing), data + b"\xff" * missing
     try:
