@@ -88,7 +88,7 @@ def test_an_encoding_that_lacks_a_character_spells_it_and_says_so(
     assert r"\u0e01" in lines[4]
     assert json.loads(lines[-1]) == {"a": "é ก 👩"}
     said = capsys.readouterr().err
-    assert said.startswith(f"stdout is {encoding} and cannot print 1 characters, spelt as \\u0e01; ")
+    assert said.startswith(f"stdout is {encoding} and cannot print 1 character, spelt as \\u0e01; ")
 
 
 def test_a_stderr_that_cannot_be_written_ends_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

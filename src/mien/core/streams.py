@@ -132,7 +132,8 @@ def finish() -> None:
     if _spelt:
         some = " ".join(sorted(_spelt)[:5]).encode("ascii", "backslashreplace").decode()
         advice = "PYTHONIOENCODING=utf-8 prints them, --json keeps them"
-        say(f"stdout is {sys.stdout.encoding} and cannot print {len(_spelt)} characters, spelt as {some}; {advice}")
+        lost = f"{len(_spelt)} character{'s' * (len(_spelt) != 1)}"
+        say(f"stdout is {sys.stdout.encoding} and cannot print {lost}, spelt as {some}; {advice}")
         _spelt.clear()
 
 
