@@ -375,13 +375,15 @@ def seven(faces: Faces) -> NDArray[np.float64]:
 
 
 def _instead(asked: str, recognizer: Recognizer) -> None:
-    _warn_once(f"mien.compat: mien has no detector {asked!r}; {detector_name(recognizer.detector)} finds the faces")
+    used = detector_name(recognizer.detector)
+    _warn_once(f"mien.compat: mien has no detector {asked!r}; {used} finds the faces", above=4)
 
 
-def _warn_once(message: str) -> None:
+def _warn_once(message: str, *, above: int = 3) -> None:
+    """Warn, `above` calls higher."""
     if message not in _warned:
         _warned.add(message)
-        warnings.warn(message, stacklevel=4)
+        warnings.warn(message, stacklevel=above)
 
 
 def _load(source: Any, *, bgr: bool = True) -> images.Pixels:

@@ -1,6 +1,9 @@
 """A model explains itself, or is refused in one line that names it."""
 
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -233,3 +236,12 @@ def test_outputs_that_contradict_the_network_are_refused(
         Session(
             several(replace(SEVERAL, further_outputs={"majority": OutputInfo(("h", "i", "j"), 0.0)})), output="majority"
         )
+
+
+def test_onnxruntime_reports_nothing_to_its_makers(tmp_path: Path) -> None:
+    """It would keep a number of this machine in the user's cache folder."""
+    environment = {name: value for name, value in os.environ.items() if name != "ORT_DISABLE_TELEMETRY"}
+    code = "import mien; mien.Recognizer(detector='none')"
+    places = {"HOME": str(tmp_path), "XDG_CACHE_HOME": str(tmp_path), "PYTHONDONTWRITEBYTECODE": "1"}
+    subprocess.run([sys.executable, "-c", code], env=environment | places, check=True)
+    assert list(tmp_path.iterdir()) == []
