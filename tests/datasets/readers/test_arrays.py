@@ -348,3 +348,12 @@ def test_a_copy_keeps_names_and_text_files(tmp_path: Path) -> None:
     READER.copy(tmp_path, out, {"x:00000", "x:00007"})
     copy = read(DataSpec(out, "all"))
     assert [copy.classes[code] for code in copy.labels] == np.delete(NAMES, [0, 7]).tolist()
+
+
+def test_code_points_beyond_unicode_and_control_characters_are_no_labels(tmp_path: Path) -> None:
+    names = NAMES.astype("<U9")
+    names.view(np.uint32).reshape(60, 9)[[3, 5], 0] = 0x7F0000, 0
+    save(tmp_path, x=drawn.faces(60).images, y=names)
+    samples = read(DataSpec(tmp_path, "all"))
+    assert [problem.where for problem in samples.problems] == ["y:00003", "y:00005"]
+    assert samples.classes == tuple(sorted(FER2013))

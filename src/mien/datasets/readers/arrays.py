@@ -7,6 +7,7 @@ the caller.
 """
 
 import re
+import sys
 from collections import Counter
 from collections.abc import Collection, Sequence
 from dataclasses import replace
@@ -33,6 +34,7 @@ IMAGES = frozenset({"x", "images", "image", "imgs", "img", "pixels", "faces", "d
 LABELS = frozenset({"y", "labels", "label", "targets", "target", "emotions", "emotion"})
 BLOCK = 1024  # images converted at a time
 SHAPES = "[n, side * side], [n, h, w], [n, h, w, 1 or 3] or [n, 1 or 3, h, w]"
+NO_TEXT = re.compile("[\\0-\x1f\x7f-\x9f\ud800-\udfff]")  # control characters and lone surrogates
 CONVERT = "save its images and labels with numpy.save as x.npy and y.npy"
 
 Found = dict[tuple[str, str], ArrayFile]
@@ -193,16 +195,18 @@ def _labels(target: ArrayFile, n: int, source: ArrayFile) -> _Labels:
 
 def _names(array: NDArray[Any], target: ArrayFile) -> _Labels:
     """Return labels that are texts: names, or whole numbers."""
-    try:
-        if array.dtype.kind == "S":
-            array = np.char.decode(array, "utf-8", "surrogateescape")
-        texts = [str(text).strip() for text in array.tolist()]
-    except (ValueError, UnicodeError) as error:  # code points beyond Unicode
-        raise InputError(f"{target}: texts that cannot be read ({error})") from None
+    if array.dtype.kind == "S":
+        array = np.char.decode(array, "utf-8", "surrogateescape")
+    if array.dtype.itemsize:  # code points beyond Unicode, of which NumPy would make strings that break Python
+        points = (
+            np.ascontiguousarray(array, dtype=array.dtype.newbyteorder("=")).view(np.uint32).reshape(len(array), -1)
+        )
+        array = np.where((points > sys.maxunicode).any(axis=1), "\0", array)
+    texts = [text.strip() for text in array.tolist()]
     wrong = {
         row: f"label {printable(text)[:40]!r}, expected a name in UTF-8"
         for row, text in enumerate(texts)
-        if not text or text != printable(text)
+        if not text or NO_TEXT.search(text)
     }
     numbers = [whole(text) for text in texts]
     if all(number is not None and 0 <= number < 1000 for row, number in enumerate(numbers) if row not in wrong):
