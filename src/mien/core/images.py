@@ -136,12 +136,9 @@ def _naming(name: str) -> Iterator[None]:
     except MemoryError:
         raise InputError(f"{name}: not enough memory to decode it") from None
     except Exception as error:
-        reason = (
-            "" if isinstance(error, struct.error | IndexError | KeyError) else str(error)
-        )  # of Python, not of images
-        raise InputError(
-            f"{name}: damaged image ({next(iter(reason.splitlines()), '') or 'cut off or broken'})"
-        ) from None
+        of_python = isinstance(error, struct.error | IndexError | KeyError)  # says nothing of the image
+        reason = "" if of_python else next(iter(str(error).splitlines()), "")
+        raise InputError(f"{name}: damaged image ({reason or 'cut off or broken'})") from None
 
 
 def _from_array(array: NDArray[Any], *, bgr: bool) -> Pixels:
