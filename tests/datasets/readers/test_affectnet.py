@@ -47,6 +47,9 @@ def test_annotations_of_every_type_and_broken_ones(tmp_path: Path) -> None:
         np.save(folder / f"{row}_exp.npy", value)
     np.save(folder / "5_exp.npy", np.array([{}], dtype=object), allow_pickle=True)
     (folder / "6_exp.npy").write_bytes(b"")
+    whole = (folder / "9_exp.npy").read_bytes()
+    (folder / "9_exp.npy").write_bytes(whole[:-1] + b"\xff")
+    (folder / "10_exp.npy").write_bytes(whole.replace(b"'shape': ()", b"'shape': (#"))
     (folder / "7_exp.npy").unlink()
     (root / "train_set" / "images" / "8.jpg").unlink()
     samples = datasets.read(DataSpec(root, "all"))
@@ -54,10 +57,12 @@ def test_annotations_of_every_type_and_broken_ones(tmp_path: Path) -> None:
     assert [labels[f"train_set/images/{row}.jpg"] for row in range(3)] == [3, 2, 5]
     assert samples.dropped == {"uncertain (9)": 1, "images without a label": 1}
     assert [str(problem) for problem in samples.problems] == [
+        "train_set/annotations/10_exp.npy: no array; expected one number",
         "train_set/annotations/4_exp.npy: label 'x', expected 0..7",
         "train_set/annotations/5_exp.npy: holds Python objects, which are not loaded; expected one number",
         "train_set/annotations/6_exp.npy: no array; expected one number",
         "train_set/annotations/8_exp.npy: no such image: 8",
+        "train_set/annotations/9_exp.npy: label '\ufffd', expected 0..7",
     ]
 
 

@@ -213,6 +213,11 @@ def test_own_classes_in_any_language_and_slips_among_known_ones(tmp_path: Path) 
     ]
 
 
+def test_a_nul_in_a_label_is_not_part_of_it(tmp_path: Path) -> None:
+    root = layouts.write_list(tmp_path, classes=["bored\0", "engaged"])
+    assert read(root).classes == ("bored", "engaged")
+
+
 def test_labels_that_are_no_classes_are_refused(tmp_path: Path) -> None:
     root = layouts.write_list(tmp_path, classes=["0.25", "0.5", "0.75"])
     with pytest.raises(InputError, match=r"label 0\.\d+, expected class names or whole numbers"):

@@ -10,13 +10,12 @@ from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
 
-import numpy as np
-
 from mien.core.console import first_few
 from mien.core.csv_files import is_csv, sniff, whole
 from mien.core.errors import InputError
 from mien.core.walk import ignore, walk
 from mien.datasets.dataset import ImageFile, ImageSpec, Problems
+from mien.datasets.readers.array_files import ArrayFile
 from mien.datasets.readers.image_list import Found, ImageList, ImageListReader, read_columns
 from mien.datasets.readers.listed import Listing, files_in, folders_within, is_image
 from mien.datasets.splits import find_split
@@ -42,11 +41,15 @@ def _sets(root: Path) -> list[Path]:
 def _code(path: Path) -> str:
     """Return the label in a .npy file, a string or a number of any type. InputError where there is none."""
     try:
-        array = np.load(path, allow_pickle=False)
-        value = array.reshape(-1)[0].item() if array.size == 1 else None
-    except (OSError, ValueError, EOFError) as error:
-        objects = "holds Python objects, which are not loaded" if "pickle" in str(error) else "no array"
+        array = ArrayFile(path).load(1)
+    except InputError as error:
+        objects = "holds Python objects, which are not loaded" if "Python objects" in str(error) else "no array"
         raise InputError(f"{objects}; expected one number") from None
+    if array.dtype.kind == "U":  # whatever is in it: NumPy fails where it is no text
+        order = "be" if array.dtype.byteorder == ">" else "le"
+        value: object = array.tobytes().decode(f"utf-32-{order}", "replace").rstrip("\0") if array.size == 1 else None
+    else:
+        value = array.reshape(-1)[0].item() if array.size == 1 else None
     code = whole(value.decode("ascii", "replace") if isinstance(value, bytes) else str(value))
     if code is None:
         raise InputError(f"label {str(value)[:20]!r}, expected 0..{len(CODES) - 1}")

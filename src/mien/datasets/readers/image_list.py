@@ -80,7 +80,7 @@ class ImageList:
         for line, cells in rows:
             cells = _cells(cells, self.width)
             if len(cells) > max(self.image, self.label):
-                yield f"{name}:{line}", [cell.strip() for cell in cells]
+                yield f"{name}:{line}", [cell.replace("\0", "").strip() for cell in cells]
             else:
                 problems.report(f"{name}:{line}", f"{len(cells)} fields, expected an image and a label")
 
