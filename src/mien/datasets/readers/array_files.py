@@ -7,6 +7,7 @@ takes no memory, and nothing is ever unpickled.
 import ast
 import math
 import re
+import warnings
 import zipfile
 import zlib
 from dataclasses import dataclass
@@ -67,16 +68,15 @@ class ArrayFile:
         if self.text:
             return _column(self.path, n)
         try:
-            if self.key:
-                array = self._member()
-            else:
+            with warnings.catch_warnings(action="ignore"):  # of headers that Python 2 wrote
+                if self.key:
+                    return self._member()
                 with self.path.open("rb") as file:
                     _check_header(file, self.path.stat().st_size)
-                array = np.load(self.path, mmap_mode="r", allow_pickle=False)
+                return np.asarray(np.load(self.path, mmap_mode="r", allow_pickle=False))
         except FAULTS as error:
             why = (printable(error) or type(error).__name__).splitlines()[0]
             raise InputError(f"{self}: no array that can be read ({why[:200]})") from None
-        return array
 
     def _member(self) -> NDArray[Any]:
         with zipfile.ZipFile(self.path) as archive:
