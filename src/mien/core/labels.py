@@ -82,8 +82,8 @@ def find_class(name: str) -> str | None:
 
 
 def normalise(name: str) -> str:
-    """Return a class name as it is kept: NFC, without spaces around it, in UTF-8; case and everything else stay."""
-    return printable(unicodedata.normalize("NFC", name)).strip()
+    """Return a class name as it is kept: NFC, without NULs and outer spaces, in UTF-8; case and all else stay."""
+    return printable(unicodedata.normalize("NFC", name)).replace("\0", "").strip()
 
 
 def resolve(names: Iterable[str]) -> tuple[str, ...]:

@@ -247,7 +247,7 @@ def read_files(
     ids, labels, splits, groups = (np.array([file[column] for file in files]) for column in range(1, 5))
     renamed = {}
     if isinstance(classes, ClassMap):
-        labels, of = np.array([classes.of[label] for label in labels.tolist()]), classes
+        labels, of = np.array([classes.of[file.label] for file in files]), classes
         held = {*labels[good].tolist()}
         classes = tuple(name for name in of.classes if name in held)
         renamed = {name: new for name, new in of.renamed.items() if new in held}

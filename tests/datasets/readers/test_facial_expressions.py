@@ -114,3 +114,12 @@ def test_links_to_nothing_are_named_and_names_that_are_not_utf8_are_read(
     said = capsys.readouterr().err
     assert "not read: 1 of 120 images (a link to nothing: PersonA_y_0002.jpg)" in said
     assert "not read: 2 of 122 rows (no such image: legend.csv:2, legend.csv:3)" in said
+
+
+def test_a_nul_in_a_label_is_not_part_of_it(tmp_path: Path) -> None:
+    root = drawn.write_facial_expressions(tmp_path / "photos", drawn.faces(6))
+    legend = root / "data" / "legend.csv"
+    first, *lines = legend.read_text().splitlines()
+    rows = (f"{line.rpartition(',')[0]},{('bored', 'engaged')[row % 2]}\0" for row, line in enumerate(lines))
+    legend.write_text("\n".join([first, *rows]))
+    assert datasets.read(DataSpec(root, "all")).classes == ("bored", "engaged")
