@@ -153,7 +153,8 @@ def _sound(source: "InputContainer", target: "OutputContainer", video: Video) ->
     if not source.streams.audio or source.streams.audio[0].codec_context is None:
         return
     stream: Any = source.streams.audio[0]
-    if stream.codec_context.name in COPIED:
+    name, head = stream.codec_context.name, stream.codec_context.extradata
+    if name in COPIED and (head or not name.endswith("opus")):  # an MP4 with Opus repeats its head
         copied = target.add_stream_from_template(stream)
         for time, packet in _shifted(source, stream, video, decode=False):
             packet.stream = copied
