@@ -92,7 +92,8 @@ def locate(root: Path, kind: str | None = None, targets: str = "label") -> tuple
         return one, path
     from mien.datasets.readers.unrecognised import describe
 
-    expected = "; or ".join(one.expects for one in candidates)
+    texts = [one.expects for one in candidates]
+    expected = "; or ".join(texts if len(texts) == 1 else [text.partition(" (")[0] for text in texts])
     raise InputError(f"{root}: {describe(root)}; expected {expected}")
 
 

@@ -66,7 +66,7 @@ class FileNamesReader(ListedReader):
 
     def __init__(self, name: str) -> None:
         self.name, self.names = name, NAMES[name]
-        self.expects = f"{self.names.title} by its file names"
+        self.expects = f"{self.names.title} (by its file names)"
 
     def recognises(self, root: Path) -> bool:
         """Return whether the images are called so, and are in no folders of expressions."""
