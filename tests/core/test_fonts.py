@@ -14,7 +14,6 @@ from mien.core.fonts import drawable, load_font
 def _no_system(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave Pillow's own font alone, whatever this machine has."""
     monkeypatch.setattr(fonts, "FONTS", ())
-    monkeypatch.setattr(fonts, "_needed", set())
     fonts._choose.cache_clear()
 
 
@@ -37,6 +36,9 @@ def test_a_font_of_the_users_own_comes_first(tmp_path: Path, monkeypatch: pytest
     monkeypatch.setenv("MIEN_FONT", "DejaVuSans.ttf")
     assert drawable(["énervé", "Злость"]) == ("énervé", "Злость")
     assert load_font(20).getname()[0] == "DejaVu Sans"
+    assert drawable(["happy", "sad"]) == ("happy", "sad")
+    assert load_font(20).getname()[0] != "DejaVu Sans"  # pictures of other models look as before
+    drawable(["énervé", "Злость"])
     (tmp_path / "no.ttf").write_text("no font")
     monkeypatch.setenv("MIEN_FONT", str(tmp_path / "no.ttf"))
     with pytest.raises(InputError, match=r"MIEN_FONT: .*no\.ttf: no font that can be read"):

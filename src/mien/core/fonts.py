@@ -7,6 +7,7 @@ import os
 import unicodedata
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
+from contextvars import ContextVar
 from functools import lru_cache
 from typing import cast
 
@@ -24,7 +25,7 @@ FONTS = (  # found by Pillow where systems keep them; wide ones first
 )  # fmt: skip
 LONGEST = 24  # letters of a name in a picture
 MISSING = "\U0010ffff"  # a character that no font has
-_needed = set[str]()
+_needed: ContextVar[frozenset[str]] = ContextVar("needed", default=frozenset())  # of the names drawn in this thread
 
 
 def drawable(names: Sequence[str]) -> tuple[str, ...]:
@@ -45,11 +46,12 @@ def _different(names: Sequence[str]) -> Iterator[str]:
 
 
 def _spelt(names: Sequence[str]) -> Sequence[str]:
-    if all(name.isascii() for name in names):
+    letters = frozenset() if all(name.isascii() for name in names) else frozenset(_letters("".join(names)))
+    _needed.set(letters)
+    if not letters:
         return names
-    _needed.update(_letters("".join(names)))
     font = load_font(16)
-    lacking = {letter for letter in _letters("".join(names)) if not _has(font, letter)}
+    lacking = {letter for letter in letters if not _has(font, letter)}
     plain = {letter: unicodedata.normalize("NFKD", letter)[0] for letter in lacking}
     accents = str.maketrans({letter: base for letter, base in plain.items() if base != letter and _has(font, base)})
     found = []
@@ -70,12 +72,12 @@ def _load(file: str | None, size: float) -> ImageFont.FreeTypeFont:
 
 
 def load_font(size: float) -> ImageFont.FreeTypeFont:
-    """Return the font that has most of the letters `drawable` was asked for, `size` pixels high.
+    """Return the font that has most of the letters of the names that `drawable` got last, `size` pixels high.
 
     Raises:
         InputError: the file in MIEN_FONT is no font.
     """
-    return _load(_choose(frozenset(_needed), os.environ.get("MIEN_FONT")), size)
+    return _load(_choose(_needed.get(), os.environ.get("MIEN_FONT")), size)
 
 
 @lru_cache(maxsize=8)
