@@ -106,11 +106,11 @@ def test_a_row_of_another_length_or_encoding_is_named(tmp_path: Path) -> None:
     rows = list(file.rows(lambda line, what: faults.append((line, what)), utf8=True))
     assert rows == [(5, ["4", "c"])]
     assert faults == [
-        (2, "1 fields, expected 2"),
+        (2, "1 field, expected 2"),
         (3, r"Zo\udceb: not UTF-8 text; save it as a CSV file in UTF-8"),
         (4, "3 fields, expected 2"),
     ]
-    with pytest.raises(InputError, match=r"table\.csv:2: 1 fields, expected 2"):
+    with pytest.raises(InputError, match=r"table\.csv:2: 1 field, expected 2"):
         list(file.rows())
 
 

@@ -75,7 +75,7 @@ def test_lists_of_every_form(fer: Path, tmp_path: Path, text: str) -> None:
     [
         ("", "no column 'id' in its first line"),
         ("name,reason\n1,2\n", "no column 'id' in its first line"),
-        ("id,reason\n00001\n", "list.csv:2: 1 fields, expected 2"),
+        ("id,reason\n00001\n", "list.csv:2: 1 field, expected 2"),
         ("id,reason\n,blank\n", "list.csv:2: no id"),
         (
             "id,reason\n00001,a\n00002,a\n00001,b\n",

@@ -22,6 +22,9 @@ from tests import drawn
         ("private_test", "test"),
         ("test", "test"),
         ("all", "all"),
+        ("Entraînement", "train"),
+        ("validación", "validation"),
+        ("测试集", "test"),
     ],
 )
 def test_names(name: str, split: str) -> None:

@@ -169,7 +169,7 @@ def test_rows_fit_with_folders_or_without(tmp_path: Path) -> None:
         ("id,file\n1,2\n", "expected one column id or file"),
         ("id\n1\n", "expected further columns"),
         ("id,age,age\n1,2,3\n", "expected further columns with different names"),
-        ("id,age\n1\n", "t.csv:2: 1 fields, expected 2"),
+        ("id,age\n1\n", "t.csv:2: 1 field, expected 2"),
         ("id,age\n1,2\n\n1,3\n", "t.csv:4: 1 is in line 2 already"),
         ("id,age\n7,2\n", "none of its 1 rows names one of the 2 images scored; expected names like '1', got '7'"),
         ("id,age\n", "got no row"),

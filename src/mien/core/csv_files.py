@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO, TextIO, cast
 
+from mien.core.console import quantity
 from mien.core.errors import InputError
 from mien.core.paths import printable
 
@@ -111,7 +112,7 @@ class CsvFile:
             if not closed:
                 report(line, UNCLOSED)
             elif len(cells) != len(self.head) and not ragged:
-                report(line, f"{len(cells)} fields, expected {len(self.head)}")
+                report(line, f"{quantity(len(cells), 'field')}, expected {len(self.head)}")
             elif utf8 and (escaped := [cell for cell in cells if re.search("[\udc80-\udcff]", cell)]):
                 report(line, f"{printable(escaped[0][:40])}: not UTF-8 text; save it as a CSV file in UTF-8")
             else:

@@ -6,6 +6,7 @@ and with every version of numpy, and independent of the order in which files are
 
 import hashlib
 import re
+import unicodedata
 from collections.abc import Collection, Iterable
 from pathlib import Path
 
@@ -38,14 +39,34 @@ SYNONYMS = {
     "privatetest": "test",
     "testprivate": "test",
     "holdout": "test",
+    "entrenamiento": "train",
+    "entrainement": "train",
+    "treino": "train",
+    "训练": "train",
+    "validierung": "validation",
+    "validacion": "validation",
+    "验证": "validation",
+    "prueba": "test",
+    "teste": "test",
+    "测试": "test",
     "all": "all",
 }
 NEUTRAL = (  # words that people add to a split's name, and that name no class
     "sets?|data|datasets?|images?|imgs?|pics?|pictures?|photos?|faces?|facial|samples?|splits?|parts?|folders?|files?|"
-    "subset|emotions?|expressions?|fer|ferplus|icml|raf|rafdb|affectnet|ckplus|jaffe|kdef|kaggle|only|the|my|[0-9]"
+    "subset|emotions?|expressions?|fer|ferplus|icml|raf|rafdb|affectnet|ckplus|jaffe|kdef|kaggle|only|the|my|集|[0-9]"
 )
 LONGEST = 80  # characters of a name; the pattern's time grows fast with a text that is none
+_WRAPPERS = (
+    "sets?|data|datasets?|images?|imgs?|pics?|pictures?|photos?|faces?|frames?|crops?|cropped|aligned|raw|samples?|"
+    "parts?|folders?|files?|jpe?gs?|pngs?|class(?:es)?|emotions?|expressions?|the|my|all"
+)
+_WRAPPER = re.compile(rf"(?:{_WRAPPERS})+")
 _NAME = re.compile(rf"(?:{NEUTRAL})*({'|'.join(SYNONYMS)})(?:{NEUTRAL})*")
+
+
+def _letters(name: str) -> str:
+    """Return a name without case, accents and what is no letter or digit."""
+    return re.sub(r"[\W_]", "", unicodedata.normalize("NFKD", name).lower())
 
 
 def split_name(name: str) -> str:
@@ -65,8 +86,18 @@ def find_split(name: str) -> str | None:
     Neutral words around it do not matter: `Training Set`, `val-data`, `test_images`, `fer2013_train`. A word that may
     name a class does: `training_happy` is no split.
     """
-    found = _NAME.fullmatch(re.sub(r"[\W_]", "", name.lower())) if len(name) <= LONGEST else None
+    found = _NAME.fullmatch(_letters(name)) if len(name) <= LONGEST else None
     return SYNONYMS[found[1]] if found else None
+
+
+def is_wrapper(name: str) -> bool:
+    """Return whether a folder of this name says nothing of what is in it: `images`, `Face_Data`, `cropped`.
+
+    Example:
+        >>> is_wrapper("imgs"), is_wrapper("Face_Data"), is_wrapper("S01")
+        (True, True, False)
+    """
+    return len(name) <= LONGEST and _WRAPPER.fullmatch(_letters(name)) is not None
 
 
 def find_splits(names: Iterable[str]) -> dict[str, str]:

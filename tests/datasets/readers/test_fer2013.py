@@ -242,7 +242,7 @@ BROKEN = {
     "a quote": (",", ',"', "2 fields, expected 3"),
     "no emotion": ("2,", ",", "emotion '', expected 0..6"),
     "an unknown name": ("2,", "bored,", "emotion 'bored', expected 0..6"),
-    "bytes that are no UTF-8": ("2,", "f\udce9ar,", r"emotion 'f\udce9ar', expected 0..6"),
+    "bytes that are no UTF-8": ("2,", "f\udce9ar,", r"f\udce9ar: not UTF-8 text; save it as a CSV file in UTF-8"),
 }
 
 

@@ -1,6 +1,7 @@
 import os
 import shutil
 import struct
+import time
 import zlib
 from pathlib import Path
 from typing import Any
@@ -290,6 +291,76 @@ def test_splits_above_below_and_in_the_names_of_classes(
     assert datasets.detect(tmp_path) == "folder"
     assert counts(tmp_path) == found
     assert datasets.open_dataset(DataSpec(tmp_path)).classes == tuple(classes.split())
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "names"),
+    [
+        ("images", ("happy", "sad")),
+        ("images", ("bored", "engaged")),
+        ("Face_Data", ("bored", "engaged")),
+        ("frames/cropped", ("bored", "engaged")),
+        ("version 2", ("happy", "sad")),
+    ],
+)
+def test_a_folder_between_split_and_classes_is_passed_through(
+    tmp_path: Path, wrapper: str, names: tuple[str, str]
+) -> None:
+    write(tmp_path, *(f"{split}/{wrapper}/{name}" for split in ("train", "test") for name in names))
+    (tmp_path / "train" / "labels").mkdir()
+    found = datasets.open_dataset(DataSpec(tmp_path))
+    assert (datasets.detect(tmp_path), found.classes, found.notes) == ("folder", names, ())
+    assert counts(tmp_path) == TESTED
+    assert set(found.groups) == {""}
+
+
+def test_images_in_the_wrapper_of_a_split_without_classes_are_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path, "train/images/bored", "train/images/engaged", "test/images")
+    assert datasets.open_dataset(DataSpec(tmp_path)).classes == ("bored", "engaged")
+    assert counts(tmp_path) == {"train": 18, "validation": 2}
+    assert "in no class folder (test/images/" in capsys.readouterr().err
+
+
+def test_folders_within_classes_that_may_be_the_classes_are_named(tmp_path: Path) -> None:
+    write(tmp_path, "Anna/bored", "Anna/engaged", "Bob/bored", "Bob/engaged")
+    assert datasets.open_dataset(DataSpec(tmp_path)).notes == (
+        "the classes are the folders Anna, Bob, not bored, engaged in them; --kind subjects reads those as the "
+        "classes, and the upper folders as persons",
+    )
+    found = datasets.open_dataset(DataSpec(tmp_path, kind="subjects"))
+    assert (found.classes, {*found.groups.tolist()}) == (("bored", "engaged"), {"Anna", "Bob"})
+
+
+def test_expressions_in_a_folder_that_is_read_as_a_class_are_named(tmp_path: Path) -> None:
+    write(tmp_path, "images/happy", "images/sad", "masks", "other")
+    (note,) = datasets.open_dataset(DataSpec(tmp_path)).notes
+    assert note.startswith("the classes are the folders images, masks, other, not happy, sad in them")
+
+
+def test_a_split_that_is_a_link_to_another_is_read_once(tmp_path: Path) -> None:
+    write(tmp_path, "train/happy", "train/sad")
+    (tmp_path / "test").symlink_to("train")
+    assert "train" in counts(tmp_path)
+    found = datasets.open_dataset(DataSpec(tmp_path))
+    assert found.notes == ("test and train are one folder; it is read once, as train",)
+
+
+def test_a_thousand_classes_are_found_at_once(tmp_path: Path) -> None:
+    for index in range(1000):
+        (tmp_path / f"class {index}").mkdir()
+        (tmp_path / f"class {index}" / "a.png").touch()
+    start = time.process_time()
+    assert datasets.detect(tmp_path) == "folder"
+    assert time.process_time() - start < 4
+
+
+def test_what_cannot_be_read_next_to_the_classes_is_named_once(tmp_path: Path) -> None:
+    write(tmp_path, "bored", "engaged")
+    (tmp_path / "gone").symlink_to("nowhere")
+    found = datasets.open_dataset(DataSpec(tmp_path)).problems
+    assert [str(problem) for problem in found] == ["gone: a link to nothing"]
 
 
 def test_images_in_split_folders_without_classes_are_refused(tmp_path: Path) -> None:

@@ -88,11 +88,22 @@ def test_missing_unlisted_and_repeated_images_and_rows_without_a_label_are_named
         "labels.csv:44: listed twice: images/00000.png is in labels.csv:2 (the same label), which counts",
         "labels.csv:45: listed twice: images/00001.png is in labels.csv:3 (happy, there disgust), which counts",
         "labels.csv:46: no label: 00005.png",
-        "labels.csv:48: 1 fields, expected an image and a label",
+        "labels.csv:48: 1 field, expected an image and a label",
         "images/00003.png: empty",
     ]
     assert samples.dropped == {"images without a row in labels.csv": 1, "other tables": 1}
     assert len(samples) == 40
+
+
+def test_an_image_whose_row_is_refused_is_named_by_that_row_alone(tmp_path: Path) -> None:
+    labels = layouts.write_images(tmp_path, 70)
+    rows: list[list[object]] = [[f"{row:05d}", "hapy" if row == 3 else name] for row, name in enumerate(labels)]
+    write_rows(tmp_path / "labels.csv", ["id", "label"], rows)
+    samples = read(tmp_path)
+    assert [str(problem) for problem in samples.problems] == [
+        "labels.csv:5: unknown label 'hapy'; did you mean 'happy'?"
+    ]
+    assert (len(samples), samples.dropped) == (69, {})
 
 
 def test_a_name_that_several_images_have_is_refused_by_row(tmp_path: Path) -> None:

@@ -76,6 +76,15 @@ def test_splits_above_persons_are_kept(tmp_path: Path) -> None:
     assert [len(datasets.read(DataSpec(root, split))) for split in ("train", "test")] == [21, 21]
 
 
+def test_folders_called_as_persons_hold_classes_of_any_names(tmp_path: Path) -> None:
+    for person in ("subject_1", "subject_2", "subject_3"):
+        for name in ("bored", "engaged"):
+            layouts.save(tmp_path / person / name / "1.png", np.zeros((9, 9), np.uint8))
+    found = datasets.open_dataset(DataSpec(tmp_path))
+    assert (datasets.detect(tmp_path), found.classes) == ("subjects", ("bored", "engaged"))
+    assert {*found.groups.tolist()} == {"subject_1", "subject_2", "subject_3"}
+
+
 @pytest.mark.parametrize(
     ("stems", "expected"),
     [

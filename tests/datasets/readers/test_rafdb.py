@@ -69,7 +69,7 @@ def test_what_is_wrong_is_named_with_its_line(tmp_path: Path) -> None:
         "list_patition_label.txt:3: no such image: train_00003.jpg",
         "list_patition_label.txt:43: listed twice: train_00001.jpg; the first label counts (surprise)",
         "list_patition_label.txt:44: label '9', expected 1..7",
-        "list_patition_label.txt:45: 1 fields, expected an image and a label",
+        "list_patition_label.txt:45: 1 field, expected an image and a label",
         "list_patition_label.txt:47: label 'happy', expected 1..7",
         "Image/aligned/train_00004_aligned.jpg: empty",
     ]

@@ -70,14 +70,14 @@ def locate(root: Path, kind: str | None = None, targets: str = "label") -> tuple
     if not root.exists():
         raise InputError(f"{root}: no such file or folder")
     with os_errors(root):
-        found = _search(root, candidates)
+        found = _search(root, candidates, named=kind is not None)
         for _ in range(NESTED):
             if found or not (archive := _archive(root)):
                 break
             if archive != root:
                 notice(f"{printable(root)}: the archive {printable(archive.name)} is read")
             root = unpacked(archive)
-            found = _search(root, candidates)
+            found = _search(root, candidates, named=kind is not None)
     if len(found) > 1:
         names = first_few([printable(path.relative_to(root).as_posix()) for _, path in found])
         raise InputError(f"{root}: holds {len(found)} datasets ({names}); name one of them")
@@ -103,7 +103,7 @@ def _archive(root: Path) -> Path | None:
     return found[0] if len(found) == 1 else None
 
 
-def _search(root: Path, candidates: Sequence[DatasetReader]) -> list[tuple[DatasetReader, Path]]:
+def _search(root: Path, candidates: Sequence[DatasetReader], *, named: bool) -> list[tuple[DatasetReader, Path]]:
     """Return the datasets at a path, or those in the uppermost folders that hold some.
 
     Raises:
@@ -115,7 +115,7 @@ def _search(root: Path, candidates: Sequence[DatasetReader]) -> list[tuple[Datas
         for path in level:
             for one in candidates:
                 try:
-                    if one.recognises(path):
+                    if one.fits(path) if named else one.recognises(path):
                         found.append((one, path))
                         break
                 except OSError as error:  # of a file or folder that another format may do without

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.core.console import first_few, track
+from mien.core.console import first_few, quantity, track
 from mien.core.csv_files import CsvFile, is_csv, number, sniff, whole
 from mien.core.errors import InputError
 from mien.core.images import Pixels
@@ -241,7 +241,7 @@ class _Decoder:
 
     def _parse(self, cells: list[str]) -> tuple[Pixels, int, str]:
         if len(cells) != self.width:
-            raise InputError(f"{len(cells)} fields, expected {self.width}")
+            raise InputError(f"{quantity(len(cells), 'field')}, expected {self.width}")
         label, split = self._label(cells[self.where.emotion]), self._split(cells)
         return image(cells, self.where, self.form), label, split
 
@@ -251,7 +251,9 @@ class _Decoder:
         if code is None or code not in range(len(FER2013)):
             if code is not None:
                 self.others[code] += 1
-            if number(text) is not None or not text or text != printable(text):
+            if text != printable(text):
+                raise InputError(f"{printable(text[:20])}: not UTF-8 text; save it as a CSV file in UTF-8")
+            if number(text) is not None or not text:
                 raise InputError(f"emotion {text[:20]!r}, expected 0..{len(FER2013) - 1}")
             if text not in self.names:
                 self.names.append(text)

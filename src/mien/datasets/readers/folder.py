@@ -16,7 +16,7 @@ from mien.datasets.classes import ClassMap, class_map, find_list, is_class_folde
 from mien.datasets.dataset import Dataset, ImageFile, ImageSpec, Problems, copy_files, read_files
 from mien.datasets.readers.file_names import persons
 from mien.datasets.readers.reader import DatasetReader
-from mien.datasets.splits import find_splits, split_and_class
+from mien.datasets.splits import find_splits, is_wrapper, split_and_class
 
 
 def _folders(root: Path, report: Report = ignore) -> list[Path]:
@@ -39,7 +39,8 @@ def _classes(folders: Iterable[Path]) -> int:
     """Return how many folders are classes by what they are called, or hold: images, or folders of images."""
     folders = list(folders)
     names = {folder.name for folder in folders}
-    called = {folder for folder in folders if folder.name in find_splits(names)}
+    named = find_splits(names)
+    called = {folder for folder in folders if folder.name in named}
     splits = split_folders(folders).keys() or (called if len(called) > 1 else ())  # one: the class "test" or "training"
 
     def holds(folder: Path) -> bool:
@@ -68,10 +69,27 @@ def split_folders(folders: Iterable[Path]) -> dict[Path, str]:
     return found if any(inside.values()) and (known or not lone) else {}
 
 
+def _unwrapped(split: Path) -> Path:
+    """Return the folder in a split that holds the classes: `train`, or `train/images` where everything is in that."""
+    filled = [folder for folder in _folders(split) if _has_images(folder) or _folders(folder)]
+    if len(filled) != 1 or find_class(filled[0].name):
+        return split
+    (only,) = filled
+    inside = _folders(_unwrapped(only))
+    known = sum(bool(find_class(folder.name)) for folder in inside) > 1
+    wraps = known or (is_wrapper(only.name) and (len(inside) > 1 or _has_images(only)))
+    return _unwrapped(only) if wraps else split
+
+
 def _inner_splits(folder: Path) -> dict[Path, str]:
     """Return folder -> split for the splits in a class folder."""
     inside = {sub.name: sub for sub in _folders(folder)}
     return {inside[name]: split for name, split in find_splits(inside).items()}
+
+
+def _below(splits: Iterable[Path]) -> list[Path]:
+    """Return a class folder of each name in the splits."""
+    return list({folder.name: folder for split in splits for folder in _folders(_unwrapped(split))}.values())
 
 
 def base(root: Path) -> Path | None:
@@ -80,7 +98,7 @@ def base(root: Path) -> Path | None:
         return None
     for path in [root, *(folder for folder in _folders(root) if folder.name.lower() == "images")]:
         inside = _folders(path)
-        if _classes(inside) >= 2 or _classes(sub for folder in split_folders(inside) for sub in _folders(folder)) >= 2:
+        if _classes(inside) >= 2 or _classes(_below(split_folders(inside))) >= 2:
             return path
     return None
 
@@ -97,18 +115,21 @@ def _parts(root: Path, problems: Problems | None = None) -> list[_Part]:
     """Return the class folders by split, and report what is odd about the splits."""
     report = problems.reporter(root) if problems else ignore
     top = base(root) or root
-    splits = split_folders(_folders(top, report))
+    inside = _folders(top, report)
+    if not (splits := split_folders(inside)):
+        return [_Part("", inside)]
     parts: dict[Path, _Part] = {}
-    for folder, split in splits.items() or {top: ""}.items():
-        same = [other for other in parts if parts[other].split == split]
-        if again := next((other for other in same if folder.samefile(other)), None):
+    for folder, split in sorted(splits.items(), key=lambda item: item[0].is_symlink()):
+        if again := next((other for other in parts if folder.samefile(other)), None):
             if problems:
-                problems.notes.append(f"{folder.name} and {again.name} are one folder; it is read once")
+                once = f"it is read once, as {parts[again].split}"
+                problems.notes.append(f"{printable(folder.name)} and {printable(again.name)} are one folder; {once}")
             continue
+        same = [other for other in parts if parts[other].split == split]
         if problems and same:
             both = " and ".join(printable(path.name) for path in (*same, folder))
             problems.notes.append(f"{both} all mean the split {split}; they are joined")
-        parts[folder] = _Part(split, _folders(folder, report))
+        parts[folder] = _Part(split, _folders(_unwrapped(folder), report))
     return list(parts.values())
 
 
@@ -118,10 +139,13 @@ def _beside(root: Path) -> tuple[list[Path], list[Path]]:
     inside = _folders(top)
     splits = split_folders(inside)
     loose: list[Path] = []
-    for folder in [top, *splits]:
+    for folder in dict.fromkeys([root, top, *splits, *map(_unwrapped, splits)]):
         with suppress(OSError):
             loose += filter(_is_image, listing(folder, ignore)[1])
-    return [folder for folder in inside if splits and folder not in splits], loose
+    others = [folder for folder in inside if splits and folder not in splits]
+    if top != root:  # `images`
+        others += [folder for folder in _folders(root) if folder != top and any(map(_is_image, walk(folder, ignore)))]
+    return others, loose
 
 
 def _report_beside(root: Path, problems: Problems) -> None:
@@ -132,6 +156,22 @@ def _report_beside(root: Path, problems: Problems) -> None:
         problems.leave_out("in folders beside the splits", sum(counts.values()), first_few(names, 6))
     images = [printable(path.relative_to(root).as_posix()) for path in loose]
     problems.leave_out("in no class folder", len(images), first_few(images))
+
+
+def _report_nested(parts: Iterable[_Part], problems: Problems) -> None:
+    """Say which folders in class folders may have been meant as the classes: the upper ones may be persons."""
+    folders = [folder for part in parts for folder in part.folders]
+    if any(find_class(folder.name) for folder in folders):
+        return
+    inside = {folder: {sub.name for sub in _folders(folder)} for folder in folders}
+    names = {folder.name for folder in folders}
+    shared = set.intersection(*inside.values()) if len(names) > 1 and not any(map(_has_images, folders)) else set()
+    shared |= {name for found in inside.values() for name in found if find_class(name)}
+    if len(shared) > 1 and len(find_splits(shared)) < 2:
+        problems.notes.append(
+            f"the classes are the folders {first_few(sorted(names))}, not {first_few(sorted(shared))} in them; "
+            "--kind subjects reads those as the classes, and the upper folders as persons"
+        )
 
 
 def _is_image(path: Path) -> bool:
@@ -185,6 +225,7 @@ class FolderReader(DatasetReader):
         others, outside = Counter[str](), list[str]()
         parts = _parts(root, problems)
         _report_beside(root, problems)
+        _report_nested(parts, problems)
         below = [] if parts[0].split else parts[0].folders
         inner = {sub: split for folder in below for sub, split in _inner_splits(folder).items()}
         both = split_and_class([folder.name for folder in below])

@@ -13,7 +13,7 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mien.core.console import first_few
+from mien.core.console import first_few, quantity
 from mien.core.csv_files import SUFFIXES as CSV_SUFFIXES
 from mien.core.csv_files import CsvFile, is_csv, number, sniff, whole
 from mien.core.errors import InputError
@@ -28,7 +28,7 @@ from mien.datasets.splits import find_splits, split_name
 # names of columns without what is no letter or digit, the surest first
 IMAGE = (
     "imagepath imgpath filepath path pth imagefile imagename imgname filename fname image img images file "
-    "picture photo subdirectoryfilepath imageid name"
+    "picture photo subdirectoryfilepath imageid name id"
 )
 LABEL = (
     "expression emotion emotions labelname classname emotionname emotionlabel label labels class target category "
@@ -82,7 +82,7 @@ class ImageList:
             if len(cells) > max(self.image, self.label):
                 yield f"{name}:{line}", [cell.replace("\0", "").strip() for cell in cells]
             else:
-                problems.report(f"{name}:{line}", f"{len(cells)} fields, expected an image and a label")
+                problems.report(f"{name}:{line}", f"{quantity(len(cells), 'field')}, expected an image and a label")
 
     def box_of(self, cells: Sequence[str]) -> tuple[float, float, float, float] | None:
         """Return the face box (x, y, width, height) of a row, None where the row has none. InputError otherwise."""
@@ -229,6 +229,7 @@ class ImageListReader(ListedReader):
         found, index = self.find(root), ImageIndex(base, problems.reporter(base))
         files: dict[str, ImageFile] = {}
         lines: dict[str, str] = {}
+        used = set[Path]()  # by a row, read or not
         ruled: dict[str, list[str]] = defaultdict(list)
         labels = [cells[one.label] for one in found.lists for _, cells in one.rows(Problems())]
         wrong = {} if self.codes else slips(labels)
@@ -237,11 +238,14 @@ class ImageListReader(ListedReader):
             label, name = _label(cells[one.label]), cells[one.image]
             if reason := self.left_out_codes.get(label):
                 ruled[reason].append(name)
+                with contextlib.suppress(InputError):
+                    used.add(_find(index, name, one))
                 continue
             try:
+                used.add(path := _find(index, name, one))
                 if not label or label in wrong:
                     raise InputError(wrong[label] if label else f"no label: {printable(name[:60])}")
-                path, label = _find(index, name, one), self._decode(label)
+                label = self._decode(label)
                 box, split = one.box_of(cells), _split(one, cells)
             except InputError as error:
                 problems.report(where, str(error))
@@ -257,7 +261,6 @@ class ImageListReader(ListedReader):
         listed = list(files.values())
         for reason, images in ruled.items():
             problems.leave_out(reason, len(images), first_few(images))
-        used = {file.path for file in listed}
         unlisted = [_id(path, None, index) for path in index.images if path not in used]
         names = " or ".join(one.path.name for one in found.lists)
         problems.leave_out(f"images without a row in {names}", len(unlisted), first_few(unlisted))

@@ -9,7 +9,7 @@ import re
 from collections.abc import Collection, Iterator
 from pathlib import Path
 
-from mien.core.console import first_few
+from mien.core.console import first_few, quantity
 from mien.core.csv_files import sniff
 from mien.core.walk import ignore, walk
 from mien.datasets.dataset import ImageFile, ImageSpec, Problems
@@ -124,7 +124,9 @@ class RafdbReader(ListedReader):
                 if len(words) == 2:
                     yield f"{path.name}:{line}", words[0], words[1]
                 else:
-                    problems.report(f"{path.name}:{line}", f"{len(words)} fields, expected an image and a label")
+                    problems.report(
+                        f"{path.name}:{line}", f"{quantity(len(words), 'field')}, expected an image and a label"
+                    )
         if not lists:
             yield from ((str(path), path.name, path.parent.name) for path in images.values())
 

@@ -43,6 +43,10 @@ class DatasetReader(ABC):
     def recognises(self, root: Path) -> bool:
         """Return whether `root` holds this format; looks at names and first lines only."""
 
+    def fits(self, root: Path) -> bool:
+        """Return whether `root` can be read as this format where the user names it; by default as `recognises`."""
+        return self.recognises(root)
+
     @abstractmethod
     def sources(self, root: Path) -> list[Path]:
         """Return the files whose size and time decide whether a cached copy is still good."""
