@@ -66,6 +66,9 @@ def test_colour_is_scaled_by_the_bits_in_use(bits: int) -> None:
         ((RAMP * 65535).astype(np.float32), ""),
         ((RAMP * 7).astype(np.float32), "values 0 to 7"),
         ((RAMP * 65535 - 32768).astype(np.int16), "values -32,768 to 32,767"),
+        (np.rint(RAMP * (2**15 - 1)).astype(np.int16), ""),
+        (np.rint(RAMP * (2**12 - 1)).astype(np.int16), "12 of"),
+        (np.rint(RAMP * (2**31 - 1)).astype(np.int32), ""),
         (np.rint(RAMP * (2**32 - 1)).astype(np.uint32), ""),
     ],
 )

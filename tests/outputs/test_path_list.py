@@ -25,7 +25,7 @@ def read(monkeypatch: pytest.MonkeyPatch, content: bytes) -> list[str]:
     return [str(path) for path in read_stdin()]
 
 
-@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32"])
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("quote", ["", '"', "'"])
 def test_all_spellings_of_a_list_are_read(

@@ -331,6 +331,19 @@ def test_linked_folders_are_read_once_and_what_cannot_be_read_is_named(
     assert f"the folder cannot be read (Permission denied) ({folder}/locked)" in err
 
 
+def test_files_of_other_kinds_in_a_folder_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    for name in ("raw.cr2", "layers.psd", "notes.txt", ".hidden"):
+        (tmp_path / name).write_bytes(b"II*\0")
+    line = f"passed over: 3, no photo or video by its name ({tmp_path}/layers.psd, {tmp_path}/notes.txt, {tmp_path}/raw"
+    code, _, err = predict(capsys, tmp_path)
+    assert code == 2
+    assert err.startswith(line)
+    Image.new("L", (48, 48)).save(tmp_path / "a.png")
+    code, _, err = predict(capsys, tmp_path, "--detector", "none")
+    assert code == 0
+    assert err.startswith(line)
+
+
 def test_what_was_not_read_as_it_is_and_where_copies_went_is_said(
     tmp_path: Path, model: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

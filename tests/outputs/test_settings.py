@@ -39,6 +39,15 @@ def test_a_model_is_known_by_its_bytes_not_by_its_path(model: Path, tmp_path: Pa
     assert one["mien"] == __version__
 
 
+def test_what_changes_no_row_is_not_compared() -> None:
+    job = PredictJob(detector="none")
+    one = table_settings(job, video=False)
+    assert table_settings(replace(job, device="CPUExecutionProvider", threads=1, require_face=True), video=False) == one
+    for changed in (replace(job, truncated="accept"), replace(job, max_pixels=1000)):
+        assert table_settings(changed, video=False) != one
+        assert table_settings(changed, video=True) == table_settings(job, video=True)
+
+
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.parquet"])
 def test_other_settings_are_refused_and_named(tmp_path: Path, name: str) -> None:
     path = tmp_path / name

@@ -110,11 +110,13 @@ def test_a_video_is_known_by_its_content_where_not_by_its_name(
 
 def test_other_content_is_no_video(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     Image.new("L", (48, 48)).save(tmp_path / "photo", "JPEG")
+    Image.new("L", (48, 48)).save(tmp_path / "cut.avif")
+    (tmp_path / "cut.avif").write_bytes((tmp_path / "cut.avif").read_bytes()[:-30])  # FFmpeg finds a stream in it
     (tmp_path / "art.nfo").write_text("\x1b[1m no picture\n" * 50)  # FFmpeg would play it
     (tmp_path / "text").write_text("no picture\n" * 50)
     (tmp_path / "empty").touch()
     os.mkfifo(tmp_path / "pipe")
-    for name in ("photo", "art.nfo", "text", "empty", "pipe", "gone"):
+    for name in ("photo", "cut.avif", "art.nfo", "text", "empty", "pipe", "gone"):
         assert not is_video(tmp_path / name)
     with monkeypatch.context() as patch:
         patch.setattr(Image, "open", Mock(side_effect=UnidentifiedImageError))

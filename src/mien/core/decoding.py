@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile, Jpeg2KImagePlugin, JpegImagePlugin, TiffImagePlugin
 
 from mien.core import deep, formats
-from mien.core import truncated as truncation
 from mien.core.errors import InputError
 from mien.core.limits import MAX_PIXELS, MAX_SCANS, Truncated
 
@@ -106,6 +105,8 @@ def from_file(
             raise
         cut = True
     if cut:
+        from mien.core import truncated as truncation
+
         file.seek(0)
         rest = truncation.recover(file.read(), kind, partial(_reduce, most=max_pixels))
         if not rest.complete and (accept == "refuse" or not rest.data):
@@ -187,14 +188,16 @@ def from_pil(image: Image.Image, *, file: IO[bytes] | None = None, max_pixels: i
 
 def _from_deep(samples: NDArray[Any], tags: Mapping[int, Any]) -> tuple[Pixels, str]:
     """Return 8 bits of 16, 32 or of floats, and a note; `tags` are those of a TIFF file."""
-    if samples.dtype == np.int32 and tags and tags.get(TiffImagePlugin.SAMPLEFORMAT, (1,))[0] == 1:
+    kind, bits = (tags.get(tag, (1,))[0] for tag in (TiffImagePlugin.SAMPLEFORMAT, TiffImagePlugin.BITSPERSAMPLE))
+    if samples.dtype == np.int32 and tags and kind == 1:
         samples = samples.view(np.uint32) if samples.min() < 0 else samples
-    bits = tags.get(TiffImagePlugin.BITSPERSAMPLE, (16,))[0]
     largest = tags.get(281, 0)  # MaxSampleValue
     declared = largest[0] if isinstance(largest, tuple) else largest
-    span, note = deep.span_of_file(
-        samples, declared=declared if 255 < declared < 65535 else 2**bits - 1 if 8 < bits < 16 else None
-    )
+    if kind == 2 and samples.max() >> (bits - 2):  # signed, and all its bits are in use
+        declared = 2 ** (bits - 1) - 1
+    elif not 255 < declared < 65535:
+        declared = 2**bits - 1 if 8 < bits < 16 else None
+    span, note = deep.span_of_file(samples, declared=declared)
     pixels = deep.to_uint8(samples, span)
     return (255 - pixels if tags.get(TiffImagePlugin.PHOTOMETRIC_INTERPRETATION) == 0 else pixels), note
 

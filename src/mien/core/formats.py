@@ -83,6 +83,7 @@ _OTHERS = {  # what files that are called images often are
     b"\x93NUMPY": "a NumPy array",
     b"version https://git-lfs": "a Git LFS pointer; fetch the file with git lfs pull",
 }
+_AVIF_BRANDS = {b"avif", b"avis"}
 _HEIF_BRANDS = {b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1"}
 
 
@@ -116,9 +117,18 @@ def open_image(file: IO[bytes]) -> ImageFile.ImageFile:
 
 def is_heif(start: bytes) -> bool:
     """Return whether a file that begins so is HEIC or HEIF, and no AVIF that Pillow reads itself."""
+    return bool(_brands(start) & _HEIF_BRANDS) and not _brands(start) & _AVIF_BRANDS
+
+
+def is_still(start: bytes) -> bool:
+    """Return whether a file that begins so is a photo in the container of MP4: HEIC, HEIF or AVIF."""
+    return bool(_brands(start) & (_HEIF_BRANDS | _AVIF_BRANDS))
+
+
+def _brands(start: bytes) -> set[bytes]:
+    """Return what a file in the container of MP4 says that it is, as which any reader of one of these may read it."""
     brands = start[8:12] + start[16 : min(len(start), int.from_bytes(start[:4], "big"))]
-    marks = {brands[at : at + 4] for at in range(0, len(brands), 4)}
-    return start[4:8] == b"ftyp" and bool(marks & _HEIF_BRANDS) and not marks & {b"avif", b"avis"}
+    return {brands[at : at + 4] for at in range(0, len(brands), 4)} if start[4:8] == b"ftyp" else set()
 
 
 def _register_heif() -> None:

@@ -45,8 +45,8 @@ def load(source: Any, *, bgr: bool = False, truncated: Truncated = "refuse", max
         bgr: the array's channels are in OpenCV's order, blue, green, red. Anything else is RGB.
         truncated: "accept" reads a file that was cut off as far as it goes; the rest is grey or black. One that lacks
             nothing but its end marker is always read.
-        max_pixels: a larger JPEG or JPEG 2000 is decoded at a half, a quarter or an eighth of its size; other formats
-            are refused.
+        max_pixels: a larger JPEG (not progressive) or JPEG 2000 is decoded at a half, a quarter or an eighth of its
+            size; others are refused.
 
     Raises:
         InputError: not an image, damaged, cut off, empty, or too large.

@@ -11,7 +11,7 @@ from mien.core import images
 from mien.core.console import first_few, quantity
 from mien.core.errors import InputError
 from mien.core.files import LONGEST
-from mien.core.formats import is_heif, open_image
+from mien.core.formats import is_still, open_image
 from mien.core.paths import local_path, printable
 from mien.core.streams import say
 from mien.core.walk import Report, ignore, walk
@@ -20,6 +20,7 @@ from mien.recognition import video
 
 SUFFIXES = images.SUFFIXES | video.SUFFIXES
 UNMARKED = "TGA"  # an image format that many a video could be taken for
+OTHER = "no photo or video by its name"
 ROOM = 48  # bytes of an output's name for -2, .annotated.mp4, .parquet.settings.json, .part.jsonl and the like
 
 
@@ -29,8 +30,9 @@ def list_inputs(paths: Sequence[Path], *, outputs: Path | None = None, report: R
     In the order given, each folder sorted, nothing twice. A path that is no file may be a pattern (`photos/*.jpg`, `**`
     for any depth) or an address that begins with file:; `-` reads a list of paths from stdin (`path_list`). A file is
     read whatever its suffix. Folders are searched to the bottom for `SUFFIXES`, linked ones once, except hidden files
-    and the folder `outputs`; `report` is given those that cannot be read. A path that does not exist is kept, so that
-    it is reported when its turn comes, and so is a link to nothing that is called like a photo.
+    and the folder `outputs`; `report` is given those that cannot be read, and files with another suffix. A path that
+    does not exist is kept, so that it is reported when its turn comes, and so is a link to nothing that is called like
+    a photo.
 
     Raises:
         InputError: no path exists, a file holds a list of paths, no photo or video is found, or a folder to be searched
@@ -51,7 +53,7 @@ def list_inputs(paths: Sequence[Path], *, outputs: Path | None = None, report: R
             continue
         if outputs and _below(path, outputs):
             raise InputError(f"{path}: its images would mix with the annotated copies; choose another folder for --out")
-        for file in _search(path, report):
+        for file in _search(path, report, outputs):
             if not (outputs and _below(file, outputs)):
                 found.setdefault(file, file.relative_to(path))
     if not found:
@@ -59,7 +61,7 @@ def list_inputs(paths: Sequence[Path], *, outputs: Path | None = None, report: R
     return found
 
 
-def _search(folder: Path, report: Report) -> list[Path]:
+def _search(folder: Path, report: Report, outputs: Path | None) -> list[Path]:
     """Return the photos and videos in a folder, and what is called like one and cannot be read."""
     broken: list[Path] = []
 
@@ -69,7 +71,12 @@ def _search(folder: Path, report: Report) -> list[Path]:
         else:
             report(path, why)
 
-    files = [path for path in walk(folder, passed_over) if path.suffix.lower() in SUFFIXES]
+    files = list[Path]()
+    for path in walk(folder, passed_over):
+        if path.suffix.lower() in SUFFIXES:
+            files.append(path)
+        elif not (outputs and _below(path, outputs)):
+            report(path, OTHER)
     return sorted(files + broken, key=lambda path: path.parts)
 
 
@@ -138,7 +145,7 @@ def is_video(path: Path) -> bool:
     if not path.is_file():
         return suffix in video.SUFFIXES
     with suppress(Exception), path.open("rb") as file:  # a damaged header makes Pillow raise anything
-        if is_heif(file.read(512)):  # to FFmpeg a video
+        if is_still(file.read(512)):  # to FFmpeg a video; a damaged one too
             return False
         file.seek(0)
         if open_image(file).format != UNMARKED or suffix not in video.SUFFIXES:

@@ -48,7 +48,7 @@ class PredictJob:
     truncated: Truncated = "refuse"
     """accept: read photos that were cut off, as far as they go."""
     max_pixels: int = MAX_PIXELS
-    """The most pixels of a photo. A larger JPEG is read at a reduced size, other formats are refused."""
+    """The most pixels of a photo. A larger JPEG (not progressive) is read at a reduced size, others are refused."""
     device: str = "cpu"
     """Where the network is computed: cpu, or what onnxruntime has here: cuda, coreml, directml, openvino."""
     threads: int | None = None

@@ -1,6 +1,5 @@
 """Lists of paths on stdin, as find, editors and spreadsheets write them."""
 
-import codecs
 import os
 import re
 import sys
@@ -8,17 +7,16 @@ from collections.abc import Collection
 from pathlib import Path
 
 from mien.core.console import quantity
+from mien.core.csv_files import MARKS
 from mien.core.errors import InputError
 from mien.core.streams import say
-
-_MARKS = {codecs.BOM_UTF8: "utf-8", codecs.BOM_UTF16_LE: "utf-16-le", codecs.BOM_UTF16_BE: "utf-16-be"}
 
 
 def read_stdin() -> list[Path]:
     """Return the paths on stdin, one a line, or with NUL after each (find -print0).
 
-    A byte-order mark and UTF-16 are understood; quotes and spaces around a path, and lines that begin with #, are left
-    out unless a file has that name.
+    A byte-order mark, UTF-16 and UTF-32 are understood; quotes and spaces around a path, and lines that begin with #,
+    are left out unless a file has that name.
 
     Raises:
         InputError: stdin is closed or has no path.
@@ -59,9 +57,9 @@ def is_list(path: Path, suffixes: Collection[str]) -> bool:
 
 
 def _decoded(content: bytes) -> str:
-    for mark, encoding in _MARKS.items():
+    for mark, encoding in MARKS.items():
         if content.startswith(mark):
-            return content[len(mark) :].decode(encoding, "surrogateescape" if mark == codecs.BOM_UTF8 else "replace")
+            return content.decode(encoding, "surrogateescape" if encoding == "utf-8-sig" else "replace")
     for encoding, zeros in (("utf-16-le", content[1::2]), ("utf-16-be", content[::2])):
         if len(content) % 2 == 0 and 2 * zeros.count(0) > len(zeros):  # find -print0 has one after each path only
             return content.decode(encoding, "replace")

@@ -8,13 +8,14 @@ from mien import __version__
 from mien.core.files import os_errors
 from mien.faces.detectors import detector_name, load_detector
 from mien.models.bundled import resolve
+from mien.models.providers import find_providers, short_name
 from mien.outputs.jobs import PredictJob
 from mien.outputs.tables.settings import Settings
 
 # fields of PredictJob that decide where rows go, or are noted in a form of their own; any other is noted as it is
 APART = frozenset(
     {"json", "csv", "table", "resume", "out", "gallery", "sheet", "format", "video", "require_face", "threads"}
-    | {"model", "detector", "every", "fps"}
+    | {"model", "detector", "device", "every", "fps"}
 )
 PHOTOS = frozenset({"truncated", "max_pixels"})
 
@@ -28,6 +29,7 @@ def table_settings(job: PredictJob, *, video: bool) -> Settings:
         "--model": _digest(model, model.with_suffix(".json")),
         "--detector": f"{detector_name(detector)} {_digest(weights)}" if weights else detector_name(detector),
     }
+    settings["--device"] = short_name(find_providers(job.device)[0][0])  # a GPU rounds otherwise than a CPU
     for name in (entry.name for entry in fields(job)):
         if name not in APART and not (video and name in PHOTOS):
             settings[f"--{name.replace('_', '-')}"] = str(getattr(job, name))

@@ -48,8 +48,8 @@ class Recognizer:
         providers: where the network is computed: `cpu`, `cuda`, ... (`mien.models.providers`). Faces are found on the
             CPU.
         truncated: "accept" reads photos that were cut off, as far as they go.
-        max_pixels: of a photo; a larger JPEG or JPEG 2000 is read at a reduced size, other formats are refused. Boxes
-            are in pixels of the original all the same.
+        max_pixels: of a photo; a larger JPEG (not progressive) or JPEG 2000 is read at a reduced size, others are
+            refused. Boxes are in pixels of the original all the same.
 
     Raises:
         InputError: no such model, detector or provider, or `threads` below 1.
