@@ -42,6 +42,15 @@ def test_file_names_that_are_not_utf8_are_spelt(tmp_path: Path) -> None:
     assert records.read(tmp_path / "a.json", dict[str, list[str]], what="names") == {spelt: [spelt]}
 
 
+def test_paths_that_are_not_utf8_are_read_as_written(tmp_path: Path) -> None:
+    for path in (Path("/data/caf\udce9"), Path("/data/café"), Path("/data/\\udc")):
+        records.write(tmp_path / "a.json", [path])
+        assert records.read(tmp_path / "a.json", list[Path], what="paths") == [path]
+    (odd := tmp_path / "caf\\udce9").touch()
+    records.write(tmp_path / "a.json", [odd])
+    assert records.read(tmp_path / "a.json", list[Path], what="paths") == [odd]
+
+
 def test_unknown_fields_are_passed_over() -> None:
     assert records.loads('{"accuracy": 1, "interval": [0, 1], "new": []}', Inner, where="x") == Inner(1.0, (0.0, 1.0))
 

@@ -260,8 +260,9 @@ def test_resume_refuses_changed_data(stopped: Path, tmp_path: Path) -> None:
         resume(stopped, device="cpu")
 
 
-def test_data_that_has_moved_is_named_and_compared(stopped: Path, tmp_path: Path) -> None:
-    moved = (tmp_path / "data").rename(tmp_path / "elsewhere")
+@pytest.mark.parametrize("name", ["elsewhere", "caf\udce9"])
+def test_data_that_has_moved_is_named_and_compared(stopped: Path, tmp_path: Path, name: str) -> None:
+    moved = (tmp_path / "data").rename(tmp_path / name)
     with pytest.raises(InputError, match=r"data: no longer there; say where it is: mien resume .*run --data PATH"):
         resume(stopped, device="cpu")
     other = tmp_path / "other"

@@ -64,6 +64,12 @@ def printable(path: object) -> str:
     return str(path).encode("utf-8", "backslashreplace").decode()
 
 
+def from_printable(text: str) -> Path:
+    """Return the path that `printable` has spelt; what exists under the very name is that file."""
+    spelt = re.sub(r"\\udc([89a-f][0-9a-f])", lambda byte: chr(0xDC00 + int(byte[1], 16)), text)
+    return Path(text) if os.path.exists(text) else Path(spelt)  # noqa: PTH110 - False for names too long
+
+
 def last_part(text: str) -> str:
     """Return a text with every path in it cut to its last part.
 

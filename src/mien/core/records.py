@@ -17,7 +17,7 @@ import numpy as np
 
 from mien.core.errors import InputError, did_you_mean
 from mien.core.files import os_errors, write_text
-from mien.core.paths import printable
+from mien.core.paths import from_printable, printable
 
 T = TypeVar("T")
 
@@ -151,7 +151,7 @@ def _plain(value: Any) -> Any:
 
 def _restored(kind: Any, value: Any) -> Any:
     if kind is Path:
-        return Path(value)
+        return from_printable(value)
     if get_origin(kind) is np.ndarray:
         number = get_args(get_args(kind)[1])[0]
         return np.asarray(value, dtype=None if number is Any else number)

@@ -16,6 +16,7 @@ from mien import __version__
 from mien.core.console import first_few, notice
 from mien.core.errors import InputError
 from mien.core.files import only_one
+from mien.core.paths import from_printable
 from mien.datasets import DataSpec, exclude
 from mien.models.bundled import bundled
 from mien.recipes import Recipe, RunRecord, TrainingData, read_epochs, read_run
@@ -188,7 +189,7 @@ def _moved(
     )
     needed = [("data", moved.data.path), *(("photos", path) for path in moved.data.photos)]
     needed += [("exclude", moved.data.exclude.path)] if moved.data.exclude else []
-    needed += [("teachers", Path(name)) for name in moved.teachers if name not in bundled()]
+    needed += [("teachers", from_printable(name)) for name in moved.teachers if name not in bundled()]
     for option, place in needed:
         if place is not None and not place.exists():
             raise InputError(f"{place}: no longer there; say where it is: mien resume {run} --{option} PATH")
@@ -208,9 +209,9 @@ def _fit(run: Run, record: RunRecord, splits: Mapping[str, Split], device: torch
         )
         for name in ("train", "validation")
     )  # fmt: skip
-    start = Path(record.start) if record.start else None
+    start = from_printable(record.start) if record.start else None
     network = setup.network(recipe, start=start, resumed=run.has_state())
-    teachers = distill.load_teachers([Path(name) for name in record.teachers], recipe, device)
+    teachers = distill.load_teachers([from_printable(name) for name in record.teachers], recipe, device)
     total = total_steps(recipe, len(training))
     learner = Learner(recipe, network, device, total=total, scaling=scaling, teachers=teachers, compiled=True)
     trainer = Trainer(run, learner, training, validation)

@@ -107,6 +107,24 @@ def test_an_order_of_labels_is_never_assumed(tmp_path: Path) -> None:
         datasets.read(DataSpec(tmp_path, "train"))
 
 
+def test_a_list_next_to_the_arrays_says_what_integers_mean(tmp_path: Path) -> None:
+    save(tmp_path, x=FLAT, y=FACES.labels)
+    assert datasets.read(DataSpec(tmp_path, "all")).classes == THREE
+    (tmp_path / "classes.txt").write_text("bored\nengaged\nasleep\n")
+    samples = datasets.read(DataSpec(tmp_path, "all"))
+    assert samples.classes == ("bored", "engaged", "asleep")
+    assert np.array_equal(samples.labels, FACES.labels)
+    assert datasets.read(DataSpec(tmp_path, "all", classes="asleep,bored")).classes == ("asleep", "bored")
+
+
+def test_what_integers_are_read_as_is_said(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    save(tmp_path, x=FLAT, y=FACES.labels)
+    datasets.read(DataSpec(tmp_path, "all"))
+    assert "classes: 0 angry (from 0), 1 happy (from 1), 2 neutral (from 2)" in capsys.readouterr().err
+    datasets.read(DataSpec(tmp_path, "all", classes="neutral,happy,sad"))
+    assert "classes: 0 neutral (from 0), 1 happy (from 1), 2 sad (from 2)" in capsys.readouterr().err
+
+
 def test_broken_rows_are_reported_and_the_rest_is_read(tmp_path: Path) -> None:
     pixels, labels = FLAT / 255, FACES.labels.astype(float)
     pixels[3, 7], pixels[4, 0], labels[5], labels[6] = 999, np.nan, 1.5, -2

@@ -68,3 +68,8 @@ def test_files_that_are_no_dataset(tmp_path: Path) -> None:
     assert "an image; mien predict reads it" in refusal(tmp_path / "a.png")
     (tmp_path / "empty").mkdir()
     assert refusal(tmp_path / "empty") == "an empty folder"
+
+
+def test_arrays_whose_names_say_nothing_are_named(tmp_path: Path) -> None:
+    np.savez(tmp_path / "faces.npz", np.zeros((3, 8, 8)), np.arange(3))
+    assert "arrays called arr_0, arr_1; call images x, x_train or x_test" in refusal(tmp_path)

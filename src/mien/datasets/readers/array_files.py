@@ -102,6 +102,11 @@ def members(path: Path) -> list[ArrayFile]:
     return [ArrayFile(path, name.removesuffix(".npy")) for name in names if name.endswith(".npy")]
 
 
+def at(path: Path) -> list[ArrayFile]:
+    """Return the array that a .npy file is, or those in an .npz file."""
+    return members(path) if path.suffix.lower() == ".npz" else [ArrayFile(path)]
+
+
 def foreign(path: Path) -> str:
     """Return what a file of another library is; "" for any other file."""
     return next((what for suffixes, what in FOREIGN.items() if path.suffix.lower() in suffixes), "")

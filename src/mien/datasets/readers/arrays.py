@@ -2,8 +2,8 @@
 
 Images are [n, side * side], [n, h, w], [n, h, w, 1 or 3], or with the channels first; whole numbers in 0..255, floats
 in 0..1, -1..1 or 0..255, or more bits in uint16. Labels are integers [n], one-hot [n, k], or names. What integers mean
-is in no such file: three classes are the leaderboard's angry, happy and neutral, any other number has to be named by
-the caller.
+is in no such file: a list of names next to them says it (`classes.read_list`), else three classes are the leaderboard's
+angry, happy and neutral, and any other number has to be named by the caller.
 """
 
 import re
@@ -23,10 +23,10 @@ from mien.core.errors import InputError
 from mien.core.images import Pixels
 from mien.core.labels import DROP, TAXONOMIES, THREE
 from mien.core.paths import printable
-from mien.datasets.classes import class_map, is_number, slips
+from mien.datasets.classes import class_map, find_list, is_number, read_list, slips
 from mien.datasets.dataset import Dataset, ImageSpec, Problems
 from mien.datasets.pixel_values import BYTES, SIGNED, ValueRange, by_channel, shape_of, value_range
-from mien.datasets.readers.array_files import TEXTS, ArrayFile, foreign, members
+from mien.datasets.readers.array_files import TEXTS, ArrayFile, at, foreign
 from mien.datasets.readers.reader import DatasetReader
 from mien.datasets.splits import SPLITS, find_split
 
@@ -81,10 +81,8 @@ def find(root: Path) -> Found:
     arrays: list[ArrayFile] = []
     texts: list[ArrayFile] = []
     for path in sorted(root.iterdir()) if root.is_dir() else [root]:
-        if path.suffix.lower() == ".npy":
-            arrays.append(ArrayFile(path))
-        elif path.suffix.lower() == ".npz":
-            arrays += members(path)
+        if path.suffix.lower() in (".npy", ".npz"):
+            arrays += at(path)
         elif path.suffix.lower() in TEXTS:
             texts.append(ArrayFile(path))
     found = {role: array for array in reversed(arrays) if (role := _role(array.name))}
@@ -93,6 +91,12 @@ def find(root: Path) -> Found:
         if role and role[1] == "y" and role not in found and (role[0], "x") in found:
             found[role] = text
     return found if any(role == "x" for _, role in found) else {}
+
+
+def _class_list(root: Path, found: Found) -> Path | None:
+    """Return the file next to the arrays that says what integers mean, None where there is none."""
+    path = find_list(root if root.is_dir() else root.parent)
+    return None if path in {array.path for array in found.values()} else path
 
 
 def _shaped(array: NDArray[Any], source: ArrayFile) -> NDArray[Any]:
@@ -231,7 +235,8 @@ class ArraysReader(DatasetReader):
     def sources(self, root: Path) -> list[Path]:
         if root.is_file() and (what := foreign(root)):
             raise InputError(f"{root}: {what}; {CONVERT}")
-        return sorted({array.path for array in find(root).values()})
+        found = find(root)
+        return [*sorted({array.path for array in found.values()}), *filter(None, [_class_list(root, found)])]
 
     def load(self, root: Path, image: ImageSpec, problems: Problems) -> Dataset:
         """Read everything; the classes are the integers as text ("0", "1", ...) until `label` names them.
@@ -283,14 +288,18 @@ class ArraysReader(DatasetReader):
         if not ids:
             raise InputError(f"{root}: no image that can be read{problems.first}")
         width = max((target.width for target in labels.values()), default=0)
+        if not named and width and (path := _class_list(root, found)):
+            numbers = tuple(map(str, range(width)))
+            means = class_map(numbers, read_list(path.parent, numbers))
+            codes = [code if code == DROP else means.classes.index(means.of[str(code)]) for code in codes]
         return Dataset(
             images=np.concatenate(images),
             labels=np.array(codes, dtype=np.int64),
             ids=np.array(ids),
             splits=np.array(splits, dtype="<U10"),
             groups=np.full(len(ids), "", dtype="<U1"),
-            classes=means.classes if named else tuple(map(str, range(width))),
-            renamed=means.renamed if named else {},
+            classes=means.classes or tuple(map(str, range(width))),
+            renamed=means.renamed,
             sizes=dict(sizes),
             sides=np.full(len(ids), -1),
             problems=tuple(problems.found),
@@ -310,7 +319,7 @@ class ArraysReader(DatasetReader):
         keep = np.ones(len(table.labels), dtype=bool)
         if classes is None:
             if k in (0, len(THREE)):
-                return replace(table, classes=THREE[:k]), keep
+                return replace(table, classes=THREE[:k], renamed=dict(zip(table.classes, THREE, strict=False))), keep
             known = " or ".join(f"--classes {name}" for name, names in TAXONOMIES.items() if len(names) == k)
             hint = f"say which order they are in: {known}" if known else "name them in their order as classes"
             raise InputError(f"{root}: labels 0..{k - 1} without names; {hint}")
@@ -322,7 +331,8 @@ class ArraysReader(DatasetReader):
         for where, label in zip(wrong, table.labels[~keep].tolist(), strict=True):
             problems.report(where, f"label {label}, expected 0..{len(classes) - 1}")
         found = (*table.problems, *problems.found)
-        return replace(table, classes=tuple(classes), labels=np.where(keep, table.labels, DROP), problems=found), keep
+        labels, renamed = np.where(keep, table.labels, DROP), dict(zip(table.classes, classes, strict=False))
+        return replace(table, classes=tuple(classes), labels=labels, problems=found, renamed=renamed), keep
 
     def copy(self, root: Path, out: Path, without: Collection[str]) -> None:
         """Write the arrays as .npy files of the same names, in the types and shapes they had; texts as they are."""

@@ -11,6 +11,7 @@ from mien.core.walk import ignore, walk
 from mien.datasets.archives import is_archive
 from mien.datasets.dataset import Problems
 from mien.datasets.readers import image_list
+from mien.datasets.readers.array_files import at
 from mien.datasets.readers.listed import files_in, is_image, subfolders
 from mien.datasets.readers.reader import header
 
@@ -56,6 +57,9 @@ def _missing(root: Path, files: list[Path]) -> str:
             f"{quantity(len(images), 'image')} {where}, but no labels: put each class into a folder of its own, or a "
             "CSV file of image,label next to them"
         )
+    elif arrays := [array for path in files if path.suffix.lower() in (".npy", ".npz") for array in at(path)]:
+        names = first_few([array.name for array in arrays])
+        guess = f"arrays called {names}; call images x, x_train or x_test, and their labels y, y_train or y_test"
     elif any(path.suffix.lower() in VIDEOS for path in files):
         guess = "videos are no dataset; mien predict reads them"
     elif files and not tables:
