@@ -331,6 +331,25 @@ def test_linked_folders_are_read_once_and_what_cannot_be_read_is_named(
     assert f"the folder cannot be read (Permission denied) ({folder}/locked)" in err
 
 
+def test_a_photo_that_may_not_be_read_does_not_end_the_job(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("a.png", "locked.png", "z.png"):
+        Image.fromarray(drawn.faces(1).images[0]).save(tmp_path / name)
+    opened = Path.open
+
+    def refusing(path: Path, *args: Any, **options: Any) -> Any:
+        if path.name == "locked.png":
+            raise PermissionError(13, "Permission denied", str(path))
+        return opened(path, *args, **options)
+
+    monkeypatch.setattr(Path, "open", refusing)
+    code, out, err = predict(capsys, tmp_path, "--detector", "none", "--csv")
+    assert code == 1
+    assert len(out.splitlines()) == 4
+    assert "locked.png: Permission denied" in err
+
+
 def test_files_of_other_kinds_in_a_folder_are_counted(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     for name in ("raw.cr2", "layers.psd", "notes.txt", ".hidden"):
         (tmp_path / name).write_bytes(b"II*\0")

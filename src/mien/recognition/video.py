@@ -17,6 +17,7 @@ import numpy as np
 from mien.core import images
 from mien.core.console import quantity
 from mien.core.errors import InputError
+from mien.core.files import os_errors
 from mien.core.paths import local_path
 from mien.recognition.clock import FILE_GAP, SLACK, STREAM_GAP, Clock
 from mien.recognition.cut_off import cut_off
@@ -54,7 +55,7 @@ def open_container(path: Path) -> "InputContainer":
 
 
 def _is_text(path: Path) -> bool:
-    with path.open("rb") as file:
+    with os_errors(path), path.open("rb") as file:
         head = file.read(256)
     return head.isascii() and min(head, default=0) >= 9  # below are no letters, nor ends of lines
 
