@@ -237,8 +237,8 @@ class FERVideo:
                 results += len(found)
                 if max_results and results > max_results:
                     break
-            if opened.damage:
-                warnings.warn(opened.damage, stacklevel=2)
+            for line in filter(None, (*opened.notes, opened.damage)):
+                warnings.warn(line, stacklevel=2)
         return self.to_csv(data) if output == "csv" else self.to_pandas(data)
 
     def to_pandas(self, data: Any) -> Any:

@@ -68,6 +68,21 @@ def test_sound_that_mp4_does_not_hold_becomes_aac(tmp_path: Path, hertz: int) ->
     assert tone == pytest.approx(440, abs=6)
 
 
+@pytest.mark.parametrize("hertz", [8_000, 11_025])
+def test_mp3_that_is_too_slow_for_an_mp4_becomes_aac(tmp_path: Path, hertz: int) -> None:
+    annotate(write(tmp_path / "a.avi", PICTURES, sound="mp3", hertz=hertz, codec="mpeg4"), tmp_path / "b.mp4")
+    assert len(sound(tmp_path / "b.mp4")) > 20
+
+
+def test_sound_that_begins_midway_is_in_the_copy(tmp_path: Path) -> None:
+    mute = write(tmp_path / "a.ts", PICTURES * 20, codec="libx264").read_bytes()
+    source = write(tmp_path / "b.ts", PICTURES * 4, codec="libx264", sound="aac")
+    source.write_bytes(mute + source.read_bytes())
+    with annotate_video(source, tmp_path / "b.mp4", threads=1) as copy:
+        copy.write(FOUND[0])
+    assert len(sound(tmp_path / "b.mp4")) > 20
+
+
 def test_a_turned_video_is_drawn_upright_without_rotation_data(tmp_path: Path) -> None:
     annotate(write(tmp_path / "a.mp4", PICTURES, rotate=90), tmp_path / "b.mp4")
     with Video(tmp_path / "b.mp4") as video:

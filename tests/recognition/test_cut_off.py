@@ -106,3 +106,12 @@ def test_another_video_that_is_not_read_is_named(tmp_path: Path, name: str, time
 def test_what_a_camera_appends_to_an_mp4_is_no_damage(tmp_path: Path) -> None:
     (tmp_path / "a.mp4").write_bytes(whole(tmp_path, "mp4", sound=True) + b"\0\0\1\0SEFT" + bytes(40))
     assert damage(tmp_path / "a.mp4") == ""
+
+
+@pytest.mark.parametrize("sound", [False, True])
+@pytest.mark.parametrize("name", ["mkv", "webm", "live.mkv", "live.webm"])
+def test_zeros_in_the_midst_of_a_matroska(tmp_path: Path, name: str, sound: bool) -> None:
+    data = bytearray(whole(tmp_path, name, sound=sound))  # as a download leaves that lacks a part
+    data[len(data) // 2 : len(data) // 2 + 4 * len(data) // 50] = bytes(4 * len(data) // 50)
+    (tmp_path / f"a.{name}").write_bytes(data)
+    assert "damaged at byte" in damage(tmp_path / f"a.{name}")

@@ -11,7 +11,7 @@ from mien import InputError, Recognizer
 from mien.core import images
 from mien.faces.detectors import Detections
 from mien.faces.faces import VideoFaces
-from tests.drawn_video import bright, walking, write
+from tests.drawn_video import bright, scene, walking, write
 
 
 @pytest.fixture(scope="module")
@@ -64,6 +64,13 @@ def test_damage_is_reported_after_what_could_be_read(tmp_path: Path, recognizer:
     assert [one.frame for one in islice(frames, 30)] == list(range(30))
     with pytest.raises(InputError, match=r"cut off or damaged"):
         list(frames)
+
+
+def test_jumps_in_time_are_warned_of_at_the_end(tmp_path: Path, recognizer: Recognizer) -> None:
+    source = write(tmp_path / "a.ts", [scene(90)] * 10, codec="libx264")
+    source.write_bytes(2 * source.read_bytes())
+    with pytest.warns(UserWarning, match=r"a\.ts: its times jump from 0\.4"):
+        assert len(list(recognizer.video(source))) == 20
 
 
 def test_a_result_checks_itself(found: list[VideoFaces]) -> None:

@@ -31,6 +31,7 @@ NARROWEST = 120  # pixels of a side; smaller ones get edges, for the text
 FINEST, COARSEST = Fraction(1, 90_000), Fraction(1, 500)  # seconds; other time bases become the finest
 DRIFT = 1.0  # seconds by which the jumps of sound and picture may differ and be one
 COPIED = frozenset({"aac", "mp3", "mp3float", "ac3", "eac3", "opus", "libopus"})  # what players know inside an MP4
+SLOWEST = 16_000  # samples a second of MP3 in an MP4
 # x264: about the quality of a phone's video; with B-frames, an MP4 whose last frames last long says it is shorter
 QUALITY = {"preset": "veryfast", "crf": "20", "bf": "0"}
 
@@ -153,8 +154,9 @@ def _sound(source: "InputContainer", target: "OutputContainer", video: Video) ->
     if not source.streams.audio or source.streams.audio[0].codec_context is None:
         return
     stream: Any = source.streams.audio[0]
-    name, head = stream.codec_context.name, stream.codec_context.extradata
-    if name in COPIED and (head or not name.endswith("opus")):  # an MP4 with Opus repeats its head
+    name, head, hertz = stream.codec_context.name, stream.codec_context.extradata, stream.codec_context.sample_rate
+    # an MP4 with Opus repeats its head; the rate of a sound that begins midway is not known yet
+    if name in COPIED and (head or not name.endswith("opus")) and hertz >= (SLOWEST if name.startswith("mp3") else 1):
         copied = target.add_stream_from_template(stream)
         for time, packet in _shifted(source, stream, video, decode=False):
             packet.stream = copied

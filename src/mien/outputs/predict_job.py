@@ -121,7 +121,7 @@ def _predict_photos(files: dict[Path, Path], job: PredictJob, cores: int) -> set
             raise
         if gallery:
             gallery.save()
-    if copies:
+    if drawn and copies:
         say(f"wrote annotated copies of {quantity(drawn, 'photo')} to {printable(job.out)}")
     return outcomes
 

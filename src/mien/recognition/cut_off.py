@@ -16,7 +16,7 @@ Check = Callable[[BinaryIO, int, int], str]
 
 # MP4 and QuickTime: what may be at the top; other names are data that a camera's maker has appended
 BOXES = frozenset(b"ftyp moov mdat moof free skip wide mfra sidx ssix styp uuid udta meta emsg prft pnot".split())
-EBML, SEGMENT = 0x1A45DFA3, 0x18538067  # Matroska
+EBML, SEGMENT, CLUSTER = 0x1A45DFA3, 0x18538067, 0x1F43B675  # Matroska
 ASF_HEADER = bytes.fromhex("3026b2758e66cf11a6d900aa0062ce6c")
 ASF_FILE = bytes.fromhex("a1dcab8c47a9cf118ee400c00c205365")
 SECOND = "another video follows"
@@ -92,8 +92,9 @@ def _matroska(file: BinaryIO, size: int, _: int) -> str:
         if number == SEGMENT:
             end, stated = (size, stated) if unknown else (place + length, stated + 1)
         if not unknown and place + length > size:
-            return _missing(size, place + length)
-        if number != SEGMENT and not unknown:
+            lost = number == SEGMENT or not stated
+            return _missing(size, place + length) if lost else f"damaged at byte {place:,}"
+        if number not in (SEGMENT, CLUSTER) and not unknown:  # in clusters FFmpeg leaves out what it cannot read
             place += length
     return ""
 

@@ -1,5 +1,6 @@
 """Photos and videos in, faces with their expressions out."""
 
+import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -125,21 +126,26 @@ class Recognizer:
         Raises:
             InputError: it cannot be read; or, at the end, a part of it could not.
 
+        Warns:
+            UserWarning: at the end, for each of `Video.notes`, such as times that jump.
+
         Example:
             >>> for faces in Recognizer().video("interview.mp4", every=0.2):  # doctest: +SKIP
             ...     print(faces.time, faces.tracks, faces.labels)
         """
         with Video(path, every=every) as video:
             yield from self.follow(video)
+        for note in video.notes:
+            warnings.warn(note, stacklevel=2)
         if video.damage:
             raise InputError(video.damage)
 
     def follow(self, video: Video, *, earlier: Iterable[VideoFaces] = ()) -> Iterator[VideoFaces]:
         """Yield the faces of each frame that an open video yields, as `video` does.
 
-        Its `damage` says at the end what could not be decoded. `earlier` are the frames that an earlier run has
-        yielded, in order; only what follows is yielded. Tracks and smoothing use what a table holds (boxes in whole
-        pixels, probabilities to 1e-6), so that a resumed job computes what it would have computed.
+        Its `damage` says at the end what could not be decoded, its `notes` what else is odd. `earlier` are the frames
+        that an earlier run has yielded, in order; only what follows is yielded. Tracks and smoothing use what a table
+        holds (boxes in whole pixels, probabilities to 1e-6), so that a resumed job computes the same.
         """
         tracker, smoother, last = Tracker(), Smoother(), -1
         for restored in earlier:

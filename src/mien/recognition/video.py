@@ -4,6 +4,7 @@ PyAV and not OpenCV: cv2.VideoCapture has wrong timestamps where the frame rate 
 One image is held at a time, besides the frames that the decoder's own threads work on.
 """
 
+from codecs import BOM_UTF8
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
@@ -57,7 +58,8 @@ def open_container(path: Path) -> "InputContainer":
 def _is_text(path: Path) -> bool:
     with os_errors(path), path.open("rb") as file:
         head = file.read(256)
-    return head.isascii() and min(head, default=0) >= 9  # below are no letters, nor ends of lines
+    head = head.removeprefix(BOM_UTF8)  # the first letters of a playlist are ASCII, its names may not be
+    return head[:8].isascii() and min(head, default=0) >= 9  # below are no letters, nor ends of lines
 
 
 @dataclass(frozen=True)
