@@ -6,7 +6,6 @@ Temporary names are random and made anew, so that a link which somebody else has
 import functools
 import os
 import re
-import secrets
 import shutil
 import stat
 import time
@@ -68,7 +67,7 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
 
 def _temporary(name: str, ending: str = "part") -> str:
     """Return a hidden name that nobody can foresee, not longer than a name may be."""
-    mark = f".{secrets.token_hex(6)}.{ending}"
+    mark = f".{os.urandom(6).hex()}.{ending}"
     return "." + os.fsdecode(os.fsencode(name)[: LONGEST - 1 - len(mark)]) + mark
 
 
