@@ -83,6 +83,6 @@ def test_a_progressive_jpeg_without_its_last_scans_lacks_detail() -> None:
 def test_what_cannot_be_read_in_part_is_one_line(kind: str) -> None:
     data = encoded(kind)
     for accept in ("refuse", "accept"):
-        with pytest.raises(InputError, match=r"cut off or broken|AVIF, damaged|not an image") as caught:
+        with pytest.raises(InputError, match=r"cut off or broken|not an image") as caught:
             images.load(data[: len(data) // 2], truncated=accept)
         assert "--truncated" not in str(caught.value)

@@ -126,6 +126,18 @@ def test_no_label_covers_or_touches_another_face() -> None:
         assert len(over) <= 1, place  # at most its own, on the forehead or chin
 
 
+def test_in_a_crowd_a_flag_costs_no_face_its_label() -> None:
+    grid = [[float(x), float(y), 70, 70] for x in range(0, 1200, 80) for y in range(0, 800, 80)]
+    flagged = replace(faces(grid), low_quality=np.full(len(grid), True))
+    (note,) = flagged.annotated(images.LoadedImage(np.zeros((800, 1200, 3), np.uint8), (1200, 800))).notes
+    assert note == "no room for the bars of 150 of 150 faces"
+
+
+def test_a_face_with_another_at_its_corner_is_labelled() -> None:
+    layer = Layer((1200, 800), np.array([[0, 0, 1200, 800], [10, 10, 50, 50]], np.float32), 1.0)
+    assert layer.plate(layer.boxes[0], (255, 255, 255), "happy 64%")
+
+
 def test_where_there_is_room_nothing_is_missing() -> None:
     grid = [[float(x), float(y), 100, 100] for x in range(50, 900, 300) for y in range(50, 700, 200)]
     assert faces(grid).annotated(images.LoadedImage(np.zeros((800, 1000, 3), np.uint8), (1000, 800))).notes == ()

@@ -146,7 +146,8 @@ def _name(start: bytes) -> str:
     """Return the name of a format that is not read, or ""."""
     if start[4:8] == b"ftyp":
         if start[8:12] == b"avif":
-            return "AVIF, damaged" if AvifImagePlugin.SUPPORTED else "AVIF, for which this Pillow was not built"
+            damaged = "damaged image (AVIF; cut off or broken)"
+            return damaged if AvifImagePlugin.SUPPORTED else "AVIF, for which this Pillow was not built"
         return "a video (MP4, MOV)"
     text = start.lstrip(b"\xef\xbb\xbf \t\r\n").lower()
     if text.startswith((b"<!doctype html", b"<html", b"<head", b"<body")):

@@ -85,6 +85,8 @@ def annotate(
 ) -> AnnotatedImage:
     """Return an annotated copy of the image, enlarged where the text would be too small to read.
 
+    A label ends with the face's flag, or in a crowd, where there is no room for that, with a question mark.
+
     Args:
         image: uint8 [h, w] or [h, w, 3] RGB.
         boxes: of its n faces, and `probabilities`, `classes`, `flags`: as `mien.Faces` has them.
@@ -130,9 +132,11 @@ class Layer:
         rows, colours = probabilities.tolist(), [self.colours[label] for label in labels]
         for box, colour in zip(self.boxes, colours, strict=True):
             self.frame(box, colour)
+        texts = [f"{label} {max(row):.0%}" for label, row in zip(labels, rows, strict=True)]
         plates = [
-            self.plate(box, colour, f"{label} {max(row):.0%}" + (f" ({flag})" if flag else ""))
-            for box, colour, label, row, flag in zip(self.boxes, colours, labels, rows, flags, strict=True)
+            self.plate(box, colour, f"{text} ({flag})" if flag else text)
+            or (bool(flag) and self.plate(box, colour, f"{text}?"))  # in a crowd
+            for box, colour, text, flag in zip(self.boxes, colours, texts, flags, strict=True)
         ]
         panels = [
             self.panel(box, colour, dict(zip(classes, row, strict=True)))
@@ -265,9 +269,10 @@ class Layer:
 
     def within(self, box: Rect, width: float, height: float, top: float) -> Rect | None:
         """Return the rectangle over the forehead or chin of a face, where it hides little of it and nothing else."""
-        rect = self.inside(box.left, top, width, height)
-        small = height <= CHIN * box.height and width <= max(box.width, 1)
-        return rect if small and self.covered(rect) - rect.shared(box) < 1 else None
+        if height > CHIN * box.height or width > max(box.width, 1):
+            return None
+        rects = [self.inside(left, top, width, height) for left in (box.left, box.right - width)]
+        return next((rect for rect in rects if self.covered(rect) - rect.shared(box) < 1), None)
 
     def nearest(self, box: Rect, width: float, height: float) -> Rect | None:
         """Return the rectangle nearest to a face that covers nothing, is near no other, and has a free way to it."""
