@@ -78,6 +78,7 @@ KINDS = {
     "calibration, exported": _kind("run/calibration.json", "export run --out x.onnx", share=0.2),
     "audit": _kind("run/audit-validation.json", "card run", "compare run run"),
     "benchmark": _kind("benchmark/fer2013-three-conv.json", "compare benchmark/fer2013-three-conv.json"),
+    "benchmark, votes": _kind("benchmark/ferplus-votes.json", "compare benchmark/ferplus-votes.json"),
     "final runs": _kind("benchmark/final_runs.jsonl", "benchmark fer2013 --data final --model blocks.onnx --final"),
     "external spec": _kind("ext.json", "evaluate ext.onnx --data fer2013", "models time ext.onnx"),
     "model": _kind("blocks.onnx", "evaluate blocks.onnx --data fer2013", "predict photos --model blocks.onnx"),
@@ -154,7 +155,7 @@ def originals(tmp_path_factory: pytest.TempPathFactory) -> Path:
             "evaluate run --data fer2013",
             "audit run --data fer2013",
             "benchmark fer2013 --data fer2013 --model run",
-            "benchmark fer2013 --data fer2013 --model blocks.onnx",
+            "benchmark ferplus --data fer2013 --model small --name votes",
             *(
                 f"predict photos --model blocks.onnx --detector none --table t.{name}"
                 for name in ("csv", "jsonl", "parquet")

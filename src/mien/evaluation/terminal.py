@@ -159,7 +159,7 @@ def comparison_table(rows: Sequence[ComparisonRow]) -> RenderableType:
     scores = [row.evaluation.scores.metrics for row in rows]
     best = {
         name: (max if METRICS[name].better == "higher" else min)(one[name] for one in scores)
-        for name in scores[0]
+        for name in METRICS
         if len(rows) > 1 and all(name in one for one in scores)
     }
     cells = [

@@ -51,6 +51,7 @@ def _votes(votes: VotesResult) -> list[RenderableType]:
     shown = [
         f"{METRICS[name].title} {METRICS[name].text(votes.metrics[name])}, of one annotator {METRICS[name].text(value)}"
         for name, value in vars(votes.annotator).items()
+        if name in votes.metrics
     ]
     rows = [
         [
