@@ -1,5 +1,6 @@
 """Class folders, with splits above or below them: [train/]<class>/*.jpg or <class>/[train/]*.jpg."""
 
+import os
 from collections import Counter
 from collections.abc import Collection, Iterable
 from contextlib import suppress
@@ -8,19 +9,21 @@ from pathlib import Path
 
 from mien.core.console import first_few, quantity
 from mien.core.errors import did_you_mean
-from mien.core.images import SUFFIXES
 from mien.core.labels import find_class
 from mien.core.paths import printable
 from mien.core.walk import Report, ignore, listing, walk
 from mien.datasets.classes import ClassMap, class_map, find_list, is_class_folder, is_number, read_list
 from mien.datasets.dataset import Dataset, ImageFile, ImageSpec, Problems, copy_files, read_files
 from mien.datasets.readers.file_names import persons
+from mien.datasets.readers.listed import is_image, subfolders
 from mien.datasets.readers.reader import DatasetReader
 from mien.datasets.splits import find_splits, is_wrapper, split_and_class
 
 
-def _folders(root: Path, report: Report = ignore) -> list[Path]:
+def _folders(root: Path, report: Report | None = None) -> list[Path]:
     """Return the folders in a folder that may be splits or classes."""
+    if not report:
+        return [folder for folder in subfolders(root) if is_class_folder(folder.name)]
     try:
         return [folder for folder in listing(root, report)[0] if is_class_folder(folder.name)]
     except OSError as error:
@@ -29,10 +32,9 @@ def _folders(root: Path, report: Report = ignore) -> list[Path]:
 
 
 def _has_images(folder: Path) -> bool:
-    try:
-        return any(map(_is_image, listing(folder, ignore)[1]))
-    except OSError:
-        return False
+    with suppress(OSError), os.scandir(folder) as entries:  # ends at the first image of maybe thousands
+        return any(not entry.name.startswith(".") and is_image(Path(entry.name)) for entry in entries)
+    return False
 
 
 def _classes(folders: Iterable[Path]) -> int:
@@ -71,8 +73,11 @@ def split_folders(folders: Iterable[Path]) -> dict[Path, str]:
 
 def _unwrapped(split: Path) -> Path:
     """Return the folder in a split that holds the classes: `train`, or `train/images` where everything is in that."""
-    filled = [folder for folder in _folders(split) if _has_images(folder) or _folders(folder)]
-    if len(filled) != 1 or find_class(filled[0].name):
+    folders = _folders(split)
+    if any(find_class(folder.name) for folder in folders):
+        return split
+    filled = [folder for folder in folders if _has_images(folder) or _folders(folder)]
+    if len(filled) != 1:
         return split
     (only,) = filled
     inside = _folders(_unwrapped(only))
@@ -113,7 +118,7 @@ class _Part:
 
 def _parts(root: Path, problems: Problems | None = None) -> list[_Part]:
     """Return the class folders by split, and report what is odd about the splits."""
-    report = problems.reporter(root) if problems else ignore
+    report = problems.reporter(root) if problems else None
     top = base(root) or root
     inside = _folders(top, report)
     if not (splits := split_folders(inside)):
@@ -141,16 +146,16 @@ def _beside(root: Path) -> tuple[list[Path], list[Path]]:
     loose: list[Path] = []
     for folder in dict.fromkeys([root, top, *splits, *map(_unwrapped, splits)]):
         with suppress(OSError):
-            loose += filter(_is_image, listing(folder, ignore)[1])
+            loose += filter(is_image, listing(folder, ignore)[1])
     others = [folder for folder in inside if splits and folder not in splits]
     if top != root:  # `images`
-        others += [folder for folder in _folders(root) if folder != top and any(map(_is_image, walk(folder, ignore)))]
+        others += [folder for folder in _folders(root) if folder != top and any(map(is_image, walk(folder, ignore)))]
     return others, loose
 
 
 def _report_beside(root: Path, problems: Problems) -> None:
     others, loose = _beside(root)
-    counts = {folder: sum(map(_is_image, walk(folder, ignore))) for folder in others}
+    counts = {folder: sum(map(is_image, walk(folder, ignore))) for folder in others}
     names = [f"{printable(folder.name)}/ {count:,}" for folder, count in counts.items()]
     if counts:  # also where they hold none: the user may have meant them
         problems.leave_out("in folders beside the splits", sum(counts.values()), first_few(names, 6))
@@ -172,10 +177,6 @@ def _report_nested(parts: Iterable[_Part], problems: Problems) -> None:
             f"the classes are the folders {first_few(sorted(names))}, not {first_few(sorted(shared))} in them; "
             "--kind subjects reads those as the classes, and the upper folders as persons"
         )
-
-
-def _is_image(path: Path) -> bool:
-    return path.suffix.lower() in SUFFIXES
 
 
 def _list_folders(root: Path) -> list[Path]:
@@ -232,8 +233,8 @@ class FolderReader(DatasetReader):
         for part in parts:
             for folder in part.folders:
                 paths = walk(folder, problems.reporter(root))
-                images = [path for path in paths if _is_image(path)]
-                others.update(path.suffix.lower() or "no suffix" for path in paths if not _is_image(path))
+                images = [path for path in paths if is_image(path)]
+                others.update(path.suffix.lower() or "no suffix" for path in paths if not is_image(path))
                 if not images:
                     near = did_you_mean(folder.name, [other.name for other in part.folders if other != folder])
                     where = printable(folder.relative_to(root).as_posix())
