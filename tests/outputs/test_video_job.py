@@ -2,6 +2,7 @@
 
 import csv
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -316,6 +317,22 @@ def test_resumed_with_other_settings_it_is_refused(
     if message:
         assert err.startswith(f"mien: {tmp_path / f'clip.{form}'}: made with ")
         assert {path: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_table_is_not_continued_for_another_video(capsys: Capture, clip: Path, model: Path, tmp_path: Path) -> None:
+    given = ["--model", model, "--detector", "none", "--out", tmp_path / "out"]
+    (tmp_path / "in").mkdir()
+    shutil.copy(clip, tmp_path / "in" / "clip.mp4")
+    predict(capsys, tmp_path / "in", *given)
+    before = (tmp_path / "out" / "clip.csv").read_bytes()
+    write(tmp_path / "in" / "clip.avi", [scene(90)] * 10, codec="mpeg4")  # is clip now, and the other clip-2
+    code, _, err = predict(capsys, tmp_path / "in", *given, "--resume")
+    assert code == 2
+    assert "clip.csv: made with video clip.mp4, " in err
+    assert ", now clip.avi, " in err
+    assert (tmp_path / "out" / "clip.csv").read_bytes() == before
+    (tmp_path / "in" / "clip.avi").unlink()
+    assert predict(capsys, tmp_path / "in", *given, "--resume")[0] == 0
 
 
 def test_names_do_not_end_the_job(capsys: Capture, clip: Path, model: Path, tmp_path: Path) -> None:

@@ -115,3 +115,14 @@ def test_zeros_in_the_midst_of_a_matroska(tmp_path: Path, name: str, sound: bool
     data[len(data) // 2 : len(data) // 2 + 4 * len(data) // 50] = bytes(4 * len(data) // 50)
     (tmp_path / f"a.{name}").write_bytes(data)
     assert "damaged at byte" in damage(tmp_path / f"a.{name}")
+
+
+@pytest.mark.parametrize("sound", [False, True])
+def test_zeros_in_the_midst_of_an_avi(tmp_path: Path, sound: bool) -> None:
+    data = bytearray(write(tmp_path / "a.avi", FRAMES, codec="mpeg4", sound="mp3" if sound else "").read_bytes())
+    data[len(data) // 2 : len(data) // 2 + len(data) // 6] = bytes(len(data) // 6)
+    (tmp_path / "a.avi").write_bytes(data)
+    assert "times after it are too early" in damage(tmp_path / "a.avi")
+    data[len(data) // 2 :] = bytes(len(data) - len(data) // 2)  # a file of a size that was set before it was written
+    (tmp_path / "a.avi").write_bytes(data)
+    assert "times after" not in damage(tmp_path / "a.avi")

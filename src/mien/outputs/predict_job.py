@@ -17,7 +17,7 @@ from mien.outputs.inputs import OTHER, is_video, list_inputs, output_paths
 from mien.outputs.jobs import Outcome, PredictJob
 from mien.outputs.photos import Photo, photo_columns, recognize_photos
 from mien.outputs.printers import PRINTERS
-from mien.outputs.settings import table_settings
+from mien.outputs.settings import table_settings, with_source
 from mien.outputs.tables import TableWriter, check_table
 from mien.outputs.tables.settings import settings_path
 from mien.outputs.video_job import interrupted, recognize_videos, table_path
@@ -59,8 +59,8 @@ def run_predict_job(paths: Sequence[Path], job: PredictJob) -> int:
         say(f"{quantity(len(videos), 'video')} skipped: {some}; give --out FOLDER for their tables")
     stems = output_paths(videos, job.out, "") if job.out else {}
     settings = table_settings(job, video=True) if stems else {}
-    for stem in stems.values():  # before hours of work
-        check_table(table_path(stem, job), resume=job.resume, settings=settings)
+    for video, stem in stems.items():  # before hours of work
+        check_table(table_path(stem, job), resume=job.resume, settings=with_source(settings, video))
     outcomes |= _predict_photos(photos, job, cores) if photos else set()
     if stems:
         outcomes |= recognize_videos(_recognizer(job, cores), stems, job, settings, threads=cores)

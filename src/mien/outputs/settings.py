@@ -5,7 +5,9 @@ from dataclasses import fields
 from pathlib import Path
 
 from mien import __version__
+from mien.core.console import quantity
 from mien.core.files import os_errors
+from mien.core.paths import printable
 from mien.faces.detectors import detector_name, load_detector
 from mien.models.bundled import resolve
 from mien.models.providers import find_providers, short_name
@@ -36,6 +38,12 @@ def table_settings(job: PredictJob, *, video: bool) -> Settings:
     if video:
         settings["--every"] = f"{job.seconds():.9g} s" if job.seconds() else "0 s (all frames)"
     return settings
+
+
+def with_source(settings: Settings, video: Path) -> Settings:
+    """Return the settings of a video's table with the video itself: another of that name gets other rows."""
+    size = video.stat().st_size if video.is_file() else 0
+    return {**settings, "video": f"{printable(video.name)}, {quantity(size, 'byte')}"}
 
 
 def _digest(path: Path, *more: Path) -> str:

@@ -11,6 +11,7 @@ from mien.faces.faces import FRAME, VideoFaces, columns
 from mien.outputs.annotate_video import AnnotatedVideo, annotate_video
 from mien.outputs.episode_files import write_episodes
 from mien.outputs.jobs import Outcome, PredictJob
+from mien.outputs.settings import with_source
 from mien.outputs.tables import TableWriter
 from mien.outputs.tables.settings import Settings
 from mien.outputs.timeline import Timeline
@@ -38,7 +39,7 @@ def recognize_videos(
     for path, stem in stems.items():
         try:
             with Video(path, every=job.seconds(), threads=threads) as video:
-                summary = _recognize(recognizer, video, stem, job, settings, threads)
+                summary = _recognize(recognizer, video, stem, job, with_source(settings, path), threads)
         except InputError as error:
             say(error)
             outcomes.add("unread")

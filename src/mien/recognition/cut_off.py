@@ -102,9 +102,20 @@ def _matroska(file: BinaryIO, size: int, _: int) -> str:
 def _avi(file: BinaryIO, size: int, _: int) -> str:
     place = 0
     while (head := _at(file, place, 8))[:4] == b"RIFF" and (length := int.from_bytes(head[4:], "little")):
-        place += 8 + length + length % 2
-        if place > size + 8:  # some writers count the head too
-            return _missing(size, place)
+        end = place + 8 + length + length % 2
+        if end > size + 8:  # some writers count the head too
+            return _missing(size, end)
+        place += 12
+        while place < end and any(head := _at(file, place, 8)):
+            # of the lists only the one of the frames is searched
+            inside = head[:4] == b"LIST" and _at(file, place + 8, 4) in (b"movi", b"rec ")
+            length = 4 if inside else int.from_bytes(head[4:], "little")
+            place += 8 + length + length % 2
+        while place < end and len(block := _at(file, place, min(TAIL, end - place))):
+            if any(block):  # frames after a hole; FFmpeg passes it over and numbers them as if there were none
+                return f"damaged at byte {place:,}; times after it are too early"
+            place += len(block)
+        place = end
     return ""  # a length of 0: written to a pipe, or never finished
 
 
