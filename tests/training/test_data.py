@@ -236,3 +236,9 @@ def test_images_that_are_all_of_one_class_are_not_trained_on(tmp_path: Path) -> 
     np.save(tmp_path / "y.npy", np.array(["happy"] * 40))
     with pytest.raises(InputError, match="every training image is happy; there is nothing to learn from one class"):
         build_splits(RECIPES["mien"], DataSpec(tmp_path))
+
+
+def test_data_of_other_classes_are_named_where_they_are_refused(tmp_path: Path) -> None:
+    drawn.write_folders(tmp_path / "data", drawn.faces(14))
+    with pytest.raises(InputError, match=r"data: no class in common between .* and bored, engaged"):
+        build_splits(replace(RECIPES["mien"], classes=("bored", "engaged")), DataSpec(tmp_path / "data"))

@@ -112,7 +112,10 @@ def build_splits(recipe: Recipe, data: DataSpec, photos: Sequence[Path] = ()) ->
 def _labelled(recipe: Recipe, spec: DataSpec, image: ImageSpec, classes: tuple[str, ...]) -> Samples:
     """Return a split of a dataset labelled by the classes of an output; what that leaves out is named on stderr."""
     samples = datasets.read(spec, image, usual=recipe.holdout)
-    kept = samples.relabel(classes)
+    try:
+        kept = samples.relabel(classes)
+    except InputError as error:
+        raise InputError(f"{spec.path}: {error}") from None
     notice_lost(spec, samples, np.isin(samples.ids, kept.ids), classes)
     if not len(kept):
         raise InputError(f"{spec.path}: nothing in its {spec.split} split is of a class of {first_few(classes, 12)}")

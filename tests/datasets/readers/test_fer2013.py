@@ -437,3 +437,11 @@ def test_broken_rows_are_named_before_the_result(tmp_path: Path, capsys: pytest.
     said = capsys.readouterr().err
     assert "not read: 10 of 60 rows (" in said
     assert "fer2013.csv:5" in said
+
+
+def test_files_that_mean_the_same_split_are_named(tmp_path: Path) -> None:
+    for name in ("train.csv", "train (1).csv", "val.csv"):
+        drawn.write_fer2013(tmp_path / name, drawn.faces(7))
+    found = datasets.open_dataset(DataSpec(tmp_path))
+    assert found.notes == ("train (1).csv and train.csv all mean the split train; they are joined",)
+    assert (found.splits == "train").sum() == 14

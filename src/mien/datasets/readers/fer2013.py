@@ -379,6 +379,7 @@ class Fer2013Reader(DatasetReader):
         files = find(root)
         others = [printable(path.name) for path in files.others]
         problems.leave_out("of further files with pixels", len(others), first_few(others))
+        problems.notes += files.joined
         return join(files, [_read(path, image, problems) for path in files.splits])
 
     def label(

@@ -26,6 +26,18 @@ class SplitFiles:
         several = len(self.splits) > 1
         return {path: f"{printable(path.stem)}:" if several else "" for path in self.splits}
 
+    @property
+    def joined(self) -> list[str]:
+        """A sentence about each split that several files mean."""
+        files: dict[str, list[str]] = {}
+        for path, split in self.splits.items():
+            files.setdefault(split, []).append(printable(path.name))
+        return [
+            f"{' and '.join(names)} all mean the split {split}; they are joined"
+            for split, names in files.items()
+            if len(names) > 1
+        ]
+
 
 def choose(whole: Mapping[Path, bool], first: str) -> SplitFiles:
     """Return which of the files in a folder are read.
