@@ -8,6 +8,7 @@ from mien.core.errors import InputError
 from mien.datasets import DataSpec, read
 from mien.datasets.splits import assign, find_split, find_splits, split_and_class, split_name
 from tests import drawn
+from tests.datasets import layouts
 
 
 @pytest.mark.parametrize(
@@ -149,3 +150,9 @@ def test_long_names_are_decided_at_once(name: str) -> None:
     began = time.process_time()
     assert find_split(name) is None
     assert time.process_time() - began < 0.5
+
+
+def test_too_few_persons_for_a_share_are_counted(tmp_path: Path) -> None:
+    layouts.write_subjects(tmp_path, 2)
+    with pytest.raises(InputError, match=r"too few persons \(2\) for a share of them, give a larger --holdout"):
+        read(DataSpec(tmp_path, "validation"))

@@ -70,8 +70,10 @@ def read(
     if not chosen.any():
         there = [name for name in SPLITS if (table.splits == name).any()]
         less = f" without what {spec.exclude} lists" if spec.exclude else ""
+        persons = len(set(table.groups.tolist()) - {""})
+        what = f"persons ({persons})" if persons else "samples"
         few = (
-            "; too few samples for a share of them, give a larger --holdout" if wanted not in there == ["train"] else ""
+            f"; too few {what} for a share of them, give a larger --holdout" if wanted not in there == ["train"] else ""
         )
         raise InputError(f"{spec.path}: no split {spec.split!r} in it{less}; it has {', '.join(there) or 'none'}{few}")
     samples = take(table, np.flatnonzero(chosen))
