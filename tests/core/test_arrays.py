@@ -11,6 +11,7 @@ import pytest
 from PIL import ExifTags, Image, ImageOps
 
 from mien.core import images
+from mien.core.console import forget_notices
 from mien.core.errors import InputError
 
 RGB = np.random.default_rng(0).integers(0, 255, (24, 32, 3), dtype=np.uint8)
@@ -169,3 +170,27 @@ def test_a_pil_image_is_turned_once(kind: str, tmp_path: Path) -> None:
     small = opened(kind, tmp_path)
     small.thumbnail((16, 16))
     assert images.load(small).shape == (12, 16, 3)
+
+
+@pytest.mark.parametrize("orientation", [5, 6, 7, 8])
+def test_a_photo_that_was_converted_is_turned_where_exif_names_its_sides(orientation: int, tmp_path: Path) -> None:
+    exif = Image.Exif()
+    exif[TURNED] = orientation
+    exif.get_ifd(ExifTags.IFD.Exif).update({ExifTags.Base.ExifImageWidth: 40, ExifTags.Base.ExifImageHeight: 30})
+    stored = np.random.default_rng(0).integers(0, 256, (30, 40, 3), np.uint8)
+    Image.fromarray(stored).save(tmp_path / "phone.png", exif=exif)
+    upright = images.load(tmp_path / "phone.png")
+    assert upright.shape == (40, 30, 3)
+    with Image.open(tmp_path / "phone.png") as image:
+        for same in (image.convert("RGB"), image.copy(), image.convert("RGB").copy()):
+            assert np.array_equal(images.load(same), upright)
+        assert images.load(image.resize((20, 15))).shape == (20, 15, 3)
+        by_hand = ImageOps.exif_transpose(image)
+        for turned in (by_hand, Image.fromarray(upright), image.transpose(Image.Transpose.ROTATE_270)):
+            assert np.array_equal(images.load(turned), np.asarray(turned))
+
+
+def test_an_orientation_that_is_not_applied_is_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    forget_notices()
+    assert np.array_equal(images.load(opened("PNG", tmp_path).rotate(-90, expand=True)), RGB)
+    assert "EXIF orientation 6 is not applied; ImageOps.exif_transpose applies it" in capsys.readouterr().err

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import ExifTags, Image, ImageFile, Jpeg2KImagePlugin, JpegImagePlugin, TiffImagePlugin
 
 from mien.core import deep, formats
+from mien.core.console import notice
 from mien.core.errors import InputError
 from mien.core.limits import MAX_PIXELS, MAX_SCANS, Truncated
 
@@ -167,9 +168,11 @@ def from_pil(image: Image.Image, *, file: IO[bytes] | None = None, max_pixels: i
     notes, orientation = list[str](), 1
     if file and getattr(image, "is_animated", False) and image.format in _PAGES:
         notes.append(_PAGES[image.format])
-    if image.format is not None:  # what a method of Pillow returns may have been turned, and still carry the tag
-        with contextlib.suppress(Exception):  # a damaged EXIF block says nothing about the image
-            orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+    with contextlib.suppress(Exception):  # a damaged EXIF block says nothing about the image
+        orientation = image.getexif().get(ExifTags.Base.Orientation, 1)
+        if image.format is None and orientation in _TURNS and not _as_stored(image):
+            notice(f"{_METHOD}: EXIF orientation {orientation} is not applied; ImageOps.exif_transpose applies it")
+            orientation = 1
     deep_samples = image.mode.startswith("I") or image.mode == "F"
     samples: NDArray[Any] = np.asarray(image) if deep_samples else flatten(image)
     if file:
@@ -184,6 +187,23 @@ def from_pil(image: Image.Image, *, file: IO[bytes] | None = None, max_pixels: i
     if orientation in _TURNS:
         samples = np.ascontiguousarray(_TURNS[orientation](samples))
     return LoadedImage(samples, (samples.shape[1], samples.shape[0]), tuple(filter(None, notes)))
+
+
+_METHOD = "a PIL image that a method returned, and that may have been turned"
+
+
+def _as_stored(image: Image.Image) -> bool:
+    """Return whether an image that a method of Pillow returned still lies as in its file.
+
+    Every method keeps the EXIF block, rotate and transpose too. What they change is the ratio of the sides: after a
+    quarter turn it is no longer the one that the block names.
+    """
+    exif = image.getexif()
+    sides = exif.get_ifd(ExifTags.IFD.Exif)
+    width, height = (sides.get(side, 0) for side in (ExifTags.Base.ExifImageWidth, ExifTags.Base.ExifImageHeight))
+    quarter = exif.get(ExifTags.Base.Orientation) in (5, 6, 7, 8)
+    clear = min(width, height) > 0 and max(width, height) > 1.05 * min(width, height)
+    return quarter and clear and abs(image.width * height / (image.height * width) - 1) < 0.02
 
 
 def _from_deep(samples: NDArray[Any], tags: Mapping[int, Any]) -> tuple[Pixels, str]:

@@ -40,8 +40,9 @@ def load(source: Any, *, bgr: bool = False, truncated: Truncated = "refuse", max
         source: a path, the bytes of an image file, an open binary file, a PIL image, or an array: NumPy, torch,
             any with `__array__`, or a list of rows; [h, w], [h, w, channels] or [channels, h, w] with 1, 3 or 4;
             numbers in 0..255, floats in 0..1, 0..255 or -1..1, or uint16. A file is read from where it is, and left
-            there. EXIF orientation is applied to files, and to a PIL image that is one just opened (its `format` is
-            not None); one that a method of Pillow returned (rotate, convert, copy) is taken as it is.
+            there. EXIF orientation is applied to files and to a PIL image as it was opened (its `format` is not None).
+            One that a method of Pillow returned may have been turned, and keeps the tag all the same: it is applied
+            where the sides are still those that EXIF names (after `convert`, say); else not, which stderr says.
         bgr: the array's channels are in OpenCV's order, blue, green, red. Anything else is RGB.
         truncated: "accept" reads a file that was cut off as far as it goes; the rest is grey or black. One that lacks
             nothing but its end marker is always read.
