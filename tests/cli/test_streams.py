@@ -82,9 +82,10 @@ def test_the_reader_of_a_table_may_go_away(tmp_path: Path) -> None:
     assert shell(f"{MIEN} predict {tmp_path} --detector none --csv | true")[::2] == (0, "")
 
 
-def test_sigterm_ends_like_ctrl_c(tmp_path: Path) -> None:
-    for number in range(2000):
-        (tmp_path / f"{number}.png").symlink_to("a.png" if number else "0.jpg")
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGHUP])
+def test_sigterm_and_a_closed_terminal_end_like_ctrl_c(tmp_path: Path, number: signal.Signals) -> None:
+    for photo in range(2000):
+        (tmp_path / f"{photo}.png").symlink_to("a.png" if photo else "0.jpg")
     Image.new("L", (48, 48)).save(tmp_path / "a.png")
     table = tmp_path / "faces.csv"
     command = [sys.executable, "-m", "mien", "predict", str(tmp_path), "--detector", "none", "--table", str(table)]
@@ -92,9 +93,9 @@ def test_sigterm_ends_like_ctrl_c(tmp_path: Path) -> None:
     while not table.exists() or table.stat().st_size < 1000:
         time.sleep(0.01)
         assert running.poll() is None
-    running.send_signal(signal.SIGTERM)
+    running.send_signal(number)
     _, err = running.communicate(timeout=60)
-    assert running.returncode == 143
+    assert running.returncode == 128 + number
     assert err.splitlines()[-1] == f"mien: interrupted; {table} has all rows so far, continue with --resume"
 
 

@@ -51,6 +51,13 @@ def test_a_file_is_played_at_its_own_speed(tmp_path: Path) -> None:
     assert seen[-1].pixels.mean() == pytest.approx(120, abs=4)
 
 
+def test_a_playlist_is_not_played(tmp_path: Path) -> None:
+    grey_video(tmp_path / "private.mp4", [100] * 3)
+    (tmp_path / "list.mp4").write_text("ffconcat version 1.0\nfile private.mp4\n")
+    with pytest.raises(InputError, match=r"list\.mp4: not a video that can be read \(it is text"):
+        Camera(str(tmp_path / "list.mp4"), notice=silent)
+
+
 def test_a_slow_reader_gets_the_newest_frame(tmp_path: Path) -> None:
     seen = []
     with Camera(str(grey_video(tmp_path / "a.avi", range(0, 200, 5), rate=100)), notice=silent) as frames:
@@ -114,7 +121,7 @@ def test_a_lost_camera_can_be_closed(monkeypatch: pytest.MonkeyPatch) -> None:
     [
         ("97", "camera 97: cannot be opened"),
         ("none.mp4", "none.mp4: no such file"),
-        (__file__, "no video that OpenCV can read"),
+        (__file__, "test_camera.py: not a video that can be read"),
         ("rtsp://me:secret@127.0.0.1:9/door", r"rtsp://...@127.0.0.1:9/door: no image comes from there"),
     ],
 )

@@ -1,6 +1,7 @@
 """The timeline: what is averaged, and what is drawn where."""
 
 import re
+import tempfile
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -105,3 +106,11 @@ def test_months_have_a_tick_now_and_then(tmp_path: Path) -> None:
     with made:
         svg = timeline.draw_timeline(made.means(summary), summary, CLASSES, "t").to_svg()
     assert svg.count(":00:00<") <= 13
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")
+def test_a_full_disk_does_not_hide_what_ended_the_job(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    full = Path("/dev/full").open("r+b")  # noqa: SIM115 - the timeline closes it
+    monkeypatch.setattr(tempfile, "TemporaryFile", lambda **_: full)
+    with Timeline(("a", "b"), tmp_path):
+        full.write(b"x")

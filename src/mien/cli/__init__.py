@@ -59,8 +59,11 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         signals.append(number)
         raise KeyboardInterrupt
 
-    if signal.getsignal(signal.SIGTERM) is signal.SIG_DFL and threading.current_thread() is threading.main_thread():
-        signal.signal(signal.SIGTERM, terminate)
+    here = threading.current_thread() is threading.main_thread()
+    numbers = {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}  # the second: a terminal or ssh that closes
+    caught = [number for number in numbers if here and signal.getsignal(number) is signal.SIG_DFL]
+    for number in caught:
+        signal.signal(number, terminate)
     try:
         code = _run((sys.argv[1:] if arguments is None else arguments) or ["--help"])
         streams.finish()
@@ -77,8 +80,9 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         gone = isinstance(error, BrokenPipeError) and error.filename == "stdout"
         code = 0 if gone else _fail(_reason(error), 2)
     finally:
-        if signal.getsignal(signal.SIGTERM) is terminate:
-            signal.signal(signal.SIGTERM, signal.SIG_DFL)
+        for number in caught:
+            if signal.getsignal(number) is terminate:
+                signal.signal(number, signal.SIG_DFL)
     streams.abandon_unwritten()
     sys.exit(code)
 

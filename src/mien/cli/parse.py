@@ -75,7 +75,8 @@ def _complaint(box: str) -> str:
     if option := re.match(r"Missing value for argument '(.*?)'", message):
         return f"{option[1]}: a value is missing"
     if choice := re.match(r"invalid choice '(.*)' for argument '(.*)'\. Expected one of \((.*)\)", message):
-        return f"{choice[2]} {choice[1]}: expected one of {choice[3].replace(chr(39), '')}"
+        choices = choice[3].replace("'", "").removesuffix(",")
+        return f"{choice[2]} {choice[1]}: expected {'one of ' * (',' in choices)}{choices}"
     if unknown := re.match(r"Unrecognized options: ([^,\s]+)", message):
         what = "no such option" if unknown[1].startswith("-") else "one argument too many"
         near = re.match(r"Perhaps you meant:\s+(--[\w-]+)", about)

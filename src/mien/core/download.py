@@ -93,7 +93,8 @@ def _transfer(url: str, part: Path) -> None:
         failures = 0 if _size(part) >= before + PIECE else failures + 1
         if failures < TRIES:
             time.sleep(PAUSE * 2 ** max(0, failures - 1))
-    raise InputError(f"{url}: not reachable ({reason}); call again to go on where it stopped")
+    advice = "call again to go on where it stopped" if _size(part) else "check the network, and call again"
+    raise InputError(f"{url}: not reachable ({reason}); {advice}")
 
 
 def _line(reason: object) -> str:

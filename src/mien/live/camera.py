@@ -20,6 +20,7 @@ import numpy as np
 from mien.core import images
 from mien.core.errors import InputError
 from mien.core.paths import local_path
+from mien.recognition.video import Video
 
 T = TypeVar("T")
 
@@ -96,6 +97,9 @@ class Camera(AbstractContextManager["Camera"]):
         self._stopped = threading.Event()
         cv2.utils.logging.setLogLevel(cv2.utils.logging.LOG_LEVEL_SILENT)  # the messages are ours
         os.environ.setdefault("OPENCV_FFMPEG_LOGLEVEL", "-8")
+        if self._is_file:  # OpenCV would play what a playlist names
+            with Video(source):
+                pass
         capture = self._open()
         if capture is None:
             raise InputError(f"{self.name}: {self._advice()}")

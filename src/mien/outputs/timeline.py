@@ -5,7 +5,7 @@ Own lines and no library: matplotlib alone is larger than all of mien.
 
 import tempfile
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from html import escape
 from itertools import pairwise
 from math import ceil
@@ -49,7 +49,8 @@ class Timeline(AbstractContextManager["Timeline"]):
         self._last: VideoFaces | None = None
 
     def __exit__(self, *_: object) -> None:
-        self._waiting.close()
+        with suppress(OSError):  # on a full disk what is buffered; it would hide the error that ends the job
+            self._waiting.close()
 
     def write(self, faces: VideoFaces) -> None:
         """Add the next frame."""
@@ -74,7 +75,8 @@ class Timeline(AbstractContextManager["Timeline"]):
         sums = {track: np.zeros((BINS, len(self.classes))) for track in sorted(longest)}
         counts = {track: np.zeros((BINS, 1)) for track in sums}
         scale = BINS / summary.end if summary.end else 0.0
-        self._waiting.seek(0)
+        with writing(self._folder):
+            self._waiting.seek(0)
         while len(rows := np.fromfile(self._waiting, self._kind, 4096)):
             for track, time, until, smoothed in rows:
                 if track in sums:
