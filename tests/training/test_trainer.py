@@ -52,7 +52,7 @@ def test_train_prints_what_is_trained_and_writes_its_files(
         assert words in captured.err
     assert {path.name for path in out.iterdir()} == {
         *("best.safetensors", "last.safetensors", "resume.pt"),
-        *("recipe.json", "metrics.jsonl", "curves.svg", "model.onnx"),
+        *("recipe.json", "metrics.jsonl", "curves.svg", "model.onnx", "training_faces.npz"),
     }
     assert (out / "curves.svg").read_text() == curves_svg(read_epochs(out))
     epochs = read_epochs(out)
@@ -223,7 +223,7 @@ def test_training_on_distributions_of_votes(
     soft = np.full((40, 7), 0.05, np.float32)
     soft[np.arange(40), samples.labels] = 0.7
     monkeypatch.setattr("mien.datasets.read", lambda *_, **__: replace(samples, labels=soft))
-    train(tiny("mien", size=48, epochs=1), DataSpec(tmp_path), tmp_path / "run", device="cpu")
+    train(tiny("mien", size=48, epochs=1), DataSpec(tmp_path, kind="arrays"), tmp_path / "run", device="cpu")
     assert 0 <= untimed(tmp_path / "run")[0].val_accuracy <= 1
 
 

@@ -135,7 +135,7 @@ def resume(
     with distributed.process_group(chosen), only_one(path) if distributed.LEADS else nullcontext():
         listed = moved.data.exclude
         if listed and exclude.load(listed.path).sha256 != listed.sha256:
-            raise InputError(f"{listed.path}: {_changed('the list', path, exclude_list is not None)}")
+            raise InputError(f"{listed.path}: {_changed('', path, exclude_list is not None)}")
         spec = DataSpec(
             moved.data.path, kind=moved.data.kind, classes=moved.data.classes, exclude=listed.path if listed else None
         )
@@ -155,7 +155,8 @@ def resume(
 
 
 def _changed(what: str, run: Path, moved: bool) -> str:
-    return f"{what} is not that of {run}" if moved else f"{what} has changed since {run} began; train anew"
+    text = f"{what} is not that of {run}" if moved else f"{what} has changed since {run} began; train anew"
+    return text.lstrip()
 
 
 def _moved(
