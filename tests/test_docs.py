@@ -3,13 +3,20 @@
 import functools
 import re
 import shlex
+import shutil
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
+from typing import Any
 
 import pytest
+from PIL import Image
 
+from mien import Run, api
 from mien.cli import VERBS
+from mien.core.labels import THREE
+from mien.models.bundled import ASSETS
+from tests import drawn
 from tests.blocks import Mien
 from tests.blocks import mien as mien  # the fixture
 
@@ -55,3 +62,39 @@ def test_a_command_that_is_shown_can_be_parsed(mien: Mien, monkeypatch: pytest.M
         monkeypatch.setitem(module.ACTIONS, action, stub(function))
     monkeypatch.setattr(module, verb, stub(getattr(module, verb)))
     assert mien(verb, *rest)[::2] == (0, "")
+
+
+def blocks(page: Path) -> list[str]:
+    """Return the Python code that a page shows."""
+    return re.findall(r"^```python\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_the_python_code_of_the_python_page_runs(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """On small data, with one step of training and a bundled model in place of each export."""
+    fer2013, usage = tmp_path / "fer2013", ["Training"] * 56 + ["PublicTest"] * 21
+    fer2013.mkdir()
+    drawn.write_fer2013(fer2013 / "fer2013.csv", drawn.faces(77), usage)
+    drawn.write_votes(fer2013 / "fer2013new.csv", [[9, 1] + [0] * 8, [0, 8, 2] + [0] * 7] * 38 + [[9] + [0] * 9], usage)
+    drawn.write_arrays(tmp_path / "three-class", drawn.faces(60, THREE))
+    samples = drawn.faces(40, ["happy", "sad"])
+    for row, label in enumerate(samples.labels.tolist()):
+        folder = tmp_path / "mine" / ["bored", "engaged"][label]
+        folder.mkdir(parents=True, exist_ok=True)
+        Image.fromarray(samples.images[row]).save(folder / f"{row}.png")
+    Image.fromarray(samples.images[0]).save(tmp_path / "photo.jpg")
+    (tmp_path / "list.csv").write_text("id,reason\nbored/0.png,blank\n")
+    monkeypatch.chdir(tmp_path)
+
+    def train(*arguments: Any, **options: Any) -> Run:
+        return api.train(*arguments, **options | {"epochs": 1, "max_steps": 1})
+
+    def export(run: Path) -> Path:
+        return Path(shutil.copy(ASSETS / "small.onnx", run / "model.onnx"))
+
+    monkeypatch.setattr("mien.train", train, raising=False)
+    monkeypatch.setattr("mien.training.start.export", export)
+    names: dict[str, Any] = {}
+    for block in blocks(ROOT / "docs" / "python.md"):
+        exec(compile(block, "docs/python.md", "exec"), names)
+    assert (tmp_path / "curves.svg").is_file()

@@ -1,7 +1,12 @@
 """mien: facial expression recognition, from pixels to a table you can trust.
 
-from mien import Recognizer
-faces = Recognizer()("photo.jpg")
+import mien
+
+faces = mien.Recognizer()("photo.jpg")
+run = mien.train("three-class", data="three-class/", epochs=12)
+scores = mien.evaluate(run, data="three-class/", split="validation")
+
+Each name is loaded when it is first used: `import mien` alone loads nothing, and only `train` and `resume` load torch.
 """
 
 from importlib import import_module
@@ -9,19 +14,35 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mien.core.errors import InputError
+    from mien.api import evaluate, resume, train
+    from mien.core.errors import InputError, MissingExtra, StopTraining
     from mien.datasets import Samples
+    from mien.evaluation.evaluation import Evaluation
+    from mien.evaluation.run import Run
     from mien.faces.faces import Faces
+    from mien.recipes import Epoch, Recipe
     from mien.recognition.recognizer import Recognizer
 
 __version__ = version("mien")
-__all__ = ["Faces", "InputError", "Recognizer", "Samples", "__version__"]
+__all__ = [
+    "Epoch", "Evaluation", "Faces", "InputError", "MissingExtra", "Recipe", "Recognizer", "Run", "Samples",
+    "StopTraining", "__version__", "evaluate", "resume", "train",
+]  # fmt: skip
 
 _HOMES = {
+    "Epoch": "mien.recipes",
+    "Evaluation": "mien.evaluation",
     "Faces": "mien.faces",
-    "Recognizer": "mien.recognition",
-    "Samples": "mien.datasets",
     "InputError": "mien.core.errors",
+    "MissingExtra": "mien.core.errors",
+    "Recipe": "mien.recipes",
+    "Recognizer": "mien.recognition",
+    "Run": "mien.evaluation.run",
+    "Samples": "mien.datasets",
+    "StopTraining": "mien.core.errors",
+    "evaluate": "mien.api",
+    "resume": "mien.api",
+    "train": "mien.api",
 }
 
 

@@ -16,6 +16,13 @@ class Terminal(io.StringIO):
         return True
 
 
+def test_a_notebook_gets_lines_though_its_commands_have_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stderr", Terminal())
+    assert not console.progress_bar().disable
+    monkeypatch.setenv("JPY_PARENT_PID", "1")
+    assert console.progress_bar().disable
+
+
 def test_off_a_terminal_long_work_says_how_far_it_is(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

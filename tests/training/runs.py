@@ -16,7 +16,7 @@ from mien.recipes import Epoch, Recipe, RunRecord, TrainingData, read_epochs
 from mien.training.batches import Batch
 from mien.training.learner import Learner
 from mien.training.networks import create
-from mien.training.run import Run
+from mien.training.run import RunFiles
 
 
 def record(recipe: Recipe, **facts: Any) -> RunRecord:
@@ -32,7 +32,7 @@ def write_run(path: Path, recipe: Recipe, *, batch_statistics: bool = False) -> 
     if batch_statistics:
         with torch.no_grad():
             model(torch.rand(4, recipe.channels, recipe.size, recipe.size))
-    run = Run.reserve(path)
+    run = RunFiles.reserve(path)
     run.describe(record(recipe))
     run.save_weights("best", model)
     return model.eval()
@@ -64,7 +64,7 @@ def assert_same(run: Path, other: Path) -> None:
     for name in ("best.safetensors", "last.safetensors"):
         assert (run / name).read_bytes() == (other / name).read_bytes(), name
     assert untimed(run) == untimed(other)
-    states = [Run(path).load_state(torch.device("cpu")) for path in (run, other)]
+    states = [RunFiles(path).load_state(torch.device("cpu")) for path in (run, other)]
     assert_equal(*({**(state or {}), "seconds": 0} for state in states))
 
 

@@ -25,7 +25,7 @@ from mien.models.session import Session, softmax
 from mien.recipes import RECIPES, read_run
 from mien.training.export import compare_with_torch, export, to_onnx
 from mien.training.networks import create, load_network
-from mien.training.run import Run
+from mien.training.run import RunFiles
 from tests import drawn
 from tests.training.runs import write_run
 
@@ -50,6 +50,26 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Path:
     write_run(path, RECIPES["mien"], batch_statistics=True)
     export(path)
     return path
+
+
+class Undecided(nn.Module):
+    """What a graph cannot hold: what it computes depends on the numbers."""
+
+    def __init__(self, classes: int) -> None:
+        super().__init__()
+        self.layer = nn.Linear(48 * 48, classes)
+
+    def forward(self, faces: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.layer(faces.flatten(1))
+        return logits if faces.sum() > 0 else -logits
+
+
+def test_a_network_that_onnx_cannot_hold_keeps_its_weights(tmp_path: Path) -> None:
+    write_run(tmp_path / "run", replace(RECIPES["mien"], model="tests.training.test_export:Undecided"))
+    with pytest.raises(InputError, match=r"Undecided, cannot be exported to ONNX \(.*then: mien export") as caught:
+        export(tmp_path / "run")
+    assert "\n" not in str(caught.value)
+    assert {path.name for path in (tmp_path / "run").iterdir()} == {"recipe.json", "best.safetensors"}
 
 
 @pytest.mark.slow
@@ -213,7 +233,7 @@ def test_export_refuses_incomplete_runs(tmp_path: Path, run: Path) -> None:
         with pytest.raises(InputError, match=r"best\.safetensors: not the weights of mien") as caught:
             export(tmp_path)
         assert "\n" not in str(caught.value)
-    Run(tmp_path).save_weights("best", nn.Linear(2, 2))
+    RunFiles(tmp_path).save_weights("best", nn.Linear(2, 2))
     with pytest.raises(InputError, match=r"best\.safetensors: not the weights of mien"):
         export(tmp_path)
     with pytest.raises(InputError, match="cannot be written"):

@@ -29,7 +29,7 @@ from mien.training import networks, trainer
 from mien.training.batches import Batch
 from mien.training.data import build_splits
 from mien.training.learner import Learner
-from mien.training.run import Run
+from mien.training.run import RunFiles
 from mien.training.start import resume, train
 from mien.training.stop import Interrupted
 from tests import drawn
@@ -85,7 +85,7 @@ def test_resume_after_kill_gives_the_same_bits(
     arguments = ["train", str(own), "--data", str(fer2013), "--out", str(killed), "--device", "cpu", "--threads", "1"]
     process = subprocess.run([sys.executable, "-c", KILLED, where, str(at), *arguments], capture_output=True, text=True)
     assert process.returncode == -signal.SIGKILL, process.stderr
-    state = Run(killed).load_state(torch.device("cpu"))
+    state = RunFiles(killed).load_state(torch.device("cpu"))
     assert state is not None
     assert state["learner"]["steps"] == {"mien": 7, "three-class": 10, "resnet9": 6}[name]
     resume(killed, device="cpu")
@@ -121,7 +121,7 @@ def test_ctrl_c_saves_and_prints_the_resume_command(
     assert captured.err.splitlines()[-1].startswith("mien: stopped ")
     assert captured.err.endswith(f"continue with: mien resume {run}\n")
     assert [signal.getsignal(one) for one in (signal.SIGINT, signal.SIGTERM)] == handlers
-    state = Run(run).load_state(torch.device("cpu"))
+    state = RunFiles(run).load_state(torch.device("cpu"))
     assert state is not None
     assert state["learner"]["steps"] == step
     with pytest.raises(SystemExit) as caught:
@@ -205,7 +205,7 @@ def test_a_second_ctrl_c_ends_at_once_but_a_repeat_of_the_first_does_not(
         train(tiny("mien"), DataSpec(fer2013), tmp_path / "run", device="cpu")
     assert not isinstance(caught.value, Interrupted)
     assert next(clock, None) is None  # all three were seen
-    resume_state = Run(tmp_path / "run").load_state(torch.device("cpu"))
+    resume_state = RunFiles(tmp_path / "run").load_state(torch.device("cpu"))
     assert resume_state is None  # nothing was saved yet, and nothing is torn
 
 

@@ -20,7 +20,7 @@ from mien.datasets import DataSpec, ImageSpec, read
 from mien.datasets.prints import load_prints, prints
 from mien.recipes import RECIPES, Epoch, Recipe, read_epochs, read_run
 from mien.recipes.run_record import PRINTS
-from mien.training.run import Run
+from mien.training.run import RunFiles
 from mien.training.start import train
 from tests.training.runs import record
 
@@ -50,7 +50,7 @@ def small_files() -> Iterator[None]:
 
 
 def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
-    run = Run(tmp_path)
+    run = RunFiles(tmp_path)
     small, large = nn.Linear(3, 3), nn.Linear(100, 100)
     run.save_weights("last", small)
     (tmp_path / "resume.pt").write_bytes(b"old")
@@ -70,24 +70,32 @@ def test_a_full_disk_leaves_the_old_file(tmp_path: Path) -> None:
 
 def test_weights_keep_their_values_in_any_layout(tmp_path: Path) -> None:
     model = nn.Conv2d(3, 4, 3).to(memory_format=torch.channels_last)
-    Run(tmp_path).save_weights("best", model)
+    RunFiles(tmp_path).save_weights("best", model)
     found = load_file(tmp_path / "best.safetensors")
     assert found.keys() == {"weight", "bias"}
     assert torch.equal(found["weight"], model.weight)
 
 
+def test_weights_with_two_names_are_kept_under_both(tmp_path: Path) -> None:
+    first, second = nn.Linear(3, 3), nn.Linear(3, 3)
+    second.weight = first.weight
+    RunFiles(tmp_path).save_weights("best", nn.Sequential(first, second))
+    found = load_file(tmp_path / "best.safetensors")
+    assert torch.equal(found["0.weight"], found["1.weight"])
+
+
 def test_a_run_is_created_opened_and_described(tmp_path: Path) -> None:
-    run = Run.reserve(tmp_path / "deep" / "run")
+    run = RunFiles.reserve(tmp_path / "deep" / "run")
     assert not (tmp_path / "deep").exists()  # a start that fails leaves nothing
     (tmp_path / "deep" / "run").mkdir(parents=True)
-    assert Run.reserve(tmp_path / "deep" / "run") == run  # an empty folder is as good as none
+    assert RunFiles.reserve(tmp_path / "deep" / "run") == run  # an empty folder is as good as none
     (tmp_path / "deep" / "run").rmdir()
     run.describe(RECORD)
     assert read_run(tmp_path / "deep" / "run") == RECORD
     assert read_epochs(tmp_path / "deep" / "run") == []
     assert run.load_state(torch.device("cpu")) is None
     with pytest.raises(InputError, match="exists and is not empty"):
-        Run.reserve(tmp_path / "deep" / "run")
+        RunFiles.reserve(tmp_path / "deep" / "run")
 
 
 @pytest.mark.parametrize(
@@ -108,7 +116,7 @@ def test_a_folder_without_a_record_is_no_run(tmp_path: Path, text: str, words: s
 
 
 def test_an_epoch_recorded_again_replaces_the_first_record_and_those_after_it(tmp_path: Path) -> None:
-    run = Run(tmp_path)
+    run = RunFiles(tmp_path)
     for number, loss in ((1, 3.0), (2, 2.0), (3, 1.0), (2, 2.5)):
         run.add_epoch(epoch(number, val_loss=loss))
     assert read_epochs(tmp_path) == [epoch(1, val_loss=3.0), epoch(2, val_loss=2.5)]
@@ -122,7 +130,7 @@ def test_a_run_keeps_the_prints_of_its_training_images(tiny: Tiny, fer2013: Path
     assert known is not None
     images = read(DataSpec(fer2013, "train"), ImageSpec(16, 1)).images
     assert np.array_equal(known, np.unique(prints(images), axis=0))
-    Run(tmp_path).save_prints(images[:0], str(tmp_path / "run"))  # what it starts from was trained on them
+    RunFiles(tmp_path).save_prints(images[:0], str(tmp_path / "run"))  # what it starts from was trained on them
     found = load_prints(tmp_path / PRINTS)
     assert found is not None
     assert np.array_equal(found, known)
@@ -130,4 +138,4 @@ def test_a_run_keeps_the_prints_of_its_training_images(tiny: Tiny, fer2013: Path
 
 def test_a_folder_whose_name_is_not_utf8_is_refused_before_the_work(tmp_path: Path) -> None:
     with pytest.raises(InputError, match="its name is not UTF-8; choose another --out"):
-        Run.reserve(Path(os.fsdecode(bytes(tmp_path) + b"/run\xe9")))
+        RunFiles.reserve(Path(os.fsdecode(bytes(tmp_path) + b"/run\xe9")))

@@ -13,7 +13,7 @@ from mien.evaluation.calibrate.scaling import fit_temperature
 from mien.recipes import Recipe
 from mien.training import temperatures
 from mien.training.data import Split
-from mien.training.run import Run
+from mien.training.run import RunFiles
 from mien.training.temperatures import fit_temperatures
 from tests import drawn
 from tests.training.runs import record
@@ -34,7 +34,7 @@ class FirstRow(nn.Module):
 
 def network(monkeypatch: pytest.MonkeyPatch, run: Path, recipe: Recipe, start: int = 0) -> None:
     """Make the best weights of a run those of `FirstRow`."""
-    Run(run).describe(record(recipe, mean=(0.0,), std=(1.0,)))
+    RunFiles(run).describe(record(recipe, mean=(0.0,), std=(1.0,)))
 
     def load(weights: Path, _: Recipe) -> nn.Module:
         assert weights == run / "best.safetensors"

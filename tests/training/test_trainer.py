@@ -21,7 +21,7 @@ from mien.recipes import Epoch, Recipe, read_epochs, read_run
 from mien.training import trainer
 from mien.training.batches import Batch
 from mien.training.learner import Learner
-from mien.training.run import Run
+from mien.training.run import RunFiles
 from mien.training.start import resume, train
 from tests import drawn
 from tests.training.runs import assert_equal, assert_same, untimed
@@ -90,13 +90,13 @@ def test_select_decides_which_weights_are_best(
     tiny: Tiny, fer2013: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, select: str, figure: str
 ) -> None:
     kept: dict[int, dict[str, torch.Tensor]] = {}
-    add = Run.add_epoch
+    add = RunFiles.add_epoch
 
-    def remember(run: Run, epoch: Epoch) -> None:
+    def remember(run: RunFiles, epoch: Epoch) -> None:
         kept[epoch.epoch] = weights(run.path)
         add(run, epoch)
 
-    monkeypatch.setattr(Run, "add_epoch", remember)
+    monkeypatch.setattr(RunFiles, "add_epoch", remember)
     recipe = tiny("three-conv", epochs=5, lr=3e-3, select=select)
     train(recipe, DataSpec(fer2013), tmp_path / "run", device="cpu")
     sign = -1 if figure == "val_loss" else 1
@@ -155,7 +155,7 @@ def test_a_loss_that_is_not_finite_stops_with_step_and_advice(
     assert out.exists() == (out / "resume.pt").exists()  # where nothing was learnt the place is free for the next try
     for path in out.glob("*.safetensors"):
         assert all(torch.isfinite(value).all() for value in load_file(path).values())
-    state = Run(out).load_state(torch.device("cpu"))
+    state = RunFiles(out).load_state(torch.device("cpu"))
     if state:
         assert all(torch.isfinite(value.float()).all() for value in state["learner"]["network"].values())
 

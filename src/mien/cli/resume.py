@@ -15,6 +15,7 @@ def resume(
     photos: tuple[Path, ...] = (),
     exclude: Path | None = None,
     teachers: tuple[Path, ...] = (),
+    model: str | None = None,
     device: str = "auto",
     threads: int | None = None,
 ) -> None:
@@ -33,11 +34,12 @@ def resume(
         photos: Where its further datasets lie now, in the order of the run.
         exclude: Where its list of what is left out lies now.
         teachers: Where its teachers lie now, in the order of the run.
+        model: Where the code of a network of your own lies now: package.module:NAME or path/to/file.py:NAME.
         device: auto, cpu, cuda, cuda:N or mps.
         threads: How many CPU cores to use; all by default.
     """
     path = load_training(threads).resume(
-        run, data=data, photos=photos, exclude_list=exclude, teachers=teachers, device=device
+        run, data=data, photos=photos, exclude_list=exclude, teachers=teachers, model=model, device=device
     )
     if first_process():
         show(path)

@@ -1,7 +1,6 @@
 """The verb `train`."""
 
 from dataclasses import dataclass, replace
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +11,6 @@ from mien.cli.parse import load_training, run
 from mien.core.console import first_process
 from mien.core.errors import InputError
 from mien.core.labels import Targets, join_names
-from mien.core.paths import file_name
 from mien.core.streams import show
 from mien.datasets.spec import Merge
 
@@ -63,6 +61,7 @@ def train(
         $ mien train mien --data mine/ --start default --lr 0.01 --epochs 10
         $ mien train mien --data arrays/ --classes alphabetical
         $ mien train mien --data mine/ --classes bored,engaged
+        $ mien train mien --data mine/ --model my_networks.py:MyNet
         $ torchrun --nproc-per-node 2 -m mien train mien --data fer2013/
 
     Args:
@@ -77,11 +76,14 @@ def train(
         cut: Whether --holdout was given.
         recipe: What to train.
     """
+    from mien.recipes import new_folder
+
     training = load_training(threads)
     spec = replace(data, classes=join_names(recipe.classes)) if named else data
     spec = replace(spec, holdout=recipe.holdout) if cut else spec
-    out = out or Path("runs") / f"{file_name(recipe.name)}-{datetime.now():%Y%m%d-%H%M%S}"
-    path = training.train(recipe, spec, out, photos=photos, teachers=teachers, start=start, device=device)
+    path = training.train(
+        recipe, spec, out or new_folder(recipe), photos=photos, teachers=teachers, start=start, device=device
+    )
     if first_process():
         show(path)
 
@@ -99,4 +101,6 @@ def run_train(arguments: list[str]) -> int:
         raise InputError(f"expected a recipe first: mien train RECIPE --data PATH (recipes: {known}, or a .json file)")
     given = {argument.partition("=")[0] for argument in rest}
     named, cut = "--classes" in given, "--holdout" in given
-    return run(train, f"mien train {first}", rest, named=named, cut=cut, recipe=find(first))
+    return run(
+        train, f"mien train {first}", rest, named=named, cut=cut, recipe=find(first, model_named="--model" in given)
+    )

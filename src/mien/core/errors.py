@@ -1,6 +1,6 @@
-"""The two errors a user may meet, in the lowest row so that every module can raise them.
+"""The errors a user may meet, and the one that a user may raise, in the lowest row so that every module can raise them.
 
-The command line prints them as one line and ends with exit code 2.
+The command line prints the first two as one line and ends with exit code 2.
 """
 
 import difflib
@@ -21,6 +21,10 @@ class MissingExtra(ImportError):  # noqa: N818 - reads as what it is
 
     def __reduce__(self) -> tuple[type, tuple[str, str]]:
         return type(self), self._facts  # a worker process hands it back
+
+
+class StopTraining(Exception):  # noqa: N818 - reads as what it is
+    """Raised by a callback of `mien.train`: the run ends after this epoch as by early stopping, exported."""
 
 
 @contextmanager

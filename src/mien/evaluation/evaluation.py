@@ -1,13 +1,18 @@
 """The scores of one model on one split, as `mien evaluate` prints and writes them."""
 
+import os
 import platform
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from mien.core import records
+from mien.core import html, records
+from mien.core.errors import did_you_mean
+from mien.core.paths import printable
+from mien.core.tables import Table, cell
 from mien.datasets import DataSpec
-from mien.evaluation.metrics import EndToEnd, Scores, end_to_end, score
+from mien.evaluation.metrics import METRICS, EndToEnd, Scores, end_to_end, score
 from mien.evaluation.predictions import Alignment, DataFacts, ModelFile, Predictions, load, predict
 from mien.evaluation.provenance import SeenInTraining
 from mien.evaluation.selective import Selective, selective
@@ -19,9 +24,13 @@ def versions() -> dict[str, str]:
     return {name: version(name) for name in ("mien", "numpy", "onnxruntime")} | {"python": platform.python_version()}
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, repr=False)
 class Evaluation:
-    """The scores of one model on one split, with all that is needed to repeat or to question them."""
+    """The scores of one model on one split, with all that is needed to repeat or to question them.
+
+    Every figure of `METRICS`, and every field of `Scores`, is an attribute too: `evaluation.macro_f1`, None where it is
+    undefined, `evaluation.confusion`.
+    """
 
     scores: Scores
     selective: Selective
@@ -44,6 +53,37 @@ class Evaluation:
     asked_output: str | None = None
     """The output that was asked for; None: the one that follows the targets."""
     versions: dict[str, str] = field(default_factory=versions)
+
+    if not TYPE_CHECKING:  # so that mypy still knows which attributes there are
+
+        def __getattr__(self, name):
+            if name in METRICS:
+                return self.scores.metrics.get(name)
+            if name in SCORES:
+                return getattr(self.scores, name)
+            raise AttributeError(f"Evaluation has no attribute {name!r}{did_you_mean(name, dir(self))}")
+
+    def __dir__(self) -> list[str]:
+        return sorted({*super().__dir__(), *METRICS, *SCORES})
+
+    def __repr__(self) -> str:
+        of = f"{self.model.file} on {self.data.path}, {self.data.split}, n = {self.scores.n:,}"
+        return f"Evaluation({printable(of)}: {self.scores})"
+
+    def _repr_html_(self) -> str:
+        return html.render("mien.evaluation/evaluation.html", evaluation=self, classes=class_table(self.scores))
+
+
+SCORES = [entry.name for entry in fields(Scores) if entry.name != "metrics"]
+
+
+def class_table(scores: Scores) -> Table:
+    """Return the scores of each class; the last column is how many answers name it."""
+    rows = []
+    for name, one in scores.per_class.items():
+        ratios = map(cell, (one.precision, one.recall, one.f1))
+        rows.append([name, *ratios, f"{one.support:,}", f"{one.predicted:,}"])
+    return ["class", "precision", "recall", "F1", "n", "answers"], rows
 
 
 def evaluate(
@@ -71,7 +111,7 @@ def evaluate(
     )
 
 
-def evaluate_model(model: str | Path, spec: DataSpec, *, tta: Tta = "none") -> Evaluation:
+def evaluate_model(model: str | os.PathLike[str], spec: DataSpec, *, tta: Tta = "none") -> Evaluation:
     """Score the exported ONNX of `model` on a split of a dataset: what is shipped is what is measured.
 
     Args:

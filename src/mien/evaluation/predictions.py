@@ -5,6 +5,7 @@ function of `Predictions`.
 """
 
 import hashlib
+import os
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
@@ -276,7 +277,7 @@ def load_predictions(path: Path) -> Predictions:
         raise InputError(f"{path}: damaged, or no saved predictions ({type(error).__name__})") from None
 
 
-def load(model: str | Path, spec: DataSpec, *, device: str = "cpu") -> tuple[Session, Samples, DataFacts]:
+def load(model: str | os.PathLike[str], spec: DataSpec, *, device: str = "cpu") -> tuple[Session, Samples, DataFacts]:
     """Open a model, and read the data as it wants them (see `as_trained`).
 
     Where the data have no validation split, its share is that of the model's run, unless the spec asks for another: so

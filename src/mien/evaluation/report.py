@@ -13,11 +13,11 @@ from mien.core.images import Pixels
 from mien.core.tables import cell
 from mien.evaluation import charts
 from mien.evaluation.comparison import Conditions
-from mien.evaluation.evaluation import Evaluation
+from mien.evaluation.evaluation import Evaluation, class_table
 from mien.evaluation.learning_curve import learning_curves
 from mien.evaluation.metrics import Scores
 from mien.evaluation.predictions import TRAINED_ON, VIEWS, Predictions
-from mien.evaluation.terminal import class_table, scoring_notes, selective_notes
+from mien.evaluation.terminal import scoring_notes, selective_notes
 from mien.recipes import Epoch
 
 MISTAKES = 24

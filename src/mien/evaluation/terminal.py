@@ -10,9 +10,9 @@ from rich.text import Text
 
 from mien.core.console import first_few
 from mien.core.labels import find_class
-from mien.core.tables import Table, cell, table_of, terminal_table
+from mien.core.tables import table_of, terminal_table
 from mien.evaluation.comparison import ComparisonRow
-from mien.evaluation.evaluation import Evaluation
+from mien.evaluation.evaluation import Evaluation, class_table
 from mien.evaluation.metrics import METRICS, Scores
 from mien.evaluation.predictions import VIEWS
 from mien.evaluation.statistics import Interval
@@ -60,15 +60,6 @@ def heading(evaluation: Evaluation) -> str:
     """Return what was scored, in a line."""
     data = evaluation.data
     return f"{evaluation.model.file} on {data.path}, {data.split}, n = {evaluation.scores.n:,}"
-
-
-def class_table(scores: Scores) -> Table:
-    """Return the scores of each class; the last column is how many answers name it."""
-    rows = []
-    for name, one in scores.per_class.items():
-        ratios = map(cell, (one.precision, one.recall, one.f1))
-        rows.append([name, *ratios, f"{one.support:,}", f"{one.predicted:,}"])
-    return ["class", "precision", "recall", "F1", "n", "answers"], rows
 
 
 def scoring_notes(evaluation: Evaluation) -> list[str]:

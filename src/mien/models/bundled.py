@@ -1,5 +1,6 @@
 """The models in the package; `mien.evaluation.card.bundled` reads what was measured of them."""
 
+import os
 from pathlib import Path
 
 from mien.core import images, records
@@ -19,7 +20,7 @@ def measured_crops() -> dict[str, images.CropSpec]:
     return records.read(ASSETS / "crops.json", dict[str, images.CropSpec], what="how faces are cropped")
 
 
-def resolve(model: str | Path) -> Path:
+def resolve(model: str | os.PathLike[str]) -> Path:
     """Return the .onnx file that `model` names: a bundled model, a run folder, or an .onnx file.
 
     Raises:
@@ -29,7 +30,7 @@ def resolve(model: str | Path) -> Path:
         >>> resolve("default").name
         'default.onnx'
     """
-    path = bundled().get(str(model)) or local_path(model)
+    path = bundled().get(os.fspath(model)) or local_path(model)
     if path.is_dir():
         if not (path / "model.onnx").is_file():
             raise InputError(f"{path}: no model.onnx in it; make one with: mien export {path}")

@@ -1,6 +1,6 @@
 """An .onnx file opened for scoring batches of face crops."""
 
-from pathlib import Path
+import os
 from typing import Any, Literal
 
 import numpy as np
@@ -42,7 +42,7 @@ class Session:
 
     def __init__(
         self,
-        model: str | Path = "default",
+        model: str | os.PathLike[str] = "default",
         *,
         output: str | None = None,
         threads: int | None = None,

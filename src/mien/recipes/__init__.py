@@ -10,16 +10,30 @@ from mien.core import records
 from mien.core.errors import InputError, did_you_mean
 from mien.recipes.named import ABOUT, RECIPES
 from mien.recipes.recipe import ONE_SIZE, OUTPUT_CLASSES, About, Recipe
-from mien.recipes.run_record import Epoch, RunRecord, SplitRecord, TrainingData, read_epochs, read_run
+from mien.recipes.run_record import (
+    Epoch,
+    RunRecord,
+    SplitRecord,
+    TrainingData,
+    best_epoch,
+    new_folder,
+    read_epochs,
+    read_run,
+    selection_figure,
+)
 
 __all__ = [
     "ABOUT", "ONE_SIZE", "OUTPUT_CLASSES", "RECIPES", "About", "Epoch", "Recipe", "RunRecord", "SplitRecord",
-    "TrainingData", "find", "read_epochs", "read_run",
+    "TrainingData", "best_epoch", "find", "new_folder", "read_epochs", "read_run", "selection_figure",
 ]  # fmt: skip
 
 
-def find(name: str | Path) -> Recipe:
+def find(name: str | Path, *, model_named: bool = True) -> Recipe:
     """Return the recipe of that name, or the one in a JSON file: a run's recipe.json, or a recipe alone.
+
+    Args:
+        name: of the recipe, or the path of the file.
+        model_named: whether the user names the network; if not, a file whose network is code outside mien is refused.
 
     Raises:
         InputError: no such recipe or file, or a file that is no recipe; says which name or field is meant.
@@ -29,7 +43,13 @@ def find(name: str | Path) -> Recipe:
     path = Path(name)
     if path.suffix == ".json" or path.exists():
         stored = records.read(path, dict[str, Any], what="a recipe")
-        return records.from_json(stored.get("recipe", stored), Recipe, where=str(path), strict=True)
+        recipe = records.from_json(stored.get("recipe", stored), Recipe, where=str(path), strict=True)
+        if ":" in recipe.model and not model_named:
+            raise InputError(
+                f"{path}: its network, {recipe.model}, is code outside mien; training would run it, so name it "
+                f"yourself: --model {recipe.model}"
+            )
+        return recipe
     raise InputError(
         f"no recipe {str(name)!r}{did_you_mean(str(name), RECIPES)} (known: {', '.join(RECIPES)}, or a .json file)"
     )

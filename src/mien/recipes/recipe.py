@@ -47,7 +47,8 @@ class Recipe:
     drop_duplicates: bool = False
     """Leave out training images that are, pixel for pixel, in the validation split too."""
     model: str = "mien"
-    """The network: a name from `mien.training.networks`, or timm/NAME."""
+    """The network: a name from `mien.training.networks`, timm/NAME, or code of your own: package.module:NAME or
+    path/to/file.py:NAME, a class or function that gets classes, channels and size."""
     pretrained: bool = False
     """Start from the weights that timm offers for its networks (downloads them)."""
     size: int = 48
@@ -184,6 +185,12 @@ class Recipe:
     def width(self) -> int:
         """Number of classes of all outputs together."""
         return sum(map(len, self.outputs.values()))
+
+    @property
+    def sizes(self) -> list[int]:
+        """The sides of the images that the network gets, in training and after it, ascending."""
+        small = self.progressive_size if self.progressive_resize else self.size
+        return sorted({self.size, self.crop or self.size, small})
 
     @property
     def soft(self) -> bool:

@@ -1,11 +1,15 @@
 """What a training run records of itself: recipe.json holds a `RunRecord`, each line of metrics.jsonl an `Epoch`."""
 
+import itertools
+from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
 
 from mien.core import records
 from mien.core.console import notice
 from mien.core.errors import InputError
+from mien.core.paths import file_name
 from mien.recipes.recipe import Recipe
 
 RECIPE, METRICS, PRINTS = "recipe.json", "metrics.jsonl", "training_faces.npz"  # the files in the run folder
@@ -65,6 +69,8 @@ class RunRecord:
     """The run whose weights it started from, likewise."""
     parameters: int | None = None
     """How many the network has."""
+    network_sha256: str | None = None
+    """Of the file with the user's own network, where it is in one."""
     macs: int | None = None
     """Multiply-adds for one image."""
     device: str | None = None
@@ -98,6 +104,23 @@ class Epoch:
     seconds: float
     further_val_accuracy: dict[str, float] = field(default_factory=dict)
     """Accuracy of the further outputs, by name."""
+
+
+def new_folder(recipe: Recipe) -> Path:
+    """Return the folder of a run that starts now, where none was named: runs/RECIPE-TIME, or with -2, -3, ..."""
+    name = f"{file_name(recipe.name)}-{datetime.now():%Y%m%d-%H%M%S}"
+    paths = (Path("runs") / (f"{name}-{number}" if number > 1 else name) for number in itertools.count(1))
+    return next(path for path in paths if not path.exists())
+
+
+def selection_figure(epoch: Epoch, recipe: Recipe) -> float:
+    """Return the figure by which `Recipe.select` chooses: the epoch with the lowest is kept, the first of equals."""
+    return {"loss": epoch.val_loss, "accuracy": -epoch.val_accuracy, "last": -epoch.epoch}[recipe.select]
+
+
+def best_epoch(epochs: Sequence[Epoch], recipe: Recipe) -> Epoch:
+    """Return the one of a run's epochs, at least one, whose weights are kept."""
+    return min(epochs, key=lambda epoch: selection_figure(epoch, recipe))
 
 
 def read_run(folder: Path) -> RunRecord:

@@ -1,5 +1,6 @@
 """Photos and videos in, faces with their expressions out."""
 
+import os
 import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
@@ -41,7 +42,7 @@ class Recognizer:
     a file that has changed since is refused.
 
     Args:
-        model: `default` (the bundled one), a run folder, or an .onnx file that mien exported.
+        model: `default` (the bundled one), a run or its folder, or an .onnx file that mien exported.
         detector: `auto` (yunet where it has been downloaded, else haar), `yunet`, `haar`, `none` (each image is one
             face crop), a detector of another package by its name, the .onnx file of a YuNet, or any `Detector`.
         threads: how many cores may be used; None leaves it to onnxruntime and OpenCV (all of them). OpenCV has one
@@ -64,7 +65,7 @@ class Recognizer:
 
     def __init__(
         self,
-        model: str | Path = "default",
+        model: str | os.PathLike[str] = "default",
         detector: str | Path | Detector = "auto",
         *,
         threads: int | None = None,

@@ -33,7 +33,8 @@ def export(run: Path, *, out: Path | None = None) -> Path:
         out: the file to write; run/model.onnx by default.
 
     Raises:
-        InputError: no run, no weights yet, or the file does not compute what torch does.
+        InputError: no run, no weights yet, a network that ONNX cannot hold, or a file that does not compute what torch
+            does.
     """
     record = read_run(run)
     model = load_network(run / "best.safetensors", record.recipe)
@@ -43,7 +44,14 @@ def export(run: Path, *, out: Path | None = None) -> Path:
             info = files.with_calibration(info, output, fitted)
     out = out or run / "model.onnx"
     with replacing(out) as part:
-        to_onnx(model.eval(), info, part)
+        try:
+            to_onnx(model.eval(), info, part)
+        except Exception as error:  # torch raises a dozen kinds, and wraps them
+            reason = str(error.__cause__ or error).strip().partition("\n")[0]
+            raise InputError(
+                f"{run}: its network, {record.recipe.model}, cannot be exported to ONNX ({reason}); the weights are in "
+                f"best.safetensors, so change its forward, then: mien export {run}"
+            ) from None
         compare_with_torch(model, part)
     return out
 

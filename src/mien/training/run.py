@@ -28,13 +28,13 @@ STATE = "resume.pt"  # the last checkpoint
 
 
 @dataclass(frozen=True)
-class Run:
+class RunFiles:
     """The files of one run, by name."""
 
     path: Path
 
     @classmethod
-    def reserve(cls, path: Path) -> "Run":
+    def reserve(cls, path: Path) -> "RunFiles":
         """Return the run that `describe` will make. InputError where the folder holds something already, or cannot."""
         if path.exists() and (not path.is_dir() or any(path.iterdir())):
             raise InputError(
@@ -42,6 +42,8 @@ class Run:
             )
         if (name := printable(path)) != str(path):  # safetensors opens no other
             raise InputError(f"{name}: its name is not UTF-8; choose another --out")
+        if str(path) in bundled():
+            raise InputError(f"{path}: the name of a bundled model; choose another --out")
         return cls(path)
 
     def describe(self, record: RunRecord) -> None:
@@ -78,7 +80,8 @@ class Run:
 
     def save_weights(self, name: str, model: nn.Module) -> None:
         """Write the model's weights as NAME.safetensors."""
-        tensors = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
+        # copies, for safetensors refuses weights that a network has under two names
+        tensors = {key: value.detach().to("cpu", copy=True).contiguous() for key, value in model.state_dict().items()}
         self._write(f"{name}.safetensors", save(tensors))
 
     def save_state(self, state: dict[str, Any]) -> None:

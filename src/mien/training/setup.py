@@ -1,6 +1,7 @@
 """What a run needs before its first step, besides its data: device, precision, scaling, a network to start from."""
 
 import platform
+from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,7 @@ from mien.recipes import Recipe
 from mien.training import distributed
 from mien.training.batches import Scaling
 from mien.training.data import Split
-from mien.training.networks import create
+from mien.training.networks import MODELS, create, own
 from mien.training.run import load_finished
 
 
@@ -67,10 +68,18 @@ def precision(recipe: Recipe, model: nn.Module, device: torch.device) -> str:
 
 
 def cost(recipe: Recipe) -> tuple[int, int]:
-    """Return how many parameters the network has, and the multiply-adds of one image, without allocating it."""
-    with torch.device("meta"), FlopCounterMode(display=False) as counter:
+    """Return how many parameters the network has, and the multiply-adds of one image, without allocating it.
+
+    The user's own network is allocated, and checked: not every one can run without numbers.
+    """
+    external = recipe.model not in MODELS and not recipe.model.startswith("timm/")
+    with nullcontext() if external else torch.device("meta"):
         model = create(recipe.model, classes=recipe.width, channels=recipe.channels, size=recipe.size).eval()
-        model(torch.zeros(1, recipe.channels, recipe.size, recipe.size))
+        if external:
+            for size in recipe.sizes:
+                own.check_output(recipe.model, model, classes=recipe.width, channels=recipe.channels, size=size)
+        with FlopCounterMode(display=False) as counter, torch.no_grad():
+            model(torch.zeros(1, recipe.channels, recipe.size, recipe.size))
     return sum(weights.numel() for weights in model.parameters()), counter.get_total_flops() // 2
 
 

@@ -23,12 +23,14 @@ from mien.recipes import Recipe, RunRecord, TrainingData, read_epochs, read_run
 from mien.recipes.run_record import ExcludeRecord
 from mien.training import distill, distributed, setup
 from mien.training.batches import Batches, Scaling, total_steps
+from mien.training.callbacks import Callback
 from mien.training.classes import with_classes
 from mien.training.data import Split, build_splits
 from mien.training.export import export
 from mien.training.learner import Learner
+from mien.training.networks import own
 from mien.training.progress import announce
-from mien.training.run import Run, full_name
+from mien.training.run import RunFiles, full_name
 from mien.training.temperatures import fit_temperatures
 from mien.training.trainer import Trainer
 
@@ -42,6 +44,8 @@ def train(
     teachers: Sequence[Path] = (),
     start: Path | None = None,
     device: str = "auto",
+    callbacks: Sequence[Callback] = (),
+    command: str | None = None,
 ) -> Path:
     """Train a recipe from its beginning and export it; return the run folder `out`.
 
@@ -54,6 +58,8 @@ def train(
         start: a finished run of the same network, to start from its best weights; outputs of other classes
             start from random weights.
         device: auto, cpu, cuda, cuda:N or mps.
+        callbacks: called after every epoch (see `mien.training.callbacks`).
+        command: the command line to record; by default that of this process.
 
     Raises:
         InputError: data, recipe or device cannot be used, or the loss is no longer a number.
@@ -65,7 +71,9 @@ def train(
     """
     chosen = setup.device(device)
     with distributed.process_group(chosen):
-        run = Run.reserve(out) if distributed.LEADS else Run(out)
+        run = RunFiles.reserve(out) if distributed.LEADS else RunFiles(out)
+        if own.is_own(recipe.model):
+            recipe = replace(recipe, model=own.absolute(recipe.model))  # what cannot be imported fails here
         recipe = with_classes(recipe, data)
         splits = build_splits(recipe, data, photos)
         scaling = setup.scaling(recipe, splits["train"])
@@ -86,11 +94,12 @@ def train(
             teachers=tuple(full_name(path) for path in teachers),
             start=full_name(start) if start else None,
             parameters=parameters,
+            network_sha256=own.source_digest(recipe.model) if own.is_own(recipe.model) else None,
             macs=macs,
             device=setup.device_name(chosen),
             processes=distributed.WORLD,
             threads=torch.get_num_threads(),
-            command=shlex.join(["mien", *sys.argv[1:]]),
+            command=command or shlex.join(["mien", *sys.argv[1:]]),
             started=datetime.now(UTC).isoformat(timespec="seconds"),
             versions={
                 "mien": __version__,
@@ -99,7 +108,7 @@ def train(
                 "python": platform.python_version(),
             },
         )
-        return _fit(run, record, splits, chosen)
+        return _fit(run, record, splits, chosen, callbacks=callbacks)
 
 
 def resume(
@@ -110,6 +119,8 @@ def resume(
     exclude_list: Path | None = None,
     teachers: Sequence[Path] = (),
     device: str = "auto",
+    model: str | None = None,
+    callbacks: Sequence[Callback] = (),
 ) -> Path:
     """Continue a stopped run from its last checkpoint, to the weights that it would have reached.
 
@@ -121,6 +132,8 @@ def resume(
         exclude_list: a copy of its list.
         teachers: as many as the run has.
         device: auto, cpu, cuda, cuda:N or mps.
+        model: for a network of the user's own, where its code is now.
+        callbacks: called after every epoch (see `mien.training.callbacks`).
 
     Raises:
         InputError: no run, another process continues it, or its data or its list of what is left out has changed or is
@@ -129,7 +142,7 @@ def resume(
     record = read_run(path)
     read_epochs(path, strict=True)  # damage is an error now, not after the next epoch
     chosen = setup.device(device)
-    moved = _moved(path, record, data, photos, exclude_list, teachers)
+    moved = _moved(path, _with_model(path, record, model), data, photos, exclude_list, teachers)
     if moved.data.path is None:
         raise InputError(f"{path}: its recipe.json names no data; train anew")
     with distributed.process_group(chosen), only_one(path) if distributed.LEADS else nullcontext():
@@ -148,10 +161,29 @@ def resume(
                     what += f" ({len(split):,} images, fingerprint {split.fingerprint}; the run has {recorded.n:,}, "
                     what += f"{recorded.fingerprint})"
                 raise InputError(f"{moved.data.path}: {what}")
-        run = Run(path)
+        run = RunFiles(path)
         if moved != record and distributed.LEADS:
             run.describe(moved)
-        return _fit(run, moved, splits, chosen, held=True)
+        return _fit(run, moved, splits, chosen, callbacks=callbacks, held=True)
+
+
+def _with_model(run: Path, record: RunRecord, model: str | None) -> RunRecord:
+    """Return the record with the reference `model` to a network of the user's own, once that was imported."""
+    known = record.recipe.model
+    if model and not own.is_own(known):
+        raise InputError(f"--model {model}: the network of {run} is {known}, which mien has")
+    if not own.is_own(known):
+        return record
+    try:
+        found = own.absolute(model or known)
+        digest = own.source_digest(found)
+        if digest != record.network_sha256:
+            notice(f"the code of {found} has changed since {run} began; another network does not give the same weights")
+        return replace(record, recipe=replace(record.recipe, model=found), network_sha256=digest)
+    except InputError as error:
+        raise InputError(
+            f"{error} (the network of {run}; where it is elsewhere: mien resume {run} --model ...)"
+        ) from None
 
 
 def _changed(what: str, run: Path, moved: bool) -> str:
@@ -197,7 +229,15 @@ def _moved(
     return moved
 
 
-def _fit(run: Run, record: RunRecord, splits: Mapping[str, Split], device: torch.device, *, held: bool = False) -> Path:
+def _fit(
+    run: RunFiles,
+    record: RunRecord,
+    splits: Mapping[str, Split],
+    device: torch.device,
+    *,
+    callbacks: Sequence[Callback],
+    held: bool = False,
+) -> Path:
     """Train from the beginning or from the last checkpoint to the end, export, and return the run folder.
 
     `held` says that the folder is held by `only_one`; a new one is held as soon as it is there.
@@ -215,7 +255,7 @@ def _fit(run: Run, record: RunRecord, splits: Mapping[str, Split], device: torch
     teachers = distill.load_teachers([from_printable(name) for name in record.teachers], recipe, device)
     total = total_steps(recipe, len(training))
     learner = Learner(recipe, network, device, total=total, scaling=scaling, teachers=teachers, compiled=True)
-    trainer = Trainer(run, learner, training, validation)
+    trainer = Trainer(run, learner, training, validation, callbacks=callbacks)
     if distributed.LEADS:
         if not run.described():
             run.describe(replace(record, precision=learner.precision))

@@ -2,6 +2,7 @@
 
 import math
 import signal
+import threading
 import time
 
 from mien.core.streams import say
@@ -12,13 +13,18 @@ class Interrupted(KeyboardInterrupt):
 
 
 class Stop:
-    """A context in which the first signal only sets `asked`, with a message on stderr where `visible`."""
+    """A context in which the first signal only sets `asked`, with a message on stderr where `visible`.
+
+    Only the main thread of Python gets signals: in another one nothing is changed.
+    """
 
     def __init__(self, *, visible: bool) -> None:
         self.visible, self.asked, self.first = visible, False, math.inf
 
     def __enter__(self) -> None:
-        self.before = {number: signal.signal(number, self._on_signal) for number in (signal.SIGINT, signal.SIGTERM)}
+        main = threading.current_thread() is threading.main_thread()
+        numbers = (signal.SIGINT, signal.SIGTERM) if main else ()
+        self.before = {number: signal.signal(number, self._on_signal) for number in numbers}
 
     def __exit__(self, *_: object) -> None:
         for number, handler in self.before.items():

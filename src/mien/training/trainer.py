@@ -7,19 +7,23 @@ continues to the same weights, bit for bit, on the same machine.
 
 import math
 import time
+from collections.abc import Sequence
 from typing import Any, NoReturn
 
 import torch
 from torch import nn
 
 from mien.core.errors import InputError
-from mien.recipes import Epoch
+from mien.core.streams import say
+from mien.evaluation.run import Run
+from mien.recipes import Epoch, selection_figure
 from mien.training import distributed
 from mien.training.batches import Batches
+from mien.training.callbacks import Callback, call_back
 from mien.training.learner import Learner
 from mien.training.objective import Figures
 from mien.training.progress import EpochBar
-from mien.training.run import STATE, Run
+from mien.training.run import STATE, RunFiles
 from mien.training.stop import Interrupted, Stop
 
 SAVE_SECONDS = 60.0  # how much work a kill -9 may cost
@@ -30,8 +34,17 @@ SYNC_STEPS = 10  # the same, between processes, which must agree on the step
 class Trainer:
     """A run folder and a learner on two splits; `fit` trains to the end, from the state that the folder holds."""
 
-    def __init__(self, run: Run, learner: Learner, training: Batches, validation: Batches) -> None:
+    def __init__(
+        self,
+        run: RunFiles,
+        learner: Learner,
+        training: Batches,
+        validation: Batches,
+        *,
+        callbacks: Sequence[Callback] = (),
+    ) -> None:
         self.run, self.learner, self.training, self.validation = run, learner, training, validation
+        self.callbacks, self.ended = callbacks, False  # whether one of them has ended the run
         self.recipe = learner.recipe
         self.best = math.inf  # the lowest figure that `select` looks at
         self.lowest_loss = math.inf
@@ -52,7 +65,7 @@ class Trainer:
         """
         learner, limit = self.learner, self.recipe.early_stop or math.inf
         with self.stop:
-            while learner.steps < learner.total and self.stale_epochs < limit:
+            while learner.steps < learner.total and self.stale_epochs < limit and not self.ended:
                 self._epoch(learner.steps // self.training.steps)
 
     def _epoch(self, epoch: int) -> None:
@@ -133,7 +146,7 @@ class Trainer:
         self.learner.schedule.after_epoch(row.val_loss)
         self.stale_epochs = 0 if row.val_loss < self.lowest_loss else self.stale_epochs + 1
         self.lowest_loss = min(self.lowest_loss, row.val_loss)
-        figure = {"loss": row.val_loss, "accuracy": -row.val_accuracy, "last": -row.epoch}[self.recipe.select]
+        figure = selection_figure(row, self.recipe)
         better = figure < self.best
         self.best = min(self.best, figure)
         self.sums.zero_()
@@ -144,8 +157,18 @@ class Trainer:
             self.run.save_weights("last", self.learner.result)
             self.run.add_epoch(row)
         self._save()
+        self.ended = self._call_back(row)
         if self._agree(False)[0] and self.learner.steps < self.learner.total:
             self._interrupt(f"after epoch {row.epoch}")
+
+    def _call_back(self, row: Epoch) -> bool:
+        """Call the callbacks, in one process; return whether one of them ends the run."""
+        ends = distributed.LEADS and True in [call_back(one, Run(self.run.path), row) for one in self.callbacks]
+        if distributed.WORLD > 1 and self.callbacks:
+            ends = bool(distributed.total(torch.tensor(float(ends), device=self.learner.device)))
+        if ends and distributed.LEADS:
+            say(f"a callback ends the run after epoch {row.epoch}")
+        return ends
 
     def _save(self) -> None:
         sums = distributed.total(self.sums.clone())

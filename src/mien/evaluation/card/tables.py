@@ -34,6 +34,11 @@ def names(paths: Iterable[str | Path]) -> str:
     return escape_markdown(", ".join(last_part(str(path)) for path in paths))
 
 
+def network(name: str) -> str:
+    """Return a recipe's network; of code outside mien without its folder."""
+    return last_part(name) if ":" in name else name
+
+
 def scores(found: Sequence[CardScore]) -> str:
     """Return the table of scores: a row for each view; metrics that none has are left out."""
     shown = [metric for name, metric in METRICS.items() if any(name in score.metrics for score in found)]

@@ -1,6 +1,7 @@
 """Networks by name, one family in each file: float [n, channels, size, size] in, logits [n, classes] out.
 
-A function in MODELS gets (classes, channels, size) and returns a network with random weights.
+A function in MODELS gets (classes, channels, size) and returns a network with random weights. Networks outside mien:
+`mien.training.networks.own`.
 """
 
 from collections.abc import Callable, Iterator
@@ -13,6 +14,7 @@ from torch import nn
 
 from mien.core.errors import InputError, did_you_mean, needs_extra
 from mien.recipes import Recipe
+from mien.training.networks import own
 from mien.training.networks.mien import mien, mien_large, mien_small
 from mien.training.networks.resnet9 import resnet9
 from mien.training.networks.three_class import three_class
@@ -34,12 +36,17 @@ def create(name: str, *, classes: int, channels: int = 1, size: int = 48, pretra
     """Return a new network of `classes` logits for [n, channels, size, size]; `timm/NAME` is timm's.
 
     Raises:
-        InputError: no such network, or its pretrained weights cannot be loaded.
+        InputError: no such network, its pretrained weights cannot be loaded, or the user's own code fails.
     """
     if name.startswith("timm/"):
         return _from_timm(name.removeprefix("timm/"), classes=classes, channels=channels, pretrained=pretrained)
+    if made := own.factory(name) if own.is_own(name) else None if name in MODELS else own.entry_point(name):
+        return own.build(name, made, classes=classes, channels=channels, size=size)
     if name not in MODELS:
-        raise InputError(f"no network {name!r}{did_you_mean(name, MODELS)} (known: {', '.join(MODELS)}, timm/NAME)")
+        raise InputError(
+            f"no network {name!r}{did_you_mean(name, MODELS)} (known: {', '.join(MODELS)}, timm/NAME, or your own: "
+            "package.module:NAME, path/to/file.py:NAME)"
+        )
     return MODELS[name](classes, channels, size)
 
 

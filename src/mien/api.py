@@ -1,0 +1,284 @@
+"""mien from Python: train a recipe or a network of one's own, go on, and evaluate; `import mien` has all of it.
+
+Strings, paths and keyword options are those of the command line. What is missing or wrong is an `InputError` in one
+line; messages and progress go to stderr. docs/python.md shows each with an example.
+"""
+
+import os
+import shlex
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import contextmanager
+from inspect import signature
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_origin, get_type_hints
+
+from mien.core import records
+from mien.core.console import forget_notices
+from mien.core.errors import InputError, did_you_mean, needs_extra
+from mien.core.labels import join_names
+from mien.core.paths import local_path
+from mien.core.streams import say
+from mien.datasets import DataSpec
+from mien.evaluation import Evaluation
+from mien.evaluation import evaluate as score_predictions
+from mien.evaluation.predictions import TRAINED_ON, load, predict
+from mien.evaluation.run import Run
+from mien.recipes import Recipe, find, new_folder
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from torch import nn
+
+    from mien.training.callbacks import Callback
+
+T = TypeVar("T")
+PathText = str | os.PathLike[str]
+Paths = PathText | Iterable[PathText]
+
+
+def train(
+    recipe: "PathText | Recipe | None" = None,
+    *,
+    data: PathText,
+    model: "str | type[nn.Module] | nn.Module | Any" = None,
+    out: PathText | None = None,
+    kind: str | None = None,
+    exclude: PathText | None = None,
+    photos: Paths = (),
+    teachers: Paths = (),
+    start: PathText | None = None,
+    device: str = "auto",
+    threads: int | None = None,
+    callbacks: "Callback | Sequence[Callback]" = (),
+    **options: Any,
+) -> Run:
+    """Train a recipe, or a network of your own, and return the finished run, exported.
+
+    Args:
+        recipe: a name that `mien recipes` lists, a JSON file (the recipe.json of a run, or your own), or a `Recipe`.
+            None: the defaults of `Recipe`, for the network `model`.
+        data: the dataset's folder or file.
+        model: the network: a name (`resnet9`, `timm/NAME`, `package.module:NAME`, `path/to/file.py:NAME`); a class or
+            function that gets `classes`, `channels` and `size` and returns a `torch.nn.Module`, which maps float
+            [n, channels, size, size] to logits [n, classes]; or such a module, of which a copy is trained.
+        out: a new folder for the run; runs/RECIPE-TIME by default.
+        kind: the format of the data; recognised by default.
+        exclude: a CSV file whose column id lists the samples to leave out.
+        photos: further datasets, of photos, whose faces are found and added.
+        teachers: finished runs (or "default") with the same outputs, for a recipe with `distill`.
+        start: a finished run of the same network (or "default") to start from its weights.
+        device: auto, cpu, cuda, cuda:N or mps.
+        threads: how many CPU cores to use; all by default.
+        callbacks: functions (run, epoch) that are called after every epoch; where one returns False or raises
+            `mien.StopTraining`, the run ends as by early stopping.
+        options: fields of the recipe: epochs=12, lr=1e-3, classes=("bored", "engaged").
+
+    Raises:
+        InputError: an option, the data, the recipe or the network cannot be used, or the loss is no longer a number.
+        MissingExtra: mien[train] is not installed.
+        KeyboardInterrupt: Ctrl-C; the run is saved, and `resume` continues it.
+
+    Example:
+        >>> run = mien.train("three-class", data="three-class/", epochs=12)  # doctest: +SKIP
+        >>> run.best.val_accuracy  # doctest: +SKIP
+        0.7775
+    """
+    training = _training("mien.train")
+    if model is not None:
+        options["model"] = model if isinstance(model, str) else training.own.register(model)
+    given = recipe
+    if recipe is None:
+        recipe = Recipe(name=options.get("model", "").rpartition(":")[2].removesuffix("()"))
+    elif not isinstance(recipe, Recipe):
+        recipe = find(recipe if isinstance(recipe, str) else Path(recipe), model_named=model is not None)
+    recipe = _checked(Recipe, vars(recipe), options, train)
+    spec = DataSpec(
+        local_path(data),
+        "train",
+        kind=kind,
+        classes=join_names(recipe.classes) if "classes" in options else None,
+        holdout=recipe.holdout if "holdout" in options else None,
+        exclude=_path(exclude),
+    )
+    folder = _path(out) or new_folder(recipe)
+    name = folder / "recipe.json" if given is None or isinstance(given, Recipe) else given  # what can be trained again
+    settings: dict[str, Any] = {"data": data, "out": folder, "kind": kind, "exclude": exclude, "photos": _paths(photos)}
+    settings |= {"teachers": _paths(teachers), "start": start, "device": device, "threads": threads}
+    with _threads(threads):
+        path = training.train(
+            recipe,
+            spec,
+            folder,
+            photos=_paths(photos),
+            teachers=_paths(teachers),
+            start=_path(start),
+            device=device,
+            callbacks=_listed(callbacks),
+            command=_command("train", name, settings | options),
+        )
+    return Run(path)
+
+
+def resume(
+    run: PathText,
+    *,
+    data: PathText | None = None,
+    photos: Paths = (),
+    exclude: PathText | None = None,
+    teachers: Paths = (),
+    model: "str | type[nn.Module] | nn.Module | Any" = None,
+    device: str = "auto",
+    threads: int | None = None,
+    callbacks: "Callback | Sequence[Callback]" = (),
+) -> Run:
+    """Continue a stopped run from its last checkpoint, to the weights that it would have reached; return it.
+
+    Args:
+        run: the run, or its folder.
+        data: where its data lies now, if it has moved; `photos`, `exclude` and `teachers` likewise.
+        photos: as many as the run has.
+        exclude: a copy of its list.
+        teachers: as many as the run has.
+        model: a network of your own that was handed over as an object, again; or where its code is now.
+        device: auto, cpu, cuda, cuda:N or mps.
+        threads: how many CPU cores to use; all by default.
+        callbacks: as for `train`; a run does not keep them.
+
+    Raises:
+        InputError: no run, another process continues it, or its data has changed or is no longer there.
+        MissingExtra: mien[train] is not installed.
+        KeyboardInterrupt: Ctrl-C; the run is saved.
+
+    Example:
+        >>> run = mien.resume("runs/mien-20260131-120000")  # doctest: +SKIP
+    """
+    training = _training("mien.resume")
+    with _threads(threads):
+        path = training.resume(
+            local_path(run),
+            data=_path(data),
+            photos=_paths(photos),
+            exclude_list=_path(exclude),
+            teachers=_paths(teachers),
+            model=model if model is None or isinstance(model, str) else training.own.register(model),
+            device=device,
+            callbacks=_listed(callbacks),
+        )
+    return Run(path)
+
+
+def evaluate(
+    model: PathText,
+    *,
+    data: PathText,
+    split: str = "validation",
+    tta: Literal["none", "flip"] = "none",
+    device: str = "cpu",
+    **options: Any,
+) -> Evaluation:
+    """Score the exported model of a run, a bundled model or an .onnx file on a split of a dataset; write nothing.
+
+    Args:
+        model: a run or its folder, "default" or "small", or an .onnx file.
+        data: the dataset's folder or file.
+        split: train, validation, test or all.
+        tta: flip: average the probabilities of each crop and its mirror image.
+        device: cpu, or what onnxruntime has here: cuda, coreml, directml, openvino.
+        options: further fields of `DataSpec`: kind, targets, classes, merge, holdout, exclude, output, detector.
+
+    Raises:
+        InputError: no such model or data, a wrong option, or data without labels that the model has.
+
+    Example:
+        >>> scores = mien.evaluate("default", data="fer2013/", split="validation")  # doctest: +SKIP
+        >>> scores.accuracy, scores.macro_f1, scores.per_class["happy"].recall  # doctest: +SKIP
+        (0.6896, 0.6641, 0.8793)
+    """
+    forget_notices()
+    if isinstance(options.get("classes"), list | tuple):
+        options["classes"] = join_names(options["classes"])
+    if tta not in ("none", "flip"):
+        raise InputError(f"mien.evaluate: tta {tta!r} must be none or flip")
+    place = {"path": local_path(data), "split": split}
+    spec = _checked(DataSpec, place, options, evaluate)
+    session, samples, facts = load(model, spec, device=device)
+    if facts.trained_on:
+        say(f"warning: {facts.path}, {facts.split}: {TRAINED_ON}")
+    predictions = predict(session, samples, facts, tta=tta)
+    return score_predictions(predictions, output=spec.output, tta=tta, merge=spec.merge)
+
+
+def _training(purpose: str) -> Any:
+    """Return `mien.training`, whose import loads torch."""
+    forget_notices()
+    with needs_extra("train", purpose):
+        import torch  # noqa: F401
+
+        from mien import training
+    return training
+
+
+def _checked(kind: type[T], known: Mapping[str, Any], options: Mapping[str, Any], function: Callable[..., Any]) -> T:
+    """Return the dataclass with the values `known`, changed by the options of a function of ours.
+
+    Raises:
+        InputError: one is wrong or unknown.
+    """
+    where, hints = f"mien.{function.__name__}", get_type_hints(kind)
+    listed = {name for name, hint in hints.items() if get_origin(hint) is tuple}
+    changed = dict(known)
+    for name, value in options.items():
+        if name not in hints or name == "path":
+            near = did_you_mean(name, [*hints, *signature(function).parameters])
+            raise InputError(f"{where}: no option {name!r}{near}")
+        changed[name] = [value] if name in listed and isinstance(value, str) else _plain(value)
+    return records.from_json(records.to_json(changed), kind, where=where)
+
+
+def _plain(value: Any) -> Any:
+    return os.fspath(value) if isinstance(value, os.PathLike) else value
+
+
+def _path(value: PathText | None) -> Path | None:
+    return None if value is None else local_path(value)
+
+
+def _paths(values: Paths) -> tuple[Path, ...]:
+    return tuple(map(local_path, [values] if isinstance(values, str | os.PathLike) else values))
+
+
+def _listed(callbacks: "Callback | Sequence[Callback]") -> "list[Callback]":
+    found = [callbacks] if callable(callbacks) else list(callbacks)
+    for one in found:
+        if not callable(one):
+            raise InputError(f"callbacks: {one!r} is no function of (run, epoch)")
+    return found
+
+
+@contextmanager
+def _threads(number: int | None) -> "Iterator[None]":
+    """Let torch use so many threads in the block."""
+    import torch
+
+    before = torch.get_num_threads()
+    if number is not None:
+        if number < 1:
+            raise InputError(f"threads {number}: at least 1")
+        torch.set_num_threads(number)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def _command(verb: str, first: object, options: Mapping[str, Any]) -> str:
+    """Return the command line that does the same, as a run records it."""
+    words = ["mien", verb, str(first)]
+    for name, value in options.items():
+        option = name.replace("_", "-")
+        if isinstance(value, bool):
+            words.append(f"--{option}" if value else f"--no-{option}")
+        elif value not in (None, (), "auto"):
+            words += [f"--{option}", *map(str, value if isinstance(value, list | tuple) else [_plain(value)])]
+    return shlex.join(words)

@@ -1,0 +1,134 @@
+"""A training run as Python and notebooks see it: what its folder holds, without torch."""
+
+import base64
+import os
+from dataclasses import dataclass
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from mien.core import records
+from mien.core.console import quantity
+from mien.core.errors import InputError, needs_extra
+from mien.core.files import write_text
+from mien.core.paths import local_path, printable
+from mien.evaluation.learning_curve import curves_svg
+from mien.recipes import Epoch, Recipe, best_epoch, read_epochs, read_run
+
+if TYPE_CHECKING:
+    import pandas
+
+
+@dataclass(frozen=True, repr=False)
+class Curves:
+    """A drawing that a notebook shows; `svg` is the text of its file."""
+
+    svg: str
+
+    def __repr__(self) -> str:
+        return f"<learning curves, {len(self.svg):,} characters of SVG>"
+
+    def _repr_svg_(self) -> str:
+        return self.svg
+
+    def save(self, path: str | os.PathLike[str]) -> Path:
+        """Write the drawing to a file.
+
+        Raises:
+            InputError: the name does not end in .svg, or the file cannot be written.
+        """
+        out = local_path(path)
+        if out.suffix.lower() != ".svg":
+            raise InputError(f"{out}: the curves are an SVG drawing; expected a name that ends in .svg")
+        write_text(out, self.svg)
+        return out
+
+
+class Run:
+    """A training run, from its folder; also a path: `Recognizer(run)`, `Path(run)`.
+
+    Everything is read when it is asked for, so that a run that still trains shows its newest epoch.
+
+    Args:
+        path: the run folder.
+
+    Raises:
+        InputError: no run there.
+
+    Example:
+        >>> run = mien.Run("runs/three")  # doctest: +SKIP
+        >>> run.best.epoch, run.best.val_accuracy  # doctest: +SKIP
+        (9, 0.7775)
+    """
+
+    def __init__(self, path: "str | os.PathLike[str]") -> None:
+        self.path = local_path(path)
+        """The run folder."""
+        self.record = read_run(self.path)
+        """What the run recorded of its data, device and versions."""
+
+    @property
+    def recipe(self) -> Recipe:
+        """What was trained, with the classes of the data."""
+        return self.record.recipe
+
+    @property
+    def metrics(self) -> list[Epoch]:
+        """The figures of each finished epoch, in order; `to_frame` has them as a table."""
+        return read_epochs(self.path)
+
+    @property
+    def best(self) -> Epoch:
+        """The epoch whose weights were kept, and are in model.onnx.
+
+        Raises:
+            InputError: no epoch is finished yet.
+        """
+        if not (epochs := self.metrics):
+            raise InputError(f"{self.path}: no epoch is finished yet")
+        return best_epoch(epochs, self.recipe)
+
+    def to_frame(self) -> "pandas.DataFrame":
+        """Return `metrics` as a pandas DataFrame with a row per epoch.
+
+        Raises:
+            MissingExtra: pandas is not installed.
+        """
+        with needs_extra("table", "a DataFrame"):
+            import pandas
+
+        return pandas.json_normalize(list(map(records.to_json, self.metrics)))
+
+    def plot(self, path: "str | os.PathLike[str] | None" = None) -> Curves:
+        """Return the learning curves, which a notebook shows below the cell; write them to `path`, where given (.svg).
+
+        Raises:
+            InputError: the file cannot be written, or its name does not end in .svg.
+        """
+        curves = Curves(curves_svg(self.metrics))
+        if path is not None:
+            curves.save(path)
+        return curves
+
+    def __fspath__(self) -> str:
+        return str(self.path)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Run) and self.path.resolve() == other.path.resolve()
+
+    def __hash__(self) -> int:
+        return hash(self.path.resolve())
+
+    def __repr__(self) -> str:
+        epochs = self.metrics
+        said = f"{self.recipe.name or 'recipe'}, {len(epochs)} of {quantity(self.recipe.epochs, 'epoch')}"
+        if epochs:
+            best = best_epoch(epochs, self.recipe)
+            said += f"; best: epoch {best.epoch}, val_loss {best.val_loss:.4f}, val_accuracy {best.val_accuracy:.4f}"
+        return f"Run({printable(self.path)!r}: {said})"
+
+    def _repr_html_(self) -> str:
+        # as an image, so that the drawing's style does not reach the page
+        drawn = base64.b64encode(self.plot().svg.encode()).decode() if self.metrics else ""
+        image = f'<img alt="learning curves" src="data:image/svg+xml;base64,{drawn}">' if drawn else ""
+        return f"<p>{escape(repr(self))}</p>{image}"
