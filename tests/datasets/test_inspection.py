@@ -7,6 +7,7 @@ import pytest
 from PIL import Image
 
 from mien.cli import main
+from mien.cli.data import ACTIONS
 from mien.core.labels import ALPHABETICAL, THREE
 from mien.datasets.inspection import ACROSS, NAMES, TILE
 from mien.datasets.readers import readers
@@ -106,12 +107,12 @@ def test_a_sheet_is_whole_or_the_one_before(folders: Path, monkeypatch: pytest.M
 def test_help_and_mistakes(capsys: pytest.CaptureFixture[str]) -> None:
     assert run("--help") == 0
     assert "    $ mien data inspect fer2013/\n" in capsys.readouterr().out
-    for action in ("inspect", "download"):
+    for action in ("inspect", "split", "download"):
         assert run(action, "--help") == 0
         assert f"    $ mien data {action} " in capsys.readouterr().out
     assert run("inspect", ".", "--kind", "bogus") == 2
     kinds = ", ".join(sorted(readers()))
     assert capsys.readouterr().err == f"mien: unknown kind of dataset 'bogus'; expected {kinds}\n"
     assert run("show") == 2
-    expected = "expected mien data inspect PATH or mien data check PATH or mien data download NAME"
+    expected = "expected " + " or ".join(f"mien data {action}" for action in ACTIONS)
     assert f"no action 'show'; {expected}" in capsys.readouterr().err

@@ -3,10 +3,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mien.core.errors import InputError
 from mien.datasets import DataSpec, read
-from mien.datasets.splits import assign, find_split, find_splits, split_and_class, split_name
+from mien.datasets.splits import assign, cut, find_split, find_splits, split_and_class, split_name
 from tests import drawn
 from tests.datasets import layouts
 
@@ -73,6 +75,28 @@ def test_groups_stay_whole() -> None:
     assert [len(part) for part in parts.values()] == [14, 2, 4]
     assert not parts["train"] & parts["validation"]
     assert not parts["train"] & parts["test"]
+
+
+@given(
+    counts=st.lists(st.integers(0, 60), min_size=1, max_size=4),
+    group=st.integers(1, 4),
+    shares=st.sampled_from([(0.8, 0.1, 0.1), (0.9, 0.1), (0.5, 0.25, 0.25), (1.0,)]),
+    seed=st.integers(0, 5),
+)
+def test_a_cut_keeps_groups_whole_and_meets_the_shares(
+    counts: list[int], group: int, shares: tuple[float, ...], seed: int
+) -> None:
+    labels = np.repeat(np.arange(len(counts)), counts)
+    groups = np.array([f"{label}-{row // group}" for row, label in enumerate(labels.tolist())], dtype=str)
+    named = dict(zip(("train", "validation", "test"), shares, strict=False))
+    found = cut(labels, groups, named, seed)
+    assert set(found.tolist()) <= set(named)
+    assert len(set(zip(groups.tolist(), found.tolist(), strict=True))) == len(set(groups.tolist()))
+    for label, count in enumerate(counts):
+        for split, share in named.items():
+            assert abs(((found == split) & (labels == label)).sum() - share * count) <= 2 * group
+    back = cut(labels[::-1], groups[::-1], named, seed)
+    assert np.array_equal(back[::-1], found)
 
 
 def test_what_a_dataset_says_stays_and_a_missing_validation_part_comes_from_train() -> None:

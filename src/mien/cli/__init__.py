@@ -24,7 +24,7 @@ GROUPS = {  # the first lines of the verbs' docstrings: mien --help imports none
         "models": "List the bundled models, time a model, download the YuNet detector",
     },
     "data": {
-        "data": "Inspect a dataset, check it for issues, or download one",
+        "data": "Inspect a dataset, check it for issues, split it, or download one",
     },
     "train": {
         "recipes": "List the recipes with source, data, cost and expected score",

@@ -6,18 +6,20 @@ from typing import Literal
 
 from mien.cli.options import PositionalData, Unused
 from mien.cli.parse import Verb, load_training
+from mien.core.console import quantity
 from mien.core.labels import Targets
 from mien.core.streams import say, show, show_json, show_table
 from mien.datasets.spec import Merge
 
 
 def data() -> None:
-    """Inspect a dataset, check it for issues, or download one.
+    """Inspect a dataset, check it for issues, split it, or download one.
 
     Examples:
         $ mien data inspect fer2013/
         $ mien data inspect fer2013/ --targets majority --json
         $ mien data check fer2013/ --fix clean.csv
+        $ mien data split fer2013/ --shares 80 10 10 --out split/
         $ mien data download ferplus --out fer2013/
     """
 
@@ -198,4 +200,52 @@ def check_data(
     return 1 if found.faults else 0
 
 
-ACTIONS: dict[str, Verb] = {"inspect PATH": inspect_data, "check PATH": check_data, "download NAME": download_data}
+def split_data(
+    data: WholeData,
+    *,
+    out: Path,
+    shares: tuple[float, float, float] = (80, 10, 10),
+    seed: int = 0,
+    links: bool = False,
+    json: bool = False,
+) -> None:
+    """Write a dataset as class folders in train, validation and test.
+
+    Every kind of dataset can be split; splits that it has are joined and cut anew. Each split gets its share of every
+    class. Images of one person, where persons are known, and images that are equal stay in one split. The same seed
+    makes the same splits on every machine. Files are copied; rows of pixels, arrays and faces in boxes become PNG
+    files. manifest.json in the new folder says where each image comes from. The source is never changed.
+
+    Examples:
+        $ mien data split folders/ --shares 80 10 10 --out split/
+        $ mien data split fer2013.csv --shares 90 0 10 --out split/
+        $ mien data split photos/ --out split/ --links --seed 1
+
+    Args:
+        data: Which dataset.
+        out: The new folder.
+        shares: Of train, validation and test, in percent or as fractions; 0 makes no such split.
+        seed: Of the cut.
+        links: Write symbolic links to the files in place of copies.
+        json: Print one JSON object: the manifest without its rows.
+    """
+    from json import dumps
+
+    from mien.core.records import to_json
+    from mien.datasets.inspection import counts_table
+    from mien.datasets.split_folders import split_folders
+
+    found = split_folders(data, out, shares, seed=seed, links=links)
+    if json:
+        show_json(dumps({name: value for name, value in to_json(found).items() if name != "rows"} | {"out": str(out)}))
+    else:
+        show_table(counts_table(found.counts))
+    say(f"wrote {out}: {quantity(len(found.rows), 'image')}")
+
+
+ACTIONS: dict[str, Verb] = {
+    "inspect PATH": inspect_data,
+    "check PATH": check_data,
+    "split PATH": split_data,
+    "download NAME": download_data,
+}

@@ -90,9 +90,14 @@ def check_fix(out: Path, source: Path, also: Collection[str] = ()) -> None:
     """Raise InputError where `out` exists (an empty folder may) or is in `source`, or `also` names no such check."""
     for name in also:
         _removable(name)
+    check_new(out, source, folder=out.suffix.lower() != ".csv")
+
+
+def check_new(out: Path, source: Path, *, folder: bool = True) -> None:
+    """Raise InputError where `out` exists (an empty folder may, for a `folder`) or is in `source`."""
     if source.is_dir() and out.resolve().is_relative_to(source.resolve()):
         raise InputError(f"{out}: inside {source}, which is never changed; choose a path outside of it")
-    if out.exists() and (out.suffix.lower() == ".csv" or not out.is_dir() or any(out.iterdir())):
+    if out.exists() and (not folder or not out.is_dir() or any(out.iterdir())):
         raise InputError(f"{out}: exists already; choose another name, or remove it")
     check_folder(out.parent)
 

@@ -173,7 +173,7 @@ class ImageFile(NamedTuple):
     """The face (x, y, width, height) in pixels, where the dataset says it; only that is read."""
 
 
-def _boxed(image: images.LoadedImage, box: Sequence[float]) -> images.Pixels:
+def cut_out(image: images.LoadedImage, box: Sequence[float]) -> images.Pixels:
     """Return the square around a dataset's own box. InputError where it lies outside of the image."""
     x, y, width, height = (side / scale for side, scale in zip(box, image.scale * 2, strict=True))
     down, across = image.pixels.shape[:2]
@@ -216,7 +216,7 @@ def read_files(
                 with images.reading(file.path) as loaded:
                     image = loaded.pixels
                     remarks.extend((index, note) for note in loaded.notes)
-                face = _boxed(loaded, file.box) if file.box else image_spec.find(image)
+                face = cut_out(loaded, file.box) if file.box else image_spec.find(image)
                 if image_spec.face or file.box:
                     sides[index] = 0 if face is None else len(face)
                 pixels[index] = image_spec.fit(image if face is None else face)

@@ -1,6 +1,7 @@
 """What a dataset holds, before anyone trains on it: counts, sizes, what is broken, and a look at its faces."""
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -21,6 +22,7 @@ from mien.datasets.spec import DataSpec
 
 if TYPE_CHECKING:
     from rich.console import Group
+    from rich.table import Table as Grid
 
 SHOWN = 20  # problems printed; --json has them all
 SHEETS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -120,19 +122,8 @@ def contact_sheet(table: Dataset) -> Image.Image:
 def terminal(found: Inspection) -> "Group":
     """Return the inspection for a terminal."""
     from rich.console import Group
-    from rich.table import Table as Grid
     from rich.text import Text
 
-    grid = Grid("class", *found.counts, "all")
-    for column in grid.columns[1:]:
-        column.justify = "right"
-    for name in [*found.classes, UNLABELLED]:
-        row = [part.get(name, 0) for part in found.counts.values()]
-        if name != UNLABELLED or any(row):
-            grid.add_row(Text(visible(name)), *[f"{count:,}" for count in [*row, sum(row)]])
-    totals = [sum(part.values()) for part in found.counts.values()]
-    grid.add_section()
-    grid.add_row("all", *[f"{count:,}" for count in [*totals, sum(totals)]])
     lines = [f"image sizes: {_listed(found.sizes)}"]
     if found.dropped:
         lines.append(f"left out by rule: {_listed(found.dropped)}")
@@ -140,7 +131,25 @@ def terminal(found: Inspection) -> "Group":
     lines += [f"  {problem}" for problem in found.problems[:SHOWN]]
     if len(found.problems) > SHOWN:
         lines.append(f"  and {len(found.problems) - SHOWN:,} more (--json lists them all)")
+    grid = counts_table(found.counts)
     return Group(Text(visible(f"{found.path}: {found.kind}")), grid, Text("\n".join(map(visible, lines))))
+
+
+def counts_table(counts: Mapping[str, Mapping[str, int]]) -> "Grid":
+    """Return split -> class -> images as a table for a terminal, a row for each class."""
+    from rich.table import Table as Grid
+    from rich.text import Text
+
+    grid = Grid("class", *counts, "all")
+    for column in grid.columns[1:]:
+        column.justify = "right"
+    for name in dict.fromkeys(name for part in counts.values() for name in part):
+        row = [part.get(name, 0) for part in counts.values()]
+        grid.add_row(Text(visible(name)), *[f"{count:,}" for count in [*row, sum(row)]])
+    totals = [sum(part.values()) for part in counts.values()]
+    grid.add_section()
+    grid.add_row("all", *[f"{count:,}" for count in [*totals, sum(totals)]])
+    return grid
 
 
 def _listed(counts: dict[str, int], most: int = 6) -> str:

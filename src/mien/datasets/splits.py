@@ -7,7 +7,7 @@ and with every version of numpy, and independent of the order in which files are
 import hashlib
 import re
 import unicodedata
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Mapping
 from pathlib import Path
 
 import numpy as np
@@ -210,6 +210,33 @@ def check_shares(splits: NDArray[np.str_], shares: tuple[float | None, float], w
             )
     if shares[1] and "train" in own:
         raise InputError(f"{where}: names its train split; only a validation share is held out from it, no test share")
+
+
+def cut(
+    labels: NDArray[np.int64], groups: NDArray[np.str_], shares: Mapping[str, float], seed: int
+) -> NDArray[np.str_]:
+    """Return a split for each sample, str [n]; a group stays whole, and each split gets its share of every label.
+
+    The shares are met as nearly as the groups allow: in a seeded order, each group goes where its labels, and all
+    labels together, are the least filled (Sainte-Laguë's method).
+
+    Args:
+        labels: int64 [n], from 0.
+        groups: str [n], what stays together; an id alone is a group of one.
+        shares: split -> share, above 0; they sum to 1.
+        seed: of the order.
+    """
+    names, member = np.unique(groups, return_inverse=True)
+    sizes = np.zeros((len(names), labels.max(initial=0) + 2))  # the last column: all labels together
+    np.add.at(sizes, (member, labels), 1)
+    sizes[:, -1] = sizes.sum(axis=1)
+    wanted = np.outer(list(shares.values()), np.maximum(sizes.sum(axis=0), 1))  # a label that nobody has divides by 1
+    held, chosen = np.zeros_like(wanted), np.zeros(len(names), dtype=np.int64)
+    for row in _shuffled(names, seed):
+        size = sizes[row]
+        chosen[row] = ((held + size / 2) / wanted @ size).argmin()
+        held[chosen[row]] += size
+    return np.array(list(shares))[chosen][member]
 
 
 def _cut(labels: NDArray[np.int64], ids: NDArray[np.str_], shares: dict[str, float], seed: int) -> NDArray[np.str_]:

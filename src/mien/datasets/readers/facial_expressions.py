@@ -113,6 +113,9 @@ class FacialExpressionsReader(DatasetReader):
         classes = class_map(known) if own else FACIAL_EXPRESSIONS
         return read_files(folder.parent, files, classes, image, problems, {})
 
+    def files(self, root: Path) -> list[ImageFile]:
+        return [ImageFile(path, printable(path.name), "") for path in self.sources(root)[1:]]
+
     def copy(self, root: Path, out: Path, without: Collection[str]) -> None:
         legend, *files = self.sources(root)
         copy_files({out / "images" / path.name: path for path in files if printable(path.name) not in without})

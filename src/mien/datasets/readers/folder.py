@@ -259,6 +259,10 @@ class FolderReader(DatasetReader):
             files = [file._replace(group=person) for file, person in zip(files, found, strict=True)]
         return read_files(root, *_named(root, files, problems), image, problems, {})
 
+    def files(self, root: Path) -> list[ImageFile]:
+        paths = filter(is_image, self.sources(root))
+        return [ImageFile(path, printable(path.relative_to(root).as_posix()), "") for path in paths]
+
     def copy(self, root: Path, out: Path, without: Collection[str]) -> None:
         files = {path.relative_to(root): path for path in self.sources(root)}
         copy_files({out / name: path for name, path in files.items() if printable(name.as_posix()) not in without})

@@ -92,6 +92,9 @@ class ListedReader(DatasetReader):
             classes = tuple(name for name in classes if name in labels)
         return read_files(self.base(root), found.files, classes, image, problems, {})
 
+    def files(self, root: Path) -> list[ImageFile]:
+        return self.listing(root, ImageSpec(), Problems()).files
+
     def copy(self, root: Path, out: Path, without: Collection[str]) -> None:
         """Copy every image and list, less the files that only samples of `without` need."""
         gone, base = self.left_out(root, without), self.base(root)
@@ -99,7 +102,7 @@ class ListedReader(DatasetReader):
 
     def left_out(self, root: Path, without: Collection[str]) -> set[Path]:
         """Return the files that go with the samples of some ids."""
-        files = self.listing(root, ImageSpec(), Problems()).files
+        files = self.files(root)
         return {file.path for file in files if file.id in without} - {
             file.path for file in files if file.id not in without
         }

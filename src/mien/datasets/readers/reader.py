@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mien.core import csv_files
 from mien.core.errors import InputError
 from mien.datasets.classes import is_number, name_numbers
-from mien.datasets.dataset import Dataset, ImageSpec, Problems
+from mien.datasets.dataset import Dataset, ImageFile, ImageSpec, Problems
 
 
 def header(path: Path) -> list[str]:
@@ -62,6 +62,10 @@ class DatasetReader(ABC):
         Raises:
             InputError: nothing in it can be read.
         """
+
+    def files(self, root: Path) -> list[ImageFile]:
+        """Return the image files whose ids are those of the samples; [] where samples are no files of their own."""
+        return []
 
     @abstractmethod
     def copy(self, root: Path, out: Path, without: Collection[str]) -> None:
