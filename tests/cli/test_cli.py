@@ -14,7 +14,7 @@ from mien.cli import GROUPS, VERBS, main, overview
 from mien.core import records
 from mien.evaluation.card.bundled import BundledCard, read_card
 from mien.models.bundled import bundled
-from mien.recipes import RECIPES
+from mien.recipes import ABOUT, RECIPES
 
 
 def outcome(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
@@ -124,6 +124,27 @@ def test_recipes_lists_all_with_their_cost(capsys: pytest.CaptureFixture[str]) -
     assert {name: facts["recipe"]["model"] for name, facts in json.loads(out).items()} == {
         name: recipe.model for name, recipe in RECIPES.items()
     }
+
+
+def test_recipes_shows_what_a_source_states_and_leaves_open(capsys: pytest.CaptureFixture[str]) -> None:
+    code, out, _ = outcome(capsys, "recipes", "three-conv")
+    assert code == 0
+    stated, left_open = out.split("  stated by the source:\n")[1].split("  left open, and what the recipe does:\n")
+    assert "    lr                  0.01\n" in stated
+    assert "    padding             `same`: 2.39 M parameters" in left_open
+    assert "mien-sprint" not in out
+    code, out, _ = outcome(capsys, "recipes", "three-conv", "--json")
+    (about,) = json.loads(out).values()
+    assert about["open"]["padding"].startswith("`same`")
+    code, _, err = outcome(capsys, "recipes", "tree-conv")
+    assert (code, err.partition(" (known")[0]) == (2, "mien: no recipe 'tree-conv'; did you mean 'three-conv'?")
+
+
+@pytest.mark.parametrize("name", [name for name, about in ABOUT.items() if about.stated])
+def test_the_page_of_the_recipes_is_what_the_command_shows(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    page = (Path(__file__).parents[2] / "docs" / "recipes.md").read_text()
+    out = outcome(capsys, "recipes", name)[1]
+    assert "".join(f"    {line}\n" for line in out.splitlines()) in page
 
 
 def test_training_without_its_extra_says_how_to_install_it(

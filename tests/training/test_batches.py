@@ -17,7 +17,7 @@ from mien.core.errors import InputError
 from mien.datasets import Samples
 from mien.recipes import RECIPES, Recipe
 from mien.training.augment import prepare
-from mien.training.batches import Batch, Batches, Prepare, Scaling, denormalise, normalise
+from mien.training.batches import Batch, Batches, Prepare, Scaling, denormalise, normalise, steps_of_epoch, total_steps
 from tests import drawn
 
 CPU = torch.device("cpu")
@@ -65,6 +65,28 @@ def test_an_epoch_has_each_image_at_most_once_in_full_batches(n: int, batch: int
     assert max(seen.values()) == 1
     assert len(seen) == part.steps * part.batch
     assert n - len(seen) < batch
+
+
+@given(n=st.integers(2, 200), batch=st.integers(2, 64), world=st.sampled_from([1, 2]))
+@settings(max_examples=60, deadline=None)
+def test_the_last_step_may_be_smaller(n: int, batch: int, world: int) -> None:
+    batch -= batch % world
+    parts = [batches(marked(n), batch, drop_last=False, rank=rank, world=world) for rank in range(world)]
+    if parts[0].batch % world:
+        return  # a set of odd size, smaller than a batch, which the processes cannot share
+    taken = [[values(faces) for faces, *_ in part.training(0, plain)] for part in parts]
+    every = [value for share in taken for step in share for value in step]
+    assert len(every) == len(set(every)) == parts[0].seen(parts[0].steps)
+    assert n - len(every) < 2 * world
+    assert len({len(share[-1]) for share in taken}) == 1  # as many for each process
+    assert all(len(step) == parts[0].batch // world for share in taken for step in share[:-1])
+    assert parts[0].steps == total_steps(Recipe(batch=batch, epochs=1, drop_last=False), n, world=world)
+
+
+def test_the_published_sets_have_as_many_batches_as_published() -> None:
+    assert steps_of_epoch(28_821, 32, drop_last=False) == 901
+    assert steps_of_epoch(28_821, 32, drop_last=True) == 900
+    assert steps_of_epoch(65, 64, drop_last=False) == 1  # one image is too few for batch norm
 
 
 def test_the_left_over_images_change_with_the_epoch() -> None:

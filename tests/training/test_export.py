@@ -34,7 +34,7 @@ SIZES = {  # of the file, in MB, at most
     "three-class": 4.0,
     "resnet9": 26.5,
     "vgg-5x5": 11.3,
-    "three-conv": 38.0,
+    "three-conv": 9.7,
     "mien": 2.8,
     "mien-votes": 2.8,
     "mien-polish": 2.8,

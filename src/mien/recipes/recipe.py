@@ -1,7 +1,7 @@
 """What a recipe is: every field that decides a training run, checked, and as JSON holds it."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, get_args, get_origin, get_type_hints
 
 from mien.core.errors import InputError, did_you_mean
@@ -13,7 +13,12 @@ OUTPUT_CLASSES: dict[Targets, tuple[str, ...]] = {
     "plurality": FERPLUS,
     "distribution": FERPLUS,
 }
-ONE_SIZE = ("three-class", "three-conv", "vgg-5x5")  # networks whose dense layers fit one image size
+ONE_SIZE = (
+    "three-class",
+    "three-conv",
+    "three-conv-stride-3",
+    "vgg-5x5",
+)  # networks whose dense layers fit one image size
 
 
 @dataclass(frozen=True)
@@ -28,6 +33,10 @@ class About:
     """What a run takes, on which device."""
     expected: str
     """The score it should reach, and on which data."""
+    stated: dict[str, str] = field(default_factory=dict)
+    """Part -> what the source says of it; a part is called as the recipe's field that holds it, where one does."""
+    open: dict[str, str] = field(default_factory=dict)
+    """Part -> what the recipe does where the source says nothing, or may mean several things."""
 
 
 @dataclass(frozen=True)
@@ -98,6 +107,9 @@ class Recipe:
 
     batch: int = 64
     """Images per step, all processes together."""
+    drop_last: bool = True
+    """Leave out what is fewer than a batch at the end of an epoch's shuffle; else it is one more, smaller step. One
+    image for a process is left out in either case: batch norm needs two."""
     epochs: int = 20
     """Passes over the training split."""
     max_steps: int = 0
@@ -111,9 +123,9 @@ class Recipe:
     clip_value: float = 0.0
     """Gradients are clipped to -clip_value .. clip_value (0: not)."""
     schedule: Literal["constant", "one-cycle", "plateau"] = "constant"
-    """one-cycle: Smith 2018. plateau: lr / 10 after `patience` epochs without a lower validation loss."""
+    """one-cycle: Smith 2018. plateau: lr / 10 after more than `patience` epochs without a lower validation loss."""
     patience: int = 5
-    """Epochs that `plateau` waits."""
+    """Epochs without a lower validation loss that `plateau` lets pass."""
     early_stop: int = 0
     """Stop after this many epochs without a lower validation loss (0: never)."""
     label_smoothing: float = 0.0

@@ -53,9 +53,15 @@ def denormalise(images: Tensor, scaling: Scaling) -> Tensor:
     return images * std + mean
 
 
-def total_steps(recipe: Recipe, n: int) -> int:
+def steps_of_epoch(n: int, batch: int, *, drop_last: bool, world: int = 1) -> int:
+    """Return how many steps an epoch of n training images has; see `Recipe.drop_last`."""
+    batch = min(batch, n)
+    return n // batch + (not drop_last and n % batch >= 2 * world)
+
+
+def total_steps(recipe: Recipe, n: int, *, world: int = 1) -> int:
     """Return how many steps a recipe takes on n training images."""
-    steps = recipe.epochs * (n // min(recipe.batch, n))
+    steps = recipe.epochs * steps_of_epoch(n, recipe.batch, drop_last=recipe.drop_last, world=world)
     return min(steps, recipe.max_steps) if recipe.max_steps else steps
 
 
@@ -66,6 +72,7 @@ class Batches:
         images: uint8 [n, h, w] or [n, h, w, 3].
         targets: int64 [n], all of them classes; or float32 [n, k], shares of each output's classes side by side.
         batch: images per step, all processes together; a smaller set makes one batch of its own size.
+        drop_last: as `Recipe.drop_last`.
         scaling: every batch is normalised by it.
         seed: decides order, augmentation and mixing.
         rank, world: this process takes every `world`-th image of a batch, from the `rank`-th on.
@@ -82,6 +89,7 @@ class Batches:
         device: torch.device,
         *,
         scaling: Scaling,
+        drop_last: bool = True,
         seed: int = 0,
         rank: int = 0,
         world: int = 1,
@@ -98,10 +106,16 @@ class Batches:
         self.targets = torch.from_numpy(np.asarray(targets)).to(device)
         self.batch = min(batch, len(images))
         self.scaling, self.seed, self.rank, self.world, self.device = scaling, seed, rank, world, device
-        self.steps = len(images) // self.batch
+        self.steps = steps_of_epoch(len(images), batch, drop_last=drop_last, world=world)
+        self.last = min(self.batch, len(images) - (self.steps - 1) * self.batch) // world * world
+        """Images in an epoch's last step."""
 
     def __len__(self) -> int:
         return len(self.images)
+
+    def seen(self, steps: int) -> int:
+        """Return how many images the first steps of an epoch have."""
+        return steps * self.batch - (self.batch - self.last) * (steps == self.steps)
 
     def seed_of(self, *position: int) -> int:
         """Return the 63-bit seed of an epoch, a step (epoch, step) or a process in it (epoch, step, 1 + rank)."""
@@ -110,7 +124,8 @@ class Batches:
     def training(self, epoch: int, prepare: Prepare, *, start: int = 0) -> Iterator[Batch]:
         """Yield the batches of this process, one for each step of a shuffled epoch.
 
-        Images that are left over at the end of the shuffle, fewer than a batch, are not used in this epoch.
+        Images that are left over at the end of the shuffle, fewer than a batch, are the last step, or with `drop_last`
+        not used in this epoch.
 
         Args:
             epoch: from 0 on.
@@ -128,7 +143,7 @@ class Batches:
         )
         generator = torch.Generator(self.device)
         for step in range(start, self.steps):
-            chosen = order[step * self.batch : (step + 1) * self.batch]
+            chosen = order[step * self.batch : self.seen(step + 1)]
             # each process draws for the whole batch and keeps its share: the number of processes changes nothing
             generator.manual_seed(self.seed_of(epoch, step))
             images, targets = prepare(self._pixels(chosen), self.targets[chosen], generator)

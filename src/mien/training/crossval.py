@@ -142,7 +142,10 @@ def fit(recipe: Recipe, split: Split, device: torch.device, advance: Callable[[]
     `advance` is called after each step.
     """
     scaling = setup.scaling(recipe, split)
-    batches = Batches(split.images, split.targets, recipe.batch, device, scaling=scaling, seed=recipe.seed)
+    batches = Batches(
+        split.images, split.targets, recipe.batch, device,
+        scaling=scaling, drop_last=recipe.drop_last, seed=recipe.seed,
+    )  # fmt: skip
     total = total_steps(recipe, len(split))
     learner = Learner(recipe, setup.network(recipe), device, total=total, scaling=scaling)
     epochs = (batches.training(epoch, learner.prepare) for epoch in itertools.count())

@@ -24,7 +24,9 @@ def announce(learner: Learner, training: Batches, validation: Batches) -> None:
         f"train {len(training):,}, validation {len(validation):,} images "
         f"of {recipe.size} x {recipe.size} x {recipe.channels}",
         describe(recipe.classes, {}),
-        f"{_many(training.steps, 'batch', 'es')} of {training.batch} per epoch, {_many(total, 'step')}"
+        f"{_many(training.steps, 'batch', 'es')} of {training.batch}"
+        + f" (the last of {training.last})" * (training.last < training.batch)
+        + f" per epoch, {_many(total, 'step')}"
         + f", continuing at {learner.steps}" * bool(learner.steps),
     ]
     say(*lines)

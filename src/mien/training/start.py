@@ -246,14 +246,14 @@ def _fit(
     training, validation = (
         Batches(
             splits[name].images, splits[name].targets, recipe.batch, device, scaling=scaling, seed=recipe.seed,
-            rank=distributed.RANK, world=distributed.WORLD,
+            drop_last=recipe.drop_last, rank=distributed.RANK, world=distributed.WORLD,
         )
         for name in ("train", "validation")
     )  # fmt: skip
     start = from_printable(record.start) if record.start else None
     network = setup.network(recipe, start=start, resumed=run.has_state())
     teachers = distill.load_teachers([from_printable(name) for name in record.teachers], recipe, device)
-    total = total_steps(recipe, len(training))
+    total = total_steps(recipe, len(training), world=distributed.WORLD)
     learner = Learner(recipe, network, device, total=total, scaling=scaling, teachers=teachers, compiled=True)
     trainer = Trainer(run, learner, training, validation, callbacks=callbacks)
     if distributed.LEADS:

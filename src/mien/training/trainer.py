@@ -85,7 +85,7 @@ class Trainer:
                 if done % SYNC_STEPS == 0 if distributed.WORLD > 1 else now - synced >= SYNC_SECONDS:
                     synced = now
                     self.seconds = earlier + now - began
-                    bar.show(done, self._figures(), done * self.training.batch / self.seconds)
+                    bar.show(done, self._figures(), self.training.seen(done) / self.seconds)
                     stop, save = self._agree(now - saved >= SAVE_SECONDS)
                     if (stop or save) and done < last:
                         saved = now
@@ -106,7 +106,7 @@ class Trainer:
                 val_accuracy=validation.accuracy[0],
                 further_val_accuracy=dict(zip(self.recipe.further_outputs, validation.accuracy[1:], strict=True)),
                 lr=learner.optimizer.param_groups[0]["lr"],
-                images_per_second=last * self.training.batch / self.seconds,
+                images_per_second=self.training.seen(last) / self.seconds,
                 seconds=self.seconds,
             )
             bar.close(row)

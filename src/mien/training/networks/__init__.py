@@ -18,7 +18,7 @@ from mien.training.networks import own
 from mien.training.networks.mien import mien, mien_large, mien_small
 from mien.training.networks.resnet9 import resnet9
 from mien.training.networks.three_class import three_class
-from mien.training.networks.three_conv import three_conv
+from mien.training.networks.three_conv import three_conv, three_conv_stride_3
 from mien.training.networks.vgg_5x5 import vgg_5x5
 
 MODELS: dict[str, Callable[[int, int, int], nn.Module]] = {
@@ -28,6 +28,7 @@ MODELS: dict[str, Callable[[int, int, int], nn.Module]] = {
     "resnet9": resnet9,
     "three-class": three_class,
     "three-conv": three_conv,
+    "three-conv-stride-3": three_conv_stride_3,
     "vgg-5x5": vgg_5x5,
 }
 
