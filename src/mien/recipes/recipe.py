@@ -176,6 +176,7 @@ class Recipe:
             "early_stop", "seed",
         ):  # fmt: skip
             demand(getattr(self, name) >= 0, f"{name} {getattr(self, name)} must not be negative")
+        demand(self.seed < 2**63, f"seed {self.seed} must be below 2**63, as JSON holds it")
         size, crop, pad = self.size, self.crop, self.pad
         demand(not pad or crop > 0, "pad does nothing without crop")
         demand(pad < size, f"pad {pad} must be below size {size}, which it reflects")
