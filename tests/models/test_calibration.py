@@ -85,6 +85,13 @@ def test_inconsistent_calibration_is_refused(changed: dict[str, Any]) -> None:
         ModelInfo.from_json(json.dumps(facts))
 
 
+@pytest.mark.parametrize("temperature", [0, -1, 1e-320, 1e300])
+def test_a_temperature_that_no_logits_survive_is_refused(temperature: float) -> None:
+    facts = json.loads(INFO.to_json()) | {"temperature": temperature}
+    with pytest.raises(InputError, match="temperature"):
+        ModelInfo.from_json(json.dumps(facts))
+
+
 def test_session_applies_vector_scaling(make_brightness_model: Callable[..., Path]) -> None:
     crops = np.full((2, 48, 48), 100, np.uint8)
     bare = Session(make_brightness_model(info=INFO.to_json())).logits(crops)

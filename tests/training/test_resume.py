@@ -393,3 +393,13 @@ def test_a_run_that_another_process_continues_is_left_to_it(stopped: Path) -> No
     with only_one(stopped), pytest.raises(InputError, match="another mien is working in it"):
         resume(stopped, device="cpu")
     assert {path.name: path.read_bytes() for path in stopped.iterdir()} == before
+
+
+def test_a_checkpoint_that_asks_for_more_memory_than_it_holds_is_refused(stopped: Path) -> None:
+    path = stopped / "resume.pt"
+    data = bytearray(path.read_bytes())
+    entry = data.rindex(b"PK\x01\x02")  # the last file in the archive's list; its size is 24 bytes further on
+    data[entry + 24 : entry + 28] = (3 << 30).to_bytes(4, "little")
+    path.write_bytes(data)
+    with pytest.raises(InputError, match=r"resume\.pt: cannot be read \(cut off or damaged\)"):
+        resume(stopped, device="cpu")

@@ -25,6 +25,10 @@ class OutputInfo:
     """The logits are divided by it before the softmax, unless `calibration` has a scale and a bias per label."""
     calibration: Calibration | None = None
 
+    def __post_init__(self) -> None:
+        if not 1e-6 <= self.temperature <= 1e6:
+            raise InputError(f"model facts are inconsistent: temperature {self.temperature}, expected 1e-06 to 1e+06")
+
 
 @dataclass(frozen=True)
 class ModelInfo:
@@ -60,7 +64,7 @@ class ModelInfo:
     def __post_init__(self) -> None:
         if len(self.mean) != len(self.std) or len(self.mean) not in (1, 3):
             raise InputError(f"mean and std: expected 1 or 3 numbers each, got {len(self.mean)} and {len(self.std)}")
-        if len(self.labels) < 2 or not 1 <= self.size <= LARGEST or not self.temperature > 0 or min(self.std) < 1e-6:
+        if len(self.labels) < 2 or not 1 <= self.size <= LARGEST or min(self.std) < 1e-6:
             raise InputError(f"model facts are inconsistent: {self}")
         for output in self.outputs.values():
             scale = output.calibration.scale if output.calibration else ()

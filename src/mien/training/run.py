@@ -2,6 +2,7 @@
 
 import io
 import shutil
+import zipfile
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -100,6 +101,9 @@ class RunFiles:
         if not self.has_state():
             return None
         try:
+            with zipfile.ZipFile(path) as archive:  # torch takes the memory that the archive asks for
+                if sum(entry.file_size for entry in archive.infolist()) > path.stat().st_size:
+                    raise ValueError("cut off or damaged")
             state: dict[str, Any] = torch.load(path, map_location=device, weights_only=True)
             return state
         except Exception as error:  # torch raises zipfile's, pickle's and its own
