@@ -1,11 +1,11 @@
 import os
 import socket
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from mien.core.walk import DEEPEST, walk
+from tests.locked import refuse_locked
 
 
 def walked(root: Path) -> tuple[list[str], dict[str, str]]:
@@ -67,14 +67,7 @@ def test_names_folders_that_cannot_be_read_or_never_end(tmp_path: Path, monkeypa
     deep.mkdir(parents=True)
     (tmp_path / "locked").mkdir()
     (tmp_path / "a.jpg").touch()
-    scandir = os.scandir
-
-    def refusing(path: Path) -> Any:
-        if Path(path).name == "locked":
-            raise PermissionError(13, "Permission denied", path)
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", refusing)
+    refuse_locked(monkeypatch)
     files, reported = walked(tmp_path)
     assert files == ["a.jpg"]
     assert reported.pop("locked") == "the folder cannot be read (Permission denied)"

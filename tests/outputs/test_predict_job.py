@@ -25,6 +25,7 @@ from mien.outputs.jobs import PredictJob
 from mien.outputs.photos import Photo
 from mien.outputs.predict_job import run_predict_job, watch
 from tests import drawn
+from tests.locked import refuse_locked
 from tests.outputs.test_tables import read
 
 Capture = pytest.CaptureFixture[str]
@@ -311,14 +312,7 @@ def test_linked_folders_are_read_once_and_what_cannot_be_read_is_named(
     (folder / "up").symlink_to(tmp_path)
     (folder / "gone.jpg").symlink_to("nowhere")
     os.mkfifo(folder / "pipe.png")
-    scandir = os.scandir
-
-    def refusing(path: Path) -> Any:
-        if Path(path).name == "locked":
-            raise PermissionError(13, "Permission denied", path)
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", refusing)
+    refuse_locked(monkeypatch)
     code, out, err = predict(capsys, folder, "--detector", "none", "--csv")
     assert code == 1
     names = [row["file"].removeprefix(f"{folder}/") for row in csv.DictReader(out.splitlines())]

@@ -246,7 +246,7 @@ def _binary(path: Path) -> Iterator[IO[bytes]]:
                 raise InputError(f"{path}: an Excel workbook; save it as CSV (UTF-8)")
             else:
                 yield file
-    except (EOFError, zlib.error, zipfile.BadZipFile, NotImplementedError, RuntimeError, gzip.BadGzipFile) as error:
+    except (EOFError, zlib.error, zipfile.BadZipFile, RuntimeError, gzip.BadGzipFile) as error:
         raise InputError(f"{path}: cut or damaged ({str(error) or type(error).__name__})") from None
     except OSError as error:
         raise InputError(f"{path}: cannot be read ({error.strerror or error})") from None

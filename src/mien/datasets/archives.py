@@ -116,7 +116,7 @@ def _unpack(archive: Path, folder: Path) -> tuple[int, int]:
                 count, size = count + 1, size + entry.size
     except FileExistsError:
         raise InputError(f"{archive}: {entry.name!r} is in it twice; unpack it first, and give the folder") from None
-    except (*DAMAGED, NotImplementedError, UnicodeError, OSError) as error:
+    except (*DAMAGED, UnicodeError, OSError) as error:
         if isinstance(error, OSError) and error.errno:
             raise
         why = "".join((str(error) or type(error).__name__).splitlines()[:1])

@@ -200,7 +200,7 @@ def unpack(archive: Path, folder: Path, wanted: Iterable[str], *, expected: dict
     except _ArchiveError:
         archive.unlink()
         raise
-    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError, RuntimeError) as error:
+    except (zipfile.BadZipFile, zlib.error, EOFError, RuntimeError) as error:
         archive.unlink()
         raise InputError(f"{archive.name}: damaged ({error}); it was removed, call again to download it anew") from None
     return digests

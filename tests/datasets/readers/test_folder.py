@@ -4,7 +4,6 @@ import struct
 import time
 import zlib
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import pytest
@@ -16,6 +15,7 @@ from mien.core.errors import InputError
 from mien.core.labels import ALPHABETICAL
 from mien.datasets import DataSpec, ImageSpec, clean
 from tests import drawn
+from tests.locked import refuse_locked
 
 
 def test_reads_pixels_labels_and_ids_in_alphabetical_order(tmp_path: Path) -> None:
@@ -195,14 +195,7 @@ def test_links_and_locked_folders_do_not_end_the_reading(
     (tmp_path / "happy" / "loop").symlink_to(tmp_path)
     os.mkfifo(tmp_path / "sad" / "pipe.png")
     (tmp_path / "sad" / "locked").mkdir()
-    scandir = os.scandir
-
-    def refusing(path: Path) -> Any:
-        if Path(path).name == "locked":
-            raise PermissionError(13, "Permission denied", path)
-        return scandir(path)
-
-    monkeypatch.setattr(os, "scandir", refusing)
+    refuse_locked(monkeypatch)
     for _ in range(2):  # the second time from the cache
         console.forget_notices()
         assert sum(counts(tmp_path).values()) == 14

@@ -35,7 +35,7 @@ FOREIGN = {
 }
 FAULTS = (
     OSError, ValueError, EOFError, KeyError, TypeError, IndexError, SyntaxError, AttributeError, OverflowError,
-    RecursionError, MemoryError, NotImplementedError, RuntimeError, zipfile.BadZipFile, zlib.error,
+    RecursionError, MemoryError, RuntimeError, zipfile.BadZipFile, zlib.error,
 )  # fmt: skip
 
 
