@@ -4,6 +4,7 @@ Strings, paths and keyword options are those of the command line. What is missin
 line; messages and progress go to stderr. docs/python.md shows each with an example.
 """
 
+import json
 import os
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -72,7 +73,8 @@ def train(
         threads: how many CPU cores to use; all by default.
         callbacks: functions (run, epoch) that are called after every epoch; where one returns False or raises
             `mien.StopTraining`, the run ends as by early stopping.
-        options: fields of the recipe: epochs=12, lr=1e-3, classes=("bored", "engaged").
+        options: fields of the recipe: epochs=12, lr=1e-3, classes=("bored", "engaged"), class_weights="balanced" or
+            a dict {class: weight}.
 
     Raises:
         InputError: an option, the data, the recipe or the network cannot be used, or the loss is no longer a number.
@@ -87,6 +89,8 @@ def train(
     training = _training("mien.train")
     if model is not None:
         options["model"] = model if isinstance(model, str) else training.own.register(model)
+    if isinstance(weights := options.get("class_weights"), Mapping):
+        options["class_weights"] = json.dumps({str(name): float(one) for name, one in weights.items()})
     given = recipe
     if recipe is None:
         recipe = Recipe(name=options.get("model", "").rpartition(":")[2].removesuffix("()"))

@@ -41,7 +41,7 @@ def test_two_processes_under_torchrun_equal_one(
 
     In single precision they agree to 1e-5 until a ReLU's input is so near 0 that the order of a sum decides its sign.
     """
-    recipe = tiny("mien", epochs=2)
+    recipe = tiny("mien", epochs=2, class_weights="balanced", sampling="balanced")
     own, driver = tmp_path / "own.json", tmp_path / "driver.py"
     records.write(own, recipe)
     driver.write_text(DOUBLE + 'runpy.run_module("mien", run_name="__main__")')

@@ -44,8 +44,8 @@ def test_loss_of_one_hot_shares_equals_that_of_the_class(n: int, smooth: float, 
     objective = Objective(Recipe(label_smoothing=smooth))
     logits, labels = noise(n, 7, seed), classes(n, 7, seed + 1)
     expected = F.cross_entropy(logits, labels, label_smoothing=smooth * smoothing)
-    hard = objective.loss(logits, labels, smoothing=smoothing)
-    soft = objective.loss(logits, one_hot(labels, 7), smoothing=smoothing)
+    hard = objective.loss(logits, labels, training=smoothing)
+    soft = objective.loss(logits, one_hot(labels, 7), training=smoothing)
     assert torch.equal(hard, expected)
     assert soft.item() == pytest.approx(expected.item(), rel=1e-4, abs=1e-6)
 
@@ -55,7 +55,7 @@ def test_loss_of_one_hot_shares_equals_that_of_the_class(n: int, smooth: float, 
 def test_losses_of_outputs_add_up_and_votes_are_never_smoothed(n: int, seed: int) -> None:
     logits, votes, labels = noise(n, 15, seed), shares(n, 8, seed + 1), classes(n, 7, seed + 2)
     for smoothing in (True, False):
-        found = Objective(TWO).loss(logits, torch.cat([votes, one_hot(labels, 7)], 1), smoothing=smoothing)
+        found = Objective(TWO).loss(logits, torch.cat([votes, one_hot(labels, 7)], 1), training=smoothing)
         expected = F.cross_entropy(logits[:, :8], votes) + F.cross_entropy(
             logits[:, 8:], labels, label_smoothing=0.1 * smoothing
         )
@@ -66,7 +66,7 @@ def test_losses_of_outputs_add_up_and_votes_are_never_smoothed(n: int, seed: int
 def test_majority_labels_are_smoothed(targets: str) -> None:
     objective = Objective(Recipe(classes=FERPLUS, targets=targets, further_outputs=("label",), label_smoothing=0.1))  # type: ignore[arg-type]
     logits, labels = noise(5, 15, 0), classes(5, 8, 1)
-    found = objective.loss(logits, torch.cat([one_hot(labels, 8), torch.zeros(5, 7)], 1), smoothing=True)
+    found = objective.loss(logits, torch.cat([one_hot(labels, 8), torch.zeros(5, 7)], 1), training=True)
     assert found.item() == pytest.approx(F.cross_entropy(logits[:, :8], labels, label_smoothing=0.1).item(), rel=1e-5)
 
 
@@ -78,7 +78,7 @@ def test_an_output_without_a_label_adds_no_loss_and_no_gradient(n: int, seed: in
     targets[0, :8] = 0  # the first image without votes, the last without a label
     targets[-1, 8:] = 0
     objective = Objective(TWO)
-    found = objective.loss(logits, targets, smoothing=True)
+    found = objective.loss(logits, targets, training=True)
     known = F.cross_entropy(logits[1:, :8], targets[1:, :8]) + F.cross_entropy(
         logits[:-1, 8:], targets[:-1, 8:].argmax(1), label_smoothing=0.1
     )
@@ -88,7 +88,7 @@ def test_an_output_without_a_label_adds_no_loss_and_no_gradient(n: int, seed: in
     assert not slopes[-1, 8:].any()
     assert slopes[0, 8:].any()
     assert slopes[-1, :8].any()
-    assert objective.loss(logits, torch.zeros(n, 15), smoothing=True).item() == 0
+    assert objective.loss(logits, torch.zeros(n, 15), training=True).item() == 0
 
 
 @given(n=st.integers(1, 9), heat=st.floats(0.5, 8), seed=SEEDS)
@@ -131,3 +131,25 @@ def test_an_unlabelled_image_is_no_hit_even_for_the_first_class() -> None:
     logits = torch.zeros(3, 15)
     logits[:, [0, 8]] = 9.0  # an argmax over zeros is the first class too
     assert Objective(TWO).hits(logits, torch.zeros(3, 15)).tolist() == [[0, 0], [0, 0]]
+
+
+@given(n=st.integers(1, 9), smooth=st.floats(0, 0.9), seed=SEEDS)
+@settings(max_examples=40, deadline=None)
+def test_class_weights_multiply_each_image_s_loss_in_training_alone(n: int, smooth: float, seed: int) -> None:
+    logits, labels, weights = noise(n, 7, seed), classes(n, 7, seed + 1), torch.rand(7, generator=dice(seed)) * 9
+    objective, plain = (Objective(Recipe(label_smoothing=smooth), given) for given in (weights, None))
+    losses = F.cross_entropy(logits, labels, label_smoothing=smooth, reduction="none")
+    expected = (losses * weights[labels]).sum().item() / n  # Keras: over the images, not over their weights
+    for targets in (labels, one_hot(labels, 7)):
+        found = objective.loss(logits, targets, training=True)
+        assert found.item() == pytest.approx(expected, rel=1e-4, abs=1e-6)
+        unweighted = [one.loss(logits, targets, training=False) for one in (objective, plain)]
+        assert torch.equal(*unweighted)
+
+
+def test_class_weights_are_of_the_primary_output_and_of_each_share_of_votes() -> None:
+    logits, votes, labels, weights = noise(5, 15, 0), shares(5, 8, 1), classes(5, 7, 2), torch.arange(8.0)
+    targets = torch.cat([votes, one_hot(labels, 7)], 1)
+    found = Objective(replace(TWO, label_smoothing=0), weights).loss(logits, targets, training=True)
+    expected = F.cross_entropy(logits[:, :8], votes, weight=weights) + F.cross_entropy(logits[:, 8:], labels)
+    assert found.item() == pytest.approx(expected.item(), rel=1e-5)

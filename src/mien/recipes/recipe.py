@@ -105,6 +105,12 @@ class Recipe:
     distill_temperature: float = 2.0
     """For that, the logits of teachers and network are divided by it."""
 
+    class_weights: str = "none"
+    """Weights of the classes in the training loss: none, balanced (n / (k * n_class): rare classes count as much as
+    common ones), or a JSON or CSV file with class and weight, every class once."""
+    sampling: Literal["shuffle", "balanced"] = "shuffle"
+    """shuffle: each training image once an epoch. balanced: as many draws, each class equally often."""
+
     batch: int = 64
     """Images per step, all processes together."""
     drop_last: bool = True

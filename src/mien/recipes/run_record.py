@@ -63,6 +63,8 @@ class RunRecord:
     mean: tuple[float, ...]
     """Per channel, of pixels in 0..1; images are standardised by it."""
     std: tuple[float, ...]
+    class_weights: dict[str, float] | None = None
+    """Of each class of the primary output, in the training loss; None: all alike."""
     teachers: tuple[str, ...] = ()
     """The runs whose predictions it learned from: folders or names of bundled models."""
     start: str | None = None

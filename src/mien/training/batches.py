@@ -15,6 +15,7 @@ from torch import Tensor
 
 from mien.core.errors import InputError
 from mien.recipes import Recipe
+from mien.training.balance import equal_draws
 
 Prepare = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
 
@@ -75,6 +76,8 @@ class Batches:
         drop_last: as `Recipe.drop_last`.
         scaling: every batch is normalised by it.
         seed: decides order, augmentation and mixing.
+        groups: int64 [n], the class of each image, so that an epoch draws each class equally often (see
+            `mien.training.balance.equal_draws`); None: each image once.
         rank, world: this process takes every `world`-th image of a batch, from the `rank`-th on.
 
     Raises:
@@ -91,6 +94,7 @@ class Batches:
         scaling: Scaling,
         drop_last: bool = True,
         seed: int = 0,
+        groups: NDArray[np.int64] | None = None,
         rank: int = 0,
         world: int = 1,
     ) -> None:
@@ -104,6 +108,7 @@ class Batches:
         # uint8 [n, h, w, 1 or 3]; a copy, for the source may be read-only
         self.images = torch.from_numpy(np.array(images)).to(device)
         self.targets = torch.from_numpy(np.asarray(targets)).to(device)
+        self.groups = None if groups is None else torch.from_numpy(groups)
         self.batch = min(batch, len(images))
         self.scaling, self.seed, self.rank, self.world, self.device = scaling, seed, rank, world, device
         self.steps = steps_of_epoch(len(images), batch, drop_last=drop_last, world=world)
@@ -138,9 +143,7 @@ class Batches:
         """
         if self.batch % self.world:
             raise InputError(f"a batch of {self.batch} cannot be shared evenly by {self.world} processes")
-        order = torch.randperm(len(self.images), generator=torch.Generator().manual_seed(self.seed_of(epoch))).to(
-            self.device
-        )
+        order = self._order(torch.Generator().manual_seed(self.seed_of(epoch))).to(self.device)
         generator = torch.Generator(self.device)
         for step in range(start, self.steps):
             chosen = order[step * self.batch : self.seen(step + 1)]
@@ -150,6 +153,12 @@ class Batches:
             share = slice(self.rank, None, self.world)
             images = normalise(images[share], self.scaling).contiguous(memory_format=torch.channels_last)
             yield Batch(images, targets[share], self.seed_of(epoch, step, 1 + self.rank))
+
+    def _order(self, generator: torch.Generator) -> Tensor:
+        """Return int64 [n], the images of an epoch."""
+        if self.groups is None:
+            return torch.randperm(len(self.images), generator=generator)
+        return equal_draws(self.groups, generator)
 
     def whole(self, *, batch: int = 512) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield (images float [n, c, h, w], targets) of this process's share, once, in order, unaugmented."""

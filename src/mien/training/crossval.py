@@ -24,7 +24,7 @@ from mien.core.files import replacing
 from mien.core.streams import say
 from mien.datasets import cache, fingerprint
 from mien.recipes import Recipe
-from mien.training import setup
+from mien.training import balance, setup
 from mien.training.batches import Batches, Scaling, total_steps
 from mien.training.data import Split
 from mien.training.learner import Learner, predictions
@@ -145,9 +145,13 @@ def fit(recipe: Recipe, split: Split, device: torch.device, advance: Callable[[]
     batches = Batches(
         split.images, split.targets, recipe.batch, device,
         scaling=scaling, drop_last=recipe.drop_last, seed=recipe.seed,
+        groups=split.hard if recipe.sampling == "balanced" else None,
     )  # fmt: skip
     total = total_steps(recipe, len(split))
-    learner = Learner(recipe, setup.network(recipe), device, total=total, scaling=scaling)
+    learner = Learner(
+        recipe, setup.network(recipe), device,
+        total=total, scaling=scaling, class_weights=balance.weights(balance.with_weights(recipe), split),
+    )  # fmt: skip
     epochs = (batches.training(epoch, learner.prepare) for epoch in itertools.count())
     for batch in itertools.islice(itertools.chain.from_iterable(epochs), total):
         learner.step(batch)

@@ -43,13 +43,26 @@ class Split:
         return len(self.images)
 
     @property
+    def hard(self) -> NDArray[np.int64]:
+        """int64 [n]: the class of the primary output, of votes the largest share; -1 where an image has none."""
+        if self.targets.ndim == 1:
+            return np.asarray(self.targets, dtype=np.int64)
+        primary = self.targets[:, : len(self.classes)]
+        return np.where(primary.any(axis=1), primary.argmax(axis=1), -1)
+
+    @property
     def counts(self) -> dict[str, int]:
         """How many images each class of the primary output has."""
-        hard = self.targets
-        if hard.ndim == 2:
-            primary = hard[:, : len(self.classes)]
-            hard = primary.argmax(axis=1)[primary.any(axis=1)]
+        hard = self.hard
         found = np.bincount(hard[hard >= 0], minlength=len(self.classes))
+        return dict(zip(self.classes, found.tolist(), strict=True))
+
+    @property
+    def shares(self) -> dict[str, float]:
+        """As `counts`, where votes count by their shares."""
+        if self.targets.ndim == 1:
+            return {name: float(count) for name, count in self.counts.items()}
+        found = self.targets[:, : len(self.classes)].sum(axis=0, dtype=np.float64)
         return dict(zip(self.classes, found.tolist(), strict=True))
 
     @property

@@ -1,6 +1,6 @@
 """A network in training and the one training step: training runs and cross-validation both take it."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -24,6 +24,7 @@ class Learner:
         total: how many steps there will be; the schedule needs it.
         scaling: of the images it gets.
         teachers: whose predictions it learns from, for a recipe with `distill`.
+        class_weights: of each class of the primary output, in the training loss; None: all alike.
         compiled: whether the step is compiled on GPUs: a minute at the first step, faster afterwards.
 
     Example:
@@ -43,6 +44,7 @@ class Learner:
         total: int,
         scaling: Scaling,
         teachers: Sequence[Teacher] = (),
+        class_weights: Mapping[str, float] | None = None,
         compiled: bool = False,
     ) -> None:
         network = network.to(device, memory_format=torch.channels_last)  # type: ignore[call-overload]
@@ -53,7 +55,8 @@ class Learner:
         self.optimizer = optimise.optimizer(recipe, self.network)
         self.schedule = optimise.Schedule(recipe, self.optimizer, total)
         self.average = optimise.average(recipe, self.network)
-        self.objective = Objective(recipe)
+        weights = [class_weights[name] for name in recipe.classes] if class_weights else None
+        self.objective = Objective(recipe, None if weights is None else torch.tensor(weights, device=device))
         self.steps = 0
         """Steps so far."""
         forward = distributed.data_parallel(self.network, device)
@@ -82,7 +85,7 @@ class Learner:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
             logits = self._forward(batch.images).float()
             teachers = [teacher(denormalise(batch.images, self.scaling)) for teacher in self.teachers]
-        loss = self.objective.loss(logits, batch.targets, smoothing=True)
+        loss = self.objective.loss(logits, batch.targets, training=True)
         if teachers:
             loss = torch.lerp(loss, self.objective.divergence(logits, teachers), self.recipe.distill)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -101,7 +104,7 @@ class Learner:
         """Return the figures of all images, unaugmented and together with those of the other processes."""
         sums = self.objective.zeros(self.device)
         for logits, targets in predictions(self.result, batches):
-            sums += self.objective.count(self.objective.loss(logits, targets, smoothing=False), logits, targets)
+            sums += self.objective.count(self.objective.loss(logits, targets, training=False), logits, targets)
         return self.objective.figures(distributed.total(sums))
 
     def state(self) -> dict[str, Any]:

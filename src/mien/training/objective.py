@@ -26,18 +26,30 @@ class Objective:
     has no label for an output, its columns are zeros and add nothing to the loss.
     """
 
-    def __init__(self, recipe: Recipe) -> None:
+    def __init__(self, recipe: Recipe, class_weights: Tensor | None = None) -> None:
         self.recipe = recipe
+        self.class_weights = class_weights  # float [k], of the primary output
         self.names = tuple(recipe.outputs)
         self.widths = [len(classes) for classes in recipe.outputs.values()]
 
-    def loss(self, logits: Tensor, targets: Tensor, *, smoothing: bool) -> Tensor:
-        """Return the mean over the images of the sum over the outputs; distributions of votes are never smoothed."""
+    def loss(self, logits: Tensor, targets: Tensor, *, training: bool) -> Tensor:
+        """Return the mean over the images of the sum over the outputs.
+
+        In training labels are smoothed, distributions of votes never. The loss of an image is multiplied by the weight
+        of its class, as Keras does it: the mean is over the images, not over their weights, so that a step does not
+        depend on which others are in the batch. Of distributions each class's share is multiplied.
+        """
+        smoothing, weights = self.recipe.label_smoothing * training, self.class_weights if training else None
         if targets.ndim == 1:
-            return F.cross_entropy(logits, targets, label_smoothing=self.recipe.label_smoothing * smoothing)
+            if weights is None:
+                return F.cross_entropy(logits, targets, label_smoothing=smoothing)
+            losses = F.cross_entropy(logits, targets, label_smoothing=smoothing, reduction="none")
+            return (losses * weights[targets]).mean()
         total = logits.new_zeros(())
         for name, block, shares in self._blocks(logits, targets):
-            share = self.recipe.label_smoothing * (smoothing and name != "distribution")
+            if weights is not None and name == self.names[0]:
+                shares = shares * weights
+            share = smoothing * (name != "distribution")
             uniform = shares.sum(1, keepdim=True) / shares.shape[1]
             total = total - (torch.lerp(shares, uniform.expand_as(shares), share) * block.log_softmax(1)).sum(1).mean()
         return total

@@ -17,11 +17,12 @@ from mien.core.console import first_few, notice
 from mien.core.errors import InputError
 from mien.core.files import only_one
 from mien.core.paths import from_printable
+from mien.core.streams import say
 from mien.datasets import DataSpec, exclude
 from mien.models.bundled import bundled
 from mien.recipes import Recipe, RunRecord, TrainingData, read_epochs, read_run
 from mien.recipes.run_record import ExcludeRecord
-from mien.training import distill, distributed, setup
+from mien.training import balance, distill, distributed, setup
 from mien.training.batches import Batches, Scaling, total_steps
 from mien.training.callbacks import Callback
 from mien.training.classes import with_classes
@@ -74,7 +75,7 @@ def train(
         run = RunFiles.reserve(out) if distributed.LEADS else RunFiles(out)
         if own.is_own(recipe.model):
             recipe = replace(recipe, model=own.absolute(recipe.model))  # what cannot be imported fails here
-        recipe = with_classes(recipe, data)
+        recipe = balance.with_weights(with_classes(recipe, data))
         splits = build_splits(recipe, data, photos)
         scaling = setup.scaling(recipe, splits["train"])
         parameters, macs = setup.cost(recipe)
@@ -91,6 +92,7 @@ def train(
             ),
             mean=scaling.mean,
             std=scaling.std,
+            class_weights=balance.weights(recipe, splits["train"]),
             teachers=tuple(full_name(path) for path in teachers),
             start=full_name(start) if start else None,
             parameters=parameters,
@@ -247,6 +249,7 @@ def _fit(
         Batches(
             splits[name].images, splits[name].targets, recipe.batch, device, scaling=scaling, seed=recipe.seed,
             drop_last=recipe.drop_last, rank=distributed.RANK, world=distributed.WORLD,
+            groups=splits[name].hard if name == "train" and recipe.sampling == "balanced" else None,
         )
         for name in ("train", "validation")
     )  # fmt: skip
@@ -254,13 +257,17 @@ def _fit(
     network = setup.network(recipe, start=start, resumed=run.has_state())
     teachers = distill.load_teachers([from_printable(name) for name in record.teachers], recipe, device)
     total = total_steps(recipe, len(training), world=distributed.WORLD)
-    learner = Learner(recipe, network, device, total=total, scaling=scaling, teachers=teachers, compiled=True)
+    learner = Learner(
+        recipe, network, device,
+        total=total, scaling=scaling, teachers=teachers, class_weights=record.class_weights, compiled=True,
+    )  # fmt: skip
     trainer = Trainer(run, learner, training, validation, callbacks=callbacks)
     if distributed.LEADS:
         if not run.described():
             run.describe(replace(record, precision=learner.precision))
         run.save_prints(splits["train"].images, record.start)
         announce(learner, training, validation)
+        say(*balance.describe(recipe, record.class_weights, splits["train"].counts))
     with only_one(run.path) if distributed.LEADS and not held else nullcontext():
         trainer.fit()
         if distributed.LEADS:
