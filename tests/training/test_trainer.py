@@ -58,6 +58,9 @@ def test_train_prints_what_is_trained_and_writes_its_files(
     epochs = read_epochs(out)
     assert [epoch.epoch for epoch in epochs] == [1, 2]
     assert [epoch.step for epoch in epochs] == [7, 14]
+    rates = [point for epoch in epochs for point in epoch.lr_by_step]
+    assert [step for step, _ in rates] == list(range(1, 15))  # one-cycle moves with every step
+    assert rates[0][1] < max(rate for _, rate in rates) > rates[-1][1]
     assert all(0 <= share <= 1 for epoch in epochs for share in (epoch.train_accuracy, epoch.val_accuracy))
     assert all(epoch.seconds > 0 and epoch.images_per_second > 0 and epoch.lr > 0 for epoch in epochs)
     record = read_run(out)

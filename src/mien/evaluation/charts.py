@@ -73,7 +73,7 @@ def reliability(bins: Sequence[ReliabilityBin]) -> str:
 
 @dataclass(frozen=True)
 class Curve:
-    """One line of a chart: its class in page.css, its name, and (x, value) points."""
+    """One line of a chart: its class in page.css, its name (may be empty), and (x, value) points."""
 
     style: str
     name: str
@@ -98,8 +98,10 @@ def lines(
     for position, curve in enumerate(curves):
         path = " ".join(f"{chart.right(x):.1f},{chart.down(y):.1f}" for x, y in curve.points)
         x = WIDTH - RIGHT - 95 * (len(curves) - position)
+        chart.parts.append(f'<polyline class="{curve.style}" points="{path}"/>')
+        if not curve.name:
+            continue
         chart.parts += [
-            f'<polyline class="{curve.style}" points="{path}"/>',
             f'<line class="{curve.style}" x1="{x}" y1="10" x2="{x + 22}" y2="10"/>',
             _text(x + 27, 14, curve.name, style=curve.style),
         ]
@@ -175,7 +177,7 @@ def log_ticks(low: float, high: float) -> list[float]:
 
 def round_ticks(low: float, high: float) -> list[float]:
     """Return round numbers, 1, 2 or 5 times a power of ten apart, of which the outermost enclose low and high."""
-    span = max(high - low, 1e-3)
+    span = max(high - low, 1e-3 * min(1, max(abs(low), abs(high))), 1e-12)
     power = 10.0 ** floor(log10(span / 4))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= span / 5)
     start, end = floor(low / step), max(ceil(high / step), floor(low / step) + 1)

@@ -106,6 +106,8 @@ class Epoch:
     seconds: float
     further_val_accuracy: dict[str, float] = field(default_factory=dict)
     """Accuracy of the further outputs, by name."""
+    lr_by_step: tuple[tuple[int, float], ...] = ()
+    """(step of the whole run, from 1 on; its learning rate), at some steps of the epoch: where it changed."""
 
 
 def new_folder(recipe: Recipe) -> Path:

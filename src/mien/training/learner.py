@@ -65,6 +65,11 @@ class Learner:
         )
 
     @property
+    def lr(self) -> float:
+        """The learning rate of the next step."""
+        return float(self.optimizer.param_groups[0]["lr"])
+
+    @property
     def result(self) -> nn.Module:
         """The network to validate and to keep: the average of the weights, where the recipe has one."""
         return self.average.module if self.average else self.network

@@ -29,6 +29,7 @@ from mien.training.stop import Interrupted, Stop
 SAVE_SECONDS = 60.0  # how much work a kill -9 may cost
 SYNC_SECONDS = 0.5  # how often the host waits for the device: bar, non-finite loss, Ctrl-C, checkpoint
 SYNC_STEPS = 10  # the same, between processes, which must agree on the step
+RATES = 24  # learning rates that an epoch records, where it changes with every step
 
 
 class Trainer:
@@ -50,6 +51,7 @@ class Trainer:
         self.lowest_loss = math.inf
         self.stale_epochs = 0  # since the validation loss was lowest
         self.seconds = 0.0  # of the epoch so far, over all interruptions
+        self.rates: list[tuple[int, float]] = []  # of the epoch so far: (step, learning rate)
         self.sums = learner.objective.zeros(learner.device)  # of the epoch so far
         self.bad_step = torch.tensor(-1, device=learner.device)  # the first whose loss is not finite
         self.stop = Stop(visible=distributed.LEADS)
@@ -76,6 +78,7 @@ class Trainer:
         earlier = self.seconds
         with EpochBar(epoch, self.recipe.epochs, last, visible=distributed.LEADS) as bar:
             for done, batch in zip(range(first + 1, last + 1), batches, strict=False):
+                self._note_rate(done, last)
                 counts = learner.step(batch)
                 self.sums += counts
                 self.bad_step = torch.where(
@@ -105,12 +108,20 @@ class Trainer:
                 val_loss=validation.loss,
                 val_accuracy=validation.accuracy[0],
                 further_val_accuracy=dict(zip(self.recipe.further_outputs, validation.accuracy[1:], strict=True)),
-                lr=learner.optimizer.param_groups[0]["lr"],
+                lr=learner.lr,
+                lr_by_step=tuple(self.rates),
                 images_per_second=self.training.seen(last) / self.seconds,
                 seconds=self.seconds,
             )
             bar.close(row)
         self._close(row)
+
+    def _note_rate(self, step: int, last: int) -> None:
+        """Note the learning rate of a step of the epoch, from 1 on to `last`, where it is not the one noted before."""
+        rate = float(f"{self.learner.lr:.6g}")
+        due = step in (1, last) or step % math.ceil(last / RATES) == 0
+        if due and (not self.rates or self.rates[-1][1] != rate):
+            self.rates.append((self.learner.steps + 1, rate))
 
     def _figures(self) -> Figures:
         """Return the epoch's figures so far; the only lines of a step where the host waits for the device."""
@@ -150,7 +161,7 @@ class Trainer:
         better = figure < self.best
         self.best = min(self.best, figure)
         self.sums.zero_()
-        self.seconds = 0.0
+        self.seconds, self.rates = 0.0, []
         if distributed.LEADS:
             if better:
                 self.run.save_weights("best", self.learner.result)
@@ -181,6 +192,7 @@ class Trainer:
                     "stale_epochs": self.stale_epochs,
                     "sums": sums,
                     "seconds": self.seconds,
+                    "rates": self.rates,
                 }
             )
         distributed.wait()  # so that saved means saved, whoever stops next
@@ -190,6 +202,7 @@ class Trainer:
             self.learner.load_state(state["learner"])
             self.best, self.lowest_loss = state["best"], state["lowest_loss"]
             self.stale_epochs, self.seconds = state["stale_epochs"], state["seconds"]
+            self.rates = state.get("rates", [])
             if distributed.LEADS:  # every process has its own sums of the epoch; together they must give what was saved
                 self.sums = state["sums"]
         except (KeyError, TypeError, ValueError, RuntimeError) as error:  # of another version, or of another network
