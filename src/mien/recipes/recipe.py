@@ -106,8 +106,7 @@ class Recipe:
     """For that, the logits of teachers and network are divided by it."""
 
     class_weights: str = "none"
-    """Weights of the classes in the training loss: none, balanced (n / (k * n_class): rare classes count as much as
-    common ones), or a JSON or CSV file with class and weight, every class once."""
+    """Weight of each class in the training loss: none, balanced (n / (k * n_class)), or a JSON or CSV file of all."""
     sampling: Literal["shuffle", "balanced"] = "shuffle"
     """shuffle: each training image once an epoch. balanced: as many draws, each class equally often."""
 
