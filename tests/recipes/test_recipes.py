@@ -1,10 +1,11 @@
 """Every recipe is what was published and survives JSON; invalid and unknown fields are refused by name."""
 
 import json
+import math
 import re
 from dataclasses import fields
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 from hypothesis import given, settings
@@ -15,7 +16,8 @@ from mien.core import records
 from mien.core.console import forget_notices
 from mien.core.errors import InputError
 from mien.core.labels import ALPHABETICAL, FACIAL_EXPRESSIONS, FER2013, FERPLUS, THREE
-from mien.recipes import ABOUT, RECIPES, Epoch, Recipe, read_epochs
+from mien.evaluation.metrics import METRICS
+from mien.recipes import ABOUT, HIGHER, RECIPES, Epoch, Figure, Recipe, judged, read_epochs
 
 PUBLISHED: dict[str, dict[str, Any]] = {
     "efficientnet-b0": {
@@ -343,3 +345,20 @@ def test_a_damaged_line_of_metrics_is_named(tmp_path: Path, capsys: pytest.Captu
         with pytest.raises(InputError, match=r"metrics\.jsonl:2: .*correct or remove it"):
             read_epochs(tmp_path, strict=True)
         forget_notices()
+
+
+def test_recipes_can_look_at_every_figure_and_know_its_direction() -> None:
+    assert set(get_args(Figure)) == {"loss", *METRICS}
+    assert set(HIGHER) == {name for name, metric in METRICS.items() if metric.better == "higher"}
+    for name in get_args(Figure):
+        assert Recipe(select=name, monitor=name).select == name
+    with pytest.raises(InputError, match=r"select 'macro-f1' must be one of loss, .*; did you mean 'macro_f1'"):
+        Recipe(select="macro-f1")  # type: ignore[arg-type]
+    with pytest.raises(InputError, match="monitor 'last' must be one of"):
+        Recipe(monitor="last")  # type: ignore[arg-type]
+
+
+def test_epochs_of_before_there_were_further_figures_are_read() -> None:
+    line = {"epoch": 1, "step": 7, "train_loss": 2, "train_accuracy": 0.1, "val_loss": 1.5, "val_accuracy": 0.4}
+    epoch = records.from_json(line | {"lr": 0.1, "images_per_second": 1, "seconds": 1}, Epoch, where="metrics.jsonl")
+    assert (judged(epoch, "loss"), judged(epoch, "accuracy"), judged(epoch, "macro_f1")) == (1.5, -0.4, math.inf)

@@ -10,6 +10,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mien.core.labels import FER2013, FERPLUS
+from mien.evaluation.metrics import METRICS, score
 from mien.recipes import Recipe
 from mien.training.objective import Objective
 
@@ -153,3 +154,24 @@ def test_class_weights_are_of_the_primary_output_and_of_each_share_of_votes() ->
     found = Objective(replace(TWO, label_smoothing=0), weights).loss(logits, targets, training=True)
     expected = F.cross_entropy(logits[:, :8], votes, weight=weights) + F.cross_entropy(logits[:, 8:], labels)
     assert found.item() == pytest.approx(expected.item(), rel=1e-5)
+
+
+def test_figures_of_the_primary_output_are_those_of_evaluate() -> None:
+    logits, labels = noise(40, 15, 0), classes(40, 7, 2)
+    names = [name for name in METRICS if name not in ("accuracy", "kl")]
+    scores = score(logits[:, :7].softmax(1).numpy(), labels.numpy(), FER2013).metrics
+    found = Objective(Recipe()).metrics(logits[:, :7], labels)
+    assert found == pytest.approx({name: scores[name] for name in names}, rel=1e-5)
+    both = Recipe(further_outputs=("distribution",))
+    targets = torch.cat([one_hot(labels, 7), shares(40, 8, 3)], 1)
+    targets[7, :7] = 0  # no label
+    known = torch.arange(40) != 7
+    scores = score(logits[known, :7].softmax(1).numpy(), labels[known].numpy(), FER2013).metrics
+    assert Objective(both).metrics(logits, targets) == pytest.approx({name: scores[name] for name in names}, rel=1e-5)
+
+
+def test_votes_have_their_divergence_too() -> None:
+    logits, votes = noise(40, 15, 0), shares(40, 8, 3)
+    found = Objective(TWO).metrics(logits, torch.cat([votes, torch.zeros(40, 7)], 1))
+    assert found["kl"] == pytest.approx(score(logits[:, :8].softmax(1).numpy(), votes.numpy(), FERPLUS).metrics["kl"])
+    assert Objective(TWO).metrics(logits, torch.zeros(40, 15)) == {}  # nothing to score

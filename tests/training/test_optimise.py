@@ -1,5 +1,7 @@
 """Optimisers, schedules and the average do what the recipe's fields say."""
 
+import math
+
 import pytest
 import torch
 from torch import nn
@@ -56,6 +58,22 @@ def test_plateau_waits_for_its_patience() -> None:
         schedule.after_epoch(loss)
         found.append(optimizer.param_groups[0]["lr"])
     assert found == pytest.approx([1, 1, 1, 1, 0.1, 0.1])
+
+
+def test_plateau_knows_which_figures_should_rise() -> None:
+    """Within torch's threshold of 0.01 %, and where the figure is undefined, nothing has got better."""
+    for monitor, figures in (
+        ("macro_f1", (0.2, 0.5, 0.5, 0.6, math.nan)),
+        ("log_loss", (2.0, 1.0, 1.0, 0.9, math.nan)),
+    ):
+        recipe = Recipe(schedule="plateau", monitor=monitor, patience=0, lr=1.0)  # type: ignore[arg-type]
+        optimizer = optimise.optimizer(recipe, nn.Linear(2, 2))
+        schedule = optimise.Schedule(recipe, optimizer, 10)
+        found = []
+        for figure in figures:
+            schedule.after_epoch(figure)
+            found.append(optimizer.param_groups[0]["lr"])
+        assert found == pytest.approx([1, 1, 0.1, 0.1, 0.01])
 
 
 def test_ema_has_a_growing_decay_and_includes_batch_statistics() -> None:

@@ -16,11 +16,13 @@ from mien.core.errors import InputError
 from mien.core.labels import ALPHABETICAL
 from mien.datasets import DataSpec
 from mien.evaluation.learning_curve import curves_svg
+from mien.evaluation.run import Run
 from mien.models.session import Session
-from mien.recipes import Epoch, Recipe, read_epochs, read_run
+from mien.recipes import Epoch, Recipe, best_epoch, read_epochs, read_run
 from mien.training import trainer
 from mien.training.batches import Batch
 from mien.training.learner import Learner
+from mien.training.objective import Figures
 from mien.training.run import RunFiles
 from mien.training.start import resume, train
 from tests import drawn
@@ -116,6 +118,89 @@ def test_max_steps_and_early_stop_end_a_run(tiny: Tiny, fer2013: Path, tmp_path:
     before = (tmp_path / "patience" / "resume.pt").read_bytes()
     resume(tmp_path / "patience", device="cpu")  # nothing is left to do
     assert (tmp_path / "patience" / "resume.pt").read_bytes() == before
+
+
+def scored(values: list[dict[str, float]]) -> Callable[..., Figures]:
+    """A `Learner.validate` that returns these figures, an epoch each; the loss falls and the accuracy stays."""
+    epochs = iter(enumerate(values))
+
+    def validate(*_: object, **__: object) -> Figures:
+        epoch, metrics = next(epochs)
+        return Figures(9.0 - epoch, (0.5,), metrics)
+
+    return validate
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(
+    ("name", "values", "best", "ends"),
+    [
+        ("macro_f1", [0.2, 0.4, 0.4, 0.3, 0.1], 2, 4),
+        ("balanced_accuracy", [0.2, 0.1, None, 0.3, 0.1], 4, 3),
+        ("log_loss", [2.0, 1.0, 3.0, 1.0, 5.0], 2, 4),
+        ("ece", [None, 0.3, 0.1, 0.2, 0.3], 3, 5),
+        ("macro_f1", [None] * 5, 1, 3),  # nothing to choose by: the first
+    ],
+)
+def test_select_and_early_stop_look_at_any_figure(
+    tiny: Tiny,
+    fer2013: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    name: str,
+    values: list[float | None],
+    best: int,
+    ends: int,
+) -> None:
+    given = [{} if value is None else {name: value} for value in values]
+    recipe = tiny("three-conv", epochs=5, select=name, lr=1e-30)
+    for early_stop in (0, 2):
+        monkeypatch.setattr(Learner, "validate", scored(given))
+        run, seen = tmp_path / f"{early_stop}", list[Epoch]()
+
+        def see(_: Run, epoch: Epoch, seen: list[Epoch] = seen) -> None:
+            seen.append(epoch)
+
+        watching = replace(recipe, early_stop=early_stop, monitor=name if early_stop else "loss")  # type: ignore[arg-type]
+        train(watching, DataSpec(fer2013), run, device="cpu", callbacks=[see])
+        epochs = read_epochs(run)
+        assert [epoch.val_metrics for epoch in epochs] == given[: len(epochs)] == [epoch.val_metrics for epoch in seen]
+        assert len(epochs) == (ends if early_stop else 5)
+        assert (run / "best.safetensors").exists()
+    assert best_epoch(read_epochs(tmp_path / "0"), recipe).epoch == Run(tmp_path / "0").best.epoch == best
+
+
+@pytest.mark.usefixtures("quick")
+def test_an_early_stop_resumes_with_the_figure_that_it_watches(
+    tiny: Tiny, fer2013: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    values = [{"macro_f1": value} for value in (0.5, 0.4, 0.4, 0.4, 0.9)]
+    monkeypatch.setattr(Learner, "validate", scored(values))
+    recipe = tiny("three-conv", epochs=5, early_stop=3, monitor="macro_f1", schedule="plateau", patience=0, lr=1e-30)
+    with pytest.raises(RuntimeError):
+        train(recipe, DataSpec(fer2013), tmp_path / "run", device="cpu", callbacks=[fails_after(2)])
+    monkeypatch.setattr(Learner, "validate", scored(values[2:]))
+    resume(tmp_path / "run", device="cpu")
+    epochs = untimed(tmp_path / "run")
+    assert len(epochs) == 4  # the loss falls all the time; macro-F1 was highest in the first
+    assert [epoch.lr for epoch in epochs] == pytest.approx([1e-30, 1e-30, 1e-31, 1e-32])
+
+
+def fails_after(epochs: int) -> Callable[..., None]:
+    def fail(_: Run, epoch: Epoch) -> None:
+        if epoch.epoch == epochs:
+            raise RuntimeError
+
+    return fail
+
+
+def test_a_figure_that_the_labels_do_not_have_is_refused_before_training(
+    tiny: Tiny, fer2013: Path, tmp_path: Path
+) -> None:
+    for option in ("select", "monitor"):
+        with pytest.raises(InputError, match=rf"{option} kl: undefined.*expected one of accuracy, "):
+            train(tiny("mien", **{option: "kl"}), DataSpec(fer2013), tmp_path / "run", device="cpu")
+    assert not (tmp_path / "run").exists()
 
 
 @pytest.mark.usefixtures("quick")

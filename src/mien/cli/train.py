@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Annotated
 
-from tyro.conf import Suppress
+from tyro.conf import Suppress, arg
 
 from mien.cli.options import Data, Unused
 from mien.cli.parse import load_training, run
@@ -94,6 +94,7 @@ def run_train(arguments: list[str]) -> int:
 
     first, *rest = arguments or [""]
     train.__annotations__["recipe"] = Recipe  # for tyro; at the top of the file every verb would wait for its import
+    _fill_help(Recipe)
     if first in ("-h", "--help"):
         return run(train, "mien train RECIPE", arguments, recipe=Recipe())
     if not first or first.startswith("-"):
@@ -104,3 +105,12 @@ def run_train(arguments: list[str]) -> int:
     return run(
         train, f"mien train {first}", rest, named=named, cut=cut, recipe=find(first, model_named="--model" in given)
     )
+
+
+def _fill_help(kind: type) -> None:
+    """Give every field of a dataclass its text as help in one line: tyro would keep the line breaks."""
+    from docstring_parser import parse_from_object
+
+    for about in parse_from_object(kind).params:
+        text = " ".join((about.description or "").split())
+        kind.__annotations__[about.arg_name] = Annotated[kind.__annotations__[about.arg_name], arg(help=text)]

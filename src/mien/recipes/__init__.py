@@ -9,13 +9,15 @@ from typing import Any
 from mien.core import records
 from mien.core.errors import InputError, did_you_mean
 from mien.recipes.named import ABOUT, RECIPES
-from mien.recipes.recipe import ONE_SIZE, OUTPUT_CLASSES, About, Recipe
+from mien.recipes.recipe import HIGHER, ONE_SIZE, OUTPUT_CLASSES, About, Figure, Recipe
 from mien.recipes.run_record import (
     Epoch,
     RunRecord,
     SplitRecord,
     TrainingData,
     best_epoch,
+    figure,
+    judged,
     new_folder,
     read_epochs,
     read_run,
@@ -23,8 +25,9 @@ from mien.recipes.run_record import (
 )
 
 __all__ = [
-    "ABOUT", "ONE_SIZE", "OUTPUT_CLASSES", "RECIPES", "About", "Epoch", "Recipe", "RunRecord", "SplitRecord",
-    "TrainingData", "best_epoch", "find", "new_folder", "read_epochs", "read_run", "selection_figure",
+    "ABOUT", "HIGHER", "ONE_SIZE", "OUTPUT_CLASSES", "RECIPES", "About", "Epoch", "Figure", "Recipe", "RunRecord",
+    "SplitRecord", "TrainingData", "best_epoch", "figure", "find", "judged", "new_folder", "read_epochs", "read_run",
+    "selection_figure",
 ]  # fmt: skip
 
 

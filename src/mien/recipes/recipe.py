@@ -13,6 +13,9 @@ OUTPUT_CLASSES: dict[Targets, tuple[str, ...]] = {
     "plurality": FERPLUS,
     "distribution": FERPLUS,
 }
+Figure = Literal["loss", "accuracy", "macro_f1", "balanced_accuracy", "log_loss", "ece", "kl"]
+"""What an epoch can be judged by: the validation loss, or a figure of `mien.evaluation.metrics.METRICS`."""
+HIGHER: tuple[Figure, ...] = ("accuracy", "macro_f1", "balanced_accuracy")  # the better; of the others lower
 ONE_SIZE = (
     "three-class",
     "three-conv",
@@ -128,17 +131,19 @@ class Recipe:
     clip_value: float = 0.0
     """Gradients are clipped to -clip_value .. clip_value (0: not)."""
     schedule: Literal["constant", "one-cycle", "plateau"] = "constant"
-    """one-cycle: Smith 2018. plateau: lr / 10 after more than `patience` epochs without a lower validation loss."""
+    """one-cycle: Smith 2018. plateau: lr / 10 after more than `patience` epochs without a better `monitor`."""
+    monitor: Figure = "loss"
+    """What `plateau` and `early_stop` watch: a figure of the validation split, as mien evaluate has them."""
     patience: int = 5
-    """Epochs without a lower validation loss that `plateau` lets pass."""
+    """Epochs without a better `monitor` that `plateau` lets pass."""
     early_stop: int = 0
-    """Stop after this many epochs without a lower validation loss (0: never)."""
+    """Stop after this many epochs without a better `monitor` (0: never)."""
     label_smoothing: float = 0.0
     """Share of the target that is spread evenly over all classes (Szegedy et al. 2016)."""
     ema: float = 0.0
     """Decay per step of an exponential moving average of the weights; that average is validated and kept (0: none)."""
-    select: Literal["loss", "accuracy", "last"] = "loss"
-    """Which epoch's weights are kept as best: lowest validation loss, highest accuracy, or the last epoch."""
+    select: Literal[Figure, "last"] = "loss"
+    """Which epoch's weights are kept as best: the first with the best such validation figure, or the last."""
     calibrate: bool = False
     """Fit the temperature of each output on the validation split at the end."""
     precision: Literal["auto", "float32", "bfloat16"] = "auto"

@@ -1,6 +1,7 @@
 """What a training run records of itself: recipe.json holds a `RunRecord`, each line of metrics.jsonl an `Epoch`."""
 
 import itertools
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,7 +11,7 @@ from mien.core import records
 from mien.core.console import notice
 from mien.core.errors import InputError
 from mien.core.paths import file_name
-from mien.recipes.recipe import Recipe
+from mien.recipes.recipe import HIGHER, Figure, Recipe
 
 RECIPE, METRICS, PRINTS = "recipe.json", "metrics.jsonl", "training_faces.npz"  # the files in the run folder
 
@@ -106,6 +107,9 @@ class Epoch:
     seconds: float
     further_val_accuracy: dict[str, float] = field(default_factory=dict)
     """Accuracy of the further outputs, by name."""
+    val_metrics: dict[str, float] = field(default_factory=dict)
+    """Further figures of the primary output by their names in `mien.evaluation.metrics.METRICS`; what is undefined is
+    left out."""
     lr_by_step: tuple[tuple[int, float], ...] = ()
     """(step of the whole run, from 1 on; its learning rate), at some steps of the epoch: where it changed."""
 
@@ -117,9 +121,22 @@ def new_folder(recipe: Recipe) -> Path:
     return next(path for path in paths if not path.exists())
 
 
+def figure(epoch: Epoch, name: Figure) -> float:
+    """Return a figure of the validation split; NaN where it is undefined."""
+    if name in ("loss", "accuracy"):
+        return epoch.val_loss if name == "loss" else epoch.val_accuracy
+    return epoch.val_metrics.get(name, math.nan)
+
+
+def judged(epoch: Epoch, name: Figure) -> float:
+    """Return a figure so that lower is better; infinity where it is undefined."""
+    value = figure(epoch, name)
+    return math.inf if math.isnan(value) else -value if name in HIGHER else value
+
+
 def selection_figure(epoch: Epoch, recipe: Recipe) -> float:
     """Return the figure by which `Recipe.select` chooses: the epoch with the lowest is kept, the first of equals."""
-    return {"loss": epoch.val_loss, "accuracy": -epoch.val_accuracy, "last": -epoch.epoch}[recipe.select]
+    return -epoch.epoch if recipe.select == "last" else judged(epoch, recipe.select)
 
 
 def best_epoch(epochs: Sequence[Epoch], recipe: Recipe) -> Epoch:

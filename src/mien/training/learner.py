@@ -1,6 +1,8 @@
 """A network in training and the one training step: training runs and cross-validation both take it."""
 
+import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import torch
@@ -107,10 +109,17 @@ class Learner:
 
     def validate(self, batches: Batches) -> Figures:
         """Return the figures of all images, unaugmented and together with those of the other processes."""
-        sums = self.objective.zeros(self.device)
+        sums, blocks = self.objective.zeros(self.device), []
         for logits, targets in predictions(self.result, batches):
             sums += self.objective.count(self.objective.loss(logits, targets, training=False), logits, targets)
-        return self.objective.figures(distributed.total(sums))
+            blocks.append(logits)
+        figures = self.objective.figures(distributed.total(sums))
+        found = torch.zeros(len(batches), self.recipe.width, device=self.device)
+        found[batches.rank :: batches.world] = torch.cat(blocks)
+        distributed.total(found)  # each process has its own rows
+        if not math.isfinite(figures.loss):
+            return figures
+        return replace(figures, metrics=self.objective.metrics(found, batches.targets))
 
     def state(self) -> dict[str, Any]:
         """Return all that the next steps depend on, for `load_state` of a new learner of the same recipe."""

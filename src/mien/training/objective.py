@@ -1,11 +1,13 @@
 """What training minimises and counts: cross-entropy over each output's classes, divergence from the teachers."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+import numpy as np
 import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from mien.evaluation.metrics import METRICS, Outcomes
 from mien.recipes import Recipe
 
 
@@ -17,6 +19,8 @@ class Figures:
     """Mean per image."""
     accuracy: tuple[float, ...]
     """Accuracy of each output, over the images that have a label for it."""
+    metrics: dict[str, float] = field(default_factory=dict)
+    """Of a validation: further figures of the primary output, by their names in `METRICS`."""
 
 
 class Objective:
@@ -76,6 +80,25 @@ class Objective:
             known = shares.any(1)
             rows.append(torch.stack([((block.argmax(1) == shares.argmax(1)) & known).sum(), known.sum()]))
         return torch.stack(rows).float()
+
+    def metrics(self, logits: Tensor, targets: Tensor) -> dict[str, float]:
+        """Return the figures of the primary output by their names in `METRICS`, over the images that have a label.
+
+        Accuracy, which `hits` counts, and what is undefined are left out.
+        """
+        k, votes = self.widths[0], None
+        probabilities, truth = logits[:, :k].cpu().double().softmax(1).numpy(), targets.cpu().numpy()
+        if truth.ndim == 2:
+            labelled = truth[:, :k].any(axis=1)
+            shares, probabilities = truth[labelled, :k].astype(np.float64), probabilities[labelled]
+            truth = shares.argmax(axis=1)
+            if self.names[0] == "distribution" or not np.isin(shares, (0, 1)).all():
+                votes = shares
+        if not len(truth):
+            return {}
+        outcomes = Outcomes(probabilities, truth, votes)
+        found = {name: metric.value(outcomes) for name, metric in METRICS.items() if name != "accuracy"}
+        return {name: value for name, value in found.items() if value is not None}
 
     def zeros(self, device: torch.device) -> Tensor:
         """Return the sums of no images, to which `count` can be added."""

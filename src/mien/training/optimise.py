@@ -7,7 +7,7 @@ from torch import nn
 from torch.optim import lr_scheduler
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from mien.recipes import Recipe
+from mien.recipes import HIGHER, Recipe
 
 
 def optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
@@ -29,15 +29,21 @@ class Schedule:
         if recipe.schedule == "one-cycle":
             self.one_cycle = lr_scheduler.OneCycleLR(optimizer, recipe.lr, total_steps=total_steps + 1)
         elif recipe.schedule == "plateau":
-            self.plateau = lr_scheduler.ReduceLROnPlateau(optimizer, factor=0.1, patience=recipe.patience)
+            self.plateau = lr_scheduler.ReduceLROnPlateau(
+                optimizer,
+                mode="max" if recipe.monitor in HIGHER else "min",
+                factor=0.1,
+                patience=recipe.patience,
+            )
 
     def after_step(self) -> None:
         if self.one_cycle:
             self.one_cycle.step()
 
-    def after_epoch(self, validation_loss: float) -> None:
+    def after_epoch(self, monitored: float) -> None:
+        """Look at the figure that the recipe monitors; NaN, where it is undefined, is no better one."""
         if self.plateau:
-            self.plateau.step(validation_loss)
+            self.plateau.step(monitored)
 
     def state_dict(self) -> dict[str, object]:
         active = self.one_cycle or self.plateau

@@ -30,6 +30,7 @@ from mien.training.data import Split, build_splits
 from mien.training.export import export
 from mien.training.learner import Learner
 from mien.training.networks import own
+from mien.training.objective import Objective
 from mien.training.progress import announce
 from mien.training.run import RunFiles, full_name
 from mien.training.temperatures import fit_temperatures
@@ -77,6 +78,7 @@ def train(
             recipe = replace(recipe, model=own.absolute(recipe.model))  # what cannot be imported fails here
         recipe = balance.with_weights(with_classes(recipe, data))
         splits = build_splits(recipe, data, photos)
+        _check_figures(recipe, splits["validation"])
         scaling = setup.scaling(recipe, splits["train"])
         parameters, macs = setup.cost(recipe)
         listed = data.exclude
@@ -111,6 +113,21 @@ def train(
             },
         )
         return _fit(run, record, splits, chosen, callbacks=callbacks)
+
+
+def _check_figures(recipe: Recipe, validation: Split) -> None:
+    """Raise InputError where the recipe looks at a figure that the validation split does not have."""
+    known = {"last", "loss", "accuracy"}
+    if {recipe.monitor, recipe.select} <= known:
+        return
+    logits = torch.zeros(len(validation), recipe.width)
+    known |= Objective(recipe).metrics(logits, torch.from_numpy(validation.targets)).keys()
+    for option in ("monitor", "select"):
+        if (name := getattr(recipe, option)) not in known:
+            raise InputError(
+                f"{option} {name}: undefined, for the validation labels are no distributions of votes; "
+                f"expected one of {', '.join(sorted(known))}"
+            )
 
 
 def resume(

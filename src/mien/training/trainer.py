@@ -16,7 +16,7 @@ from torch import nn
 from mien.core.errors import InputError
 from mien.core.streams import say
 from mien.evaluation.run import Run
-from mien.recipes import Epoch, selection_figure
+from mien.recipes import Epoch, figure, judged, selection_figure
 from mien.training import distributed
 from mien.training.batches import Batches
 from mien.training.callbacks import Callback, call_back
@@ -48,8 +48,8 @@ class Trainer:
         self.callbacks, self.ended = callbacks, False  # whether one of them has ended the run
         self.recipe = learner.recipe
         self.best = math.inf  # the lowest figure that `select` looks at
-        self.lowest_loss = math.inf
-        self.stale_epochs = 0  # since the validation loss was lowest
+        self.best_monitored = math.inf  # likewise, of `monitor`
+        self.stale_epochs = 0  # since that was lowest
         self.seconds = 0.0  # of the epoch so far, over all interruptions
         self.rates: list[tuple[int, float]] = []  # of the epoch so far: (step, learning rate)
         self.sums = learner.objective.zeros(learner.device)  # of the epoch so far
@@ -107,6 +107,7 @@ class Trainer:
                 train_accuracy=training.accuracy[0],
                 val_loss=validation.loss,
                 val_accuracy=validation.accuracy[0],
+                val_metrics=validation.metrics,
                 further_val_accuracy=dict(zip(self.recipe.further_outputs, validation.accuracy[1:], strict=True)),
                 lr=learner.lr,
                 lr_by_step=tuple(self.rates),
@@ -154,12 +155,13 @@ class Trainer:
 
     def _close(self, row: Epoch) -> None:
         """Record a finished epoch, keep its weights if they are the best, save."""
-        self.learner.schedule.after_epoch(row.val_loss)
-        self.stale_epochs = 0 if row.val_loss < self.lowest_loss else self.stale_epochs + 1
-        self.lowest_loss = min(self.lowest_loss, row.val_loss)
-        figure = selection_figure(row, self.recipe)
-        better = figure < self.best
-        self.best = min(self.best, figure)
+        self.learner.schedule.after_epoch(figure(row, self.recipe.monitor))
+        monitored, selected = judged(row, self.recipe.monitor), selection_figure(row, self.recipe)
+        first = row.epoch == 1  # the best so far even where the figure is undefined
+        self.stale_epochs = 0 if monitored < self.best_monitored or first else self.stale_epochs + 1
+        self.best_monitored = min(self.best_monitored, monitored)
+        better = selected < self.best or first
+        self.best = min(self.best, selected)
         self.sums.zero_()
         self.seconds, self.rates = 0.0, []
         if distributed.LEADS:
@@ -188,7 +190,7 @@ class Trainer:
                 {
                     "learner": self.learner.state(),
                     "best": self.best,
-                    "lowest_loss": self.lowest_loss,
+                    "lowest_loss": self.best_monitored,  # its name while runs monitored nothing else
                     "stale_epochs": self.stale_epochs,
                     "sums": sums,
                     "seconds": self.seconds,
@@ -200,7 +202,7 @@ class Trainer:
     def _load_state(self, state: dict[str, Any]) -> None:
         try:
             self.learner.load_state(state["learner"])
-            self.best, self.lowest_loss = state["best"], state["lowest_loss"]
+            self.best, self.best_monitored = state["best"], state["lowest_loss"]
             self.stale_epochs, self.seconds = state["stale_epochs"], state["seconds"]
             self.rates = state.get("rates", [])
             if distributed.LEADS:  # every process has its own sums of the epoch; together they must give what was saved

@@ -21,6 +21,7 @@ from mien.evaluation.card.facts import CardFacts
 from mien.evaluation.card.scores import CardScore
 from mien.evaluation.metrics import METRICS
 from mien.evaluation.predictions import VIEWS
+from mien.recipes import HIGHER
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
@@ -68,6 +69,8 @@ def render_card(facts: CardFacts, *, license: str | None = None) -> str:
         escape=escape_markdown,
         names=lambda labels: escape_markdown(first_few(labels, 20)),
         records=records,
+        HIGHER=HIGHER,
+        METRICS=METRICS,
         bare_command=bare_command,
     )
     signature = f"<!-- mien card {_digest(front + body)}; a card that somebody has changed is not overwritten -->\n"
