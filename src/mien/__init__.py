@@ -14,10 +14,12 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mien.api import evaluate, resume, train
+    from mien.api import adapt, evaluate, features, resume, train
     from mien.core.errors import InputError, MissingExtra, StopTraining
     from mien.datasets import Samples
+    from mien.evaluation.adapt import Adapted
     from mien.evaluation.evaluation import Evaluation
+    from mien.evaluation.features import Features
     from mien.evaluation.run import Run
     from mien.faces.faces import Faces
     from mien.recipes import Epoch, Recipe
@@ -25,14 +27,16 @@ if TYPE_CHECKING:
 
 __version__ = version("mien")
 __all__ = [
-    "Epoch", "Evaluation", "Faces", "InputError", "MissingExtra", "Recipe", "Recognizer", "Run", "Samples",
-    "StopTraining", "__version__", "evaluate", "resume", "train",
+    "Adapted", "Epoch", "Evaluation", "Faces", "Features", "InputError", "MissingExtra", "Recipe", "Recognizer", "Run",
+    "Samples", "StopTraining", "__version__", "adapt", "evaluate", "features", "resume", "train",
 ]  # fmt: skip
 
 _HOMES = {
+    "Adapted": "mien.evaluation.adapt",
     "Epoch": "mien.recipes",
     "Evaluation": "mien.evaluation",
     "Faces": "mien.faces",
+    "Features": "mien.evaluation.features",
     "InputError": "mien.core.errors",
     "MissingExtra": "mien.core.errors",
     "Recipe": "mien.recipes",
@@ -40,7 +44,9 @@ _HOMES = {
     "Run": "mien.evaluation.run",
     "Samples": "mien.datasets",
     "StopTraining": "mien.core.errors",
+    "adapt": "mien.api",
     "evaluate": "mien.api",
+    "features": "mien.api",
     "resume": "mien.api",
     "train": "mien.api",
 }

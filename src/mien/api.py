@@ -1,4 +1,4 @@
-"""mien from Python: train a recipe or a network of one's own, go on, and evaluate; `import mien` has all of it.
+"""mien from Python: train a recipe or a network of one's own, go on, evaluate, adapt; `import mien` has all of it.
 
 Strings, paths and keyword options are those of the command line. What is missing or wrong is an `InputError` in one
 line; messages and progress go to stderr. docs/python.md shows each with an example.
@@ -22,8 +22,10 @@ from mien.core.streams import say
 from mien.datasets import DataSpec
 from mien.evaluation import Evaluation
 from mien.evaluation import evaluate as score_predictions
+from mien.evaluation.features import Features, read_features
 from mien.evaluation.predictions import TRAINED_ON, load, predict
 from mien.evaluation.run import Run
+from mien.models.session import Session
 from mien.recipes import Recipe, find, new_folder
 
 if TYPE_CHECKING:
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
     from torch import nn
 
+    from mien.evaluation.adapt import Adapted
     from mien.training.callbacks import Callback
 
 T = TypeVar("T")
@@ -200,17 +203,83 @@ def evaluate(
         (0.6896, 0.6641, 0.8793)
     """
     forget_notices()
-    if isinstance(options.get("classes"), list | tuple):
-        options["classes"] = join_names(options["classes"])
     if tta not in ("none", "flip"):
         raise InputError(f"mien.evaluate: tta {tta!r} must be none or flip")
-    place = {"path": local_path(data), "split": split}
-    spec = _checked(DataSpec, place, options, evaluate)
+    spec = _spec(data, split, options, evaluate)
     session, samples, facts = load(model, spec, device=device)
     if facts.trained_on:
         say(f"warning: {facts.path}, {facts.split}: {TRAINED_ON}")
     predictions = predict(session, samples, facts, tta=tta)
     return score_predictions(predictions, output=spec.output, tta=tta, merge=spec.merge)
+
+
+def features(
+    model: PathText = "default", *, data: PathText, split: str = "all", device: str = "cpu", **options: Any
+) -> Features:
+    """Return what the last linear layer of a model reads of each face of a dataset: embeddings, with labels and ids.
+
+    Args:
+        model: a bundled model's name, a run or its folder, or an .onnx file.
+        data: the dataset's folder or file.
+        split: train, validation, test or all.
+        device: as for `evaluate`.
+        options: further fields of `DataSpec`: kind, targets, classes, holdout, exclude, detector.
+
+    Raises:
+        InputError: no such model or data, a wrong option, or a model whose last layer is not linear.
+        MissingExtra: onnx is not installed, and the file has no output `features` yet.
+
+    Example:
+        >>> found = mien.features("default", data="mine/")  # doctest: +SKIP
+        >>> found.features.shape, found.labels, found.classes  # doctest: +SKIP
+        ((40, 128), array([0, 0, ...]), ('bored', 'engaged'))
+    """
+    forget_notices()
+    session = Session(model, providers=device, features=True)
+    return read_features(session, _spec(data, split, options, features))
+
+
+def adapt(
+    model: PathText = "default", *, data: PathText, out: PathText, split: str = "train", folds: int = 5, seed: int = 0,
+    **options: Any,
+) -> "Adapted":  # fmt: skip
+    """Fit a model to classes of your own from few pictures, in seconds: a new last layer on its features.
+
+    Args:
+        model: a bundled model's name, a run or its folder, or an .onnx file.
+        data: the dataset's folder or file; one without splits is used whole.
+        out: the new .onnx file: a model like any other, for `Recognizer`, `evaluate` and the command line.
+        split: train, validation, test or all.
+        folds: parts of the cross-validation; fewer where a class has fewer pictures.
+        seed: of the parts.
+        options: further fields of `DataSpec`: kind, targets, classes, holdout, exclude, detector.
+
+    Raises:
+        InputError: no such model or data, fewer than two classes, a class with one picture, or `out` exists.
+        MissingExtra: mien[eval] is not installed.
+
+    Example:
+        >>> mine = mien.adapt("default", data="mine/", out="mine.onnx", detector="auto")  # doctest: +SKIP
+        >>> mine.accuracy, mine.interval  # doctest: +SKIP
+        (0.875, (0.7388, 0.9454))
+        >>> mien.Recognizer(mine)("photo.jpg").labels  # doctest: +SKIP
+        ('bored',)
+    """
+    from mien.evaluation.adapt import adapt as adapt_model
+
+    forget_notices()
+    spec = _spec(data, split, options, adapt)
+    found = adapt_model(os.fspath(model), spec, local_path(out), folds=folds, seed=seed)
+    for note in found.notes:
+        say(f"warning: {note}")
+    return found
+
+
+def _spec(data: PathText, split: str, options: dict[str, Any], function: Callable[..., Any]) -> DataSpec:
+    """Return the split of a dataset that the options of a function of ours describe. InputError where one is wrong."""
+    if isinstance(options.get("classes"), list | tuple):
+        options["classes"] = join_names(options["classes"])
+    return _checked(DataSpec, {"path": local_path(data), "split": split}, options, function)
 
 
 def _training(purpose: str) -> Any:

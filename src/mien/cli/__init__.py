@@ -30,7 +30,8 @@ GROUPS = {  # the first lines of the verbs' docstrings: mien --help imports none
         "recipes": "List the recipes with source, data, cost and expected score",
         "train": "Train a recipe on a dataset",
         "resume": "Continue a stopped training run, with identical final weights",
-        "export": "Export a run's best weights as ONNX, or write an 8-bit copy",
+        "adapt": "Fit a model to classes of your own from few pictures, in seconds",
+        "export": "Export a run's best weights as ONNX, or a copy: 8 bits, features",
     },
     "measure": {
         "evaluate": "Score a model on a split of a dataset and write a report",

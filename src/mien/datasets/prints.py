@@ -5,6 +5,7 @@ recompressed, resized, brightened, mirrored or shifted by a pixel have almost th
 measures which are found and how many of the finds are wrong.
 """
 
+import base64
 import hashlib
 from pathlib import Path
 from typing import Any
@@ -95,6 +96,25 @@ def save_prints(path: Path, known: Prints) -> None:
     """Write prints, each once, as an .npz file that `load_prints` reads."""
     with replacing(path) as part, part.open("wb") as file:
         np.savez(file, allow_pickle=False, version=np.int64(VERSION), prints=np.unique(known, axis=0).astype("<u8"))
+
+
+def to_text(known: Prints) -> str:
+    """Return prints, each once, as a text for a model file, which `from_text` reads."""
+    return f"{VERSION}:{base64.b64encode(np.unique(known, axis=0).astype('<u8').tobytes()).decode()}"
+
+
+def from_text(text: str) -> Prints | None:
+    """Return what `to_text` wrote, None where another version of mien wrote it.
+
+    Raises:
+        InputError: it is damaged.
+    """
+    version, _, coded = text.partition(":")
+    try:
+        found = np.frombuffer(base64.b64decode(coded, validate=True), "<u8").reshape(-1, BITS // 64)
+    except ValueError:
+        raise InputError("the prints of the training images in it are damaged") from None
+    return found.astype(np.uint64) if version == str(VERSION) else None
 
 
 def load_prints(path: Path) -> Prints | None:

@@ -64,8 +64,17 @@ def read(
         >>> samples.images.shape  # doctest: +SKIP
         (28709, 64, 64, 3)
     """
-    wanted = split_name(spec.split)
     table = open_dataset(spec, image, seed=seed, shares=shares, usual=usual, strict=strict, cache=cache)
+    return select_samples(table, spec)
+
+
+def select_samples(table: Dataset, spec: DataSpec) -> Samples:
+    """Return the samples of an open dataset that `spec` asks for, as `read` does: of its split, of its classes.
+
+    Raises:
+        InputError: no such split or classes in it.
+    """
+    wanted = split_name(spec.split)
     chosen = table.splits != "" if wanted == "all" else table.splits == wanted
     if not chosen.any():
         there = [name for name in SPLITS if (table.splits == name).any()]

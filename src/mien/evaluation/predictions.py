@@ -329,7 +329,7 @@ def predict(session: Session, samples: Samples, data: DataFacts, *, tta: Tta = "
         info=session.info,
         model=identify(session),
         data=data,
-        seen=seen_in_training(session.path, samples.images),
+        seen=seen_in_training(session, samples.images),
     )
 
 

@@ -7,14 +7,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.core import records
+from mien.core.errors import InputError
 from mien.core.images import Pixels
 from mien.datasets import DataSpec, Samples
-from mien.datasets.prints import Prints, load_prints, seen
+from mien.datasets.prints import Prints, from_text, load_prints, seen
 from mien.evaluation.statistics import Interval, wilson
-from mien.models.bundled import ASSETS
+from mien.models.bundled import ASSETS, bundled
 from mien.models.session import Session
 from mien.recipes import RunRecord, read_run
 from mien.recipes.run_record import PRINTS
+
+PRINTS_KEY = "mien_prints"  # of an adapted model's metadata: of what its last layer learned from
 
 
 @dataclass(frozen=True)
@@ -93,10 +96,27 @@ def training_prints(model: Path) -> Prints | None:
     return load_prints(path) if path.is_file() else None
 
 
-def seen_in_training(model: Path, images: Pixels) -> NDArray[np.bool_] | None:
+def known_prints(session: Session) -> Prints | None:
+    """Return the prints of what an open model was trained on: those in an adapted file and of its origin, or as above.
+
+    Raises:
+        InputError: they are damaged.
+    """
+    if PRINTS_KEY not in session.metadata:
+        return training_prints(session.path)
+    try:
+        own = from_text(session.metadata[PRINTS_KEY])
+    except InputError as error:
+        raise InputError(f"{session.path}: {error}") from None
+    origin = bundled().get(session.file_info.adaptation.model) if session.file_info.adaptation else None
+    earlier = training_prints(origin) if origin else None
+    return own if own is None or earlier is None else np.concatenate([own, earlier])
+
+
+def seen_in_training(session: Session, images: Pixels) -> NDArray[np.bool_] | None:
     """Return which images, uint8 [n, h, w] or [n, h, w, 3], a model was trained on, exactly or nearly: bool [n].
 
     None where its training images are not known.
     """
-    known = training_prints(model)
+    known = known_prints(session)
     return None if known is None else seen(images, known)

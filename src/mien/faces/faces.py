@@ -52,6 +52,8 @@ class Faces:
         uncertain: bool [n], the confidence is below the model's threshold; None where the model has none
             (docs/calibration.md).
         in_prediction_set: bool [n, k], the `classes` in the face's prediction set; None where the model has none.
+        features: float32 [n, d], what the model's last linear layer reads of each face; None where they were not asked
+            for. No table has them.
 
     Raises:
         InputError: the arrays do not fit each other; says expected and got.
@@ -71,6 +73,7 @@ class Faces:
     detector: str = ""
     uncertain: NDArray[np.bool_] | None = None
     in_prediction_set: NDArray[np.bool_] | None = None
+    features: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
         n, k = len(self.boxes), len(self.classes)
@@ -81,6 +84,8 @@ class Faces:
         _check("low_quality", self.low_quality, np.bool_, n)
         _check("uncertain", self.uncertain, np.bool_, n)
         _check("in_prediction_set", self.in_prediction_set, np.bool_, n, k)
+        if self.features is not None:
+            _check("features", self.features, np.float32, n, *self.features.shape[1:2])
         if n and self.boxes[:, 2:].min() <= 0:
             raise InputError("boxes: expected widths and heights above 0")
         if n and (self.probabilities.min() < 0 or np.abs(self.probabilities.sum(axis=1) - 1).max() > 1e-3):

@@ -31,6 +31,24 @@ class OutputInfo:
 
 
 @dataclass(frozen=True)
+class Adaptation:
+    """How the last layer was fitted to classes of one's own, on the features of another model (`mien adapt`)."""
+
+    model: str
+    """Whose features: default, small, or the name of the file."""
+    sha256: str
+    """Of that file."""
+    counts: dict[str, int]
+    """Class -> pictures learned from."""
+    c: float
+    """The C of scikit-learn's LogisticRegression."""
+    folds: int
+    """Parts of the cross-validation."""
+    accuracy: float
+    """In cross-validation, 0..1."""
+
+
+@dataclass(frozen=True)
 class ModelInfo:
     """The facts about a model, seen from one of its outputs.
 
@@ -60,6 +78,8 @@ class ModelInfo:
     """The other outputs, by the labelling that each follows."""
     calibration: Calibration | None = None
     """How the output was calibrated, its threshold and its prediction sets; None where nothing was recorded."""
+    adaptation: Adaptation | None = None
+    """How its last layer was fitted on another model's features; None for a trained network."""
 
     def __post_init__(self) -> None:
         if len(self.mean) != len(self.std) or len(self.mean) not in (1, 3):
@@ -82,6 +102,8 @@ class ModelInfo:
         for output in (facts, *facts["further_outputs"].values()):
             if output["calibration"] is None:
                 del output["calibration"]
+        if self.adaptation is None:
+            del facts["adaptation"]
         return records.dumps({FILE_KEYS.get(name, name): value for name, value in facts.items()}, indent=0)
 
     @classmethod

@@ -15,6 +15,7 @@ from mien.models.metadata import METADATA_KEY, ModelInfo
 from mien.models.providers import Providers, check_used, find_providers
 
 Tta = Literal["none", "flip"]
+FEATURES = "features"  # the output with what the last linear layer reads, where a file has it
 
 
 class Session:
@@ -28,12 +29,14 @@ class Session:
         threads: how many cores one batch may use; None leaves it to onnxruntime (all of them).
         providers: where it is computed: `cpu`, `cuda`, `cuda:1`, `coreml`, `directml` ... (`mien.models.providers`), or
             a list of them, the first choice first. What the first cannot compute, the next does, the CPU at last.
+        features: also give what the last linear layer reads, as `features` in what `run` returns.
 
     It can be pickled: the model's name or path and the settings are. The file must then be the same.
 
     Raises:
-        InputError: no such model, output or provider, not an ONNX file, or neither mien's metadata nor a spec describes
-            it.
+        InputError: no such model, output or provider, not an ONNX file, neither mien's metadata nor a spec describes
+            it, or the last layer is not linear where its features are asked for.
+        MissingExtra: features are asked for, the file has no such output, and onnx is not installed.
 
     Example:
         >>> Session("default").probabilities(np.zeros((2, 48, 48), np.uint8)).shape
@@ -47,11 +50,12 @@ class Session:
         output: str | None = None,
         threads: int | None = None,
         providers: Providers = "cpu",
+        features: bool = False,
     ) -> None:
         import onnxruntime
 
         self.path = resolve(model)
-        self._settings = {"output": output, "threads": threads, "providers": providers}
+        self._settings = {"output": output, "threads": threads, "providers": providers, "features": features}
         asked = find_providers(providers)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
@@ -61,12 +65,12 @@ class Session:
         options.add_session_config_entry("session.intra_op.allow_spinning", "0")
         try:
             self._session: Any = onnxruntime.InferenceSession(self.path, options, providers=asked)
-            facts = self._session.get_modelmeta().custom_metadata_map.get(METADATA_KEY)
+            self.metadata: dict[str, str] = self._session.get_modelmeta().custom_metadata_map
         except Exception as error:  # onnxruntime raises bare pybind exceptions of its own
             reason = str(error).splitlines()[0]
             raise InputError(f"{self.path}: not an ONNX model that onnxruntime can open ({reason})") from None
-        self._session.disable_fallback()  # an error is an error: not the same again on the CPU
         check_used(asked, self._session.get_providers())
+        facts = self.metadata.get(METADATA_KEY)
         self.external = read_spec(self.path) if facts is None else None
         self.file_info = self.external.info if self.external else ModelInfo.from_json(facts)
         """The facts as the file has them; `info` is the same for the output asked for."""
@@ -82,6 +86,14 @@ class Session:
         self._check_shape(entry, self.external.shape if self.external else planes)
         for node, described in zip(nodes, outputs.values(), strict=False):
             self._check_shape(node, [len(described.labels)])
+        if features:
+            if all(node.name != FEATURES for node in nodes):
+                from mien.models.features import with_features
+
+                content = with_features(self)[0].SerializeToString()
+                self._session = onnxruntime.InferenceSession(content, options, providers=asked)
+            self._nodes[FEATURES] = FEATURES
+        self._session.disable_fallback()  # an error is an error: not the same again on the CPU
 
     def __getstate__(self) -> dict[str, Any]:
         name = next((name for name, path in bundled().items() if path == self.path), None)
@@ -102,6 +114,8 @@ class Session:
 
     def run(self, crops: images.Pixels, *, batch: int = 128) -> dict[str, NDArray[np.float32]]:
         """Return the logits of every output, by name: float32 [n, k] each, from one pass through the network.
+
+        Where the session gives features, they are the last entry, `features`: float32 [n, d].
 
         Args:
             crops: uint8 [n, h, w] or [n, h, w, 3], resized to the model's size if need be.
@@ -148,6 +162,13 @@ class Session:
             scored = [softmax(self.info.calibrate_logits(numbers)) for numbers in logits]
             found.append(np.mean(scored, axis=0, dtype=np.float32))
         return np.concatenate(found)
+
+    def score(self, crops: images.Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
+        """Return what `probabilities` does, and the features of the crops, [n, d]; None where it gives none."""
+        if FEATURES not in self._nodes:
+            return self.probabilities(crops), None
+        found = self.run(crops)
+        return softmax(self.info.calibrate_logits(found[self.info.primary_output])), found[FEATURES]
 
 
 def softmax(logits: NDArray[np.float32]) -> NDArray[np.float32]:

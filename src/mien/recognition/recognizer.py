@@ -52,9 +52,12 @@ class Recognizer:
         truncated: "accept" reads photos that were cut off, as far as they go.
         max_pixels: of a photo; a larger JPEG (not progressive) or JPEG 2000 is read at a reduced size, others are
             refused. Boxes are in pixels of the original all the same.
+        features: give `Faces.features` too, what the last linear layer reads of each face (an embedding).
 
     Raises:
-        InputError: no such model, detector or provider, or `threads` below 1.
+        InputError: no such model, detector or provider, `threads` below 1, or a model whose last layer is not linear
+            where features are asked for.
+        MissingExtra: features are asked for and onnx is not installed; a file of `mien export --features` needs none.
 
     Example:
         >>> from mien import Recognizer
@@ -72,12 +75,13 @@ class Recognizer:
         providers: Providers = "cpu",
         truncated: images.Truncated = "refuse",
         max_pixels: int = images.MAX_PIXELS,
+        features: bool = False,
     ) -> None:
         if max_pixels < 1:
             raise InputError(f"max_pixels {max_pixels}: expected at least 1")
         _set_threads(threads)
         self.threads, self.truncated, self.max_pixels = threads, truncated, max_pixels
-        self.session = Session(model, threads=threads, providers=providers)
+        self.session = Session(model, threads=threads, providers=providers, features=features)
         self.detector = load_detector(detector)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -188,9 +192,10 @@ class Recognizer:
         """Yield the faces of each image, their crops scored in one call of the network."""
         if not found:
             return
-        probabilities = self.session.probabilities(np.concatenate([one.crops for one in found]))
+        scored = self.session.score(np.concatenate([one.crops for one in found]))
         ends = np.cumsum([len(one.crops) for one in found])[:-1]
-        for (detections, crops, scale), rows in zip(found, np.split(probabilities, ends), strict=True):
+        parts = [[None] * len(found) if array is None else np.split(array, ends) for array in scored]
+        for (detections, crops, scale), rows, features in zip(found, *parts, strict=True):
             points, pixels = detections.landmarks, np.array(scale, np.float32)
             yield Faces(
                 boxes=detections.boxes * np.tile(pixels, 2),
@@ -202,6 +207,7 @@ class Recognizer:
                 detector=detector_name(self.detector),
                 uncertain=self.session.info.uncertain(rows),
                 in_prediction_set=self.session.info.in_prediction_set(rows),
+                features=features,
             )
 
 

@@ -11,6 +11,7 @@ from mien.datasets.checks.issues import IssueReport, Option
 from mien.datasets.checks.label_errors import label_error
 from mien.datasets.checks.persons import people
 from mien.datasets.dataset import Dataset, ImageSpec
+from mien.evaluation.folds import assign_folds, group_ids
 from mien.recipes import RECIPES, Recipe
 from mien.training import crossval
 
@@ -108,7 +109,7 @@ def label_errors(
     rows = np.flatnonzero((table.splits != "") & (codes >= 0))
     if copies is None:
         copies = duplicates.find(table.images).groups
-    groups = crossval.group_ids(copies[rows], people(table.ids, table.groups)[rows])
+    groups = group_ids(copies[rows], people(table.ids, table.groups)[rows])
     groups_of = {code: len(np.unique(groups[codes[rows] == code])) for code in range(len(table.classes))}
     judged = [code for code, n in groups_of.items() if n >= folds]
     left_out = {table.classes[code]: int((codes[rows] == code).sum()) for code, n in groups_of.items() if 0 < n < folds}
@@ -117,7 +118,7 @@ def label_errors(
     kept = np.isin(codes[rows], judged)
     rows, groups = rows[kept], groups[kept]
     labels, classes = np.searchsorted(judged, codes[rows]), tuple(table.classes[code] for code in judged)
-    fold = crossval.assign_folds(labels, groups, folds, recipe.seed)
+    fold = assign_folds(labels, groups, folds, recipe.seed)
     recipe = replace(recipe, classes=classes, targets="label", further_outputs=(), distill=0.0)
     spec = ImageSpec(recipe.size, recipe.channels)
     images = np.stack([spec.fit(table.images[row]) for row in rows])

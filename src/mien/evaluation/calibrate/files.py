@@ -47,12 +47,17 @@ def target_file(model: str | Path, out: Path | None) -> Path:
             raise InputError(f"{model}: no run folder, so it stays as it is; say where to write with --out FILE.onnx")
         check_folder(Path(model))
         return resolve(model)
+    check_new_file(out)
+    return out
+
+
+def check_new_file(out: Path) -> None:
+    """Raise InputError where `out` exists already or is no .onnx file, or its folder cannot be written to."""
     if out.suffix.lower() != ".onnx":
         raise InputError(f"{out}: expected a name that ends with .onnx")
     if out.exists():
         raise InputError(f"{out}: exists already; choose another file")
     check_folder(out.parent)
-    return out
 
 
 def write_model(model: str | Path, info: ModelInfo, out: Path) -> None:
