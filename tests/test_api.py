@@ -54,8 +54,8 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_public_names_are_these_and_no_others() -> None:
     assert mien.__all__ == [
-        "Epoch", "Evaluation", "Faces", "InputError", "MissingExtra", "Recipe", "Recognizer", "Run", "Samples",
-        "StopTraining", "__version__", "evaluate", "resume", "train",
+        "Adapted", "Epoch", "Evaluation", "Faces", "Features", "InputError", "MissingExtra", "Recipe", "Recognizer",
+        "Run", "Samples", "StopTraining", "__version__", "adapt", "evaluate", "features", "resume", "train",
     ]  # fmt: skip
     assert dir(mien) == mien.__all__
     for name in mien.__all__:
@@ -65,7 +65,7 @@ def test_the_public_names_are_these_and_no_others() -> None:
 
 
 def test_what_needs_no_torch_loads_none() -> None:
-    code = "import sys, mien; mien.train, mien.evaluate, mien.Run; print(*sys.modules)"
+    code = "import sys, mien; mien.train, mien.evaluate, mien.adapt, mien.Adapted, mien.Run; print(*sys.modules)"
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
     assert not packages(set(found.split())) & {"torch", "timm", "sklearn", "pandas", "onnx", "scipy"}
 
