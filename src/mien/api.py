@@ -19,6 +19,7 @@ from mien.core.errors import InputError, did_you_mean, needs_extra
 from mien.core.labels import join_names
 from mien.core.paths import local_path
 from mien.core.streams import say
+from mien.core.trackers import Tracker
 from mien.datasets import DataSpec
 from mien.evaluation import Evaluation
 from mien.evaluation import evaluate as score_predictions
@@ -54,6 +55,7 @@ def train(
     start: PathText | None = None,
     device: str = "auto",
     threads: int | None = None,
+    log: str | Iterable[str] = (),
     callbacks: "Callback | Sequence[Callback]" = (),
     **options: Any,
 ) -> Run:
@@ -74,6 +76,7 @@ def train(
         start: a finished run of the same network (or "default") to start from its weights.
         device: auto, cpu, cuda, cuda:N or mps.
         threads: how many CPU cores to use; all by default.
+        log: experiment trackers to log the run to: "tensorboard", "wandb", "mlflow", or several.
         callbacks: functions (run, epoch) that are called after every epoch; where one returns False or raises
             `mien.StopTraining`, the run ends as by early stopping.
         options: fields of the recipe: epochs=12, lr=1e-3, classes=("bored", "engaged"), class_weights="balanced" or
@@ -81,7 +84,7 @@ def train(
 
     Raises:
         InputError: an option, the data, the recipe or the network cannot be used, or the loss is no longer a number.
-        MissingExtra: mien[train] is not installed.
+        MissingExtra: mien[train], or a tracker, is not installed.
         KeyboardInterrupt: Ctrl-C; the run is saved, and `resume` continues it.
 
     Example:
@@ -112,6 +115,7 @@ def train(
     name = folder / "recipe.json" if given is None or isinstance(given, Recipe) else given  # what can be trained again
     settings: dict[str, Any] = {"data": data, "out": folder, "kind": kind, "exclude": exclude, "photos": _paths(photos)}
     settings |= {"teachers": _paths(teachers), "start": start, "device": device, "threads": threads}
+    settings["log"] = _trackers(log)
     with _threads(threads):
         path = training.train(
             recipe,
@@ -121,6 +125,7 @@ def train(
             teachers=_paths(teachers),
             start=_path(start),
             device=device,
+            log=_trackers(log),
             callbacks=_listed(callbacks),
             command=_command("train", name, settings | options),
         )
@@ -137,6 +142,7 @@ def resume(
     model: "str | type[nn.Module] | nn.Module | Any" = None,
     device: str = "auto",
     threads: int | None = None,
+    log: str | Iterable[str] | None = None,
     callbacks: "Callback | Sequence[Callback]" = (),
 ) -> Run:
     """Continue a stopped run from its last checkpoint, to the weights that it would have reached; return it.
@@ -150,11 +156,12 @@ def resume(
         model: a network of your own that was handed over as an object, again; or where its code is now.
         device: auto, cpu, cuda, cuda:N or mps.
         threads: how many CPU cores to use; all by default.
+        log: as for `train`; by default those that the run was logged to, with () none.
         callbacks: as for `train`; a run does not keep them.
 
     Raises:
         InputError: no run, another process continues it, or its data has changed or is no longer there.
-        MissingExtra: mien[train] is not installed.
+        MissingExtra: mien[train], or a tracker, is not installed.
         KeyboardInterrupt: Ctrl-C; the run is saved.
 
     Example:
@@ -170,6 +177,7 @@ def resume(
             teachers=_paths(teachers),
             model=model if model is None or isinstance(model, str) else training.own.register(model),
             device=device,
+            log=None if log is None else _trackers(log),
             callbacks=_listed(callbacks),
         )
     return Run(path)
@@ -327,6 +335,11 @@ def _listed(callbacks: "Callback | Sequence[Callback]") -> "list[Callback]":
         if not callable(one):
             raise InputError(f"callbacks: {one!r} is no function of (run, epoch)")
     return found
+
+
+def _trackers(log: str | Iterable[str]) -> tuple[Tracker, ...]:
+    names = (log,) if isinstance(log, str) else tuple(log)
+    return records.from_json(names, tuple[Tracker, ...], where="log")
 
 
 @contextmanager

@@ -128,7 +128,7 @@ def test_a_missing_cleanlab_names_the_extra(tmp_path: Path, monkeypatch: pytest.
         return original(name, *rest)
 
     monkeypatch.setattr(builtins, "__import__", missing)
-    with pytest.raises(MissingExtra, match=r"looking for label errors needs .*'mien\[train\]'"):
+    with pytest.raises(MissingExtra, match=r"looking for label errors needs .*'mien\[label-errors\]'"):
         label_errors(open_dataset(DataSpec(drawn.write_fer2013(tmp_path / "fer2013.csv", drawn.faces(7)))))
 
 

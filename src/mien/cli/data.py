@@ -125,7 +125,7 @@ def check_data(
 
     --label-errors trains small networks by cross-validation on the dataset's own labels, and lists the images of each
     held-out fold whose label they contradict: minutes for 30,000 images on a CPU core. Finished folds are kept, so that
-    the same command continues after an interruption. It needs pip install 'mien[train]'.
+    the same command continues after an interruption. It needs pip install 'mien[label-errors]'.
 
     Examples:
         $ mien data check fer2013/
@@ -150,7 +150,7 @@ def check_data(
     from json import dumps
 
     from mien import recipes
-    from mien.core.errors import InputError
+    from mien.core.errors import InputError, needs_extra
     from mien.core.files import check_folder
     from mien.core.records import to_json
     from mien.datasets import check, clean
@@ -166,6 +166,8 @@ def check_data(
         raise InputError("--folds, --recipe and --device say how --label-errors are looked for; say that as well")
     chosen = None if recipe is None else recipes.find(recipe)
     if label_errors:
+        with needs_extra("label-errors", "looking for label errors"):  # now, not after minutes
+            import cleanlab  # noqa: F401
         training = load_training(purpose="looking for label errors")
         if folds < 2:
             raise InputError(f"--folds {folds}: at least 2")

@@ -19,6 +19,7 @@ from typing import Annotated, TypeVar
 
 from tyro.conf import Fixed, Positional, Suppress, arg
 
+from mien.core.trackers import Tracker
 from mien.datasets.spec import DataSpec
 
 T = TypeVar("T")
@@ -28,6 +29,9 @@ Unused = Annotated[T, Suppress, Fixed]
 
 Model = Annotated[str, arg(metavar="MODEL")]
 """default or small (the bundled models), a run folder, or an .onnx file; as a positional argument."""
+
+Trackers = Annotated[tuple[Tracker, ...] | None, arg(metavar="[NAME [NAME ...]]")]
+"""Experiment trackers; the option without a value is none."""
 
 
 @dataclass(frozen=True)

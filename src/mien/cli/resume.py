@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from mien.cli.options import Trackers
 from mien.cli.parse import load_training
 from mien.core.console import first_process
 from mien.core.streams import show
@@ -18,6 +19,7 @@ def resume(
     model: str | None = None,
     device: str = "auto",
     threads: int | None = None,
+    log: Trackers = None,
 ) -> None:
     """Continue a stopped training run, with identical final weights.
 
@@ -37,9 +39,10 @@ def resume(
         model: Where the code of a network of your own lies now: package.module:NAME or path/to/file.py:NAME.
         device: auto, cpu, cuda, cuda:N or mps.
         threads: How many CPU cores to use; all by default.
+        log: Experiment trackers, as for mien train; by default those that the run was logged to, --log alone: none.
     """
     path = load_training(threads).resume(
-        run, data=data, photos=photos, exclude_list=exclude, teachers=teachers, model=model, device=device
+        run, data=data, photos=photos, exclude_list=exclude, teachers=teachers, model=model, device=device, log=log
     )
     if first_process():
         show(path)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 
 from tyro.conf import Suppress, arg
 
-from mien.cli.options import Data, Unused
+from mien.cli.options import Data, Trackers, Unused
 from mien.cli.parse import load_training, run
 from mien.core.console import first_process
 from mien.core.errors import InputError
@@ -40,6 +40,7 @@ def train(
     start: Path | None = None,
     device: str = "auto",
     threads: int | None = None,
+    log: Trackers = None,
     named: Suppress[bool] = False,
     cut: Suppress[bool] = False,
     recipe: "Recipe",
@@ -62,6 +63,7 @@ def train(
         $ mien train mien --data arrays/ --classes alphabetical
         $ mien train mien --data mine/ --classes bored,engaged
         $ mien train mien --data mine/ --model my_networks.py:MyNet
+        $ mien train mien --data fer2013/ --log tensorboard
         $ torchrun --nproc-per-node 2 -m mien train mien --data fer2013/
 
     Args:
@@ -72,6 +74,7 @@ def train(
         start: A finished run of the same network (or default) to start from its weights.
         device: auto, cpu, cuda, cuda:N or mps.
         threads: How many CPU cores to use; all by default.
+        log: Experiment trackers: tensorboard, wandb, mlflow. Each is an extra of mien, configured as usual.
         named: Whether --classes was given.
         cut: Whether --holdout was given.
         recipe: What to train.
@@ -82,7 +85,14 @@ def train(
     spec = replace(data, classes=join_names(recipe.classes)) if named else data
     spec = replace(spec, holdout=recipe.holdout) if cut else spec
     path = training.train(
-        recipe, spec, out or new_folder(recipe), photos=photos, teachers=teachers, start=start, device=device
+        recipe,
+        spec,
+        out or new_folder(recipe),
+        photos=photos,
+        teachers=teachers,
+        start=start,
+        device=device,
+        log=log or (),
     )
     if first_process():
         show(path)

@@ -116,8 +116,7 @@ class Recipe:
     batch: int = 64
     """Images per step, all processes together."""
     drop_last: bool = True
-    """Leave out what is fewer than a batch at the end of an epoch's shuffle; else it is one more, smaller step. One
-    image for a process is left out in either case: batch norm needs two."""
+    """Leave out what is fewer than a batch at the end of an epoch; else it is a smaller step, if two images or more."""
     epochs: int = 20
     """Passes over the training split."""
     max_steps: int = 0

@@ -11,6 +11,7 @@ from mien.core import records
 from mien.core.console import notice
 from mien.core.errors import InputError
 from mien.core.paths import file_name
+from mien.core.trackers import Tracker
 from mien.recipes.recipe import HIGHER, Figure, Recipe
 
 RECIPE, METRICS, PRINTS = "recipe.json", "metrics.jsonl", "training_faces.npz"  # the files in the run folder
@@ -86,6 +87,8 @@ class RunRecord:
     """ISO 8601, UTC."""
     versions: dict[str, str] = field(default_factory=dict)
     """Versions of mien, torch, numpy and python."""
+    trackers: dict[Tracker, str] = field(default_factory=dict)
+    """The experiment trackers that it is logged to, each with what it calls the run."""
 
 
 @dataclass(frozen=True)

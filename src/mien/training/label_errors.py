@@ -99,7 +99,7 @@ def label_errors(
         Interrupted: Ctrl-C; the finished folds are kept, and the same call continues after them.
         MissingExtra: cleanlab is not installed.
     """
-    with needs_extra("train", "looking for label errors"):
+    with needs_extra("label-errors", "looking for label errors"):
         from cleanlab.filter import find_label_issues
         from cleanlab.rank import get_label_quality_scores
     if folds < 2:

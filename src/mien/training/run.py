@@ -26,6 +26,7 @@ from mien.recipes.run_record import METRICS, PRINTS, RECIPE, Epoch
 from mien.training.networks import load_network
 
 STATE = "resume.pt"  # the last checkpoint
+EVENTS = "tensorboard"  # the folder of TensorBoard's files
 
 
 @dataclass(frozen=True)
@@ -70,7 +71,7 @@ class RunFiles:
 
     def discard(self) -> None:
         """Remove a run that has no more than its description, so that the folder is free for another try."""
-        if {path.name for path in self.path.iterdir()} <= {RECIPE, PRINTS}:
+        if {path.name for path in self.path.iterdir()} <= {RECIPE, PRINTS, EVENTS}:
             shutil.rmtree(self.path)
 
     def add_epoch(self, epoch: Epoch) -> None:

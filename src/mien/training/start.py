@@ -3,7 +3,7 @@
 import platform
 import shlex
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -18,11 +18,12 @@ from mien.core.errors import InputError
 from mien.core.files import only_one
 from mien.core.paths import from_printable
 from mien.core.streams import say
+from mien.core.trackers import Tracker
 from mien.datasets import DataSpec, exclude
 from mien.models.bundled import bundled
 from mien.recipes import Recipe, RunRecord, TrainingData, read_epochs, read_run
 from mien.recipes.run_record import ExcludeRecord
-from mien.training import balance, distill, distributed, setup
+from mien.training import balance, distill, distributed, setup, trackers
 from mien.training.batches import Batches, Scaling, total_steps
 from mien.training.callbacks import Callback
 from mien.training.classes import with_classes
@@ -46,6 +47,7 @@ def train(
     teachers: Sequence[Path] = (),
     start: Path | None = None,
     device: str = "auto",
+    log: Collection[Tracker] = (),
     callbacks: Sequence[Callback] = (),
     command: str | None = None,
 ) -> Path:
@@ -60,11 +62,13 @@ def train(
         start: a finished run of the same network, to start from its best weights; outputs of other classes
             start from random weights.
         device: auto, cpu, cuda, cuda:N or mps.
+        log: the experiment trackers to log it to.
         callbacks: called after every epoch (see `mien.training.callbacks`).
         command: the command line to record; by default that of this process.
 
     Raises:
-        InputError: data, recipe or device cannot be used, or the loss is no longer a number.
+        InputError: data, recipe, device or tracker cannot be used, or the loss is no longer a number.
+        MissingExtra: a tracker is not installed.
         Interrupted: Ctrl-C; the run is saved.
 
     Example:
@@ -72,6 +76,7 @@ def train(
         PosixPath('runs/first')
     """
     chosen = setup.device(device)
+    trackers.check(log)
     with distributed.process_group(chosen):
         run = RunFiles.reserve(out) if distributed.LEADS else RunFiles(out)
         if own.is_own(recipe.model):
@@ -112,7 +117,7 @@ def train(
                 "python": platform.python_version(),
             },
         )
-        return _fit(run, record, splits, chosen, callbacks=callbacks)
+        return _fit(run, record, splits, chosen, log=log, callbacks=callbacks)
 
 
 def _check_figures(recipe: Recipe, validation: Split) -> None:
@@ -139,6 +144,7 @@ def resume(
     teachers: Sequence[Path] = (),
     device: str = "auto",
     model: str | None = None,
+    log: Collection[Tracker] | None = None,
     callbacks: Sequence[Callback] = (),
 ) -> Path:
     """Continue a stopped run from its last checkpoint, to the weights that it would have reached.
@@ -152,15 +158,18 @@ def resume(
         teachers: as many as the run has.
         device: auto, cpu, cuda, cuda:N or mps.
         model: for a network of the user's own, where its code is now.
+        log: the experiment trackers to log it to; None: those that it was logged to before.
         callbacks: called after every epoch (see `mien.training.callbacks`).
 
     Raises:
         InputError: no run, another process continues it, or its data or its list of what is left out has changed or is
             no longer there.
+        MissingExtra: a tracker in `log` is not installed.
     """
     record = read_run(path)
     read_epochs(path, strict=True)  # damage is an error now, not after the next epoch
     chosen = setup.device(device)
+    trackers.check(log or ())
     moved = _moved(path, _with_model(path, record, model), data, photos, exclude_list, teachers)
     if moved.data.path is None:
         raise InputError(f"{path}: its recipe.json names no data; train anew")
@@ -183,7 +192,8 @@ def resume(
         run = RunFiles(path)
         if moved != record and distributed.LEADS:
             run.describe(moved)
-        return _fit(run, moved, splits, chosen, callbacks=callbacks, held=True)
+        log = trackers.again(path, moved) if log is None else log
+        return _fit(run, moved, splits, chosen, log=log, callbacks=callbacks, held=True)
 
 
 def _with_model(run: Path, record: RunRecord, model: str | None) -> RunRecord:
@@ -254,6 +264,7 @@ def _fit(
     splits: Mapping[str, Split],
     device: torch.device,
     *,
+    log: Collection[Tracker],
     callbacks: Sequence[Callback],
     held: bool = False,
 ) -> Path:
@@ -278,17 +289,19 @@ def _fit(
         recipe, network, device,
         total=total, scaling=scaling, teachers=teachers, class_weights=record.class_weights, compiled=True,
     )  # fmt: skip
-    trainer = Trainer(run, learner, training, validation, callbacks=callbacks)
+    logs = trackers.Trackers(run, log if distributed.LEADS else ())
+    trainer = Trainer(run, learner, training, validation, callbacks=[logs.epoch, *callbacks])
     if distributed.LEADS:
         if not run.described():
             run.describe(replace(record, precision=learner.precision))
         run.save_prints(splits["train"].images, record.start)
         announce(learner, training, validation)
         say(*balance.describe(recipe, record.class_weights, splits["train"].counts))
-    with only_one(run.path) if distributed.LEADS and not held else nullcontext():
+    with only_one(run.path) if distributed.LEADS and not held else nullcontext(), logs:
         trainer.fit()
         if distributed.LEADS:
             if recipe.calibrate:
                 fit_temperatures(run.path, splits["validation"], device)
             export(run.path)
+            logs.finish()
     return run.path
