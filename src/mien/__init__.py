@@ -14,11 +14,12 @@ from importlib.metadata import version
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from mien.api import adapt, evaluate, features, resume, train
+    from mien.api import adapt, evaluate, explain, features, resume, train
     from mien.core.errors import InputError, MissingExtra, StopTraining
     from mien.datasets import Samples
     from mien.evaluation.adapt import Adapted
     from mien.evaluation.evaluation import Evaluation
+    from mien.evaluation.explain import Explanation
     from mien.evaluation.features import Features
     from mien.evaluation.run import Run
     from mien.faces.faces import Faces
@@ -27,14 +28,16 @@ if TYPE_CHECKING:
 
 __version__ = version("mien")
 __all__ = [
-    "Adapted", "Epoch", "Evaluation", "Faces", "Features", "InputError", "MissingExtra", "Recipe", "Recognizer", "Run",
-    "Samples", "StopTraining", "__version__", "adapt", "evaluate", "features", "resume", "train",
+    "Adapted", "Epoch", "Evaluation", "Explanation", "Faces", "Features", "InputError", "MissingExtra", "Recipe",
+    "Recognizer", "Run", "Samples", "StopTraining", "__version__", "adapt", "evaluate", "explain", "features", "resume",
+    "train",
 ]  # fmt: skip
 
 _HOMES = {
     "Adapted": "mien.evaluation.adapt",
     "Epoch": "mien.recipes",
     "Evaluation": "mien.evaluation",
+    "Explanation": "mien.evaluation.explain",
     "Faces": "mien.faces",
     "Features": "mien.evaluation.features",
     "InputError": "mien.core.errors",
@@ -46,6 +49,7 @@ _HOMES = {
     "StopTraining": "mien.core.errors",
     "adapt": "mien.api",
     "evaluate": "mien.api",
+    "explain": "mien.api",
     "features": "mien.api",
     "resume": "mien.api",
     "train": "mien.api",

@@ -1,4 +1,4 @@
-"""mien from Python: train a recipe or a network of one's own, go on, evaluate, adapt; `import mien` has all of it.
+"""mien from Python: train a recipe or a network of one's own, go on, evaluate, adapt, explain; `import mien` has all.
 
 Strings, paths and keyword options are those of the command line. What is missing or wrong is an `InputError` in one
 line; messages and progress go to stderr. docs/python.md shows each with an example.
@@ -11,11 +11,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
 
 from mien.core import records
-from mien.core.console import forget_notices
-from mien.core.errors import InputError, did_you_mean, needs_extra
+from mien.core.console import forget_notices, notice
+from mien.core.errors import InputError, MissingExtra, did_you_mean, needs_extra
 from mien.core.labels import join_names
 from mien.core.paths import local_path
 from mien.core.streams import say
@@ -26,8 +26,9 @@ from mien.evaluation import evaluate as score_predictions
 from mien.evaluation.features import Features, read_features
 from mien.evaluation.predictions import TRAINED_ON, load, predict
 from mien.evaluation.run import Run
+from mien.models.bundled import ASSETS, bundled
 from mien.models.session import Session
-from mien.recipes import Recipe, find, new_folder
+from mien.recipes import Recipe, find, new_folder, read_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -35,9 +36,13 @@ if TYPE_CHECKING:
     from torch import nn
 
     from mien.evaluation.adapt import Adapted
+    from mien.evaluation.explain import Explanation, Method
+    from mien.faces import Detector
     from mien.training.callbacks import Callback
 
 T = TypeVar("T")
+ExplainBy = Literal["auto", "occlusion", "grad-cam"]
+COARSE = 4  # cells along the side of a feature map, of which a Grad-CAM says less than an occlusion map
 PathText = str | os.PathLike[str]
 Paths = PathText | Iterable[PathText]
 
@@ -288,6 +293,94 @@ def _spec(data: PathText, split: str, options: dict[str, Any], function: Callabl
     if isinstance(options.get("classes"), list | tuple):
         options["classes"] = join_names(options["classes"])
     return _checked(DataSpec, {"path": local_path(data), "split": split}, options, function)
+
+
+def explain(
+    model: PathText,
+    image: Any,
+    *,
+    method: "ExplainBy" = "auto",
+    label: str | None = None,
+    output: str | None = None,
+    detector: "str | Path | Detector" = "auto",
+    bgr: bool = False,
+) -> "list[Explanation]":
+    """Return which parts of each face in a photo decide a model's answer: a map over its crop, and a picture.
+
+    Args:
+        model: a run or its folder, "default" or "small", or an .onnx file.
+        image: as `Recognizer` takes it: a path, bytes, a PIL image, an array.
+        method: occlusion: parts are covered in turn. grad-cam: from torch weights, which a run and "default" have.
+            auto: grad-cam where it can be had, else occlusion; stderr says which, and why.
+        label: the class to explain; each face's most probable one by default.
+        output: of a model with several outputs, the one to explain; the primary one by default.
+        detector: as `Recognizer` takes it; none: the image is one face crop.
+        bgr: the array's channels are in OpenCV's order.
+
+    Raises:
+        InputError: no such model, output, class or image, or the model has no Grad-CAM.
+        MissingExtra: grad-cam was asked for, and mien[train] is not installed.
+
+    Example:
+        >>> faces = mien.explain("default", "photo.jpg", method="occlusion")  # doctest: +SKIP
+        >>> faces[0].label, faces[0].map.shape, faces[0].draw().shape  # doctest: +SKIP
+        ('happy', (48, 48), (410, 746, 3))
+    """
+    from mien.evaluation.explain import explain_faces
+    from mien.recognition import Recognizer
+
+    forget_notices()
+    recognizer = Recognizer(model, detector, output=output)
+    chosen, about = explanation_method(model, recognizer.session, method)
+    notice(about)
+    with recognizer.reading(image, bgr=bgr) as loaded:
+        return explain_faces(recognizer, chosen, loaded, label=label)
+
+
+def explanation_method(model: PathText, session: Session, method: "ExplainBy") -> "tuple[Method, str]":
+    """Return how an open model is explained, and a line that says it.
+
+    Args:
+        model: what the session was opened for.
+        session: for the output to explain.
+        method: as `explain` takes it.
+
+    Raises:
+        InputError: an unknown method, or the model has no Grad-CAM.
+        MissingExtra: grad-cam was asked for, and mien[train] is not installed.
+    """
+    from mien.evaluation.explain import Occlusion
+
+    if method not in get_args(ExplainBy):
+        raise InputError(f"method {method!r}: expected {', '.join(get_args(ExplainBy))}")
+    why = ""
+    if method != "occlusion":
+        try:
+            found = _grad_cam(model, session, asked=method == "grad-cam")
+            return found, f"Grad-CAM: {found.detail}"
+        except (InputError, MissingExtra) as error:
+            if method == "grad-cam":
+                raise
+            why = f" (not Grad-CAM: {error})"
+    chosen = Occlusion(session)
+    return chosen, f"occlusion maps: {chosen.detail}{why}"
+
+
+def _grad_cam(model: PathText, session: Session, *, asked: bool) -> "Method":
+    """Return Grad-CAM for a model. InputError where it has none, or, unless `asked` for, where it does not fit."""
+    name = os.fspath(model)
+    weights = ASSETS / f"{name}.safetensors" if name in bundled() else local_path(model) / "best.safetensors"
+    if not weights.is_file():
+        raise InputError(f"{name} has no torch weights; a run folder and default have")
+    if name not in bundled() and ":" in (network := read_run(local_path(model)).recipe.model) and not asked:
+        raise InputError(f"the network is code of your own, {network}; --method grad-cam imports it")
+    _training("Grad-CAM")
+    from mien.training.grad_cam import GradCam
+
+    found = GradCam(local_path(model), session)
+    if found.cells < COARSE and not asked:
+        raise InputError(f"{found.detail}: too coarse")
+    return found
 
 
 def _training(purpose: str) -> Any:

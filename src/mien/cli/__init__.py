@@ -19,6 +19,7 @@ from mien.core.errors import InputError, MissingExtra, did_you_mean
 GROUPS = {  # the first lines of the verbs' docstrings: mien --help imports none of them
     "recognise": {
         "predict": "Recognise the expressions of faces in photos and videos",
+        "explain": "Show which parts of a face decide the answer: a map over each face",
         "live": "Recognise the expressions of faces in a camera's stream",
         "submit": "Write a leaderboard's CSV file: a class index for each test image",
         "models": "List the bundled models, time a model, download the YuNet detector",

@@ -3,18 +3,18 @@
 import glob
 import hashlib
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
 
 from mien.core import images
-from mien.core.console import first_few, quantity
+from mien.core.console import first_few, notice, quantity
 from mien.core.errors import InputError
 from mien.core.files import LONGEST
 from mien.core.formats import is_still, open_image
 from mien.core.paths import local_path, printable
 from mien.core.streams import say
-from mien.core.walk import Report, ignore, walk
+from mien.core.walk import ABOVE, AGAIN, Report, ignore, walk
 from mien.outputs.path_list import is_list, read_stdin
 from mien.recognition import video
 
@@ -59,6 +59,27 @@ def list_inputs(paths: Sequence[Path], *, outputs: Path | None = None, report: R
     if not found:
         raise InputError(f"{', '.join(map(str, paths))}: no images or videos; looked for {' '.join(sorted(SUFFIXES))}")
     return found
+
+
+def find_inputs(
+    paths: Sequence[Path], *, outputs: Path | None = None, ours: Container[str] = ()
+) -> tuple[dict[Path, Path], bool]:
+    """Return what `list_inputs` does, and whether a part could not be read; stderr says what was passed over.
+
+    `ours` are names of files that the job itself writes, which are not worth a word.
+    """
+    skipped: dict[str, list[str]] = {}  # why -> folders, links and files
+
+    def pass_over(path: Path, why: str) -> None:
+        if why != OTHER or path.name not in ours:
+            skipped.setdefault(why, []).append(printable(path))
+
+    try:
+        files = list_inputs(paths, outputs=outputs, report=pass_over)
+    finally:  # also where nothing else is there
+        for why, names in skipped.items():
+            notice(f"passed over: {len(names):,}, {why} ({first_few(names)})")
+    return files, bool(skipped.keys() - {ABOVE, AGAIN, OTHER})
 
 
 def _search(folder: Path, report: Report, outputs: Path | None) -> list[Path]:

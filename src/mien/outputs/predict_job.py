@@ -7,13 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 
-from mien.core.console import COUNT, first_few, notice, progress_bar, quantity
+from mien.core.console import COUNT, first_few, progress_bar, quantity
 from mien.core.errors import InputError
 from mien.core.paths import printable
 from mien.core.streams import say
-from mien.core.walk import ABOVE, AGAIN
 from mien.outputs.gallery import Gallery
-from mien.outputs.inputs import OTHER, is_video, list_inputs, output_paths
+from mien.outputs.inputs import find_inputs, is_video, output_paths
 from mien.outputs.jobs import Outcome, PredictJob
 from mien.outputs.photos import Photo, photo_columns, recognize_photos
 from mien.outputs.printers import PRINTERS
@@ -36,19 +35,9 @@ def run_predict_job(paths: Sequence[Path], job: PredictJob) -> int:
     """
     cores = _available_cores() if job.threads is None else job.threads
     warnings.filterwarnings("ignore", module=r"PIL\.")  # odd metadata; what cannot be read we report ourselves
-    skipped: dict[str, list[str]] = {}  # why -> folders, links and files
     ours = {path.name for path in (job.table, job.table and settings_path(job.table), job.gallery) if path}
-
-    def pass_over(path: Path, why: str) -> None:
-        if why != OTHER or path.name not in ours:
-            skipped.setdefault(why, []).append(printable(path))
-
-    try:
-        files = list_inputs(paths, outputs=job.out, report=pass_over)
-    finally:  # also where nothing else is there
-        for why, names in skipped.items():
-            notice(f"passed over: {len(names):,}, {why} ({first_few(names)})")
-    outcomes: set[Outcome] = {"unread"} if skipped.keys() - {ABOVE, AGAIN, OTHER} else set()
+    files, unread = find_inputs(paths, outputs=job.out, ours=ours)
+    outcomes: set[Outcome] = {"unread"} if unread else set()
     videos = {file: below for file, below in files.items() if is_video(file)}
     photos = {file: below for file, below in files.items() if file not in videos}
     job.check(photos=bool(photos), videos=bool(videos))

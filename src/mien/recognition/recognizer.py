@@ -49,13 +49,14 @@ class Recognizer:
             number for the whole process, which this sets.
         providers: where the network is computed: `cpu`, `cuda`, ... (`mien.models.providers`). Faces are found on the
             CPU.
+        output: which output of the model the probabilities are of (`mien.models.session.Session`); None: the primary.
         truncated: "accept" reads photos that were cut off, as far as they go.
         max_pixels: of a photo; a larger JPEG (not progressive) or JPEG 2000 is read at a reduced size, others are
             refused. Boxes are in pixels of the original all the same.
         features: give `Faces.features` too, what the last linear layer reads of each face (an embedding).
 
     Raises:
-        InputError: no such model, detector or provider, `threads` below 1, or a model whose last layer is not linear
+        InputError: no such model, output, detector or provider, `threads` below 1, or a model whose last layer is not linear
             where features are asked for.
         MissingExtra: features are asked for and onnx is not installed; a file of `mien export --features` needs none.
 
@@ -73,6 +74,7 @@ class Recognizer:
         *,
         threads: int | None = None,
         providers: Providers = "cpu",
+        output: str | None = None,
         truncated: images.Truncated = "refuse",
         max_pixels: int = images.MAX_PIXELS,
         features: bool = False,
@@ -81,7 +83,7 @@ class Recognizer:
             raise InputError(f"max_pixels {max_pixels}: expected at least 1")
         _set_threads(threads)
         self.threads, self.truncated, self.max_pixels = threads, truncated, max_pixels
-        self.session = Session(model, threads=threads, providers=providers, features=features)
+        self.session = Session(model, output=output, threads=threads, providers=providers, features=features)
         self.detector = load_detector(detector)
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -1,0 +1,6 @@
+"""Which parts of a face crop decide a network's answer: maps, their pictures, and the words that go with them."""
+
+from mien.evaluation.explain.explanation import Explanation, Heat, Method, explain_faces
+from mien.evaluation.explain.occlusion import Occlusion
+
+__all__ = ["Explanation", "Heat", "Method", "Occlusion", "explain_faces"]

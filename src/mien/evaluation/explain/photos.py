@@ -1,0 +1,63 @@
+"""What `mien explain` does: photo by photo, a picture of its faces."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+from mien.core.console import quantity, track
+from mien.core.errors import InputError
+from mien.core.files import replacing
+from mien.core.paths import printable
+from mien.core.streams import say, show
+from mien.evaluation.explain import drawing
+from mien.evaluation.explain.explanation import Method, class_column, explain_faces
+from mien.recognition.recognizer import Recognizer
+
+
+def explain_photos(
+    recognizer: Recognizer, method: Method, pictures: Mapping[Path, Path], *, label: str | None, maps: bool
+) -> int:
+    """Write the picture of each photo that has a face, and print its path; return how many photos could be read.
+
+    Args:
+        recognizer: finds the faces.
+        method: makes the maps.
+        pictures: photo -> the .png to write.
+        label: the class to explain; None: each face's most probable one.
+        maps: write the maps too, as an .npy file next to each picture.
+
+    Raises:
+        InputError: the model has no such class, or a file cannot be written.
+    """
+    if label is not None:
+        class_column(recognizer.session.info.labels, label)  # before the photos are read
+    read = faces = drawn = 0
+    for photo, picture in track(pictures.items(), "explaining", len(pictures)):
+        name = printable(photo)
+        try:
+            with recognizer.reading(photo) as image:
+                notes = image.notes
+                found = explain_faces(recognizer, method, image, label=label)
+        except InputError as error:
+            say(printable(error))
+            continue
+        read += 1
+        for note in notes:
+            say(f"{name}: {note}")
+        if not found:
+            say(f"{name}: no face found")
+            continue
+        faces, drawn = faces + len(found), drawn + 1
+        if len(found) > drawing.MOST:
+            say(f"{name}: {quantity(len(found), 'face')}; the picture has the first {drawing.MOST}")
+        with replacing(picture) as part:
+            Image.fromarray(drawing.picture(found)).save(part, "PNG")
+        if maps:
+            with replacing(picture.with_suffix(".npy")) as part, part.open("wb") as file:
+                np.save(file, np.stack([one.map for one in found]))
+        show(printable(picture))
+    if drawn:
+        say(f"{quantity(faces, 'face')} of {quantity(drawn, 'photo')}. {drawing.LIMITS[method.name]}")
+    return read

@@ -1,0 +1,104 @@
+"""`mien explain`, with the tiny model of tests/blocks.py."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+import mien as package
+from mien.core.errors import InputError
+from tests.blocks import MakeModel, Mien, draw
+from tests.drawn_video import walking
+
+
+@pytest.fixture
+def model(make_model: MakeModel) -> Path:
+    return make_model()
+
+
+@pytest.fixture
+def crops(tmp_path: Path) -> Path:
+    for index in (0, 3):
+        (tmp_path / "crops").mkdir(exist_ok=True)
+        Image.fromarray(draw([index])[0]).save(tmp_path / "crops" / f"{index}.png")
+    return tmp_path / "crops"
+
+
+def test_a_picture_per_photo(mien: Mien, model: Path, crops: Path, tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    code, printed, said = mien("explain", model, crops, "--detector", "none", "--out", out)
+    assert code == 0
+    assert printed.splitlines() == [str(out / "0.png"), str(out / "3.png")]
+    assert sorted(out.iterdir()) == [out / "0.png", out / "3.png"]
+    assert "occlusion maps: windows of 12 x 12 of 48 x 48 pixels, filled with the crop's blur, at 100 places" in said
+    assert "(not Grad-CAM: " in said
+    assert "blocks.onnx has no torch weights; a run folder and default have)" in said
+    assert "2 faces of 2 photos. It shows which parts of this crop the network's answer depends on; not whether" in said
+    with Image.open(out / "0.png") as picture:
+        assert picture.size[0] > 700
+
+
+def test_the_maps_as_arrays(mien: Mien, model: Path, crops: Path, tmp_path: Path) -> None:
+    arguments = ["--detector", "none", "--method", "occlusion", "--maps", "--class", "angry"]
+    assert mien("explain", model, crops, *arguments, "--out", tmp_path / "out")[0] == 0
+    zero, three = (np.load(tmp_path / "out" / f"{name}.npy") for name in (0, 3))
+    assert zero.shape == three.shape == (1, 48, 48)
+    assert zero.dtype == np.float32
+    assert zero[0, :12, :12].min() > 0
+    assert three[0, :12, 36:].max() < 0  # happy's block speaks against angry
+
+
+def test_what_could_not_be_explained_is_named(mien: Mien, model: Path, photos: Path, tmp_path: Path) -> None:
+    (photos / "broken.jpg").write_bytes(b"no image")
+    (photos / "notes.txt").write_text("no photo")
+    walking(photos / "clip.mp4")
+    code, printed, said = mien("explain", model, photos, "--detector", "haar", "--out", tmp_path / "out")
+    assert code == 1
+    assert len(printed.splitlines()) == 5
+    assert f"{photos / 'sad' / '0.png'}: no face found" in said
+    assert "broken.jpg: not an image that Pillow can read" in said
+    assert "passed over: 1, no photo or video by its name" in said
+    assert f"1 video skipped: {photos / 'clip.mp4'}; mien explain reads photos" in said
+    assert "10 faces of 5 photos" in said
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--class", "bored"], "no class 'bored' (the model has angry, disgust, fear, happy, sad, surprise, neutral)"),
+        (["--output", "votes"], "the model has no output 'votes'; it has label"),
+        (["--method", "grad-cam"], "has no torch weights; a run folder and default have"),
+        (["--method", "gradcam"], "--method gradcam: expected one of auto, occlusion, grad-cam"),
+        (["--threads", "0"], "threads 0: expected at least 1"),
+    ],
+)
+def test_bad_input_is_one_line(
+    mien: Mien, model: Path, crops: Path, tmp_path: Path, arguments: list[str], message: str
+) -> None:
+    code, printed, said = mien("explain", model, crops, "--detector", "none", "--out", tmp_path / "out", *arguments)
+    assert (code, printed) == (2, "")
+    assert message in said.splitlines()[-1]
+    assert not (tmp_path / "out").exists()
+
+
+def test_nothing_to_explain_and_nowhere_to_write(mien: Mien, model: Path, crops: Path, tmp_path: Path) -> None:
+    walking(tmp_path / "clip.mp4")
+    code, _, said = mien("explain", model, tmp_path / "clip.mp4", "--out", tmp_path / "out")
+    assert (code, said.splitlines()[-1]) == (2, "mien: no photo to explain")
+    (tmp_path / "file").write_text("")
+    assert mien("explain", model, crops, "--out", tmp_path / "file")[0] == 2
+    assert mien("explain", model, crops / "0.png", "--detector", "none", "--out", crops)[0] == 2  # over the photo
+    (tmp_path / "broken.png").write_bytes(b"no image")
+    assert mien("explain", model, tmp_path / "broken.png", "--out", tmp_path / "out")[0] == 2
+
+
+def test_explain_from_python(model: Path, crops: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (one,) = package.explain(model, crops / "3.png", detector="none")
+    assert (one.label, one.method, one.map.shape) == ("happy", "occlusion", (48, 48))
+    assert isinstance(one, package.Explanation)
+    assert "occlusion maps: " in capsys.readouterr().err
+    rgb = np.repeat(draw([0])[0][..., None], 3, axis=2)
+    assert package.explain(model, rgb, detector="none", label="fear", method="occlusion")[0].label == "fear"
+    with pytest.raises(InputError, match="method 'shap': expected auto, occlusion, grad-cam"):
+        package.explain(model, rgb, method="shap")  # type: ignore[arg-type]
