@@ -54,8 +54,9 @@ def quick(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_the_public_names_are_these_and_no_others() -> None:
     assert mien.__all__ == [
-        "Adapted", "Epoch", "Evaluation", "Faces", "Features", "InputError", "MissingExtra", "Recipe", "Recognizer",
-        "Run", "Samples", "StopTraining", "__version__", "adapt", "evaluate", "features", "resume", "train",
+        "Adapted", "Epoch", "Evaluation", "Explanation", "Faces", "Features", "InputError", "MissingExtra", "Recipe",
+        "Recognizer", "Run", "Samples", "StopTraining", "__version__", "adapt", "evaluate", "explain", "features",
+        "resume", "train",
     ]  # fmt: skip
     assert dir(mien) == mien.__all__
     for name in mien.__all__:

@@ -37,7 +37,7 @@ def explain(
     Examples:
         $ mien explain default photo.jpg --out explained
         $ mien explain small holiday/ --out explained --class happy
-        $ mien explain runs/first crops/ --detector none --method occlusion --maps --out explained
+        $ mien explain runs/first crops/ --detector none --maps --out explained
 
     Args:
         model: A run folder, an .onnx file, or a bundled model: default or small.

@@ -56,8 +56,8 @@ class Recognizer:
         features: give `Faces.features` too, what the last linear layer reads of each face (an embedding).
 
     Raises:
-        InputError: no such model, output, detector or provider, `threads` below 1, or a model whose last layer is not linear
-            where features are asked for.
+        InputError: no such model, output, detector or provider, `threads` below 1, or a model whose last layer is not
+            linear where features are asked for.
         MissingExtra: features are asked for and onnx is not installed; a file of `mien export --features` needs none.
 
     Example:
