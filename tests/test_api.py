@@ -171,7 +171,11 @@ def test_callbacks_see_each_saved_epoch_and_may_end_the_run(
     run = mien.train("mien", out=tmp_path / "enough", callbacks=[enough, watch], **settings)
     assert seen == [(1, 1), (2, 2)]
     assert len(run.metrics) == 2
-    assert "a callback ends the run after epoch 2" in capsys.readouterr().err
+    assert run.record.end is not None
+    assert run.record.end.reason == "callback"
+    err = capsys.readouterr().err
+    assert "a callback ends the run after epoch 2" in err
+    assert "; training ended by a callback; " in err.splitlines()[-1]
     assert len(mien.train("mien", out=tmp_path / "stop", callbacks=stop, **settings).metrics) == 1
     with pytest.raises(KeyError, match="mine"):
         mien.train("mien", out=tmp_path / "broken", callbacks=[broken], **settings)

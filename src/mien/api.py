@@ -62,6 +62,7 @@ def train(
     threads: int | None = None,
     log: str | Iterable[str] = (),
     callbacks: "Callback | Sequence[Callback]" = (),
+    summary: bool = False,
     **options: Any,
 ) -> Run:
     """Train a recipe, or a network of your own, and return the finished run, exported.
@@ -84,6 +85,7 @@ def train(
         log: experiment trackers to log the run to: "tensorboard", "wandb", "mlflow", or several.
         callbacks: functions (run, epoch) that are called after every epoch; where one returns False or raises
             `mien.StopTraining`, the run ends as by early stopping.
+        summary: show the network's layers with shapes and parameters on stderr first.
         options: fields of the recipe: epochs=12, lr=1e-3, classes=("bored", "engaged"), class_weights="balanced" or
             a dict {class: weight}.
 
@@ -132,6 +134,7 @@ def train(
             device=device,
             log=_trackers(log),
             callbacks=_listed(callbacks),
+            summary=summary,
             command=_command("train", name, settings | options),
         )
     return Run(path)
@@ -149,6 +152,7 @@ def resume(
     threads: int | None = None,
     log: str | Iterable[str] | None = None,
     callbacks: "Callback | Sequence[Callback]" = (),
+    summary: bool = False,
 ) -> Run:
     """Continue a stopped run from its last checkpoint, to the weights that it would have reached; return it.
 
@@ -163,6 +167,7 @@ def resume(
         threads: how many CPU cores to use; all by default.
         log: as for `train`; by default those that the run was logged to, with () none.
         callbacks: as for `train`; a run does not keep them.
+        summary: as for `train`.
 
     Raises:
         InputError: no run, another process continues it, or its data has changed or is no longer there.
@@ -184,6 +189,7 @@ def resume(
             device=device,
             log=None if log is None else _trackers(log),
             callbacks=_listed(callbacks),
+            summary=summary,
         )
     return Run(path)
 

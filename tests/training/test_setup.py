@@ -1,5 +1,6 @@
 """Scaling is measured on the training split; devices, precision and start weights are checked first."""
 
+import functools
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -9,17 +10,20 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import nn
 
+from mien.core.console import forget_notices
 from mien.core.errors import InputError
-from mien.core.labels import FER2013, THREE
+from mien.core.labels import FER2013, FERPLUS, THREE
 from mien.datasets import DataSpec, Samples
 from mien.models.bundled import ASSETS
-from mien.recipes import Recipe
+from mien.recipes import Recipe, read_run
 from mien.training import setup
 from mien.training.data import Split, build_splits
-from mien.training.networks import create
+from mien.training.networks import create, own
 from mien.training.start import train
 from tests import drawn
+from tests.training.runs import write_run
 
 Tiny = Callable[..., Recipe]
 
@@ -88,6 +92,74 @@ def test_start_loads_the_weights_of_a_bundled_model() -> None:
     setup.load_pretrained(model, Path("default"), Recipe(classes=THREE))
     stored = load_file(ASSETS / "default.safetensors")
     assert all(torch.equal(value, stored[key]) for key, value in model.state_dict().items() if len(value.shape) == 4)
+
+
+def test_what_a_start_gives_and_what_begins_anew_is_said_with_names_shapes_and_reasons(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forget_notices()
+    setup.load_pretrained(create("mien", classes=3), Path("default"), Recipe(classes=THREE))
+    gave, fresh = capsys.readouterr().err.splitlines()
+    assert gave == "default: gave 78 tensors, 676,704 of 677,091 parameters, to start from"
+    assert fresh.startswith(
+        "default: has other outputs; the output layer begins anew: 10.weight [3, 128], 10.bias [3] (here label angry, "
+        "happy, neutral; there "
+    )
+    source = Recipe(model="three-conv", size=32)
+    write_run(tmp_path / "small", source)
+    setup.load_pretrained(create("three-conv", classes=7), tmp_path / "small", replace(source, size=48))
+    gave, fresh, unused = capsys.readouterr().err.splitlines()
+    assert gave.startswith(f"{tmp_path / 'small'}: gave 9 tensors, 31,495 of 2,390,791 parameters, ")
+    dense = f"{tmp_path / 'small'}: has no such weights, so they begin anew: 10.weight [1024, 2304] "
+    assert fresh == dense + "(here for images of 48 x 48, there of 32 x 32)"
+    assert unused.endswith("has weights that the network does not: 10.weight [1024, 1024]")
+
+
+@pytest.mark.parametrize("names", ["classes", "outputs"])
+def test_a_start_whose_outputs_are_the_same_in_another_order_begins_its_output_layer_anew(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], names: str
+) -> None:
+    one = Recipe(classes=FERPLUS, targets="majority", further_outputs=("plurality",), model="mien-small")
+    other = replace(one, classes=FERPLUS[::-1])
+    if names == "outputs":
+        other = replace(one, targets="plurality", further_outputs=("majority",))
+    write_run(tmp_path / "run", one)
+    model = create("mien-small", classes=16)
+    before = {name: value.clone() for name, value in model.state_dict().items()}
+    setup.load_pretrained(model, tmp_path / "run", other)
+    last = [name for name, value in model.state_dict().items() if value.shape[:1] == (16,)][-2:]
+    assert f"the output layer begins anew: {last[0]} " in capsys.readouterr().err
+    assert all(torch.equal(model.state_dict()[name], before[name]) for name in last)
+
+
+def test_layers_that_a_start_lacks_are_named(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    class Grown(nn.Module):
+        def __init__(self, classes: int, more: bool) -> None:
+            super().__init__()
+            self.last = nn.Linear(256, classes)
+            self.more = nn.Linear(3, 3) if more else nn.Identity()
+
+        def forward(self, images: torch.Tensor) -> torch.Tensor:
+            logits: torch.Tensor = self.last(images.flatten(1))
+            return logits
+
+    made: dict[str, bool] = {"more": False}
+    recipe = Recipe(model=own.register(functools.partial(lambda classes: Grown(classes, **made))), size=16)
+    write_run(tmp_path / "run", recipe)
+    made["more"] = True
+    with pytest.MonkeyPatch.context() as patch:  # the code changed after the run
+        patch.setattr(setup, "load_finished", lambda run: (read_run(run), Grown(7, more=False)))
+        setup.load_pretrained(Grown(7, more=True), tmp_path / "run", recipe)
+    assert "has no such weights, so they begin anew: more.weight [3, 3], more.bias [3]\n" in capsys.readouterr().err
+
+
+def test_what_timm_gives_is_said(capsys: pytest.CaptureFixture[str]) -> None:
+    name = "timm/efficientnet_b0"
+    setup._notice_pretrained(create(name, classes=7), Recipe(model=name, pretrained=True))
+    text = capsys.readouterr().err
+    assert text.startswith(f"{name}: starts from timm's weights timm/efficientnet_b0")
+    assert "; the output layer begins anew: classifier.weight [7, 1280], classifier.bias [7] (7 classes" in text
+    assert text.endswith("there); conv_stem has the sums over its colours, for grey images\n")
 
 
 def test_precision_auto_chooses_bfloat16_where_it_is_faster(monkeypatch: pytest.MonkeyPatch) -> None:

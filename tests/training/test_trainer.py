@@ -1,5 +1,6 @@
 """What a run writes, how it ends, and what it refuses."""
 
+import re
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +12,7 @@ from safetensors.torch import load_file
 
 from mien import recipes
 from mien.cli import main
-from mien.core import records
+from mien.core import console, records
 from mien.core.errors import InputError
 from mien.core.labels import ALPHABETICAL
 from mien.datasets import DataSpec
@@ -29,6 +30,13 @@ from tests import drawn
 from tests.training.runs import assert_equal, assert_same, untimed
 
 Tiny = Callable[..., Recipe]
+
+
+def ended(run: Path) -> tuple[str, int, float | None]:
+    end = read_run(run).end
+    assert end is not None
+    assert end.training_seconds == pytest.approx(sum(epoch.seconds for epoch in read_epochs(run)))
+    return end.reason, end.best_epoch, end.figure
 
 
 def weights(run: Path, name: str = "last") -> dict[str, torch.Tensor]:
@@ -110,13 +118,31 @@ def test_select_decides_which_weights_are_best(
 
 
 @pytest.mark.usefixtures("quick")
-def test_max_steps_and_early_stop_end_a_run(tiny: Tiny, fer2013: Path, tmp_path: Path) -> None:
+def test_max_steps_and_early_stop_end_a_run(
+    tiny: Tiny, fer2013: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     train(tiny("mien", max_steps=10), DataSpec(fer2013), tmp_path / "steps", device="cpu")
     assert [epoch.step for epoch in untimed(tmp_path / "steps")] == [7, 10]
+    assert ended(tmp_path / "steps") == ("max_steps", 2, None)
+    last = capsys.readouterr().err.splitlines()[-1]
+    assert last.startswith(
+        f"{tmp_path / 'steps' / 'model.onnx'} has the weights of epoch 2 of 2, the last epoch is kept: "
+    )
+    assert "; training ended at max_steps 10; 0:" in last
     train(tiny("three-conv", lr=1e-30, early_stop=2, epochs=9), DataSpec(fer2013), tmp_path / "patience", device="cpu")
     assert len(untimed(tmp_path / "patience")) == 3  # the first is the best, two more bring nothing
+    assert ended(tmp_path / "patience") == ("early_stop", 1, untimed(tmp_path / "patience")[0].val_loss)
+    assert [epoch.kept for epoch in untimed(tmp_path / "patience")] == [True, False, False]
+    first, second, third, last = capsys.readouterr().err.splitlines()[-4:]
+    assert "; best weights saved: validation loss " in first
+    for line, stale in ((second, "1 epoch"), (third, "2 epochs")):
+        assert re.search(r"; not kept: validation loss ([\d.]+) is not lower than \1 of epoch 1; ", line)
+        assert f"; {stale} without a lower validation loss, stops at 2" in line
+    assert "; training ended by early stopping, 2 epochs without a lower validation loss; " in last
     before = (tmp_path / "patience" / "resume.pt").read_bytes()
     resume(tmp_path / "patience", device="cpu")  # nothing is left to do
+    assert ended(tmp_path / "patience") == ("early_stop", 1, untimed(tmp_path / "patience")[0].val_loss)
+    assert capsys.readouterr().err.splitlines()[-1].startswith(last.partition("; training ended")[0])
     assert (tmp_path / "patience" / "resume.pt").read_bytes() == before
 
 
@@ -204,13 +230,36 @@ def test_a_figure_that_the_labels_do_not_have_is_refused_before_training(
 
 
 @pytest.mark.usefixtures("quick")
-def test_plateau_lowers_the_learning_rate(tiny: Tiny, fer2013: Path, tmp_path: Path) -> None:
+def test_plateau_lowers_the_learning_rate(
+    tiny: Tiny, fer2013: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     train(
-        tiny("three-conv", lr=1e-30, schedule="plateau", patience=0), DataSpec(fer2013), tmp_path / "run", device="cpu"
+        tiny("three-conv", lr=1e-7, schedule="plateau", patience=0), DataSpec(fer2013), tmp_path / "run", device="cpu"
     )
     rates = [epoch.lr for epoch in untimed(tmp_path / "run")]
-    assert rates[0] == rates[1] == 1e-30  # recorded as used, lowered after the second
-    assert rates[2] == pytest.approx(1e-31)
+    assert rates[0] == rates[1] == 1e-7  # recorded as used, lowered after the second
+    assert rates[2] == pytest.approx(1e-8, abs=0)
+    err = capsys.readouterr().err
+    why = "1 epoch without a validation loss that is lower by 0.01 %"
+    assert f"\nlearning rate lowered from 1e-07 to 1e-08 after epoch 2: {why}\n" in err
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_log_has_lines_within_an_epoch_its_validation_and_its_temperatures(
+    tiny: Tiny, fer2013: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(trainer, "SYNC_SECONDS", 0.0)
+    monkeypatch.setattr(console, "EVERY", 0.0)
+    train(tiny("mien", max_steps=9, calibrate=True), DataSpec(fer2013), tmp_path / "run", device="cpu", summary=True)
+    err = capsys.readouterr().err
+    assert re.search(
+        r"\nepoch 2/3: step 2 of 2, loss [\d.]+, accuracy [\d.]+, [\d.]+ it/s, [\d,]+ images/s, 0:00:00 left", err
+    )
+    assert "\nepoch 2/3, validation: 100 %\n" in err
+    assert "\nfitting temperatures: 100 %\n" in err
+    assert re.search(r"\nlabel: temperature [\d.]+, fitted on 21 validation images\n", err)
+    assert err.index("Total params: 677,607") < err.index("epoch 1/3")
+    assert ended(tmp_path / "run")[0] == "max_steps"
 
 
 @pytest.mark.usefixtures("quick")
@@ -291,7 +340,8 @@ def test_messages_use_the_singular_for_one(
 ) -> None:
     train(tiny("mien", epochs=1, batch=56), DataSpec(fer2013), tmp_path / "run", device="cpu")
     err = capsys.readouterr().err
-    assert "1 batch of 56 per epoch, 1 step\n" in err
+    assert "train: 1 batch of 56 per epoch, 1 step\n" in err
+    assert "; training ended after its epoch; " in err
     assert ", 1 thread\n" in err
 
 

@@ -20,6 +20,7 @@ def resume(
     device: str = "auto",
     threads: int | None = None,
     log: Trackers = None,
+    summary: bool = False,
 ) -> None:
     """Continue a stopped training run, with identical final weights.
 
@@ -40,9 +41,18 @@ def resume(
         device: auto, cpu, cuda, cuda:N or mps.
         threads: How many CPU cores to use; all by default.
         log: Experiment trackers, as for mien train; by default those that the run was logged to, --log alone: none.
+        summary: Show the layers with shapes and parameters, then train on (torchinfo).
     """
     path = load_training(threads).resume(
-        run, data=data, photos=photos, exclude_list=exclude, teachers=teachers, model=model, device=device, log=log
+        run,
+        data=data,
+        photos=photos,
+        exclude_list=exclude,
+        teachers=teachers,
+        model=model,
+        device=device,
+        log=log,
+        summary=summary,
     )
     if first_process():
         show(path)

@@ -4,7 +4,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
-from tyro.conf import Suppress, arg
+from tyro.conf import FlagCreatePairsOff, Suppress, arg
 
 from mien.cli.options import Data, Trackers, Unused
 from mien.cli.parse import load_training, run
@@ -41,6 +41,7 @@ def train(
     device: str = "auto",
     threads: int | None = None,
     log: Trackers = None,
+    summary: FlagCreatePairsOff[bool] = False,
     named: Suppress[bool] = False,
     cut: Suppress[bool] = False,
     recipe: "Recipe",
@@ -75,6 +76,7 @@ def train(
         device: auto, cpu, cuda, cuda:N or mps.
         threads: How many CPU cores to use; all by default.
         log: Experiment trackers: tensorboard, wandb, mlflow. Each is an extra of mien, configured as usual.
+        summary: Show the layers with shapes and parameters, then train (torchinfo).
         named: Whether --classes was given.
         cut: Whether --holdout was given.
         recipe: What to train.
@@ -93,6 +95,7 @@ def train(
         start=start,
         device=device,
         log=log or (),
+        summary=summary,
     )
     if first_process():
         show(path)

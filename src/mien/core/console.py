@@ -3,6 +3,7 @@
 import os
 import sys
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from datetime import timedelta
 from time import monotonic
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -40,7 +41,8 @@ def forget_notices() -> None:
 def progress_bar(*figures: "str | ProgressColumn", quiet: bool = False) -> "Progress":
     """Return a bar: its task's description, the bar, `figures` (templates over `task`) and the time left.
 
-    Off a terminal, and in a notebook, it prints "description: 40 %, 0:03:10 left" every 30 seconds instead.
+    Off a terminal, and in a notebook, it prints "description: 40 %, 0:03:10 left" every 30 seconds instead; of a task
+    with a field `line`, "description: " and that.
     """
     from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeRemainingColumn
 
@@ -56,17 +58,18 @@ def progress_bar(*figures: "str | ProgressColumn", quiet: bool = False) -> "Prog
             if monotonic() - self.last >= EVERY:
                 self.last = monotonic()
                 task = self.tasks[self.task_ids.index(task_id)]
-                left = f", {timedelta(seconds=round(task.time_remaining))} left" if task.time_remaining else ""
-                say(f"{task.description}: {task.percentage:.0f} %{left}")
+                left = f", {duration(task.time_remaining)} left" if task.time_remaining else ""
+                say(f"{task.description}: {task.fields.get('line') or f'{task.percentage:.0f} %{left}'}")
 
     # a notebook gives its commands a terminal, but shows what moves a cursor as signs
     visible = sys.stderr.isatty() and "JPY_PARENT_PID" not in os.environ
+    console = safe_console(stderr=True)
     return (Progress if visible or quiet else Lines)(
         TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=24),
+        BarColumn(bar_width=24 if console.width >= 120 else 8),
         *figures,
         TimeRemainingColumn(),
-        console=safe_console(stderr=True),
+        console=console,
         transient=True,
         redirect_stdout=False,
         disable=quiet or not visible,
@@ -80,6 +83,26 @@ def track(steps: Iterable[T], description: str, total: float) -> Iterator[T]:
         for step in steps:
             yield step
             progress.advance(task)
+
+
+@contextmanager
+def working(description: str) -> Iterator[None]:
+    """Show that work of unknown length goes on: by a moving bar on a terminal, else by a line at its beginning."""
+    with progress_bar() as progress:
+        progress.add_task(description, total=None)
+        if progress.disable:
+            say(f"{description} ...")
+        yield
+
+
+def duration(seconds: float) -> str:
+    """Return a time in hours, minutes and seconds.
+
+    Example:
+        >>> duration(754.6)
+        '0:12:35'
+    """
+    return str(timedelta(seconds=round(seconds)))
 
 
 def first_few(names: Sequence[str], most: int = 3) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from typing import Literal
 
 from mien.core import records
 from mien.core.console import notice
@@ -57,6 +58,22 @@ class TrainingData:
 
 
 @dataclass(frozen=True)
+class RunEnd:
+    """How a run ended."""
+
+    reason: Literal["epochs", "max_steps", "early_stop", "callback"]
+    """Which limit it reached, or that a callback ended it."""
+    best_epoch: int
+    """The epoch whose weights are in model.onnx."""
+    figure: float | None
+    """The figure by which `Recipe.select` chose it; None where that is the last, or the figure is undefined."""
+    training_seconds: float
+    """Of all steps, over all interruptions."""
+    finished: str
+    """ISO 8601, UTC."""
+
+
+@dataclass(frozen=True)
 class RunRecord:
     """A training run: what was trained, on which data, and under which circumstances."""
 
@@ -89,6 +106,8 @@ class RunRecord:
     """Versions of mien, torch, numpy and python."""
     trackers: dict[Tracker, str] = field(default_factory=dict)
     """The experiment trackers that it is logged to, each with what it calls the run."""
+    end: RunEnd | None = None
+    """None while the run has epochs to go."""
 
 
 @dataclass(frozen=True)
@@ -115,6 +134,8 @@ class Epoch:
     left out."""
     lr_by_step: tuple[tuple[int, float], ...] = ()
     """(step of the whole run, from 1 on; its learning rate), at some steps of the epoch: where it changed."""
+    kept: bool | None = None
+    """Whether its weights were saved as the best so far; None in runs of before this was recorded."""
 
 
 def new_folder(recipe: Recipe) -> Path:

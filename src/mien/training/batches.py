@@ -17,6 +17,8 @@ from mien.core.errors import InputError
 from mien.recipes import Recipe
 from mien.training.balance import equal_draws
 
+BLOCK = 512  # images that are predicted at once
+
 Prepare = Callable[[Tensor, Tensor, torch.Generator], tuple[Tensor, Tensor]]
 
 
@@ -160,7 +162,7 @@ class Batches:
             return torch.randperm(len(self.images), generator=generator)
         return equal_draws(self.groups, generator)
 
-    def whole(self, *, batch: int = 512) -> Iterator[tuple[Tensor, Tensor]]:
+    def whole(self, *, batch: int = BLOCK) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield (images float [n, c, h, w], targets) of this process's share, once, in order, unaugmented."""
         share = range(self.rank, len(self.images), self.world)
         for start in range(0, len(share), batch):

@@ -13,8 +13,10 @@ import torch
 from torch import nn
 
 from mien.core import images
+from mien.core.console import working
 from mien.core.errors import InputError
 from mien.core.files import replacing
+from mien.core.paths import printable
 from mien.evaluation.calibrate import files
 from mien.models.bundled import measured_crops
 from mien.models.metadata import METADATA_KEY, ModelInfo, OutputInfo
@@ -43,7 +45,7 @@ def export(run: Path, *, out: Path | None = None) -> Path:
         if output in info.outputs:
             info = files.with_calibration(info, output, fitted)
     out = out or run / "model.onnx"
-    with replacing(out) as part:
+    with working(f"exporting {printable(out)}"), replacing(out) as part:
         try:
             to_onnx(model.eval(), info, part)
         except Exception as error:  # torch raises a dozen kinds, and wraps them

@@ -107,12 +107,16 @@ class Learner:
         with torch.no_grad():
             return self.objective.count(loss, logits, batch.targets)
 
-    def validate(self, batches: Batches) -> Figures:
-        """Return the figures of all images, unaugmented and together with those of the other processes."""
+    def validate(self, batches: Batches, *, advance: Callable[[int], object] = lambda images: None) -> Figures:
+        """Return the figures of all images, unaugmented and together with those of the other processes.
+
+        `advance` is called with the number of images of each block that is done.
+        """
         sums, blocks = self.objective.zeros(self.device), []
         for logits, targets in predictions(self.result, batches):
             sums += self.objective.count(self.objective.loss(logits, targets, training=False), logits, targets)
             blocks.append(logits)
+            advance(len(targets) * distributed.WORLD)
         figures = self.objective.figures(distributed.total(sums))
         found = torch.zeros(len(batches), self.recipe.width, device=self.device)
         found[batches.rank :: batches.world] = torch.cat(blocks)

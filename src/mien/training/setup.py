@@ -1,17 +1,19 @@
 """What a run needs before its first step, besides its data: device, precision, scaling, a network to start from."""
 
 import platform
+from collections.abc import Collection, Mapping
 from contextlib import nullcontext
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
-from torch import nn
+from torch import Tensor, nn
 from torch.utils.flop_counter import FlopCounterMode
 
-from mien.core.console import notice
+from mien.core.console import first_few, notice, quantity
 from mien.core.errors import InputError
+from mien.core.paths import printable
 from mien.recipes import Recipe
 from mien.training import distributed
 from mien.training.batches import Scaling
@@ -96,7 +98,23 @@ def network(recipe: Recipe, *, start: Path | None = None, resumed: bool = False)
     made = create(recipe.model, classes=recipe.width, channels=recipe.channels, size=recipe.size, pretrained=pretrained)
     if start and not resumed:
         load_pretrained(made, start, recipe)
+    elif pretrained:
+        _notice_pretrained(made, recipe)
     return made
+
+
+def _notice_pretrained(model: Any, recipe: Recipe) -> None:
+    """Say which of timm's weights a network of timm's starts from, and what of it begins anew."""
+    weights, given = model.pretrained_cfg, model.state_dict()
+    layers = weights["classifier"]
+    layers = (layers,) if isinstance(layers, str) else layers or ()
+    fresh = [f"{name} {list(given[name].shape)}" for name in given if name.startswith(tuple(f"{x}." for x in layers))]
+    classes = f"{recipe.width} classes here, {weights['num_classes']:,} there"
+    text = f"{recipe.model}: starts from timm's weights {weights.get('hf_hub_id') or weights.get('tag') or ''}".rstrip()
+    text += f"; the output layer begins anew: {first_few(fresh)} ({classes})" if fresh else ""
+    if recipe.channels == 1:
+        text += f"; {weights['first_conv']} has the sums over its colours, for grey images"
+    notice(text)
 
 
 def load_pretrained(model: nn.Module, start: Path, recipe: Recipe) -> None:
@@ -112,13 +130,53 @@ def load_pretrained(model: nn.Module, start: Path, recipe: Recipe) -> None:
             f"{start}: has weights of {source.model} with channels {source.channels}, not of {recipe.model} with "
             f"{recipe.channels}; start from a run of the same network"
         )
-    wanted = model.state_dict()
-    found = {key: value for key, value in trained.state_dict().items() if value.shape == wanted[key].shape}
-    if source.outputs != recipe.outputs:
+    wanted, there = model.state_dict(), trained.state_dict()
+    found = {key: value for key, value in there.items() if key in wanted and value.shape == wanted[key].shape}
+    output: set[str] = set()
+    if list(source.outputs.items()) != list(recipe.outputs.items()):
         with torch.device("meta"):
             wider = create(
                 recipe.model, classes=recipe.width + 1, channels=recipe.channels, size=recipe.size
             ).state_dict()
-        found = {key: value for key, value in found.items() if value.shape == wider[key].shape}
-        notice(f"{start}: has other outputs; the output layer begins anew")
+        output = {key for key in wanted if wider[key].shape != wanted[key].shape}
+        found = {key: value for key, value in found.items() if key not in output}
     model.load_state_dict({**wanted, **found})
+    of = {name: weights.numel() for name, weights in model.named_parameters()}
+    moved, whole = (sum(of[name] for name in names) for names in (of.keys() & found.keys(), of))
+    notice(
+        f"{printable(start)}: gave {quantity(len(found), 'tensor')}, {moved:,} of {whole:,} parameters, to start from"
+    )
+    _notice_fresh(start, wanted, there, output, source, recipe)
+
+
+def _notice_fresh(
+    start: Path,
+    wanted: Mapping[str, Tensor],
+    there: Mapping[str, Tensor],
+    output: Collection[str],
+    source: Recipe,
+    recipe: Recipe,
+) -> None:
+    """Say which of the tensors `wanted` the weights `there` do not give, which they have for nothing, and why.
+
+    Those of the `output` layer are not given.
+    """
+
+    def differing(names: Mapping[str, Tensor], others: Mapping[str, Tensor]) -> str:
+        shapes = {name: list(value.shape) for name, value in names.items() if name not in output}
+        lacking = [name for name, shape in shapes.items() if name not in others or list(others[name].shape) != shape]
+        return first_few([f"{name} {shapes[name]}" for name in lacking], 6)
+
+    where = printable(start)
+    if output:
+        fresh = first_few([f"{name} {list(value.shape)}" for name, value in wanted.items() if name in output], 6)
+        here, then = (
+            "; ".join(f"{name} {first_few(classes, 8)}" for name, classes in one.outputs.items())
+            for one in (recipe, source)
+        )
+        notice(f"{where}: has other outputs; the output layer begins anew: {fresh} (here {here}; there {then})")
+    if fresh := differing(wanted, there):
+        sizes = f" (here for images of {recipe.size} x {recipe.size}, there of {source.size} x {source.size})"
+        notice(f"{where}: has no such weights, so they begin anew: {fresh}" + sizes * (source.size != recipe.size))
+    if unused := differing(there, wanted):
+        notice(f"{where}: has weights that the network does not: {unused}")

@@ -3,6 +3,7 @@
 import platform
 import shlex
 import sys
+import time
 from collections.abc import Collection, Mapping, Sequence
 from contextlib import nullcontext
 from dataclasses import replace
@@ -24,6 +25,7 @@ from mien.models.bundled import bundled
 from mien.recipes import Recipe, RunRecord, TrainingData, read_epochs, read_run
 from mien.recipes.run_record import ExcludeRecord
 from mien.training import balance, distill, distributed, setup, trackers
+from mien.training.announce import announce
 from mien.training.batches import Batches, Scaling, total_steps
 from mien.training.callbacks import Callback
 from mien.training.classes import with_classes
@@ -32,7 +34,7 @@ from mien.training.export import export
 from mien.training.learner import Learner
 from mien.training.networks import own
 from mien.training.objective import Objective
-from mien.training.progress import announce
+from mien.training.progress import end_line
 from mien.training.run import RunFiles, full_name
 from mien.training.temperatures import fit_temperatures
 from mien.training.trainer import Trainer
@@ -50,6 +52,7 @@ def train(
     log: Collection[Tracker] = (),
     callbacks: Sequence[Callback] = (),
     command: str | None = None,
+    summary: bool = False,
 ) -> Path:
     """Train a recipe from its beginning and export it; return the run folder `out`.
 
@@ -65,6 +68,7 @@ def train(
         log: the experiment trackers to log it to.
         callbacks: called after every epoch (see `mien.training.callbacks`).
         command: the command line to record; by default that of this process.
+        summary: say on stderr which layers the network has, before it is trained.
 
     Raises:
         InputError: data, recipe, device or tracker cannot be used, or the loss is no longer a number.
@@ -75,7 +79,7 @@ def train(
         >>> train(RECIPES["mien"], DataSpec(Path("fer2013")), Path("runs/first"))  # doctest: +SKIP
         PosixPath('runs/first')
     """
-    chosen = setup.device(device)
+    began, chosen = time.perf_counter(), setup.device(device)
     trackers.check(log)
     with distributed.process_group(chosen):
         run = RunFiles.reserve(out) if distributed.LEADS else RunFiles(out)
@@ -117,7 +121,7 @@ def train(
                 "python": platform.python_version(),
             },
         )
-        return _fit(run, record, splits, chosen, log=log, callbacks=callbacks)
+        return _fit(run, record, splits, chosen, log=log, callbacks=callbacks, summary=summary, began=began)
 
 
 def _check_figures(recipe: Recipe, validation: Split) -> None:
@@ -146,6 +150,7 @@ def resume(
     model: str | None = None,
     log: Collection[Tracker] | None = None,
     callbacks: Sequence[Callback] = (),
+    summary: bool = False,
 ) -> Path:
     """Continue a stopped run from its last checkpoint, to the weights that it would have reached.
 
@@ -160,13 +165,14 @@ def resume(
         model: for a network of the user's own, where its code is now.
         log: the experiment trackers to log it to; None: those that it was logged to before.
         callbacks: called after every epoch (see `mien.training.callbacks`).
+        summary: say on stderr which layers the network has.
 
     Raises:
         InputError: no run, another process continues it, or its data or its list of what is left out has changed or is
             no longer there.
         MissingExtra: a tracker in `log` is not installed.
     """
-    record = read_run(path)
+    began, record = time.perf_counter(), read_run(path)
     read_epochs(path, strict=True)  # damage is an error now, not after the next epoch
     chosen = setup.device(device)
     trackers.check(log or ())
@@ -190,10 +196,11 @@ def resume(
                     what += f"{recorded.fingerprint})"
                 raise InputError(f"{moved.data.path}: {what}")
         run = RunFiles(path)
+        moved = replace(moved, end=None)  # it may have epochs to go, where a callback ended it
         if moved != record and distributed.LEADS:
             run.describe(moved)
         log = trackers.again(path, moved) if log is None else log
-        return _fit(run, moved, splits, chosen, log=log, callbacks=callbacks, held=True)
+        return _fit(run, moved, splits, chosen, log=log, callbacks=callbacks, summary=summary, began=began, held=True)
 
 
 def _with_model(run: Path, record: RunRecord, model: str | None) -> RunRecord:
@@ -266,11 +273,14 @@ def _fit(
     *,
     log: Collection[Tracker],
     callbacks: Sequence[Callback],
+    summary: bool,
+    began: float,
     held: bool = False,
 ) -> Path:
     """Train from the beginning or from the last checkpoint to the end, export, and return the run folder.
 
-    `held` says that the folder is held by `only_one`; a new one is held as soon as it is there.
+    `began` is when the command began. `held` says that the folder is held by `only_one`; a new one is held as soon as
+    it is there.
     """
     recipe, scaling = record.recipe, Scaling(record.mean, record.std)
     training, validation = (
@@ -295,13 +305,15 @@ def _fit(
         if not run.described():
             run.describe(replace(record, precision=learner.precision))
         run.save_prints(splits["train"].images, record.start)
-        announce(learner, training, validation)
+        announce(learner, training, validation, splits, summary=summary)
         say(*balance.describe(recipe, record.class_weights, splits["train"].counts))
     with only_one(run.path) if distributed.LEADS and not held else nullcontext(), logs:
         trainer.fit()
         if distributed.LEADS:
+            run.describe(replace(read_run(run.path), end=(end := trainer.end())))
             if recipe.calibrate:
                 fit_temperatures(run.path, splits["validation"], device)
-            export(run.path)
+            model = export(run.path)
             logs.finish()
+            say(end_line(end, read_epochs(run.path), recipe, model, time.perf_counter() - began))
     return run.path

@@ -5,11 +5,13 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from mien.core.console import quantity, track
+from mien.core.streams import say
 from mien.evaluation.calibrate import OutputCalibration, fit_calibration
 from mien.evaluation.calibrate.files import save
 from mien.evaluation.predictions import DataFacts
 from mien.recipes import read_run
-from mien.training.batches import Batches, Scaling
+from mien.training.batches import BLOCK, Batches, Scaling
 from mien.training.data import Split
 from mien.training.export import model_info
 from mien.training.learner import predictions
@@ -25,7 +27,8 @@ def fit_temperatures(run: Path, validation: Split, device: torch.device) -> None
     network = load_network(run / "best.safetensors", record.recipe).to(device)
     scaling = Scaling(record.mean, record.std)
     batches = Batches(validation.images, validation.targets, len(validation), device, scaling=scaling)
-    logits = torch.cat([block for block, _ in predictions(network, batches)]).cpu().numpy()
+    blocks = track(predictions(network, batches), "fitting temperatures", -(-len(validation) // BLOCK))
+    logits = torch.cat([block for block, _ in blocks]).cpu().numpy()
     targets = validation.targets
     if targets.ndim == 1:
         targets = np.eye(len(record.recipe.classes), dtype=np.float32)[targets]
@@ -39,4 +42,5 @@ def fit_temperatures(run: Path, validation: Split, device: torch.device) -> None
         labels = targets[labelled, columns].argmax(axis=1)
         found = fit_calibration(logits[labelled, columns], labels, info.for_output(name), data)
         fitted[name] = OutputCalibration(found.temperature, found.calibration)
+        say(f"{name}: temperature {found.temperature:.3f}, fitted on {quantity(len(labels), 'validation image')}")
     save(run, fitted)

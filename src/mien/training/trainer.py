@@ -8,7 +8,9 @@ continues to the same weights, bit for bit, on the same machine.
 import math
 import time
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any, Literal, NoReturn
 
 import torch
 from torch import nn
@@ -16,13 +18,14 @@ from torch import nn
 from mien.core.errors import InputError
 from mien.core.streams import say
 from mien.evaluation.run import Run
-from mien.recipes import Epoch, figure, judged, selection_figure
+from mien.recipes import Epoch, best_epoch, figure, judged, read_epochs, selection_figure
+from mien.recipes.run_record import RunEnd
 from mien.training import distributed
 from mien.training.batches import Batches
 from mien.training.callbacks import Callback, call_back
 from mien.training.learner import Learner
 from mien.training.objective import Figures
-from mien.training.progress import EpochBar
+from mien.training.progress import EpochBar, Pace, epoch_line, lowered_line
 from mien.training.run import STATE, RunFiles
 from mien.training.stop import Interrupted, Stop
 
@@ -55,6 +58,7 @@ class Trainer:
         self.sums = learner.objective.zeros(learner.device)  # of the epoch so far
         self.bad_step = torch.tensor(-1, device=learner.device)  # the first whose loss is not finite
         self.stop = Stop(visible=distributed.LEADS)
+        self.pace = Pace(learner.total, training.steps)
         if state := run.load_state(learner.device):
             self._load_state(state)
 
@@ -70,13 +74,35 @@ class Trainer:
             while learner.steps < learner.total and self.stale_epochs < limit and not self.ended:
                 self._epoch(learner.steps // self.training.steps)
 
+    def end(self) -> RunEnd:
+        """Return how the finished run ended.
+
+        Raises:
+            InputError: its metrics.jsonl is gone.
+        """
+        epochs, recipe, learner = read_epochs(self.run.path), self.recipe, self.learner
+        if not epochs:
+            raise InputError(f"{self.run.path}: no metrics.jsonl with its epochs; export the weights with: mien export")
+        reason: Literal["epochs", "max_steps", "early_stop", "callback"] = "callback" if self.ended else "early_stop"
+        if learner.steps >= learner.total:
+            reason = "epochs" if learner.total == recipe.epochs * self.training.steps else "max_steps"
+        best = best_epoch(epochs, recipe)
+        chosen = math.nan if recipe.select == "last" else figure(best, recipe.select)
+        return RunEnd(
+            reason=reason,
+            best_epoch=best.epoch,
+            figure=None if math.isnan(chosen) else chosen,
+            training_seconds=sum(epoch.seconds for epoch in epochs),
+            finished=datetime.now(UTC).isoformat(timespec="seconds"),
+        )
+
     def _epoch(self, epoch: int) -> None:
         steps, learner = self.training.steps, self.learner
         first, last = learner.steps % steps, min(steps, learner.total - epoch * steps)
         batches = self.training.training(epoch, learner.prepare, start=first)
         began = synced = saved = time.perf_counter()
         earlier = self.seconds
-        with EpochBar(epoch, self.recipe.epochs, last, visible=distributed.LEADS) as bar:
+        with EpochBar(epoch, self.recipe.epochs, last, self.pace, visible=distributed.LEADS) as bar:
             for done, batch in zip(range(first + 1, last + 1), batches, strict=False):
                 self._note_rate(done, last)
                 counts = learner.step(batch)
@@ -88,7 +114,7 @@ class Trainer:
                 if done % SYNC_STEPS == 0 if distributed.WORLD > 1 else now - synced >= SYNC_SECONDS:
                     synced = now
                     self.seconds = earlier + now - began
-                    bar.show(done, self._figures(), self.training.seen(done) / self.seconds)
+                    bar.show(done, self._figures(), self.training.seen(done), self.seconds)
                     stop, save = self._agree(now - saved >= SAVE_SECONDS)
                     if (stop or save) and done < last:
                         saved = now
@@ -97,7 +123,10 @@ class Trainer:
                         self._interrupt(f"at step {learner.steps} of {learner.total}")
             training = self._figures()
             self.seconds = earlier + time.perf_counter() - began
-            validation = learner.validate(self.validation)
+            bar.validating(len(self.validation))
+            began = time.perf_counter()
+            validation = learner.validate(self.validation, advance=bar.advance)
+            self.pace.validation = time.perf_counter() - began
             if not math.isfinite(validation.loss):
                 self._diverged("validation loss", learner.steps)
             row = Epoch(
@@ -114,7 +143,6 @@ class Trainer:
                 images_per_second=self.training.seen(last) / self.seconds,
                 seconds=self.seconds,
             )
-            bar.close(row)
         self._close(row)
 
     def _note_rate(self, step: int, last: int) -> None:
@@ -162,6 +190,8 @@ class Trainer:
         self.best_monitored = min(self.best_monitored, monitored)
         better = selected < self.best or first
         self.best = min(self.best, selected)
+        row = replace(row, kept=better)
+        left = self.pace.rest(row.step, row.seconds / (row.step - (row.epoch - 1) * self.training.steps))
         self.sums.zero_()
         self.seconds, self.rates = 0.0, []
         if distributed.LEADS:
@@ -170,6 +200,10 @@ class Trainer:
             self.run.save_weights("last", self.learner.result)
             self.run.add_epoch(row)
         self._save()
+        if distributed.LEADS:
+            say(epoch_line(read_epochs(self.run.path), self.recipe, stale=self.stale_epochs, left=left))
+            if self.recipe.schedule == "plateau" and (lr := self.learner.lr) < row.lr:
+                say(lowered_line(row, lr, self.recipe))
         self.ended = self._call_back(row)
         if self._agree(False)[0] and self.learner.steps < self.learner.total:
             self._interrupt(f"after epoch {row.epoch}")
