@@ -57,7 +57,7 @@ def evaluate(
     views: tuple[Literal["none", "flip"], ...] = ("none", "flip") if tta == "both" else (tta,)
     found = [evaluate(predictions, output=data.output, tta=view, merge=data.merge) for view in views]
     epochs = read_epochs(run) if run else ()
-    written = save(found, predictions, samples.images, folder, epochs=epochs) if folder else []
+    written = save(found, predictions, samples.images, folder, epochs=epochs, session=session) if folder else []
     if json:
         if (seen := found[0].seen_in_training) and seen.seen:
             say(f"warning: {seen}")

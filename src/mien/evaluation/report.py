@@ -14,10 +14,13 @@ from mien.core.tables import cell
 from mien.evaluation import charts
 from mien.evaluation.comparison import Conditions
 from mien.evaluation.evaluation import Evaluation, class_table
+from mien.evaluation.explain.drawing import LIMITS
+from mien.evaluation.explain.mistakes import mistake_maps, surest_mistakes
 from mien.evaluation.learning_curve import learning_curves
 from mien.evaluation.metrics import Scores
 from mien.evaluation.predictions import TRAINED_ON, VIEWS, Predictions
 from mien.evaluation.terminal import scoring_notes, selective_notes
+from mien.models.session import Session
 from mien.recipes import Epoch
 
 MISTAKES = 24
@@ -31,6 +34,7 @@ def save(
     folder: Path,
     *,
     epochs: Sequence[Epoch] = (),
+    session: Session | None = None,
 ) -> list[Path]:
     """Write each evaluation, as `Conditions.file` calls it, and one report.html into `folder`; return the paths.
 
@@ -40,6 +44,7 @@ def save(
         images: uint8 [n, h, w] or [n, h, w, 3], of the predictions.
         folder: made where it is missing; files of the same names are replaced, each whole or not at all.
         epochs: of the model's run, for the learning curve.
+        session: the model, for occlusion maps of the surest mistakes; None leaves them out.
 
     Raises:
         InputError: the folder cannot be written to.
@@ -48,18 +53,23 @@ def save(
     for path, found in zip(written, evaluations, strict=True):
         records.write(path, found)
     report = folder / "report.html"
-    write_text(report, page(evaluations, predictions, images, epochs=epochs))
+    write_text(report, page(evaluations, predictions, images, epochs=epochs, session=session))
     return [*written, report]
 
 
 def page(
-    evaluations: Sequence[Evaluation], predictions: Predictions, images: Pixels, *, epochs: Sequence[Epoch] = ()
+    evaluations: Sequence[Evaluation],
+    predictions: Predictions,
+    images: Pixels,
+    *,
+    epochs: Sequence[Epoch] = (),
+    session: Session | None = None,
 ) -> str:
     """Return the report as HTML; arguments as for `save`."""
     first = evaluations[0]
     scores, model, sets = first.scores, first.model, first.selective.conformal
     filled = [one for one in scores.bins if one.count]
-    mistakes, wrong = _mistakes(first, predictions, images)
+    mistakes, wrong = surest_mistakes(first, predictions, images, MISTAKES)
     return render(
         "mien.evaluation/report.html",
         title=f"{page_title(first)}: evaluation",
@@ -94,6 +104,10 @@ def page(
         curves=learning_curves(epochs),
         mistakes=mistakes,
         wrong=wrong,
+        maps=mistake_maps(mistakes, session, predictions.scored_info(first.asked_output).primary_output)
+        if session
+        else [],
+        limits=LIMITS["occlusion"],
     )
 
 
@@ -147,18 +161,3 @@ def _coverage(evaluation: Evaluation) -> str:
         target = [(points[0][0], at.target), (100, at.target)]
         curves.append(charts.Curve("train", f"{at.target:.0%} asked for", target))
     return charts.lines("accuracy of the most confident answers", curves, across="share answered, %", percent=True)
-
-
-def _mistakes(
-    evaluation: Evaluation, predictions: Predictions, images: Pixels
-) -> tuple[list[tuple[Pixels, str, str, float, str]], int]:
-    """Return image, truth, answer, confidence and id of the most confident wrong answers; and how many are wrong."""
-    scored = predictions.scored(output=evaluation.asked_output, tta=evaluation.tta, merge=evaluation.merge)
-    answers, confidence = scored.probabilities.argmax(axis=1), scored.probabilities.max(axis=1)
-    truth, classes = scored.truth, scored.alignment.classes
-    wrong = np.flatnonzero(~scored.correct)
-    worst = wrong[np.argsort(-confidence[wrong], kind="stable")][:MISTAKES].tolist()
-    return [
-        (images[scored.rows[row]], classes[truth[row]], classes[answers[row]], confidence[row], str(scored.ids[row]))
-        for row in worst
-    ], len(wrong)

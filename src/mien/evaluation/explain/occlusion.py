@@ -11,9 +11,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.core.images import Pixels
+from mien.core.images import Pixels, resize
 from mien.evaluation.explain.explanation import Heat
-from mien.models.session import Session
+from mien.models.session import Session, softmax
 
 WINDOW, STRIDE = 1 / 4, 1 / 12  # of the crop's side: about as large as an eye or half a mouth
 BATCH = 32  # covered crops scored in one call: more gains nothing on a CPU
@@ -21,7 +21,11 @@ TINY = 1e-6  # the least probability, and the least distance from 1, whose log-o
 
 
 class Occlusion:
-    """The maps of an open model; of its output that `session.info` describes.
+    """The maps of an open model.
+
+    Args:
+        session: the model.
+        output: which of its outputs is explained; None: the one that `session.info` describes.
 
     Example:
         >>> crops = np.zeros((1, 48, 48), np.uint8)
@@ -31,9 +35,10 @@ class Occlusion:
 
     name = "occlusion"
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, output: str | None = None) -> None:
         self.session = session
-        size = session.info.size
+        self.info = session.info if output is None else session.info.for_output(output)
+        size = self.info.size
         self.window, stride = max(1, round(WINDOW * size)), max(1, round(STRIDE * size))
         last = size - self.window
         self.starts = [*range(0, last, stride), last]
@@ -43,26 +48,27 @@ class Occlusion:
         )
 
     def __call__(self, crops: Pixels, columns: NDArray[np.int64]) -> Iterator[Heat]:
-        """Yield the map of each crop, uint8 [n, size, size] or [n, size, size, 3], for the class at its column."""
+        """Yield the map of each crop, uint8 [n, h, w] or [n, h, w, 3], for the class at its column."""
         for crop, column in zip(crops, columns.tolist(), strict=True):
-            whole = self.session.probabilities(crop[None])[0, column]
-            covered = self.session.probabilities(self._covered(crop), batch=BATCH)[:, column]
-            change = _log_odds(whole) - _log_odds(covered)
-            yield Heat(self._mean(change), float(covered.min()), float(covered.max()))
+            views = self._covered(resize(crop, self.info.size))
+            logits = self.session.run(views, batch=BATCH)[self.info.primary_output]
+            whole, *covered = softmax(self.info.calibrate_logits(logits))[:, column]
+            change = _log_odds(whole) - _log_odds(np.array(covered))
+            yield Heat(self._mean(change), float(min(covered)), float(max(covered)))
 
     def _covered(self, crop: Pixels) -> Pixels:
-        """Return the crop with each of its windows covered, row by row."""
+        """Return the crop, and then with each of its windows covered, row by row."""
         blurred = cv2.GaussianBlur(crop, (0, 0), self.window / 2, borderType=cv2.BORDER_REPLICATE)
-        found = np.repeat(crop[None], len(self.starts) ** 2, axis=0)
+        found = np.repeat(crop[None], 1 + len(self.starts) ** 2, axis=0)
         places = ((top, left) for top in self.starts for left in self.starts)
-        for one, (top, left) in zip(found, places, strict=True):
+        for one, (top, left) in zip(found[1:], places, strict=True):
             part = slice(top, top + self.window), slice(left, left + self.window)
             one[part] = blurred[part]
         return found
 
     def _mean(self, change: NDArray[np.float64]) -> NDArray[np.float32]:
         """Return for each pixel the mean of the windows that cover it."""
-        size, n = self.session.info.size, len(self.starts)
+        size, n = self.info.size, len(self.starts)
         covers = np.zeros((n, size))
         for row, start in zip(covers, self.starts, strict=True):
             row[start : start + self.window] = 1

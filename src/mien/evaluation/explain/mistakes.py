@@ -1,0 +1,69 @@
+"""The most confident wrong answers of an evaluation, and on which parts of the face each depends."""
+
+from time import monotonic
+from typing import NamedTuple
+
+import numpy as np
+
+from mien.core.images import Pixels
+from mien.evaluation.evaluation import Evaluation
+from mien.evaluation.explain import drawing
+from mien.evaluation.explain.occlusion import Occlusion
+from mien.evaluation.predictions import Predictions
+from mien.models.session import Session
+
+SECONDS = 15.0  # that the maps of a report may take; those of `default` take two
+SIDE = 96  # pixels of a map
+
+
+class Mistake(NamedTuple):
+    """One wrong answer."""
+
+    image: Pixels
+    truth: str
+    answer: str
+    confidence: float
+    id: str
+    column: int
+    """Of the answer, among the labels of the model's output; of several that were merged, the most probable."""
+
+
+def surest_mistakes(
+    evaluation: Evaluation, predictions: Predictions, images: Pixels, most: int
+) -> tuple[list[Mistake], int]:
+    """Return the most confident wrong answers, the surest first, and how many there are in all."""
+    scored = predictions.scored(output=evaluation.asked_output, tta=evaluation.tta, merge=evaluation.merge)
+    answers, confidence = scored.probabilities.argmax(axis=1), scored.probabilities.max(axis=1)
+    truth, classes = scored.truth, scored.alignment.classes
+    wrong = np.flatnonzero(~scored.correct)
+    outputs = np.array([scored.alignment.outputs[label] for label in scored.info.labels], dtype=object)
+    found = [
+        Mistake(
+            image=images[scored.rows[row]],
+            truth=classes[truth[row]],
+            answer=classes[answers[row]],
+            confidence=float(confidence[row]),
+            id=str(scored.ids[row]),
+            column=int(np.where(outputs == classes[answers[row]], scored.answers[row], -1).argmax()),
+        )
+        for row in wrong[np.argsort(-confidence[wrong], kind="stable")][:most].tolist()
+    ]
+    return found, len(wrong)
+
+
+def mistake_maps(mistakes: list[Mistake], session: Session, output: str) -> list[Pixels]:
+    """Return the occlusion map of each mistake's answer as uint8 [96, 96, 3]; fewer where the model is slow.
+
+    Args:
+        mistakes: of that model.
+        session: the model.
+        output: the one that was scored.
+    """
+    occlusion, end, found = Occlusion(session, output), monotonic() + SECONDS, list[Pixels]()
+    for one in mistakes:
+        heat = next(occlusion(one.image[None], np.array([one.column])))
+        full = drawing.full_colour(heat.values, occlusion.name)
+        found.append(drawing.overlay(one.image, heat.values, full, SIDE))
+        if monotonic() > end:
+            break
+    return found
