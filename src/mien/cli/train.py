@@ -61,6 +61,7 @@ def train(
         $ mien train mien --data fer2013/ --exclude list.csv
         $ mien train runs/three/recipe.json --data three-class/ --seed 1
         $ mien train mien --data mine/ --start default --lr 0.01 --epochs 10
+        $ mien train mien --data mine/ --start default --finetune head
         $ mien train mien --data arrays/ --classes alphabetical
         $ mien train mien --data mine/ --classes bored,engaged
         $ mien train mien --data mine/ --model my_networks.py:MyNet

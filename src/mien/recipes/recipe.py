@@ -125,6 +125,12 @@ class Recipe:
     """sgd has Nesterov momentum of 0.9."""
     lr: float = 1e-3
     """Learning rate; with one-cycle, its peak."""
+    finetune: Literal["none", "head", "all", "layers"] = "none"
+    """Of a network with weights (--start, --pretrained). head: train the last layer alone. all: the others at
+    `body_lr`. layers: rates that grow geometrically from `body_lr` at the first layer to `lr` at the last (Howard &
+    Ruder 2018)."""
+    body_lr: float = 0.0
+    """The learning rate below the head, for finetune all (0: lr / 10) and layers (0: lr / 100)."""
     weight_decay: float = 0.0
     """L2 penalty (adam, sgd) or decoupled decay (adamw)."""
     clip_value: float = 0.0
@@ -181,11 +187,13 @@ class Recipe:
         for name in ("label_smoothing", "ema", "zoom", "contrast", "margin", "holdout"):
             demand(0 <= getattr(self, name) < 1, f"{name} {getattr(self, name)} must lie in 0..1, 1 excluded")
         for name in (
-            "rotate", "shift", "crop", "pad", "max_steps", "weight_decay", "clip_value", "mixup", "patience",
+            "rotate", "shift", "crop", "pad", "max_steps", "body_lr", "weight_decay", "clip_value", "mixup", "patience",
             "early_stop", "seed",
         ):  # fmt: skip
             demand(getattr(self, name) >= 0, f"{name} {getattr(self, name)} must not be negative")
         demand(self.seed < 2**63, f"seed {self.seed} must be below 2**63, as JSON holds it")
+        tuned = self.finetune in ("all", "layers")
+        demand(tuned or not self.body_lr, f"body_lr does nothing with finetune {self.finetune}; it needs all or layers")
         size, crop, pad = self.size, self.crop, self.pad
         demand(not pad or crop > 0, "pad does nothing without crop")
         demand(pad < size, f"pad {pad} must be below size {size}, which it reflects")

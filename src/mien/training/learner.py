@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mien.recipes import Recipe
-from mien.training import distributed, optimise, setup
+from mien.training import distributed, finetune, optimise, setup
 from mien.training.augment import prepare
 from mien.training.batches import Batch, Batches, Scaling, denormalise
 from mien.training.distill import Teacher
@@ -54,7 +54,11 @@ class Learner:
         self.precision = setup.precision(recipe, network, device)
         self.device = device
         self.network = distributed.synchronise_norms(network, device)
-        self.optimizer = optimise.optimizer(recipe, self.network)
+        self.layers = finetune.layers(recipe, self.network) if recipe.finetune != "none" else []
+        """Those of a network that is fine-tuned, the head last."""
+        self.frozen = finetune.frozen(self.network, self.layers[-1]) if recipe.finetune == "head" else []
+        groups = finetune.groups(recipe, self.layers) if self.layers else None
+        self.optimizer = optimise.optimizer(recipe, self.network, groups)
         self.schedule = optimise.Schedule(recipe, self.optimizer, total)
         self.average = optimise.average(recipe, self.network)
         weights = [class_weights[name] for name in recipe.classes] if class_weights else None
@@ -68,7 +72,7 @@ class Learner:
 
     @property
     def lr(self) -> float:
-        """The learning rate of the next step."""
+        """The learning rate of the next step, of a network that is fine-tuned the head's."""
         return float(self.optimizer.param_groups[0]["lr"])
 
     @property
@@ -88,6 +92,8 @@ class Learner:
             What `Objective.count` counts in the batch: on the device, so that the host need not wait.
         """
         self.network.train()
+        for module in self.frozen:
+            module.training = False
         torch.manual_seed(batch.seed)  # for dropout
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
             logits = self._forward(batch.images).float()

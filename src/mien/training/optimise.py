@@ -10,15 +10,16 @@ from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 from mien.recipes import HIGHER, Recipe
 
 
-def optimizer(recipe: Recipe, model: nn.Module) -> torch.optim.Optimizer:
-    """Return the optimiser; fused kernels where the device has them."""
+def optimizer(recipe: Recipe, model: nn.Module, groups: list[dict[str, Any]] | None = None) -> torch.optim.Optimizer:
+    """Return the optimiser, of all parameters or of groups with rates; fused kernels where the device has them."""
     fused = next(model.parameters()).device.type in ("cpu", "cuda")
+    parameters = groups or model.parameters()
     if recipe.optimizer == "sgd":
         return torch.optim.SGD(
-            model.parameters(), recipe.lr, momentum=0.9, nesterov=True, weight_decay=recipe.weight_decay, fused=fused
+            parameters, recipe.lr, momentum=0.9, nesterov=True, weight_decay=recipe.weight_decay, fused=fused
         )
     kind = torch.optim.Adam if recipe.optimizer == "adam" else torch.optim.AdamW
-    return kind(model.parameters(), recipe.lr, weight_decay=recipe.weight_decay, fused=fused)
+    return kind(parameters, recipe.lr, weight_decay=recipe.weight_decay, fused=fused)
 
 
 class Schedule:
@@ -27,7 +28,8 @@ class Schedule:
     def __init__(self, recipe: Recipe, optimizer: torch.optim.Optimizer, total_steps: int) -> None:
         self.one_cycle = self.plateau = None
         if recipe.schedule == "one-cycle":
-            self.one_cycle = lr_scheduler.OneCycleLR(optimizer, recipe.lr, total_steps=total_steps + 1)
+            peaks = [group["lr"] for group in optimizer.param_groups]
+            self.one_cycle = lr_scheduler.OneCycleLR(optimizer, peaks, total_steps=total_steps + 1)
         elif recipe.schedule == "plateau":
             self.plateau = lr_scheduler.ReduceLROnPlateau(
                 optimizer,

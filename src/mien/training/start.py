@@ -24,7 +24,7 @@ from mien.datasets import DataSpec, exclude
 from mien.models.bundled import bundled
 from mien.recipes import Recipe, RunRecord, TrainingData, read_epochs, read_run
 from mien.recipes.run_record import ExcludeRecord
-from mien.training import balance, distill, distributed, setup, trackers
+from mien.training import balance, distill, distributed, finetune, setup, trackers
 from mien.training.announce import announce
 from mien.training.batches import Batches, Scaling, total_steps
 from mien.training.callbacks import Callback
@@ -85,6 +85,7 @@ def train(
         run = RunFiles.reserve(out) if distributed.LEADS else RunFiles(out)
         if own.is_own(recipe.model):
             recipe = replace(recipe, model=own.absolute(recipe.model))  # what cannot be imported fails here
+        finetune.check(recipe, start)
         recipe = balance.with_weights(with_classes(recipe, data))
         splits = build_splits(recipe, data, photos)
         _check_figures(recipe, splits["validation"])
@@ -307,6 +308,7 @@ def _fit(
         run.save_prints(splits["train"].images, record.start)
         announce(learner, training, validation, splits, summary=summary)
         say(*balance.describe(recipe, record.class_weights, splits["train"].counts))
+        say(*finetune.describe(recipe, learner.layers))
     with only_one(run.path) if distributed.LEADS and not held else nullcontext(), logs:
         trainer.fit()
         if distributed.LEADS:
