@@ -20,8 +20,9 @@ from mien.evaluation.calibrate.fit import CalibrationOptions
 from mien.evaluation.predictions import DataFacts
 from mien.models.bundled import measured_crops
 from mien.models.calibration import Calibration
+from mien.models.features import add_features
 from mien.models.metadata import ModelInfo, OutputInfo
-from mien.models.session import Session, softmax
+from mien.models.session import FEATURES, Session, softmax
 from mien.recipes import RECIPES, read_run
 from mien.training.export import compare_with_torch, export, to_onnx
 from mien.training.networks import create, load_network
@@ -102,6 +103,8 @@ def test_every_recipe_exports_to_what_torch_computes(tmp_path: Path, name: str) 
         ]
         assert np.allclose(np.concatenate(outputs, axis=1), expected[:n], atol=1e-3, rtol=1e-3)
     assert path.stat().st_size < SIZES[name] * 1e6
+    made = add_features(tmp_path / "run", tmp_path / "features.onnx")
+    assert Session(made.path, features=True).run(crops)[FEATURES].shape == (7, made.width)
     assert {file.name for file in (tmp_path / "run").iterdir()} == {"recipe.json", "best.safetensors", "model.onnx"}
 
 

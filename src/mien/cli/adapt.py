@@ -43,7 +43,7 @@ def adapt(
     Examples:
         $ mien adapt default --data mine/ --out mine.onnx
         $ mien adapt default --data photos/ --detector auto --out mine.onnx
-        $ mien adapt runs/first --data mine/ --classes bored,engaged --out mine.onnx --json
+        $ mien adapt runs/first --data mine/ --classes bored,engaged --out mine.onnx
         $ mien predict photo.jpg --model mine.onnx
 
     Args:

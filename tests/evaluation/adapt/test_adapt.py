@@ -165,6 +165,8 @@ def test_persons_stay_together(mien: Mien, make_model: MakeModel, tmp_path: Path
 
 def test_a_model_adapted_twice_remembers_both(mine: Path, make_model: MakeModel, tmp_path: Path) -> None:
     first = package.adapt(make_model(), data=mine, out=tmp_path / "1.onnx")
+    again = package.adapt(first, data=mine, out=tmp_path / "3.onnx")
+    assert "was trained on 24 of these 24 pictures, exactly or nearly: the accuracy is too high" in again.notes[-1]
     other = pictures(tmp_path / "other", {"calm": 8, "tense": 8}, seed=9)
     second = package.adapt(first, data=other, out=tmp_path / "2.onnx")
     kept = [known_prints(Session(one)) for one in (first, second)]

@@ -23,7 +23,7 @@ from mien.evaluation.features import compute
 from mien.evaluation.folds import group_ids
 from mien.evaluation.metrics import Scores, score
 from mien.evaluation.predictions import BATCH, identify
-from mien.evaluation.provenance import PRINTS_KEY, known_prints
+from mien.evaluation.provenance import PRINTS_KEY, known_prints, seen_in_training
 from mien.evaluation.statistics import Interval
 from mien.faces import LargestFace
 from mien.models.bundled import bundled
@@ -118,14 +118,21 @@ def adapt(model: str | Path, spec: DataSpec, out: Path, *, folds: int = 5, seed:
         notes.append(f"all pictures of {alone} show one person or are copies: others will be recognised less well")
         given, together = given._replace(groups=np.arange(len(labels))), "nothing"
     folds = min(folds, given.smallest)
-    logits = classifier.cross_validate(given, len(classes), folds=folds, seed=seed)
     c = classifier.choose(given, len(classes), folds=folds, seed=seed)
+    fixed = c if len(labels) > classifier.MANY else None
+    logits = classifier.cross_validate(given, len(classes), folds=folds, seed=seed, c=fixed)
     head, heat = classifier.fit(given, len(classes), c), classifier.temperature(logits, labels)
     scores = score(softmax(logits / np.float32(heat)), labels, classes)
     if scores.interval[0] <= max(counts.values()) / len(labels):
         often = max(counts, key=lambda name: counts[name])
         notes.append(f"not shown to be better than always naming {often}: more pictures, or clearer classes, may help")
     origin = identify(session)
+    known = seen_in_training(session, samples.images)
+    if known is not None and known.any():
+        notes.append(
+            f"{origin.file} was trained on {known.sum():,} of these {len(known):,} pictures, exactly or nearly: the "
+            "accuracy is too high"
+        )
     info = ModelInfo(
         labels=classes,
         size=session.info.size,

@@ -20,6 +20,8 @@ from mien.models.session import softmax
 STRENGTHS = (1e-4, 1e-3, 1e-2, 1e-1, 1.0)  # the values of C to choose from
 USUAL = 1e-2  # C where there is too little to choose by: the best of them on the mean of those draws
 
+MANY = 1000  # faces from which on the choice of C flatters nobody: it is made once, not in each fold again
+
 Floats = NDArray[np.float32]
 Integers = NDArray[np.int64]
 
@@ -81,26 +83,24 @@ def choose(samples: Samples, k: int, *, folds: int, seed: int) -> float:
     folds = min(folds, samples.smallest)
     if folds < 2:
         return USUAL
-    fold = assign_folds(samples.labels, samples.groups, folds, seed)
-    losses = []
-    for c in STRENGTHS:
-        logits = np.zeros((len(samples.labels), k), np.float32)
-        for number in range(folds):
-            held = fold == number
-            logits[held] = samples.features[held] @ (head := fit(samples.part(~held), k, c)).weight + head.bias
-        chosen = softmax(logits)[np.arange(len(logits)), samples.labels]
-        losses.append(float(-np.log(np.maximum(chosen, 1e-9)).mean()))
-    return STRENGTHS[int(np.argmin(losses))]
+    losses = {}
+    for c in track(STRENGTHS, "choosing C", len(STRENGTHS)) if len(samples.labels) > MANY else STRENGTHS:
+        chosen = softmax(cross_validate(samples, k, folds=folds, seed=seed, c=c))
+        losses[c] = -np.log(np.maximum(chosen[np.arange(len(chosen)), samples.labels], 1e-9)).mean()
+    return min(losses, key=lambda c: losses[c])
 
 
-def cross_validate(samples: Samples, k: int, *, folds: int, seed: int) -> Floats:
-    """Return logits [n, k] of each face by a layer that saw neither it nor its group, C chosen without them too."""
+def cross_validate(samples: Samples, k: int, *, folds: int, seed: int, c: float | None = None) -> Floats:
+    """Return logits [n, k] of each face by a layer that saw neither it nor its group.
+
+    Without `c` it is chosen for each layer, without the faces of its fold.
+    """
     fold = assign_folds(samples.labels, samples.groups, folds, seed)
     logits = np.zeros((len(samples.labels), k), np.float32)
-    for number in track(range(folds), "cross-validation", folds):
+    for number in range(folds):
         held = fold == number
         rest = samples.part(~held)
-        head = fit(rest, k, choose(rest, k, folds=folds, seed=seed))
+        head = fit(rest, k, choose(rest, k, folds=folds, seed=seed) if c is None else c)
         logits[held] = samples.features[held] @ head.weight + head.bias
     return logits
 
