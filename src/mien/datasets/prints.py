@@ -41,7 +41,8 @@ def _prints(images: Pixels) -> tuple[Prints, Prints]:
     """Return the prints of the images and of their mirror images."""
     found = np.zeros((2, len(images), BITS // 64), dtype="<u8")
     basis, mirror = _basis()
-    for start in range(0, len(images), BLOCK):
+    starts = range(0, len(images), BLOCK)
+    for start in track(starts, "making prints of the images", len(starts)):
         block = np.stack([grey(image) for image in images[start : start + BLOCK]])
         values = block.reshape(len(block), -1).astype(np.float64)
         levels = values @ basis.T

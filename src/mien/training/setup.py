@@ -105,14 +105,14 @@ def network(recipe: Recipe, *, start: Path | None = None, resumed: bool = False)
 
 def _notice_pretrained(model: Any, recipe: Recipe) -> None:
     """Say which of timm's weights a network of timm's starts from, and what of it begins anew."""
-    weights, given = model.pretrained_cfg, model.state_dict()
-    layers = weights["classifier"]
+    weights, given = getattr(model, "pretrained_cfg", {}), model.state_dict()
+    layers = weights.get("classifier")
     layers = (layers,) if isinstance(layers, str) else layers or ()
     fresh = [f"{name} {list(given[name].shape)}" for name in given if name.startswith(tuple(f"{x}." for x in layers))]
-    classes = f"{recipe.width} classes here, {weights['num_classes']:,} there"
+    classes = f"{recipe.width} classes here, {weights.get('num_classes')} there"
     text = f"{recipe.model}: starts from timm's weights {weights.get('hf_hub_id') or weights.get('tag') or ''}".rstrip()
     text += f"; the output layer begins anew: {first_few(fresh)} ({classes})" if fresh else ""
-    if recipe.channels == 1:
+    if recipe.channels == 1 and weights.get("first_conv"):
         text += f"; {weights['first_conv']} has the sums over its colours, for grey images"
     notice(text)
 
