@@ -94,8 +94,10 @@ def test_a_run_has_metrics_the_best_epoch_its_path_and_curves(run: mien.Run, tmp
     assert run.plot(tmp_path / "c.svg")._repr_svg_() == curves == (tmp_path / "c.svg").read_text()
     assert "data:image/svg+xml;base64," in run._repr_html_()
     assert mien.Run(str(run.path)) == run
-    with pytest.raises(mien.InputError, match=r"c\.png: the curves are an SVG drawing"):
-        run.plot(tmp_path / "c.png")
+    run.plot(tmp_path / "c.png")
+    assert (tmp_path / "c.png").read_bytes().startswith(b"\x89PNG")
+    with pytest.raises(mien.InputError, match=r"c\.gif: expected a name that ends in \.svg, \.png or \.pdf"):
+        run.plot(tmp_path / "c.gif")
     with pytest.raises(mien.InputError, match="no run"):
         mien.Run(tmp_path)
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, g
 from mien.core import records
 from mien.core.console import forget_notices, notice
 from mien.core.errors import InputError, MissingExtra, did_you_mean, needs_extra
+from mien.core.files import check_folder
 from mien.core.labels import join_names
 from mien.core.paths import local_path
 from mien.core.streams import say
@@ -24,11 +25,12 @@ from mien.datasets import DataSpec
 from mien.evaluation import Evaluation
 from mien.evaluation import evaluate as score_predictions
 from mien.evaluation.features import Features, read_features
+from mien.evaluation.plots import check, plot
 from mien.evaluation.predictions import TRAINED_ON, load, predict
 from mien.evaluation.run import Run
 from mien.models.bundled import ASSETS, bundled
 from mien.models.session import Session
-from mien.recipes import Recipe, find, new_folder, read_run
+from mien.recipes import Recipe, find, new_folder, read_epochs, read_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -201,9 +203,10 @@ def evaluate(
     split: str = "validation",
     tta: Literal["none", "flip"] = "none",
     device: str = "cpu",
+    plots: PathText | None = None,
     **options: Any,
 ) -> Evaluation:
-    """Score the exported model of a run, a bundled model or an .onnx file on a split of a dataset; write nothing.
+    """Score the exported model of a run, a bundled model or an .onnx file on a split of a dataset.
 
     Args:
         model: a run or its folder, "default" or "small", or an .onnx file.
@@ -211,10 +214,12 @@ def evaluate(
         split: train, validation, test or all.
         tta: flip: average the probabilities of each crop and its mirror image.
         device: cpu, or what onnxruntime has here: cuda, coreml, directml, openvino.
+        plots: a folder for drawings and predictions.csv, as of `mien evaluate --plots`; without it nothing is written.
         options: further fields of `DataSpec`: kind, targets, classes, merge, holdout, exclude, output, detector.
 
     Raises:
         InputError: no such model or data, a wrong option, or data without labels that the model has.
+        MissingExtra: `plots`, and mien[eval] is not installed.
 
     Example:
         >>> scores = mien.evaluate("default", data="fer2013/", split="validation")  # doctest: +SKIP
@@ -225,11 +230,19 @@ def evaluate(
     if tta not in ("none", "flip"):
         raise InputError(f"mien.evaluate: tta {tta!r} must be none or flip")
     spec = _spec(data, split, options, evaluate)
+    if plots is not None:
+        check(purpose="plots=")
+        check_folder(local_path(plots))
     session, samples, facts = load(model, spec, device=device)
     if facts.trained_on:
         say(f"warning: {facts.path}, {facts.split}: {TRAINED_ON}")
     predictions = predict(session, samples, facts, tta=tta)
-    return score_predictions(predictions, output=spec.output, tta=tta, merge=spec.merge)
+    found = score_predictions(predictions, output=spec.output, tta=tta, merge=spec.merge)
+    if plots is not None:
+        run = local_path(model)
+        epochs = read_epochs(run) if run.is_dir() else ()
+        plot(found, predictions, samples.images, local_path(plots), epochs=epochs)
+    return found
 
 
 def features(
@@ -393,6 +406,7 @@ def _training(purpose: str) -> Any:
     """Return `mien.training`, whose import loads torch."""
     forget_notices()
     with needs_extra("train", purpose):
+        import matplotlib  # noqa: F401
         import torch  # noqa: F401
 
         from mien import training

@@ -107,7 +107,7 @@ def test_the_page_is_whole_and_asks_the_network_for_nothing(case: Case) -> None:
         "Surest mistakes",
         "What these figures do not say",
     ]
-    assert parsed.tags.count("svg") == 4
+    assert parsed.tags.count("svg") == 5
     low, high = case.evaluation.scores.interval
     assert f"57.1 % accuracy, {100 * low:.1f} to {100 * high:.1f} %" in parsed.text
     assert "blocks on faces, validation" in parsed.text

@@ -12,6 +12,9 @@ import torch
 from mien.core.labels import FER2013, FERPLUS
 from mien.recipes import RECIPES, Recipe
 from tests import drawn
+from tests.blocks import make_model
+
+__all__ = ["make_model"]
 
 
 @pytest.fixture(autouse=True)
@@ -66,5 +69,7 @@ def tiny() -> Callable[..., Recipe]:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out the export, which takes longer than a tiny run."""
+    """Leave out the export and the drawings, which take longer than a tiny run."""
     monkeypatch.setattr("mien.training.start.export", lambda run: run / "model.onnx")
+    for name in ("draw_training_pictures", "draw_results"):
+        monkeypatch.setattr(f"mien.training.plots.{name}", lambda *_: None)

@@ -63,6 +63,8 @@ def test_train_prints_what_is_trained_and_writes_its_files(
     assert {path.name for path in out.iterdir()} == {
         *("best.safetensors", "last.safetensors", "resume.pt"),
         *("recipe.json", "metrics.jsonl", "curves.svg", "model.onnx", "training_faces.npz"),
+        *("training_pictures.png", "confusion.png", "confusion.svg", "curves.png", "sample_predictions.png"),
+        *("surest_mistakes.png", "predictions.csv"),
     }
     assert (out / "curves.svg").read_text() == curves_svg(read_epochs(out))
     epochs = read_epochs(out)
@@ -80,6 +82,9 @@ def test_train_prints_what_is_trained_and_writes_its_files(
     assert len(record.data.splits["validation"].fingerprint) == 16
     assert {"mien", "torch", "numpy", "python"} <= record.versions.keys()
     assert record.recipe == tiny("mien", epochs=2) == recipes.find(out / "recipe.json")
+    before = {path.name: path.read_bytes() for path in out.iterdir()}
+    resume(out, device="cpu")
+    assert {name for name, content in before.items() if (out / name).read_bytes() != content} <= {"model.onnx"}
     session = Session(out)
     assert session.info.recipe == "mien"
     assert session.info.mean == record.mean

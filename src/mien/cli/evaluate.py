@@ -15,6 +15,7 @@ def evaluate(
     tta: Literal["none", "flip", "both"] = "none",
     device: str = "cpu",
     out: Path | None = None,
+    plots: Path | None = None,
     json: bool = False,
 ) -> None:
     """Score a model on a split of a dataset and write a report.
@@ -26,6 +27,7 @@ def evaluate(
         $ mien evaluate runs/first --data fer2013
         $ mien evaluate default --data fer2013 --tta both --out results/default
         $ mien evaluate default --data fer2013 --targets majority
+        $ mien evaluate runs/first --data fer2013 --split test --plots figures/
         $ mien evaluate default --data facial_expressions --detector haar
         $ mien evaluate model.onnx --data faces/ --split test --json > scores.json
 
@@ -35,11 +37,14 @@ def evaluate(
         tta: none: score the crop. flip: average its probabilities with those of the mirror image. both: report both.
         device: Where the network is computed: cpu, or what onnxruntime has here: cuda, coreml, directml, openvino.
         out: Write the scores and the report to this folder instead.
+        plots: Also draw to this folder, for print (PNG, SVG, PDF): confusion matrix, sample predictions, surest
+            mistakes, a run's learning curves; and write predictions.csv, a row per picture.
         json: Print one JSON object instead of tables; with --tta both a list of two.
     """
     from mien.core import records
     from mien.core.files import check_folder
     from mien.evaluation.evaluation import evaluate
+    from mien.evaluation.plots import check, plot
     from mien.evaluation.predictions import TRAINED_ON, load, predict
     from mien.evaluation.report import save
     from mien.evaluation.terminal import evaluation_tables
@@ -48,8 +53,11 @@ def evaluate(
 
     run = Path(model) if model not in bundled() and Path(model).is_dir() else None
     folder = out or run
-    if folder:
-        check_folder(folder)
+    for one in (folder, plots):
+        if one:
+            check_folder(one)
+    if plots:
+        check(purpose="--plots")
     session, samples, facts = load(model, data, device=device)
     if facts.trained_on:
         say(f"warning: {facts.path}, {facts.split}: {TRAINED_ON}")
@@ -58,6 +66,8 @@ def evaluate(
     found = [evaluate(predictions, output=data.output, tta=view, merge=data.merge) for view in views]
     epochs = read_epochs(run) if run else ()
     written = save(found, predictions, samples.images, folder, epochs=epochs, session=session) if folder else []
+    if plots:
+        written += plot(found[0], predictions, samples.images, plots, epochs=epochs)
     if json:
         if (seen := found[0].seen_in_training) and seen.seen:
             say(f"warning: {seen}")
@@ -66,5 +76,5 @@ def evaluate(
         show_table(evaluation_tables(found))
     for path in written:
         say(f"wrote {path}")
-    if not folder:
+    if not folder and not plots:
         say("nothing written; --out DIR writes report.html there")

@@ -109,6 +109,7 @@ def run_action(about: Verb, verb: str, actions: dict[str, Verb], arguments: list
 def load_training(threads: int | None = None, purpose: str = "training") -> ModuleType:
     """Import what needs torch, on so many threads, or say how to get it."""
     try:
+        import matplotlib  # noqa: F401
         import torch
 
         import mien.training

@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from contextvars import ContextVar
 from functools import lru_cache
+from pathlib import Path
 from typing import cast
 
 from PIL import ImageFont
@@ -28,16 +29,16 @@ MISSING = "\U0010ffff"  # a character that no font has
 _needed: ContextVar[frozenset[str]] = ContextVar("needed", default=frozenset())  # of the names drawn in this thread
 
 
-def drawable(names: Sequence[str]) -> tuple[str, ...]:
-    """Return class names as `load_font` can draw them, all different; long ones are cut.
+def drawable(names: Sequence[str], *, longest: int | None = LONGEST) -> tuple[str, ...]:
+    """Return class names as `load_font` can draw them, all different; those of more than `longest` letters are cut.
 
     One with letters that no font here has is `class INDEX`; emoji and the like are left out. stderr names what changes.
     """
-    return tuple(_different([_cut(name) for name in _spelt(names)]))
+    return tuple(_different([_cut(name, longest) for name in _spelt(names)]))
 
 
-def _cut(name: str) -> str:
-    return name if len(name) <= LONGEST else f"{name[: LONGEST - 2].rstrip()}.."
+def _cut(name: str, longest: int | None) -> str:
+    return name if longest is None or len(name) <= longest else f"{name[: longest - 2].rstrip()}.."
 
 
 def _different(names: Sequence[str]) -> Iterator[str]:
@@ -78,6 +79,16 @@ def load_font(size: float) -> ImageFont.FreeTypeFont:
         InputError: the file in MIEN_FONT is no font.
     """
     return _load(_choose(_needed.get(), os.environ.get("MIEN_FONT")), size)
+
+
+def font_file(letters: frozenset[str]) -> Path | None:
+    """Return the file of a font that has most of the letters; None where no font here has one that Pillow's own lacks.
+
+    Raises:
+        InputError: the file in MIEN_FONT is no font.
+    """
+    file = _choose(letters, os.environ.get("MIEN_FONT"))
+    return Path(str(_load(file, 16).path)) if file else None
 
 
 @lru_cache(maxsize=8)

@@ -132,6 +132,12 @@ class Scored:
         """bool [n]: whether the answer is the truth."""
         return np.asarray(self.probabilities.argmax(axis=1) == self.truth)
 
+    def surest_mistakes(self, most: int) -> list[int]:
+        """Return the positions of the wrong answers of the highest confidence, the surest first."""
+        wrong = np.flatnonzero(~self.correct)
+        confidence = self.probabilities[wrong].max(axis=1)
+        return [int(row) for row in wrong[np.argsort(-confidence, kind="stable")][:most]]
+
 
 @dataclass(frozen=True)
 class Predictions:

@@ -2,6 +2,7 @@
 
 import base64
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
@@ -13,6 +14,7 @@ from mien.core.errors import InputError, needs_extra
 from mien.core.files import write_text
 from mien.core.paths import local_path, printable
 from mien.evaluation.learning_curve import curves_svg
+from mien.evaluation.plots import draw_curves
 from mien.recipes import Epoch, Recipe, best_epoch, read_epochs, read_run
 
 if TYPE_CHECKING:
@@ -21,26 +23,37 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, repr=False)
 class Curves:
-    """A drawing that a notebook shows; `svg` is the text of its file."""
+    """The learning curves as a drawing that a notebook shows."""
 
-    svg: str
+    epochs: Sequence[Epoch]
+    title: str = ""
+
+    @property
+    def svg(self) -> str:
+        """The drawing as the text of an SVG file."""
+        return curves_svg(self.epochs)
 
     def __repr__(self) -> str:
-        return f"<learning curves, {len(self.svg):,} characters of SVG>"
+        return f"<learning curves of {quantity(len(self.epochs), 'epoch')}>"
 
     def _repr_svg_(self) -> str:
         return self.svg
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the drawing to a file.
+        """Write the drawing to a file: .svg, or for print .png or .pdf.
 
         Raises:
-            InputError: the name does not end in .svg, or the file cannot be written.
+            InputError: another ending, no epoch to draw, or the file cannot be written.
+            MissingExtra: .png and .pdf, and matplotlib is not installed.
         """
         out = local_path(path)
-        if out.suffix.lower() != ".svg":
-            raise InputError(f"{out}: the curves are an SVG drawing; expected a name that ends in .svg")
-        write_text(out, self.svg)
+        ending = out.suffix.lower().removeprefix(".")
+        if ending not in ("svg", "png", "pdf"):
+            raise InputError(f"{out}: expected a name that ends in .svg, .png or .pdf")
+        if ending == "svg":
+            write_text(out, self.svg)
+        else:
+            draw_curves(out, self.epochs, title=self.title)
         return out
 
 
@@ -100,12 +113,12 @@ class Run:
         return pandas.json_normalize(list(map(records.to_json, self.metrics)))
 
     def plot(self, path: "str | os.PathLike[str] | None" = None) -> Curves:
-        """Return the learning curves, which a notebook shows below the cell; write them to `path`, where given (.svg).
+        """Return the learning curves, which a notebook shows below the cell; write them to `path`, where given.
 
         Raises:
-            InputError: the file cannot be written, or its name does not end in .svg.
+            InputError, MissingExtra: as `Curves.save` has them.
         """
-        curves = Curves(curves_svg(self.metrics))
+        curves = Curves(self.metrics, self.recipe.name or self.path.name)
         if path is not None:
             curves.save(path)
         return curves

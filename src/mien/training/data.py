@@ -32,12 +32,14 @@ class Split:
             output sum to 1, or to 0 where the image has no label for it.
         classes: those of the primary output, which comes first.
         sources: the fingerprints of what was joined: the dataset with each of its labels, then each dataset of photos.
+        ids: str [n], as `Samples.ids`; those of further photos begin with their folder's name. None: not known.
     """
 
     images: NDArray[np.uint8]
     targets: NDArray[Any]
     classes: tuple[str, ...]
     sources: tuple[str, ...] = ()
+    ids: NDArray[np.str_] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
@@ -106,11 +108,14 @@ def build_splits(recipe: Recipe, data: DataSpec, photos: Sequence[Path] = ()) ->
             splits[name] = _join(recipe, name, labelled, photos)
         else:
             (samples,) = labelled.values()
-            splits[name] = Split(samples.images, samples.labels, recipe.classes)
+            splits[name] = Split(samples.images, samples.labels, recipe.classes, ids=samples.ids)
     if recipe.drop_duplicates:
         training, seen = splits["train"], {image.tobytes() for image in splits["validation"].images}
+        assert training.ids is not None
         new = np.array([image.tobytes() not in seen for image in training.images])
-        splits["train"] = replace(training, images=training.images[new], targets=training.targets[new])
+        splits["train"] = replace(
+            training, images=training.images[new], targets=training.targets[new], ids=training.ids[new]
+        )
         if gone := int((~new).sum()):
             notice(f"{printable(data.path)}: left out: {quantity(gone, 'training image')} that validation has too")
     classes = [name for name, count in splits["train"].counts.items() if count]
@@ -143,13 +148,16 @@ def _join(recipe: Recipe, split: str, labelled: Mapping[Targets, Samples], photo
         faces = _labelled(recipe, DataSpec(path, split), image, recipe.classes)
         notice_faceless(path, split, faces)
         sources.append(faces.fingerprint)
-        blocks.append(_targets(recipe, {recipe.targets: faces[faces.found]}))
-    images, targets = (np.concatenate(column) for column in zip(*blocks, strict=True))
-    return Split(images, targets, recipe.classes, tuple(sources))
+        images, targets, ids = _targets(recipe, {recipe.targets: faces[faces.found]})
+        blocks.append((images, targets, np.array([f"{path.name}/{one}" for one in ids.tolist()], str)))
+    images, targets, ids = (np.concatenate(column) for column in zip(*blocks, strict=True))
+    return Split(images, targets, recipe.classes, tuple(sources), ids)
 
 
-def _targets(recipe: Recipe, labelled: Mapping[Targets, Samples]) -> tuple[NDArray[np.uint8], NDArray[np.float32]]:
-    """Return the images of a dataset that was read once for each kind of labels, and their targets [n, k]."""
+def _targets(
+    recipe: Recipe, labelled: Mapping[Targets, Samples]
+) -> tuple[NDArray[np.uint8], NDArray[np.float32], NDArray[np.str_]]:
+    """Return the images of a dataset that was read once for each kind of labels, their targets [n, k] and ids."""
     known = {name: samples[samples.hard >= 0] for name, samples in labelled.items()}
     ids, first = np.unique(np.concatenate([samples.ids for samples in known.values()]), return_index=True)
     images = np.concatenate([samples.images for samples in known.values()])[first]
@@ -161,4 +169,4 @@ def _targets(recipe: Recipe, labelled: Mapping[Targets, Samples]) -> tuple[NDArr
             shares = labels if labels.ndim == 2 else np.eye(len(classes), dtype=np.float32)[labels]
             targets[np.searchsorted(ids, known[name].ids), start : start + len(classes)] = shares
         start += len(classes)
-    return images, targets
+    return images, targets, ids

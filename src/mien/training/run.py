@@ -19,6 +19,7 @@ from mien.core.files import replacing
 from mien.core.paths import printable
 from mien.datasets.prints import prints, save_prints
 from mien.evaluation.learning_curve import curves_svg
+from mien.evaluation.plots import TRAINING_PICTURES
 from mien.evaluation.provenance import bundled_record, training_prints
 from mien.models.bundled import ASSETS, bundled
 from mien.recipes import RunRecord, read_epochs, read_run
@@ -71,7 +72,7 @@ class RunFiles:
 
     def discard(self) -> None:
         """Remove a run that has no more than its description, so that the folder is free for another try."""
-        if {path.name for path in self.path.iterdir()} <= {RECIPE, PRINTS, EVENTS}:
+        if {path.name for path in self.path.iterdir()} <= {RECIPE, PRINTS, EVENTS, TRAINING_PICTURES}:
             shutil.rmtree(self.path)
 
     def add_epoch(self, epoch: Epoch) -> None:

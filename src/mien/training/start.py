@@ -24,7 +24,7 @@ from mien.datasets import DataSpec, exclude
 from mien.models.bundled import bundled
 from mien.recipes import Recipe, RunRecord, TrainingData, read_epochs, read_run
 from mien.recipes.run_record import ExcludeRecord
-from mien.training import balance, distill, distributed, finetune, setup, trackers
+from mien.training import balance, distill, distributed, finetune, plots, setup, trackers
 from mien.training.announce import announce
 from mien.training.batches import Batches, Scaling, total_steps
 from mien.training.callbacks import Callback
@@ -309,6 +309,7 @@ def _fit(
         announce(learner, training, validation, splits, summary=summary)
         say(*balance.describe(recipe, record.class_weights, splits["train"].counts))
         say(*finetune.describe(recipe, learner.layers))
+        plots.draw_training_pictures(run.path, record, splits["train"])
     with only_one(run.path) if distributed.LEADS and not held else nullcontext(), logs:
         trainer.fit()
         if distributed.LEADS:
@@ -316,6 +317,7 @@ def _fit(
             if recipe.calibrate:
                 fit_temperatures(run.path, splits["validation"], device)
             model = export(run.path)
+            plots.draw_results(run.path, record, splits["validation"])
             logs.finish()
             say(end_line(end, read_epochs(run.path), recipe, model, time.perf_counter() - began))
     return run.path

@@ -35,7 +35,6 @@ def surest_mistakes(
     scored = predictions.scored(output=evaluation.asked_output, tta=evaluation.tta, merge=evaluation.merge)
     answers, confidence = scored.probabilities.argmax(axis=1), scored.probabilities.max(axis=1)
     truth, classes = scored.truth, scored.alignment.classes
-    wrong = np.flatnonzero(~scored.correct)
     outputs = np.array([scored.alignment.outputs[label] for label in scored.info.labels], dtype=object)
     found = [
         Mistake(
@@ -46,9 +45,9 @@ def surest_mistakes(
             id=str(scored.ids[row]),
             column=int(np.where(outputs == classes[answers[row]], scored.answers[row], -1).argmax()),
         )
-        for row in wrong[np.argsort(-confidence[wrong], kind="stable")][:most].tolist()
+        for row in scored.surest_mistakes(most)
     ]
-    return found, len(wrong)
+    return found, int((~scored.correct).sum())
 
 
 def mistake_maps(mistakes: list[Mistake], session: Session, output: str) -> list[Pixels]:
