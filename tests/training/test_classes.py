@@ -71,6 +71,16 @@ def test_fewer_classes_are_said(tmp_path: Path, capsys: pytest.CaptureFixture[st
     assert "recipe" not in capsys.readouterr().err
 
 
+def test_classes_that_nobody_has_named_are_not_called_the_recipes(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    write(tmp_path)
+    assert with_classes(Recipe(name="MyNet"), DataSpec(tmp_path)).classes == OWN
+    assert "recipe MyNet" not in capsys.readouterr().err
+    with_classes(Recipe(name="MyNet", classes=THREE), DataSpec(tmp_path))
+    assert "recipe MyNet has 3 classes" in capsys.readouterr().err
+
+
 def test_synonyms_among_own_names_only_where_asked_for(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     write(tmp_path, ("happy", "joy", "bored"))
     assert with_classes(RECIPES["mien"], DataSpec(tmp_path)).classes == ("bored", "happy", "joy")

@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnx
@@ -13,6 +14,7 @@ from torch import nn
 from mien.core import images
 from mien.core.errors import InputError
 from mien.core.labels import FER2013, FERPLUS
+from mien.datasets import DataSpec
 from mien.evaluation.calibrate import OutputCalibration, fit_calibration
 from mien.evaluation.calibrate.files import FILE as CALIBRATION
 from mien.evaluation.calibrate.files import save
@@ -23,11 +25,15 @@ from mien.models.calibration import Calibration
 from mien.models.features import add_features
 from mien.models.metadata import ModelInfo, OutputInfo
 from mien.models.session import FEATURES, Session, softmax
-from mien.recipes import RECIPES, read_run
+from mien.recipes import RECIPES, Recipe, read_run
 from mien.training.export import compare_with_torch, export, to_onnx
-from mien.training.networks import create, load_network
+from mien.training.learner import Learner
+from mien.training.networks import create, load_network, own
 from mien.training.run import RunFiles
+from mien.training.start import train
 from tests import drawn
+from tests.blocks import Mien
+from tests.blocks import mien as mien  # the fixture
 from tests.training.runs import write_run
 
 SIZES = {  # of the file, in MB, at most
@@ -65,12 +71,60 @@ class Undecided(nn.Module):
         return logits if faces.sum() > 0 else -logits
 
 
+class Decided(Undecided):
+    def forward(self, faces: torch.Tensor) -> torch.Tensor:
+        logits: torch.Tensor = self.layer(faces.flatten(1))
+        return logits
+
+
 def test_a_network_that_onnx_cannot_hold_keeps_its_weights(tmp_path: Path) -> None:
     write_run(tmp_path / "run", replace(RECIPES["mien"], model="tests.training.test_export:Undecided"))
     with pytest.raises(InputError, match=r"Undecided, cannot be exported to ONNX \(.*then: mien export") as caught:
         export(tmp_path / "run")
     assert "\n" not in str(caught.value)
     assert {path.name for path in (tmp_path / "run").iterdir()} == {"recipe.json", "best.safetensors"}
+
+
+def test_that_onnx_cannot_hold_a_network_is_said_before_the_first_step(
+    fer2013: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def first(*_: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(Learner, "step", first)
+    for network, said in (("Undecided", True), ("Decided", False)):
+        recipe = Recipe(name=network, model=f"tests.training.test_export:{network}", epochs=1)
+        with pytest.raises(KeyboardInterrupt):
+            train(recipe, DataSpec(fer2013), tmp_path / network, device="cpu")
+        err = capsys.readouterr().err
+        assert (f"{network} cannot be exported to ONNX (" in err) == said
+        assert ("this run will end without model.onnx" in err) == said
+
+
+def test_export_finds_the_code_of_a_network_that_has_moved(
+    mien: Mien, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, run = tmp_path / "nets.py", tmp_path / "run"
+    source.write_text(
+        "from torch import nn\n\n\n"
+        "def net(classes, size):\n"
+        "    return nn.Sequential(nn.Flatten(), nn.Linear(size**2, classes))\n"
+    )
+    write_run(run, Recipe(size=16, model=f"{source}:net"))
+    moved = source.rename(tmp_path / "moved.py")
+    monkeypatch.setattr(own, "_given", {})  # as in another process
+    code, _, err = mien("export", run)
+    assert code == 2
+    assert f"mien export {run} --model" in err
+    code, out, err = mien("export", run, "--model", f"{moved}:net")
+    assert (code, out) == (0, f"{run / 'model.onnx'}\n")
+    assert Session(run).probabilities(np.zeros((2, 16, 16), np.uint8)).shape == (2, 7)
+    assert read_run(run).recipe.model == f"{source}:net"
+    write_run(tmp_path / "known", Recipe(size=16, model="three-conv"))
+    code, _, err = mien("export", tmp_path / "known", "--model", f"{moved}:net")
+    assert (code, err.count("\n")) == (2, 1)
+    assert "is three-conv, which mien has" in err
+    assert mien("export", run, "--int8", tmp_path, "--model", f"{moved}:net")[0] == 2
 
 
 @pytest.mark.slow

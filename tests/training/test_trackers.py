@@ -1,6 +1,5 @@
 """Runs that are logged to experiment trackers: what arrives there, and that no tracker harms a run."""
 
-import json
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -279,5 +278,5 @@ def test_weights_and_biases_writes_an_offline_run(
     run = train(short, DataSpec(fer2013), tmp_path / "run", device="cpu", log=["wandb"])
     (file,) = (tmp_path / "wandb").glob(f"offline-run-*/run-{read_run(run).trackers['wandb']}.wandb")
     content = file.read_bytes()
-    for text in (b"val/loss", b"three-conv", json.dumps(read_epochs(run)[-1].train_loss).encode(), b"recipe.json"):
+    for text in (b"val/loss", b"three-conv", str(read_epochs(run)[-1].train_loss)[:10].encode(), b"recipe.json"):
         assert text in content

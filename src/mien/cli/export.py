@@ -7,7 +7,15 @@ from mien.core.errors import InputError
 from mien.core.streams import say, show
 
 
-def export(run: Path, /, *, out: Path | None = None, int8: Path | None = None, features: bool = False) -> None:
+def export(
+    run: Path,
+    /,
+    *,
+    out: Path | None = None,
+    int8: Path | None = None,
+    features: bool = False,
+    model: str | None = None,
+) -> None:
     """Export a run's best weights as ONNX, or a copy: 8 bits, features.
 
     With --int8, write an 8-bit copy of an exported model: a quarter of the size, and about three times as fast on a CPU
@@ -22,6 +30,7 @@ def export(run: Path, /, *, out: Path | None = None, int8: Path | None = None, f
         $ mien export runs/mien-20260131-120000 --int8 fer2013/
         $ mien export default --int8 fer2013/ --out small.onnx
         $ mien export default --features --out features.onnx
+        $ mien export runs/mine --model my_networks.py:MyNet
 
     Args:
         run: The run folder; for --int8 and --features also a bundled model's name, or an .onnx file.
@@ -29,9 +38,12 @@ def export(run: Path, /, *, out: Path | None = None, int8: Path | None = None, f
             NAME.int8.onnx in the current folder for a bundled model; with --features likewise .features.onnx.
         int8: A dataset of face crops like the training data; 2,048 of its training images set the ranges.
         features: Write a copy with the output features.
+        model: Where the code of a network of your own lies now: package.module:NAME or path/to/file.py:NAME.
     """
     if int8 is not None and features:
         raise InputError("--int8 and --features are two files; make the 8-bit one first, then: --features of that file")
+    if model is not None and (features or int8 is not None):
+        raise InputError("--model: --int8 and --features copy an exported file, and need no code of its network")
     if features:
         from mien.models.features import add_features
 
@@ -43,7 +55,7 @@ def export(run: Path, /, *, out: Path | None = None, int8: Path | None = None, f
         load_training()
         from mien.training.export import export as export_run
 
-        show(export_run(run, out=out))
+        show(export_run(run, out=out, model=model))
         return
     from dataclasses import replace
 

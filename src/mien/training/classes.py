@@ -12,7 +12,7 @@ from mien.core.labels import FERPLUS, TAXONOMIES, find_class, match
 from mien.core.paths import printable
 from mien.datasets import DataSpec, ImageSpec
 from mien.datasets.readers import reader
-from mien.recipes import Recipe
+from mien.recipes import RECIPES, Recipe
 
 WHOLE = ("fer2013", "ferplus")  # taxonomies that choose nothing: recipes with their classes take what the data have
 
@@ -44,7 +44,8 @@ def with_classes(recipe: Recipe, data: DataSpec) -> Recipe:
     classes = choose(recipe.classes, there)
     if classes == recipe.classes:
         return recipe
-    if data.classes is None:
+    stated = recipe.name in RECIPES or recipe.classes != Recipe().classes  # else nobody has named any
+    if data.classes is None and stated:
         k, ours = len(classes), f"recipe {recipe.name or '(unnamed)'} has {len(recipe.classes)} classes"
         have = f"the data have {k:,}{' others' * (k == len(recipe.classes))} ({first_few(classes, 10)})"
         keep = next((name for name, known in TAXONOMIES.items() if known == recipe.classes), None)

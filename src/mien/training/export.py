@@ -6,6 +6,7 @@ import logging
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import numpy as np
 import onnx
@@ -13,7 +14,7 @@ import torch
 from torch import nn
 
 from mien.core import images
-from mien.core.console import working
+from mien.core.console import notice, working
 from mien.core.errors import InputError
 from mien.core.files import replacing
 from mien.core.paths import printable
@@ -23,23 +24,25 @@ from mien.models.metadata import METADATA_KEY, ModelInfo, OutputInfo
 from mien.models.session import Session
 from mien.recipes import Recipe, RunRecord, read_run
 from mien.training.networks import load_network
+from mien.training.run import with_own_model
 
 TOLERANCE = 1e-3  # between the logits of torch and onnxruntime, which sum in other orders
 
 
-def export(run: Path, *, out: Path | None = None) -> Path:
+def export(run: Path, *, out: Path | None = None, model: str | None = None) -> Path:
     """Write the best weights of a run as an ONNX file with everything that recognition needs; return its path.
 
     Args:
         run: the folder of a run.
         out: the file to write; run/model.onnx by default.
+        model: for a network of the user's own, where its code is now.
 
     Raises:
-        InputError: no run, no weights yet, a network that ONNX cannot hold, or a file that does not compute what torch
-            does.
+        InputError: no run, no weights yet, no code of its network, a network that ONNX cannot hold, or a file that does
+            not compute what torch does.
     """
-    record = read_run(run)
-    model = load_network(run / "best.safetensors", record.recipe)
+    record = with_own_model(run, read_run(run), model, "export")
+    network = load_network(run / "best.safetensors", record.recipe)
     info = model_info(record)
     for output, fitted in files.read(run).items():
         if output in info.outputs:
@@ -47,15 +50,33 @@ def export(run: Path, *, out: Path | None = None) -> Path:
     out = out or run / "model.onnx"
     with working(f"exporting {printable(out)}"), replacing(out) as part:
         try:
-            to_onnx(model.eval(), info, part)
+            to_onnx(network.eval(), info, part)
         except Exception as error:  # torch raises a dozen kinds, and wraps them
-            reason = str(error.__cause__ or error).strip().partition("\n")[0]
             raise InputError(
-                f"{run}: its network, {record.recipe.model}, cannot be exported to ONNX ({reason}); the weights are in "
-                f"best.safetensors, so change its forward, then: mien export {run}"
+                f"{run}: its network, {record.recipe.model}, cannot be exported to ONNX ({_reason(error)}); the "
+                f"weights are in best.safetensors, so change its forward, then: mien export {run}"
             ) from None
-        compare_with_torch(model, part)
+        compare_with_torch(network, part)
     return out
+
+
+def try_export(network: nn.Module, record: RunRecord) -> None:
+    """Say on stderr, before hours of training, where a network of the user's own cannot become an ONNX file."""
+    with working("trying the export"), TemporaryDirectory() as folder:
+        path = Path(folder) / "trial.onnx"
+        try:
+            to_onnx(network.eval(), model_info(record), path)
+            compare_with_torch(network, path)
+        except Exception as error:
+            reason = _reason(error).removeprefix(f"{path}: ")
+            notice(
+                f"{record.recipe.model} cannot be exported to ONNX ({reason}): this run will end without model.onnx, "
+                "which predict and evaluate read; to change its forward now, press Ctrl-C"
+            )
+
+
+def _reason(error: Exception) -> str:
+    return str(error.__cause__ or error).strip().partition("\n")[0]
 
 
 def model_info(record: RunRecord) -> ModelInfo:

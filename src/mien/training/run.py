@@ -3,7 +3,7 @@
 import io
 import shutil
 import zipfile
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,7 @@ from safetensors.torch import save
 from torch import nn
 
 from mien.core import records
+from mien.core.console import notice
 from mien.core.errors import InputError
 from mien.core.files import replacing
 from mien.core.paths import printable
@@ -24,7 +25,7 @@ from mien.evaluation.provenance import bundled_record, training_prints
 from mien.models.bundled import ASSETS, bundled
 from mien.recipes import RunRecord, read_epochs, read_run
 from mien.recipes.run_record import METRICS, PRINTS, RECIPE, Epoch
-from mien.training.networks import load_network
+from mien.training.networks import load_network, own
 
 STATE = "resume.pt"  # the last checkpoint
 EVENTS = "tensorboard"  # the folder of TensorBoard's files
@@ -122,6 +123,28 @@ class RunFiles:
             raise InputError(
                 f"{error}; what was saved before is whole. Make room, then: mien resume {self.path}"
             ) from None
+
+
+def with_own_model(run: Path, record: RunRecord, model: str | None, verb: str) -> RunRecord:
+    """Return the record of a run with `model` as the place of its network's code, where that is the user's own.
+
+    Raises:
+        InputError: `model` is given, and the network is not the user's own; or it cannot be imported.
+    """
+    known = record.recipe.model
+    if model and not own.is_own(known):
+        raise InputError(f"--model {model}: the network of {run} is {known}, which mien has")
+    if not own.is_own(known):
+        return record
+    try:
+        found = own.absolute(model or known)
+        digest = own.source_digest(found)
+    except InputError as error:
+        hint = f"where it is elsewhere: mien {verb} {run} --model ..."
+        raise InputError(f"{error} (the network of {run}; {hint})") from None
+    if digest != record.network_sha256:
+        notice(f"the code of {found} has changed since {run} began; another network does not give the same weights")
+    return replace(record, recipe=replace(record.recipe, model=found), network_sha256=digest)
 
 
 def full_name(path: Path) -> str:

@@ -18,7 +18,7 @@ from mien.recipes import Recipe
 from mien.training import distributed
 from mien.training.batches import Scaling
 from mien.training.data import Split
-from mien.training.networks import MODELS, create, own
+from mien.training.networks import create, is_external, own
 from mien.training.run import load_finished
 
 
@@ -74,7 +74,7 @@ def cost(recipe: Recipe) -> tuple[int, int]:
 
     The user's own network is allocated, and checked: not every one can run without numbers.
     """
-    external = recipe.model not in MODELS and not recipe.model.startswith("timm/")
+    external = is_external(recipe.model)
     with nullcontext() if external else torch.device("meta"):
         model = create(recipe.model, classes=recipe.width, channels=recipe.channels, size=recipe.size).eval()
         if external:

@@ -30,12 +30,12 @@ from mien.training.batches import Batches, Scaling, total_steps
 from mien.training.callbacks import Callback
 from mien.training.classes import with_classes
 from mien.training.data import Split, build_splits
-from mien.training.export import export
+from mien.training.export import export, try_export
 from mien.training.learner import Learner
-from mien.training.networks import own
+from mien.training.networks import is_external, own
 from mien.training.objective import Objective
 from mien.training.progress import end_line
-from mien.training.run import RunFiles, full_name
+from mien.training.run import RunFiles, full_name, with_own_model
 from mien.training.temperatures import fit_temperatures
 from mien.training.trainer import Trainer
 
@@ -177,7 +177,7 @@ def resume(
     read_epochs(path, strict=True)  # damage is an error now, not after the next epoch
     chosen = setup.device(device)
     trackers.check(log or ())
-    moved = _moved(path, _with_model(path, record, model), data, photos, exclude_list, teachers)
+    moved = _moved(path, with_own_model(path, record, model, "resume"), data, photos, exclude_list, teachers)
     if moved.data.path is None:
         raise InputError(f"{path}: its recipe.json names no data; train anew")
     with distributed.process_group(chosen), only_one(path) if distributed.LEADS else nullcontext():
@@ -202,25 +202,6 @@ def resume(
             run.describe(moved)
         log = trackers.again(path, moved) if log is None else log
         return _fit(run, moved, splits, chosen, log=log, callbacks=callbacks, summary=summary, began=began, held=True)
-
-
-def _with_model(run: Path, record: RunRecord, model: str | None) -> RunRecord:
-    """Return the record with the reference `model` to a network of the user's own, once that was imported."""
-    known = record.recipe.model
-    if model and not own.is_own(known):
-        raise InputError(f"--model {model}: the network of {run} is {known}, which mien has")
-    if not own.is_own(known):
-        return record
-    try:
-        found = own.absolute(model or known)
-        digest = own.source_digest(found)
-        if digest != record.network_sha256:
-            notice(f"the code of {found} has changed since {run} began; another network does not give the same weights")
-        return replace(record, recipe=replace(record.recipe, model=found), network_sha256=digest)
-    except InputError as error:
-        raise InputError(
-            f"{error} (the network of {run}; where it is elsewhere: mien resume {run} --model ...)"
-        ) from None
 
 
 def _changed(what: str, run: Path, moved: bool) -> str:
@@ -294,6 +275,8 @@ def _fit(
     )  # fmt: skip
     start = from_printable(record.start) if record.start else None
     network = setup.network(recipe, start=start, resumed=run.has_state())
+    if distributed.LEADS and is_external(recipe.model):
+        try_export(network, record)
     teachers = distill.load_teachers([from_printable(name) for name in record.teachers], recipe, device)
     total = total_steps(recipe, len(training), world=distributed.WORLD)
     learner = Learner(

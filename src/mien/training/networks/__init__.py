@@ -51,6 +51,11 @@ def create(name: str, *, classes: int, channels: int = 1, size: int = 48, pretra
     return MODELS[name](classes, channels, size)
 
 
+def is_external(name: str) -> bool:
+    """Return whether a recipe's `model` is code outside mien and timm: a reference, or a package's entry point."""
+    return name not in MODELS and not name.startswith("timm/")
+
+
 def load_network(weights: Path, recipe: Recipe) -> nn.Module:
     """Return the network of a recipe with the weights of a run.
 
