@@ -56,6 +56,7 @@ def explain(
         threads: How many cores to use; all of them by default.
     """
     from mien.api import explanation_method
+    from mien.cli.parse import load_training
     from mien.core.console import first_few, quantity
     from mien.core.errors import InputError
     from mien.core.files import check_folder
@@ -83,6 +84,8 @@ def explain(
         max_pixels=max_pixels,
     )
     chosen, about = explanation_method(model, recognizer.session, method)
+    if threads and chosen.name == "grad-cam":
+        load_training(threads)
     say(about)
     read = explain_photos(recognizer, chosen, pictures, label=label, maps=maps)
     return 2 if not read else int(unread or read < len(photos))

@@ -1,5 +1,6 @@
 """What `mien explain` does: photo by photo, a picture of its faces."""
 
+import sys
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -34,7 +35,9 @@ def explain_photos(
     if label is not None:
         class_column(recognizer.session.info.labels, label)  # before the photos are read
     read = faces = drawn = 0
-    for photo, picture in track(pictures.items(), "explaining", len(pictures)):
+    # on one terminal a progress bar and the paths would run into each other
+    todo = pictures.items() if sys.stdout.isatty() else track(pictures.items(), "explaining", len(pictures))
+    for photo, picture in todo:
         name = printable(photo)
         try:
             with recognizer.reading(photo) as image:
