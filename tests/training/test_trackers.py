@@ -238,6 +238,7 @@ def test_tensorboard_reads_what_was_written(short: Recipe, fer2013: Path, tmp_pa
     losses = {event.step: event.value for event in found.Scalars("train/loss")}
     assert losses == pytest.approx({epoch.epoch: epoch.train_loss for epoch in read_epochs(run)})
     assert found.Scalars("best/val/loss")[0].value == pytest.approx(Run(run).best.val_loss)
+    assert set(found.Tags()["images"]) == {path.stem for path in run.glob("*.png")}
     assert "_hparams_/experiment" in found.summary_metadata
     assert "three-conv" in str(found.Tensors("run/text_summary")[0].tensor_proto.string_val)
 

@@ -20,6 +20,10 @@ STATED: dict[str, dict[str, str]] = {
         "lr": "0.001",
         "epochs": "15",
         "select": "the epoch with the lowest validation loss; it was epoch 4",
+        "progress": "a line for each epoch and phase with it/s, running loss and accuracy; BEST WEIGHTS SAVED where "
+        "the validation loss falls",
+        "counts": "of images and batches of both splits, and the number of each class",
+        "pictures": "a training image with its label; sample predictions beside bars of the seven probabilities",
     },
     "three-class": {
         "data": "arrays: 16,175 images for training, 3,965 for the leaderboard; reshaped with -1",
@@ -48,6 +52,7 @@ STATED: dict[str, dict[str, str]] = {
         "schedule": "one-cycle, after every batch",
         "weight_decay": "yes",
         "clip_value": "yes",
+        "results": "the learning rate over the steps, drawn",
     },
     "vgg-5x5": {
         "data": "fer2013.csv with two columns, emotion and pixels; 90 % for training, 10 % for the test",
@@ -59,7 +64,7 @@ STATED: dict[str, dict[str, str]] = {
         "lr": "0.001",
         "batch": "64",
         "epochs": "20",
-        "results": "a confusion matrix (mien evaluate)",
+        "results": "a confusion matrix",
     },
     "three-conv": {
         "data": "muxspace/facial_expressions",
@@ -116,7 +121,8 @@ OPEN: dict[str, dict[str, str]] = {
         "three-conv-stride-3, which has one pixel left after the second pooling",
         "padding": "`same`: 2.39 M parameters; Keras' default, `valid`, would have 1.08 M",
         "activation": "of the convolutions: ReLU",
-        "weights": "at the start: PyTorch's defaults",
+        "weights": "at the start: PyTorch's defaults, with which one of three seeds always says neutral; with Keras', "
+        "Glorot's, two of the three do",
         "size": "48 x 48, grey, the photo as a whole",
         "scaling": "pixels / 255",
         "holdout": "by person: 10 % of the persons for validation and 10 % for the test",

@@ -12,6 +12,9 @@ from importlib import import_module
 from pathlib import Path
 from typing import Any, Protocol
 
+import numpy as np
+from PIL import Image
+
 from mien.core import records
 from mien.core.errors import InputError, MissingExtra, needs_extra
 from mien.core.paths import printable
@@ -60,6 +63,9 @@ class TensorBoard:
         self.writer.flush()
 
     def finish(self, best: Figures, files: Sequence[Path]) -> None:
+        for path in files:
+            if path.suffix == ".png":
+                self.writer.add_image(path.stem, np.asarray(Image.open(path).convert("RGB")), dataformats="HWC")
         self.writer.add_hparams(dict(self.facts), best, run_name=".")
 
     def close(self, *, failed: bool) -> None:
