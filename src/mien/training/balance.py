@@ -91,9 +91,10 @@ def describe(recipe: Recipe, found: Mapping[str, float] | None, counts: Mapping[
         there = {name: count for name, count in counts.items() if count}
         rare, common = min(there, key=lambda name: there[name]), max(there, key=lambda name: there[name])
         draws = sum(there.values()) / len(there)
-        often = (
-            f"{name}'s {quantity(there[name], 'image')} {draws / there[name]:.2g} times each" for name in (rare, common)
-        )
+        often = [
+            f"{name}'s {quantity(there[name], 'image')} {draws / there[name]:.2g} times each"
+            for name in dict.fromkeys((rare, common))
+        ]
         lines.append(f"balanced sampling: about {draws:,.0f} draws of each class an epoch: {', '.join(often)}")
         if recipe.class_weights == "balanced":
             lines.append("balanced sampling and balanced class weights: rare classes are favoured twice")
