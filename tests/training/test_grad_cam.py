@@ -1,5 +1,6 @@
 """A Grad-CAM peaks at what raises the score of the class, follows the formula, and needs the trained weights."""
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from torch import Tensor, nn
 import mien
 from mien.core import images
 from mien.core.errors import InputError
+from mien.models.bundled import ASSETS
 from mien.models.session import Session
 from mien.recipes import Recipe
 from mien.training.export import export
@@ -120,6 +122,17 @@ def test_each_output_has_its_own_columns(tmp_path: Path, tiny: Callable[..., Rec
 def test_weights_that_are_not_those_of_the_exported_model_are_refused() -> None:
     with pytest.raises(InputError, match="differs from torch"):
         GradCam(Path("default"), Session("small"))  # the same in 8 bits
+
+
+def test_a_model_file_of_another_network_is_explained_without_grad_cam(
+    tmp_path: Path, tiny: Callable[..., Recipe], capsys: pytest.CaptureFixture[str]
+) -> None:
+    write_run(tmp_path / "run", tiny("three-conv", size=48))
+    shutil.copy(ASSETS / "small.onnx", tmp_path / "run" / "model.onnx")
+    (one,) = mien.explain(tmp_path / "run", drawn.faces(1).images[0], detector="none")
+    assert one.method == "occlusion"
+    assert "(not Grad-CAM: " in (said := capsys.readouterr().err)
+    assert "the exported network differs from torch by inf" in said
 
 
 def test_auto_takes_grad_cam_for_the_bundled_model(capsys: pytest.CaptureFixture[str]) -> None:

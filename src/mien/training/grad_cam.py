@@ -42,7 +42,10 @@ class GradCam:
     def __init__(self, model: Path, session: Session) -> None:
         _, network = load_finished(model)
         self.network = network.eval().requires_grad_(False)
-        compare_with_torch(self.network, session.path)
+        try:
+            compare_with_torch(self.network, session.path)
+        except RuntimeError:  # images of another size or number of channels
+            raise InputError(f"{session.path}: another network than the weights of {model}") from None
         self.info = session.info
         outputs = session.file_info.outputs
         before = list(outputs)[: list(outputs).index(self.info.primary_output)]
