@@ -99,6 +99,7 @@ def test_that_onnx_cannot_hold_a_network_is_said_before_the_first_step(
         err = capsys.readouterr().err
         assert (f"{network} cannot be exported to ONNX (" in err) == said
         assert ("this run will end without model.onnx" in err) == said
+        assert "def forward" not in err
 
 
 def test_export_finds_the_code_of_a_network_that_has_moved(

@@ -63,7 +63,7 @@ def progress_bar(*figures: "str | ProgressColumn", quiet: bool = False) -> "Prog
 
     # a notebook gives its commands a terminal, but shows what moves a cursor as signs
     visible = sys.stderr.isatty() and "JPY_PARENT_PID" not in os.environ
-    console = safe_console(stderr=True)
+    console = safe_console(file=sys.stderr)  # this one, whatever is redirected while the bar moves
     return (Progress if visible or quiet else Lines)(
         TextColumn("{task.description}", markup=False),
         BarColumn(bar_width=24 if console.width >= 120 else 8),

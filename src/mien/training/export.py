@@ -125,9 +125,10 @@ def to_onnx(model: nn.Module, info: ModelInfo, path: Path) -> None:
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Hold back what the exporter prints and logs; a failure is an exception."""
-    with contextlib.redirect_stdout(io.StringIO()), warnings.catch_warnings():
+    out, err = contextlib.redirect_stdout(io.StringIO()), contextlib.redirect_stderr(io.StringIO())
+    with out, err, warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        logging.disable(logging.WARNING)
+        logging.disable(logging.ERROR)
         try:
             yield
         finally:
