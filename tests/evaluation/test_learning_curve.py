@@ -77,6 +77,8 @@ def test_the_learning_rate_is_drawn_over_the_steps_within_each_epoch() -> None:
     assert learning_rates(epochs) == [*cycle[0], (10, 0.1), *cycle[1], (20, 0.001)]
     (drawn,) = heights(learning_curves(epochs)[2], unnamed="rate").values()
     assert shape(drawn) == pytest.approx(shape([rate for _, rate in learning_rates(epochs)]), abs=2e-3)
+    (drawn,) = heights(learning_curves(epochs[:1])[2], unnamed="rate").values()  # of a run of one epoch
+    assert shape(drawn) == pytest.approx(shape([rate for _, rate in learning_rates(epochs[:1])]), abs=2e-3)
 
 
 def test_of_a_run_that_recorded_no_steps_the_rate_of_each_epoch_is_drawn() -> None:

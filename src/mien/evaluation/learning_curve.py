@@ -38,7 +38,8 @@ def panels(epochs: Sequence[Epoch]) -> list[Panel]:
         ]
         return Panel(figure, "epoch", curves, percent=figure == "accuracy")
 
-    rates = learning_rates(shown)
+    rates = learning_rates(epochs)
+    rates = rates * 2 if len(rates) == 1 else rates
     span = (0.0, max(rate for _, rate in rates))
     return [panel("loss"), panel("accuracy"), Panel("learning rate", "step", [Curve("val", "", rates)], span=span)]
 
