@@ -30,9 +30,9 @@ def split_of(targets: np.ndarray, *, classes: tuple[str, ...] = FER2013) -> Spli
 
 
 @pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> list[pictures.Tile]:
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[pictures.TrainingPicture]:
     """The pictures of the page that is drawn next."""
-    found: list[pictures.Tile] = []
+    found: list[pictures.TrainingPicture] = []
     page = pictures.training
 
     def keep(tiles: Any, *others: Any) -> Any:
@@ -43,7 +43,9 @@ def shown(monkeypatch: pytest.MonkeyPatch) -> list[pictures.Tile]:
     return found
 
 
-def test_training_pictures_are_of_each_class_with_label_and_file(tmp_path: Path, shown: list[pictures.Tile]) -> None:
+def test_training_pictures_are_of_each_class_with_label_and_file(
+    tmp_path: Path, shown: list[pictures.TrainingPicture]
+) -> None:
     split = split_of(np.arange(70) % 7)
     plots.draw_training_pictures(tmp_path, record_of(Recipe(name="plain"), split), split)
     with Image.open(tmp_path / "training_pictures.png") as image:
@@ -60,7 +62,7 @@ def test_training_pictures_are_of_each_class_with_label_and_file(tmp_path: Path,
 
 
 def test_training_pictures_are_augmented_and_mixed_as_the_network_sees_them(
-    tmp_path: Path, shown: list[pictures.Tile]
+    tmp_path: Path, shown: list[pictures.TrainingPicture]
 ) -> None:
     faces = drawn.faces(14, size=48)
     targets = np.eye(7, dtype=np.float32)[faces.labels]
@@ -73,7 +75,7 @@ def test_training_pictures_are_augmented_and_mixed_as_the_network_sees_them(
 
 
 def test_a_picture_without_a_label_of_the_primary_output_is_not_shown(
-    tmp_path: Path, shown: list[pictures.Tile]
+    tmp_path: Path, shown: list[pictures.TrainingPicture]
 ) -> None:
     targets = np.zeros((21, 15), np.float32)
     targets[:, 8] = 1

@@ -19,7 +19,7 @@ from mien.training.networks import own
 
 
 @dataclass(frozen=True)
-class Layer:
+class LayerGroup:
     """Modules that train at one rate."""
 
     name: str
@@ -43,7 +43,7 @@ def check(recipe: Recipe, start: Path | None) -> None:
         )
 
 
-def layers(recipe: Recipe, network: nn.Module) -> list[Layer]:
+def layers(recipe: Recipe, network: nn.Module) -> list[LayerGroup]:
     """Return the layers of a network in their order, the head last; every parameter is in one of them.
 
     Raises:
@@ -59,19 +59,19 @@ def layers(recipe: Recipe, network: nn.Module) -> list[Layer]:
                 body.append([])
             body[-1].append(module)
     names, seen = {id(module): name for name, module in network.named_modules()}, set[int]()
-    found: list[Layer] = []
+    found: list[LayerGroup] = []
     for modules in [[module for module in order if id(module) in heads], *reversed(body)]:
         name = f"{names[id(modules[0])] or 'the network'} ({type(modules[0]).__name__})"
         parameters = {id(weights): weights for module in modules for weights in _own(module) if id(weights) not in seen}
         seen |= parameters.keys()
         if parameters:
-            found.insert(0, Layer(name, modules, list(parameters.values())))
+            found.insert(0, LayerGroup(name, modules, list(parameters.values())))
     if len(found) < 2:
         raise InputError(f"finetune {recipe.finetune}: {recipe.model} has one layer with weights, and no body below it")
     return found
 
 
-def rates(recipe: Recipe, found: list[Layer]) -> list[float]:
+def rates(recipe: Recipe, found: list[LayerGroup]) -> list[float]:
     """Return the learning rate of each layer: `body_lr` to `lr`, geometrically, or `body_lr` for all but the head."""
     last = len(found) - 1
     if recipe.finetune == "layers":
@@ -80,7 +80,7 @@ def rates(recipe: Recipe, found: list[Layer]) -> list[float]:
     return [recipe.body_lr or recipe.lr / 10] * last + [recipe.lr]
 
 
-def groups(recipe: Recipe, found: list[Layer]) -> list[dict[str, Any]]:
+def groups(recipe: Recipe, found: list[LayerGroup]) -> list[dict[str, Any]]:
     """Return the optimiser's parameter groups, the head's first; freeze the body where only the head trains."""
     *body, head = found
     made: list[dict[str, Any]] = [{"params": head.parameters, "lr": recipe.lr}]
@@ -98,7 +98,7 @@ def groups(recipe: Recipe, found: list[Layer]) -> list[dict[str, Any]]:
     return made
 
 
-def frozen(network: nn.Module, head: Layer) -> list[nn.Module]:
+def frozen(network: nn.Module, head: LayerGroup) -> list[nn.Module]:
     """Return the modules of the body with weights or statistics of their own: they stay as in evaluation."""
     trains = {id(part) for module in head.modules for part in module.modules()}
     return [
@@ -108,7 +108,7 @@ def frozen(network: nn.Module, head: Layer) -> list[nn.Module]:
     ]
 
 
-def describe(recipe: Recipe, found: list[Layer]) -> list[str]:
+def describe(recipe: Recipe, found: list[LayerGroup]) -> list[str]:
     """Return what to say at the start of a run."""
     if not found:
         return []

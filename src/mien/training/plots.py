@@ -46,7 +46,7 @@ def draw_training_pictures(run: Path, record: RunRecord, split: Split) -> None:
             if not torch.equal(targets[place], given[place]):
                 file = f"{Path(file).name} + {Path(partner).name}"
             label = (_label(shares.numpy(), names), sheet.INK, "bold")
-            tiles.append(pictures.Tile(pixels[place].squeeze(), [label], file))
+            tiles.append(pictures.TrainingPicture(pixels[place].squeeze(), [label], file))
         with sheet.drawing([*names, *(tile.file for tile in tiles)]):
             page = pictures.training(
                 tiles,

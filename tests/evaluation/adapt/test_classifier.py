@@ -7,18 +7,18 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.preprocessing import StandardScaler
 
 from mien.evaluation.adapt import classifier
-from mien.evaluation.adapt.classifier import Samples, choose, cross_validate, fit, temperature
+from mien.evaluation.adapt.classifier import LabelledFeatures, choose, cross_validate, fit, temperature
 from mien.models.session import softmax
 
 
-def samples(n: int = 60, k: int = 2, *, seed: int = 0, gap: float = 1.5, each: int = 1) -> Samples:
+def samples(n: int = 60, k: int = 2, *, seed: int = 0, gap: float = 1.5, each: int = 1) -> LabelledFeatures:
     """Return n samples in turn of k classes whose features differ by `gap`, in groups of `each`."""
     rng = np.random.default_rng(seed)
     labels = np.arange(n) % k
     features = rng.normal(3.0, 2.0, (n, 8)).astype(np.float32)
     features[np.arange(n), labels] += gap * 2
     features[:, 7] = 5.0  # the same for all
-    return Samples(features, labels, np.arange(n) // each)
+    return LabelledFeatures(features, labels, np.arange(n) // each)
 
 
 @pytest.mark.parametrize("k", [2, 3])
@@ -41,7 +41,7 @@ def test_a_class_without_samples_is_never_answered() -> None:
 def test_noise_is_cross_validated_as_noise_and_a_clear_difference_as_one() -> None:
     """Labels by chance fit well in training; only those who did not see them say so."""
 
-    def accuracy(given: Samples) -> float:
+    def accuracy(given: LabelledFeatures) -> float:
         logits = cross_validate(given, 2, folds=5, seed=0)
         return float((logits.argmax(axis=1) == given.labels).mean())
 
@@ -53,7 +53,7 @@ def test_groups_are_never_on_both_sides(monkeypatch: pytest.MonkeyPatch) -> None
     given, parts = samples(each=6), list[set[int]]()
     original = classifier.fit
 
-    def watched(part: Samples, k: int, c: float) -> classifier.Head:
+    def watched(part: LabelledFeatures, k: int, c: float) -> classifier.Head:
         parts.append(set(part.groups.tolist()))
         assert len(part.labels) == 6 * len(parts[-1])
         return original(part, k, c)

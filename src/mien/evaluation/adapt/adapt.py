@@ -112,7 +112,7 @@ def adapt(model: str | Path, spec: DataSpec, out: Path, *, folds: int = 5, seed:
     notes = [f"{name} has {quantity(n, 'picture')}" for name, n in counts.items() if n < FEW]
     notes = [f"{first_few(notes, 6)}: with fewer than {FEW} the figures say next to nothing"] if notes else []
     together = "persons and copies" if (persons != "").any() else "copies"
-    given = classifier.Samples(features, labels, groups)
+    given = classifier.LabelledFeatures(features, labels, groups)
     if given.smallest < 2:
         alone = next(name for label, name in enumerate(classes) if len(np.unique(groups[labels == label])) < 2)
         notes.append(f"all pictures of {alone} show one person or are copies: others will be recognised less well")

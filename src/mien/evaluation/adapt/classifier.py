@@ -35,7 +35,7 @@ class Head(NamedTuple):
     """[k]"""
 
 
-class Samples(NamedTuple):
+class LabelledFeatures(NamedTuple):
     """What is learned from, n faces."""
 
     features: Floats
@@ -45,8 +45,8 @@ class Samples(NamedTuple):
     groups: Integers
     """[n], equal where two faces must be in the same fold."""
 
-    def part(self, rows: NDArray[np.bool_]) -> "Samples":
-        return Samples(self.features[rows], self.labels[rows], self.groups[rows])
+    def part(self, rows: NDArray[np.bool_]) -> "LabelledFeatures":
+        return LabelledFeatures(self.features[rows], self.labels[rows], self.groups[rows])
 
     @property
     def smallest(self) -> int:
@@ -54,7 +54,7 @@ class Samples(NamedTuple):
         return min(len(np.unique(self.groups[self.labels == label])) for label in np.unique(self.labels))
 
 
-def fit(samples: Samples, k: int, c: float) -> Head:
+def fit(samples: LabelledFeatures, k: int, c: float) -> Head:
     """Return the layer of k classes that scikit-learn finds with this C; a class without samples is never answered.
 
     Raises:
@@ -78,7 +78,7 @@ def fit(samples: Samples, k: int, c: float) -> Head:
     return Head(weight.astype(np.float32), bias.astype(np.float32))
 
 
-def choose(samples: Samples, k: int, *, folds: int, seed: int) -> float:
+def choose(samples: LabelledFeatures, k: int, *, folds: int, seed: int) -> float:
     """Return the C of `STRENGTHS` with the least log loss in cross-validation."""
     folds = min(folds, samples.smallest)
     if folds < 2:
@@ -90,7 +90,7 @@ def choose(samples: Samples, k: int, *, folds: int, seed: int) -> float:
     return min(losses, key=lambda c: losses[c])
 
 
-def cross_validate(samples: Samples, k: int, *, folds: int, seed: int, c: float | None = None) -> Floats:
+def cross_validate(samples: LabelledFeatures, k: int, *, folds: int, seed: int, c: float | None = None) -> Floats:
     """Return logits [n, k] of each face by a layer that saw neither it nor its group.
 
     Without `c` it is chosen for each layer, without the faces of its fold.

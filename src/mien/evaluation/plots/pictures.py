@@ -122,7 +122,7 @@ def _bars(
 
 
 @dataclass(frozen=True)
-class Tile:
+class TrainingPicture:
     """A picture with lines below it: each a text, a colour and a font's weight; the last one is its file's name."""
 
     pixels: Pixels
@@ -141,19 +141,19 @@ def mistakes(scored: Scored, images: Pixels, names: Sequence[str], title: str) -
             (f"true: {names[scored.truth[row]]}", BLUE, "bold"),
             (f"predicted: {names[answer]}, {100 * scored.probabilities[row, answer]:.0f} %", ORANGE, "normal"),
         ]
-        tiles.append(Tile(images[scored.rows[row]], lines, str(scored.ids[row])))
+        tiles.append(TrainingPicture(images[scored.rows[row]], lines, str(scored.ids[row])))
     if wrong:
         said = f"The {len(worst)} wrong predictions of the highest probability, of {wrong:,} in {len(scored.rows):,}."
         return _page(tiles, title, [said + " Some of the labels may be wrong."])
     return _page([], title, [f"No wrong prediction in {len(scored.rows):,} pictures."])
 
 
-def training(tiles: Sequence[Tile], title: str, notes: Sequence[str]) -> Sheet:
+def training(tiles: Sequence[TrainingPicture], title: str, notes: Sequence[str]) -> Sheet:
     """Return the page of training pictures."""
     return _page(tiles, title, notes)
 
 
-def _page(tiles: Sequence[Tile], title: str, notes: Sequence[str]) -> Sheet:
+def _page(tiles: Sequence[TrainingPicture], title: str, notes: Sequence[str]) -> Sheet:
     size = 8.0
     widest = max((width(text, size, weight) for tile in tiles for text, _, weight in tile.lines), default=SIDE)
     across = min(max(SIDE, widest, 1.6), 2.2)
