@@ -6,12 +6,13 @@ line; messages and progress go to stderr. docs/python.md shows each with an exam
 
 import json
 import os
+import reprlib
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from inspect import signature
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, get_origin, get_type_hints
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from mien.core import records
 from mien.core.console import forget_notices, notice
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 ExplainBy = Literal["auto", "occlusion", "grad-cam"]
 COARSE = 4  # cells along the side of a feature map, of which a Grad-CAM says less than an occlusion map
+EXPECTED = {"class_weights": "none, balanced, a dict {class: number}, or a JSON or CSV file of all"}
 PathText = str | os.PathLike[str]
 Paths = PathText | Iterable[PathText]
 
@@ -105,7 +107,12 @@ def train(
     if model is not None:
         options["model"] = model if isinstance(model, str) else training.own.register(model)
     if isinstance(weights := options.get("class_weights"), Mapping):
-        options["class_weights"] = json.dumps({str(name): float(one) for name, one in weights.items()})
+        try:
+            options["class_weights"] = json.dumps({str(name): float(one) for name, one in weights.items()})
+        except (TypeError, ValueError):
+            raise InputError(
+                f"mien.train: class_weights {_short(weights)}: expected {EXPECTED['class_weights']}"
+            ) from None
     given = recipe
     if recipe is None:
         recipe = Recipe(name=options.get("model", "").rpartition(":")[2].removesuffix("()"))
@@ -346,13 +353,16 @@ def explain(
         ('happy', (48, 48), (410, 746, 3))
     """
     from mien.evaluation.explain import explain_faces
+    from mien.evaluation.explain.explanation import class_column
     from mien.recognition import Recognizer
 
     forget_notices()
     recognizer = Recognizer(model, detector, output=output)
+    if label is not None:
+        class_column(recognizer.session.info.labels, label)
     chosen, about = explanation_method(model, recognizer.session, method)
-    notice(about)
     with recognizer.reading(image, bgr=bgr) as loaded:
+        notice(about)
         return explain_faces(recognizer, chosen, loaded, label=label)
 
 
@@ -427,7 +437,17 @@ def _checked(kind: type[T], known: Mapping[str, Any], options: Mapping[str, Any]
             near = did_you_mean(name, [*hints, *signature(function).parameters])
             raise InputError(f"{where}: no option {name!r}{near}")
         changed[name] = [value] if name in listed and isinstance(value, str) else _plain(value)
+        try:
+            records.from_json(records.to_json(changed[name]), hints[name], where=where)
+        except (InputError, TypeError):
+            expected = EXPECTED.get(name) or records.in_words(hints[name])
+            near = did_you_mean(str(value), records.choices(hints[name]))
+            raise InputError(f"{where}: {name} {_short(value)}: expected {expected}{near}") from None
     return records.from_json(records.to_json(changed), kind, where=where)
+
+
+def _short(value: Any) -> str:
+    return " ".join(reprlib.repr(value).split())
 
 
 def _plain(value: Any) -> Any:
@@ -451,8 +471,13 @@ def _listed(callbacks: "Callback | Sequence[Callback]") -> "list[Callback]":
 
 
 def _trackers(log: str | Iterable[str]) -> tuple[Tracker, ...]:
-    names = (log,) if isinstance(log, str) else tuple(log)
-    return records.from_json(names, tuple[Tracker, ...], where="log")
+    names = tuple(log) if isinstance(log, Iterable) and not isinstance(log, str) else (log,)
+    known = get_args(Tracker)
+    for name in names:
+        if name not in known:
+            near = did_you_mean(str(name), known)
+            raise InputError(f"log {_short(name)}: expected one of {', '.join(known)}{near}")
+    return cast(tuple[Tracker, ...], names)
 
 
 @contextmanager

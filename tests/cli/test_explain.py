@@ -82,6 +82,19 @@ def test_bad_input_is_one_line(
     assert not (tmp_path / "out").exists()
 
 
+def test_how_maps_are_made_is_said_of_a_class_and_a_photo_that_there_are(
+    mien: Mien, model: Path, crops: Path, tmp_path: Path
+) -> None:
+    bad = tmp_path / "bad.jpg"
+    bad.write_bytes(b"no image")
+    out = ("--detector", "none", "--out", tmp_path / "out")
+    code, _, said = mien("explain", model, bad, *out, "--class", "hapy")
+    assert (code, len(said.splitlines())) == (2, 1)
+    assert "no class 'hapy'; did you mean 'happy'?" in said
+    assert "occlusion" not in mien("explain", model, bad, *out)[2]
+    assert mien("explain", model, bad, crops, *out)[2].count("occlusion maps: ") == 1
+
+
 def test_nothing_to_explain_and_nowhere_to_write(mien: Mien, model: Path, crops: Path, tmp_path: Path) -> None:
     walking(tmp_path / "clip.mp4")
     code, _, said = mien("explain", model, tmp_path / "clip.mp4", "--out", tmp_path / "out")

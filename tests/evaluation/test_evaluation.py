@@ -88,6 +88,8 @@ def test_dropped_outputs_leave_their_share_to_the_others() -> None:
     [
         (FER2013, ("happy", "contempt"), "drop", "fewer than two classes in common"),
         (FER2013, ("cat", "dog"), "drop", r"and the model \(cat, dog\)$"),
+        (("bored", "engaged"), FER2013, "drop", "adapt a model with mien adapt, or train one with mien train$"),
+        (("bored",), FER2013, "drop", r"neutral\)$"),
         (("joy", "sad", "bored"), FER2013, "drop", "--classes fer2013 reads their synonyms"),
         (FER2013, FER2013, "fold", "unknown merge 'fold'; known: drop, contempt-as-disgust"),
     ],

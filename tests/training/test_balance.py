@@ -181,6 +181,18 @@ def test_weights_of_a_file_are_printed_recorded_and_resumed_without_it(
     assert json.loads(record.recipe.class_weights) == record.class_weights
 
 
+def test_how_often_images_are_drawn_is_said_of_the_draws_that_fill_batches() -> None:
+    recipe = replace(ABC, sampling="balanced", class_weights="none")
+    alike, rare = {"a": 30, "b": 30, "c": 0}, {"a": 4, "b": 396, "c": 200}
+    assert balance.describe(recipe, None, alike) == [
+        "balanced sampling: about 30 draws of each class an epoch: a's 30 images once each"
+    ]
+    assert balance.describe(recipe, None, rare, used=0.96) == [
+        "balanced sampling: about 192 draws of each class an epoch: a's 4 images 48 times each, b's 396 images 0.48 "
+        "times each"
+    ]
+
+
 @pytest.mark.usefixtures("quick")
 def test_a_dict_in_python_is_what_a_file_is(tiny: Tiny, skewed: Path, tmp_path: Path) -> None:
     given = {"sad": np.float32(2), "happy": 1, "angry": 8}

@@ -62,6 +62,7 @@ def explain(
     from mien.core.files import check_folder
     from mien.core.paths import printable
     from mien.core.streams import say
+    from mien.evaluation.explain.explanation import class_column
     from mien.evaluation.explain.photos import explain_photos
     from mien.outputs.inputs import find_inputs, is_video, output_paths
     from mien.recognition import Recognizer
@@ -83,9 +84,10 @@ def explain(
         truncated=truncated,
         max_pixels=max_pixels,
     )
+    if label is not None:
+        class_column(recognizer.session.info.labels, label)  # before a network is read for it
     chosen, about = explanation_method(model, recognizer.session, method)
     if threads and chosen.name == "grad-cam":
         load_training(threads)
-    say(about)
-    read = explain_photos(recognizer, chosen, pictures, label=label, maps=maps)
+    read = explain_photos(recognizer, chosen, pictures, about=about, label=label, maps=maps)
     return 2 if not read else int(unread or read < len(photos))

@@ -9,7 +9,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from textwrap import fill
 from types import ModuleType
 
-from mien.core.errors import InputError, MissingExtra
+from mien.core.errors import InputError, MissingExtra, did_you_mean
 from mien.core.streams import Drawn, show, show_styled
 
 Verb = Callable[..., int | None]
@@ -75,8 +75,9 @@ def _complaint(box: str) -> str:
     if option := re.match(r"Missing value for argument '(.*?)'", message):
         return f"{option[1]}: a value is missing"
     if choice := re.match(r"invalid choice '(.*)' for argument '(.*)'\. Expected one of \((.*)\)", message):
-        choices = choice[3].replace("'", "").removesuffix(",")
-        return f"{choice[2]} {choice[1]}: expected {'one of ' * (',' in choices)}{choices}"
+        choices = [name for name in re.findall(r"[^\s',]+", choice[3]) if name != "None"]  # which no one types
+        expected = f"expected {'one of ' * (len(choices) > 1)}{', '.join(choices)}"
+        return f"{choice[2]} {choice[1]}: {expected}{did_you_mean(choice[1], choices)}"
     if unknown := re.match(r"Unrecognized options: ([^,\s]+)", message):
         what = "no such option" if unknown[1].startswith("-") else "one argument too many"
         near = re.match(r"Perhaps you meant:\s+(--[\w-]+)", about)

@@ -115,6 +115,16 @@ def first_few(names: Sequence[str], most: int = 3) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most:,} more" if len(names) > most else "")
 
 
+def multiply_adds(number: int) -> str:
+    """Return how many multiply-adds a network needs, in millions, or of a tiny one as they are.
+
+    Example:
+        >>> multiply_adds(48_828_288), multiply_adds(20_480)
+        ('48.8 million multiply-adds', '20,480 multiply-adds')
+    """
+    return f"{number / 1e6:,.1f} million multiply-adds" if number >= 1e6 else quantity(number, "multiply-add")
+
+
 def quantity(number: int, name: str) -> str:
     """Return a number of things in words.
 

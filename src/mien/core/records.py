@@ -20,6 +20,9 @@ from mien.core.files import os_errors, write_text
 from mien.core.paths import from_printable, printable
 
 T = TypeVar("T")
+WORDS = {
+    str: "text", int: "a whole number", float: "a number", bool: "True or False", Path: "a path", type(None): "None",
+}  # fmt: skip
 
 
 def to_json(record: Any) -> Any:
@@ -104,17 +107,34 @@ def _decoded(decode: Callable[[], T], kind: Any, where: str) -> T:
     except (msgspec.DecodeError, UnicodeError) as error:
         reason, _, place = str(error).replace("`", "").partition(" - at $")
         if reason.startswith("Invalid enum value"):
-            reason += f"; expected {', '.join(_choices(kind, re.findall('[a-z_]+', place)))}"
+            reason += f"; expected {', '.join(choices(kind, re.findall('[a-z_]+', place)))}"
         raise InputError(f"{where}: {reason}" + (f" (at {place.lstrip('.')})" if place else "")) from None
 
 
-def _choices(kind: Any, names: Sequence[str]) -> tuple[str, ...]:
-    """Return what the last of `names` may be, each a field of the one before and the first one of `kind`."""
+def choices(kind: Any, names: Sequence[str] = ()) -> tuple[str, ...]:
+    """Return what the last of `names` may be, each a field of the one before and the first one of `kind`.
+
+    Without names: what `kind` itself may be. () where that is no choice of a few.
+    """
     if get_origin(kind) is Literal:
         return tuple(map(str, get_args(kind)))
     if is_dataclass(kind):
-        return _choices(get_type_hints(kind).get(names[0]), names[1:]) if names else ()
-    return tuple(choice for part in get_args(kind) for choice in _choices(part, names))
+        return choices(get_type_hints(kind).get(names[0]), names[1:]) if names else ()
+    return tuple(choice for part in get_args(kind) for choice in choices(part, names))
+
+
+def in_words(kind: Any) -> str:
+    """Return what values a type has, for a message.
+
+    Example:
+        >>> in_words(Literal["none", "flip"]), in_words(tuple[str, ...]), in_words(float | None)
+        ('none, flip', 'a list of text', 'a number or None')
+    """
+    if get_origin(kind) is Literal:
+        return ", ".join(choices(kind))
+    if get_origin(kind) is tuple:
+        return f"a list of {in_words(get_args(kind)[0])}"
+    return WORDS.get(kind) or " or ".join(map(in_words, get_args(kind))) or str(kind)
 
 
 def _complete(value: T) -> T:

@@ -391,8 +391,10 @@ def align(data: Sequence[str], model: Sequence[str], *, merge: str = "drop") -> 
     }
     classes = tuple(dict.fromkeys(name for name in outputs.values() if name in samples.values()))
     if len(classes) < 2:
-        mixed = len({taxonomy.find_class(name) is None for name in data}) > 1
-        asked = "; --classes fer2013 reads their synonyms as its names" if mixed else ""
+        own = {taxonomy.find_class(name) is None for name in data}
+        asked = "; --classes fer2013 reads their synonyms as its names" if len(own) > 1 else ""
+        if True in own and len(set(samples.values())) > 1:
+            asked += "; for classes of your own adapt a model with mien adapt, or train one with mien train"
         raise InputError(
             f"fewer than two classes in common between the data ({first_few(data, 12)}) and the model "
             f"({first_few(model, 12)}){asked}"

@@ -6,7 +6,7 @@ import torch
 from rich.cells import cell_len
 from torch import nn
 
-from mien.core.console import quantity
+from mien.core.console import multiply_adds, quantity
 from mien.core.errors import needs_extra
 from mien.core.streams import say, visible
 from mien.datasets.classes import describe
@@ -28,7 +28,7 @@ def announce(
     seen = training.seen(training.steps)
     lines = [
         f"{recipe.name or 'recipe'}: {recipe.model}, {parameters:,} parameters, "
-        f"{macs / 1e6:,.1f} million multiply-adds an image, {device}, "
+        f"{multiply_adds(macs)} an image, {device}, "
         + (f"{world} processes" if world > 1 else quantity(torch.get_num_threads(), "thread")),
         f"train {len(training):,}, validation {len(validation):,} images "
         f"of {recipe.size} x {recipe.size} x {recipe.channels}",
@@ -39,9 +39,8 @@ def announce(
         *class_table(splits["train"].counts, splits["validation"].counts),
     ]
     if left := len(training) - seen:
-        lines.insert(
-            3, f"train: {quantity(left, 'image')} of each epoch, other ones each time, are too few for a batch"
-        )
+        unit = "draw" if recipe.sampling == "balanced" else "image"
+        lines.insert(3, f"train: {quantity(left, unit)} of each epoch, other ones each time, are too few for a batch")
     start = recipe.width - sum(len(recipe.outputs[name]) for name in recipe.further_outputs)
     for name in recipe.further_outputs:
         classes = recipe.outputs[name]

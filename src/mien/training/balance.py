@@ -81,8 +81,17 @@ def equal_draws(groups: Tensor, generator: torch.Generator) -> Tensor:
     return torch.cat(drawn)[torch.randperm(len(groups), generator=generator)]
 
 
-def describe(recipe: Recipe, found: Mapping[str, float] | None, counts: Mapping[str, int]) -> list[str]:
-    """Return what to say at the start of a run: the weights, and how often images are drawn."""
+def describe(
+    recipe: Recipe, found: Mapping[str, float] | None, counts: Mapping[str, int], *, used: float = 1.0
+) -> list[str]:
+    """Return what to say at the start of a run: the weights, and how often images are drawn.
+
+    Args:
+        recipe: what is trained.
+        found: the weight of each class.
+        counts: the images of each class.
+        used: share of an epoch's draws that fill batches; see `Recipe.drop_last`.
+    """
     lines = []
     if found:
         listed = first_few([f"{name} {weight:.4g}" for name, weight in found.items()], 12)
@@ -90,15 +99,20 @@ def describe(recipe: Recipe, found: Mapping[str, float] | None, counts: Mapping[
     if recipe.sampling == "balanced":
         there = {name: count for name, count in counts.items() if count}
         rare, common = min(there, key=lambda name: there[name]), max(there, key=lambda name: there[name])
-        draws = sum(there.values()) / len(there)
+        draws = used * sum(there.values()) / len(there)
         often = [
-            f"{name}'s {quantity(there[name], 'image')} {draws / there[name]:.2g} times each"
+            f"{name}'s {quantity(there[name], 'image')} {_times(draws / there[name])} each"
             for name in dict.fromkeys((rare, common))
         ]
         lines.append(f"balanced sampling: about {draws:,.0f} draws of each class an epoch: {', '.join(often)}")
         if recipe.class_weights == "balanced":
             lines.append("balanced sampling and balanced class weights: rare classes are favoured twice")
     return lines
+
+
+def _times(number: float) -> str:
+    text = f"{number:.2g}" if number < 10 else f"{number:,.0f}"
+    return "once" if text == "1" else f"{text} times"
 
 
 def _of_json(where: str, text: str) -> Iterator[Weight]:

@@ -163,7 +163,7 @@ def _value(epoch: Epoch, name: Figure) -> str:
     return "undefined" if math.isnan(value) else f"{value:.4f}"
 
 
-def end_line(end: RunEnd, epochs: Sequence[Epoch], recipe: Recipe, model: Path, seconds: float) -> str:
+def end_line(end: RunEnd, epochs: Sequence[Epoch], recipe: Recipe, model: Path, seconds: float | None) -> str:
     """Return which weights the model of a finished run has, with their figures, and why and when the run ended.
 
     Args:
@@ -171,7 +171,7 @@ def end_line(end: RunEnd, epochs: Sequence[Epoch], recipe: Recipe, model: Path, 
         epochs: all of the run.
         recipe: what was trained.
         model: the exported file.
-        seconds: since the command began.
+        seconds: that the run took; None where it was resumed, for nothing records the time between.
     """
     best = best_epoch(epochs, recipe)
     further = "".join(f", {name} {value:.4f}" for name, value in best.further_val_accuracy.items())
@@ -187,6 +187,7 @@ def end_line(end: RunEnd, epochs: Sequence[Epoch], recipe: Recipe, model: Path, 
     return (
         f"{printable(model)} has the weights of epoch {end.best_epoch} of {len(epochs)}, {chosen}: "
         f"val_loss {best.val_loss:.4f}, val_accuracy {best.val_accuracy:.4f}{further}; "
-        f"training ended {reasons[end.reason]}; {duration(seconds)} in all, "
-        f"{duration(end.training_seconds)} of training steps"
+        f"training ended {reasons[end.reason]}; "
+        + ("" if seconds is None else f"{duration(seconds)} in all, ")
+        + f"{duration(end.training_seconds)} of training steps"
     )

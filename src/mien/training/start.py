@@ -17,7 +17,7 @@ from mien import __version__
 from mien.core.console import first_few, notice
 from mien.core.errors import InputError
 from mien.core.files import only_one
-from mien.core.paths import from_printable
+from mien.core.paths import from_printable, printable
 from mien.core.streams import say
 from mien.core.trackers import Tracker
 from mien.datasets import DataSpec, exclude
@@ -155,6 +155,8 @@ def resume(
 ) -> Path:
     """Continue a stopped run from its last checkpoint, to the weights that it would have reached.
 
+    Of a finished run nothing is trained; it is exported and drawn again, and keeps its recorded end.
+
     Args:
         path: the run folder.
         data: where its data lies now, if it has moved; photos, the list of what is left out, and teachers likewise.
@@ -197,7 +199,6 @@ def resume(
                     what += f"{recorded.fingerprint})"
                 raise InputError(f"{moved.data.path}: {what}")
         run = RunFiles(path)
-        moved = replace(moved, end=None)  # it may have epochs to go, where a callback ended it
         if moved != record and distributed.LEADS:
             run.describe(moved)
         log = trackers.again(path, moved) if log is None else log
@@ -290,17 +291,25 @@ def _fit(
             run.describe(replace(record, precision=learner.precision))
         run.save_prints(splits["train"].images, record.start)
         announce(learner, training, validation, splits, summary=summary)
-        say(*balance.describe(recipe, record.class_weights, splits["train"].counts))
+        used = training.seen(training.steps) / len(training)
+        say(*balance.describe(recipe, record.class_weights, splits["train"].counts, used=used))
         say(*finetune.describe(recipe, learner.layers))
         plots.draw_training_pictures(run.path, record, splits["train"])
     with only_one(run.path) if distributed.LEADS and not held else nullcontext(), logs:
+        end = record.end if trainer.finished else None
+        if end and distributed.LEADS:
+            say(f"{printable(run.path)}: was finished already; nothing is trained, it is exported and drawn again")
+        elif record.end and distributed.LEADS:  # a callback ended it, with epochs to go
+            run.describe(replace(read_run(run.path), end=None))
         trainer.fit()
         if distributed.LEADS:
-            run.describe(replace(read_run(run.path), end=(end := trainer.end())))
+            if end is None:
+                run.describe(replace(read_run(run.path), end=(end := trainer.end())))
             if recipe.calibrate:
                 fit_temperatures(run.path, splits["validation"], device)
             model = export(run.path)
             plots.draw_results(run.path, record, splits["validation"])
             logs.finish()
-            say(end_line(end, read_epochs(run.path), recipe, model, time.perf_counter() - began))
+            seconds = None if held else time.perf_counter() - began  # a resumed run took longer than this command
+            say(end_line(end, read_epochs(run.path), recipe, model, seconds))
     return run.path

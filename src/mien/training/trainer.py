@@ -69,10 +69,15 @@ class Trainer:
             InputError: the loss is no longer a number, or a file cannot be written.
             Interrupted: Ctrl-C or SIGTERM; the state is saved.
         """
-        learner, limit = self.learner, self.recipe.early_stop or math.inf
         with self.stop:
-            while learner.steps < learner.total and self.stale_epochs < limit and not self.ended:
-                self._epoch(learner.steps // self.training.steps)
+            while not self.finished:
+                self._epoch(self.learner.steps // self.training.steps)
+
+    @property
+    def finished(self) -> bool:
+        """Whether the run has nothing left to train."""
+        learner, limit = self.learner, self.recipe.early_stop or math.inf
+        return learner.steps >= learner.total or self.stale_epochs >= limit or self.ended
 
     def end(self) -> RunEnd:
         """Return how the finished run ended.
@@ -202,9 +207,10 @@ class Trainer:
         self._save()
         if distributed.LEADS:
             say(epoch_line(read_epochs(self.run.path), self.recipe, stale=self.stale_epochs, left=left))
-            if self.recipe.schedule == "plateau" and (lr := self.learner.lr) < row.lr:
-                say(lowered_line(row, lr, self.recipe))
         self.ended = self._call_back(row)
+        lowered = self.recipe.schedule == "plateau" and self.learner.lr < row.lr
+        if lowered and not self.finished and distributed.LEADS:
+            say(lowered_line(row, self.learner.lr, self.recipe))
         if self._agree(False)[0] and self.learner.steps < self.learner.total:
             self._interrupt(f"after epoch {row.epoch}")
 

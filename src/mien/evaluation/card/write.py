@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from mien.core import html, records
-from mien.core.console import first_few
+from mien.core.console import first_few, multiply_adds
 from mien.core.errors import InputError, needs_extra
 from mien.core.files import write_text
 from mien.core.paths import bare_command
@@ -72,6 +72,7 @@ def render_card(facts: CardFacts, *, license: str | None = None) -> str:
         HIGHER=HIGHER,
         METRICS=METRICS,
         bare_command=bare_command,
+        multiply_adds=multiply_adds,
     )
     signature = f"<!-- mien card {_digest(front + body)}; a card that somebody has changed is not overwritten -->\n"
     return front + signature + body

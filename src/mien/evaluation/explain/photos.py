@@ -13,12 +13,12 @@ from mien.core.files import replacing
 from mien.core.paths import printable
 from mien.core.streams import say, show
 from mien.evaluation.explain import drawing
-from mien.evaluation.explain.explanation import Method, class_column, explain_faces
+from mien.evaluation.explain.explanation import Method, explain_faces
 from mien.recognition.recognizer import Recognizer
 
 
 def explain_photos(
-    recognizer: Recognizer, method: Method, pictures: Mapping[Path, Path], *, label: str | None, maps: bool
+    recognizer: Recognizer, method: Method, pictures: Mapping[Path, Path], *, about: str, label: str | None, maps: bool
 ) -> int:
     """Write the picture of each photo that has a face, and print its path; return how many photos could be read.
 
@@ -26,14 +26,13 @@ def explain_photos(
         recognizer: finds the faces.
         method: makes the maps.
         pictures: photo -> the .png to write.
+        about: what makes the maps, in words; printed before the first photo that could be read.
         label: the class to explain; None: each face's most probable one.
         maps: write the maps too, as an .npy file next to each picture.
 
     Raises:
-        InputError: the model has no such class, or a file cannot be written.
+        InputError: a file cannot be written.
     """
-    if label is not None:
-        class_column(recognizer.session.info.labels, label)  # before the photos are read
     read = faces = drawn = 0
     # on one terminal a progress bar and the paths would run into each other
     todo = pictures.items() if sys.stdout.isatty() else track(pictures.items(), "explaining", len(pictures))
@@ -41,6 +40,8 @@ def explain_photos(
         name = printable(photo)
         try:
             with recognizer.reading(photo) as image:
+                if not read:
+                    say(about)
                 notes = image.notes
                 found = explain_faces(recognizer, method, image, label=label)
         except InputError as error:
