@@ -101,7 +101,7 @@ def train(
     Example:
         >>> run = mien.train("three-class", data="three-class/", epochs=12)  # doctest: +SKIP
         >>> run.best.val_accuracy  # doctest: +SKIP
-        0.7775
+        0.7787
     """
     training = _training("mien.train")
     if model is not None:

@@ -71,7 +71,7 @@ class Run:
     Example:
         >>> run = mien.Run("runs/three")  # doctest: +SKIP
         >>> run.best.epoch, run.best.val_accuracy  # doctest: +SKIP
-        (9, 0.7775)
+        (17, 0.7787)
     """
 
     def __init__(self, path: "str | os.PathLike[str]") -> None:
