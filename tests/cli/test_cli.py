@@ -1,6 +1,7 @@
 """The command line as a whole: help, hints, exit codes. What a verb does is tested with its module."""
 
 import json
+import signal
 import subprocess
 import sys
 from importlib import import_module
@@ -12,6 +13,7 @@ import pytest
 from mien import cli
 from mien.cli import GROUPS, VERBS, main, overview
 from mien.core import records
+from mien.core.errors import InputError, MissingExtra
 from mien.evaluation.card.bundled import BundledCard, read_card
 from mien.models.bundled import bundled
 from mien.recipes import ABOUT, RECIPES
@@ -203,6 +205,27 @@ def test_ctrl_c_while_a_module_loads_is_one_line(
     else:
         with pytest.raises(ImportError):
             main(["recipes"])
+
+
+@pytest.mark.parametrize("error", [AttributeError("half imported"), InputError("not read"), MissingExtra("train", "x")])
+@pytest.mark.parametrize(("number", "code"), [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+def test_ctrl_c_of_which_a_module_makes_another_error_is_one_line(
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+    error: Exception,
+    number: signal.Signals,
+    code: int,
+) -> None:
+    def load() -> None:
+        try:
+            signal.raise_signal(number)
+        except KeyboardInterrupt:
+            raise error from None
+
+    monkeypatch.setattr("mien.cli.recipes.recipes", load)
+    before = signal.getsignal(number)
+    assert outcome(capsys, "recipes") == (code, "", "mien: interrupted\n")
+    assert signal.getsignal(number) is before
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="needs /dev/full")

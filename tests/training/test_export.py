@@ -1,6 +1,9 @@
 """A model.onnx equals the network it came from and holds all facts; otherwise it is not kept."""
 
 import json
+import os
+import signal
+import time
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -100,6 +103,35 @@ def test_that_onnx_cannot_hold_a_network_is_said_before_the_first_step(
         assert (f"{network} cannot be exported to ONNX (" in err) == said
         assert ("this run will end without model.onnx" in err) == said
         assert "def forward" not in err
+
+
+def torch_loads(*_: Any) -> None:
+    """What Ctrl-C becomes while torch loads its exporter."""
+    try:
+        os.kill(os.getpid(), signal.SIGINT)
+        time.sleep(0.01)
+    except KeyboardInterrupt:
+        raise AttributeError("partially initialized module 'torch._dynamo'") from None
+    raise AttributeError("a network that cannot be exported")
+
+
+@pytest.mark.parametrize("verb", ["train", "export"])
+def test_ctrl_c_during_an_export_is_one_line_and_leaves_the_folder_as_it_was(
+    mien: Mien, fer2013: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    network, out = "tests.training.test_export:Decided", tmp_path / "run"
+    arguments: tuple[object, ...] = ("train", "mien", "--model", network, "--data", fer2013, "--out", out)
+    if verb == "export":
+        write_run(out, replace(RECIPES["mien"], model=network))
+        arguments = ("export", out, "--model", network)
+    before, handler = sorted(tmp_path.rglob("*")), signal.getsignal(signal.SIGINT)
+    monkeypatch.setattr("mien.training.export.to_onnx", torch_loads)
+    code, printed, err = mien(*arguments)
+    assert (code, printed) == (130, "")
+    assert err.endswith("stopping after this (Ctrl-C again: at once)\nmien: interrupted\n")
+    assert "cannot be exported" not in err
+    assert sorted(tmp_path.rglob("*")) == before
+    assert signal.getsignal(signal.SIGINT) is handler
 
 
 def test_export_finds_the_code_of_a_network_that_has_moved(

@@ -9,7 +9,7 @@ import threading
 from importlib import import_module
 from pathlib import Path
 from textwrap import fill
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from mien.cli.parse import run, run_action
 from mien.core import streams
@@ -61,30 +61,39 @@ def main(arguments: list[str] | None = None) -> NoReturn:
         signals.append(number)
         raise KeyboardInterrupt
 
+    def interrupted(error: object = "") -> int:
+        return _fail(str(error) or "interrupted", 128 + (signals or [signal.SIGINT])[0])
+
     here = threading.current_thread() is threading.main_thread()
-    numbers = {signal.SIGTERM, getattr(signal, "SIGHUP", signal.SIGTERM)}  # the second: a terminal or ssh that closes
-    caught = [number for number in numbers if here and signal.getsignal(number) is signal.SIG_DFL]
+    usual: dict[signal.Signals, Any] = {signal.SIGTERM: signal.SIG_DFL, signal.SIGINT: signal.default_int_handler}
+    if hasattr(signal, "SIGHUP"):
+        usual[signal.SIGHUP] = signal.SIG_DFL  # a terminal or ssh that closes
+    caught = [number for number, handler in usual.items() if here and signal.getsignal(number) is handler]
     for number in caught:
         signal.signal(number, terminate)
     try:
         code = _run((sys.argv[1:] if arguments is None else arguments) or ["--help"])
         streams.finish()
     except (InputError, MissingExtra) as error:
-        code = _fail(error, 2)
+        code = interrupted() if signals else _fail(error, 2)
     except (KeyboardInterrupt, ImportError) as error:
         # while onnxruntime loads, pybind11 makes an ImportError of Ctrl-C
         interrupt = error.__cause__ if isinstance(error, ImportError) else error
         if not isinstance(interrupt, KeyboardInterrupt):
             raise
-        code = _fail(str(interrupt) or "interrupted", 128 + (signals or [signal.SIGINT])[0])
+        code = interrupted(interrupt)
     except OSError as error:
         # when the reader of our output has gone, as `| head` does, nothing is wrong
         gone = isinstance(error, BrokenPipeError) and error.filename == "stdout"
         code = 0 if gone else _fail(_reason(error), 2)
+    except Exception:
+        if not signals:
+            raise
+        code = interrupted()  # torch too makes other errors of Ctrl-C while it loads
     finally:
         for number in caught:
             if signal.getsignal(number) is terminate:
-                signal.signal(number, signal.SIG_DFL)
+                signal.signal(number, usual[number])
     streams.abandon_unwritten()
     sys.exit(code)
 

@@ -25,6 +25,7 @@ from mien.models.session import Session
 from mien.recipes import Recipe, RunRecord, read_run
 from mien.training.networks import load_network
 from mien.training.run import with_own_model
+from mien.training.stop import held_back
 
 TOLERANCE = 1e-3  # between the logits of torch and onnxruntime, which sum in other orders
 
@@ -48,7 +49,7 @@ def export(run: Path, *, out: Path | None = None, model: str | None = None) -> P
         if output in info.outputs:
             info = files.with_calibration(info, output, fitted)
     out = out or run / "model.onnx"
-    with working(f"exporting {printable(out)}"), replacing(out) as part:
+    with working(f"exporting {printable(out)}"), replacing(out) as part, held_back():
         try:
             to_onnx(network.eval(), info, part)
         except Exception as error:  # torch raises a dozen kinds, and wraps them
@@ -65,8 +66,9 @@ def try_export(network: nn.Module, record: RunRecord) -> None:
     with working("trying the export"), TemporaryDirectory() as folder:
         path = Path(folder) / "trial.onnx"
         try:
-            to_onnx(network.eval(), model_info(record), path)
-            compare_with_torch(network, path)
+            with held_back():  # torch makes another error of Ctrl-C while it loads its exporter
+                to_onnx(network.eval(), model_info(record), path)
+                compare_with_torch(network, path)
         except Exception as error:
             reason = _reason(error).removeprefix(f"{path}: ")
             notice(
