@@ -272,8 +272,22 @@ def test_an_unknown_recipe_gets_a_hint(tmp_path: Path) -> None:
         recipes.find("quite another thing")
     with pytest.raises(InputError, match="No such file"):
         recipes.find(tmp_path / "absent.json")
-    with pytest.raises(InputError, match="Is a directory"):
+
+
+def test_what_a_run_holds_besides_its_recipe_is_none_and_the_recipe_is_named(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"a folder; expected a recipe: a name .* or a .json file"):
         recipes.find(tmp_path)
+    line = '{"epoch": 1, "step": 2, "train_loss": 1.5, "val_loss": 1.5, "lr": 0.1}\n'
+    for name, text in (("metrics.jsonl", line), ("all.jsonl", line * 2), ("report.json", line), ("m.onnx", "\x08\x01")):
+        (tmp_path / name).write_text(text)
+        with pytest.raises(InputError, match=r"expected a recipe$"):
+            recipes.find(tmp_path / name)
+    (tmp_path / "recipe.json").write_text('{"recipe": {}}')
+    for name in (".", "metrics.jsonl", "all.jsonl", "report.json", "m.onnx"):
+        with pytest.raises(InputError, match=rf"expected a recipe: that of its run is {tmp_path / 'recipe.json'}$"):
+            recipes.find(tmp_path / name)
+    with pytest.raises(InputError, match=r"metrics.jsonl: no recipe, for it has epoch, step, train_loss and 2 more"):
+        recipes.find(tmp_path / "metrics.jsonl")
 
 
 @pytest.mark.parametrize("name", RECIPES)

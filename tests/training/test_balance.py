@@ -93,6 +93,11 @@ def test_a_file_gives_every_class_its_weight(tmp_path: Path, name: str, text: st
         ("w.json", '{"a": 1, "b": 2, "c": "much"}', "weight 'much' of c: expected a number, 0 or more"),
         ("w.json", '{"a": 1, "b": 2, "c": NaN}', "weight nan of c"),
         ("w.json", '{"a": 1, "b": 2, "c": true}', "weight True of c"),
+        ("w.json", '{"a": 1, "b": 2, "c": 1e300}', "weight 1e+300 of c: too large to train with; expected 0, or 1e-12"),
+        ("w.json", '{"a": 1, "b": 2, "c": 1e999}', "weight inf of c: too large"),
+        ("w.json", f'{{"a": 1, "b": 2, "c": 1{"0" * 400}}}', " of c: too large"),
+        ("w.json", '{"a": 1, "b": 2, "c": 1e-300}', "weight 1e-300 of c: too small"),
+        ("w.csv", "a,1\nb,1e39\nc,0\n", "w.csv:2: weight 1e+39 of b: too large"),
         ("w.json", '{"a": 0, "b": 0, "c": 0}', "every weight is 0"),
         ("w.json", "[1, 2, 3]", "expected a JSON object"),
         ("w.json", "{", "not JSON"),
@@ -122,6 +127,22 @@ def test_synonyms_of_a_class_are_one_class(tmp_path: Path) -> None:
 def test_a_word_that_is_no_file_is_refused_with_what_was_meant() -> None:
     with pytest.raises(InputError, match="class_weights balance: no such file; did you mean 'balanced'"):
         balance.with_weights(Recipe(class_weights="balance"))
+
+
+def test_weights_that_are_none_are_refused_before_the_data_are_read(tmp_path: Path) -> None:
+    (tmp_path / "w.csv").write_text("happy,many\n")
+    for name, words in (
+        (".", "a folder; expected none, balanced, or a JSON or CSV file"),
+        ("absent.csv", "no such file; expected none"),
+        ("w.csv", "expected the columns class and weight"),
+    ):
+        with pytest.raises(InputError, match=words):
+            train(
+                Recipe(class_weights=str(tmp_path / name)),
+                DataSpec(tmp_path / "unread"),
+                tmp_path / "run",
+                device="cpu",
+            )
 
 
 @given(counts=st.lists(st.integers(0, 40), min_size=1, max_size=6), unknown=st.integers(0, 9), seed=st.integers(0, 99))

@@ -83,7 +83,7 @@ def test_start_loads_the_weights_of_another_run(tmp_path: Path) -> None:
     setup.load_pretrained(other, first, replace(few, classes=THREE))
     assert all(torch.equal(value, before[key]) for key, value in other.state_dict().items() if len(value.shape) == 4)
     assert torch.equal(other.state_dict()[last], fresh)  # the outputs begin anew
-    with pytest.raises(InputError, match="first: has weights of mien with channels 1, not of resnet9 with 3"):
+    with pytest.raises(InputError, match="first: has weights of mien with 1 channel, not of resnet9 with 3 channels"):
         setup.load_pretrained(other, first, Recipe(model="resnet9", channels=3))
 
 
@@ -92,6 +92,24 @@ def test_start_loads_the_weights_of_a_bundled_model() -> None:
     setup.load_pretrained(model, Path("default"), Recipe(classes=THREE))
     stored = load_file(ASSETS / "default.safetensors")
     assert all(torch.equal(value, stored[key]) for key, value in model.state_dict().items() if len(value.shape) == 4)
+
+
+def test_a_start_of_another_network_is_refused_before_the_data_are_read(tmp_path: Path) -> None:
+    write_run(tmp_path / "run", Recipe(size=16))
+    (tmp_path / "run" / "model.onnx").touch()
+    (tmp_path / "other.onnx").touch()
+    no_onnx = "no training can start from an .onnx file; name "
+    for start, recipe, words in (
+        ("default", Recipe(model="three-class"), "has weights of mien, not of three-class; start"),
+        ("default", Recipe(channels=3), "has weights of 1 channel, not of 3 channels; start"),
+        ("run/model.onnx", Recipe(), f"{no_onnx}its folder: {tmp_path / 'run'}, or"),
+        ("other.onnx", Recipe(), f"{no_onnx}the folder of a run, or"),
+        ("run/best.safetensors", Recipe(), f"a file; .* name its folder: {tmp_path / 'run'}$"),
+        ("absent", Recipe(), "no run; expected a folder"),
+    ):
+        path = Path(start) if start == "default" else tmp_path / start
+        with pytest.raises(InputError, match=f"{start}: {words}"):
+            train(recipe, DataSpec(tmp_path / "unread"), tmp_path / "new", start=path, device="cpu")
 
 
 def test_what_a_start_gives_and_what_begins_anew_is_said_with_names_shapes_and_reasons(

@@ -27,7 +27,7 @@ from mien.training.objective import Figures
 from mien.training.run import RunFiles
 from mien.training.start import resume, train
 from tests import drawn
-from tests.training.runs import assert_equal, assert_same, untimed
+from tests.training.runs import assert_equal, assert_same, untimed, write_run
 
 Tiny = Callable[..., Recipe]
 
@@ -232,8 +232,9 @@ def test_a_figure_that_the_labels_do_not_have_is_refused_before_training(
     tiny: Tiny, fer2013: Path, tmp_path: Path
 ) -> None:
     for option in ("select", "monitor"):
-        with pytest.raises(InputError, match=rf"{option} kl: undefined.*expected one of accuracy, "):
+        with pytest.raises(InputError, match=rf"{option} kl: undefined.*expected one of accuracy, ") as caught:
             train(tiny("mien", **{option: "kl"}), DataSpec(fer2013), tmp_path / "run", device="cpu")
+        assert (" last," in str(caught.value)) == (option == "select")
     assert not (tmp_path / "run").exists()
 
 
@@ -329,12 +330,20 @@ def test_out_must_be_a_new_folder(tiny: Tiny, fer2013: Path, tmp_path: Path) -> 
     (tmp_path / "run").mkdir()
     (tmp_path / "run" / "thesis.tex").touch()
     (tmp_path / "file").touch()
-    for out in (tmp_path / "run", tmp_path / "file"):
-        with pytest.raises(InputError, match="exists and is not empty; continue with: mien resume"):
-            train(tiny("mien"), DataSpec(fer2013), out, device="cpu")
-    with pytest.raises(InputError, match="cannot be made"):
-        train(tiny("mien"), DataSpec(fer2013), tmp_path / "file" / "run", device="cpu")
+    for name, words in (
+        ("run", "exists and is not empty; it holds no run; choose another --out"),
+        ("file", "a file; --out names a new folder"),
+        ("file/run", r"cannot be written \(.*file is a file\)"),
+    ):
+        with pytest.raises(InputError, match=words):
+            train(tiny("mien"), DataSpec(tmp_path / "unread"), tmp_path / name, device="cpu")
     assert [path.name for path in (tmp_path / "run").iterdir()] == ["thesis.tex"]
+    (tmp_path / "run" / "recipe.json").write_text('{"model": "mien"}')  # a recipe alone
+    with pytest.raises(InputError, match="it holds no run; choose another --out"):
+        train(tiny("mien"), DataSpec(fer2013), tmp_path / "run", device="cpu")
+    write_run(tmp_path / "old", tiny("mien"))
+    with pytest.raises(InputError, match="exists and is not empty; continue with: mien resume"):
+        train(tiny("mien"), DataSpec(fer2013), tmp_path / "old", device="cpu")
 
 
 def test_train_that_fails_at_the_start_leaves_no_folder(tiny: Tiny, fer2013: Path, tmp_path: Path) -> None:

@@ -3,14 +3,17 @@
 `Recipe()` holds the defaults. The command line shows every field as an option.
 """
 
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
 from mien.core import records
+from mien.core.console import first_few
 from mien.core.errors import InputError, did_you_mean
 from mien.recipes.named import ABOUT, RECIPES
 from mien.recipes.recipe import HIGHER, ONE_SIZE, OUTPUT_CLASSES, About, Figure, Recipe
 from mien.recipes.run_record import (
+    RECIPE,
     Epoch,
     RunRecord,
     SplitRecord,
@@ -44,9 +47,12 @@ def find(name: str | Path, *, model_named: bool = True) -> Recipe:
     if str(name) in RECIPES:
         return RECIPES[str(name)]
     path = Path(name)
+    if path.is_dir():
+        own = path / RECIPE
+        near = f"that of its run is {own}" if own.is_file() else f"a name ({', '.join(RECIPES)}) or a .json file"
+        raise InputError(f"{path}: a folder; expected a recipe: {near}")
     if path.suffix == ".json" or path.exists():
-        stored = records.read(path, dict[str, Any], what="a recipe")
-        recipe = records.from_json(stored.get("recipe", stored), Recipe, where=str(path), strict=True)
+        recipe = _read(path)
         if ":" in recipe.model and not model_named:
             raise InputError(
                 f"{path}: its network, {recipe.model}, is code outside mien; training would run it, so name it "
@@ -56,3 +62,14 @@ def find(name: str | Path, *, model_named: bool = True) -> Recipe:
     raise InputError(
         f"no recipe {str(name)!r}{did_you_mean(str(name), RECIPES)} (known: {', '.join(RECIPES)}, or a .json file)"
     )
+
+
+def _read(path: Path) -> Recipe:
+    own = path.with_name(RECIPE)
+    wanted = "a recipe" + (f": that of its run is {own}" if own != path and own.is_file() else "")
+    stored = records.read(path, dict[str, Any], what=wanted)
+    found = inner if isinstance(inner := stored.get("recipe"), dict) else stored
+    unknown = found.keys() - {entry.name for entry in fields(Recipe)}
+    if len(unknown) > max(2, len(found) - len(unknown)):  # a slip or two is named below
+        raise InputError(f"{path}: no recipe, for it has {first_few(list(found))}; expected {wanted}")
+    return records.from_json(found, Recipe, where=str(path), strict=True)

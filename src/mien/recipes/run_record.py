@@ -175,6 +175,9 @@ def read_run(folder: Path) -> RunRecord:
         InputError: no run, or a damaged recipe.json.
     """
     path = folder / RECIPE
+    if folder.is_file():
+        near = f"; name its folder: {folder.parent}" if (folder.parent / RECIPE).is_file() else ""
+        raise InputError(f"{folder}: a file; expected the folder of a run, as mien train makes{near}")
     if not path.is_file():
         raise InputError(f"{folder}: no run; expected a folder with a recipe.json, as mien train makes")
     return records.read(path, RunRecord, what="the recipe.json of a run of mien train")

@@ -19,7 +19,13 @@ from mien.core.paths import local_path
 from mien.recipes import Recipe
 from mien.training.data import Split
 
+LARGEST = 1e12  # a weight; its gradients, squared, are far from the end of float32
 Weight = tuple[str, str, Any]  # where it was found, the class, the weight
+
+
+def check(recipe: Recipe) -> None:
+    """Raise InputError where the `class_weights` of a recipe are no weights, whatever the classes. Reads no data."""
+    _given(recipe.class_weights)
 
 
 def with_weights(recipe: Recipe) -> Recipe:
@@ -28,20 +34,9 @@ def with_weights(recipe: Recipe) -> Recipe:
     Raises:
         InputError: no such file, or it does not give every class of the primary output one weight.
     """
-    text = recipe.class_weights
-    if text in ("none", "balanced"):
+    if not (found := _given(recipe.class_weights)):
         return recipe
-    if text.lstrip().startswith("{"):
-        where, given = "class_weights", list(_of_json("class_weights", text))
-    else:
-        path = local_path(text)
-        if not path.is_file():
-            near = did_you_mean(text, ["none", "balanced"])
-            raise InputError(
-                f"class_weights {text}: no such file{near or '; expected none, balanced, or a JSON or CSV file'}"
-            )
-        where, given = str(path), list(_of_json_file(path) if path.suffix.lower() == ".json" else _of_csv(path))
-    return replace(recipe, class_weights=json.dumps(_named(where, given, recipe.classes), ensure_ascii=False))
+    return replace(recipe, class_weights=json.dumps(_named(*found, recipe.classes), ensure_ascii=False))
 
 
 def weights(recipe: Recipe, split: Split) -> dict[str, float] | None:
@@ -115,6 +110,34 @@ def _times(number: float) -> str:
     return "once" if text == "1" else f"{text} times"
 
 
+def _given(text: str) -> tuple[str, list[Weight]] | None:
+    """Return where the weights were found, and each; None where no file or JSON text gives them.
+
+    Raises:
+        InputError: no such file, or one of the weights is none.
+    """
+    if text in ("none", "balanced"):
+        return None
+    if text.lstrip().startswith("{"):
+        where, given = "class_weights", list(_of_json("class_weights", text))
+    else:
+        path = local_path(text)
+        if not path.is_file():
+            what = "a folder" if path.is_dir() else "no such file"
+            near = did_you_mean(text, ["none", "balanced"]) or "; expected none, balanced, or a JSON or CSV file"
+            raise InputError(f"class_weights {text}: {what}{near}")
+        where, given = str(path), list(_of_json_file(path) if path.suffix.lower() == ".json" else _of_csv(path))
+    for place, name, weight in given:
+        if isinstance(weight, bool) or not isinstance(weight, int | float) or not weight >= 0:
+            raise InputError(f"{place}: weight {weight!r} of {name}: expected a number, 0 or more")
+        if weight and not 1 / LARGEST <= weight <= LARGEST:
+            raise InputError(
+                f"{place}: weight {weight!r} of {name}: too {'large' if weight > 1 else 'small'} to train with; "
+                f"expected 0, or {1 / LARGEST:g} to {LARGEST:g}"
+            )
+    return where, given
+
+
 def _of_json(where: str, text: str) -> Iterator[Weight]:
     try:
         found = json.loads(text, object_pairs_hook=lambda pairs: pairs)
@@ -160,8 +183,6 @@ def _named(where: str, given: Iterable[Weight], classes: tuple[str, ...]) -> dic
             raise InputError(f"{place}: no class {name!r}{near} (classes: {first_few(classes, 12)})")
         if known in found:
             raise InputError(f"{place}: class {known!r} is named twice")
-        if isinstance(weight, bool) or not isinstance(weight, int | float) or not 0 <= weight < math.inf:
-            raise InputError(f"{place}: weight {weight!r} of {name}: expected a number, 0 or more")
         found[known] = float(weight)
     if missing := [name for name in classes if name not in found]:
         raise InputError(f"{where}: no weight for {first_few(missing, 12)}; name every class once")

@@ -16,7 +16,7 @@ from torch import nn
 from mien.core import records
 from mien.core.console import notice
 from mien.core.errors import InputError
-from mien.core.files import replacing
+from mien.core.files import check_folder, replacing
 from mien.core.paths import printable
 from mien.datasets.prints import prints, save_prints
 from mien.evaluation.learning_curve import curves_svg
@@ -40,14 +40,20 @@ class RunFiles:
     @classmethod
     def reserve(cls, path: Path) -> "RunFiles":
         """Return the run that `describe` will make. InputError where the folder holds something already, or cannot."""
-        if path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise InputError(
-                f"{path}: exists and is not empty; continue with: mien resume {path}, or choose another --out"
-            )
+        if path.exists() and not path.is_dir():
+            raise InputError(f"{path}: a file; --out names a new folder")
+        if path.exists() and any(path.iterdir()):
+            try:
+                read_run(path)
+                way = f"continue with: mien resume {path}, or"
+            except InputError:
+                way = "it holds no run;"
+            raise InputError(f"{path}: exists and is not empty; {way} choose another --out")
         if (name := printable(path)) != str(path):  # safetensors opens no other
             raise InputError(f"{name}: its name is not UTF-8; choose another --out")
         if str(path) in bundled():
             raise InputError(f"{path}: the name of a bundled model; choose another --out")
+        check_folder(path)
         return cls(path)
 
     def describe(self, record: RunRecord) -> None:
@@ -158,11 +164,19 @@ def load_finished(path: Path) -> tuple[RunRecord, nn.Module]:
     Raises:
         InputError: no run, or no weights in it.
     """
+    record, weights = finished(path)
+    return record, load_network(weights, record.recipe)
+
+
+def finished(path: Path) -> tuple[RunRecord, Path]:
+    """Return the record of a finished run, or of a bundled model, and the file of its best weights.
+
+    Raises:
+        InputError: no run, or a bundled model that cannot be trained.
+    """
     if str(path) not in bundled():
-        record = read_run(path)
-        return record, load_network(path / "best.safetensors", record.recipe)
+        return read_run(path), path / "best.safetensors"
     weights = ASSETS / f"{path}.safetensors"
     if not weights.is_file():
         raise InputError(f"{path}: default in 8 bits, which cannot be trained; name default")
-    record = bundled_record(str(path))
-    return record, load_network(weights, record.recipe)
+    return bundled_record(str(path)), weights

@@ -19,7 +19,7 @@ from mien.training import distributed
 from mien.training.batches import Scaling
 from mien.training.data import Split
 from mien.training.networks import create, is_external, own
-from mien.training.run import load_finished
+from mien.training.run import RunFiles, finished, load_finished
 
 
 def device(name: str) -> torch.device:
@@ -117,19 +117,27 @@ def _notice_pretrained(model: Any, recipe: Recipe) -> None:
     notice(text)
 
 
+def check_start(recipe: Recipe, start: Path) -> None:
+    """Raise InputError where a recipe cannot start from the weights of a run: no run, or one of another network."""
+    if start.suffix.lower() == ".onnx" and start.is_file():
+        near = f"name its folder: {start.parent}" if RunFiles(start.parent).described() else "name the folder of a run"
+        raise InputError(f"{start}: no training can start from an .onnx file; {near}, or a bundled model")
+    source = finished(start)[0].recipe
+    pairs = ((source.model, recipe.model), (quantity(source.channels, "channel"), quantity(recipe.channels, "channel")))
+    if differing := [(there, here) for there, here in pairs if there != here]:
+        there, here = (" with ".join(names) for names in zip(*differing, strict=True))
+        raise InputError(f"{start}: has weights of {there}, not of {here}; start from a run of the same network")
+
+
 def load_pretrained(model: nn.Module, start: Path, recipe: Recipe) -> None:
     """Give the model the best weights of a finished run; the output layer starts anew where the outputs are others.
 
     Raises:
         InputError: no run, no weights, or those of another network.
     """
+    check_start(recipe, start)
     record, trained = load_finished(start)
     source = record.recipe
-    if (source.model, source.channels) != (recipe.model, recipe.channels):
-        raise InputError(
-            f"{start}: has weights of {source.model} with channels {source.channels}, not of {recipe.model} with "
-            f"{recipe.channels}; start from a run of the same network"
-        )
     wanted, there = model.state_dict(), trained.state_dict()
     found = {key: value for key, value in there.items() if key in wanted and value.shape == wanted[key].shape}
     output: set[str] = set()

@@ -86,6 +86,9 @@ def train(
         if own.is_own(recipe.model):
             recipe = replace(recipe, model=own.absolute(recipe.model))  # what cannot be imported fails here
         finetune.check(recipe, start)
+        if start:
+            setup.check_start(recipe, start)
+        balance.check(recipe)
         recipe = balance.with_weights(with_classes(recipe, data))
         splits = build_splits(recipe, data, photos)
         _check_figures(recipe, splits["validation"])
@@ -127,16 +130,16 @@ def train(
 
 def _check_figures(recipe: Recipe, validation: Split) -> None:
     """Raise InputError where the recipe looks at a figure that the validation split does not have."""
-    known = {"last", "loss", "accuracy"}
-    if {recipe.monitor, recipe.select} <= known:
+    known = {"loss", "accuracy"}
+    if {recipe.monitor, recipe.select} <= known | {"last"}:
         return
     logits = torch.zeros(len(validation), recipe.width)
     known |= Objective(recipe).metrics(logits, torch.from_numpy(validation.targets)).keys()
-    for option in ("monitor", "select"):
-        if (name := getattr(recipe, option)) not in known:
+    for option, figures in (("monitor", known), ("select", known | {"last"})):
+        if (name := getattr(recipe, option)) not in figures:
             raise InputError(
                 f"{option} {name}: undefined, for the validation labels are no distributions of votes; "
-                f"expected one of {', '.join(sorted(known))}"
+                f"expected one of {', '.join(sorted(figures))}"
             )
 
 
