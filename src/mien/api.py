@@ -31,7 +31,7 @@ from mien.evaluation.predictions import TRAINED_ON, load, predict
 from mien.evaluation.run import Run
 from mien.models.bundled import ASSETS, bundled
 from mien.models.session import Session
-from mien.recipes import Recipe, find, new_folder, read_epochs, read_run
+from mien.recipes import Recipe, find, new_folder, read_history, read_run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -247,8 +247,8 @@ def evaluate(
     found = score_predictions(predictions, output=spec.output, tta=tta, merge=spec.merge)
     if plots is not None:
         run = local_path(model)
-        epochs = read_epochs(run) if run.is_dir() else ()
-        plot(found, predictions, samples.images, local_path(plots), epochs=epochs)
+        epochs, recipe = read_history(run)
+        plot(found, predictions, samples.images, local_path(plots), epochs=epochs, recipe=recipe)
     return found
 
 

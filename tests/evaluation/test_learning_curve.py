@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from mien.evaluation.learning_curve import curves_svg, learning_curves, learning_rates
-from mien.recipes import Epoch
+from mien.recipes import Epoch, Recipe
 
 SVG = "{http://www.w3.org/2000/svg}"
 EPOCHS = [  # training is better than validation; every figure moves in another way
@@ -94,3 +94,20 @@ def test_the_rate_of_a_slow_run_fills_its_chart_too(rate: float) -> None:
 
 def test_without_epochs_there_is_no_chart() -> None:
     assert learning_curves([]) == []
+
+
+def test_the_kept_epoch_is_marked_and_the_figure_that_chose_it_drawn() -> None:
+    epochs = [
+        replace(one, kept=kept, val_metrics={"macro_f1": value})
+        for one, kept, value in zip(EPOCHS, (True, True, False), (0.1, 0.6, 0.3), strict=True)
+    ]
+    charts = learning_curves(epochs, Recipe(select="macro_f1"))
+    assert len(charts) == 4
+    assert ">macro-F1</text>" in charts[2]
+    assert shape(heights(charts[2])["validation"]) == pytest.approx([0, 1, 0.4], abs=2e-3)
+    middle = '<line class="ideal" x1="252.0"'  # of three epochs the second
+    assert [middle in chart and ">epoch 2, kept</text>" in chart for chart in charts] == [True, True, True, False]
+    assert len(learning_curves(epochs, Recipe(monitor="macro_f1"))) == 3  # nothing watches it
+    assert len(learning_curves(epochs, Recipe(monitor="macro_f1", early_stop=3))) == 4
+    assert len(learning_curves(EPOCHS, Recipe(select="macro_f1"))) == 3  # of a run that did not record it
+    assert "kept" not in "".join(learning_curves(EPOCHS))

@@ -49,7 +49,7 @@ def evaluate(
     from mien.evaluation.report import save
     from mien.evaluation.terminal import evaluation_tables
     from mien.models.bundled import bundled
-    from mien.recipes import read_epochs
+    from mien.recipes import read_history
 
     run = Path(model) if model not in bundled() and Path(model).is_dir() else None
     folder = out or run
@@ -64,10 +64,12 @@ def evaluate(
     predictions = predict(session, samples, facts, tta="none" if tta == "none" else "flip")
     views: tuple[Literal["none", "flip"], ...] = ("none", "flip") if tta == "both" else (tta,)
     found = [evaluate(predictions, output=data.output, tta=view, merge=data.merge) for view in views]
-    epochs = read_epochs(run) if run else ()
-    written = save(found, predictions, samples.images, folder, epochs=epochs, session=session) if folder else []
+    epochs, recipe = read_history(run) if run else ([], None)
+    written: list[Path] = []
+    if folder:
+        written += save(found, predictions, samples.images, folder, epochs=epochs, recipe=recipe, session=session)
     if plots:
-        written += plot(found[0], predictions, samples.images, plots, epochs=epochs)
+        written += plot(found[0], predictions, samples.images, plots, epochs=epochs, recipe=recipe)
     if json:
         if (seen := found[0].seen_in_training) and seen.seen:
             say(f"warning: {seen}")

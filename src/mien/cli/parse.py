@@ -75,7 +75,9 @@ def _complaint(box: str) -> str:
     if option := re.match(r"Missing value for argument '(.*?)'", message):
         return f"{option[1]}: a value is missing"
     if choice := re.match(r"invalid choice '(.*)' for argument '(.*)'\. Expected one of \((.*)\)", message):
-        choices = [name for name in re.findall(r"[^\s',]+", choice[3]) if name != "None"]  # which no one types
+        choices = re.findall(r"[^\s',]+", choice[3])
+        if "None" in choices:  # which no one types; tyro has the others in no order then
+            choices = sorted({*choices} - {"None"})
         expected = f"expected {'one of ' * (len(choices) > 1)}{', '.join(choices)}"
         return f"{choice[2]} {choice[1]}: {expected}{did_you_mean(choice[1], choices)}"
     if unknown := re.match(r"Unrecognized options: ([^,\s]+)", message):

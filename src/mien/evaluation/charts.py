@@ -81,12 +81,13 @@ class Curve:
 
 
 def lines(
-    title: str, curves: Sequence[Curve], *, across: str, percent: bool = False, span: tuple[float, float] | None = None
-) -> str:
+    title: str, curves: Sequence[Curve], *, across: str, percent: bool = False, span: tuple[float, float] | None = None,
+    mark: tuple[float, str] | None = None,
+) -> str:  # fmt: skip
     """Return the curves, `across` naming what they run over; values that are not finite are left out.
 
     The values' axis runs over `span`, where given, so that several charts can be compared; else over the values.
-    Empty where no curve has two points.
+    `mark` is where a vertical line crosses them, with its name. Empty where no curve has two points.
     """
     finite = [Curve(curve.style, curve.name, [one for one in curve.points if isfinite(one[1])]) for curve in curves]
     curves = [curve for curve in finite if len(curve.points) > 1]
@@ -105,6 +106,10 @@ def lines(
             f'<line class="{curve.style}" x1="{x}" y1="10" x2="{x + 22}" y2="10"/>',
             _text(x + 27, 14, curve.name, style=curve.style),
         ]
+    if mark:
+        at, early = chart.right(mark[0]), 2 * mark[0] <= first + last
+        chart.parts.append(f'<line class="ideal" x1="{at:.1f}" y1="{TOP}" x2="{at:.1f}" y2="{chart.ground}"/>')
+        chart.parts.append(_text(at + (5 if early else -5), TOP + 12, mark[1], anchor="start" if early else "end"))
     whole = all(float(x).is_integer() for x in xs)  # epochs, strengths
     marks = [x for x in round_ticks(first, last) if first <= x <= last and (x == round(x) or not whole)]
     description = f"{title.capitalize()} over {across}, {first:g} to {last:g}."

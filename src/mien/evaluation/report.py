@@ -21,7 +21,7 @@ from mien.evaluation.metrics import Scores
 from mien.evaluation.predictions import TRAINED_ON, VIEWS, Predictions
 from mien.evaluation.terminal import scoring_notes, selective_notes
 from mien.models.session import Session
-from mien.recipes import Epoch
+from mien.recipes import Epoch, Recipe
 
 MISTAKES = 24
 SHOWN = 40  # classes in the confusion matrix
@@ -34,6 +34,7 @@ def save(
     folder: Path,
     *,
     epochs: Sequence[Epoch] = (),
+    recipe: Recipe | None = None,
     session: Session | None = None,
 ) -> list[Path]:
     """Write each evaluation, as `Conditions.file` calls it, and one report.html into `folder`; return the paths.
@@ -44,6 +45,7 @@ def save(
         images: uint8 [n, h, w] or [n, h, w, 3], of the predictions.
         folder: made where it is missing; files of the same names are replaced, each whole or not at all.
         epochs: of the model's run, for the learning curve.
+        recipe: of that run, for the figures that it selects by or monitors.
         session: the model, for occlusion maps of the surest mistakes; None leaves them out.
 
     Raises:
@@ -53,7 +55,7 @@ def save(
     for path, found in zip(written, evaluations, strict=True):
         records.write(path, found)
     report = folder / "report.html"
-    write_text(report, page(evaluations, predictions, images, epochs=epochs, session=session))
+    write_text(report, page(evaluations, predictions, images, epochs=epochs, recipe=recipe, session=session))
     return [*written, report]
 
 
@@ -63,6 +65,7 @@ def page(
     images: Pixels,
     *,
     epochs: Sequence[Epoch] = (),
+    recipe: Recipe | None = None,
     session: Session | None = None,
 ) -> str:
     """Return the report as HTML; arguments as for `save`."""
@@ -101,7 +104,7 @@ def page(
         selective_notes=selective_notes(first),
         coverage=_coverage(first),
         set_coverage=[[name, cell(share)] for name, share in (sets.per_class if sets else {}).items()],
-        curves=learning_curves(epochs),
+        curves=learning_curves(epochs, recipe),
         mistakes=mistakes,
         wrong=wrong,
         maps=mistake_maps(mistakes, session, predictions.scored_info(first.asked_output).primary_output)

@@ -27,11 +27,12 @@ class Curves:
 
     epochs: Sequence[Epoch]
     title: str = ""
+    recipe: Recipe | None = None
 
     @property
     def svg(self) -> str:
         """The drawing as the text of an SVG file."""
-        return curves_svg(self.epochs)
+        return curves_svg(self.epochs, self.recipe)
 
     def __repr__(self) -> str:
         return f"<learning curves of {quantity(len(self.epochs), 'epoch')}>"
@@ -53,7 +54,7 @@ class Curves:
         if ending == "svg":
             write_text(out, self.svg)
         else:
-            draw_curves(out, self.epochs, title=self.title)
+            draw_curves(out, self.epochs, self.recipe, title=self.title)
         return out
 
 
@@ -118,7 +119,7 @@ class Run:
         Raises:
             InputError, MissingExtra: as `Curves.save` has them.
         """
-        curves = Curves(self.metrics, self.recipe.name or self.path.name)
+        curves = Curves(self.metrics, self.recipe.name or self.path.name, self.recipe)
         if path is not None:
             curves.save(path)
         return curves

@@ -23,14 +23,15 @@ from mien.recipes.run_record import (
     judged,
     new_folder,
     read_epochs,
+    read_history,
     read_run,
     selection_figure,
 )
 
 __all__ = [
     "ABOUT", "HIGHER", "ONE_SIZE", "OUTPUT_CLASSES", "RECIPES", "About", "Epoch", "Figure", "Recipe", "RunRecord",
-    "SplitRecord", "TrainingData", "best_epoch", "figure", "find", "judged", "new_folder", "read_epochs", "read_run",
-    "selection_figure",
+    "SplitRecord", "TrainingData", "best_epoch", "figure", "find", "judged", "new_folder", "read_epochs",
+    "read_history", "read_run", "selection_figure",
 ]  # fmt: skip
 
 

@@ -196,3 +196,8 @@ def read_epochs(folder: Path, *, strict: bool = False) -> list[Epoch]:
             raise
         notice(f"{error}; the epochs from there on are left out")
     return epochs
+
+
+def read_history(folder: Path) -> tuple[list[Epoch], Recipe | None]:
+    """Return the finished epochs of a run and its recipe; ([], None) of a folder that is no run."""
+    return (read_epochs(folder), read_run(folder).recipe) if (folder / RECIPE).is_file() else ([], None)

@@ -33,7 +33,7 @@ def announce(
         f"train {len(training):,}, validation {len(validation):,} images "
         f"of {recipe.size} x {recipe.size} x {recipe.channels}",
         f"train: {_batches(training.steps, training.batch, training.last)} per epoch, {quantity(total, 'step')}"
-        + f", continuing at {learner.steps}" * bool(learner.steps),
+        + f", continuing at {learner.steps}" * (0 < learner.steps < total),
         f"validation: {_of(len(validation), validation.batch)}",
         describe(recipe.classes, {}),
         *class_table(splits["train"].counts, splits["validation"].counts),

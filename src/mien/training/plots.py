@@ -80,7 +80,7 @@ def draw_results(run: Path, record: RunRecord, split: Split) -> None:
         )
         scored = predictions.scored(output=recipe.targets)
         title = f"{recipe.name or run.name} on {Path(path).name}, validation"
-        written = save_plots(run, scored, split.images, title=title, epochs=read_epochs(run))
+        written = save_plots(run, scored, split.images, title=title, epochs=read_epochs(run), recipe=recipe)
         say(f"{run}: drew {first_few([path.name for path in written], 12)}")
 
 

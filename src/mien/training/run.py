@@ -23,7 +23,7 @@ from mien.evaluation.learning_curve import curves_svg
 from mien.evaluation.plots import TRAINING_PICTURES
 from mien.evaluation.provenance import bundled_record, training_prints
 from mien.models.bundled import ASSETS, bundled
-from mien.recipes import RunRecord, read_epochs, read_run
+from mien.recipes import RunRecord, read_epochs, read_history, read_run
 from mien.recipes.run_record import METRICS, PRINTS, RECIPE, Epoch
 from mien.training.networks import load_network, own
 
@@ -86,7 +86,8 @@ class RunFiles:
         """Add an epoch to metrics.jsonl, in place of any that a killed run recorded from the same one on; draw all."""
         epochs = [old for old in read_epochs(self.path, strict=True) if old.epoch < epoch.epoch] + [epoch]
         self._write(METRICS, "".join(records.dumps(one, indent=0) + "\n" for one in epochs).encode())
-        self._write("curves.svg", curves_svg(epochs).encode())
+        _, recipe = read_history(self.path)
+        self._write("curves.svg", curves_svg(epochs, recipe).encode())
 
     def save_weights(self, name: str, model: nn.Module) -> None:
         """Write the model's weights as NAME.safetensors."""

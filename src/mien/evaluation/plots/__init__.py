@@ -15,7 +15,7 @@ from mien.evaluation.metrics import score
 from mien.evaluation.predictions import VIEWS, Predictions, Scored
 from mien.evaluation.predictions_table import save_predictions
 from mien.evaluation.report import page_title
-from mien.recipes import Epoch
+from mien.recipes import Epoch, Recipe
 
 TRAINING_PICTURES = "training_pictures.png"  # in a run folder, from its beginning
 
@@ -27,18 +27,31 @@ def check(extra: str = "eval", purpose: str = "plots") -> None:
 
 
 def plot(
-    evaluation: Evaluation, predictions: Predictions, images: Pixels, folder: Path, *, epochs: Sequence[Epoch] = ()
+    evaluation: Evaluation,
+    predictions: Predictions,
+    images: Pixels,
+    folder: Path,
+    *,
+    epochs: Sequence[Epoch] = (),
+    recipe: Recipe | None = None,
 ) -> list[Path]:
     """Draw for print what an evaluation is of; arguments as for `report.save`, errors and files as of `save_plots`."""
     scored = predictions.scored(output=evaluation.asked_output, tta=evaluation.tta, merge=evaluation.merge)
     title = page_title(evaluation)
     title += f", output {evaluation.output}" * (len(predictions.info.outputs) > 1)
     title += f", {VIEWS[evaluation.tta]}" * (evaluation.tta != "none")
-    return save_plots(folder, scored, images, title=title, epochs=epochs, fine=True)
+    return save_plots(folder, scored, images, title=title, epochs=epochs, recipe=recipe, fine=True)
 
 
 def save_plots(
-    folder: Path, scored: Scored, images: Pixels, *, title: str, epochs: Sequence[Epoch] = (), fine: bool = False
+    folder: Path,
+    scored: Scored,
+    images: Pixels,
+    *,
+    title: str,
+    epochs: Sequence[Epoch] = (),
+    recipe: Recipe | None = None,
+    fine: bool = False,
 ) -> list[Path]:
     """Draw predictions into a folder, each file whole or not at all; return the paths.
 
@@ -50,6 +63,7 @@ def save_plots(
         images: uint8 [n, h, w] or [n, h, w, 3], those of the `Predictions` that `scored` is of.
         title: what was scored.
         epochs: of the model's run.
+        recipe: of that run, for the figures that it selects by or monitors.
         fine: for print: 300 dots per inch, and SVG and PDF too; else 150, and PNG with few SVG.
 
     Raises:
@@ -78,15 +92,19 @@ def save_plots(
                 written.append(folder / f"{name}.{ending}")
                 sheet.save(page.figure, written[-1], fine=fine)
     if epochs:
+        of = f"{recipe.name or recipe.model}: " if recipe else ""
+        title = f"{of}training and validation, by epoch"
         for ending in pages:
             written.append(folder / f"curves.{ending}")
-            draw_curves(written[-1], epochs, title=title, fine=fine)
+            draw_curves(written[-1], epochs, recipe, title=title, fine=fine)
         written.append(folder / "curves.svg")
-        write_text(written[-1], curves_svg(epochs))
+        write_text(written[-1], curves_svg(epochs, recipe))
     return written
 
 
-def draw_curves(path: Path, epochs: Sequence[Epoch], *, title: str, fine: bool = True) -> None:
+def draw_curves(
+    path: Path, epochs: Sequence[Epoch], recipe: Recipe | None = None, *, title: str, fine: bool = True
+) -> None:
     """Draw the learning curves to a file, whose ending is .png or .pdf.
 
     Raises:
@@ -99,4 +117,4 @@ def draw_curves(path: Path, epochs: Sequence[Epoch], *, title: str, fine: bool =
     if not epochs:
         raise InputError(f"{path}: no epoch is finished yet; there is nothing to draw")
     with sheet.drawing([title]):
-        sheet.save(curves.curves(epochs, sheet.legible(title)), path, fine=fine)
+        sheet.save(curves.curves(epochs, sheet.legible(title), recipe), path, fine=fine)

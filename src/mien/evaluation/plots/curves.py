@@ -7,20 +7,23 @@ from matplotlib.ticker import FuncFormatter, MaxNLocator
 
 from mien.evaluation.learning_curve import panels
 from mien.evaluation.plots.sheet import BLUE, GRID, SOFT
-from mien.recipes import Epoch
+from mien.recipes import Epoch, Recipe
 
 LINES = {"train": {"color": SOFT, "linestyle": "--"}, "val": {"color": BLUE, "linestyle": "-"}}
 
 
-def curves(epochs: Sequence[Epoch], title: str) -> Figure:
-    """Return loss, accuracy and learning rate of at least one epoch."""
-    figure = Figure(figsize=(13, 3.8), layout="constrained", facecolor="white")
+def curves(epochs: Sequence[Epoch], title: str, recipe: Recipe | None = None) -> Figure:
+    """Return the panels of at least one epoch."""
+    drawn = panels(epochs, recipe)
+    figure = Figure(figsize=(4.35 * len(drawn), 3.8), layout="constrained", facecolor="white")
     figure.suptitle(title, x=0.01, ha="left", fontsize=11, fontweight="bold")
-    for axes, panel in zip(figure.subplots(1, 3), panels(epochs), strict=True):
+    for axes, panel in zip(figure.subplots(1, len(drawn)), drawn, strict=True):
         for curve in panel.curves:
             x, y = zip(*curve.points, strict=True)
             alone = "o" if len(set(x)) == 1 else ""
             axes.plot(x, y, label=curve.name, marker=alone, linewidth=1.8, **LINES[curve.style])
+        if panel.mark:
+            axes.axvline(panel.mark[0], label=panel.mark[1], color=SOFT, linestyle=":", linewidth=1.4)
         axes.set_title(panel.title, loc="left", fontsize=10)
         axes.set_xlabel(panel.across)
         axes.xaxis.set_major_locator(MaxNLocator(6, integer=True))
