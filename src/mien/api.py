@@ -41,6 +41,7 @@ if TYPE_CHECKING:
     from mien.evaluation.adapt import Adapted
     from mien.evaluation.explain import Explanation, Method
     from mien.faces import Detector
+    from mien.models.prior import Prior
     from mien.training.callbacks import Callback
 
 T = TypeVar("T")
@@ -209,6 +210,7 @@ def evaluate(
     data: PathText,
     split: str = "validation",
     tta: Literal["none", "flip"] = "none",
+    prior: "Prior | None" = None,
     device: str = "cpu",
     plots: PathText | None = None,
     **options: Any,
@@ -220,6 +222,8 @@ def evaluate(
         data: the dataset's folder or file.
         split: train, validation, test or all.
         tta: flip: average the probabilities of each crop and its mirror image.
+        prior: the shares of the classes that the answers assume: even, web (those of the training data), a share for
+            each class, or a JSON file of them; None: what the model says.
         device: cpu, or what onnxruntime has here: cuda, coreml, directml, openvino.
         plots: a folder for drawings and predictions.csv, as of `mien evaluate --plots`; without it nothing is written.
         options: further fields of `DataSpec`: kind, targets, classes, merge, holdout, exclude, output, detector.
@@ -240,7 +244,7 @@ def evaluate(
     if plots is not None:
         check(purpose="plots=")
         check_folder(local_path(plots))
-    session, samples, facts = load(model, spec, device=device)
+    session, samples, facts = load(model, spec, device=device, prior=prior)
     if facts.trained_on:
         say(f"warning: {facts.path}, {facts.split}: {TRAINED_ON}")
     predictions = predict(session, samples, facts, tta=tta)

@@ -13,7 +13,23 @@ from torch.nn import functional as F
 
 from mien.core import records
 from mien.recipes import RECIPES, Recipe
-from mien.training.augment import affine, augment, change_contrast, crop, erase, flip, mix, shrink
+from mien.training.augment import (
+    affine,
+    augment,
+    blur,
+    change_contrast,
+    crop,
+    degrade,
+    dim,
+    erase,
+    flip,
+    jpeg,
+    mix,
+    occlude,
+    pixelate,
+    shrink,
+)
+from mien.training.augment import noise as add_noise
 
 
 def by_recipe(recipe: Recipe, images: Tensor, dice: torch.Generator) -> Tensor:
@@ -27,6 +43,13 @@ KINDS: dict[str, Callable[[Tensor, torch.Generator], Tensor]] = {
     "pad and crop": lambda images, dice: crop(images, dice, 20, 4),
     "contrast": lambda images, dice: change_contrast(images, dice, 0.4),
     "erase": lambda images, dice: erase(images, dice, 0.7),
+    "occlude": lambda images, dice: occlude(images, dice, 0.7),
+    "degrade": lambda images, dice: degrade(images, dice, 0.7),
+    "pixelate": pixelate,
+    "blur": blur,
+    "noise": add_noise,
+    "jpeg": jpeg,
+    "dim": dim,
     **{name: partial(by_recipe, recipe) for name, recipe in RECIPES.items()},
 }
 
@@ -356,3 +379,63 @@ def test_shrinking_loses_no_pixel() -> None:
         dot = torch.zeros(1, 1, 48, 48)
         dot[:, :, row, 24] = 1
         assert shrink(dot, 16).sum() * 9 == pytest.approx(1, abs=0.05)
+
+
+def test_degrading_changes_its_share_of_the_images() -> None:
+    images = noise(40, size=48)
+    changed = (degrade(images, seeded(0), 0.5) != images).flatten(1).any(1)
+    assert int(changed.sum()) == 20
+    assert torch.equal(degrade(images, seeded(0), 0.0), images)
+
+
+def test_a_blur_and_a_coarser_image_lose_detail_and_keep_the_brightness() -> None:
+    images = noise(16, size=48)
+    for way in (blur, pixelate):
+        result = way(images, seeded(0))
+        assert (result.std(dim=(1, 2, 3)) < 0.8 * images.std(dim=(1, 2, 3))).all()
+        assert torch.allclose(result.mean(dim=(1, 2, 3)), images.mean(dim=(1, 2, 3)), atol=0.02)
+
+
+def test_jpeg_keeps_flat_blocks_and_coarsens_fine_ones() -> None:
+    flat = torch.full((4, 1, 48, 48), 128 / 255)
+    assert torch.allclose(jpeg(flat, seeded(0)), flat, atol=1e-5)
+    images = noise(4, size=48)
+    worst = (jpeg(images, seeded(0)) - images).abs().mean()
+    assert 0.05 < worst < 0.3
+
+
+def test_jpeg_is_what_pillow_writes() -> None:
+    import io
+
+    import numpy as np
+    from PIL import Image
+
+    ramp = np.add.outer(np.arange(48) * 3, np.arange(48) * 2).astype(np.uint8)
+    images = torch.from_numpy(ramp.astype(np.float32) / 255)[None, None]
+    dice = seeded(3)
+    quality = round(5 + 35 * float(torch.rand(1, 1, generator=seeded(3))))
+    file = io.BytesIO()
+    Image.fromarray(ramp).save(file, "JPEG", quality=quality)
+    written = torch.from_numpy(np.asarray(Image.open(file), np.float32) / 255)
+    assert (jpeg(images, dice)[0, 0] - written).abs().mean() < 0.01  # its tables are rounded
+
+
+def test_dim_light_leaves_few_steps() -> None:
+    images = noise(64, size=24)
+    result = dim(images, seeded(0))
+    share = result.mean(dim=(1, 2, 3)) / images.mean(dim=(1, 2, 3))
+    assert 0.04 < share.min() < 0.2 < 0.4 < share.max() < 0.61
+    assert torch.allclose(result * 255, (result * 255).round(), atol=1e-4)
+
+
+def test_covers_are_flat_and_where_a_mask_or_glasses_are() -> None:
+    images = noise(256, size=48)
+    covered = occlude(images, seeded(0), 1.0) != images
+    rows = covered[:, 0].all(dim=2).float().mean(0)  # share of images whose whole row is covered
+    assert 0.4 < rows[40] < 0.6  # the mouth, in half of the images
+    assert 0.15 < rows[15] < 0.35  # the eyes, in a quarter
+    assert rows[2] == 0
+    sides = covered[:, 0].all(dim=1).any(dim=1).float().mean()
+    assert 0.15 < sides < 0.35
+    for image, part in zip(occlude(images, seeded(0), 1.0), covered, strict=True):
+        assert len(image[part].unique()) == 1

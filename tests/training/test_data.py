@@ -16,7 +16,7 @@ from mien.core.labels import FACIAL_EXPRESSIONS, FER2013, FERPLUS
 from mien.datasets import DataSpec, Samples
 from mien.faces.detectors import Detections, detectors
 from mien.recipes import RECIPES, Recipe
-from mien.training.data import Split, build_splits
+from mien.training.data import Split, build_splits, class_shares
 from tests import drawn
 
 VOTES = replace(RECIPES["mien-votes"], drop_duplicates=False)
@@ -242,3 +242,19 @@ def test_data_of_other_classes_are_named_where_they_are_refused(tmp_path: Path) 
     drawn.write_folders(tmp_path / "data", drawn.faces(14))
     with pytest.raises(InputError, match=r"data: no class in common between .* and bored, engaged"):
         build_splits(replace(RECIPES["mien"], classes=("bored", "engaged")), DataSpec(tmp_path / "data"))
+
+
+def test_each_source_has_the_shares_of_its_classes(fer: Path) -> None:
+    recipe = replace(VOTES, logit_adjust=True)
+    parts = build_splits(recipe, DataSpec(fer))
+    training = parts["train"]
+    assert training.log_shares is not None
+    votes = np.exp(training.log_shares[0, : len(FERPLUS)])
+    assert dict(zip(FERPLUS, votes.round(4).tolist(), strict=True))["happy"] == pytest.approx(2 / 10, abs=1e-3)
+    assert votes.sum() == pytest.approx(1)
+    assert class_shares(recipe, training)["label"][0] == pytest.approx(2 / 11, abs=1e-3)  # 1 angry of 4, one more each
+    assert np.array_equal(parts["validation"].log_shares[0], training.log_shares[0])  # type: ignore[index]
+    assert training.stacked.shape == (4, 2 * recipe.width)
+    plain = build_splits(VOTES, DataSpec(fer))["train"]
+    assert plain.log_shares is None
+    assert plain.fingerprint == training.fingerprint

@@ -14,7 +14,7 @@ import pytest
 import torch
 from torch import nn
 
-from mien.core import images
+from mien.core import images, records
 from mien.core.errors import InputError
 from mien.core.labels import FER2013, FERPLUS
 from mien.datasets import DataSpec
@@ -334,3 +334,34 @@ def test_export_refuses_incomplete_runs(tmp_path: Path, run: Path) -> None:
 def test_export_refuses_names_of_models(name: str) -> None:
     with pytest.raises(InputError, match=f"{name}: no run; expected a folder"):
         export(Path(name))
+
+
+def test_a_network_for_even_shares_is_exported_at_those_of_its_data(tmp_path: Path) -> None:
+    recipe = replace(RECIPES["mien-votes"], logit_adjust=True)
+    model = write_run(tmp_path / "run", recipe)
+    shares = {"distribution": (0.3, 0.3, 0.1, 0.1, 0.1, 0.04, 0.03, 0.03), "label": (0.4, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1)}
+    record = replace(read_run(tmp_path / "run"), shares=shares)
+    (tmp_path / "run" / "recipe.json").write_text(records.dumps(record))
+    session = Session(export(tmp_path / "run"))
+    crops = drawn.faces(3).images
+    with torch.inference_mode():
+        own = model(torch.from_numpy(images.scale(crops, record.mean, record.std))).numpy()
+    found = session.run(crops)
+    np.testing.assert_allclose(found["distribution"], own[:, :8] + np.log(shares["distribution"]), atol=1e-3)
+    np.testing.assert_allclose(found["label"], own[:, 8:] + np.log(shares["label"]), atol=1e-3)
+    np.testing.assert_allclose(session.probabilities(crops), softmax(own[:, :8]), atol=1e-4)  # the answer is even
+    web = Session(tmp_path / "run", prior="web").probabilities(crops)
+    np.testing.assert_allclose(web, softmax(found["distribution"]), atol=1e-4)
+    assert session.file_info.further_outputs["label"].prior == ()  # for comparison with published figures
+
+
+def test_a_model_of_any_run_answers_for_even_shares(run: Path) -> None:
+    record = replace(read_run(run), shares={"label": (0.4, 0.1, 0.1, 0.1, 0.1, 0.1, 0.1)})
+    path = run.parent / "shares"
+    write_run(path, record.recipe)
+    (path / "recipe.json").write_text(records.dumps(record))
+    export(path)
+    crops = drawn.faces(3).images
+    plain, even = (Session(path, prior=prior).probabilities(crops) for prior in (None, "even"))
+    expected = plain / np.array(record.shares["label"])
+    np.testing.assert_allclose(even, expected / expected.sum(axis=1, keepdims=True), atol=1e-5)

@@ -175,3 +175,15 @@ def test_votes_have_their_divergence_too() -> None:
     found = Objective(TWO).metrics(logits, torch.cat([votes, torch.zeros(40, 7)], 1))
     assert found["kl"] == pytest.approx(score(logits[:, :8].softmax(1).numpy(), votes.numpy(), FERPLUS).metrics["kl"])
     assert Objective(TWO).metrics(logits, torch.zeros(40, 15)) == {}  # nothing to score
+
+
+def test_logit_adjustment_leaves_the_network_logits_for_even_shares() -> None:
+    recipe = Recipe(classes=("a", "b"), logit_adjust=True)
+    objective = Objective(recipe)
+    shares = torch.tensor([0.9, 0.1])
+    targets = torch.cat([torch.tensor([[0.9, 0.1]]), shares.log()[None]], dim=1)  # the face says nothing of its class
+    raw = torch.zeros(1, 2, requires_grad=True)
+    logits, plain = objective.adjusted(raw, targets)
+    (slope,) = torch.autograd.grad(objective.loss(logits, plain, training=False), raw)
+    assert torch.allclose(slope, torch.zeros(1, 2), atol=1e-6)  # the best answer is even
+    assert torch.equal(plain, torch.tensor([[0.9, 0.1]]))

@@ -13,6 +13,7 @@ def evaluate(
     data: Data,
     *,
     tta: Literal["none", "flip", "both"] = "none",
+    prior: str | None = None,
     device: str = "cpu",
     out: Path | None = None,
     plots: Path | None = None,
@@ -35,6 +36,7 @@ def evaluate(
         model: A run folder, an .onnx file, or a bundled model: default or small.
         data: What is scored.
         tta: none: score the crop. flip: average its probabilities with those of the mirror image. both: report both.
+        prior: The shares of the classes that answers assume: even, web (those of the training data), or a JSON file.
         device: Where the network is computed: cpu, or what onnxruntime has here: cuda, coreml, directml, openvino.
         out: Write the scores and the report to this folder instead.
         plots: Also draw to this folder, for print (PNG, SVG, PDF): confusion matrix, sample predictions, surest
@@ -58,7 +60,7 @@ def evaluate(
             check_folder(one)
     if plots:
         check(purpose="--plots")
-    session, samples, facts = load(model, data, device=device)
+    session, samples, facts = load(model, data, device=device, prior=prior)
     if facts.trained_on:
         say(f"warning: {facts.path}, {facts.split}: {TRAINED_ON}")
     predictions = predict(session, samples, facts, tta="none" if tta == "none" else "flip")

@@ -6,6 +6,7 @@ def live(
     source: str = "0",
     model: str = "default",
     detector: str = "auto",
+    prior: str | None = None,
     headless: bool = False,
     port: int | None = None,
     device: str = "cpu",
@@ -30,6 +31,7 @@ def live(
         model: default (the bundled model), a run folder, or an .onnx file.
         detector: auto (yunet where it has been downloaded, else haar), yunet, haar, the .onnx file of a YuNet, or none,
             which uses each frame as one face crop.
+        prior: The shares of the classes that answers assume: even, web (those of the training data), or a JSON file.
         headless: Show nothing, print one JSON object per frame: time (of arrival, seconds since 1970), frame, latency
             (seconds from arrival to answer), detector, faces.
         port: Port of the page; by default there is a window, or a page on any free port.
@@ -39,5 +41,5 @@ def live(
     from mien.live.loop import recognize_camera
     from mien.recognition import Recognizer
 
-    recognizer = Recognizer(model, detector, threads=threads, providers=device)
+    recognizer = Recognizer(model, detector, threads=threads, providers=device, prior=prior)
     recognize_camera(recognizer, source, headless=headless, port=port)

@@ -2,7 +2,7 @@
 
 import os
 import platform
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -50,6 +50,10 @@ class Evaluation:
     """The scores over all photos, where faces were looked for; `scores` are of those found."""
     seen_in_training: SeenInTraining | None = None
     """None where nobody knows what the model was trained on."""
+    prior: tuple[float, ...] = ()
+    """Shares of the labels that the answers assume; () those of the training data."""
+    web: Scores | None = None
+    """The scores at the shares of the training data, where the answers assume others."""
     asked_output: str | None = None
     """The output that was asked for; None: the one that follows the targets."""
     versions: dict[str, str] = field(default_factory=versions)
@@ -91,7 +95,11 @@ def evaluate(
 ) -> Evaluation:
     """Return the scores of predictions; options and errors as `Predictions.scored` has them."""
     scored, data = predictions.scored(output=output, tta=tta, merge=merge), predictions.data
-    scores = score(scored.probabilities, scored.labels, scored.alignment.classes)
+    scores, web = score(scored.probabilities, scored.labels, scored.alignment.classes), None
+    if scored.info.prior:
+        own = replace(predictions, info=predictions.info.with_prior("web"))
+        plain = own.scored(output=output, tta=tta, merge=merge)
+        web = score(plain.probabilities, plain.labels, plain.alignment.classes)
     return Evaluation(
         scores=scores,
         selective=selective(scored, data.fingerprint),
@@ -107,6 +115,8 @@ def evaluate(
         seen_in_training=None
         if predictions.seen is None
         else SeenInTraining.of(predictions.seen[scored.rows], scored.correct),
+        prior=scored.info.prior,
+        web=web,
         asked_output=output,
     )
 

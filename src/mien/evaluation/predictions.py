@@ -29,6 +29,7 @@ from mien.evaluation.provenance import as_trained, is_training, run_record, seen
 from mien.faces import LargestFace
 from mien.models.bundled import ASSETS
 from mien.models.metadata import ModelInfo
+from mien.models.prior import Prior
 from mien.models.session import Session, Tta, softmax
 
 BATCH = 128
@@ -102,7 +103,7 @@ class Scored:
         rows: int64 [n], which samples of the predictions these are, ascending.
         answers: float32 [n, m], calibrated probabilities of the model's own labels, as users get them.
         probabilities: float32 [n, k], the same over the scored classes.
-        uncalibrated: float32 [n, k], the plain softmax, likewise.
+        uncalibrated: float32 [n, k], likewise without temperature or scale.
         labels: int64 [n], or float32 [n, k] of votes.
         ids: str [n].
         dropped: samples left out, by class; `unlabelled` where they had no label.
@@ -202,7 +203,7 @@ class Predictions:
         views = self.logits[info.primary_output][: 1 + (tta == "flip")]
         if tta == "flip" and len(views) < 2:
             raise InputError("the predictions hold no mirror images; predict with tta='flip'")
-        answers = [softmax(info.calibrate_logits(view) if calibrated else view) for view in views]
+        answers = [softmax(info.calibrate_logits(view) if calibrated else info.at_prior(view)) for view in views]
         found = np.asarray(np.mean(answers, axis=0, dtype=np.float32))
         if wrong := int((~np.isfinite(found).all(axis=1)).sum()):
             of = f"{wrong} of {len(found)}"
@@ -283,7 +284,9 @@ def load_predictions(path: Path) -> Predictions:
         raise InputError(f"{path}: damaged, or no saved predictions ({type(error).__name__})") from None
 
 
-def load(model: str | os.PathLike[str], spec: DataSpec, *, device: str = "cpu") -> tuple[Session, Samples, DataFacts]:
+def load(
+    model: str | os.PathLike[str], spec: DataSpec, *, device: str = "cpu", prior: Prior | None = None
+) -> tuple[Session, Samples, DataFacts]:
     """Open a model, and read the data as it wants them (see `as_trained`).
 
     Where the data have no validation split, its share is that of the model's run, unless the spec asks for another: so
@@ -293,7 +296,7 @@ def load(model: str | os.PathLike[str], spec: DataSpec, *, device: str = "cpu") 
         InputError: no such model or data, data without labels, fewer than two classes in common with the model, or face
             crops where a detector is asked for.
     """
-    session = Session(model, providers=device)
+    session = Session(model, providers=device, prior=prior)
     info, trained = session.info, run_record(session)
     kind = spec.kind or datasets.detect(spec.path, spec.targets)
     spec, usual = as_trained(spec, trained), trained.recipe.holdout if trained else None

@@ -69,6 +69,12 @@ def scoring_notes(evaluation: Evaluation) -> list[str]:
         found.append(str(seen))
     if evaluation.output != evaluation.data.targets:
         found.append(f"scored: the model's output that follows {evaluation.output}")
+    if web := evaluation.web:
+        even = len({round(share, 6) for share in evaluation.prior}) == 1
+        shown = [METRICS[name] for name in ("accuracy", "balanced_accuracy", "macro_f1", "ece")]
+        figures = ", ".join(f"{metric.title} {metric.text(web.metrics[metric.name])}" for metric in shown)
+        assumed = "even shares of the classes" if even else "the shares of the classes that were given"
+        found.append(f"the answers assume {assumed}; at those of the training data (--prior web): {figures}")
     if photos := evaluation.end_to_end:
         found.append(
             f"{photos.detector} finds a face in {100 * photos.coverage:.1f} % of {photos.n:,} photos, which are scored "

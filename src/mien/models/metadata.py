@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from mien.core import images, records
 from mien.core.errors import InputError
 from mien.models.calibration import Calibration, scale_logits
+from mien.models.prior import WORDS, Prior, shares_of
 
 METADATA_KEY = "mien"
 LARGEST = 4096  # pixels of an input's side
@@ -24,8 +25,29 @@ class OutputInfo:
     temperature: float
     """The logits are divided by it before the softmax, unless `calibration` has a scale and a bias per label."""
     calibration: Calibration | None = None
+    shares: tuple[float, ...] = ()
+    """Shares of its classes in the training data, which the logits hold; () where they were not recorded."""
+    prior: tuple[float, ...] = ()
+    """Shares of its classes that the answers assume; (): those of the training data."""
+
+    def with_prior(self, prior: Prior) -> "OutputInfo":
+        """Return it with answers for other shares of the classes, by Bayes' rule (Saerens et al. 2002).
+
+        Raises:
+            InputError: its `shares` are not known, or the prior has not a share for each class.
+        """
+        if not self.shares:
+            raise InputError("prior: the model does not record which shares its classes have in its training data")
+        chosen, trained = shares_of(prior, self.labels, self.shares), np.array(self.shares)
+        fitted = self.calibration and self.calibration.for_prior(chosen, trained)
+        return replace(self, prior=tuple(chosen.tolist()), calibration=fitted)
 
     def __post_init__(self) -> None:
+        for what, numbers in (("shares", self.shares), ("prior", self.prior)):
+            if numbers and (len(numbers) != len(self.labels) or not min(numbers) > 0 or abs(sum(numbers) - 1) > 1e-3):
+                raise InputError(f"model facts are inconsistent: {what} {numbers}")
+        if self.prior and not self.shares:
+            raise InputError("model facts are inconsistent: a prior without shares")
         if not 1e-6 <= self.temperature <= 1e6:
             raise InputError(f"model facts are inconsistent: temperature {self.temperature}, expected 1e-06 to 1e+06")
 
@@ -80,6 +102,10 @@ class ModelInfo:
     """How the output was calibrated, its threshold and its prediction sets; None where nothing was recorded."""
     adaptation: Adaptation | None = None
     """How its last layer was fitted on another model's features; None for a trained network."""
+    shares: tuple[float, ...] = ()
+    """Shares of its classes in the training data, which the logits hold; () where they were not recorded."""
+    prior: tuple[float, ...] = ()
+    """Shares of its classes that the answers assume; (): those of the training data."""
 
     def __post_init__(self) -> None:
         if len(self.mean) != len(self.std) or len(self.mean) not in (1, 3):
@@ -94,14 +120,17 @@ class ModelInfo:
     @property
     def outputs(self) -> dict[str, OutputInfo]:
         """All outputs by the labelling that each follows, the primary one first."""
-        own = OutputInfo(self.labels, self.temperature, self.calibration)
+        own = OutputInfo(self.labels, self.temperature, self.calibration, self.shares, self.prior)
         return {self.primary_output: own, **self.further_outputs}
 
     def to_json(self) -> str:
         facts = records.to_json(self)
         for output in (facts, *facts["further_outputs"].values()):
-            if output["calibration"] is None:
-                del output["calibration"]
+            for name in ("calibration", "shares", "prior"):
+                if not output[name]:
+                    del output[name]
+            if output.get("calibration", {}).get("evidence", 0) is None:
+                del output["calibration"]["evidence"]
         if self.adaptation is None:
             del facts["adaptation"]
         return records.dumps({FILE_KEYS.get(name, name): value for name, value in facts.items()}, indent=0)
@@ -131,7 +160,30 @@ class ModelInfo:
     def calibrate_logits(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
         """Return calibrated logits [n, k]: their softmax is the probabilities."""
         fitted = self.calibration
-        return scale_logits(logits, self.temperature, fitted.scale if fitted else (), fitted.bias if fitted else ())
+        return self.at_prior(
+            scale_logits(logits, self.temperature, fitted.scale if fitted else (), fitted.bias if fitted else ())
+        )
+
+    def at_prior(self, logits: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Return logits [n, k], which hold the shares of the training data, moved to those that the answers assume."""
+        return logits + np.log(np.array(self.prior) / self.shares).astype(np.float32) if self.prior else logits
+
+    def with_prior(self, prior: Prior) -> "ModelInfo":
+        """Return the same facts with answers for other shares of the classes: of all outputs, where a word says which.
+
+        Shares by name are those of the primary output.
+
+        Raises:
+            InputError: the primary output cannot have that prior.
+        """
+        changed = {
+            name: output.with_prior(prior)
+            if name == self.primary_output or (output.shares and prior in WORDS)
+            else output
+            for name, output in self.outputs.items()
+        }
+        own = changed.pop(self.primary_output)
+        return replace(self, **vars(own), further_outputs=changed)
 
     def uncertain(self, probabilities: NDArray[np.float32]) -> NDArray[np.bool_] | None:
         """Return bool [n], the confidence is below the threshold; None where the model has none."""

@@ -12,6 +12,7 @@ from mien.core.errors import InputError
 from mien.models.bundled import bundled, resolve
 from mien.models.external import read_spec
 from mien.models.metadata import METADATA_KEY, ModelInfo
+from mien.models.prior import Prior
 from mien.models.providers import Providers, check_used, find_providers
 
 Tta = Literal["none", "flip"]
@@ -27,6 +28,7 @@ class Session:
         output: which output `info`, `logits` and `probabilities` are about, by the labelling it follows
             (`ModelInfo.outputs`); None: the primary one.
         threads: how many cores one batch may use; None leaves it to onnxruntime (all of them).
+        prior: the shares of the classes that `probabilities` assume (`mien.models.prior`); None: those of the file.
         providers: where it is computed: `cpu`, `cuda`, `cuda:1`, `coreml`, `directml` ... (`mien.models.providers`), or
             a list of them, the first choice first. What the first cannot compute, the next does, the CPU at last.
         features: also give what the last linear layer reads, as `features` in what `run` returns.
@@ -51,11 +53,13 @@ class Session:
         threads: int | None = None,
         providers: Providers = "cpu",
         features: bool = False,
+        prior: Prior | None = None,
     ) -> None:
         import onnxruntime
 
         self.path = resolve(model)
-        self._settings = {"output": output, "threads": threads, "providers": providers, "features": features}
+        self._settings: dict[str, Any] = {"output": output, "threads": threads, "providers": providers}
+        self._settings |= {"prior": prior, "features": features}
         asked = find_providers(providers)
         options = onnxruntime.SessionOptions()
         options.log_severity_level = 3
@@ -75,6 +79,8 @@ class Session:
         self.file_info = self.external.info if self.external else ModelInfo.from_json(facts)
         """The facts as the file has them; `info` is the same for the output asked for."""
         self.info = self.file_info.for_output(output or self.file_info.primary_output)
+        if prior is not None:
+            self.info = self.info.with_prior(prior)
         nodes, outputs = self._session.get_outputs(), self.file_info.outputs
         if len(nodes) < len(outputs):
             raise InputError(f"{self.path}: has {len(nodes)} outputs, its metadata names {len(outputs)}")

@@ -21,6 +21,8 @@ class PredictJob:
     """default (the bundled model), a run folder, or an .onnx file."""
     detector: str = "auto"
     """auto (yunet if downloaded, else haar), yunet, haar, none (a photo is one face crop), or a YuNet's .onnx file."""
+    prior: str | None = None
+    """Shares of the classes that answers assume: even, web (as in training), or a JSON file. Default: the model's."""
     json: bool = False
     """Print a list with one object per photo: file, detector, faces, and error where it could not be read."""
     csv: bool = False

@@ -66,6 +66,7 @@ def _recognizer(job: PredictJob, threads: int) -> Recognizer:
         job.detector,
         threads=threads,
         providers=job.device,
+        prior=job.prior,
         truncated=job.truncated,
         max_pixels=job.max_pixels,
     )

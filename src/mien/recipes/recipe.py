@@ -93,6 +93,11 @@ class Recipe:
     erase: float = 0.0
     """Probability of a random rectangle (2 to 20 % of the area) filled with the image's mean (Zhong et al. 2017)."""
 
+    degrade: float = 0.0
+    """Probability that an image is degraded: fewer pixels, blur, noise, JPEG's blocks, or little light."""
+    occlude: float = 0.0
+    """Probability that a part of the face is covered: mouth and chin, eyes, or a side."""
+
     mixup: float = 0.0
     """Blend each image and its target with another's, by a share from Beta(mixup, mixup) (Zhang et al. 2018)."""
     cutmix: float = 0.0
@@ -145,6 +150,9 @@ class Recipe:
     """Stop after this many epochs without a better `monitor` (0: never)."""
     label_smoothing: float = 0.0
     """Share of the target that is spread evenly over all classes (Szegedy et al. 2016)."""
+    logit_adjust: bool = False
+    """Add to the logits in training the log share of each class in the image's source (the data, or a set of photos),
+    so that the network learns them for even shares (Menon et al. 2021, with a prior for each source)."""
     ema: float = 0.0
     """Decay per step of an exponential moving average of the weights; that average is validated and kept (0: none)."""
     select: Literal[Figure, "last"] = "loss"
@@ -182,7 +190,7 @@ class Recipe:
             demand(getattr(self, name) > 0, f"{name} {getattr(self, name)} must be above 0")
         for name, least in (("batch", 2), ("epochs", 1), ("size", 16), ("progressive_size", 16)):
             demand(getattr(self, name) >= least, f"{name} {getattr(self, name)} must be at least {least}")
-        for name in ("flip", "erase", "cutmix", "distill", "progressive_resize"):
+        for name in ("flip", "erase", "degrade", "occlude", "cutmix", "distill", "progressive_resize"):
             demand(0 <= getattr(self, name) <= 1, f"{name} {getattr(self, name)} must lie in 0..1")
         for name in ("label_smoothing", "ema", "zoom", "contrast", "margin", "holdout"):
             demand(0 <= getattr(self, name) < 1, f"{name} {getattr(self, name)} must lie in 0..1, 1 excluded")
@@ -225,4 +233,4 @@ class Recipe:
     @property
     def soft(self) -> bool:
         """Whether targets are shares over the classes of all outputs, not one class per image."""
-        return bool(self.further_outputs or self.mixup or self.cutmix or self.distill)
+        return bool(self.further_outputs or self.mixup or self.cutmix or self.distill or self.logit_adjust)

@@ -84,6 +84,8 @@ class RunRecord:
     std: tuple[float, ...]
     class_weights: dict[str, float] | None = None
     """Of each class of the primary output, in the training loss; None: all alike."""
+    shares: dict[str, tuple[float, ...]] = field(default_factory=dict)
+    """Shares of the classes of each output in the training data; with `logit_adjust`, without the photos."""
     teachers: tuple[str, ...] = ()
     """The runs whose predictions it learned from: folders or names of bundled models."""
     start: str | None = None

@@ -16,6 +16,7 @@ from mien.core.errors import InputError
 from mien.faces import quality
 from mien.faces.detectors import Detections, Detector, detect, detector_name, load_detector
 from mien.faces.faces import Faces, VideoFaces
+from mien.models.prior import Prior
 from mien.models.providers import Providers
 from mien.models.session import Session
 from mien.recognition.smoothing import Smoother
@@ -50,6 +51,8 @@ class Recognizer:
         providers: where the network is computed: `cpu`, `cuda`, ... (`mien.models.providers`). Faces are found on the
             CPU.
         output: which output of the model the probabilities are of (`mien.models.session.Session`); None: the primary.
+        prior: the shares of the classes that the answers assume: `even`, `web` (those of the training data), or a share
+            for each class, or a JSON file of them; None: what the model says.
         truncated: "accept" reads photos that were cut off, as far as they go.
         max_pixels: of a photo; a larger JPEG (not progressive) or JPEG 2000 is read at a reduced size, others are
             refused. Boxes are in pixels of the original all the same.
@@ -75,6 +78,7 @@ class Recognizer:
         threads: int | None = None,
         providers: Providers = "cpu",
         output: str | None = None,
+        prior: Prior | None = None,
         truncated: images.Truncated = "refuse",
         max_pixels: int = images.MAX_PIXELS,
         features: bool = False,
@@ -83,7 +87,9 @@ class Recognizer:
             raise InputError(f"max_pixels {max_pixels}: expected at least 1")
         _set_threads(threads)
         self.threads, self.truncated, self.max_pixels = threads, truncated, max_pixels
-        self.session = Session(model, output=output, threads=threads, providers=providers, features=features)
+        self.session = Session(
+            model, output=output, threads=threads, providers=providers, prior=prior, features=features
+        )
         self.detector = load_detector(detector)
 
     def __setstate__(self, state: dict[str, Any]) -> None:

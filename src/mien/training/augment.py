@@ -36,6 +36,10 @@ def augment(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tenso
         images = change_contrast(images, generator, recipe.contrast)
     if recipe.erase:
         images = erase(images, generator, recipe.erase)
+    if recipe.occlude:
+        images = occlude(images, generator, recipe.occlude)
+    if recipe.degrade:
+        images = degrade(images, generator, recipe.degrade)
     return images
 
 
@@ -140,3 +144,99 @@ def erase(images: Tensor, generator: torch.Generator, probability: float) -> Ten
         (columns >= 0) & (columns < wide)
     ).float()
     return torch.lerp(images, images.mean(dim=(1, 2, 3), keepdim=True), inside[:, None])
+
+
+def occlude(images: Tensor, generator: torch.Generator, probability: float) -> Tensor:
+    """Cover, with `probability`, the lower 35 to 55 %, a band of 20 to 35 % at the eyes, or 30 to 50 % of a side.
+
+    A cover has one brightness of 0..1.
+    """
+    height, width = images.shape[2:]
+    chosen, kind, extent, level = uniform(images, generator, 0, 1, columns=4)[:, :, None, None].unbind(1)
+    y = (torch.arange(0.5, height, device=images.device) / height)[None, :, None]
+    x = (torch.arange(0.5, width, device=images.device) / width)[None, None, :]
+    mouth = (y > 0.65 - 0.2 * extent) & (kind < 0.5)
+    eyes = ((y - 0.32).abs() < 0.1 + 0.075 * extent) & (kind >= 0.5) & (kind < 0.75)
+    side = 0.3 + 0.2 * extent
+    sides = ((x < side) & (kind >= 0.75) & (kind < 0.875)) | ((x > 1 - side) & (kind >= 0.875))
+    covered = ((mouth | eyes | sides) & (chosen < probability)).float()[:, None]
+    return torch.lerp(images, level[:, None].expand_as(images), covered)
+
+
+def degrade(images: Tensor, generator: torch.Generator, probability: float) -> Tensor:
+    """Degrade a share of the images, each in one way: fewer pixels, blur, noise, JPEG's blocks, little light.
+
+    What a face of 14 to 30 pixels, an optical blur of 0.5 to 2.5 pixels of 48, noise of up to 0.12, a JPEG quality of 5
+    to 40, and 5 to 60 % of the light with the camera's 256 steps leave of it.
+    """
+    order = torch.randperm(len(images), generator=generator, device=images.device)
+    parts = order[: round(probability * len(images))].tensor_split(5)
+    ways = (pixelate, blur, noise, jpeg, dim)
+    images = images.clone(memory_format=torch.contiguous_format)
+    for rows, way in zip(parts, ways, strict=True):
+        if len(rows):
+            images[rows] = way(images[rows], generator)
+    return images
+
+
+def pixelate(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Shrink to 14 to 30 pixels of 48, the same for the batch, and back."""
+    side = images.shape[3]
+    draw = torch.rand(1, generator=generator, device=images.device).item()
+    return F.interpolate(shrink(images, round(side * (14 + 16 * draw) / 48)), (side, side), mode="bilinear")
+
+
+def blur(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Blur by a Gaussian of 0.5 to 2.5 pixels of 48."""
+    n, channels, height, width = images.shape
+    sigma = uniform(images, generator, 0.5, 2.5) * height / 48
+    reach = math.ceil(5 * height / 48)
+    offsets = torch.arange(-reach, reach + 1, device=images.device)[None]
+    kernel = torch.exp(-0.5 * (offsets / sigma) ** 2)
+    kernel = (kernel / kernel.sum(1, keepdim=True)).repeat_interleave(channels, 0)[:, None]
+    flat = F.pad(images.reshape(1, n * channels, height, width), (reach,) * 4, mode="replicate")
+    flat = F.conv2d(flat, kernel[:, :, :, None], groups=n * channels)
+    return F.conv2d(flat, kernel[:, :, None, :], groups=n * channels).view_as(images)
+
+
+def noise(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Add Gaussian noise with a deviation of up to 0.12."""
+    drawn = torch.randn(images.shape, generator=generator, device=images.device)
+    return torch.addcmul(images, drawn, uniform(images, generator, 0, 0.12)[:, :, None, None]).clamp_(0, 1)
+
+
+def jpeg(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Quantise the 8 x 8 blocks of each channel as JPEG does with its luminance table, at a quality of 5 to 40."""
+    n, channels, height, width = images.shape
+    quality = uniform(images, generator, 5, 40)
+    table = torch.tensor(JPEG, dtype=torch.float32, device=images.device)
+    steps = (table * (50 / quality)[:, :, None]).clamp(1, 255)[:, None]  # [n, 1, 8, 8]
+    k = torch.arange(8, dtype=torch.float32, device=images.device)
+    basis = torch.cos((2 * k[None] + 1) * k[:, None] * math.pi / 16) / 2
+    basis[0] /= math.sqrt(2)
+    padded = F.pad(images, (0, -width % 8, 0, -height % 8), mode="replicate")
+    rows, columns = padded.shape[2] // 8, padded.shape[3] // 8
+    blocks = padded.reshape(n, channels * rows, 8, columns, 8).transpose(2, 3) * 255 - 128
+    blocks = blocks.reshape(n, -1, 8, 8)
+    coefficients = torch.round(basis @ blocks @ basis.T / steps) * steps
+    blocks = (basis.T @ coefficients @ basis + 128) / 255
+    blocks = blocks.view(n, channels * rows, columns, 8, 8).transpose(2, 3)
+    return blocks.reshape(n, channels, rows * 8, columns * 8)[:, :, :height, :width].clamp(0, 1)
+
+
+def dim(images: Tensor, generator: torch.Generator) -> Tensor:
+    """Leave 5 to 60 % of the light, in steps of 1/255."""
+    light = torch.exp(uniform(images, generator, math.log(0.05), math.log(0.6)))[:, :, None, None]
+    return torch.round(images * light * 255) / 255
+
+
+JPEG = (  # ITU-T T.81, table K.1
+    (16, 11, 10, 16, 24, 40, 51, 61),
+    (12, 12, 14, 19, 26, 58, 60, 55),
+    (14, 13, 16, 24, 40, 57, 69, 56),
+    (14, 17, 22, 29, 51, 87, 80, 62),
+    (18, 22, 37, 56, 68, 109, 103, 77),
+    (24, 35, 55, 64, 81, 104, 113, 92),
+    (49, 64, 78, 87, 103, 121, 120, 101),
+    (72, 92, 95, 98, 112, 100, 103, 99),
+)

@@ -33,6 +33,8 @@ class Split:
         classes: those of the primary output, which comes first.
         sources: the fingerprints of what was joined: the dataset with each of its labels, then each dataset of photos.
         ids: str [n], as `Samples.ids`; those of further photos begin with their folder's name. None: not known.
+        log_shares: float32 [n, k], for each image the log shares of the classes in the training part of its source;
+            None but for `Recipe.logit_adjust`.
     """
 
     images: NDArray[np.uint8]
@@ -40,9 +42,15 @@ class Split:
     classes: tuple[str, ...]
     sources: tuple[str, ...] = ()
     ids: NDArray[np.str_] | None = None
+    log_shares: NDArray[np.float32] | None = None
 
     def __len__(self) -> int:
         return len(self.images)
+
+    @property
+    def stacked(self) -> NDArray[Any]:
+        """The targets as `Objective` reads them: with `log_shares`, where there are any, in k further columns."""
+        return self.targets if self.log_shares is None else np.concatenate([self.targets, self.log_shares], axis=1)
 
     @property
     def hard(self) -> NDArray[np.int64]:
@@ -101,11 +109,12 @@ def build_splits(recipe: Recipe, data: DataSpec, photos: Sequence[Path] = ()) ->
         spec = replace(data, split=split, targets=targets, classes=classes)
         return _labelled(recipe, spec, ImageSpec(recipe.size, recipe.channels), recipe.outputs[targets])
 
-    splits = {}
+    splits: dict[str, Split] = {}
+    shares: list[NDArray[np.float32]] = []  # log shares in the training part of each source
     for name in SPLITS:
         labelled = {targets: read(name, targets) for targets in recipe.outputs}
         if recipe.soft or photos:
-            splits[name] = _join(recipe, name, labelled, photos)
+            splits[name] = _join(recipe, name, labelled, photos, shares)
         else:
             (samples,) = labelled.values()
             splits[name] = Split(samples.images, samples.labels, recipe.classes, ids=samples.ids)
@@ -114,7 +123,11 @@ def build_splits(recipe: Recipe, data: DataSpec, photos: Sequence[Path] = ()) ->
         assert training.ids is not None
         new = np.array([image.tobytes() not in seen for image in training.images])
         splits["train"] = replace(
-            training, images=training.images[new], targets=training.targets[new], ids=training.ids[new]
+            training,
+            images=training.images[new],
+            targets=training.targets[new],
+            ids=training.ids[new],
+            log_shares=None if training.log_shares is None else training.log_shares[new],
         )
         if gone := int((~new).sum()):
             notice(f"{printable(data.path)}: left out: {quantity(gone, 'training image')} that validation has too")
@@ -140,7 +153,14 @@ def _labelled(recipe: Recipe, spec: DataSpec, image: ImageSpec, classes: tuple[s
     return kept
 
 
-def _join(recipe: Recipe, split: str, labelled: Mapping[Targets, Samples], photos: Sequence[Path]) -> Split:
+def _join(
+    recipe: Recipe,
+    split: str,
+    labelled: Mapping[Targets, Samples],
+    photos: Sequence[Path],
+    shares: list[NDArray[np.float32]],
+) -> Split:
+    """Return the joined sources of a split; `shares`, the log shares of each source, are filled by the first split."""
     blocks = [_targets(recipe, labelled)]
     sources = [samples.fingerprint for samples in labelled.values()]
     for path in photos:
@@ -150,8 +170,42 @@ def _join(recipe: Recipe, split: str, labelled: Mapping[Targets, Samples], photo
         sources.append(faces.fingerprint)
         images, targets, ids = _targets(recipe, {recipe.targets: faces[faces.found]})
         blocks.append((images, targets, np.array([f"{path.name}/{one}" for one in ids.tolist()], str)))
+    if recipe.logit_adjust:
+        shares += [] if shares else [log_shares(recipe, targets) for _, targets, _ in blocks]
+        adjustments = np.repeat(shares, [len(block) for block, _, _ in blocks], axis=0)
     images, targets, ids = (np.concatenate(column) for column in zip(*blocks, strict=True))
-    return Split(images, targets, recipe.classes, tuple(sources), ids)
+    return Split(images, targets, recipe.classes, tuple(sources), ids, adjustments if recipe.logit_adjust else None)
+
+
+def class_shares(recipe: Recipe, training: Split) -> dict[str, tuple[float, ...]]:
+    """Return the share of each class of each output; with `logit_adjust`, in the dataset without the photos."""
+    if training.log_shares is not None:
+        logs = training.log_shares[0]
+    else:
+        hard = training.targets.ndim == 1
+        logs = log_shares(
+            recipe, np.eye(recipe.width, dtype=np.float32)[training.targets] if hard else training.targets
+        )
+    found: dict[str, tuple[float, ...]] = {}
+    start = 0
+    for name, classes in recipe.outputs.items():
+        found[name] = tuple(np.exp(logs[start : start + len(classes)].astype(float)).tolist())
+        start += len(classes)
+    return found
+
+
+def log_shares(recipe: Recipe, targets: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Return the log share of each class within its output, of targets [n, k]; even ones for an output without labels.
+
+    One image is added to every class, so that an absent one has a share.
+    """
+    found: list[NDArray[Any]] = []
+    start = 0
+    for classes in recipe.outputs.values():
+        sums = targets[:, start : start + len(classes)].sum(axis=0, dtype=np.float64)
+        found.append(np.log((sums + 1) / (sums + 1).sum()))
+        start += len(classes)
+    return np.concatenate(found).astype(np.float32)
 
 
 def _targets(

@@ -29,6 +29,10 @@ class Teacher:
                 f"{path}: has the outputs {_named(self.recipe)}, not {_named(student)}; "
                 "a teacher needs its student's outputs"
             )
+        self.even = self.recipe.logit_adjust
+        """Whether its logits are for even shares of the classes."""
+        if self.even and not student.logit_adjust:
+            raise InputError(f"{path}: was trained with --logit-adjust; its student needs it too")
         self.model: nn.Module = model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
 
     @torch.no_grad()

@@ -44,6 +44,8 @@ def export(run: Path, *, out: Path | None = None, model: str | None = None) -> P
     """
     record = with_own_model(run, read_run(run), model, "export")
     network = load_network(run / "best.safetensors", record.recipe)
+    if record.recipe.logit_adjust:
+        network = AtShares(network, record)
     info = model_info(record)
     for output, fitted in files.read(run).items():
         if output in info.outputs:
@@ -93,7 +95,12 @@ def model_info(record: RunRecord) -> ModelInfo:
         crops=measured_crops() if recipe.margin == Recipe().margin else {},  # a margin that was set replaces them
         recipe=recipe.name,
         primary_output=recipe.targets,
-        further_outputs={name: OutputInfo(recipe.outputs[name], 1.0) for name in recipe.further_outputs},
+        further_outputs={
+            name: OutputInfo(recipe.outputs[name], 1.0, shares=record.shares.get(name, ()))
+            for name in recipe.further_outputs
+        },
+        shares=(shares := record.shares.get(recipe.targets, ())),
+        prior=(1 / len(shares),) * len(shares) if recipe.logit_adjust else (),
     )
 
 
@@ -135,6 +142,22 @@ def quiet() -> Iterator[None]:
             yield
         finally:
             logging.disable(logging.NOTSET)
+
+
+class AtShares(nn.Module):
+    """A network of a recipe with `logit_adjust`, its logits moved from even shares of the classes to those of the data.
+
+    So the logits of every file mean the same: `ModelInfo.shares`.
+    """
+
+    def __init__(self, model: nn.Module, record: RunRecord) -> None:
+        super().__init__()
+        self.model = model
+        shares = [share for name in record.recipe.outputs for share in record.shares[name]]
+        self.register_buffer("log_shares", torch.tensor(shares).log())
+
+    def forward(self, images: torch.Tensor) -> torch.Tensor:
+        return self.model(images) + self.log_shares  # type: ignore[no-any-return]
 
 
 class Outputs(nn.Module):

@@ -96,9 +96,14 @@ class Learner:
             module.training = False
         torch.manual_seed(batch.seed)  # for dropout
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
-            logits = self._forward(batch.images).float()
-            teachers = [teacher(denormalise(batch.images, self.scaling)) for teacher in self.teachers]
-        loss = self.objective.loss(logits, batch.targets, training=True)
+            raw = self._forward(batch.images).float()
+            images = denormalise(batch.images, self.scaling) if self.teachers else batch.images
+            logits, targets = self.objective.adjusted(raw, batch.targets)
+            teachers = [
+                self.objective.adjusted(teacher(images), batch.targets)[0] if teacher.even else teacher(images)
+                for teacher in self.teachers
+            ]
+        loss = self.objective.loss(logits, targets, training=True)
         if teachers:
             loss = torch.lerp(loss, self.objective.divergence(logits, teachers), self.recipe.distill)
         loss.backward()  # type: ignore[no-untyped-call]
@@ -111,7 +116,7 @@ class Learner:
             self.average.update_parameters(self.network)
         self.steps += 1
         with torch.no_grad():
-            return self.objective.count(loss, logits, batch.targets)
+            return self.objective.count(loss, logits, targets)
 
     def validate(self, batches: Batches, *, advance: Callable[[int], object] = lambda images: None) -> Figures:
         """Return the figures of all images, unaugmented and together with those of the other processes.
@@ -119,7 +124,8 @@ class Learner:
         `advance` is called with the number of images of each block that is done.
         """
         sums, blocks = self.objective.zeros(self.device), []
-        for logits, targets in predictions(self.result, batches):
+        for raw, stored in predictions(self.result, batches):
+            logits, targets = self.objective.adjusted(raw, stored)
             sums += self.objective.count(self.objective.loss(logits, targets, training=False), logits, targets)
             blocks.append(logits)
             advance(len(targets) * distributed.WORLD)
@@ -129,7 +135,8 @@ class Learner:
         distributed.total(found)  # each process has its own rows
         if not math.isfinite(figures.loss):
             return figures
-        return replace(figures, metrics=self.objective.metrics(found, batches.targets))
+        _, targets = self.objective.adjusted(found, batches.targets)
+        return replace(figures, metrics=self.objective.metrics(found, targets))
 
     def state(self) -> dict[str, Any]:
         """Return all that the next steps depend on, for `load_state` of a new learner of the same recipe."""

@@ -36,6 +36,16 @@ class Objective:
         self.names = tuple(recipe.outputs)
         self.widths = [len(classes) for classes in recipe.outputs.values()]
 
+    def adjusted(self, logits: Tensor, targets: Tensor) -> tuple[Tensor, Tensor]:
+        """Return logits [n, k] at the shares of the classes in the image's source, and plain targets.
+
+        With `logit_adjust` the network's own logits are for even shares; `targets` are as `Split.stacked`.
+        """
+        if not self.recipe.logit_adjust:
+            return logits, targets
+        targets, log_shares = targets.chunk(2, 1)
+        return logits + log_shares, targets
+
     def loss(self, logits: Tensor, targets: Tensor, *, training: bool) -> Tensor:
         """Return the mean over the images of the sum over the outputs.
 

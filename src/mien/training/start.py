@@ -29,7 +29,7 @@ from mien.training.announce import announce
 from mien.training.batches import Batches, Scaling, total_steps
 from mien.training.callbacks import Callback
 from mien.training.classes import with_classes
-from mien.training.data import Split, build_splits
+from mien.training.data import Split, build_splits, class_shares
 from mien.training.export import export, try_export
 from mien.training.learner import Learner
 from mien.training.networks import is_external, own
@@ -107,6 +107,7 @@ def train(
             ),
             mean=scaling.mean,
             std=scaling.std,
+            shares=class_shares(recipe, splits["train"]),
             class_weights=balance.weights(recipe, splits["train"]),
             teachers=tuple(full_name(path) for path in teachers),
             start=full_name(start) if start else None,
@@ -271,7 +272,7 @@ def _fit(
     recipe, scaling = record.recipe, Scaling(record.mean, record.std)
     training, validation = (
         Batches(
-            splits[name].images, splits[name].targets, recipe.batch, device, scaling=scaling, seed=recipe.seed,
+            splits[name].images, splits[name].stacked, recipe.batch, device, scaling=scaling, seed=recipe.seed,
             drop_last=recipe.drop_last, rank=distributed.RANK, world=distributed.WORLD,
             groups=splits[name].hard if name == "train" and recipe.sampling == "balanced" else None,
         )

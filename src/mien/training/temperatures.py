@@ -30,6 +30,8 @@ def fit_temperatures(run: Path, validation: Split, device: torch.device) -> None
     blocks = track(predictions(network, batches), "fitting temperatures", -(-len(validation) // BLOCK))
     logits = torch.cat([block for block, _ in blocks]).cpu().numpy()
     targets = validation.targets
+    if validation.log_shares is not None:
+        logits = logits + validation.log_shares
     if targets.ndim == 1:
         targets = np.eye(len(record.recipe.classes), dtype=np.float32)[targets]
     info, start = model_info(record), 0

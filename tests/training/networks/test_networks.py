@@ -39,6 +39,12 @@ def count(model: nn.Module) -> int:
     return sum(parameter.numel() for parameter in model.parameters())
 
 
+def test_the_wide_network_has_its_size_and_takes_small_images() -> None:
+    network = create("mien-wide", classes=15).eval()
+    assert count(network) == 1_903_535
+    assert network(torch.zeros(2, 1, 32, 32)).shape == (2, 15)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize("name", RECIPES)
 def test_the_network_of_a_recipe_has_its_size_and_scores_every_class(name: str) -> None:

@@ -187,6 +187,8 @@ def _measured(faces: ScoredFaces, model: Candidate, fingerprint: str, seen: NDAr
     samples = faces.read(ImageSpec(info.size, len(info.mean)))
     data = DataFacts(faces.root.name, faces.split, protocol.kind, protocol.targets, fingerprint)
     predictions = predict(session, samples, data, tta="flip" if "flip" in protocol.views else "none")
+    if predictions.info.prior:  # a protocol's faces have the shares of its training part, as for every other network
+        predictions = replace(predictions, info=predictions.info.with_prior("web"))
     views = {view: _view(predictions, model.output, view, protocol.classes) for view in protocol.views}
     right = views["none"][1]
     seen = predictions.seen if seen is None else seen

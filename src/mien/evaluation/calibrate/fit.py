@@ -12,7 +12,7 @@ from mien.evaluation.metrics import Scores, score
 from mien.evaluation.predictions import TRAINED_ON, DataFacts, Predictions
 from mien.evaluation.provenance import SeenInTraining
 from mien.evaluation.selective import abstention_scores
-from mien.models.calibration import METHODS, Abstention, Calibration, Conformal, scale_logits
+from mien.models.calibration import METHODS, Abstention, Calibration, Conformal, Evidence, scale_logits
 from mien.models.metadata import ModelInfo
 from mien.models.session import softmax
 
@@ -106,6 +106,8 @@ def fit_calibration(
 ) -> Fitted:
     """Fit the scaling, then on its probabilities the threshold and the prediction sets; measure all of it.
 
+    Calibration error and log loss are at the shares of the data. Threshold and sets are for the prior of `info`.
+
     Args:
         logits: [n, k].
         labels: int [n], 0..k-1.
@@ -119,7 +121,8 @@ def fit_calibration(
     first = chosen(labels, options.share, options.seed)
     rest = first if first.all() else ~first
     temperature, scale, bias = _scaling(logits[first], labels[first], info, options.method)
-    probabilities = softmax(scale_logits(logits, temperature, scale, bias))
+    scaled = scale_logits(logits, temperature, scale, bias)
+    probabilities, rules = softmax(scaled), options.abstain_at is not None or options.coverage is not None
     fitted_on, measured = ((probabilities[rows], labels[rows]) for rows in (first, rest))
     before = score(softmax(logits[rest]), labels[rest], info.labels) if len(labels) else None
     after = score(*measured, info.labels) if len(labels) else None
@@ -141,7 +144,11 @@ def fit_calibration(
         bias=bias,
         abstain=_abstention(fitted_on, measured, options.abstain_at) if options.abstain_at is not None else None,
         conformal=_conformal(fitted_on, measured, options.coverage) if options.coverage is not None else None,
+        evidence=Evidence.of(scaled[first], labels[first]) if info.shares and rules else None,
     )
+    if info.prior:
+        others = Evidence.of(scaled[rest], labels[rest])
+        calibration = calibration.for_prior(np.array(info.prior), np.array(info.shares), measure=others)
     return Fitted(info.primary_output, temperature, calibration, before, after)
 
 
