@@ -1,6 +1,6 @@
 """How to crop a face for each detector, and which faces have too low a quality: measured on portraits.
 
-    OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/crops.py --portraits facial_expressions/ --yunet yunet.onnx
+    OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/crops.py --portraits facial_expressions/
 
 The portraits are of persons of muxspace/facial_expressions who are not in the training data of the bundled models:
 1,500 at random for the accuracy, and all of the rare classes for the balanced accuracy. Prints the tables of LOG.md.
@@ -200,6 +200,12 @@ def crops(session: Session, faces: Portraits, detectors: dict[str, Detector]) ->
                 row(f"turned by {degrees}, {'' if level else 'not '}level", measure(session, again, looked, cut)[0])
 
 
+def reasons(photo: images.Pixels, found: Detections, crop: images.Pixels) -> NDArray[np.bool_]:
+    """Return bool [1, 6]: why the largest face of a photo cannot be relied on."""
+    one = Detections(*(None if part is None else part[[found.largest]] for part in found))  # type: ignore[arg-type]
+    return quality.reasons(one, crop[None], photo.shape[1], photo.shape[0])
+
+
 def hardships(session: Session, faces: Portraits, detectors: dict[str, Detector]) -> None:
     """Measure rotated, small, blurred, dark and partly covered faces with the crops in use, on a third of the faces."""
     for name, detector in detectors.items():
@@ -214,15 +220,24 @@ def hardships(session: Session, faces: Portraits, detectors: dict[str, Detector]
             if not any(len(found.boxes) for found in looked):
                 print(f"| {title} | 0.0% | | | | | |", flush=True)
                 return
-            result, fitted, _ = measure(session, again, looked, cut)
-            boxes = np.stack([found.boxes[found.largest] for found in looked if len(found.boxes)])
-            low = quality.low_quality(boxes, fitted)
+            result, fitted, right = measure(session, again, looked, cut)
+            seen = [(photo, found) for photo, found in zip(photos, looked, strict=True) if len(found.boxes)]
+            boxes = np.stack([found.boxes[found.largest] for _, found in seen])
+            low = np.concatenate([reasons(*one, crop) for one, crop in zip(seen, fitted, strict=True)])
             sharp = np.quantile(quality.sharpness(fitted), [0.05, 0.5, 0.95])
+            marked = low.any(axis=1)
+            why = {
+                name: f"{held.mean():.1%} (accuracy {right[held].mean():.3f})"
+                for name, held in zip(quality.REASONS, low.T, strict=True)
+                if held.any()
+            }
             print(
-                f"| {title} | {result.found:.1%} | {result.accuracy:.3f} | {result.balanced:.3f} | {low.mean():.1%} | "
+                f"| {title} | {result.found:.1%} | {result.accuracy:.3f} | {result.balanced:.3f} | "
+                f"{marked.mean():.1%}, accuracy {right[marked].mean() if marked.any() else np.nan:.3f} | "
                 f"{', '.join(f'{value:.3f}' for value in sharp)} | {np.median(boxes[:, 2:].max(axis=1)):.0f} |",
                 flush=True,
             )
+            print(f"  {title}, marked:", ", ".join(f"{name} {share}" for name, share in why.items()), flush=True)
 
         show("as they are", faces.photos)
         changes: dict[str, Change] = {
@@ -257,25 +272,22 @@ def take() -> None:
 
 
 if __name__ == "__main__":
-    shared = Path(os.environ.get("MIEN_SHARED", Path(__file__).parents[2] / "shared"))
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     root = os.environ.get("MIEN_REAL_DATA", ".data")
     parser.add_argument("--portraits", type=Path, default=Path(root, "facial_expressions"))
-    parser.add_argument("--yunet", type=Path, default=shared / "models" / "face_detection_yunet_2026may.onnx")
     parser.add_argument("--model", default="default")
-    parser.add_argument("--detector", nargs="+", default=["yunet", "haar"], choices=["yunet", "haar"])
+    parser.add_argument("--detector", nargs="+", default=["yunet"])
     parser.add_argument("--only", choices=["crops", "hardships"])
     parser.add_argument("--take", action="store_true")
     arguments = parser.parse_args()
     if arguments.take:
         take()
-    elif missing := [path for path in (arguments.portraits, arguments.yunet) if not path.exists()]:
-        print(f"{missing[0]}: not there; name it with --portraits or --yunet. Left out.")
+    elif not arguments.portraits.exists():
+        print(f"{arguments.portraits}: not there; name it with --portraits. Left out.")
     else:
         opened = Session(arguments.model)
         chosen = portraits(arguments.portraits, opened.info.labels)
-        known = {"yunet": arguments.yunet, "haar": "haar"}
-        found_by = {name: load_detector(known[name]) for name in arguments.detector}
+        found_by = {name: load_detector(name) for name in arguments.detector}
         print(
             f"{arguments.model}: {len(chosen.labels):,} portraits, {chosen.random.sum():,} of them of the random 1,500"
         )

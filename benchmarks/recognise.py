@@ -41,7 +41,7 @@ ROOT = Path(__file__).parents[1]
 ALONE = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 OPEN = {  # what a program imports and opens before its first face
     "fer": "from fer.fer import FER; FER()",
-    "mien": "from mien import Recognizer; Recognizer(detector='haar', threads=1)",
+    "mien": "from mien import Recognizer; Recognizer(threads=1)",
 }
 ROWS = ("import and open, s", "ms per face, batch 1", "ms per face, batch 32", "photos/s", "faces in the photos")
 ROWS = (*ROWS, "frames/s of the clip", "peak memory, MB", "install size, MB")
@@ -91,7 +91,7 @@ def timed(work: Callable[[], object], repeats: int, amount: float = 1.0) -> list
     return took
 
 
-def measure(side: str, detector: str, photos: list[str], video: str, repeats: int) -> dict[str, list[float]]:
+def measure(side: str, photos: list[str], video: str, repeats: int) -> dict[str, list[float]]:
     """Measure one side; runs in its environment, in a process of its own."""
     import resource
 
@@ -120,7 +120,7 @@ def measure(side: str, detector: str, photos: list[str], video: str, repeats: in
     else:
         from mien import Recognizer
 
-        ours = Recognizer(detector=detector, threads=1)
+        ours = Recognizer(threads=1)
         score, size = ours.session.probabilities, ours.session.info.size
 
         def look() -> int:
@@ -150,25 +150,20 @@ def main() -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--photos", type=Path, default=shared / "photos")
     parser.add_argument("--video", type=Path, default=shared / "videos" / "fer_test.mp4")
-    parser.add_argument("--yunet", help="its .onnx file, where `mien models download yunet` has not fetched it")
     parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--side", nargs=2, help=argparse.SUPPRESS)  # what to measure in this environment
+    parser.add_argument("--side", help=argparse.SUPPRESS)  # what to measure in this environment
     given = parser.parse_args()
     if not given.photos.is_dir() or not given.video.is_file():
         print(f"{given.photos} or {given.video}: not there; name them with --photos and --video. Left out.")
         return
     photos = sorted(str(path) for path in given.photos.iterdir())
     if given.side:
-        print(json.dumps(measure(*given.side, photos, str(given.video), given.repeats)))
+        print(json.dumps(measure(given.side, photos, str(given.video), given.repeats)))
         return
     pythons = {"mien": environment("mien", [str(ROOT)]), "fer": environment("fer", FER)}
     columns: dict[str, dict[str, list[float]]] = {}
-    for title, side, detector in (
-        ("mien, yunet", "mien", given.yunet or "yunet"),
-        ("mien, haar", "mien", "haar"),
-        ("fer, haar", "fer", "haar"),
-    ):
-        command = [pythons[side], __file__, "--photos", given.photos, "--video", given.video, "--side", side, detector]
+    for title, side in (("mien, yunet", "mien"), ("fer, haar", "fer")):
+        command = [pythons[side], __file__, "--photos", given.photos, "--video", given.video, "--side", side]
         done = subprocess.run(
             [*command, "--repeats", str(given.repeats)], stdout=subprocess.PIPE, check=True, text=True
         )

@@ -69,7 +69,7 @@ def measure(name: str, fer2013: Path, photos: Path) -> tuple[CardScore, ...]:
         return predict(*load(name, spec), tta="flip")
 
     label = predictions(DataSpec(fer2013))
-    found = predictions(DataSpec(photos, "test", classes="fer2013", detector="haar"))
+    found = predictions(DataSpec(photos, "test", classes="fer2013", detector="yunet"))
     return (
         from_evaluation(evaluate(label), title="FER2013 PublicTest"),
         from_evaluation(evaluate(label, tta="flip"), title="FER2013 PublicTest"),

@@ -141,7 +141,7 @@ def data() -> DataFacts:
 
 @pytest.fixture
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Photos in class folders with a crop in a grey frame, and a `haar` that knows where it is.
+    """Photos in class folders with a crop in a grey frame, and a `yunet` that knows where it is.
 
     Of 5 angry ones 3 are found, 2 of them drawn as angry; of 3 happy ones 2, both drawn as happy; of 1 sad one none.
     """
@@ -151,8 +151,8 @@ def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         there = not (image == 128).all()
         return Detections(np.array([[24, 24, 48, 48], [0, 0, 8, 8]], np.float32)[: 2 * there])
 
-    detect.name = "haar"  # type: ignore[attr-defined]
-    monkeypatch.setitem(detectors(), "haar", lambda: detect)
+    detect.name = "yunet"  # type: ignore[attr-defined]
+    monkeypatch.setitem(detectors(), "yunet", lambda: detect)
     for name, blocks in {"angry": [0, 0, 3, -1, -1], "happy": [3, 3, -1], "sad": [-1]}.items():
         (tmp_path / "photos" / name).mkdir(parents=True)
         for number, index in enumerate(blocks):

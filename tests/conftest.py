@@ -20,12 +20,9 @@ UNPACK = Path(__file__).parents[2] / "shared" / "data" / "unpack"
 
 @pytest.fixture(scope="session", autouse=True)
 def _own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Keep the tests out of the user's cache, and away from the detectors that were downloaded here."""
+    """Keep the tests out of the user's cache."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("MIEN_CACHE", str(tmp_path_factory.mktemp("cache")))
-        models = tmp_path_factory.mktemp("models")
-        (models / ".yunet-recommended").touch()
-        patch.setenv("MIEN_MODELS", str(models))
         yield
 
 

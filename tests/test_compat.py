@@ -201,7 +201,7 @@ def test_channels_are_blue_green_red(model: Path) -> None:
 
 def test_fer_leaves_out_small_faces_unless_mtcnn(bgr: images.Pixels) -> None:
     assert FER(min_face_size=200).detect_emotions(bgr) == []
-    with pytest.warns(UserWarning, match="no detector 'mtcnn'; haar finds the faces"):
+    with pytest.warns(UserWarning, match="no detector 'mtcnn'; yunet finds the faces"):
         assert len(FER(mtcnn=True, min_face_size=200).detect_emotions(bgr)) == 1
     with pytest.raises(InputError, match="at least 1"):
         FER(min_face_size=0)
@@ -263,7 +263,7 @@ def test_eyes_are_the_persons_own(model: Path, blank: images.Pixels, monkeypatch
 
 @pytest.mark.parametrize("backend", ["retinaface", "mtcnn", "yolov8n"])
 def test_deepface_backends_map_to_our_detectors(bgr: images.Pixels, backend: str) -> None:
-    with pytest.warns(UserWarning, match=f"no detector '{backend}'; haar finds the faces"):
+    with pytest.warns(UserWarning, match=f"no detector '{backend}'; yunet finds the faces"):
         found = DeepFace.analyze(bgr, detector_backend=backend)
     assert found == DeepFace.analyze(bgr, detector_backend=backend) == DeepFace.analyze(bgr)  # warned once
 

@@ -124,15 +124,17 @@ class FER:
     def _in_frame(self, image: images.Pixels, part: Mapping[str, int] | None) -> Faces:
         """Return the faces of an RGB image, or those in a part of it."""
         if part is None:
-            return self._large(image)
+            return self._large(image, video=True)
         left, top = part["x_min"], part["y_min"]
-        faces = self._large(images.load(np.ascontiguousarray(image[top : part["y_max"], left : part["x_max"]])))
+        faces = self._large(
+            images.load(np.ascontiguousarray(image[top : part["y_max"], left : part["x_max"]])), video=True
+        )
         moved = np.array([left, top], np.float32)
         points = None if faces.landmarks is None else faces.landmarks + moved
         return replace(faces, boxes=faces.boxes + np.array([left, top, 0, 0], np.float32), landmarks=points)
 
-    def _large(self, image: images.Pixels) -> Faces:
-        faces = self._recognizer(image)
+    def _large(self, image: images.Pixels, *, video: bool = False) -> Faces:
+        (faces,) = self._recognizer.batch([image], video=video)
         return faces[faces.boxes[:, 2:].min(axis=1, initial=np.inf) >= self._smallest]
 
 
@@ -337,7 +339,7 @@ class DeepFace:
         full_image = detector_backend == "skip"
         others = detector_backend in BACKENDS or detector_backend.startswith("yolo")
         recognizer = _recognizer("none" if full_image else "auto" if others else detector_backend)
-        if others and detector_backend != "opencv":  # deepface's default; both detectors of mien run in OpenCV
+        if others and detector_backend != "opencv":  # deepface's default: nobody asked for it
             _instead(detector_backend, recognizer)
         faces = recognizer(image)
         if not faces:

@@ -74,7 +74,7 @@ def test_json_of_both_views_is_a_list(mien: Mien, make_model: MakeModel, fer2013
         (["evaluate", "MODEL", "--data", "DATA", "--split", "exam"], "unknown split 'exam'"),
         (["evaluate", "MODEL", "--data", "DATA", "--kind", "fer"], "unknown kind of dataset 'fer'"),
         (["evaluate", "MODEL", "--data", "DATA", "--output", "majority"], "no output 'majority'; it has label"),
-        (["evaluate", "MODEL", "--data", "DATA", "--detector", "haar"], "of kind fer2013 holds face crops"),
+        (["evaluate", "MODEL", "--data", "DATA", "--detector", "yunet"], "of kind fer2013 holds face crops"),
         (["evaluate", "MODEL", "--data", "DATA", "--exclude", "absent.csv"], "absent.csv: No such file"),
         (["compare"], "nothing to compare"),
         (["compare", "absent"], "absent: No such file"),
@@ -95,21 +95,21 @@ def test_bad_input_is_one_line_and_exit_2(
 def test_photos_are_scored_end_to_end(mien: Mien, make_model: MakeModel, photos: Path, tmp_path: Path) -> None:
     run = tmp_path / "run"
     make_model(run / "model.onnx")
-    code, out, err = mien("evaluate", run, "--data", photos, "--split", "all", "--detector", "haar")
+    code, out, err = mien("evaluate", run, "--data", photos, "--split", "all", "--detector", "yunet")
     assert code == 0
-    assert "haar finds a face in 55.6 % of 9 photos" in " ".join(out.split())
+    assert "yunet finds a face in 55.6 % of 9 photos" in " ".join(out.split())
     assert "accuracy 0.4444" in " ".join(out.split())
     assert err.count("wrote") == 2
     report = (run / "report.html").read_text()
-    assert "haar finds a face in 55.6 % of 9 photos" in report
-    facts = json.loads((run / "evaluation-all-none-haar.json").read_text())
+    assert "yunet finds a face in 55.6 % of 9 photos" in report
+    facts = json.loads((run / "evaluation-all-none-yunet.json").read_text())
     assert facts["end_to_end"]["n"] == 9
     assert facts["scores"]["n"] == 5
-    _, out, _ = mien("evaluate", run, "--data", photos, "--split", "all", "--detector", "haar", "--json")
+    _, out, _ = mien("evaluate", run, "--data", photos, "--split", "all", "--detector", "yunet", "--json")
     assert json.loads(out) == facts
     mien("evaluate", run, "--data", photos, "--split", "all")
-    assert {path.name for path in run.glob("*.json")} == {"evaluation-all-none.json", "evaluation-all-none-haar.json"}
-    for more, n in ([], 9), (["--detector", "haar"], 5):
+    assert {path.name for path in run.glob("*.json")} == {"evaluation-all-none.json", "evaluation-all-none-yunet.json"}
+    for more, n in ([], 9), (["--detector", "yunet"], 5):
         assert (
             json.loads(mien("compare", run, "--split", "all", "--json", *more)[1])[0]["evaluation"]["scores"]["n"] == n
         )
@@ -149,10 +149,10 @@ def test_each_output_keeps_its_evaluation(mien: Mien, make_model: MakeModel, fer
     accuracies = [row["evaluation"]["scores"]["metrics"]["accuracy"] for row in rows]
     assert accuracies[0] == pytest.approx(14 / 21)
     assert accuracies[1] < 0.5
-    code, _, err = mien("compare", run, "--output", "label", "--detector", "haar")
-    command = f"mien evaluate {run} --data PATH --split validation --output label --detector haar"
+    code, _, err = mien("compare", run, "--output", "label", "--detector", "yunet")
+    command = f"mien evaluate {run} --data PATH --split validation --output label --detector yunet"
     assert code == 2
-    assert err == f"mien: {run}: no evaluation of validation, single view, label, haar; make one with: {command}\n"
+    assert err == f"mien: {run}: no evaluation of validation, single view, label, yunet; make one with: {command}\n"
 
 
 def test_an_output_is_chosen_by_name(mien: Mien, make_model: MakeModel, fer2013_csv: Path) -> None:

@@ -53,7 +53,7 @@ def test_what_could_not_be_explained_is_named(mien: Mien, model: Path, photos: P
     (photos / "broken.jpg").write_bytes(b"no image")
     (photos / "notes.txt").write_text("no photo")
     walking(photos / "clip.mp4")
-    code, printed, said = mien("explain", model, photos, "--detector", "haar", "--out", tmp_path / "out")
+    code, printed, said = mien("explain", model, photos, "--detector", "yunet", "--out", tmp_path / "out")
     assert code == 1
     assert len(printed.splitlines()) == 5
     assert f"{photos / 'sad' / '0.png'}: no face found" in said

@@ -320,19 +320,19 @@ def test_one_annotators_figures_stand_beside_the_votes(
 
 
 def test_a_face_that_is_not_found_is_a_wrong_answer(make_model: MakeModel, photos: Path) -> None:
-    found = evaluated(make_model(), photos, "all", detector="haar")
+    found = evaluated(make_model(), photos, "all", detector="yunet")
     assert found.scores.n == 5  # of those found
     assert found.scores.accuracy == pytest.approx(4 / 5)
     assert found.scores.metrics["balanced_accuracy"] == pytest.approx((2 / 3 + 1) / 2)
     whole = found.end_to_end
     assert whole is not None
-    assert (whole.detector, whole.n) == ("haar", 9)
+    assert (whole.detector, whole.n) == ("yunet", 9)
     assert whole.coverage == pytest.approx(5 / 9)
     assert whole.metrics["accuracy"] == pytest.approx(4 / 9)
     assert whole.interval == pytest.approx(wilson(4, 9))
     assert whole.metrics["balanced_accuracy"] == pytest.approx((2 / 5 + 2 / 3 + 0 / 1) / 3)
     assert scoring_notes(found)[0] == (
-        "haar finds a face in 55.6 % of 9 photos, which are scored here; with the others counted as wrong: accuracy "
+        "yunet finds a face in 55.6 % of 9 photos, which are scored here; with the others counted as wrong: accuracy "
         f"0.4444, 95 % interval {wilson(4, 9)[0]:.4f}-{wilson(4, 9)[1]:.4f}, macro-F1 0.4127, "
         "balanced accuracy 0.3556"
     )
@@ -349,14 +349,14 @@ def test_the_models_own_margin_is_cut(make_model: MakeModel, photos: Path, tmp_p
     facts = json.loads(model.metadata_props[0].value) | {"margin": 0.5}
     model.metadata_props[0].value = json.dumps(facts)
     onnx.save(model, tmp_path / "wide.onnx")
-    spec = DataSpec(photos, "all", detector="haar")
+    spec = DataSpec(photos, "all", detector="yunet")
     wide, narrow = (load(path, spec)[1] for path in (tmp_path / "wide.onnx", make_model()))
     assert wide.images[narrow.found][:, 0].mean() == pytest.approx(128, abs=1)  # the frame
     assert not (narrow.images[narrow.found][:, 0] == 128).any()
 
 
 def test_classes_that_the_model_lacks_do_not_count_as_photos(make_model: MakeModel, photos: Path) -> None:
-    found = evaluated(make_model(labels=("angry", "disgust", "sad")), photos, "all", detector="haar")
+    found = evaluated(make_model(labels=("angry", "disgust", "sad")), photos, "all", detector="yunet")
     assert found.dropped == {"happy": 3}
     assert found.end_to_end is not None
     assert found.end_to_end.n == 6
@@ -367,10 +367,10 @@ def test_where_no_face_is_found_or_looked_for_that_is_said(
     make_model: MakeModel, photos: Path, fer2013_csv: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(InputError, match="of kind fer2013 holds face crops"):
-        evaluated(make_model(), fer2013_csv, detector="haar")
+        evaluated(make_model(), fer2013_csv, detector="yunet")
     with pytest.raises(InputError, match="no detector 'yolo'"):
         evaluated(make_model(), photos, detector="yolo")
     for path in photos.rglob("*.png"):
         Image.new("L", (96, 96), 128).save(path)
-    with pytest.raises(InputError, match="photos: haar finds no face in any of 9 photos"):
-        evaluated(make_model(), photos, "all", detector="haar")
+    with pytest.raises(InputError, match="photos: yunet finds no face in any of 9 photos"):
+        evaluated(make_model(), photos, "all", detector="yunet")

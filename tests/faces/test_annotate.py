@@ -63,7 +63,7 @@ def test_a_full_bar_leaves_room_for_its_figure() -> None:
 def test_low_quality_is_part_of_the_caption() -> None:
     picture = np.full((700, 900, 3), 90, np.uint8)
     one = faces([[300, 200, 200, 200]])
-    low = replace(one, low_quality=np.array([True]))
+    low = replace(one, quality_reasons=np.full((1, 6), True))
     assert (low.draw(picture) != one.draw(picture))[160:198, 420:].any()  # a longer plate
 
 
@@ -128,7 +128,7 @@ def test_no_label_covers_or_touches_another_face() -> None:
 
 def test_in_a_crowd_a_flag_costs_no_face_its_label() -> None:
     grid = [[float(x), float(y), 70, 70] for x in range(0, 1200, 80) for y in range(0, 800, 80)]
-    flagged = replace(faces(grid), low_quality=np.full(len(grid), True))
+    flagged = replace(faces(grid), quality_reasons=np.full((len(grid), 6), True))
     (note,) = flagged.annotated(images.LoadedImage(np.zeros((800, 1200, 3), np.uint8), (1200, 800))).notes
     assert note == "no room for the bars of 150 of 150 faces"
 

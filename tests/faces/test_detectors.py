@@ -16,9 +16,9 @@ from mien import Recognizer
 from mien.core import images, plugins
 from mien.core.errors import InputError
 from mien.faces import LargestFace
-from mien.faces.detectors import Detections, Detector, YuNet, detect, detector_name, detectors, load_detector
+from mien.faces.detectors import Detections, YuNet, detect, detector_name, detectors, load_detector
 from mien.faces.detectors.full_image import FullImage
-from mien.faces.detectors.haar import Haar, merge
+from mien.faces.detectors.yunet_network import YuNetNetwork
 
 FACE = (177, 65, 90, 95)  # of the astronaut, by eye: x, y, width, height
 
@@ -29,53 +29,13 @@ def hits(box: np.ndarray[tuple[int], np.dtype[np.float32]], face: tuple[float, .
     return bool(face[0] < x < face[0] + face[2] and face[1] < y < face[1] + face[3] and 0.7 < box[2] / face[2] < 1.6)
 
 
-@pytest.mark.parametrize("scale", [0.7, 1.0, 2.0, 6.0])
-def test_haar_finds_the_astronaut_at_any_size(astronaut: images.Pixels, scale: float) -> None:
-    picture = np.asarray(cv2.resize(astronaut, None, fx=scale, fy=scale), np.uint8)
-    found = Haar()(picture)
-    assert found.boxes.shape == (1, 4)
-    assert found.boxes.dtype == np.float32
-    assert found.scores is None
-    assert hits(found.boxes[0], tuple(scale * value for value in FACE))
-
-
-def test_haar_reads_grey_too(astronaut: images.Pixels) -> None:
-    haar = Haar()
-    assert np.array_equal(haar(astronaut).boxes, haar(images.to_channels(astronaut, 1)).boxes)
-
-
-def test_haar_returns_larger_faces_first(astronaut: images.Pixels) -> None:
-    small = np.asarray(cv2.resize(astronaut, (256, 256)), np.uint8)
-    boxes = Haar()(np.concatenate([np.pad(small, ((0, 256), (0, 0), (0, 0))), astronaut], axis=1)).boxes
-    assert len(boxes) == 2
-    assert hits(boxes[0], (FACE[0] + 256, *FACE[1:]))
-    assert hits(boxes[1], tuple(value / 2 for value in FACE))
-
-
-def test_haar_finds_a_face_that_fills_the_image(astronaut: images.Pixels) -> None:
-    tight = astronaut[70:160, 178:266]
-    boxes = Haar()(tight).boxes
-    assert len(boxes) == 1
-    assert (boxes[0, :2] >= 0).all()
-    assert (boxes[0, :2] + boxes[0, 2:] <= [88, 90]).all()
-
-
-@pytest.mark.parametrize("shape", [(1, 1), (3, 4000), (40, 40), (300, 200), (1200, 1600)])
-def test_haar_finds_nothing_where_there_is_nothing(shape: tuple[int, int]) -> None:
-    noise = np.random.default_rng(0).integers(0, 255, shape, dtype=np.uint8)
-    for picture in (np.full(shape, 127, np.uint8), noise):
-        assert Haar()(picture).boxes.shape == (0, 4)
-
-
 @pytest.mark.slow
-@pytest.mark.parametrize("kind", ["haar", "yunet"])
-def test_detectors_are_safe_to_share(kind: str, astronaut: images.Pixels, request: pytest.FixtureRequest) -> None:
-    detect: Detector = Haar() if kind == "haar" else request.getfixturevalue("yunet")
+def test_yunet_is_safe_to_share(yunet: YuNet, astronaut: images.Pixels) -> None:
     pictures = [np.asarray(cv2.resize(astronaut, None, fx=scale, fy=scale), np.uint8) for scale in (0.5, 0.6, 0.7, 0.8)]
-    alone = [detect(picture).boxes for picture in pictures]
+    alone = [yunet(picture).boxes for picture in pictures]
     with ThreadPoolExecutor(4) as pool:
         for _ in range(4):
-            together = list(pool.map(lambda picture: detect(picture).boxes, pictures))
+            together = list(pool.map(lambda picture: yunet(picture).boxes, pictures))
             assert all(np.array_equal(one, other) for one, other in zip(alone, together, strict=True))
 
 
@@ -83,28 +43,24 @@ def test_full_image_returns_one_box() -> None:
     assert FullImage()(np.zeros((20, 30, 3), np.uint8)).boxes.tolist() == [[0, 0, 30, 20]]
 
 
-def test_merge_keeps_the_larger_of_two_that_overlap() -> None:
-    boxes = np.array([[10, 10, 20, 20], [0, 0, 40, 40], [35, 35, 40, 40], [100, 100, 9, 9]], np.float32)
-    assert merge(boxes).tolist() == [[0, 0, 40, 40], [35, 35, 40, 40], [100, 100, 9, 9]]
-    assert merge(boxes[:0]).shape == (0, 4)
-
-
-def test_load_detector_by_name_file_or_object(tmp_path: Path) -> None:
-    assert list(detectors()) == ["yunet", "haar", "none"]
-    assert isinstance(load_detector("haar"), Haar)
+def test_load_detector_by_name_file_or_object(tmp_path: Path, yunet_file: Path) -> None:
+    assert list(detectors()) == ["yunet", "none"]
+    assert [detector_name(load_detector(one)) for one in ("auto", "yunet", yunet_file)] == ["yunet"] * 3
     own = FullImage()
     assert load_detector(own) is own
-    with pytest.raises(InputError, match=r"no detector 'yolo' \(known: auto, yunet, haar, none, or the \.onnx file"):
+    with pytest.raises(InputError, match=r"no detector 'yolo' \(known: auto, yunet, none, or the \.onnx file"):
         load_detector("yolo")
+    with pytest.raises(InputError, match="no Haar cascade any more; leave the detector out"):
+        load_detector("haar")
     with pytest.raises(InputError, match=r"gone\.onnx: no such detector file"):
         load_detector(tmp_path / "gone.onnx")
     (tmp_path / "bad.onnx").write_text("no network")
-    with pytest.raises(InputError, match=r"bad\.onnx: not a YuNet that OpenCV [\d.]+ can open$"):
+    with pytest.raises(InputError, match=r"bad\.onnx: not an ONNX model that onnxruntime can open"):
         load_detector(str(tmp_path / "bad.onnx"))
 
 
 def test_another_network_is_refused_in_one_line(capfd: pytest.CaptureFixture[str], model: Path) -> None:
-    with pytest.raises(InputError, match=r"not a YuNet that OpenCV [\d.]+ can open$"):
+    with pytest.raises(InputError, match=r"not a YuNet of 2023 or later; its outputs are logits$"):
         load_detector(model)
     assert capfd.readouterr() == ("", "")
 
@@ -118,7 +74,7 @@ def test_a_detector_of_another_package_is_found_by_its_name(monkeypatch: pytest.
     monkeypatch.setattr(plugins, "entry_points", lambda **_: points)
     plugins.load.cache_clear()
     try:
-        assert list(detectors()) == ["yunet", "haar", "none", "centre"]
+        assert list(detectors()) == ["yunet", "none", "centre"]
         found = LargestFace("centre", images.CropSpec(0.0))(np.zeros((40, 60), np.uint8))
         assert found is not None
         assert found.shape == (30, 30)
@@ -144,44 +100,17 @@ def test_detector_names() -> None:
         def __call__(self, image: images.Pixels, /) -> Detections:
             return mine(image)
 
-    assert [detector_name(detector) for detector in (Haar(), FullImage(), mine, Mine())] == [
-        "haar",
+    assert [detector_name(detector) for detector in (YuNet(), FullImage(), mine, Mine())] == [
+        "yunet",
         "none",
         "mine",
         "Mine",
     ]
 
 
-def test_auto_recommends_yunet_once(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setenv("MIEN_MODELS", str(tmp_path / "models"))
-    assert isinstance(load_detector("auto"), Haar)
-    told = capsys.readouterr().err
-    assert len(told.splitlines()) == 1
-    assert "mien models download yunet" in told
-    assert isinstance(load_detector("auto"), Haar)
-    assert capsys.readouterr().err == ""
-    with pytest.raises(InputError, match="get it with: mien models download yunet"):
-        load_detector("yunet")
-    (tmp_path / "file").touch()
-    monkeypatch.setenv("MIEN_MODELS", str(tmp_path / "file" / "below"))  # nowhere to remember it
-    assert isinstance(load_detector("auto"), Haar)
-    assert capsys.readouterr().err == told
-
-
-def test_auto_is_yunet_where_it_was_downloaded(
-    yunet_file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    (tmp_path / yunet_file.name).symlink_to(yunet_file)
-    monkeypatch.setenv("MIEN_MODELS", str(tmp_path))
-    assert [detector_name(load_detector(one)) for one in ("auto", "yunet", yunet_file)] == ["yunet"] * 3
-    assert capsys.readouterr().err == ""
-
-
 @pytest.fixture(scope="session")
-def yunet(yunet_file: Path) -> YuNet:
-    return YuNet(yunet_file)
+def yunet() -> YuNet:
+    return YuNet()
 
 
 @pytest.mark.parametrize("scale", [0.15, 0.5, 1.0, 3.0])
@@ -229,29 +158,19 @@ def test_yunet_finds_by_its_second_search_what_the_first_misses(
     ],
 )
 def test_yunet_searches_again_at_twice_or_half_the_size_where_it_found_nothing(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, shape: tuple[int, int], sizes: list[tuple[int, int]]
+    monkeypatch: pytest.MonkeyPatch, shape: tuple[int, int], sizes: list[tuple[int, int]]
 ) -> None:
-    class Net:
-        """Finds one face, a tenth of the image wide, in the second search of an image."""
+    searched = []
 
-        def __init__(self) -> None:
-            self.searched: list[tuple[int, int]] = []
+    def network(_self: YuNetNetwork, pictures: list[images.Pixels]) -> list[object]:
+        """Find one face, a tenth of the image wide, in the second search of an image."""
+        searched.append(pictures[0].shape[1::-1])
+        width = pictures[0].shape[1] / 10
+        return [np.array([[0, 0, width, *[1] * 11, 0.9]][: len(searched) == 2], np.float32).reshape(-1, 15)]
 
-        def setInputSize(self, size: tuple[int, int]) -> None:  # noqa: N802
-            self.searched.append(size)
-
-        def detect(self, image: images.Pixels) -> tuple[int, object]:
-            assert image.shape[1::-1] == self.searched[-1]
-            width = self.searched[-1][0] / 10
-            return 1, np.array([[0, 0, width, *[1] * 11, 0.9]], np.float32) if len(self.searched) == 2 else None
-
-    net = Net()
-    monkeypatch.setattr(cv2.FaceDetectorYN, "create", lambda *_: net)
-    (tmp_path / "yunet.onnx").touch()
-    yunet = YuNet(tmp_path / "yunet.onnx")
-    net.searched.clear()
-    found = yunet(np.zeros(shape, np.uint8))
-    assert net.searched == sizes
+    monkeypatch.setattr(YuNetNetwork, "__call__", network)
+    found = YuNet()(np.zeros(shape, np.uint8))
+    assert searched == sizes
     assert found.boxes[:, 2].tolist() == pytest.approx([shape[1] / 10])
 
 
@@ -281,9 +200,9 @@ def test_yunet_returns_larger_faces_first(yunet: YuNet, real_photos: Path) -> No
     assert (np.diff(areas) <= 0).all()
 
 
-def test_largest_face_crops_as_its_spec_says(yunet_file: Path, astronaut: images.Pixels) -> None:
-    finder = LargestFace(str(yunet_file), images.CropSpec(0.2, True))
-    found = YuNet(yunet_file)(astronaut)
+def test_largest_face_crops_as_its_spec_says(yunet: YuNet, astronaut: images.Pixels) -> None:
+    finder = LargestFace("yunet", images.CropSpec(0.2, True))
+    found = yunet(astronaut)
     assert found.landmarks is not None
     expected = images.CropSpec(0.2, True).cut(astronaut, found.boxes[0].tolist(), found.landmarks[0])
     crop = finder(astronaut)
@@ -308,82 +227,43 @@ def test_largest_face_crops_with_the_margin(monkeypatch: pytest.MonkeyPatch) -> 
 
 def test_largest_face_repr_is_a_cache_key() -> None:
     assert (
-        repr(LargestFace("haar", images.CropSpec(0.1)))
-        == "LargestFace(detector='haar', crop=CropSpec(margin=0.1, level=False))"
+        repr(LargestFace("yunet", images.CropSpec(0.1)))
+        == "LargestFace(detector='yunet', crop=CropSpec(margin=0.1, level=False))"
     )
     assert (
-        LargestFace("haar", images.CropSpec(0.1))
-        == LargestFace("haar", images.CropSpec(0.1))
-        != LargestFace("haar", images.CropSpec(0.2))
+        LargestFace("yunet", images.CropSpec(0.1))
+        == LargestFace("yunet", images.CropSpec(0.1))
+        != LargestFace("yunet", images.CropSpec(0.2))
     )
     with pytest.raises(InputError, match="no detector 'yolo'"):
         LargestFace("yolo", images.CropSpec(0.1))
 
 
-def test_largest_face_with_haar(astronaut: images.Pixels) -> None:
-    crop = LargestFace("haar", images.CropSpec(0.0))(astronaut)
+def test_largest_face_of_a_photo(astronaut: images.Pixels) -> None:
+    crop = LargestFace("yunet", images.CropSpec(0.0))(astronaut)
     assert crop is not None
     assert 0.7 < crop.shape[0] / FACE[2] < 1.6
-    assert LargestFace("haar", images.CropSpec(0.0))(np.full((200, 200), 127, np.uint8)) is None
+    assert LargestFace("yunet", images.CropSpec(0.0))(np.full((200, 200), 127, np.uint8)) is None
 
 
-def test_haar_on_real_portraits(real_data: Path) -> None:
-    """Of 100 portraits of the legend set, seeded, at most 6 are missed, none is seen twice (measured: 2.8 % of 500)."""
-    files = sorted((real_data / "facial_expressions" / "images").glob("*.jpg"))
-    haar = Haar()
-    chosen = np.random.default_rng(0).choice(len(files), 100, replace=False)
-    counts = np.array([len(haar(images.load(files[index])).boxes) for index in chosen.tolist()])
-    assert (counts == 0).sum() <= 6
-    assert (counts > 1).sum() == 0
-
-
-@pytest.mark.parametrize("angle", [-32, 32])
-def test_haar_finds_a_tilted_face_that_fills_the_image(astronaut: images.Pixels, angle: float) -> None:
-    x, y, width, height = FACE
-    middle = (x + width / 2, y + height / 2)
-    turned = cv2.warpAffine(astronaut, cv2.getRotationMatrix2D(middle, angle, 1), astronaut.shape[1::-1])
-    close = np.asarray(turned[y - 10 : y + height + 10, x - 10 : x + width + 10], np.uint8)
-    haar = Haar()
-    (box,) = haar(close).boxes
-    assert hits(box, (10, 10, width, height))
-    haar.search_tilted = lambda *_: np.zeros((0, 4), np.float32)  # type: ignore[method-assign]
-    assert not len(haar(close).boxes)
-
-
-def test_haar_maps_a_mirrored_profile_back(monkeypatch: pytest.MonkeyPatch) -> None:
-    asked = []
-
-    def search(_self: Haar, cascade: str, grey: images.Pixels, *_: float) -> object:
-        asked.append((cascade, grey[0, 0]))
-        return np.array([[5, 6, 20, 20]] * int(grey[0, 0] == 9), np.float32).reshape(-1, 4)
-
-    monkeypatch.setattr(Haar, "search", search)
-    grey = np.zeros((50, 60), np.uint8)
-    grey[0, -1] = 9
-    assert Haar().search_profile(grey, 20).tolist() == [[35, 6, 20, 20]]
-    assert asked == [(Haar.PROFILE, 0), (Haar.PROFILE, 9)]
-
-
-HARD: dict[str, tuple[Callable[[images.Pixels], images.Pixels], bool]] = {  # and whether Haar finds it
-    "turned by 15 degrees": (lambda image: turn(image, 15), True),
-    "turned by 30 degrees": (lambda image: turn(image, 30), False),
-    "turned by 60 degrees": (lambda image: turn(image, 60), False),
-    "16 pixels wide": (lambda image: np.asarray(cv2.resize(image, (96, 96), interpolation=cv2.INTER_AREA)), False),
-    "dark": (lambda image: image // 4, True),
-    "very dark": (lambda image: image // 10, False),
-    "mouth covered": (lambda image: cover(image, 110, 165), False),
-    "eyes covered": (lambda image: cover(image, 75, 112), False),
+HARD: dict[str, Callable[[images.Pixels], images.Pixels]] = {
+    "turned by 15 degrees": lambda image: turn(image, 15),
+    "turned by 30 degrees": lambda image: turn(image, 30),
+    "turned by 60 degrees": lambda image: turn(image, 60),
+    "16 pixels wide": lambda image: np.asarray(cv2.resize(image, (96, 96), interpolation=cv2.INTER_AREA)),
+    "dark": lambda image: image // 4,
+    "very dark": lambda image: image // 10,
+    "mouth covered": lambda image: cover(image, 110, 165),
+    "eyes covered": lambda image: cover(image, 75, 112),
 }
 
 
 @pytest.mark.parametrize("change", HARD)
 def test_hard_faces_of_the_readme(change: str, yunet: YuNet, astronaut: images.Pixels) -> None:
     """What the README says of them, on one face: YuNet finds it each time."""
-    changed, haar_finds = HARD[change]
-    picture = changed(astronaut)
+    picture = HARD[change](astronaut)
     face = tuple(value * picture.shape[0] / 512 for value in FACE)
-    found = [any(hits(box, face) for box in detector(picture).boxes) for detector in (Haar(), yunet)]
-    assert found == [haar_finds, True]
+    assert any(hits(box, face) for box in yunet(picture).boxes)
 
 
 def turn(image: images.Pixels, degrees: float) -> images.Pixels:

@@ -104,7 +104,8 @@ def test_dictionaries_survive_json(n: int) -> None:
     assert [row["expression"] for row in rows] == list(found.labels)
     for row, box, probabilities in zip(rows, found.boxes, found.probabilities, strict=True):
         assert list(row) == [
-            *("box", "detection", "expression", "confidence", "quality", "uncertain", "prediction_set", "probabilities")
+            *("box", "detection", "expression", "confidence", "quality", "roll", "yaw", "pitch"),
+            *("uncertain", "prediction_set", "probabilities"),
         ]
         assert row["box"] == box.tolist()
         assert all(isinstance(value, int) for value in row["box"])
@@ -118,7 +119,7 @@ def seen(n: int = 3) -> Faces:
     return replace(
         faces(n),
         landmarks=np.arange(10 * n, dtype=np.float32).reshape(n, 5, 2),
-        low_quality=np.arange(n) % 2 == 1,
+        quality_reasons=(np.arange(n) % 2 == 1)[:, None] & (np.arange(6) == 1),
         detector="yunet",
     )
 
@@ -127,19 +128,19 @@ def test_optional_arrays_are_checked_and_indexed() -> None:
     chosen = seen()[[2, 1]]
     assert chosen.landmarks is not None
     assert chosen.landmarks[:, 0, 0].tolist() == [20, 10]
-    assert (chosen.quality, chosen.detector) == (("ok", "low"), "yunet")
+    assert (chosen.quality, chosen.detector) == (("ok", "blurred"), "yunet")
     assert faces(2).quality == ("ok", "ok")
     with pytest.raises(InputError, match=r"landmarks: expected float32 \[3, 5, 2\], got float32 \[3, 2, 5\]"):
         replace(seen(), landmarks=np.zeros((3, 2, 5), np.float32))
-    with pytest.raises(InputError, match=r"low_quality: expected bool \[3\], got float64 \[3\]"):
-        replace(seen(), low_quality=np.zeros(3))  # type: ignore[arg-type]
+    with pytest.raises(InputError, match=r"quality_reasons: expected bool \[3, 6\], got float64 \[3\]"):
+        replace(seen(), quality_reasons=np.zeros(3))  # type: ignore[arg-type]
 
 
 def doubted() -> Faces:
     """Three faces: angry (sure), happy (uncertain), neutral (uncertain, and of low quality)."""
     return replace(
         faces(3),
-        low_quality=np.array([False, False, True]),
+        quality_reasons=np.repeat([[False], [False], [True]], 6, axis=1),
         uncertain=np.array([False, True, True]),
         in_prediction_set=np.array([[1, 0, 0], [1, 1, 0], [1, 1, 1]], bool),
     )
@@ -180,7 +181,7 @@ def test_rows_have_the_columns_of_tables() -> None:
     assert list(rows[0]) == columns(CLASSES, ())
     assert rows[1] == {
         **{"x": 1, "y": 2, "w": 3, "h": 4, "detection": 0.51, "expression": "happy", "confidence": 0.51},
-        **{"quality": "low", "uncertain": None, "prediction_set": None},
+        **{"quality": "blurred", "roll": None, "yaw": None, "pitch": None, "uncertain": None, "prediction_set": None},
         **{"p_angry": 0.245, "p_happy": 0.51, "p_neutral": 0.245, "detector": "yunet"},
     }
     assert replace(seen(), detection_scores=None).to_rows()[0]["detection"] is None
@@ -188,8 +189,9 @@ def test_rows_have_the_columns_of_tables() -> None:
 
 def test_to_frame(monkeypatch: pytest.MonkeyPatch) -> None:
     pandas = pytest.importorskip("pandas")
-    frame = seen().to_frame()
-    assert frame.to_dict("records") == seen().to_rows()
+    posed = replace(seen(), head_pose=np.ones((len(seen()), 3), np.float32))
+    assert posed.to_frame().to_dict("records") == posed.to_rows()
+    assert seen().to_frame()["roll"].isna().all()
     assert list(faces(0).to_frame().columns) == columns(CLASSES, ())
     monkeypatch.setitem(sys.modules, pandas.__name__, None)
     with pytest.raises(MissingExtra, match=r"pip install 'mien\[table\]'"):

@@ -117,13 +117,13 @@ def test_low_quality_is_marked_or_else_no_name() -> None:
         return int(row[100:].argmin())
 
     one = replace(frame_faces(0, 0, {1: 0.9}), boxes=np.array([[100, 120, 60, 60]], np.float32))
-    low = replace(one, low_quality=np.array([True]))
+    low = replace(one, quality_reasons=np.full((1, 6), True))
     assert plate(low) > 1.5 * plate(one)
     rows = np.array([[0.9, 0.1]] * 2, np.float32)
     for left, words in ((260, "1 (low quality)"), (190, "1")):  # where the second face is in the longer plate's way
         boxes = np.array([[100, 120, 60, 60], [left, 60, 60, 60]], np.float32)
-        blurred, tracks = np.array([True, False]), np.array([1, 2])
-        two = replace(one, boxes=boxes, probabilities=rows, low_quality=blurred, tracks=tracks, smoothed=rows)
+        blurred, tracks = np.repeat([[True], [False]], 6, axis=1), np.array([1, 2])
+        two = replace(one, boxes=boxes, probabilities=rows, quality_reasons=blurred, tracks=tracks, smoothed=rows)
         assert plate(two) == pytest.approx(ImageFont.load_default(14).getlength(words) + 14, abs=2)
 
 

@@ -24,8 +24,8 @@ def photo(path: Path, rows: list[tuple[float, float]], level: int = 100, low: bo
         np.tile(np.array([[0, 0, 9, 9]], np.float32), (n, 1)),
         np.array(rows, np.float32).reshape(n, 2),
         ("happy", "sad"),
-        low_quality=np.full(n, low),
-        detector="haar",
+        quality_reasons=np.full((n, 6), low),
+        detector="yunet",
     )
     portrait: images.Pixels = np.full((PORTRAIT, PORTRAIT, 3), level, np.uint8)
     return Photo(path, faces, portraits=(portrait,) * n)

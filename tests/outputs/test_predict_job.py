@@ -56,20 +56,23 @@ def test_json(capsys: Capture, folder: Path, model: Path) -> None:
     assert [Path(photo["file"]).name for photo in photos] == ["face [bold].png", "sea, sky.png", "zero.jpg"]
     face = photos[0]["faces"][0]
     assert set(photos[0]) == {"file", "detector", "faces"}
-    assert photos[0]["detector"] == "haar"
+    assert photos[0]["detector"] == "yunet"
     assert set(face) == {
         "box",
         "detection",
         "expression",
         "confidence",
         "quality",
+        "roll",
+        "yaw",
+        "pitch",
         "uncertain",
         "prediction_set",
         "probabilities",
     }
     assert tuple(face["probabilities"]) == FER2013
     assert sum(face["probabilities"].values()) == pytest.approx(1, abs=1e-4)
-    assert photos[1] == {"file": str(folder / "sea, sky.png"), "detector": "haar", "faces": []}
+    assert photos[1] == {"file": str(folder / "sea, sky.png"), "detector": "yunet", "faces": []}
     assert photos[2] == {"file": str(folder / "zero.jpg"), "faces": [], "error": f"{folder / 'zero.jpg'}: empty"}
     assert err.splitlines() == [f"{folder / 'sea, sky.png'}: no face found", f"{folder / 'zero.jpg'}: empty"]
 
@@ -84,7 +87,7 @@ def test_csv(capsys: Capture, folder: Path, model: Path) -> None:
     assert rows[0][f"p_{rows[0]['expression']}"] == rows[0]["confidence"]
     assert {name: value for name, value in rows[1].items() if value} == {
         "file": str(folder / "sea, sky.png"),
-        "detector": "haar",
+        "detector": "yunet",
     }
     assert [row["quality"] for row in rows] == ["ok", "", ""]
     assert rows[2]["error"].endswith("zero.jpg: empty")
@@ -97,7 +100,7 @@ def test_table(capsys: Capture, folder: Path, model: Path) -> None:
     assert lines[0] == ["file", "face", "expression", "runner-up", "box"]
     assert len(lines) == 4  # head, rule, one face, who found it
     assert "face [bold].png" in out
-    assert lines[3] == ["detector:", "haar"]
+    assert lines[3] == ["detector:", "yunet"]
 
 
 def test_a_narrow_terminal_cuts_no_word_and_shows_low_quality(
@@ -161,7 +164,7 @@ def test_detector_none_takes_the_crop_whole(capsys: Capture, tmp_path: Path, mod
         (["PHOTO", "--model", "gone.onnx"], "gone.onnx: no such model"),
         (["PHOTO", "--threads", "0"], "threads 0: expected at least 1"),
         (["PHOTO", "--out", "FOLDER"], "would overwrite this image"),
-        (["PHOTO", "--detector", "yunet"], "mien models download yunet"),
+        (["PHOTO", "--detector", "haar"], "mien has no Haar cascade any more"),
         (["PHOTO", "--table", "faces.xlsx"], "a table ends with .csv, .jsonl, .parquet"),
         (["PHOTO", "--resume"], "add --table"),
         (["PHOTO", "--gallery", "faces.pdf"], "a gallery ends with .html"),

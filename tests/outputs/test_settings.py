@@ -91,9 +91,9 @@ def test_photos_resumed_with_another_detector_are_refused(capsys: Capture, model
     path = tmp_path / "t.csv"
     predict(capsys, tmp_path / "a.png", "--model", model, "--detector", "none", "--table", path)
     before = path.read_bytes()
-    code, _, err = predict(capsys, tmp_path, "--model", model, "--detector", "haar", "--table", path, "--resume")
+    code, _, err = predict(capsys, tmp_path, "--model", model, "--detector", "yunet", "--table", path, "--resume")
     assert (code, path.read_bytes()) == (2, before)
     assert (
         err
-        == f"mien: {path}: made with --detector none, now haar; give the options as before, or choose another file\n"
+        == f"mien: {path}: made with --detector none, now yunet; give the options as before, or choose another file\n"
     )

@@ -59,8 +59,8 @@ def whole(found: list[dict[str, Any]]) -> list[dict[str, Any]]:
 
 
 def test_columns() -> None:
-    box = ["x", "y", "w", "h", "detection", "expression", "confidence", "quality", "uncertain", "prediction_set"]
-    box += ["p_happy", "p_sad", "detector"]
+    box = ["x", "y", "w", "h", "detection", "expression", "confidence", "quality", "roll", "yaw", "pitch"]
+    box += ["uncertain", "prediction_set", "p_happy", "p_sad", "detector"]
     assert ["file", "face", *box] == NAMES
     assert columns(LABELS, FRAME) == ["frame", "time", "track", *box[:-1], "s_happy", "s_sad", "detector"]
 

@@ -130,7 +130,7 @@ def test_other_content_is_no_video(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 def test_no_face_is_reported_and_every_frame_has_a_row(capsys: Capture, model: Path, tmp_path: Path) -> None:
     write(tmp_path / "dark.mp4", [scene(None)] * 5)
     code, _, err = predict(
-        capsys, tmp_path / "dark.mp4", "--model", model, "--detector", "haar", "--out", tmp_path / "o"
+        capsys, tmp_path / "dark.mp4", "--model", model, "--detector", "yunet", "--out", tmp_path / "o"
     )
     assert code == 0
     assert f"{tmp_path / 'dark.mp4'}: no face found" in err.splitlines()
@@ -296,7 +296,7 @@ def test_jumps_and_sizes_are_said_with_the_result(capsys: Capture, model: Path, 
         (["--every", "0.5s"], "made with --every 0.2 s, now 0.5 s"),
         (["--fps", "10"], "made with --every 0.2 s, now 0.1 s"),
         ([], "made with --every 0.2 s, now 0 s (all frames)"),
-        (["--every", "0.2s", "--detector", "haar"], "made with --detector none, now haar"),
+        (["--every", "0.2s", "--detector", "yunet"], "made with --detector none, now yunet"),
         (["--every", "0.2s", "--model", "small"], ", now "),
         (["--fps", "5"], ""),
         (["--every", "200ms", "--threads", "1", "--require-face"], ""),

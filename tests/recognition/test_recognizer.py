@@ -177,7 +177,7 @@ def test_one_thread_is_one_thread(model: Path) -> None:
         import os, sys, cv2, numpy, onnxruntime
         from mien import Recognizer
         before = len(os.listdir("/proc/self/task"))
-        recognizer = Recognizer(sys.argv[1], "haar", threads=1)
+        recognizer = Recognizer(sys.argv[1], "yunet", threads=1)
         recognizer(numpy.random.default_rng(0).integers(0, 256, (300, 400), numpy.uint8))
         Recognizer(sys.argv[1], "none", threads=1)(numpy.zeros((50, 50), numpy.uint8))
         print(len(os.listdir("/proc/self/task")) - before, cv2.getNumThreads())
@@ -198,7 +198,7 @@ def test_a_detector_of_ones_own_may_see_nothing(model: Path) -> None:
         Recognizer(model, lambda image: Detections(np.zeros((1, 4), np.float32)))(flat(3))
 
 
-@pytest.mark.parametrize("detector", ["none", "haar", three_boxes])
+@pytest.mark.parametrize("detector", ["none", "yunet", three_boxes])
 def test_it_is_pickled_with_its_settings(model: Path, detector: Any) -> None:
     recognizer = Recognizer(model, detector, threads=1, truncated="accept", max_pixels=9000)
     copy = pickle.loads(pickle.dumps(recognizer))
@@ -213,7 +213,7 @@ def test_yunet_is_pickled_too(model: Path, yunet_file: Path, astronaut: images.P
 
 
 def test_worker_processes_started_anew_recognise_the_same(model: Path, astronaut_file: Path) -> None:
-    recognizer = Recognizer(model, "haar", threads=1)
+    recognizer = Recognizer(model, "yunet", threads=1)
     with ProcessPoolExecutor(1, mp_context=multiprocessing.get_context("spawn")) as pool:
         there = pool.submit(recognizer, astronaut_file).result(timeout=120)
         with pytest.raises(InputError, match="no_such"):
@@ -225,7 +225,7 @@ def test_a_photo_at_a_reduced_size_has_boxes_in_its_own_pixels(model: Path, astr
     stream = io.BytesIO()
     Image.fromarray(astronaut).resize((1024, 1024)).save(stream, "JPEG")
     whole, reduced = (
-        Recognizer(model, "haar", max_pixels=most)(stream.getvalue()).boxes for most in (2_000_000, 300_000)
+        Recognizer(model, "yunet", max_pixels=most)(stream.getvalue()).boxes for most in (2_000_000, 300_000)
     )
     assert reduced.tolist() == pytest.approx(whole, abs=30)
 

@@ -112,7 +112,7 @@ def bright(image: images.Pixels, /) -> Detections:
 @pytest.fixture
 def photos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Path]:
     """`photos(n)`: n photos in legend form, faces of 48 x 48 in a black frame; every fifth shows none."""
-    monkeypatch.setitem(detectors(), "haar", lambda: bright)
+    monkeypatch.setitem(detectors(), "yunet", lambda: bright)
 
     def write(n: int) -> Path:
         faces = drawn.faces(n, FACIAL_EXPRESSIONS)

@@ -42,7 +42,7 @@ def test_exclude_applies_to_all_labels_and_both_splits(ferplus: Path, listed: Pa
 def test_exclude_does_not_apply_to_photos(
     ferplus: Path, listed: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(detectors(), "haar", FullImage)
+    monkeypatch.setitem(detectors(), "yunet", FullImage)
     photos = drawn.write_facial_expressions(tmp_path / "photos", drawn.faces(20, FACIAL_EXPRESSIONS), each=1)
     recipe = RECIPES["mien-votes"]
     whole, part = (build_splits(recipe, DataSpec(ferplus, exclude=path), [photos])["train"] for path in (None, listed))

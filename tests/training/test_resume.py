@@ -286,7 +286,7 @@ def test_data_that_has_moved_is_named_and_compared(stopped: Path, tmp_path: Path
 def test_resume_reads_photos_again_and_refuses_changed_ones(
     tiny: Tiny, ferplus: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setitem(detectors(), "haar", FullImage)
+    monkeypatch.setitem(detectors(), "yunet", FullImage)
     photos = drawn.write_facial_expressions(tmp_path / "photos", drawn.faces(64, FACIAL_EXPRESSIONS), each=1)
     recipe = tiny("mien-votes", classes=FERPLUS, progressive_resize=0, epochs=2, margin=0.0, calibrate=False)
     with interrupt_after(5), pytest.raises(Interrupted):

@@ -22,7 +22,7 @@ GROUPS = {  # the first lines of the verbs' docstrings: mien --help imports none
         "explain": "Show which parts of a face decide the answer: a map over each face",
         "live": "Recognise the expressions of faces in a camera's stream",
         "submit": "Write a leaderboard's CSV file: a class index for each test image",
-        "models": "List the bundled models, time a model, download the YuNet detector",
+        "models": "List the bundled models, time a model",
     },
     "data": {
         "data": "Inspect a dataset, check it for issues, split it, or download one",

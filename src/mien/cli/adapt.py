@@ -18,7 +18,7 @@ class AdaptationData(Data):
     holdout: float | None = None
     """The validation share to keep back where the dataset has no splits; none by default."""
     detector: str | None = None
-    """For photos: find the face in each first (auto, yunet, haar or a file). Photos without one are left out."""
+    """For photos: find the face in each first (auto (yunet) or a file). Photos without one are left out."""
     merge: Unused[Merge] = "drop"
     output: Unused[Targets | None] = None
 

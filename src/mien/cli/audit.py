@@ -35,7 +35,7 @@ def audit(
     Examples:
         $ mien audit runs/first --data fer2013
         $ mien audit default --data fer2013 --targets majority --out results/default
-        $ mien audit default --data photos/ --detector haar --limit 500
+        $ mien audit default --data photos/ --detector yunet --limit 500
         $ mien audit default --data faces/ --groups people.csv --max-gap 0.1
 
     Args:

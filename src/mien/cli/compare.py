@@ -16,7 +16,7 @@ def compare(
     tta: Literal["none", "flip"] = "none",
     targets: Targets = "label",
     output: Targets | None = None,
-    detector: Literal["yunet", "haar", "none"] | None = None,
+    detector: str | None = None,
     plot: Path | None = None,
     markdown: bool = False,
     json: bool = False,

@@ -43,7 +43,7 @@ class CheckData(WholeData):
     """The same, in whose photos faces can be looked for."""
 
     detector: str | None = None
-    """In datasets of photos, list those in which it finds no face: auto, yunet, haar or a file; slow."""
+    """In datasets of photos, list those in which it finds no face: auto (yunet) or a file."""
 
 
 def inspect_data(data: WholeData, *, strict: bool = False, sheet: Path | None = None, json: bool = False) -> None:
@@ -132,7 +132,7 @@ def check_data(
         $ mien data check fer2013/ --fix clean.csv
         $ mien data check fer2013/ --fix fer2013-clean/ --also blank few_grey_levels
         $ mien data check fer2013/ --label-errors --page fer2013.html
-        $ mien data check photos/ --detector haar --json
+        $ mien data check photos/ --detector yunet --json
 
     Args:
         data: Which dataset.

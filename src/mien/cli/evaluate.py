@@ -29,7 +29,7 @@ def evaluate(
         $ mien evaluate default --data fer2013 --tta both --out results/default
         $ mien evaluate default --data fer2013 --targets majority
         $ mien evaluate runs/first --data fer2013 --split test --plots figures/
-        $ mien evaluate default --data facial_expressions --detector haar
+        $ mien evaluate default --data facial_expressions --detector yunet
         $ mien evaluate model.onnx --data faces/ --split test --json > scores.json
 
     Args:

@@ -47,7 +47,7 @@ def explain(
             default (needs mien[train]). auto: grad-cam where it can be had, else occlusion; stderr says which.
         label: The class to explain; each face's most probable one by default.
         output: Of a model with several outputs, the one to explain; the primary one by default.
-        detector: auto (yunet if downloaded, else haar), yunet, haar, none (a photo is one face crop), or a YuNet's
+        detector: auto (yunet), yunet, none (a photo is one face crop), or a YuNet's
             .onnx file.
         maps: Write the maps too: NAME.npy, float32 [faces, size, size].
         truncated: accept: read photos that were cut off, as far as they go.

@@ -7,6 +7,7 @@ def live(
     model: str = "default",
     detector: str = "auto",
     prior: str | None = None,
+    min_face: float | None = None,
     headless: bool = False,
     port: int | None = None,
     device: str = "cpu",
@@ -29,9 +30,9 @@ def live(
     Args:
         source: A device's number, the address of a stream (rtsp://, http://), or a video file.
         model: default (the bundled model), a run folder, or an .onnx file.
-        detector: auto (yunet where it has been downloaded, else haar), yunet, haar, the .onnx file of a YuNet, or none,
-            which uses each frame as one face crop.
+        detector: auto (yunet), yunet, the .onnx file of a YuNet, or none, which uses each frame as one face crop.
         prior: The shares of the classes that answers assume: even, web (those of the training data), or a JSON file.
+        min_face: Pixels of the smallest faces to search for; by default what a search of 640 x 640 pixels finds.
         headless: Show nothing, print one JSON object per frame: time (of arrival, seconds since 1970), frame, latency
             (seconds from arrival to answer), detector, faces.
         port: Port of the page; by default there is a window, or a page on any free port.
@@ -41,5 +42,5 @@ def live(
     from mien.live.loop import recognize_camera
     from mien.recognition import Recognizer
 
-    recognizer = Recognizer(model, detector, threads=threads, providers=device, prior=prior)
+    recognizer = Recognizer(model, detector, threads=threads, providers=device, prior=prior, min_face=min_face)
     recognize_camera(recognizer, source, headless=headless, port=port)

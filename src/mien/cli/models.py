@@ -1,6 +1,6 @@
 """The verb `models`."""
 
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 from mien.cli.options import Model
 from mien.cli.parse import Verb
@@ -13,11 +13,10 @@ if TYPE_CHECKING:
 
 
 def models() -> None:
-    """List the bundled models, time a model, download the YuNet detector.
+    """List the bundled models, time a model.
 
     Examples:
         $ mien models list
-        $ mien models download yunet
         $ mien models time default
         $ mien models time runs/first --batch 32 --threads 2
     """
@@ -80,25 +79,7 @@ def time_model(
         )
 
 
-def download_model(name: Literal["yunet"] = "yunet", /) -> None:
-    """Download the face detector YuNet (0.2 MB, MIT); --detector auto uses it then.
-
-    The source is the OpenCV Zoo on GitHub, or else Hugging Face; a file with another checksum is refused. The folder is
-    $MIEN_MODELS, else $XDG_DATA_HOME/mien, else ~/.local/share/mien; the path is printed. Without a network, put the
-    file there by hand.
-
-    Examples:
-        $ mien models download yunet
-
-    Args:
-        name: Which detector.
-    """
-    from mien.faces.download import download_weights
-
-    show(download_weights(name))
-
-
-ACTIONS: dict[str, Verb] = {"list": list_models, "time [MODEL]": time_model, "download yunet": download_model}
+ACTIONS: dict[str, Verb] = {"list": list_models, "time [MODEL]": time_model}
 
 
 def _cells(name: str, card: "BundledCard") -> dict[str, str]:

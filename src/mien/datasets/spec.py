@@ -42,7 +42,7 @@ class DataSpec:
     output: Targets | None = None
     """Which output of the model, where it has several; by default the one that follows the targets."""
     detector: str | None = None
-    """For photos: find the face in each first (auto, yunet, haar or a file). A photo without one counts as wrong."""
+    """For photos: find the face in each first (auto, yunet or a file). A photo without one counts as wrong."""
 
     def __post_init__(self) -> None:
         from mien.datasets.splits import split_name

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, fields, replace
+from itertools import compress
 from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
@@ -10,15 +11,17 @@ from numpy.typing import NDArray
 from mien.core import images
 from mien.core.errors import InputError, needs_extra
 from mien.faces.annotate import AnnotatedImage, annotate
+from mien.faces.quality import REASONS
 
 if TYPE_CHECKING:
     import pandas
 
-SEPARATOR = "|"  # between the labels of a prediction set, in a table's cell
+SEPARATOR = "|"  # between the labels of a prediction set, the reasons of low quality, in a table's cell
 Index = int | slice | Sequence[int] | Sequence[bool] | NDArray[np.bool_] | NDArray[np.integer[Any]]
 
 PHOTO = ("file", "face")
 FRAME = ("frame", "time", "track")
+POSE = ("roll", "yaw", "pitch")
 
 
 def columns(labels: Sequence[str], key: Sequence[str]) -> list[str]:
@@ -26,11 +29,13 @@ def columns(labels: Sequence[str], key: Sequence[str]) -> list[str]:
 
     Boxes are in pixels of the upright image, `time` in seconds; `detection`, `confidence`, `p_...` and, of videos, the
     smoothed `s_...` go from 0 to 1. `uncertain` is True or False, `prediction_set` labels with | between them; both are
-    empty where the model has no threshold, no prediction sets.
+    empty where the model has no threshold, no prediction sets. `roll`, `yaw` and `pitch` are in degrees
+    (`mien.faces.head_pose`), and empty where they were not asked for.
     """
     kinds = ("p", "s") if key == FRAME else ("p",)
     return [
-        *(*key, "x", "y", "w", "h", "detection", "expression", "confidence", "quality", "uncertain", "prediction_set"),
+        *(*key, "x", "y", "w", "h", "detection", "expression", "confidence", "quality"),
+        *(*POSE, "uncertain", "prediction_set"),
         *(f"{kind}_{label}" for kind in kinds for label in labels),
         "detector",
     ]
@@ -47,11 +52,14 @@ class Faces:
         detection_scores: float32 [n], 0 to 1, the detector's confidence; None where it has none.
         landmarks: float32 [n, 5, 2], x, y of the eye at the image's left, that at its right, nose tip, mouth corners
             likewise; None where the detector has none.
-        low_quality: bool [n], too small, blurred or dim to be relied on (`mien.faces.quality`); None where unknown.
+        quality_reasons: bool [n, 6], why a face cannot be relied on, which of `mien.faces.quality.REASONS` hold; None
+            where unknown.
         detector: the name of the detector.
         uncertain: bool [n], the confidence is below the model's threshold; None where the model has none
             (docs/calibration.md).
         in_prediction_set: bool [n, k], the `classes` in the face's prediction set; None where the model has none.
+        head_pose: float32 [n, 3], roll, yaw and pitch of the head in degrees (`mien.faces.head_pose`), NaN where it
+            could not be found; None where it was not asked for.
         features: float32 [n, d], what the model's last linear layer reads of each face; None where they were not asked
             for. No table has them.
 
@@ -69,10 +77,11 @@ class Faces:
     classes: tuple[str, ...]
     detection_scores: NDArray[np.float32] | None = None
     landmarks: NDArray[np.float32] | None = None
-    low_quality: NDArray[np.bool_] | None = None
+    quality_reasons: NDArray[np.bool_] | None = None
     detector: str = ""
     uncertain: NDArray[np.bool_] | None = None
     in_prediction_set: NDArray[np.bool_] | None = None
+    head_pose: NDArray[np.float32] | None = None
     features: NDArray[np.float32] | None = None
 
     def __post_init__(self) -> None:
@@ -81,9 +90,10 @@ class Faces:
         _check("probabilities", self.probabilities, np.float32, n, k)
         _check("detection_scores", self.detection_scores, np.float32, n)
         _check("landmarks", self.landmarks, np.float32, n, 5, 2)
-        _check("low_quality", self.low_quality, np.bool_, n)
+        _check("quality_reasons", self.quality_reasons, np.bool_, n, len(REASONS))
         _check("uncertain", self.uncertain, np.bool_, n)
         _check("in_prediction_set", self.in_prediction_set, np.bool_, n, k)
+        _check("head_pose", None if self.head_pose is None else np.nan_to_num(self.head_pose), np.float32, n, len(POSE))
         if self.features is not None:
             _check("features", self.features, np.float32, n, *self.features.shape[1:2])
         if n and self.boxes[:, 2:].min() <= 0:
@@ -117,8 +127,15 @@ class Faces:
 
     @property
     def quality(self) -> tuple[str, ...]:
-        """`low` for each face that is too small, blurred or dim to be relied on, `ok` for the others."""
-        return tuple("low" if low else "ok" for low in _list(self.low_quality, len(self)))
+        """`ok` for each face, or why it cannot be relied on, several reasons with | between them: `small`, `blurred`,
+        `dark`, `profile`, `cut off`, `hidden` (`mien.faces.quality`)."""
+        held = [[]] * len(self) if self.quality_reasons is None else self.quality_reasons.tolist()
+        return tuple(SEPARATOR.join(compress(REASONS, row)) or "ok" for row in held)
+
+    @property
+    def low_quality(self) -> NDArray[np.bool_] | None:
+        """bool [n]: whether `quality` is not `ok`; None where unknown."""
+        return None if self.quality_reasons is None else np.asarray(self.quality_reasons.any(axis=1))
 
     @property
     def prediction_sets(self) -> tuple[tuple[str, ...], ...] | None:
@@ -147,6 +164,7 @@ class Faces:
             "expression": list(self.labels),
             "confidence": self.scores.astype(np.float64).round(6).tolist(),
             "quality": list(self.quality),
+            **dict(zip(POSE, _angles(self.head_pose, n), strict=True)),
             "uncertain": _list(self.uncertain, n),
             "prediction_set": [None] * n if sets is None else [SEPARATOR.join(held) for held in sets],
             **_named("p", self.classes, self.probabilities),
@@ -160,13 +178,14 @@ class Faces:
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return a dictionary per face, ready for JSON: box (whole pixels), detection, expression, confidence, quality,
-        uncertain, prediction_set (a list), probabilities; of a video frame, time, track come first and smoothed last.
-        What the detector or the model does not have is None."""
+        roll, yaw, pitch, uncertain, prediction_set (a list), probabilities; of a video frame, time, track come first
+        and smoothed last. What the detector or the model does not have, or was not asked for, is None."""
+        plain = ("detection", "expression", "confidence", "quality", *POSE, "uncertain")
         return [
             {
                 **{name: row[name] for name in FRAME if name in row},
                 "box": [row[name] for name in "xywh"],
-                **{name: row[name] for name in ("detection", "expression", "confidence", "quality", "uncertain")},
+                **{name: row[name] for name in plain},
                 "prediction_set": row["prediction_set"] and row["prediction_set"].split(SEPARATOR),
                 **{
                     name: {label: row[f"{kind}_{label}"] for label in self.classes}
@@ -188,7 +207,7 @@ class Faces:
 
         # pandas reads the types off the values: without any, off those of a face
         frame = pandas.DataFrame((self if len(self) else self._sample()).to_columns()).iloc[: len(self)]
-        return frame.astype({"detection": np.float64})  # a detector without scores: NaN
+        return frame.astype(dict.fromkeys(("detection", *POSE), np.float64))  # a detector without scores: NaN
 
     def _sample(self) -> Self:
         """Return one made-up face, with the arrays that these have."""
@@ -275,6 +294,12 @@ def _check(name: str, array: NDArray[Any] | None, kind: type[np.generic], *shape
 
 def _list(array: NDArray[Any] | None, n: int) -> list[Any]:
     return [None] * n if array is None else array.tolist()
+
+
+def _angles(pose: NDArray[np.float32] | None, n: int) -> list[list[float | None]]:
+    """Return three lists of n angles, to a tenth of a degree; None where one is not known."""
+    angles = np.full((n, len(POSE)), np.nan) if pose is None else pose.astype(np.float64).round(1)
+    return [[None if np.isnan(one) else one for one in column] for column in angles.T.tolist()]
 
 
 def _named(kind: str, classes: Sequence[str], rows: NDArray[np.float32]) -> dict[str, list[float]]:

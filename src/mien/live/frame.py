@@ -52,7 +52,7 @@ def annotated_frames(frames: Iterable[CameraFrame], recognizer: Recognizer) -> I
     """Yield each frame with its faces."""
     times = deque([time.monotonic()], maxlen=20)
     for frame in frames:
-        faces = recognizer(frame.pixels, bgr=True)
+        (faces,) = recognizer.batch([frame.pixels], bgr=True, video=True)
         times.append(time.monotonic())
         rate = (len(times) - 1) / max(times[-1] - times[0], 1e-6)
         yield AnnotatedFrame(frame, faces, times[-1] - frame.arrived, rate)

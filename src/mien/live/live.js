@@ -22,7 +22,7 @@ function row(label, probability) {
 
 function card(face, index) {
   const made = make("li");
-  const flags = [face.quality === "low" && "too small or blurred", face.uncertain && "uncertain"].filter(Boolean);
+  const flags = [face.quality !== "ok" && face.quality.replaceAll("|", ", "), face.uncertain && "uncertain"].filter(Boolean);
   made.append(make("h2", `${index + 1}. ${face.expression}${flags.length ? ` (${flags.join(", ")})` : ""}`));
   let rows = Object.entries(face.probabilities);
   if (rows.length > MOST) rows = rows.sort((one, other) => other[1] - one[1]).slice(0, MOST);

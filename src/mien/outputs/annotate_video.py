@@ -234,7 +234,7 @@ def overlay(
         colour = colours[name]
         pen.rectangle((box.left - 1, box.top - 1, box.right + 1, box.bottom + 1), outline=INK, width=line + 2)
         pen.rectangle(box, outline=colour, width=line)
-        mark = " (low quality)" * (quality == "low")
+        mark = " (low quality)" * (quality != "ok")
         for text in (f"{track}  {name} {row.max():.0%}{mark}", f"{track}{mark}", str(track)):  # in a crowd the number
             rect = _plate(box, text, size, width)
             if free(rect, box):

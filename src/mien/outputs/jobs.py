@@ -20,9 +20,15 @@ class PredictJob:
     model: str = "default"
     """default (the bundled model), a run folder, or an .onnx file."""
     detector: str = "auto"
-    """auto (yunet if downloaded, else haar), yunet, haar, none (a photo is one face crop), or a YuNet's .onnx file."""
+    """auto (yunet), yunet, none (a photo is one face crop), or the .onnx file of a YuNet."""
     prior: str | None = None
     """Shares of the classes that answers assume: even, web (as in training), or a JSON file. Default: the model's."""
+    min_face: float | None = None
+    """Pixels of the smallest faces to search for. 24 in photos; in videos by default what 640 x 640 pixels show."""
+    pose: bool = False
+    """Look at each face again, enlarged: roll, yaw, pitch in degrees, and crops that are level. 5 ms per face."""
+    any_angle: bool = False
+    """Find rotated faces too, sideways and upside down; --pose is implied. Ten times the time."""
     json: bool = False
     """Print a list with one object per photo: file, detector, faces, and error where it could not be read."""
     csv: bool = False

@@ -69,6 +69,9 @@ def _recognizer(job: PredictJob, threads: int) -> Recognizer:
         prior=job.prior,
         truncated=job.truncated,
         max_pixels=job.max_pixels,
+        min_face=job.min_face,
+        pose=job.pose,
+        any_angle=job.any_angle,
     )
 
 

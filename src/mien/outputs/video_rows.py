@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.faces.faces import FRAME, SEPARATOR, VideoFaces, columns
+from mien.faces.faces import FRAME, POSE, SEPARATOR, VideoFaces, columns
+from mien.faces.quality import REASONS
 
 
 def to_rows(faces: VideoFaces) -> list[dict[str, Any]]:
@@ -37,12 +38,15 @@ def _frame(frame: int, time: float, cells: Mapping[str, list[Any]], classes: Seq
         return None if None in values or not values else np.array(values, kind)
 
     sets = [held and [name in held.split(SEPARATOR) for name in classes] for held in cells["prediction_set"]]
+    pose = np.stack([np.array(cells[name], np.float32) for name in POSE], axis=1)  # None becomes NaN
+    reasons = [[name in cell.split(SEPARATOR) for name in REASONS] for cell in cells["quality"]]
     return VideoFaces(
         boxes=numbers("xywh"),
         probabilities=numbers(f"p_{name}" for name in classes),
         classes=tuple(classes),
         detection_scores=optional(cells["detection"], np.float32),
-        low_quality=np.array([quality == "low" for quality in cells["quality"]], bool),
+        head_pose=None if np.isnan(pose).all() else pose,
+        quality_reasons=np.array(reasons, bool).reshape(-1, len(REASONS)),
         detector=next(iter(cells["detector"]), ""),
         uncertain=optional(cells["uncertain"], bool),
         in_prediction_set=optional(sets, bool),

@@ -10,12 +10,17 @@ from typing import Any, NamedTuple
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from mien.core import images
 from mien.core.errors import InputError
 from mien.faces import quality
-from mien.faces.detectors import Detections, Detector, detect, detector_name, load_detector
+from mien.faces.detectors import Detections, Detector, YuNet, detect, detector_name, load_detector
+from mien.faces.detectors.any_angle import AnyAngle
+from mien.faces.detectors.yunet import BUNDLED
+from mien.faces.detectors.yunet_network import YuNetNetwork
 from mien.faces.faces import Faces, VideoFaces
+from mien.faces.head_pose import look_again
 from mien.models.prior import Prior
 from mien.models.providers import Providers
 from mien.models.session import Session
@@ -23,6 +28,7 @@ from mien.recognition.smoothing import Smoother
 from mien.recognition.tracking import Tracker
 from mien.recognition.video import Video
 
+MIN_FACE = 24  # pixels: smaller faces are of low quality (`mien.faces.quality`)
 BATCH = 32  # crops of a video scored in one call: more gains nothing on a CPU, and is lost with a job that is killed
 
 
@@ -32,6 +38,8 @@ class FaceCrops(NamedTuple):
     detections: Detections
     crops: images.Pixels
     """uint8 [n, size, size] or [n, size, size, 3], as the network reads them."""
+    quality: NDArray[np.bool_]
+    """[n, 6]: which of `mien.faces.quality.REASONS` hold for each face."""
     scale: tuple[float, float] = (1.0, 1.0)
     """Width and height of a pixel of the image in pixels of the original, where it was read at a reduced size."""
 
@@ -44,8 +52,8 @@ class Recognizer:
 
     Args:
         model: `default` (the bundled one), a run or its folder, or an .onnx file that mien exported.
-        detector: `auto` (yunet where it has been downloaded, else haar), `yunet`, `haar`, `none` (each image is one
-            face crop), a detector of another package by its name, the .onnx file of a YuNet, or any `Detector`.
+        detector: `auto` (yunet), `yunet`, `none` (each image is one face crop), a detector of another package by its
+            name, the .onnx file of a YuNet, or any `Detector`.
         threads: how many cores may be used; None leaves it to onnxruntime and OpenCV (all of them). OpenCV has one
             number for the whole process, which this sets.
         providers: where the network is computed: `cpu`, `cuda`, ... (`mien.models.providers`). Faces are found on the
@@ -56,6 +64,10 @@ class Recognizer:
         truncated: "accept" reads photos that were cut off, as far as they go.
         max_pixels: of a photo; a larger JPEG (not progressive) or JPEG 2000 is read at a reduced size, others are
             refused. Boxes are in pixels of the original all the same.
+        min_face: pixels of the smallest faces that YuNet searches for; smaller ones cost time in large images. None: 24
+            in photos (`MIN_FACE`), and in frames of videos what a search of 640 x 640 pixels finds.
+        pose: look at each face again, enlarged: `Faces.head_pose`, and crops that are level. 5 ms per face.
+        any_angle: find rotated faces too, sideways and upside down; `pose` is implied. Eight searches.
         features: give `Faces.features` too, what the last linear layer reads of each face (an embedding).
 
     Raises:
@@ -81,6 +93,9 @@ class Recognizer:
         prior: Prior | None = None,
         truncated: images.Truncated = "refuse",
         max_pixels: int = images.MAX_PIXELS,
+        min_face: float | None = None,
+        pose: bool = False,
+        any_angle: bool = False,
         features: bool = False,
     ) -> None:
         if max_pixels < 1:
@@ -90,7 +105,12 @@ class Recognizer:
         self.session = Session(
             model, output=output, threads=threads, providers=providers, prior=prior, features=features
         )
-        self.detector = load_detector(detector)
+        self.detector = self.video_detector = load_detector(detector, threads=threads, min_face=min_face)
+        if min_face is None and isinstance(self.detector, YuNet) and self.detector is not detector:
+            self.detector = self.detector.with_min_face(MIN_FACE)
+        if any_angle:
+            self.detector, self.video_detector = AnyAngle(self.detector), AnyAngle(self.video_detector)
+        self._looks = YuNetNetwork(BUNDLED, threads=threads) if pose or any_angle else None
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -109,10 +129,13 @@ class Recognizer:
         """
         return next(self.batch([image], bgr=bgr))
 
-    def batch(self, sources: Iterable[Any], *, bgr: bool = False, faces: int = 64) -> Iterator[Faces]:
+    def batch(
+        self, sources: Iterable[Any], *, bgr: bool = False, faces: int = 64, video: bool = False
+    ) -> Iterator[Faces]:
         """Yield the faces of each image, in order, scoring the crops of several images in one call of the network.
 
-        Lazy: reads on only until `faces` crops (or as many images) wait, and holds crops, not images.
+        Lazy: reads on only until `faces` crops (or as many images) wait, and holds crops, not images. With `video` it
+        searches for faces as in frames of videos (see `min_face`).
 
         Raises:
             InputError: as for one image, when its turn comes.
@@ -121,7 +144,7 @@ class Recognizer:
         for source in sources:
             try:
                 with self.reading(source, bgr=bgr) as image:
-                    waiting.append(self.find_faces(image.pixels, scale=image.scale))
+                    waiting.append(self.find_faces(image.pixels, scale=image.scale, video=video))
             except InputError:
                 yield from self.score(waiting)
                 raise
@@ -173,7 +196,7 @@ class Recognizer:
                     waiting.append((frame.number, frame.time))
                     yield frame.image
 
-        for faces in self.batch(frames(), faces=BATCH):
+        for faces in self.batch(frames(), faces=BATCH, video=True):
             frame, time = waiting.popleft()
             tracks, raw = tracker(time, faces.boxes), faces.probabilities
             yield from smoother(VideoFaces(**vars(faces), frame=frame, time=time, tracks=tracks, smoothed=raw))
@@ -183,9 +206,15 @@ class Recognizer:
         """Return `images.reading` of an image, with this recognizer's settings."""
         return images.reading(source, bgr=bgr, truncated=self.truncated, max_pixels=self.max_pixels)
 
-    def find_faces(self, image: images.Pixels, *, scale: tuple[float, float] = (1.0, 1.0)) -> FaceCrops:
+    def find_faces(
+        self, image: images.Pixels, *, scale: tuple[float, float] = (1.0, 1.0), video: bool = False
+    ) -> FaceCrops:
         """Return the faces found in the pixels of an image, and its `scale`; `score` takes them."""
-        return self.crop_faces(image, detect(self.detector, image), detector_name(self.detector))._replace(scale=scale)
+        detector = self.video_detector if video else self.detector
+        found = detect(detector, image)
+        if self._looks:
+            found = look_again(self._looks, image, found)
+        return self.crop_faces(image, found, detector_name(detector))._replace(scale=scale)
 
     def crop_faces(self, image: images.Pixels, found: Detections, detector: str) -> FaceCrops:
         """Return the crops of an image, cut as is best for the boxes of the detector of that name."""
@@ -194,7 +223,7 @@ class Recognizer:
         crops = np.empty((len(found.boxes), size, size, channels)[: 3 if channels == 1 else 4], np.uint8)
         for index in range(len(crops)):
             crops[index] = images.to_channels(images.resize(found.crop(image, index, spec), size), channels)
-        return FaceCrops(found, crops)
+        return FaceCrops(found, crops, quality.reasons(found, crops, image.shape[1], image.shape[0]))
 
     def score(self, found: Sequence[FaceCrops]) -> Iterator[Faces]:
         """Yield the faces of each image, their crops scored in one call of the network."""
@@ -203,7 +232,7 @@ class Recognizer:
         scored = self.session.score(np.concatenate([one.crops for one in found]))
         ends = np.cumsum([len(one.crops) for one in found])[:-1]
         parts = [[None] * len(found) if array is None else np.split(array, ends) for array in scored]
-        for (detections, crops, scale), rows, features in zip(found, *parts, strict=True):
+        for (detections, _, reasons, scale), rows, features in zip(found, *parts, strict=True):
             points, pixels = detections.landmarks, np.array(scale, np.float32)
             yield Faces(
                 boxes=detections.boxes * np.tile(pixels, 2),
@@ -211,7 +240,8 @@ class Recognizer:
                 classes=self.session.info.labels,
                 detection_scores=detections.scores,
                 landmarks=points if points is None else points * pixels,
-                low_quality=quality.low_quality(detections.boxes, crops),
+                quality_reasons=reasons,
+                head_pose=detections.pose,
                 detector=detector_name(self.detector),
                 uncertain=self.session.info.uncertain(rows),
                 in_prediction_set=self.session.info.in_prediction_set(rows),

@@ -17,6 +17,7 @@ from mien.core.paths import printable
 from mien.datasets import DataSpec, ImageSpec, Samples
 from mien.datasets.notices import notice_faceless, notice_lost
 from mien.faces import LargestFace
+from mien.models.bundled import measured_crops
 from mien.recipes import Recipe, SplitRecord
 
 SPLITS = ("train", "validation")
@@ -140,6 +141,11 @@ def build_splits(recipe: Recipe, data: DataSpec, photos: Sequence[Path] = ()) ->
     return splits
 
 
+def face_crops(recipe: Recipe) -> dict[str, CropSpec]:
+    """Return how faces are cropped, by detector: as was measured, unless the recipe sets a margin of its own."""
+    return measured_crops() if recipe.margin == Recipe().margin else {}
+
+
 def _labelled(recipe: Recipe, spec: DataSpec, image: ImageSpec, classes: tuple[str, ...]) -> Samples:
     """Return a split of a dataset labelled by the classes of an output; what that leaves out is named on stderr."""
     samples = datasets.read(spec, image, usual=recipe.holdout)
@@ -164,7 +170,8 @@ def _join(
     blocks = [_targets(recipe, labelled)]
     sources = [samples.fingerprint for samples in labelled.values()]
     for path in photos:
-        image = ImageSpec(recipe.size, recipe.channels, LargestFace("haar", CropSpec(recipe.margin)))
+        crop = face_crops(recipe).get("yunet", CropSpec(recipe.margin))
+        image = ImageSpec(recipe.size, recipe.channels, LargestFace("yunet", crop))
         faces = _labelled(recipe, DataSpec(path, split), image, recipe.classes)
         notice_faceless(path, split, faces)
         sources.append(faces.fingerprint)

@@ -19,10 +19,10 @@ from mien.core.errors import InputError
 from mien.core.files import replacing
 from mien.core.paths import printable
 from mien.evaluation.calibrate import files
-from mien.models.bundled import measured_crops
 from mien.models.metadata import METADATA_KEY, ModelInfo, OutputInfo
 from mien.models.session import Session
-from mien.recipes import Recipe, RunRecord, read_run
+from mien.recipes import RunRecord, read_run
+from mien.training.data import face_crops
 from mien.training.networks import load_network
 from mien.training.run import with_own_model
 from mien.training.stop import held_back
@@ -92,7 +92,7 @@ def model_info(record: RunRecord) -> ModelInfo:
         mean=record.mean,
         std=record.std,
         margin=recipe.margin,
-        crops=measured_crops() if recipe.margin == Recipe().margin else {},  # a margin that was set replaces them
+        crops=face_crops(recipe),
         recipe=recipe.name,
         primary_output=recipe.targets,
         further_outputs={

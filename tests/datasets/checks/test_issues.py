@@ -160,7 +160,7 @@ def test_the_page_shows_the_images_and_escapes_names(found: IssueReport) -> None
         (("--fix", "out", "--also", "faceless"), "--also faceless needs --detector, which looks for the faces"),
         (("--fix", "out", "--also", "copies"), "--also copies: expected some of blank, few_grey_levels, cropped, fac"),
         (("--fix", "out", "--exclude", "list.csv"), "--fix would put back what --exclude leaves out"),
-        (("--detector", "haar"), "holds face crops; faces are looked for in facial_expressions, "),
+        (("--detector", "yunet"), "holds face crops; faces are looked for in facial_expressions, "),
         (("--detector", "nobody"), "no detector 'nobody'"),
     ],
 )

@@ -116,7 +116,7 @@ def test_a_face_is_found_in_photos_and_those_without_are_named(
         "--data",
         photos,
         "--detector",
-        "haar",
+        "yunet",
         "--classes",
         "angry,happy",
         "--out",
@@ -127,7 +127,7 @@ def test_a_face_is_found_in_photos_and_those_without_are_named(
     assert json.loads(printed)["counts"] == {"angry": 3, "happy": 2}
     assert "no face found in 3 of 8 photos (angry/3.png, angry/4.png, happy/2.png)" in err
     assert "left out: 1 of 9 samples, of none of the 2 classes angry, happy (sad 1)" in err
-    options = ("--data", photos, "--detector", "haar", "--classes", "angry,sad", "--out", tmp_path / "n.onnx")
+    options = ("--data", photos, "--detector", "yunet", "--classes", "angry,sad", "--out", tmp_path / "n.onnx")
     code, _, err = mien("adapt", make_model(), *options)
     assert (code, "at least two classes with pictures are needed; train has angry 3" in err) == (2, True)
 
@@ -187,7 +187,7 @@ def test_adapt_and_features_from_python(mine: Path, tmp_path: Path) -> None:
     assert np.allclose(face.features[0], found.features[row], atol=1e-5)
     assert package.Recognizer("default", "none")(photo).features is None
     with pytest.raises(package.InputError, match=r"mien\.adapt: no option 'detectr'; did you mean 'detector'"):
-        package.adapt("default", data=mine, out=tmp_path / "n.onnx", detectr="haar")
+        package.adapt("default", data=mine, out=tmp_path / "n.onnx", detectr="yunet")
 
 
 def test_adapt_needs_scikit_learn_but_no_torch(mine: Path, make_model: MakeModel, tmp_path: Path) -> None:

@@ -178,7 +178,7 @@ def test_photos_are_cut_then_corrupted_and_scored_by_size(
     mien: Mien, make_model: MakeModel, photos: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "table.csv").write_text("file,site\nangry/0.png,a\nangry/3.png,a\nangry/4.png,b\n")
-    arguments = ["--split", "all", "--detector", "haar", "--groups", tmp_path / "table.csv", "--corruptions", "blur"]
+    arguments = ["--split", "all", "--detector", "yunet", "--groups", tmp_path / "table.csv", "--corruptions", "blur"]
     code, out, _ = mien("audit", make_model(), "--data", photos, *arguments, "--json", "--out", tmp_path / "out")
     facts = json.loads(out)
     assert code == 0

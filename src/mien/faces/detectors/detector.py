@@ -21,15 +21,20 @@ class Detections(NamedTuple):
     """[n, 5, 2]: x, y of the right eye, left eye, nose tip, right and left corner of the mouth, the person's right and
     left; None where the detector has none."""
 
+    pose: NDArray[np.float32] | None = None
+    """[n, 3]: roll, yaw, pitch of the head in degrees, NaN where unknown; `mien.faces.head_pose` adds it."""
+
     @property
     def largest(self) -> int:
         """The index of the largest box."""
         return int((self.boxes[:, 2] * self.boxes[:, 3]).argmax())
 
     def crop(self, image: images.Pixels, index: int, spec: images.CropSpec) -> images.Pixels:
-        """Return the crop of the face at `index`, square and of any size."""
-        points = None if self.landmarks is None else self.landmarks[index]
-        return spec.cut(image, self.boxes[index].tolist(), points)
+        """Return the crop of the face at `index`, square and of any size; level where its pose is known."""
+        box = self.boxes[index].tolist()
+        if self.pose is not None:
+            return images.crop_box(image, box, margin=spec.margin, slope=float(np.nan_to_num(self.pose[index, 0])))
+        return spec.cut(image, box, None if self.landmarks is None else self.landmarks[index])
 
 
 class Detector(Protocol):
@@ -68,7 +73,7 @@ def detect(detector: Detector, image: images.Pixels) -> Detections:
     found: Any = detector(image)
     name, parts = f"detector {detector_name(detector)}", [found, None, None]
     if isinstance(found, Detections) or (isinstance(found, tuple) and len(found) in (2, 3) and not _is_boxes(found)):
-        parts = [*found, *[None] * (3 - len(found))]
+        parts = [*found, None, None][:3]
     boxes = _floats(parts[0], f"{name}: boxes", -1, 4)
     n, (height, width) = len(boxes), image.shape[:2]
     scores = None if parts[1] is None else _floats(parts[1], f"{name}: scores", n)
@@ -127,6 +132,24 @@ def shared_areas(one: NDArray[np.float32], other: NDArray[np.float32]) -> NDArra
     """Return the areas [n, m] in square pixels that boxes [n, 4] and [m, 4] have in common."""
     ends = np.minimum((one[:, :2] + one[:, 2:])[:, None], other[:, :2] + other[:, 2:])
     return np.asarray(np.maximum(ends - np.maximum(one[:, None, :2], other[:, :2]), 0).prod(axis=2))
+
+
+def suppress(boxes: NDArray[np.float32], overlap: float) -> list[int]:
+    """Return which of the boxes [n, 4], best first, stay where of two that share more of their union the better does.
+
+    Example:
+        >>> suppress(np.array([[0, 0, 10, 10], [1, 0, 10, 10], [20, 0, 10, 10]], np.float32), 0.3)
+        [0, 2]
+    """
+    areas, starts, ends = boxes[:, 2:].prod(axis=1), boxes[:, :2], boxes[:, :2] + boxes[:, 2:]
+    kept, left = list[int](), np.arange(len(boxes))
+    while len(left):
+        best, left = left[0], left[1:]
+        kept.append(int(best))
+        sides = np.minimum(ends[best], ends[left]) - np.maximum(starts[best], starts[left])
+        shared = sides.clip(0).prod(axis=1)
+        left = left[shared <= overlap * (areas[best] + areas[left] - shared)]
+    return kept
 
 
 def clip_boxes(boxes: NDArray[np.float32], width: int, height: int) -> NDArray[np.float32]:
