@@ -17,7 +17,7 @@ from mien.models.session import Session, softmax
 
 WINDOW, STRIDE = 1 / 4, 1 / 12  # of the crop's side: about as large as an eye or half a mouth
 BATCH = 32  # covered crops scored in one call: more gains nothing on a CPU
-TINY = 1e-6  # the least probability, and the least distance from 1, whose log-odds are told apart
+TINY = 1e-6  # the least probability, and the least distance from 1, whose log-odds differ
 
 
 class Occlusion:

@@ -1,4 +1,4 @@
-"""Pages of pictures: sample predictions beside bars, the surest mistakes, and what training sees."""
+"""Pages of pictures: sample predictions with bars, the surest mistakes, and what training sees."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -25,7 +25,7 @@ from mien.evaluation.plots.sheet import (
 from mien.evaluation.predictions import Scored
 
 SAMPLES, MISTAKES, TRAINING = 24, 24, 32  # pictures on a page, at most
-BARS = 8  # classes beside a picture
+BARS = 8  # classes next to a picture
 SIDE = 1.25  # of a picture, inches
 SEED = 0
 

@@ -27,7 +27,7 @@ from mien.core.images import Pixels
 from mien.core.streams import visible
 
 INK, SOFT, GRID = "#1a1d21", "#565e69", "#d5d9df"
-BLUE, ORANGE, GREY = "#0060a8", "#d55e00", "#b4bac3"  # told apart by the colour-blind, and by their grey in print
+BLUE, ORANGE, GREY = "#0060a8", "#d55e00", "#b4bac3"  # distinct for the colour-blind, and by their grey in print
 DPI = {False: 150, True: 300}
 MOST_PIXELS = 6000  # on a side of a PNG
 OWN = "DejaVu Sans"  # matplotlib brings it along
