@@ -6,6 +6,7 @@ or be processed image by image; here every image draws its own and the batch sta
 """
 
 import math
+from functools import cache
 
 import torch
 from torch import Tensor
@@ -51,8 +52,7 @@ def mix(images: Tensor, targets: Tensor, recipe: Recipe, generator: torch.Genera
     """
     if not (recipe.cutmix or recipe.mixup):
         return images, targets
-    draws = torch.rand(2, generator=generator, device=images.device)
-    if recipe.cutmix and draws[0] < recipe.cutmix:
+    if recipe.cutmix and whole_batch(generator, 1) < recipe.cutmix:
         height, width = images.shape[2:]
         side = torch.sqrt(uniform(images, generator, 0, 1))  # of the rectangle: its area is uniform, Beta(1, 1)
         left, top = uniform(images, generator, 0, 1, columns=2)[:, :, None].unbind(1)
@@ -84,6 +84,15 @@ def uniform(images: Tensor, generator: torch.Generator, low: float, high: float,
     return low + (high - low) * draws
 
 
+def whole_batch(generator: torch.Generator, choice: int) -> float:
+    """Return a number of 0..1 for a choice about the whole batch: on the host, which need not wait for the device.
+
+    The generator's seed and the number of the choice decide it.
+    """
+    host = torch.Generator().manual_seed((generator.initial_seed() + choice) % 2**63)
+    return torch.rand(1, generator=host).item()
+
+
 def flip(images: Tensor, generator: torch.Generator, probability: float) -> Tensor:
     """Mirror each image left to right with `probability`."""
     mirrored = uniform(images, generator, 0, 1)[:, :, None, None] < probability
@@ -99,9 +108,7 @@ def affine(
     sign = 1 - 2 * (uniform(images, generator, 0, 1) < flip).float()
     angle = uniform(images, generator, -rotate, rotate) * (math.pi / 180)
     stretch = 1 / uniform(images, generator, 1 - zoom, 1 + zoom)
-    shifts = uniform(images, generator, -shift, shift, columns=2) * torch.tensor(
-        [2 / width, 2 / height], device=images.device
-    )
+    shifts = uniform(images, generator, -shift, shift, columns=2) * (2 / width)
     cosine, sine = torch.cos(angle) * stretch, torch.sin(angle) * stretch
     # F.affine_grid, but as a sum over rows and columns: a twentieth of its time on the CPU
     x, y = (torch.arange(1 - side, side, 2, device=images.device) / side for side in (width, height))
@@ -182,7 +189,7 @@ def degrade(images: Tensor, generator: torch.Generator, probability: float) -> T
 def pixelate(images: Tensor, generator: torch.Generator) -> Tensor:
     """Shrink to 14 to 30 pixels of 48, the same for the batch, and back."""
     side = images.shape[3]
-    draw = torch.rand(1, generator=generator, device=images.device).item()
+    draw = whole_batch(generator, 2)
     return F.interpolate(shrink(images, round(side * (14 + 16 * draw) / 48)), (side, side), mode="bilinear")
 
 
@@ -209,8 +216,7 @@ def jpeg(images: Tensor, generator: torch.Generator) -> Tensor:
     """Quantise the 8 x 8 blocks of each channel as JPEG does with its luminance table, at a quality of 5 to 40."""
     n, channels, height, width = images.shape
     quality = uniform(images, generator, 5, 40)
-    table = torch.tensor(JPEG, dtype=torch.float32, device=images.device)
-    steps = (table * (50 / quality)[:, :, None]).clamp(1, 255)[:, None]  # [n, 1, 8, 8]
+    steps = (jpeg_table(images.device) * (50 / quality)[:, :, None]).clamp(1, 255)[:, None]  # [n, 1, 8, 8]
     k = torch.arange(8, dtype=torch.float32, device=images.device)
     basis = torch.cos((2 * k[None] + 1) * k[:, None] * math.pi / 16) / 2
     basis[0] /= math.sqrt(2)
@@ -222,6 +228,12 @@ def jpeg(images: Tensor, generator: torch.Generator) -> Tensor:
     blocks = (basis.T @ coefficients @ basis + 128) / 255
     blocks = blocks.view(n, channels * rows, columns, 8, 8).transpose(2, 3)
     return blocks.reshape(n, channels, rows * 8, columns * 8)[:, :, :height, :width].clamp(0, 1)
+
+
+@cache
+def jpeg_table(device: torch.device) -> Tensor:
+    """Return JPEG's luminance table; made once, for the host waits where numbers go to a GPU."""
+    return torch.tensor(JPEG, dtype=torch.float32, device=device)
 
 
 def dim(images: Tensor, generator: torch.Generator) -> Tensor:

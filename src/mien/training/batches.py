@@ -6,6 +6,7 @@ that a run can go on at any step as if it had never stopped.
 """
 
 from collections.abc import Callable, Iterator
+from functools import cache
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -28,8 +29,9 @@ class Scaling(NamedTuple):
     mean: tuple[float, ...]
     std: tuple[float, ...]
 
+    @cache  # noqa: B019  (a tuple of numbers: it is compared by value)
     def tensors(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Return both as float32 [1, c, 1, 1]."""
+        """Return both as float32 [1, c, 1, 1]; made once, for the host waits where numbers go to a GPU."""
         mean, std = (torch.tensor(values, dtype=torch.float32, device=device).view(1, -1, 1, 1) for values in self)
         return mean, std
 

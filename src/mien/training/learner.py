@@ -66,9 +66,11 @@ class Learner:
         self.steps = 0
         """Steps so far."""
         forward = distributed.data_parallel(self.network, device)
-        self._forward: Callable[[Tensor], Tensor] = (
-            torch.compile(forward, dynamic=False) if compiled and device.type == "cuda" else forward
-        )
+        compiled = compiled and device.type == "cuda"
+        self._forward: Callable[[Tensor], Tensor] = torch.compile(forward, dynamic=False) if compiled else forward
+        if compiled:
+            for teacher in teachers:
+                teacher.model.compile(dynamic=False)
 
     @property
     def lr(self) -> float:
