@@ -48,8 +48,12 @@ SIZES = {  # of the file, in MB, at most
     "mien": 2.8,
     "mien-votes": 2.8,
     "mien-polish": 2.8,
-    "mien-distilled": 2.8,
+    "mien-wide": 7.7,
+    "mien-distilled": 7.7,
+    "mien-distilled-polish": 7.7,
     "mien-large": 45.0,
+    "mien-se": 31.0,
+    "mien-vgg": 31.0,
     "mien-sprint": 0.9,
 }
 

@@ -62,8 +62,9 @@ class NormedHead(nn.Module):
         return result
 
 
+TEACHERS = ("mien-large", "mien-se", "mien-vgg")  # large, and of the same layers as the others
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
-    **{name: partial(create, name, classes=7) for name in MODELS if name != "mien-large"},
+    **{name: partial(create, name, classes=7) for name in MODELS if name not in TEACHERS},
     "timm/test_vit": lambda: create("timm/test_vit", classes=7, size=160),
     "timm/test_efficientnet": lambda: create("timm/test_efficientnet", classes=7),
     "timm/test_convnext": lambda: create("timm/test_convnext", classes=7),

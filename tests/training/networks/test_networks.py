@@ -24,8 +24,12 @@ PARAMETERS = {  # golden numbers: a change here changes every published score
     "mien": 677_607,
     "mien-votes": 678_639,
     "mien-polish": 678_639,
-    "mien-distilled": 678_639,
+    "mien-wide": 1_903_535,
+    "mien-distilled": 1_903_535,
+    "mien-distilled-polish": 1_903_535,
     "mien-large": 11_175_375,
+    "mien-se": 7_716_367,
+    "mien-vgg": 7_644_495,
     "mien-sprint": 213_727,
 }
 

@@ -43,9 +43,7 @@ class SqueezeExcite(nn.Module):
         return x * torch.sigmoid(self.excite(F.relu(self.squeeze(means))))
 
 
-def residual(
-    classes: int, *, stem: nn.Conv2d, blocks: Sequence[tuple[int, int]], squeeze: bool = False
-) -> nn.Module:
+def residual(classes: int, *, stem: nn.Conv2d, blocks: Sequence[tuple[int, int]], squeeze: bool = False) -> nn.Module:
     """Return stem, blocks of (width, stride), mean over the image, linear layer; for any image size."""
     layers: list[nn.Module] = [stem, nn.BatchNorm2d(stem.out_channels), nn.ReLU()]
     width = stem.out_channels
@@ -105,4 +103,6 @@ def mien_vgg(classes: int, channels: int, size: int) -> nn.Module:
             layers += [nn.Conv2d(width, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
             width = outputs
         layers.append(nn.MaxPool2d(2, ceil_mode=True))
-    return nn.Sequential(*layers[:-1], nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.3), nn.Linear(width, classes))
+    return nn.Sequential(
+        *layers[:-1], nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.3), nn.Linear(width, classes)
+    )
