@@ -1,129 +1,211 @@
-"""How to crop a face for each detector, and which faces have too low a quality: measured on portraits.
+"""How a face is cropped: which margin around YuNet's box, eyes level or not; and what other margins cost.
 
-    OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/crops.py --portraits facial_expressions/
+    OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/crops.py --portraits facial_expressions/ --fer2013 fer2013/
 
-The portraits are of persons of muxspace/facial_expressions who are not in the training data of the bundled models:
-1,500 at random for the accuracy, and all of the rare classes for the balanced accuracy. Prints the tables of LOG.md.
---take writes src/mien/assets/crops.json, edited by hand after reading them, into the bundled models. --only crops takes
-two minutes.
+--only portraits chooses the crop, on expressive faces: portraits of persons of muxspace/facial_expressions who are not
+in the training data, all those of the rare classes and 300 each of neutral and happy. --only publictest cuts the crops
+of FER2013's PublicTest tighter, or wider with their edge repeated. --only hardships has the portraits rotated, small,
+blurred, dark and covered: the table of README. --model takes a run or an .onnx file.
+
+A difference is to the crop in use, in points, with the standard error of 1,000 bootstrap draws of the faces of each
+class: both crops show the same faces. Few persons show the rare classes, so the error for other persons is larger.
+
+--take writes src/mien/assets/crops.json, edited by hand after reading the tables, into the bundled models. New models
+have it from mien export.
 """
 
 import argparse
-import json
 import os
-from collections.abc import Callable
-from dataclasses import asdict, replace
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from mien import datasets
-from mien.core import images
-from mien.datasets import DataSpec
+from mien.core import images, records
+from mien.core.labels import FER2013
+from mien.core.tables import markdown_table
+from mien.datasets import DataSpec, ImageSpec
+from mien.evaluation.calibrate.files import write_model
+from mien.evaluation.card.bundled import read_card
+from mien.evaluation.predictions import align
 from mien.faces import quality
 from mien.faces.detectors import Detections, Detector, load_detector
 from mien.models.bundled import ASSETS, bundled, measured_crops
-from mien.models.metadata import METADATA_KEY
-from mien.models.session import Session
+from mien.models.metadata import ModelInfo
+from mien.models.session import Session, softmax
 
-Cut = Callable[[images.Pixels, Detections, int], images.Pixels]
 Change = Callable[[images.Pixels], images.Pixels]
+Names = NDArray[np.str_]
+Logits = dict[str, NDArray[np.float32]]
+MARGINS = (-0.1, -0.05, 0.0, 0.05, 0.1, 0.15, 0.2)
+LEAST = 20  # faces of a class in the balanced accuracy
+FREQUENT, DRAWN = ("neutral", "happy"), 300
+DRAWS = 1000
 
 
 class Portraits(NamedTuple):
     photos: list[images.Pixels]
-    labels: NDArray[np.str_]
-    random: NDArray[np.bool_]
-    """Which belong to the random 1,500."""
+    labels: Names
+    shares: dict[str, float]
+    """Of the seven classes among all portraits of these persons."""
 
 
-class Result(NamedTuple):
-    accuracy: float
-    balanced: float
-    found: float
-    n: int
-
-
-def portraits(root: Path, known: tuple[str, ...]) -> Portraits:
+def portraits(root: Path) -> Portraits:
+    """Return the expressive faces; `shares` are of all faces, so that an accuracy can be weighted as these are."""
     parts = [datasets.read(DataSpec(root, split, classes="facial_expressions")) for split in ("validation", "test")]
     labels = np.concatenate([np.array(samples.classes)[samples.hard] for samples in parts])
     ids = np.concatenate([samples.ids for samples in parts])
-    chosen = np.random.default_rng(0).choice(len(labels), 1500, replace=False)
-    rare = np.flatnonzero(np.isin(labels, list(set(known) - {"neutral", "happy"})))
-    used = np.unique(np.concatenate([chosen, rare]))
-    used = used[np.isin(labels[used], known)]
+    rng, chosen = np.random.default_rng(0), []
+    for name in FER2013:
+        rows = np.flatnonzero(labels == name)
+        chosen.append(np.sort(rng.permutation(rows)[:DRAWN]) if name in FREQUENT else rows)
+    used = np.concatenate(chosen)
+    names, counts = np.unique(labels[np.isin(labels, FER2013)], return_counts=True)
     photos = [images.load(root / "images" / name) for name in ids[used].tolist()]
-    return Portraits(photos, labels[used], np.isin(used, chosen))
+    return Portraits(photos, labels[used], dict(zip(names.tolist(), (counts / counts.sum()).tolist(), strict=True)))
 
 
-def sides(measure: str, margin: float) -> Cut:
-    """Squares by another side of the box than its longer one, or the box itself squeezed to a square."""
+class Weights(NamedTuple):
+    """How much the recall of each class counts."""
 
-    def cut(image: images.Pixels, found: Detections, place: int) -> images.Pixels:
-        x, y, width, height = found.boxes[place].tolist()
-        if measure == "aspect":
-            grown = np.array([width, height]) * (1 + 2 * margin)
-            left, top = np.rint(np.array([x + width / 2, y + height / 2]) - grown / 2).astype(int)
-            rows = np.clip(np.arange(top, top + round(grown[1])), 0, image.shape[0] - 1)
-            columns = np.clip(np.arange(left, left + round(grown[0])), 0, image.shape[1] - 1)
-            return image[rows[:, None], columns[None, :]]
-        side = {"width": width, "mean": (width * height) ** 0.5}[measure]
-        box = (x + width / 2 - side / 2, y + height / 2 - side / 2, side, side)
-        return images.crop_box(image, box, margin=margin)
-
-    return cut
+    title: str
+    of: dict[str, float]
 
 
-def shifted(down: float, margin: float) -> Cut:
-    def cut(image: images.Pixels, found: Detections, place: int) -> images.Pixels:
-        x, y, width, height = found.boxes[place].tolist()
-        return images.crop_box(image, (x, y + down * max(width, height), width, height), margin=margin)
-
-    return cut
-
-
-def plain(crop: images.CropSpec) -> Cut:
-    def cut(image: images.Pixels, found: Detections, place: int) -> images.Pixels:
-        return found.crop(image, place, crop)
-
-    return cut
+def balanced(labels: Names, title: str = "balanced accuracy") -> Weights:
+    """Return the same weight for each class with at least `LEAST` faces."""
+    names, counts = np.unique(labels, return_counts=True)
+    kept = names[counts >= LEAST].tolist()
+    return Weights(title, dict.fromkeys(kept, 1 / len(kept)))
 
 
-def look(detector: Detector, photos: list[images.Pixels]) -> list[Detections]:
-    return [detector(photo) for photo in photos]
+def differences(
+    right: NDArray[np.bool_], labels: Names, weights: Weights, reference: int
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the scores of answers [ways, n], and the standard errors [ways] of their differences to the reference."""
+    rng = np.random.default_rng(0)
+    scores, drawn = np.zeros(len(right)), np.zeros((len(right), DRAWS))
+    for name, weight in weights.of.items():
+        own = right[:, labels == name]
+        scores += weight * own.mean(axis=1)
+        for draw in range(DRAWS):
+            drawn[:, draw] += weight * own[:, rng.integers(own.shape[1], size=own.shape[1])].mean(axis=1)
+    return scores, (drawn - drawn[reference]).std(axis=1)
 
 
-def measure(
-    session: Session, faces: Portraits, looked: list[Detections], cut: Cut, *, method: int | None = None
-) -> tuple[Result, images.Pixels, NDArray[np.bool_]]:
-    """Score the largest face of each photo; also the crops, and which answers were right."""
-    seen = [place for place, found in enumerate(looked) if len(found.boxes)]
-    size, crops = session.info.size, []
-    for place in seen:
-        crop = cut(faces.photos[place], looked[place], looked[place].largest)
-        if method is None:
-            crop = images.resize(crop, size)
-        else:
-            crop = np.asarray(cv2.resize(crop, (size, size), interpolation=method), np.uint8)
-        crops.append(images.to_channels(crop, len(session.info.mean)))
-    fitted = np.stack(crops)
-    said = np.array(session.info.labels)[session.probabilities(fitted).argmax(axis=1)]
-    labels, random = faces.labels[seen], faces.random[seen]
-    right = said == labels
-    recalls = [right[labels == name].mean() for name in np.unique(labels)]
-    result = Result(float(right[random].mean()), float(np.mean(recalls)), len(seen) / len(looked), int(random.sum()))
-    return result, fitted, right
+def priors(info: ModelInfo) -> tuple[str | None, ...]:
+    """Return the priors that are measured: None, that of the file, where it does not record its shares."""
+    return ("even", "web") if info.shares else (None,)
 
 
-def row(name: str, result: Result) -> None:
-    print(f"| {name} | {result.accuracy:.3f} | {result.balanced:.3f} | {result.found:.1%} |", flush=True)
+def answers(info: ModelInfo, logits: NDArray[np.float32], prior: str | None) -> Names:
+    """Return which of FER2013's seven classes is named, by an output's logits [n, k]."""
+    info = info.with_prior(prior) if prior else info
+    meeting = align(FER2013, info.labels)
+    return np.asarray(np.array(meeting.classes)[meeting.fold(softmax(info.calibrate_logits(logits))).argmax(axis=1)])
 
 
-def head(title: str) -> None:
-    print(f"\n| {title} | accuracy | balanced accuracy | found |\n|---|---|---|---|")
+def fitted(session: Session, crops: Sequence[images.Pixels]) -> images.Pixels:
+    """Return crops of any size as the network reads them."""
+    info = session.info
+    return np.stack([images.to_channels(images.resize(crop, info.size), len(info.mean)) for crop in crops])
+
+
+class Column(NamedTuple):
+    """A figure that is compared: of one output, at one prior."""
+
+    output: str
+    prior: str | None
+    labels: Names
+    """The truth; "" is left out."""
+    weights: Weights
+
+
+def compare(
+    session: Session, ways: Sequence[tuple[str, Logits]], near: Sequence[int], reference: int, columns: Sequence[Column]
+) -> None:
+    """Print the figures of each way to crop, and how they differ from those of the reference, in points.
+
+    The last row is the largest of these differences among the ways `near`, which differ in the margin alone.
+    """
+    rows, head, most = [[name] for name, _ in ways], ["crop"], ["largest difference of the margin alone, points"]
+    for column in columns:
+        info, known = session.info.for_output(column.output), column.labels != ""
+        right = np.stack([answers(info, logits[column.output], column.prior) == column.labels for _, logits in ways])[
+            :, known
+        ]
+        scores, errors = differences(right, column.labels[known], column.weights, reference)
+        points = 100 * (scores - scores[reference])
+        head.append(f"{column.weights.title}, {column.prior or 'its own'} prior")
+        for row, score, point, error in zip(rows, scores.tolist(), points.tolist(), errors.tolist(), strict=True):
+            row.append(f"{score:.4f} ({point:+.1f} ± {100 * error:.1f})" if error else f"{score:.4f} (in use)")
+        most.append(f"{np.abs(points[list(near)]).max():.1f}")
+        print(f"{head[-1]}: n = {known.sum():,}; {counts(column.labels[known], column.weights)}")
+    print("\n" + markdown_table(head, [*rows, most], right=True) + "\n", flush=True)
+
+
+def counts(labels: Names, weights: Weights) -> str:
+    """Return in words how many faces each class has."""
+    names, found = np.unique(labels, return_counts=True)
+    known = zip(names.tolist(), found.tolist(), strict=True)
+    return ", ".join(f"{name} {n:,}" + ("" if weights.of.get(name) else " (not counted)") for name, n in known)
+
+
+def of_portraits(session: Session, root: Path) -> None:
+    """Compare margins, with the eyes made level and without."""
+    faces, detector = portraits(root), load_detector("yunet")
+    looked = [detector(photo) for photo in faces.photos]
+    found = [place for place, one in enumerate(looked) if len(one.boxes)]
+    print(f"## Portraits: YuNet finds {len(found):,} of {len(looked):,}; these are scored")
+    labels, used = faces.labels[found], session.info.crop("yunet")
+    specs = [images.CropSpec(margin, level) for level in (True, False) for margin in MARGINS]
+    specs += [] if used in specs else [used]
+    ways = []
+    for spec in specs:
+        crops = [looked[place].crop(faces.photos[place], looked[place].largest, spec) for place in found]
+        name = f"margin {spec.margin:g}, {'level' if spec.level else 'as found'}"
+        ways.append((name, session.run(fitted(session, crops))))
+    output = session.info.primary_output
+    weights = (balanced(labels), Weights("accuracy", faces.shares))
+    columns = [Column(output, prior, labels, weight) for weight in weights for prior in priors(session.info)]
+    near = [place for place, spec in enumerate(specs) if spec.level == used.level]
+    print("(accuracy: with the classes as frequent as among all portraits of these persons)")
+    compare(session, ways, near, specs.index(used), columns)
+
+
+def of_publictest(session: Session, root: Path) -> None:
+    """Compare margins around the crops of FER2013."""
+    image = ImageSpec(session.info.size, len(session.info.mean))
+    samples = datasets.read(DataSpec(root), image)
+    votes = datasets.read(DataSpec(root, targets="majority"), image)
+    labels = np.array(samples.classes)[samples.hard]
+    voted = dict(zip(votes.ids.tolist(), np.array(votes.classes)[votes.hard].tolist(), strict=True))
+    majority = np.array([voted.get(name, "") for name in samples.ids.tolist()])
+    majority[majority == "contempt"] = ""  # seven classes
+    print("## FER2013, PublicTest")
+    crops, whole = np.asarray(samples.images), (0, 0, *samples.images.shape[2:0:-1])
+    ways = [
+        (
+            f"margin {margin:g}",
+            session.run(fitted(session, [images.crop_box(crop, whole, margin=margin) for crop in crops])),
+        )
+        for margin in MARGINS
+    ]
+    names, n = np.unique(labels, return_counts=True)
+    plain = Weights("FER2013's labels, accuracy", dict(zip(names.tolist(), (n / n.sum()).tolist(), strict=True)))
+    voting = next(name for name in session.info.outputs if name != "label" or len(session.info.outputs) == 1)
+    info, columns = session.info, []
+    for prior in priors(info):
+        columns.append(Column("label" if "label" in info.outputs else voting, prior, labels, plain))
+        columns.append(
+            Column(voting, prior, majority, balanced(majority[majority != ""], "FER+ majority, balanced accuracy"))
+        )
+    compare(session, ways, range(len(ways)), MARGINS.index(0.0), columns)
 
 
 def turned(degrees: float) -> Change:
@@ -170,128 +252,103 @@ def covered(looked: list[Detections], part: str) -> Callable[[int, images.Pixels
     return change
 
 
-def crops(session: Session, faces: Portraits, detectors: dict[str, Detector]) -> None:
-    """Margins, sides, shifts, resampling for each detector; levelling where there are eye points."""
-    for name, detector in detectors.items():
-        looked = look(detector, faces.photos)
-        taken = measured_crops()[name]
-        head(f"{name}: margin, square on the longer side")
-        for margin in (-0.1, -0.05, 0.0, 0.03, 0.05, 0.1, 0.15, 0.2):
-            row(f"{margin:.2f}", measure(session, faces, looked, plain(images.CropSpec(margin)))[0])
-        head(f"{name}: other ways")
-        for side in ("mean", "width", "aspect"):
-            for margin in (0.0, 0.1, 0.2):
-                row(f"{side}, margin {margin:.1f}", measure(session, faces, looked, sides(side, margin))[0])
-        for down in (-0.1, -0.05, 0.05, 0.1):
-            row(f"{down:+.2f} down", measure(session, faces, looked, shifted(down, taken.margin))[0])
-        for way in ("LINEAR", "CUBIC", "LANCZOS4"):
-            cut = plain(images.CropSpec(taken.margin))
-            row(way.lower(), measure(session, faces, looked, cut, method=getattr(cv2, f"INTER_{way}"))[0])
-        if looked[0].landmarks is None:
-            continue
-        head(f"{name}: eyes made level or not")
-        for degrees in (0, 15, 30):
-            signs = np.random.default_rng(1).choice([-1, 1], len(faces.photos))
-            photos = [turned(sign * degrees)(one) for sign, one in zip(signs, faces.photos, strict=True)]
-            again = faces._replace(photos=photos)
-            looked = look(detector, photos)
-            for level in (False, True):
-                cut = plain(images.CropSpec(taken.margin, level))
-                row(f"turned by {degrees}, {'' if level else 'not '}level", measure(session, again, looked, cut)[0])
-
-
 def reasons(photo: images.Pixels, found: Detections, crop: images.Pixels) -> NDArray[np.bool_]:
     """Return bool [1, 6]: why the largest face of a photo cannot be relied on."""
     one = Detections(*(None if part is None else part[[found.largest]] for part in found))  # type: ignore[arg-type]
     return quality.reasons(one, crop[None], photo.shape[1], photo.shape[0])
 
 
-def hardships(session: Session, faces: Portraits, detectors: dict[str, Detector]) -> None:
+def hardship(
+    session: Session, faces: Portraits, photos: list[images.Pixels], detector: Detector, title: str
+) -> list[str]:
+    """Return what is found in changed photos, and how well it is recognised, as the cells of a row."""
+    looked = [detector(photo) for photo in photos]
+    found = [place for place, one in enumerate(looked) if len(one.boxes)]
+    cells = [title, f"{len(found) / len(photos):.1%}"]
+    if not found:
+        return [*cells, *[""] * (2 * len(priors(session.info)) + 3)]
+    spec, labels = session.info.crop("yunet"), faces.labels[found]
+    crops = fitted(session, [looked[place].crop(photos[place], looked[place].largest, spec) for place in found])
+    logits = session.run(crops)[session.info.primary_output]
+    for prior in priors(session.info):
+        right = answers(session.info, logits, prior) == labels
+        recalls = {name: float(right[labels == name].mean()) for name in np.unique(labels).tolist()}
+        weights = {name: faces.shares[name] for name in recalls}
+        accuracy = sum(recalls[name] * weight for name, weight in weights.items()) / sum(weights.values())
+        counted = [recalls[name] for name in balanced(faces.labels).of if name in recalls]
+        cells += [f"{accuracy:.3f}", f"{np.mean(counted):.3f}"]
+    low = np.concatenate(
+        [reasons(photos[place], looked[place], crop) for place, crop in zip(found, crops, strict=True)]
+    )
+    why = ", ".join(
+        f"{name} {held.mean():.1%}" for name, held in zip(quality.REASONS, low.T, strict=True) if held.any()
+    )
+    sides = [looked[place].boxes[looked[place].largest, 2:].max() for place in found]
+    return [*cells, f"{low.any(axis=1).mean():.1%}", why, f"{np.median(sides):.0f}"]
+
+
+def of_hardships(session: Session, root: Path) -> None:
     """Measure rotated, small, blurred, dark and partly covered faces with the crops in use, on a third of the faces."""
-    for name, detector in detectors.items():
-        cut = plain(measured_crops()[name])
-        plain_looked = look(detector, faces.photos)
-        print(f"\n| {name} | found | accuracy | balanced accuracy | marked low | sharpness, 5/50/95 % | box |")
-        print("|---|---|---|---|---|---|---|")
-
-        def show(title: str, photos: list[images.Pixels], detector: Detector = detector, cut: Cut = cut) -> None:
-            again = faces._replace(photos=photos)
-            looked = look(detector, photos)
-            if not any(len(found.boxes) for found in looked):
-                print(f"| {title} | 0.0% | | | | | |", flush=True)
-                return
-            result, fitted, right = measure(session, again, looked, cut)
-            seen = [(photo, found) for photo, found in zip(photos, looked, strict=True) if len(found.boxes)]
-            boxes = np.stack([found.boxes[found.largest] for _, found in seen])
-            low = np.concatenate([reasons(*one, crop) for one, crop in zip(seen, fitted, strict=True)])
-            sharp = np.quantile(quality.sharpness(fitted), [0.05, 0.5, 0.95])
-            marked = low.any(axis=1)
-            why = {
-                name: f"{held.mean():.1%} (accuracy {right[held].mean():.3f})"
-                for name, held in zip(quality.REASONS, low.T, strict=True)
-                if held.any()
-            }
-            print(
-                f"| {title} | {result.found:.1%} | {result.accuracy:.3f} | {result.balanced:.3f} | "
-                f"{marked.mean():.1%}, accuracy {right[marked].mean() if marked.any() else np.nan:.3f} | "
-                f"{', '.join(f'{value:.3f}' for value in sharp)} | {np.median(boxes[:, 2:].max(axis=1)):.0f} |",
-                flush=True,
-            )
-            print(f"  {title}, marked:", ", ".join(f"{name} {share}" for name, share in why.items()), flush=True)
-
-        show("as they are", faces.photos)
-        changes: dict[str, Change] = {
-            **{f"turned by {degrees} degrees": turned(degrees) for degrees in (15, 30, 45, 90)},
-            **{f"{pixels} x {pixels} pixels": smaller(pixels) for pixels in (72, 48, 36, 28, 20)},
-            **{f"blurred, sigma {sigma}": blurred(sigma) for sigma in (1, 2, 3, 4, 6)},
-            **{f"darkened to {factor:.0%}": darker(factor) for factor in (0.3, 0.1, 0.05)},
-        }
-        for title, change in changes.items():
-            show(title, [change(photo) for photo in faces.photos])
-        for part in ("lower 45 %", "upper 45 %", "left half"):
-            hide = covered(plain_looked, part)
-            show(f"{part} covered", [hide(place, photo) for place, photo in enumerate(faces.photos)])
+    faces, detector = portraits(root), load_detector("yunet")
+    faces = faces._replace(photos=faces.photos[::3], labels=faces.labels[::3])
+    print(f"## Hardships, {len(faces.labels):,} portraits; balanced over {', '.join(balanced(faces.labels).of)}\n")
+    changes: dict[str, Change] = {
+        "unmodified": lambda photo: photo,
+        **{f"rotated by {degrees} degrees": turned(degrees) for degrees in (15, 30, 45, 90)},
+        **{f"{pixels} x {pixels} pixels": smaller(pixels) for pixels in (72, 48, 36, 28, 20)},
+        **{f"blurred, sigma {sigma}": blurred(sigma) for sigma in (1, 2, 3, 4, 6)},
+        **{f"darkened to {factor:.0%}": darker(factor) for factor in (0.3, 0.1, 0.05)},
+    }
+    head = ["portraits", "found"]
+    for prior in priors(session.info):
+        head += [f"accuracy, {prior or 'its own'} prior", "balanced"]
+    rows = [
+        hardship(session, faces, list(map(change, faces.photos)), detector, title) for title, change in changes.items()
+    ]
+    looked = [detector(photo) for photo in faces.photos]
+    for part in ("lower 45 %", "upper 45 %", "left half"):
+        photos = list(map(covered(looked, part), range(len(looked)), faces.photos))
+        rows.append(hardship(session, faces, photos, detector, f"{part} covered"))
+    print(markdown_table([*head, "quality is not ok", "why", "box, pixels"], rows, right=True) + "\n")
 
 
 def take() -> None:
     """Put the measured crops into the bundled models and their new checksums into the cards."""
     import hashlib
 
-    import onnx
-
+    digests = {}
     for name, path in bundled().items():
-        model = onnx.load(path)
-        info = replace(Session(path).info, crops=measured_crops())
-        onnx.helper.set_model_props(model, {METADATA_KEY: info.to_json()})
-        onnx.save(model, path)
-        card: dict[str, Any] = json.loads((ASSETS / f"{name}.json").read_text())
-        data = path.read_bytes()
-        card |= {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
-        (ASSETS / f"{name}.json").write_text(json.dumps(card, indent=1) + "\n")
-        print(name, {detector: asdict(crop) for detector, crop in info.crops.items()})
+        write_model(name, replace(Session(name).file_info, crops=measured_crops()), path)
+        card, data = read_card(name), path.read_bytes()
+        digests[name] = hashlib.sha256(data).hexdigest()
+        made = card.quantization and replace(card.quantization, of=digests["default"])  # bundled() has `default` first
+        records.write(ASSETS / f"{name}.json", replace(card, sha256=digests[name], bytes=len(data), quantization=made))
+        print(name, measured_crops())
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     root = os.environ.get("MIEN_REAL_DATA", ".data")
     parser.add_argument("--portraits", type=Path, default=Path(root, "facial_expressions"))
-    parser.add_argument("--model", default="default")
-    parser.add_argument("--detector", nargs="+", default=["yunet"])
-    parser.add_argument("--only", choices=["crops", "hardships"])
+    parser.add_argument("--fer2013", type=Path, default=Path(root, "fer2013"))
+    parser.add_argument("--model", default="default", help="a bundled model, a run folder or an .onnx file")
+    parser.add_argument("--only", choices=["portraits", "publictest", "hardships"])
     parser.add_argument("--take", action="store_true")
-    arguments = parser.parse_args()
-    if arguments.take:
+    given = parser.parse_args()
+    if given.take:
         take()
-    elif not arguments.portraits.exists():
-        print(f"{arguments.portraits}: not there; name it with --portraits. Left out.")
     else:
-        opened = Session(arguments.model)
-        chosen = portraits(arguments.portraits, opened.info.labels)
-        found_by = {name: load_detector(name) for name in arguments.detector}
-        print(
-            f"{arguments.model}: {len(chosen.labels):,} portraits, {chosen.random.sum():,} of them of the random 1,500"
-        )
-        if arguments.only != "hardships":
-            crops(opened, chosen, found_by)
-        if arguments.only != "crops":
-            hardships(opened, Portraits(chosen.photos[::3], chosen.labels[::3], chosen.random[::3]), found_by)
+        opened = Session(given.model, threads=1)
+        print(f"{given.model}, prior of the file: {opened.info.prior or 'that of its training data'}\n")
+        parts = {
+            "portraits": (of_portraits, given.portraits),
+            "publictest": (of_publictest, given.fer2013),
+            "hardships": (of_hardships, given.portraits),
+        }
+        for name, (measure, data) in parts.items():
+            if given.only not in (None, name):
+                continue
+            if data.exists():
+                measure(opened, data)
+            else:
+                print(f"{data}: not there; name it with --portraits or --fer2013. {name} left out.")

@@ -1,9 +1,9 @@
 """Which copies of training faces `mien.datasets.prints` finds, how many finds are wrong, how long it takes.
 
     OMP_NUM_THREADS=1 python benchmarks/prints.py --data fer2013/ --folders face-expression-recognition-dataset/
-    python benchmarks/prints.py --data fer2013/ --photos facial_expressions/ --write
+    python benchmarks/prints.py --data fer2013/ --photos facial_expressions/ --write RUN
 
-The second command writes src/mien/assets/training_faces.npz, the prints of what the bundled models were trained on.
+The second command writes RUN/training_faces.npz, the prints of what a run was trained on, for a run that lacks them.
 
 Last result, on a busy core of an AMD EPYC:
 
@@ -36,8 +36,7 @@ from mien.datasets import DataSpec
 from mien.datasets.checks import duplicates
 from mien.datasets.prints import NEAR, prints, save_prints, seen
 from mien.evaluation.benchmark.scored_faces import copies_in
-from mien.evaluation.provenance import bundled_record
-from mien.models.bundled import ASSETS
+from mien.recipes import read_run
 from mien.recipes.run_record import PRINTS
 
 
@@ -73,15 +72,15 @@ def against_pixels(train: Pixels, scored: Pixels, name: str) -> None:
     )
 
 
-def write(data: Path, photos: Path) -> None:
-    """Write the prints of what `default` was trained on, and print how the data compare with what it recorded."""
+def write(run: Path, data: Path, photos: Path) -> None:
+    """Write the prints of what a run was trained on, and print how the data compare with what it recorded."""
     from mien.training.data import build_splits
 
-    record = bundled_record("default")
+    record = read_run(run)
     train = build_splits(record.recipe, DataSpec(data), [photos])["train"]
     was = record.data.splits["train"]
     print(f"    {len(train):,} images, recorded {was.n:,}; sources {train.sources}, recorded {was.sources}")
-    save_prints(ASSETS / PRINTS, prints(train.images))
+    save_prints(run / PRINTS, prints(train.images))
 
 
 def main() -> None:
@@ -90,10 +89,10 @@ def main() -> None:
     parser.add_argument("--data", type=Path, default=Path("fer2013"))
     parser.add_argument("--folders", type=Path, help="the same faces as JPEG files in class folders")
     parser.add_argument("--photos", type=Path, help="facial_expressions; with --write")
-    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--write", type=Path, metavar="RUN")
     given = parser.parse_args()
     if given.write:
-        write(given.data, given.photos)
+        write(given.write, given.data, given.photos)
         return
     train, validation = (split(given.data, name) for name in ("train", "validation"))
     print(f"copies found, of {changes.COPIES:,} made of each kind, at most {NEAR} bits apart:")

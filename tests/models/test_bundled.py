@@ -19,7 +19,7 @@ from mien.models.session import Session
 from mien.recipes import RECIPES
 from tests.blocks import evaluated
 
-LARGEST = {"default": 6e6, "small": 1e6}  # bytes
+LARGEST = {"default": 8e6, "small": 2.5e6}  # bytes
 
 
 def test_bundled_models_are_default_and_small() -> None:
@@ -57,7 +57,7 @@ def test_small_is_default_in_8_bits() -> None:
 def test_bundled_model_has_threshold_and_prediction_sets(name: str) -> None:
     made = Session(name).info.calibration
     assert made is not None
-    assert made == read_card(name).calibration["distribution"].calibration
+    assert replace(made, evidence=None) == read_card(name).calibration["distribution"].calibration
     assert (made.targets, made.share, made.held_out) == ("distribution", 0.5, True)
     assert made.abstain is not None
     assert made.conformal is not None

@@ -44,6 +44,7 @@ def list_models(*, json: bool = False) -> None:
     else:
         table = table_of([_cells(name, card) for name, card in cards.items()])
         show_table(terminal_table(*table, narrow=True))
+        say("scores: accuracy / balanced accuracy (mean recall of the classes), of the crop alone")
 
 
 def time_model(
@@ -82,10 +83,11 @@ ACTIONS: dict[str, Verb] = {"list": list_models, "time [MODEL]": time_model}
 
 
 def _cells(name: str, card: "BundledCard") -> dict[str, str]:
-    mirrored = {"none": "", "flip": ", mirrored too"}
+    shown = (one for one in card.scores if one.tta == "none" and one.targets != "distribution")  # the card has all
+    scores = {one.title: one.metrics for one in shown}
     return {
         "model": name,
         "MB": f"{card.bytes / 1e6:.2f}",
         **{f"ms, batch {one.batch}": f"{one.mean:.2f}" for one in card.latency},
-        **{f"{one.title}{mirrored[one.tta]}": f"{one.metrics['accuracy']:.4f}" for one in card.scores},
+        **{title: f"{one['accuracy']:.4f} / {one['balanced_accuracy']:.3f}" for title, one in scores.items()},
     }

@@ -9,7 +9,7 @@ from mien.core.errors import InputError, needs_extra
 from mien.core.files import check_folder, replacing
 from mien.models.bundled import bundled, resolve
 from mien.models.calibration import Calibration
-from mien.models.metadata import METADATA_KEY, ModelInfo, OutputInfo
+from mien.models.metadata import METADATA_KEY, ModelInfo
 from mien.models.session import Session
 
 FILE = "calibration.json"  # in a run: the calibration of each output
@@ -27,7 +27,7 @@ def with_calibration(info: ModelInfo, output: str, fitted: OutputCalibration) ->
     """Return the facts of a model with the calibration of one of its outputs."""
     if output == info.primary_output:
         return replace(info, temperature=fitted.temperature, calibration=fitted.calibration)
-    changed = OutputInfo(info.outputs[output].labels, fitted.temperature, fitted.calibration)
+    changed = replace(info.outputs[output], temperature=fitted.temperature, calibration=fitted.calibration)
     return replace(info, further_outputs={**info.further_outputs, output: changed})
 
 
