@@ -19,6 +19,7 @@ def audit(
     min_accuracy: float | None = None,
     seed: int = 0,
     tta: Literal["none", "flip"] = "none",
+    prior: str | None = None,
     out: Path | None = None,
     json: bool = False,
 ) -> int:
@@ -49,6 +50,7 @@ def audit(
         min_accuracy: Fail if the accuracy on the clean images, of all or of a group of at least 30, is lower.
         seed: Random seed of the corruptions, of --limit and of the permutations.
         tta: none: score the crop. flip: average its probabilities with those of the mirror image.
+        prior: The shares of the classes that answers assume: even, web (those of the training data), or a JSON file.
         out: Write the figures and the page to this folder instead.
         json: Print one JSON object instead of tables.
     """
@@ -62,7 +64,7 @@ def audit(
     from mien.models.bundled import bundled
 
     check_bounds(max_gap, min_accuracy, groups is not None)
-    options = AuditOptions(corruptions=corruptions, limit=limit, groups=groups, seed=seed, tta=tta)
+    options = AuditOptions(corruptions=corruptions, limit=limit, groups=groups, seed=seed, tta=tta, prior=prior)
     run = Path(model) if model not in bundled() and Path(model).is_dir() else None
     folder = out or run
     if folder:

@@ -15,10 +15,11 @@ from mien.core.errors import InputError
 from mien.datasets import DataSpec
 from mien.datasets import read as read_samples
 from mien.evaluation.calibrate import OutputCalibration, fit_calibration
-from mien.evaluation.calibrate.files import FILE, read, save
+from mien.evaluation.calibrate.files import FILE, read, save, with_calibration
 from mien.evaluation.calibrate.fit import chosen
 from mien.evaluation.predictions import DataFacts
-from mien.models.metadata import ModelInfo
+from mien.models.calibration import Calibration
+from mien.models.metadata import ModelInfo, OutputInfo
 from mien.models.session import Session, softmax
 from tests.blocks import evaluated, record_run
 from tests.evaluation.calibrate.conftest import N
@@ -115,6 +116,14 @@ def test_the_output_that_follows_the_targets_is_calibrated(
     rows = session.probabilities(samples.images)
     assert np.allclose(rows, softmax(session.logits(samples.images) / np.float32(head.temperature)), atol=1e-6)
     assert -np.log(rows[np.arange(N), samples.labels]).mean() == pytest.approx(fitted["nll_after"], rel=1e-5)
+
+
+def test_the_calibration_of_a_further_output_keeps_its_shares() -> None:
+    votes = OutputInfo(("happy", "sad"), 1.0, shares=(0.7, 0.3), prior=(0.5, 0.5))
+    info = ModelInfo(("happy", "sad"), 48, (0.5,), (0.25,), further_outputs={"majority": votes})
+    fitted = OutputCalibration(2.0, Calibration("temperature", 9, 9, False, "validation", "fer2013", "majority", "0"))
+    found = with_calibration(info, "majority", fitted)
+    assert found.further_outputs["majority"] == replace(votes, temperature=2.0, calibration=fitted.calibration)
 
 
 def test_the_figures_of_the_fitted_faces_are_called_so(

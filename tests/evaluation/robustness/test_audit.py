@@ -1,6 +1,7 @@
 """`mien audit`, from the function to the command line."""
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,8 +15,10 @@ from mien.core import records
 from mien.core.errors import InputError
 from mien.core.images import Pixels
 from mien.datasets import DataSpec, Samples, reading
+from mien.evaluation.calibrate.files import write_model
+from mien.evaluation.evaluation import evaluate
 from mien.evaluation.metrics import METRICS, Metric, accuracy
-from mien.evaluation.predictions import load
+from mien.evaluation.predictions import load, predict
 from mien.evaluation.robustness.audit import Audit, AuditOptions, Examples, audit, draw, read
 from mien.evaluation.robustness.corruptions import CORRUPTIONS, corrupt, generator
 from mien.evaluation.robustness.gate import violations
@@ -130,6 +133,19 @@ def test_the_clean_images_are_read_once_and_scored_once(
     measured(make_model(), faces, corruptions="dark", limit=40, groups=table)
     assert read_splits == ["all"]
     assert scored == [80] + 5 * [40]
+
+
+def test_all_is_scored_at_the_prior(make_model: MakeModel, faces: Path, tmp_path: Path) -> None:
+    model = make_model()
+    info = Session(model).file_info
+    shares = tuple(0.94 if name == "angry" else 0.01 for name in info.labels)
+    write_model(model, replace(info, shares=shares), model)
+    plain, even = (measured(model, faces, prior=prior, corruptions="size") for prior in (None, "even"))
+    expected = evaluate(predict(*load(model, DataSpec(faces, "all"), prior="even")))
+    assert even[0].evaluation.scores.accuracy == even[0].clean.accuracy == expected.accuracy != plain[0].clean.accuracy
+    assert even[0].corruptions["size"][0].scores.accuracy != plain[0].corruptions["size"][0].scores.accuracy
+    assert "--prior even" in even[0].command
+    assert save(*even, tmp_path)[0].name == "audit-all-prior-even.json"
 
 
 def test_the_brightness_is_measured(make_model: MakeModel, tmp_path: Path) -> None:

@@ -48,6 +48,8 @@ class AuditOptions:
     """Corrupt at most so many images, drawn with the classes in their shares; all other figures are of all images."""
     seed: int = 0
     """Random seed of the corruptions, the draw and the shuffles."""
+    prior: str | None = None
+    """The shares of the classes that answers assume: even, web, or a JSON file; None: those of the model's file."""
     corruptions: str = "all"
     """Names of `CORRUPTIONS` with commas between them; or all, or none."""
 
@@ -120,6 +122,8 @@ class Audit:
     command: str
     date: str
     """When, ISO 8601 in UTC."""
+    prior: str | None = None
+    """The prior that was asked for; None: that of the model's file."""
 
 
 @dataclass(frozen=True)
@@ -142,14 +146,14 @@ def audit(model: str | Path, spec: DataSpec, options: AuditOptions = AuditOption
         options: what is measured.
 
     Raises:
-        InputError: as `load` and `Predictions.scored` have them, or a table that does not fit.
+        InputError: as `load` and `Predictions.scored` have them, no such prior, or a table that does not fit.
 
     Example:
         >>> found, examples = audit("default", DataSpec(Path("fer2013")), AuditOptions(limit=300))  # doctest: +SKIP
         >>> found.corruptions["noise"][0].scores.accuracy  # doctest: +SKIP
     """
     table = subgroups.read(options.groups) if options.groups else None
-    session, samples, data = load(model, spec)
+    session, samples, data = load(model, spec, prior=options.prior)
     predictions = predict(session, samples, data, tta=options.tta)
     score = partial(Predictions.scored, output=spec.output, tta=options.tta, merge=spec.merge)
     scored = score(predictions)
@@ -177,6 +181,7 @@ def audit(model: str | Path, spec: DataSpec, options: AuditOptions = AuditOption
         seed=options.seed,
         command=_command(model, spec, options),
         date=datetime.now(UTC).isoformat(timespec="seconds"),
+        prior=options.prior,
     )
     return found, examples
 

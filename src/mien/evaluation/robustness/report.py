@@ -17,7 +17,7 @@ def save(audit: Audit, examples: Examples, folder: Path) -> list[Path]:
     """Write the audit and audit.html into `folder`, made where it is missing; return the paths.
 
     The audit's file is audit-SPLIT.json; what else was asked for follows the split: flip, by-TARGETS, the output, the
-    detector, and `clean` where nothing was corrupted.
+    detector, the prior, and `clean` where nothing was corrupted.
 
     Raises:
         InputError: the folder cannot be written to.
@@ -25,7 +25,9 @@ def save(audit: Audit, examples: Examples, folder: Path) -> list[Path]:
     found, data = audit.evaluation, audit.evaluation.data
     view = "" if found.tta == "none" else found.tta
     by = "" if data.targets == "label" else f"by-{data.targets}"
-    parts = ["audit", data.split, view, by, found.asked_output, data.detector, "" if audit.corruptions else "clean"]
+    prior = f"prior-{Path(audit.prior).stem}" if audit.prior else ""
+    parts = ["audit", data.split, view, by, found.asked_output, data.detector, prior]
+    parts += [] if audit.corruptions else ["clean"]
     written = [folder / f"{'-'.join(filter(None, parts))}.json", folder / "audit.html"]
     records.write(written[0], audit)
     write_text(written[1], page(audit, examples))
