@@ -64,7 +64,7 @@ def measure(model: str, fer2013: Path, steps: Sequence[Step], limit: int | None)
         else:
             worse = replace(predictions[rows], logits=predict_logits(session, blocks(*step)))
         for prior, scores in at_priors(worse).items():
-            found.setdefault(f"{model}, {prior} prior", {})[step] = scores
+            found.setdefault(f"{Path(model).name}, {prior} prior", {})[step] = scores
     return found
 
 

@@ -109,8 +109,8 @@ def sha256(name: str) -> str:
 def readme_table(cards: dict[str, BundledCard]) -> str:
     """Return size, speed and scores: accuracy / balanced accuracy, and the accuracy on faces without near copies."""
     rows = []
-    for name, card in cards.items():
-        cells = {"model": name, "MB": f"{card.bytes / 1e6:.2f}"}
+    for card in cards.values():
+        cells = {"MB": f"{card.bytes / 1e6:.2f}"}
         cells |= {f"ms, batch {one.batch}": f"{one.mean:.2f} ± {one.deviation:.2f}" for one in card.latency}
         for score in card.scores:
             title = f"{score.title}{', mirrored too' if score.tta == 'flip' else ''}, n = {score.n:,}"
@@ -118,7 +118,9 @@ def readme_table(cards: dict[str, BundledCard]) -> str:
             if score.tta == "none" and score.seen and score.seen.seen:
                 cells[f"{title}: the {score.seen.unseen:,} not in training"] = f"{score.seen.accuracy_of_unseen:.4f}"
         rows.append(cells)
-    return markdown_table(list(rows[0]), [[row.get(head, "") for head in rows[0]] for row in rows], right=True)
+    return markdown_table(
+        ["", *cards], [[title, *(row.get(title, "") for row in rows)] for title in rows[0]], right=True
+    )
 
 
 def main() -> None:

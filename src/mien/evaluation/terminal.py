@@ -74,7 +74,10 @@ def scoring_notes(evaluation: Evaluation) -> list[str]:
         shown = [METRICS[name] for name in ("accuracy", "balanced_accuracy", "macro_f1", "ece")]
         figures = ", ".join(f"{metric.title} {metric.text(web.metrics[metric.name])}" for metric in shown)
         assumed = "even shares of the classes" if even else "the shares of the classes that were given"
-        found.append(f"the answers assume {assumed}; at those of the training data (--prior web): {figures}")
+        if web.metrics == evaluation.scores.metrics:
+            found.append("the answers assume the shares of the classes in the training data (--prior web)")
+        else:
+            found.append(f"the answers assume {assumed}; at those of the training data (--prior web): {figures}")
     if photos := evaluation.end_to_end:
         found.append(
             f"{photos.detector} finds a face in {100 * photos.coverage:.1f} % of {photos.n:,} photos, which are scored "

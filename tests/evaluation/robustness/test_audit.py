@@ -23,6 +23,7 @@ from mien.evaluation.robustness.audit import Audit, AuditOptions, Examples, audi
 from mien.evaluation.robustness.corruptions import CORRUPTIONS, corrupt, generator
 from mien.evaluation.robustness.gate import violations
 from mien.evaluation.robustness.report import page, save
+from mien.evaluation.robustness.terminal import remarks
 from mien.models.session import Session
 from tests.blocks import MakeModel, Mien
 from tests.blocks import draw as draw_blocks
@@ -145,6 +146,9 @@ def test_all_is_scored_at_the_prior(make_model: MakeModel, faces: Path, tmp_path
     assert even[0].evaluation.scores.accuracy == even[0].clean.accuracy == expected.accuracy != plain[0].clean.accuracy
     assert even[0].corruptions["size"][0].scores.accuracy != plain[0].corruptions["size"][0].scores.accuracy
     assert "--prior even" in even[0].command
+    assert "the answers assume even shares of the classes; at those of the training data" in remarks(even[0])[0]
+    web, _ = measured(model, faces, prior="web", corruptions="none")
+    assert remarks(web)[0] == "the answers assume the shares of the classes in the training data (--prior web)"
     assert save(*even, tmp_path)[0].name == "audit-all-prior-even.json"
 
 
