@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from mien.cli.options import Model
 from mien.cli.parse import Verb
 from mien.core.errors import InputError
-from mien.core.streams import show, show_json, show_table
+from mien.core.streams import say, show, show_json, show_table
 from mien.core.tables import table_of, terminal_table
 
 if TYPE_CHECKING:
