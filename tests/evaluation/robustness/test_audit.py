@@ -143,7 +143,12 @@ def test_all_is_scored_at_the_prior(make_model: MakeModel, faces: Path, tmp_path
     write_model(model, replace(info, shares=shares), model)
     plain, even = (measured(model, faces, prior=prior, corruptions="size") for prior in (None, "even"))
     expected = evaluate(predict(*load(model, DataSpec(faces, "all"), prior="even")))
-    assert even[0].evaluation.scores.accuracy == even[0].clean.accuracy == expected.accuracy != plain[0].clean.accuracy
+    assert (
+        even[0].evaluation.scores.accuracy
+        == even[0].clean.accuracy
+        == expected.scores.accuracy
+        != plain[0].clean.accuracy
+    )
     assert even[0].corruptions["size"][0].scores.accuracy != plain[0].corruptions["size"][0].scores.accuracy
     assert "--prior even" in even[0].command
     assert "the answers assume even shares of the classes; at those of the training data" in remarks(even[0])[0]
