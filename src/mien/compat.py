@@ -328,37 +328,60 @@ class DeepFace:
         if isinstance(img_path, list) or (isinstance(img_path, np.ndarray) and img_path.ndim == 4):
             rest = (actions, enforce_detection, detector_backend, align, expand_percentage, silent, anti_spoofing)
             return [DeepFace.analyze(one, *rest) for one in img_path]
-        wanted = [actions] if isinstance(actions, str) else list(actions)
-        if wanted != ["emotion"]:
-            raise InputError(f'actions {wanted}: mien supports only actions=["emotion"]')
-        if anti_spoofing:
-            raise InputError("anti_spoofing: mien cannot distinguish a photo of a face from a face")
+        check_analysis(actions, anti_spoofing=anti_spoofing)
         if not align or expand_percentage:
             _warn_once("mien.compat.DeepFace: align and expand_percentage have no effect: mien crops as it was trained")
         image = _load(img_path)
         full_image = detector_backend == "skip"
-        others = detector_backend in BACKENDS or detector_backend.startswith("yolo")
+        others = is_backend(detector_backend)
         recognizer = _recognizer("none" if full_image else "auto" if others else detector_backend)
         if others and detector_backend != "opencv":  # deepface's default: nobody asked for it
             _instead(detector_backend, recognizer)
         faces = recognizer(image)
         if not faces:
             if enforce_detection:
-                name = img_path if isinstance(img_path, str | Path) else "the image"
-                advice = "enforce_detection=False uses all of it as one face"
-                raise InputError(f"Face could not be detected in {name}; {advice}")
+                raise no_face(str(img_path) if isinstance(img_path, str | Path) else "the image")
             faces, full_image = _recognizer("none")(image), True
-        known = np.ones(len(faces)) if faces.detection_scores is None else faces.detection_scores
-        scores = [0.0] if full_image else known.tolist()
-        return [
-            {
-                "emotion": dict(zip(EXPRESSIONS, row, strict=True)),
-                "dominant_emotion": EXPRESSIONS[int(np.argmax(row))],
-                "region": _region(face, *image.shape[:2]),
-                "face_confidence": round(score, 2),
-            }
-            for face, row, score in zip(faces, (100 * seven(faces)).tolist(), scores, strict=True)
-        ]
+        return analysis(faces, *image.shape[:2], full_image=full_image)
+
+
+def check_analysis(actions: str | Sequence[str], *, anti_spoofing: bool) -> None:
+    """Raise InputError where deepface's `analyze` is asked for what mien does not do."""
+    wanted = [actions] if isinstance(actions, str) else list(actions)
+    if wanted != ["emotion"]:
+        raise InputError(f'actions {wanted}: mien supports only actions=["emotion"]')
+    if anti_spoofing:
+        raise InputError("anti_spoofing: mien cannot distinguish a photo of a face from a face")
+
+
+def is_backend(name: str) -> bool:
+    """Return whether deepface has a detector of that name that mien does not have."""
+    return name in BACKENDS or name.startswith("yolo")
+
+
+def no_face(name: str) -> InputError:
+    """Return the error of an image without a face, as deepface words it."""
+    advice = "enforce_detection=False uses all of it as one face"
+    return InputError(f"Face could not be detected in {name}; {advice}")
+
+
+def analysis(faces: Faces, height: int, width: int, *, full_image: bool) -> list[dict[str, Any]]:
+    """Return what deepface's `analyze` does, of the faces of an image of that size.
+
+    Args:
+        full_image: the image was used as one face: no detector has found it.
+    """
+    known = np.ones(len(faces)) if faces.detection_scores is None else faces.detection_scores
+    scores = [0.0] if full_image else known.tolist()
+    return [
+        {
+            "emotion": dict(zip(EXPRESSIONS, row, strict=True)),
+            "dominant_emotion": EXPRESSIONS[int(np.argmax(row))],
+            "region": _region(face, height, width),
+            "face_confidence": round(score, 2),
+        }
+        for face, row, score in zip(faces, (100 * seven(faces)).tolist(), scores, strict=True)
+    ]
 
 
 def seven(faces: Faces) -> NDArray[np.float64]:

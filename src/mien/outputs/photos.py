@@ -64,6 +64,12 @@ class Photo:
         detector = self.faces.detector if self.faces is not None else None
         return [{"file": self.name, "detector": detector, "error": self.error or None}]
 
+    def to_dict(self) -> dict[str, Any]:
+        """Return an object ready for JSON: file, detector, faces (`Faces.to_dicts`); or file, faces, error."""
+        if self.faces is None:
+            return {"file": self.name, "faces": [], "error": self.error}
+        return {"file": self.name, "detector": self.faces.detector, "faces": self.faces.to_dicts()}
+
 
 def photo_columns(labels: Sequence[str]) -> list[str]:
     """Return the columns of a table of photos."""

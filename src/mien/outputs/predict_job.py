@@ -33,7 +33,7 @@ def run_predict_job(paths: Sequence[Path], job: PredictJob) -> int:
         InputError: a path does not exist, there is no photo or video at any, an option fits none of them, the model or
             detector cannot be used, an output cannot be written.
     """
-    cores = _available_cores() if job.threads is None else job.threads
+    cores = available_cores() if job.threads is None else job.threads
     warnings.filterwarnings("ignore", module=r"PIL\.")  # odd metadata; what cannot be read we report ourselves
     ours = {path.name for path in (job.table, job.table and settings_path(job.table), job.gallery) if path}
     files, unread = find_inputs(paths, outputs=job.out, ours=ours)
@@ -56,7 +56,8 @@ def run_predict_job(paths: Sequence[Path], job: PredictJob) -> int:
     return job.exit_code(outcomes)
 
 
-def _available_cores() -> int:
+def available_cores() -> int:
+    """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 

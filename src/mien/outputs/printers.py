@@ -40,11 +40,7 @@ def print_json(photos: Iterable[Photo], classes: Sequence[str]) -> None:
     """Write a list with an object per photo, a line each: file, detector, faces; or file, faces, error."""
     separator = "[\n"
     for photo in photos:
-        if photo.faces is None:
-            entry: dict[str, object] = {"file": photo.name, "faces": [], "error": photo.error}
-        else:
-            entry = {"file": photo.name, "detector": photo.faces.detector, "faces": photo.faces.to_dicts()}
-        show_json(separator + json.dumps(entry, ensure_ascii=False), end="")
+        show_json(separator + json.dumps(photo.to_dict(), ensure_ascii=False), end="")
         separator = ",\n"
     show_json("[\n]" if separator == "[\n" else "\n]")
 

@@ -6,6 +6,8 @@ container states with the bytes that are there. Only headers are read.
 """
 
 from collections.abc import Callable
+from contextlib import nullcontext
+from io import SEEK_END
 from math import isfinite
 from pathlib import Path
 from struct import unpack
@@ -23,11 +25,11 @@ SECOND = "another video follows"
 TAIL = 1 << 17  # bytes in which the last packet of a format without an index begins
 
 
-def cut_off(path: Path, container: str, stream: int) -> str:
+def cut_off(source: Path | BinaryIO, container: str, stream: int) -> str:
     """Return why a file is cut off, or that a second one follows that FFmpeg does not read; "" where it is whole.
 
     Args:
-        path: the file.
+        source: the file, or an open one that can seek.
         container: FFmpeg's name of its format; "" for one that is not among `CHECKS`.
         stream: the id of the video stream.
     """
@@ -35,8 +37,8 @@ def cut_off(path: Path, container: str, stream: int) -> str:
     if check is None:
         return ""
     try:
-        with path.open("rb") as file:
-            reason = check(file, path.stat().st_size, stream)
+        with source.open("rb") if isinstance(source, Path) else nullcontext(source) as file:
+            reason = check(file, file.seek(0, SEEK_END), stream)
     except OSError as error:
         return f"it cannot be read again ({error.strerror})"
     return reason if not reason or reason.startswith(SECOND) else f"it is cut off or damaged ({reason})"

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from math import floor
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
 
@@ -43,8 +43,11 @@ LONGEST = 1e7  # seconds: four months; a header that says more is a mistake
 RESTARTS = 0x200  # AVFMT_TS_DISCONT: a format whose clock may be set anew
 
 
-def open_container(path: Path) -> "InputContainer":
-    """Open a video file with FFmpeg. FFmpegError where it is none of `FORMATS`, or damaged."""
+def open_container(source: Path | BinaryIO) -> "InputContainer":
+    """Open a video file with FFmpeg. FFmpegError where it is none of `FORMATS`, or damaged.
+
+    Of a file that is open already, no index at its end is looked for: it may still be arriving.
+    """
     import av
 
     options = {
@@ -52,12 +55,18 @@ def open_container(path: Path) -> "InputContainer":
         "format_whitelist": FORMATS,
         "max_pixels": str(images.MAX_PIXELS),  # while FFmpeg looks at the first frames
     }
-    return av.open(f"file:{path}", metadata_errors="replace", options=options)  # a name may look like an address
+    if not isinstance(source, Path):
+        return av.open(source, "r", metadata_errors="replace", options={**options, "fflags": "ignidx"})
+    return av.open(f"file:{source}", metadata_errors="replace", options=options)  # a name may look like an address
 
 
-def _is_text(path: Path) -> bool:
-    with os_errors(path), path.open("rb") as file:
-        head = file.read(256)
+def _is_text(source: Path | BinaryIO) -> bool:
+    if isinstance(source, Path):
+        with os_errors(source), source.open("rb") as file:
+            head = file.read(256)
+    else:
+        source.seek(0)
+        head = source.read(256)
     head = head.removeprefix(BOM_UTF8)  # the first letters of a playlist are ASCII, its names may not be
     return head[:8].isascii() and min(head, default=0) >= 9  # below are no letters, nor ends of lines
 
@@ -112,6 +121,8 @@ class Video(AbstractContextManager["Video"]):
     """An open video file; iterate over it once.
 
     Args:
+        source: a path, or an open binary file that can seek. Reading from that may block, where it is still arriving.
+            Its `name`, if it is text, begins the messages.
         every: seconds from one frame to the next; the first frame at or after each multiple is yielded. 0 yields all.
         threads: how many cores the decoder may use; None leaves it to FFmpeg (all of them).
 
@@ -127,23 +138,31 @@ class Video(AbstractContextManager["Video"]):
         InputError: no file, no video that can be read, or no decoder for it.
     """
 
-    def __init__(self, path: str | Path, *, every: float = 0.0, threads: int | None = None) -> None:
+    def __init__(self, source: str | Path | BinaryIO, *, every: float = 0.0, threads: int | None = None) -> None:
         import av
 
         if not 0 <= every < float("inf"):
             raise InputError(f"every {every:g} s: expected seconds from 0")
-        self.path, self.every, self.damage = local_path(path), every, ""
-        if not self.path.is_file():
-            raise InputError(f"{path}: {'not a file' if self.path.exists() else 'no such file or folder'}")
-        if not self.path.stat().st_size:
-            raise InputError(f"{path}: empty")
+        self.every, self.damage = every, ""
+        self._source: Path | BinaryIO
+        if isinstance(source, str | Path):
+            path, self.path = source, local_path(source)
+            self._source = self.path
+            if not self.path.is_file():
+                raise InputError(f"{path}: {'not a file' if self.path.exists() else 'no such file or folder'}")
+            if not self.path.stat().st_size:
+                raise InputError(f"{path}: empty")
+        else:
+            name = getattr(source, "name", None)
+            self._source, path = source, name if isinstance(name, str) else "the open file"
+            self.path = Path(path)
         try:
-            self.container = open_container(self.path)
+            self.container = open_container(self._source)
         except (av.FFmpegError, ValueError) as error:
             reason = f"{getattr(error, 'strerror', None) or error}); is it damaged or cut off?"
             if isinstance(error, av.ArgumentError):
                 reason = "a format that mien does not open); convert it to MP4"
-            if _is_text(self.path):
+            if _is_text(self._source):
                 reason = "it is text; of a playlist, give the videos that it names)"
             raise InputError(f"{path}: not a video that can be read ({reason}") from None
         self.notes: list[str] = []
@@ -166,7 +185,7 @@ class Video(AbstractContextManager["Video"]):
         """Return the first video stream; the cover of an album is none."""
         streams = [s for s in self.container.streams.video if "attached_pic" not in (s.disposition.name or "")]
         if not streams:
-            reason = cut_off(self.path, self.container.format.name, -1)
+            reason = cut_off(self._source, self.container.format.name, -1)
             problem = f"no video in it; {reason}" if reason else "no video in it"
         else:
             context = streams[0].codec_context
@@ -277,7 +296,7 @@ class Video(AbstractContextManager["Video"]):
             more = f"; {len(sizes) - 1:,} changes in all" if len(sizes) > 2 else ""
             self.notes.append(f"{path}: its picture {change} at {time:.2f} s{more}; boxes are in pixels of each frame")
         promised = [] if jumps else self._promised()
-        reason = cut_off(path, self.container.format.name, self.stream.id)
+        reason = cut_off(self._source, self.container.format.name, self.stream.id)
         if reason and self.clock.begun:
             length = max(promised, default=0.0)
             missing = f", but should at {length:.2f} s" if length > self.clock.due + SLACK else ""

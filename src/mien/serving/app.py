@@ -1,0 +1,276 @@
+"""The routes: photos, videos, DeepFace's `analyze`, health, metrics, and the pages that describe them."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from starlette.datastructures import UploadFile
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route, Router
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from mien import __version__, compat
+from mien.core.download import file_sha256
+from mien.core.errors import InputError
+from mien.core.html import render
+from mien.core.paths import printable
+from mien.faces.detectors.full_image import FullImage
+from mien.faces.faces import Faces
+from mien.models.bundled import bundled
+from mien.outputs.jobs import PredictJob
+from mien.outputs.photos import Photo
+from mien.outputs.predict_job import available_cores
+from mien.recognition.recognizer import FaceCrops, Recognizer
+from mien.serving import metrics, uploads
+from mien.serving.guard import Cut, Guard
+from mien.serving.openapi import description, endpoints
+from mien.serving.pipeline import Find, Pipeline
+from mien.serving.problems import Problem, busy
+from mien.serving.settings import MB, ServeSettings
+from mien.serving.uploads import UploadedPhoto
+from mien.serving.videos import VideoAnswer
+
+Handler = Callable[[Request], Awaitable[Any]]
+
+
+class Service:
+    """The whole service as an ASGI application, `guard`, with one recogniser. `close` ends its threads.
+
+    Args:
+        settings: the model, whom it serves, and the bounds.
+        recognizer: in place of that of the settings.
+
+    Raises:
+        InputError: a setting, the model or the detector cannot be used.
+    """
+
+    def __init__(self, settings: ServeSettings, recognizer: Recognizer | None = None) -> None:
+        settings.check()
+        tokens = settings.tokens()
+        self.settings, self.metrics, self._videos = settings, metrics.Metrics(), 0
+        self.threads = settings.threads or available_cores()
+        self.recognizer = recognizer or Recognizer(
+            settings.model,
+            settings.detector,
+            threads=1,  # of each photo: several are searched at a time
+            providers=settings.device,
+            prior=settings.prior,
+            max_pixels=settings.max_pixels,
+            min_face=settings.min_face,
+        )
+        path = self.recognizer.session.path
+        name = next((name for name, file in bundled().items() if file == path), printable(path.name))
+        self.model = {"name": name, "sha256": file_sha256(path)}
+        self.pipeline = Pipeline(self.recognizer, threads=self.threads, room=settings.queue, metrics=self.metrics)
+        self.openapi = description(settings, self.recognizer.session.info.labels)
+        page = {"model": name, "version": __version__, "api": self.openapi, "endpoints": endpoints(self.openapi)}
+        self._pages = {one: render(f"mien.serving/{one}.html", **page) for one in ("index", "docs")}
+        style = Path(__file__).with_name("templates").joinpath("serve.css").read_bytes()
+
+        async def css(_: Request) -> Response:
+            return Response(style, media_type="text/css")
+
+        routes = [
+            Route("/v1/faces", self.faces, methods=["POST"]),
+            Route("/v1/video", self.video, methods=["POST"]),
+            Route("/analyze", self.analyze, methods=["POST"]),
+            Route("/health/live", self.live),
+            Route("/health/ready", self.ready),
+            Route("/metrics", self.show_metrics),
+            Route("/openapi.json", self.show_openapi),
+            Route("/docs", self._page("docs")),
+            Route("/", self._page("index")),
+            Route("/serve.css", css),
+        ]
+        self.guard = Guard(Router(routes, redirect_slashes=False), settings, tokens, self.metrics)
+
+    def close(self) -> None:
+        """End the threads, once what they have begun is done."""
+        self.pipeline.close()
+
+    async def faces(self, request: Request) -> Response:
+        """Answer with an object for each photo, as `mien predict --json` prints them."""
+        began = time.perf_counter()
+        self.pipeline.check_room()  # before the body is read
+        photos = await uploads.read_photos(request, most=self.settings.max_files)
+        read = time.perf_counter()
+        found = await self._run(request, [self._finder(photo) for photo in photos])
+        images = [_photo(photo, one) for photo, one in zip(photos, found, strict=True)]
+        if all(photo.error for photo in images):
+            raise Problem(422, images[0].error if len(images) == 1 else f"none can be read; {images[0].error}")
+        done = time.perf_counter()
+        seconds = {"upload": read - began, "recognition": done - read}
+        return JSONResponse(
+            {
+                "model": self.model,
+                "version": __version__,
+                "seconds": {name: round(value, 4) for name, value in seconds.items()},
+                "images": [photo.to_dict() for photo in images],
+            }
+        )
+
+    def _finder(self, photo: UploadedPhoto) -> Find:
+        def find() -> FaceCrops:
+            with self.recognizer.reading(photo.open()) as image:
+                return self.recognizer.find_faces(image.pixels, scale=image.scale)
+
+        return find
+
+    async def _run(self, request: Request, finds: Sequence[Find]) -> list[Faces | InputError]:
+        """Return the faces of each photo, or why it cannot be read. Cut where the client goes in the meantime."""
+        futures = self.pipeline.submit(finds)
+        done = asyncio.gather(*map(_outcome, futures))
+        gone = asyncio.create_task(_gone(request))
+        try:
+            both: list[asyncio.Future[Any]] = [done, gone]
+            await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
+            if not done.done():
+                raise Cut
+            return await done
+        finally:
+            gone.cancel()
+            done.cancel()
+            for future in futures:
+                future.cancel()
+            with suppress(asyncio.CancelledError):
+                await gone
+
+    async def video(self, request: Request) -> ASGIApp:
+        """Answer with the rows of a video while it arrives."""
+        kind = uploads.media_type(request)
+        if not kind.startswith("video/") and kind != uploads.BYTES:
+            raise Problem(
+                415,
+                f"Content-Type is {kind or 'missing'!r}; send the video itself as the body, as video/mp4, say",
+            )
+        try:
+            every = PredictJob(every=request.query_params.get("every")).seconds()
+        except InputError as error:
+            raise Problem(400, str(error).removeprefix("--")) from None
+        if self._videos >= self.settings.videos:
+            raise busy(f"{self._videos} videos are read already, the most that may; try again later")
+        answer = VideoAnswer(self.recognizer, every=every, threads=self.threads, metrics=self.metrics)
+
+        async def counted(scope: Scope, receive: Receive, send: Send) -> None:
+            self._videos += 1
+            try:
+                await answer(scope, receive, send)
+            finally:
+                self._videos -= 1
+
+        return counted
+
+    async def analyze(self, request: Request) -> Response:
+        """Answer as DeepFace's own API does: results, a list with a dictionary for each face."""
+        self.pipeline.check_room()
+        photo, values = await self._analyze_request(request)
+        actions = values.get("actions", "emotion")
+        names = (
+            actions.strip("[]() ").replace("'", "").replace('"', "").split(",") if isinstance(actions, str) else actions
+        )
+        backend = str(values.get("detector_backend", "opencv"))
+        enforce = uploads.flag(values, "enforce_detection", default=True)
+        try:
+            names = [str(name).strip() for name in names]
+            compat.check_analysis(names, anti_spoofing=uploads.flag(values, "anti_spoofing", default=False))
+        except (InputError, TypeError) as error:
+            raise Problem(400, str(error)) from None
+        if not (backend in ("skip", "auto", self.settings.detector) or compat.is_backend(backend)):
+            raise Problem(
+                400, f"no detector {backend[:40]!r}; leave detector_backend out, or skip uses all of the image"
+            )
+        facts: dict[str, Any] = {}
+
+        def find() -> FaceCrops:
+            recognizer = self.recognizer
+            with recognizer.reading(photo.open()) as image:
+                facts["height"], facts["width"] = image.size[::-1]
+                crops = None if backend == "skip" else recognizer.find_faces(image.pixels, scale=image.scale)
+                if crops is not None and not len(crops.crops) and enforce:
+                    raise compat.no_face(photo.name)
+                facts["full_image"] = crops is None or not len(crops.crops)
+                if crops is None or facts["full_image"]:
+                    found = FullImage()(image.pixels)
+                    crops = recognizer.crop_faces(image.pixels, found, FullImage.name)._replace(scale=image.scale)
+                return crops
+
+        (found,) = await self._run(request, [find])
+        if isinstance(found, InputError):
+            raise Problem(400, str(found))
+        return JSONResponse({"results": _plain(compat.analysis(found, **facts))})
+
+    async def _analyze_request(self, request: Request) -> tuple[UploadedPhoto, Mapping[str, Any]]:
+        """Return the image of a DeepFace request, and its other values."""
+        kind = uploads.media_type(request)
+        values: Mapping[str, Any]
+        if kind == "application/json":
+            body = await request.body()
+            values = await asyncio.to_thread(uploads.decode_json, body, dict[str, Any])
+        elif kind == "multipart/form-data":
+            values = await uploads.read_form(request, most=1, field_size=self.settings.max_body * MB)
+        else:
+            raise Problem(415, f"Content-Type is {kind or 'missing'!r}; send application/json or multipart/form-data")
+        image = values.get("img")
+        if isinstance(image, UploadFile):
+            return UploadedPhoto(uploads.base_name(image.filename or ""), await image.read()), values
+        if not isinstance(image, str) or not image:
+            raise Problem(400, "there is no image in the request; its field is img, a file or a data URL of base64")
+        if not image.startswith("data:image/"):  # as in DeepFace, whose other texts are paths and addresses
+            raise Problem(400, "img is no data URL (data:image/jpeg;base64,...); no file or address is read here")
+        return UploadedPhoto(uploads.UNNAMED, await asyncio.to_thread(uploads.decode_base64, image)), values
+
+    async def live(self, _: Request) -> Response:
+        """Answer that the process runs."""
+        return JSONResponse({"status": "live"})
+
+    async def ready(self, _: Request) -> Response:
+        """Answer whether the service takes requests: no longer once it ends."""
+        if self.guard.ending:
+            raise busy("the service is ending")
+        return JSONResponse({"status": "ready", "model": self.model, "version": __version__})
+
+    async def show_metrics(self, _: Request) -> Response:
+        return Response(self.metrics.text(), headers={"Content-Type": metrics.CONTENT_TYPE})
+
+    async def show_openapi(self, _: Request) -> Response:
+        return JSONResponse(self.openapi)
+
+    def _page(self, name: str) -> Handler:
+        async def page(_: Request) -> Response:
+            return HTMLResponse(self._pages[name])
+
+        return page
+
+
+async def _outcome(future: Future[Faces]) -> Faces | InputError:
+    try:
+        return await asyncio.wrap_future(future)
+    except InputError as error:
+        return error
+
+
+async def _gone(request: Request) -> None:
+    """Return when the client has closed the connection. The body must have been read."""
+    while (await request.receive())["type"] != "http.disconnect":
+        pass
+
+
+def _photo(photo: UploadedPhoto, found: Faces | InputError) -> Photo:
+    if isinstance(found, InputError):
+        return Photo(Path(photo.name), None, printable(str(found)))
+    return Photo(Path(photo.name), found)
+
+
+def _plain(value: Any) -> Any:
+    """Return what JSON can hold: NumPy's numbers as Python's."""
+    if isinstance(value, dict):
+        return {name: _plain(one) for name, one in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(one) for one in value]
+    return value.item() if isinstance(value, np.generic) else value

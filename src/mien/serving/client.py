@@ -1,0 +1,149 @@
+"""A client of `mien serve`, by the standard library alone."""
+
+import http.client
+import json
+import mimetypes
+import secrets
+import time
+from collections.abc import Iterator
+from os import PathLike, fspath
+from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+from mien.core.errors import InputError
+
+Sendable = str | PathLike[str] | bytes
+
+
+class ServiceError(RuntimeError):
+    """The service has refused a request, or its answer is not whole. The message is the service's sentence.
+
+    Args:
+        status: of HTTP; 0 where there was no whole answer.
+        detail: why.
+        retry_after: seconds after which the same request may succeed; None where it will not.
+    """
+
+    def __init__(self, status: int, detail: str, retry_after: int | None = None) -> None:
+        super().__init__(f"{status}: {detail}" if status else detail)
+        self.status, self.detail, self.retry_after = status, detail, retry_after
+
+
+class Client:
+    """Sends photos and videos to a running `mien serve`.
+
+    Args:
+        address: where it listens.
+        token: one of its tokens, where it has any.
+        timeout: seconds that it may be silent.
+        retries: how often a photo is sent again where the service has no room, after the time that it names.
+
+    Raises:
+        InputError: not an http:// or https:// address.
+
+    Example:
+        >>> client = Client("http://127.0.0.1:8000")
+        >>> client.faces("photo.jpg")[0]["faces"][0]["expression"]  # doctest: +SKIP
+        'happy'
+        >>> for row in client.video("clip.mp4", every="0.2s"):  # doctest: +SKIP
+        ...     print(row["time"], row["track"], row["expression"])
+    """
+
+    def __init__(
+        self,
+        address: str = "http://127.0.0.1:8000",
+        *,
+        token: str | None = None,
+        timeout: float = 60.0,
+        retries: int = 3,
+    ) -> None:
+        parts = urlsplit(address)
+        try:
+            host, self._port = parts.hostname, parts.port
+        except ValueError:
+            host = None
+        if parts.scheme not in ("http", "https") or not host:
+            raise InputError(f"{address}: expected an address such as http://127.0.0.1:8000")
+        self._secure, self._host, self._root = parts.scheme == "https", host, parts.path.rstrip("/")
+        self._headers = {"Authorization": f"Bearer {token}"} if token else {}
+        self.timeout, self.retries = timeout, retries
+
+    def faces(self, *photos: Sendable) -> list[dict[str, Any]]:
+        """Return an object for each photo, as `mien predict --json` prints them: file, detector, faces; or error.
+
+        Args:
+            photos: paths, or the bytes of image files.
+
+        Raises:
+            ServiceError: the service refuses them, or none can be read.
+            OSError: a photo or the service cannot be reached.
+        """
+        boundary, body = _form(photos)
+        kind = f"multipart/form-data; boundary={boundary}"
+        for attempt in range(self.retries + 1):
+            try:
+                with self._post("/v1/faces", body, kind) as answer:
+                    images: list[dict[str, Any]] = json.loads(answer.read())["images"]
+                    return images
+            except ServiceError as error:
+                if error.retry_after is None or attempt == self.retries:
+                    raise
+                time.sleep(error.retry_after)
+        raise AssertionError
+
+    def video(self, video: str | PathLike[str], *, every: str | None = None) -> Iterator[dict[str, Any]]:
+        """Yield the rows of a video, one for each face: the columns of `mien predict --format jsonl`.
+
+        They come once all of it is sent. `every` is the time from one frame to the next, 0.2s or 200ms; None takes all.
+
+        Raises:
+            ServiceError: the service refuses it, cannot read it, or its answer is not whole.
+            OSError: the video or the service cannot be reached.
+        """
+        query = f"?{urlencode({'every': every})}" if every else ""
+        with (
+            Path(video).open("rb") as file,
+            self._post(f"/v1/video{query}", file, "application/octet-stream") as answer,
+        ):
+            row: dict[str, Any] = {}
+            try:
+                for line in answer:
+                    row = json.loads(line)
+                    if "frame" in row:
+                        yield row
+            except http.client.IncompleteRead:
+                row = {}
+        if "end" not in row:
+            raise ServiceError(0, row.get("error") or "the connection ended before the video did")
+
+    def _post(self, path: str, body: Any, kind: str) -> http.client.HTTPResponse:
+        connector = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
+        connection = connector(self._host, self._port, timeout=self.timeout)
+        headers = {**self._headers, "Content-Type": kind, "Connection": "close"}
+        connection.request("POST", self._root + path, body, headers)
+        answer = connection.getresponse()
+        if answer.status == 200:
+            return answer
+        with answer:
+            text = answer.read().decode("utf-8", "replace")
+        try:
+            detail = str(json.loads(text)["detail"])
+        except (ValueError, TypeError, KeyError):
+            detail = text[:200] or answer.reason
+        wait = answer.headers.get("Retry-After", "")
+        raise ServiceError(answer.status, detail, int(wait) if wait.isdecimal() else None)
+
+
+def _form(photos: tuple[Sendable, ...]) -> tuple[str, bytes]:
+    """Return a boundary and the body of a form with files in the field `file`."""
+    boundary, body = secrets.token_hex(16), bytearray()
+    for photo in photos:
+        data, name = (
+            (photo, "image") if isinstance(photo, bytes) else (Path(photo).read_bytes(), Path(fspath(photo)).name)
+        )
+        name = name.encode("utf-8", "replace").decode().replace("\\", "_").replace('"', "_")
+        kind = mimetypes.guess_type(name)[0] or "application/octet-stream"
+        field = f'Content-Disposition: form-data; name="file"; filename="{name}"'
+        body += f"--{boundary}\r\n{field}\r\nContent-Type: {kind}\r\n\r\n".encode() + data + b"\r\n"
+    return boundary, bytes(body + f"--{boundary}--\r\n".encode())

@@ -1,0 +1,257 @@
+"""What every request passes first: names, origins, tokens and bounds; and what every answer gets: headers, counts.
+
+The order is that of the cost: Host and Origin before the token, the token before a byte of the body is read.
+"""
+
+import asyncio
+import hashlib
+import hmac
+import ipaddress
+import time
+import traceback
+from collections import Counter
+from collections.abc import Sequence
+from urllib.parse import urlsplit
+
+from starlette.datastructures import Headers
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from mien.core.streams import say
+from mien.serving.metrics import Metrics
+from mien.serving.problems import Problem, busy
+from mien.serving.settings import MB, ServeSettings
+
+SECURITY = {
+    "Content-Security-Policy": "default-src 'none'; img-src 'self' data: blob:; script-src 'self'; style-src 'self'; "
+    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Referrer-Policy": "no-referrer",
+    "X-Content-Type-Options": "nosniff",
+    "Cache-Control": "no-store",
+}
+PHOTOS = ("/v1/faces", "/analyze")
+VIDEO = "/v1/video"
+WORK = frozenset({*PHOTOS, VIDEO})  # what is refused while the service ends
+OPEN = frozenset({"/", "/docs", "/openapi.json", "/serve.css", "/health/live", "/health/ready"})  # without a token
+SMALL = 1_000  # bytes of the body of any other request
+
+
+class Cut(Exception):  # noqa: N818 - ends an answer that has begun
+    """The answer has begun and cannot be finished: the connection is closed."""
+
+
+class Guard:
+    """Wraps the routes; holds what is bounded across requests.
+
+    Args:
+        app: the routes.
+        settings: the bounds.
+        tokens: those that are accepted; none serves everyone.
+        metrics: what is counted.
+    """
+
+    def __init__(self, app: ASGIApp, settings: ServeSettings, tokens: Sequence[str], metrics: Metrics) -> None:
+        self.app, self.settings, self.metrics = app, settings, metrics
+        self.ending = False
+        self.running = 0  # requests with photos or a video
+        self._tokens = [_digest(token) for token in tokens]
+        self._with_token: Counter[int] = Counter()  # running requests
+        self._minutes: dict[int, tuple[int, int]] = {}  # token -> minute, its requests
+        self._hosts = {"localhost", settings.host.lower(), *(name.lower() for name in settings.allow_host)}
+        self._held = 0  # bytes of running requests with photos
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        request = GuardedRequest(self, scope, receive, send)
+        with self.metrics.running.track_inprogress():
+            await request.run()
+
+    def check(self, headers: Headers, path: str, method: str) -> int | None:
+        """Return which token a request has; None where everyone is served. Problem where it is refused."""
+        self._check_host(headers.get("host", ""))
+        if headers.get("origin") and not self.allows_origin(headers):
+            raise Problem(403, "pages of this origin may not use the service; --allow-origin adds one")
+        if method == "OPTIONS" and headers.get("origin"):
+            return None
+        token = self._token(headers) if self._tokens and path not in OPEN else None
+        if self.ending and path in WORK:
+            raise busy("the service is ending; send the request to another one")
+        return token
+
+    def allows_origin(self, headers: Headers) -> bool:
+        origin = headers.get("origin", "")
+        parts = urlsplit(origin)
+        ours = parts.scheme in ("http", "https") and parts.netloc.lower() == headers.get("host", "").lower()
+        return ours or self.names_origin(origin)
+
+    def names_origin(self, origin: str) -> bool:
+        """Return whether an origin is named in the settings: only then an answer may be read by its pages (CORS)."""
+        return origin in self.settings.allow_origin
+
+    def _check_host(self, host: str) -> None:
+        """Refuse other names: a page of theirs could have them lead here (DNS rebinding). No address in numbers can."""
+        try:
+            name = urlsplit(f"//{host}").hostname or ""
+        except ValueError:
+            name = ""
+        if name in self._hosts:
+            return
+        try:
+            ipaddress.ip_address(name.partition("%")[0])
+        except ValueError:
+            raise Problem(403, "the service does not answer to this Host; --allow-host adds a name") from None
+
+    def _token(self, headers: Headers) -> int:
+        kind, _, given = headers.get("authorization", "").partition(" ")
+        digest = _digest(given.strip() if kind.lower() == "bearer" else "")
+        # every token is compared, and each in constant time
+        equal = [index for index, token in enumerate(self._tokens) if hmac.compare_digest(digest, token)]
+        if not equal:
+            raise Problem(401, "a valid token is needed: Authorization: Bearer TOKEN", challenge=True)
+        return equal[0]
+
+    def enter(self, path: str, token: int | None) -> None:
+        """Count a request that begins. Problem (429) where its token has enough of them."""
+        if path not in WORK:
+            return
+        if token is not None:
+            if self._with_token[token] >= self.settings.per_token:
+                most = self.settings.per_token
+                raise Problem(429, f"{most} requests of this token run already, the most that may", retry_after=1)
+            if self.settings.per_minute:
+                now = time.time()
+                minute, number = self._minutes.get(token, (0, 0))
+                number = number if minute == int(now // 60) else 0
+                if number >= self.settings.per_minute:
+                    left = 60 - int(now % 60)
+                    raise Problem(429, f"{number} requests of this token in this minute, the most", retry_after=left)
+                self._minutes[token] = int(now // 60), number + 1
+            self._with_token[token] += 1
+        self.running += 1
+
+    def leave(self, path: str, token: int | None) -> None:
+        if path in WORK:
+            self.running -= 1
+            if token is not None:
+                self._with_token[token] -= 1
+
+    def hold(self, size: int) -> None:
+        """Count bytes of photos that are held from now on. Problem (503) where it would be too many."""
+        if self._held + size > self.settings.max_held * MB:
+            raise busy(f"requests that run hold {self._held / MB:.0f} MB of photos; try again in a second")
+        self._held += size
+
+    def release(self, size: int) -> None:
+        self._held -= size
+
+
+def _digest(token: str) -> bytes:
+    return hashlib.sha256(token.encode("utf-8", "surrogateescape")).digest()
+
+
+class GuardedRequest:
+    """One request on its way through the guard."""
+
+    def __init__(self, guard: Guard, scope: Scope, receive: Receive, send: Send) -> None:
+        self.guard, self._receive, self._send = guard, receive, send
+        self.scope = {**scope, "app": guard}  # with it the routes raise where nothing fits
+        self.path, self.headers = scope["path"], Headers(scope=scope)
+        settings, video = guard.settings, self.path == VIDEO
+        self.most = settings.max_video * MB if video else settings.max_body * MB if self.path in PHOTOS else SMALL
+        self.seconds = settings.video_seconds if video else settings.seconds
+        self.began, self.due = time.perf_counter(), asyncio.get_running_loop().time()
+        self.due += self.seconds if video else min(settings.body_seconds, self.seconds)
+        self.status, self.received, self.held, self.whole = 0, 0, 0, False
+
+    async def run(self) -> None:
+        guard, token, entered = self.guard, None, False
+        try:
+            token = guard.check(self.headers, self.path, self.scope["method"])
+            if self.scope["method"] == "OPTIONS" and self.headers.get("origin"):
+                await self._preflight()
+                return
+            if int(self.headers.get("content-length", "0")) > self.most:
+                raise self._too_large()
+            guard.enter(self.path, token)
+            entered = True
+            async with asyncio.timeout(self.seconds):
+                await guard.app(self.scope, self.receive, self.send)
+        except Problem as problem:
+            await self._answer(problem)
+        except HTTPException as error:  # of the routes
+            known = {
+                404: "there is nothing at this path; /docs lists what there is",
+                405: "this path has other methods",
+            }
+            await self._answer(Problem(error.status_code, known.get(error.status_code, error.detail)))
+        except TimeoutError:
+            await self._answer(busy(f"the request took longer than {self.seconds:g} s"))
+        except (Cut, ClientDisconnect):
+            pass
+        except Exception as error:
+            say(*"".join(traceback.format_exception(error)).splitlines())
+            await self._answer(Problem(500, "the service has failed at this request; its log says why"))
+        finally:
+            guard.release(self.held)
+            if entered:
+                guard.leave(self.path, token)
+            self._count()
+
+    async def receive(self) -> Message:
+        """Receive a part of the body within the deadline, as long as it is not too large."""
+        if self.whole:
+            return await self._receive()  # which waits until the client has gone
+        try:
+            async with asyncio.timeout_at(self.due):
+                message = await self._receive()
+        except TimeoutError:
+            raise Problem(408, "the body of the request did not come in time") from None
+        if message["type"] == "http.request":
+            self.whole = not message.get("more_body", False)
+            size = len(message.get("body", b""))
+            self.received += size
+            if self.received > self.most:
+                raise self._too_large()
+            if self.path in PHOTOS:
+                self.guard.hold(size)
+                self.held += size
+        return message
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.status = message["status"]
+            origin = self.headers.get("origin", "")
+            more = [(name.lower().encode(), value.encode()) for name, value in SECURITY.items()]
+            if self.guard.names_origin(origin):
+                more = [pair for pair in more if pair[0] != b"cross-origin-resource-policy"]
+                more += [(b"access-control-allow-origin", origin.encode()), (b"vary", b"origin")]
+            message = {**message, "headers": [*message.get("headers", []), *more]}
+        await self._send(message)
+
+    async def _answer(self, problem: Problem) -> None:
+        if self.status:  # the answer has begun: without its end the client sees that it is not whole
+            return
+        await self.send({"type": "http.response.start", "status": problem.status, "headers": problem.headers})
+        await self.send({"type": "http.response.body", "body": problem.body})
+
+    async def _preflight(self) -> None:
+        if not self.guard.names_origin(self.headers.get("origin", "")):
+            raise Problem(403, "pages of other origins may not use the service; --allow-origin adds one")
+        allowed = [
+            (b"access-control-allow-methods", b"GET, POST"),
+            (b"access-control-allow-headers", b"authorization, content-type"),
+            (b"access-control-max-age", b"600"),
+        ]
+        await self.send({"type": "http.response.start", "status": 204, "headers": allowed})
+        await self.send({"type": "http.response.body", "body": b""})
+
+    def _too_large(self) -> Problem:
+        return Problem(413, f"the body is too large; at most {self.most / MB:g} MB are read here")
+
+    def _count(self) -> None:
+        route = self.path if self.path in WORK | OPEN | {"/metrics"} else "other"
+        self.guard.metrics.requests.labels(route, str(self.status or "none")).inc()
+        self.guard.metrics.latency.labels(route).observe(time.perf_counter() - self.began)

@@ -1,0 +1,127 @@
+"""From photos that wait to scored faces: a bounded queue, threads that decode and search, one that scores.
+
+The event loop hands work over and waits for futures. The thread that scores takes the crops of several requests
+together: it waits up to `WAIT` for more while other photos are on their way, and not at all where none is.
+"""
+
+import queue
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from typing import NamedTuple
+
+from mien.faces.faces import Faces
+from mien.recognition.recognizer import FaceCrops, Recognizer
+from mien.serving.metrics import Metrics
+from mien.serving.problems import busy
+
+CROPS = 64  # scored in one call of the network, across requests
+WAIT = 0.005  # seconds that the first of them waits for more
+
+Find = Callable[[], FaceCrops]
+"""Decodes a photo and finds its faces, in a thread."""
+
+
+class FindTask(NamedTuple):
+    """A photo that waits for a thread."""
+
+    find: Find
+    future: Future[Faces]
+
+
+class Pipeline:
+    """Runs `find` of photos in threads and scores their crops in batches.
+
+    Args:
+        recognizer: scores the crops; it is shared by all threads.
+        threads: photos that are decoded and searched at a time.
+        room: photos that may wait besides.
+        metrics: what is counted.
+    """
+
+    def __init__(self, recognizer: Recognizer, *, threads: int, room: int, metrics: Metrics) -> None:
+        self.recognizer, self.room, self._metrics = recognizer, room, metrics
+        self._waiting: deque[FindTask] = deque()
+        self._change = threading.Condition()
+        self._ahead = 0  # photos that are not yet with the thread that scores
+        self._closed = False
+        # what is found and not yet scored is bounded too: a thread that finds more waits
+        self._found: queue.Queue[tuple[FindTask, FaceCrops] | None] = queue.Queue(2 * threads)
+        metrics.queue.set_function(lambda: len(self._waiting))
+        self._finders = [threading.Thread(target=self._find_all, name=f"find {n}") for n in range(threads)]
+        self._scorer = threading.Thread(target=self._score_all, name="score")
+        for thread in (*self._finders, self._scorer):
+            thread.start()
+
+    def check_room(self, number: int = 1) -> None:
+        """Raise a Problem (503) where so many more photos cannot wait."""
+        if len(self._waiting) + number > self.room:
+            raise busy(f"{len(self._waiting)} photos wait, and at most {self.room} may; try again in a second")
+
+    def submit(self, finds: Sequence[Find]) -> list[Future[Faces]]:
+        """Queue the photos of a request, all or none.
+
+        Raises:
+            Problem: 503, the queue has no room for them.
+        """
+        tasks = [FindTask(find, Future()) for find in finds]
+        with self._change:
+            self.check_room(len(tasks))
+            self._waiting.extend(tasks)
+            self._ahead += len(tasks)
+            self._change.notify(len(tasks))
+        return [task.future for task in tasks]
+
+    def close(self) -> None:
+        """Cancel what waits, and end the threads once what they have begun is done."""
+        with self._change:
+            self._closed = True
+            for task in self._waiting:
+                task.future.cancel()
+            self._change.notify_all()
+        for thread in self._finders:
+            thread.join()
+        self._found.put(None)
+        self._scorer.join()
+
+    def _find_all(self) -> None:
+        while True:
+            with self._change:
+                self._change.wait_for(lambda: self._waiting or self._closed)
+                if not self._waiting:
+                    return
+                task = self._waiting.popleft()
+            try:
+                if task.future.set_running_or_notify_cancel():  # its client may have gone
+                    found = task.find()
+                    self._metrics.images.inc()
+                    self._found.put((task, found))
+            except BaseException as error:  # the client's mistake or ours: who waits for the future knows
+                task.future.set_exception(error)
+            finally:
+                with self._change:
+                    self._ahead -= 1
+
+    def _score_all(self) -> None:
+        while (first := self._found.get()) is not None:
+            batch, until = [first], time.monotonic() + WAIT
+            while sum(len(crops.crops) for _, crops in batch) < CROPS and (self._ahead or not self._found.empty()):
+                try:
+                    more = self._found.get(timeout=max(0.0, until - time.monotonic()))
+                except queue.Empty:
+                    break
+                if more is None:
+                    self._found.put(None)
+                    break
+                batch.append(more)
+            self._metrics.batches.observe(sum(len(crops.crops) for _, crops in batch))
+            try:
+                for (task, _), faces in zip(batch, self.recognizer.score([crops for _, crops in batch]), strict=True):
+                    self._metrics.faces.inc(len(faces))
+                    task.future.set_result(faces)
+            except BaseException as error:
+                for task, _ in batch:
+                    if not task.future.done():
+                        task.future.set_exception(error)

@@ -1,0 +1,110 @@
+"""uvicorn's HTTP/1.1 with deadlines, which it does not have: for the header of a request, and for a client to read.
+
+A connection must send a whole header within `header_seconds` after it was opened or after the answer before; what is
+left of a body that was refused counts too, and is thrown away meanwhile. Where there are too many connections, the one
+that has waited longest for a header makes room.
+"""
+
+import asyncio
+from functools import partial
+from typing import Any
+
+import h11
+from uvicorn.protocols.http.h11_impl import H11Protocol
+
+from mien.serving.problems import Problem
+from mien.serving.settings import ServeSettings
+
+STALL = 30.0  # seconds in which a client must read on, once it has sent its request
+
+
+class BoundedProtocol(H11Protocol):
+    """A connection, cut off when it sends its header too slowly or does not read its answer."""
+
+    def __init__(self, *args: Any, settings: ServeSettings, **options: Any) -> None:
+        super().__init__(*args, **options)
+        self.settings = settings
+        self.since = self.loop.time()
+        self._header: asyncio.TimerHandle | None = None
+        self._stalled: asyncio.TimerHandle | None = None
+
+    @property
+    def waits(self) -> bool:
+        """Whether no request runs."""
+        return self.cycle is None or self.cycle.response_complete
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        if len(self.connections) >= self.settings.connections:
+            idle = [one for one in self.connections if isinstance(one, BoundedProtocol) and one.waits]
+            if not idle:
+                transport.abort()
+                return
+            min(idle, key=lambda one: one.since).transport.abort()
+        super().connection_made(transport)
+        self._watch()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        for timer in (self._header, self._stalled):
+            if timer:
+                timer.cancel()
+        if self.transport:  # else it was refused above
+            super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.transport:
+            super().data_received(data)
+            self._watch()
+
+    def on_response_complete(self) -> None:
+        self.since = self.loop.time()
+        super().on_response_complete()
+        self._watch()
+
+    def pause_writing(self) -> None:
+        super().pause_writing()
+        self._stalled = self.loop.call_later(STALL, self._check_reading)
+
+    def resume_writing(self) -> None:
+        super().resume_writing()
+        if self._stalled:
+            self._stalled.cancel()
+
+    def send_400_response(self, msg: str) -> None:
+        self._refuse(Problem(400, "this is not a request of HTTP/1.1 that can be read, or its header is too long"))
+
+    def _watch(self) -> None:
+        """Start the deadline of the header when a request is waited for, and end it when one is there."""
+        if not self.waits and self._header:
+            self._header.cancel()
+            self._header = None
+        elif self.waits and not self._header and not self.transport.is_closing():
+            self._header = self.loop.call_later(self.settings.header_seconds, self._too_slow)
+
+    def _too_slow(self) -> None:
+        begun = self.conn.our_state is h11.IDLE and bool(self.conn.trailing_data[0])
+        if begun and not self.transport.is_closing():
+            seconds = self.settings.header_seconds
+            self._refuse(Problem(408, f"the header of the request was not there within {seconds:g} s"))
+        else:
+            self.transport.abort()
+
+    def _check_reading(self) -> None:
+        if self.cycle is not None and self.cycle.more_body:  # many clients read when they have sent all
+            self._stalled = self.loop.call_later(STALL, self._check_reading)
+        else:
+            self.transport.abort()
+
+    def _refuse(self, problem: Problem) -> None:
+        """Answer before there is a request, and close."""
+        if self.conn.our_state is not h11.IDLE and self.conn.our_state is not h11.SEND_RESPONSE:
+            self.transport.abort()
+            return
+        head = h11.Response(status_code=problem.status, headers=[*problem.headers, (b"connection", b"close")])
+        for event in (head, h11.Data(data=problem.body), h11.EndOfMessage()):
+            self.transport.write(self.conn.send(event) or b"")
+        self.transport.close()
+
+
+def bounded_protocol(settings: ServeSettings) -> Any:
+    """Return what uvicorn makes its connections with."""
+    return partial(BoundedProtocol, settings=settings)

@@ -1,0 +1,103 @@
+"""What `mien serve` does: listens, says where, and ends in good order."""
+
+import asyncio
+import contextlib
+import logging
+import signal
+import socket
+import threading
+from collections.abc import Iterator
+
+import uvicorn
+
+from mien.core.console import quantity
+from mien.core.errors import InputError
+from mien.core.streams import say
+from mien.serving.app import Service
+from mien.serving.protocol import bounded_protocol
+from mien.serving.settings import ServeSettings
+
+HEADER_BYTES = 16_384  # of a request: its line and its fields
+
+
+class Server(uvicorn.Server):
+    """uvicorn's server, which lets running requests end before it closes: meanwhile /health/ready answers 503."""
+
+    def __init__(self, service: Service) -> None:
+        self.service, self.settings = service, service.settings
+        logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # requests are not logged; errors the guard says
+        super().__init__(
+            uvicorn.Config(
+                service.guard,
+                http=bounded_protocol(self.settings),
+                ws="none",
+                lifespan="off",
+                loop="asyncio",
+                log_config=None,
+                access_log=False,
+                proxy_headers=False,
+                server_header=False,
+                h11_max_incomplete_event_size=HEADER_BYTES,
+                timeout_graceful_shutdown=1,
+            )
+        )
+
+    async def main_loop(self) -> None:
+        await super().main_loop()
+        guard, loop = self.service.guard, asyncio.get_running_loop()
+        guard.ending, until = True, loop.time() + self.settings.drain_seconds
+        if guard.running:
+            left = f"at most {self.settings.drain_seconds:g} s"
+            say(f"mien: ending once {quantity(guard.running, 'request')} is answered, {left}")
+        while guard.running and loop.time() < until and not self.force_exit:
+            await asyncio.sleep(0.05)
+
+    @contextlib.contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        """End on the first signal, at once on a second Ctrl-C; uvicorn's own raises it again once all is done."""
+        if threading.current_thread() is not threading.main_thread():
+            yield
+            return
+        names = [name for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGBREAK") if hasattr(signal, name)]
+        before = {number: signal.signal(number, self.handle_exit) for number in (getattr(signal, one) for one in names)}
+        try:
+            yield
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
+
+
+def listen(host: str, port: int) -> socket.socket:
+    """Return a listening socket. InputError where the address or the port is in use, not permitted or none of ours."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(
+            host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
+        )[0]
+        listener = socket.socket(family, kind, protocol)
+        try:
+            if hasattr(signal, "SIGHUP"):  # on Windows it would let two servers share a port
+                listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            listener.bind(address)
+        except OSError:
+            listener.close()
+            raise
+    except (OSError, UnicodeError) as error:
+        why = getattr(error, "strerror", None) or error
+        raise InputError(f"port {port} of {host}: {why}; choose another --port, or 0 for a free one") from None
+    return listener
+
+
+def serve(settings: ServeSettings) -> None:
+    """Serve until SIGTERM or Ctrl-C.
+
+    Raises:
+        InputError: a setting, the model, the address or the port cannot be used.
+    """
+    settings.check()
+    settings.tokens()  # before the model is loaded
+    listener = listen(settings.host, settings.port)
+    with contextlib.closing(listener), contextlib.closing(Service(settings)) as service:
+        host, port = listener.getsockname()[:2]
+        host = f"[{host}]" if ":" in host else host
+        say(f"mien: {service.model['name']} at http://{host}:{port}/ (documentation: /docs); Ctrl-C ends")
+        Server(service).run(sockets=[listener])
