@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route, Router
@@ -213,12 +212,12 @@ class Service:
             body = await request.body()
             values = await asyncio.to_thread(uploads.decode_json, body, dict[str, Any])
         elif kind == "multipart/form-data":
-            values = await uploads.read_form(request, most=1, field_size=self.settings.max_body * MB)
+            values = dict(await uploads.read_form(request, most=1, field_size=self.settings.max_body * MB))
         else:
             raise Problem(415, f"Content-Type is {kind or 'missing'!r}; send application/json or multipart/form-data")
         image = values.get("img")
-        if isinstance(image, UploadFile):
-            return UploadedPhoto(uploads.base_name(image.filename or ""), await image.read()), values
+        if isinstance(image, UploadedPhoto):
+            return image, values
         if not isinstance(image, str) or not image:
             raise Problem(400, "there is no image in the request; its field is img, a file or a data URL of base64")
         if not image.startswith("data:image/"):  # as in DeepFace, whose other texts are paths and addresses

@@ -6,6 +6,7 @@ import mimetypes
 import secrets
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -121,8 +122,13 @@ class Client:
         connector = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
         connection = connector(self._host, self._port, timeout=self.timeout)
         headers = {**self._headers, "Content-Type": kind, "Connection": "close"}
-        connection.request("POST", self._root + path, body, headers)
-        answer = connection.getresponse()
+        try:
+            with suppress(BrokenPipeError, ConnectionResetError):  # it has answered before all was sent
+                connection.request("POST", self._root + path, body, headers)
+            answer = connection.getresponse()
+        except BaseException:
+            connection.close()
+            raise
         if answer.status == 200:
             return answer
         with answer:

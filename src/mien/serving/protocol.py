@@ -7,7 +7,7 @@ that has waited longest for a header makes room.
 
 import asyncio
 from functools import partial
-from typing import Any
+from typing import Any, cast
 
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
@@ -16,6 +16,32 @@ from mien.serving.problems import Problem
 from mien.serving.settings import ServeSettings
 
 STALL = 30.0  # seconds in which a client must read on, once it has sent its request
+
+
+class LingeringTransport:
+    """A connection that is closed only once its client has read the answer, where that came before all was sent.
+
+    Closing at once would reset the connection and lose the answer. So our side is ended, and what still comes is thrown
+    away, until the client ends its side too or the deadline of the protocol is over.
+    """
+
+    def __init__(self, transport: asyncio.Transport, protocol: "BoundedProtocol") -> None:
+        self._transport, self._protocol, self.lingers = transport, protocol, False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._transport, name)
+
+    def is_closing(self) -> bool:
+        return self.lingers or self._transport.is_closing()
+
+    def close(self) -> None:
+        early = self._protocol.conn.their_state in (h11.SEND_BODY, h11.ERROR)
+        if early and not self.is_closing() and self._transport.can_write_eof():
+            self.lingers = True
+            self._protocol.flow.resume_reading()
+            self._transport.write_eof()
+        else:
+            self._transport.close()
 
 
 class BoundedProtocol(H11Protocol):
@@ -33,14 +59,19 @@ class BoundedProtocol(H11Protocol):
         """Whether no request runs."""
         return self.cycle is None or self.cycle.response_complete
 
+    @property
+    def closing(self) -> bool:
+        return self.transport.is_closing()
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        if len(self.connections) >= self.settings.connections:
-            idle = [one for one in self.connections if isinstance(one, BoundedProtocol) and one.waits]
+        others = [one for one in self.connections if isinstance(one, BoundedProtocol) and not one.closing]
+        if len(others) >= self.settings.connections:
+            idle = [one for one in others if one.waits]
             if not idle:
                 transport.abort()
                 return
             min(idle, key=lambda one: one.since).transport.abort()
-        super().connection_made(transport)
+        super().connection_made(cast(asyncio.Transport, LingeringTransport(transport, self)))
         self._watch()
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -51,7 +82,7 @@ class BoundedProtocol(H11Protocol):
             super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self.transport:
+        if self.transport and not self.closing:
             super().data_received(data)
             self._watch()
 
@@ -77,12 +108,12 @@ class BoundedProtocol(H11Protocol):
         if not self.waits and self._header:
             self._header.cancel()
             self._header = None
-        elif self.waits and not self._header and not self.transport.is_closing():
+        elif self.waits and not self._header:
             self._header = self.loop.call_later(self.settings.header_seconds, self._too_slow)
 
     def _too_slow(self) -> None:
         begun = self.conn.our_state is h11.IDLE and bool(self.conn.trailing_data[0])
-        if begun and not self.transport.is_closing():
+        if begun and not self.closing:
             seconds = self.settings.header_seconds
             self._refuse(Problem(408, f"the header of the request was not there within {seconds:g} s"))
         else:

@@ -18,6 +18,7 @@ from mien.serving.protocol import bounded_protocol
 from mien.serving.settings import ServeSettings
 
 HEADER_BYTES = 16_384  # of a request: its line and its fields
+BACKLOG = 1024  # connections that the system holds until they are accepted
 
 
 class Server(uvicorn.Server):
@@ -41,6 +42,13 @@ class Server(uvicorn.Server):
                 timeout_graceful_shutdown=1,
             )
         )
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        for listener in sockets or []:
+            host, port = listener.getsockname()[:2]
+            host = f"[{host}]" if ":" in host else host
+            say(f"mien: {self.service.model['name']} at http://{host}:{port}/ (documentation: /docs); Ctrl-C ends")
 
     async def main_loop(self) -> None:
         await super().main_loop()
@@ -78,6 +86,7 @@ def listen(host: str, port: int) -> socket.socket:
             if hasattr(signal, "SIGHUP"):  # on Windows it would let two servers share a port
                 listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             listener.bind(address)
+            listener.listen(BACKLOG)
         except OSError:
             listener.close()
             raise
@@ -97,7 +106,4 @@ def serve(settings: ServeSettings) -> None:
     settings.tokens()  # before the model is loaded
     listener = listen(settings.host, settings.port)
     with contextlib.closing(listener), contextlib.closing(Service(settings)) as service:
-        host, port = listener.getsockname()[:2]
-        host = f"[{host}]" if ":" in host else host
-        say(f"mien: {service.model['name']} at http://{host}:{port}/ (documentation: /docs); Ctrl-C ends")
         Server(service).run(sockets=[listener])

@@ -9,7 +9,7 @@ from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
-from starlette.datastructures import FormData, UploadFile
+from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
@@ -70,7 +70,7 @@ async def read_photos(request: Request, *, most: int) -> list[UploadedPhoto]:
     kind = media_type(request)
     if kind == "multipart/form-data":
         form = await read_form(request, most=most)
-        found = [await _photo(file) for file in form.getlist("file") if isinstance(file, UploadFile)]
+        found = [value for name, value in form if name == "file" and isinstance(value, UploadedPhoto)]
     elif kind == "application/json":
         body = await request.body()
         found = await asyncio.to_thread(_from_json, body, most)
@@ -88,20 +88,27 @@ async def read_photos(request: Request, *, most: int) -> list[UploadedPhoto]:
     return found
 
 
-async def read_form(request: Request, *, most: int, field_size: int = FIELD_SIZE) -> FormData:
+async def read_form(
+    request: Request, *, most: int, field_size: int = FIELD_SIZE
+) -> list[tuple[str, UploadedPhoto | str]]:
     """Return the fields and files of a form. Problem (400, 413) where it is damaged or holds too much."""
     parser = _MemoryParser(
         request.headers, request.stream(), max_files=most, max_fields=FIELDS, max_part_size=field_size
     )
     try:
-        return await parser.parse()
+        form = await parser.parse()
+        return [(name, await _value(value)) for name, value in form.multi_items()]
     except MultiPartException as error:
         much = error.message.startswith(("Too many", "Part exceeded"))
         raise Problem(413 if much else 400, f"the form cannot be read: {error.message.rstrip('.')}") from None
 
 
-async def _photo(file: UploadFile) -> UploadedPhoto:
-    return UploadedPhoto(base_name(file.filename or ""), await file.read())
+async def _value(value: UploadFile | str) -> UploadedPhoto | str:
+    if isinstance(value, str):
+        return value
+    photo = UploadedPhoto(base_name(value.filename or ""), await value.read())
+    await value.close()
+    return photo
 
 
 def _from_json(body: bytes, most: int) -> list[UploadedPhoto]:

@@ -43,7 +43,8 @@ class ArrivingFile(RawIOBase):
         self._change = threading.Condition()
         self._size = self._place = 0
         self._whole = False
-        self._failure: Exception | None = None
+        self.failure: Exception | None = None
+        """Why not all of it came."""
 
     def append(self, data: bytes) -> None:
         with self._change:
@@ -53,9 +54,9 @@ class ArrivingFile(RawIOBase):
             self._change.notify_all()
 
     def finish(self, failure: Exception | None = None) -> None:
-        """End the file; with a `failure` whoever reads gets that instead."""
+        """End the file: all of it is there, or, with a `failure`, no more will come."""
         with self._change:
-            self._whole, self._failure = True, self._failure or failure
+            self._whole, self.failure = True, self.failure or failure
             self._change.notify_all()
 
     def readable(self) -> bool:
@@ -76,23 +77,20 @@ class ArrivingFile(RawIOBase):
         with self._change:
             if whence == SEEK_END:
                 self._change.wait_for(lambda: self._whole)
-                self._check()
             self._place = offset + {SEEK_SET: 0, SEEK_CUR: self._place, SEEK_END: self._size}[whence]
             return self._place
 
     def read(self, size: int = -1, /) -> bytes:
-        """Return up to `size` bytes: at least one, but at the end of the whole file."""
+        """Return up to `size` bytes: at least one, but at the end.
+
+        A failure ends the file, and is no more: an exception would come out of FFmpeg anywhere.
+        """
         with self._change:
             self._change.wait_for(lambda: self._whole or (size >= 0 and self._place < self._size))
-            self._check()
             self._file.seek(self._place)
             data = self._file.read(size)
             self._place += len(data)
             return data
-
-    def _check(self) -> None:
-        if self._failure:
-            raise self._failure
 
     def close(self) -> None:
         super().close()
@@ -139,17 +137,20 @@ class VideoAnswer:
         try:
             with Video(cast(BinaryIO, upload), every=self.every, threads=self.threads) as video:
                 for faces in self.recognizer.follow(video):
+                    if upload.failure:
+                        break
                     self.metrics.images.inc()
                     self.metrics.faces.inc(len(faces))
                     yield JSONL.encode(to_rows(faces), columns(labels, FRAME)).encode()
                     frames += 1
         except InputError as error:
-            raise Problem(422, str(error)) from None
-        except Problem as problem:
-            if not frames:
-                raise
-            yield _json({"error": problem.detail})
+            if not upload.failure:
+                raise Problem(422, str(error)) from None
+        if isinstance(upload.failure, Problem) and frames:
+            yield _json({"error": upload.failure.detail})
             return
+        if upload.failure:
+            raise upload.failure
         if not frames:
             raise Problem(422, video.damage)
         end = {"end": video.end, "frames": frames, "damage": video.damage or None, "notes": video.notes}
