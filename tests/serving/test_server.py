@@ -1,7 +1,9 @@
 """`mien serve` as a user starts and ends it: what it refuses to do, what it prints, how it ends."""
 
 import builtins
+import json
 import os
+import re
 import signal
 import socket
 import subprocess
@@ -195,3 +197,24 @@ def test_nothing_of_a_photo_is_written(
         assert service.form("/v1/faces", *[part] * 4).status == 200
         assert "private" not in service.get("/metrics").body.decode()
     assert not list(folder.iterdir())
+
+
+def test_the_commands_of_docker_and_systemd(monkeypatch: pytest.MonkeyPatch) -> None:
+    """They can be parsed, and name what the files around them provide."""
+    found = list[ServeSettings]()
+    monkeypatch.setattr("mien.serving.server.serve", found.append)
+    root = Path(__file__).parents[2]
+    image = (root / "examples" / "serve" / "Dockerfile").read_text()
+    compose = (root / "examples" / "serve" / "compose.yaml").read_text()
+    begin = json.loads(re.findall(r"^ENTRYPOINT (\[.*\])$", image, re.MULTILINE)[0])
+    (more,) = (json.loads(text) for text in re.findall(r"^    command: (\[.*\])$", compose, re.MULTILINE))
+    (unit,) = re.findall(r"^ExecStart=/opt/mien/bin/(.*)$", (root / "docs" / "serving.md").read_text(), re.MULTILINE)
+    for command in (begin, [*begin, *more], unit.split()):
+        with pytest.raises(SystemExit) as ended:
+            main(command[1:])
+        assert ended.value.code == 0
+    assert [one.host for one in found] == ["0.0.0.0"] * 3
+    assert found[1].token_file == Path("/run/secrets/tokens")
+    assert found[1].videos * found[1].max_video <= 600  # megabytes of the compose file's /tmp
+    for path in re.findall(r"^COPY (?!--)(.*) \S+$", image, re.MULTILINE):
+        assert all((root / name).exists() for name in path.split())

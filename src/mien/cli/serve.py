@@ -19,7 +19,7 @@ def serve(settings: Annotated[ServeSettings, arg(name="")]) -> None:
     Examples:
         $ mien serve
         $ mien serve --model runs/first --port 8080 --threads 4
-        $ mien serve --host 0.0.0.0 --token-file tokens.txt --allow-host faces.example.org
+        $ mien serve --host 0.0.0.0 --token-file tokens.txt --allow-host example.org
     """
     from mien.core.errors import needs_extra
 

@@ -30,7 +30,7 @@ from mien.serving import metrics, uploads
 from mien.serving.guard import Cut, Guard
 from mien.serving.openapi import description, endpoints
 from mien.serving.pipeline import Find, Pipeline
-from mien.serving.problems import Problem, busy
+from mien.serving.problems import HttpProblem, busy
 from mien.serving.settings import MB, ServeSettings
 from mien.serving.uploads import UploadedPhoto
 from mien.serving.videos import VideoAnswer
@@ -102,7 +102,7 @@ class Service:
         found = await self._run(request, [self._finder(photo) for photo in photos])
         images = [_photo(photo, one) for photo, one in zip(photos, found, strict=True)]
         if all(photo.error for photo in images):
-            raise Problem(422, images[0].error if len(images) == 1 else f"none can be read; {images[0].error}")
+            raise HttpProblem(422, images[0].error if len(images) == 1 else f"none can be read; {images[0].error}")
         done = time.perf_counter()
         seconds = {"upload": read - began, "recognition": done - read}
         return JSONResponse(
@@ -144,14 +144,14 @@ class Service:
         """Answer with the rows of a video while it arrives."""
         kind = uploads.media_type(request)
         if not kind.startswith("video/") and kind != uploads.BYTES:
-            raise Problem(
+            raise HttpProblem(
                 415,
                 f"Content-Type is {kind or 'missing'!r}; send the video itself as the body, as video/mp4, say",
             )
         try:
             every = PredictJob(every=request.query_params.get("every")).seconds()
         except InputError as error:
-            raise Problem(400, str(error).removeprefix("--")) from None
+            raise HttpProblem(400, str(error).removeprefix("--")) from None
         if self._videos >= self.settings.videos:
             raise busy(f"{self._videos} videos are read already, the most that may; try again later")
         answer = VideoAnswer(self.recognizer, every=every, threads=self.threads, metrics=self.metrics)
@@ -179,9 +179,9 @@ class Service:
             names = [str(name).strip() for name in names]
             compat.check_analysis(names, anti_spoofing=uploads.flag(values, "anti_spoofing", default=False))
         except (InputError, TypeError) as error:
-            raise Problem(400, str(error)) from None
+            raise HttpProblem(400, str(error)) from None
         if not (backend in ("skip", "auto", self.settings.detector) or compat.is_backend(backend)):
-            raise Problem(
+            raise HttpProblem(
                 400, f"no detector {backend[:40]!r}; leave detector_backend out, or skip uses all of the image"
             )
         facts: dict[str, Any] = {}
@@ -201,7 +201,7 @@ class Service:
 
         (found,) = await self._run(request, [find])
         if isinstance(found, InputError):
-            raise Problem(400, str(found))
+            raise HttpProblem(400, str(found))
         return JSONResponse({"results": _plain(compat.analysis(found, **facts))})
 
     async def _analyze_request(self, request: Request) -> tuple[UploadedPhoto, Mapping[str, Any]]:
@@ -214,14 +214,16 @@ class Service:
         elif kind == "multipart/form-data":
             values = dict(await uploads.read_form(request, most=1, field_size=self.settings.max_body * MB))
         else:
-            raise Problem(415, f"Content-Type is {kind or 'missing'!r}; send application/json or multipart/form-data")
+            raise HttpProblem(
+                415, f"Content-Type is {kind or 'missing'!r}; send application/json or multipart/form-data"
+            )
         image = values.get("img")
         if isinstance(image, UploadedPhoto):
             return image, values
         if not isinstance(image, str) or not image:
-            raise Problem(400, "there is no image in the request; its field is img, a file or a data URL of base64")
+            raise HttpProblem(400, "there is no image in the request; its field is img, a file or a data URL of base64")
         if not image.startswith("data:image/"):  # as in DeepFace, whose other texts are paths and addresses
-            raise Problem(400, "img is no data URL (data:image/jpeg;base64,...); no file or address is read here")
+            raise HttpProblem(400, "img is no data URL (data:image/jpeg;base64,...); no file or address is read here")
         return UploadedPhoto(uploads.UNNAMED, await asyncio.to_thread(uploads.decode_base64, image)), values
 
     async def live(self, _: Request) -> Response:

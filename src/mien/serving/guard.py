@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mien.core.streams import say
 from mien.serving.metrics import Metrics
-from mien.serving.problems import Problem, busy
+from mien.serving.problems import HttpProblem, busy
 from mien.serving.settings import MB, ServeSettings
 
 SECURITY = {
@@ -70,10 +70,10 @@ class Guard:
             await request.run()
 
     def check(self, headers: Headers, path: str, method: str) -> int | None:
-        """Return which token a request has; None where everyone is served. Problem where it is refused."""
+        """Return which token a request has; None where everyone is served. HttpProblem where it is refused."""
         self._check_host(headers.get("host", ""))
         if headers.get("origin") and not self.allows_origin(headers):
-            raise Problem(403, "pages of this origin may not use the service; --allow-origin adds one")
+            raise HttpProblem(403, "pages of this origin may not use the service; --allow-origin adds one")
         if method == "OPTIONS" and headers.get("origin"):
             return None
         token = self._token(headers) if self._tokens and path not in OPEN else None
@@ -102,7 +102,7 @@ class Guard:
         try:
             ipaddress.ip_address(name.partition("%")[0])
         except ValueError:
-            raise Problem(403, "the service does not answer to this Host; --allow-host adds a name") from None
+            raise HttpProblem(403, "the service does not answer to this Host; --allow-host adds a name") from None
 
     def _token(self, headers: Headers) -> int:
         kind, _, given = headers.get("authorization", "").partition(" ")
@@ -110,24 +110,26 @@ class Guard:
         # every token is compared, and each in constant time
         equal = [index for index, token in enumerate(self._tokens) if hmac.compare_digest(digest, token)]
         if not equal:
-            raise Problem(401, "a valid token is needed: Authorization: Bearer TOKEN", challenge=True)
+            raise HttpProblem(401, "a valid token is needed: Authorization: Bearer TOKEN", challenge=True)
         return equal[0]
 
     def enter(self, path: str, token: int | None) -> None:
-        """Count a request that begins. Problem (429) where its token has enough of them."""
+        """Count a request that begins. HttpProblem (429) where its token has enough of them."""
         if path not in WORK:
             return
         if token is not None:
             if self._with_token[token] >= self.settings.per_token:
                 most = self.settings.per_token
-                raise Problem(429, f"{most} requests of this token run already, the most that may", retry_after=1)
+                raise HttpProblem(429, f"{most} requests of this token run already, the most that may", retry_after=1)
             if self.settings.per_minute:
                 now = time.time()
                 minute, number = self._minutes.get(token, (0, 0))
                 number = number if minute == int(now // 60) else 0
                 if number >= self.settings.per_minute:
                     left = 60 - int(now % 60)
-                    raise Problem(429, f"{number} requests of this token in this minute, the most", retry_after=left)
+                    raise HttpProblem(
+                        429, f"{number} requests of this token in this minute, the most", retry_after=left
+                    )
                 self._minutes[token] = int(now // 60), number + 1
             self._with_token[token] += 1
         self.running += 1
@@ -139,7 +141,7 @@ class Guard:
                 self._with_token[token] -= 1
 
     def hold(self, size: int) -> None:
-        """Count bytes of photos that are held from now on. Problem (503) where it would be too many."""
+        """Count bytes of photos that are held from now on. HttpProblem (503) where it would be too many."""
         if self._held + size > self.settings.max_held * MB:
             raise busy(f"requests that run hold {self._held / MB:.0f} MB of photos; try again in a second")
         self._held += size
@@ -179,21 +181,21 @@ class GuardedRequest:
             entered = True
             async with asyncio.timeout(self.seconds):
                 await guard.app(self.scope, self.receive, self.send)
-        except Problem as problem:
+        except HttpProblem as problem:
             await self._answer(problem)
         except HTTPException as error:  # of the routes
             known = {
                 404: "there is nothing at this path; /docs lists what there is",
                 405: "this path has other methods",
             }
-            await self._answer(Problem(error.status_code, known.get(error.status_code, error.detail)))
+            await self._answer(HttpProblem(error.status_code, known.get(error.status_code, error.detail)))
         except TimeoutError:
             await self._answer(busy(f"the request took longer than {self.seconds:g} s"))
         except (Cut, ClientDisconnect):
             pass
         except Exception as error:
             say(*"".join(traceback.format_exception(error)).splitlines())
-            await self._answer(Problem(500, "the service has failed at this request; its log says why"))
+            await self._answer(HttpProblem(500, "the service has failed at this request; its log says why"))
         finally:
             guard.release(self.held)
             if entered:
@@ -208,7 +210,7 @@ class GuardedRequest:
             async with asyncio.timeout_at(self.due):
                 message = await self._receive()
         except TimeoutError:
-            raise Problem(408, "the body of the request did not come in time") from None
+            raise HttpProblem(408, "the body of the request did not come in time") from None
         if message["type"] == "http.request":
             self.whole = not message.get("more_body", False)
             size = len(message.get("body", b""))
@@ -231,7 +233,7 @@ class GuardedRequest:
             message = {**message, "headers": [*message.get("headers", []), *more]}
         await self._send(message)
 
-    async def _answer(self, problem: Problem) -> None:
+    async def _answer(self, problem: HttpProblem) -> None:
         if self.status:  # the answer has begun: without its end the client sees that it is not whole
             return
         await self.send({"type": "http.response.start", "status": problem.status, "headers": problem.headers})
@@ -239,7 +241,7 @@ class GuardedRequest:
 
     async def _preflight(self) -> None:
         if not self.guard.names_origin(self.headers.get("origin", "")):
-            raise Problem(403, "pages of other origins may not use the service; --allow-origin adds one")
+            raise HttpProblem(403, "pages of other origins may not use the service; --allow-origin adds one")
         allowed = [
             (b"access-control-allow-methods", b"GET, POST"),
             (b"access-control-allow-headers", b"authorization, content-type"),
@@ -248,8 +250,8 @@ class GuardedRequest:
         await self.send({"type": "http.response.start", "status": 204, "headers": allowed})
         await self.send({"type": "http.response.body", "body": b""})
 
-    def _too_large(self) -> Problem:
-        return Problem(413, f"the body is too large; at most {self.most / MB:g} MB are read here")
+    def _too_large(self) -> HttpProblem:
+        return HttpProblem(413, f"the body is too large; at most {self.most / MB:g} MB are read here")
 
     def _count(self) -> None:
         route = self.path if self.path in WORK | OPEN | {"/metrics"} else "other"

@@ -56,7 +56,7 @@ class Pipeline:
             thread.start()
 
     def check_room(self, number: int = 1) -> None:
-        """Raise a Problem (503) where so many more photos cannot wait."""
+        """Raise a HttpProblem (503) where so many more photos cannot wait."""
         if len(self._waiting) + number > self.room:
             raise busy(f"{len(self._waiting)} photos wait, and at most {self.room} may; try again in a second")
 
@@ -64,7 +64,7 @@ class Pipeline:
         """Queue the photos of a request, all or none.
 
         Raises:
-            Problem: 503, the queue has no room for them.
+            HttpProblem: 503, the queue has no room for them.
         """
         tasks = [FindTask(find, Future()) for find in finds]
         with self._change:

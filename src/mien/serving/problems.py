@@ -6,7 +6,7 @@ from http import HTTPStatus
 MEDIA_TYPE = "application/problem+json"
 
 
-class Problem(Exception):  # noqa: N818 - the name that RFC 9457 gives it
+class HttpProblem(Exception):  # noqa: N818 - the name that RFC 9457 gives it
     """Ends a request with this status and sentence.
 
     Args:
@@ -35,6 +35,6 @@ class Problem(Exception):  # noqa: N818 - the name that RFC 9457 gives it
         return found
 
 
-def busy(detail: str) -> Problem:
+def busy(detail: str) -> HttpProblem:
     """Return the answer to a request for which there is no room now."""
-    return Problem(503, detail, retry_after=1)
+    return HttpProblem(503, detail, retry_after=1)

@@ -12,7 +12,7 @@ from typing import Any, cast
 import h11
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
-from mien.serving.problems import Problem
+from mien.serving.problems import HttpProblem
 from mien.serving.settings import ServeSettings
 
 STALL = 30.0  # seconds in which a client must read on, once it has sent its request
@@ -101,7 +101,7 @@ class BoundedProtocol(H11Protocol):
             self._stalled.cancel()
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(Problem(400, "this is not a request of HTTP/1.1 that can be read, or its header is too long"))
+        self._refuse(HttpProblem(400, "this is not a request of HTTP/1.1 that can be read, or its header is too long"))
 
     def _watch(self) -> None:
         """Start the deadline of the header when a request is waited for, and end it when one is there."""
@@ -115,7 +115,7 @@ class BoundedProtocol(H11Protocol):
         begun = self.conn.our_state is h11.IDLE and bool(self.conn.trailing_data[0])
         if begun and not self.closing:
             seconds = self.settings.header_seconds
-            self._refuse(Problem(408, f"the header of the request was not there within {seconds:g} s"))
+            self._refuse(HttpProblem(408, f"the header of the request was not there within {seconds:g} s"))
         else:
             self.transport.abort()
 
@@ -125,7 +125,7 @@ class BoundedProtocol(H11Protocol):
         else:
             self.transport.abort()
 
-    def _refuse(self, problem: Problem) -> None:
+    def _refuse(self, problem: HttpProblem) -> None:
         """Answer before there is a request, and close."""
         if self.conn.our_state is not h11.IDLE and self.conn.our_state is not h11.SEND_RESPONSE:
             self.transport.abort()

@@ -13,7 +13,7 @@ from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
 
-from mien.serving.problems import Problem
+from mien.serving.problems import HttpProblem
 
 FIELD_SIZE = 64_000  # bytes of a field of a form that is no file
 FIELDS = 16
@@ -65,7 +65,7 @@ async def read_photos(request: Request, *, most: int) -> list[UploadedPhoto]:
     """Return the photos of a request to /v1/faces: at least one, at most `most`.
 
     Raises:
-        Problem: 400 none or not as described, 413 too many, 415 another type of body.
+        HttpProblem: 400 none or not as described, 413 too many, 415 another type of body.
     """
     kind = media_type(request)
     if kind == "multipart/form-data":
@@ -78,20 +78,20 @@ async def read_photos(request: Request, *, most: int) -> list[UploadedPhoto]:
         body = await request.body()
         found = [UploadedPhoto(UNNAMED, body)] if body else []
     else:
-        raise Problem(
+        raise HttpProblem(
             415,
             f"Content-Type is {kind or 'missing'!r}; send multipart/form-data with files in the field file, "
             "application/json with base64 in images, or the photo itself as image/jpeg, image/png ...",
         )
     if not found:
-        raise Problem(400, "there is no photo in the request; its field is file in a form and images in JSON")
+        raise HttpProblem(400, "there is no photo in the request; its field is file in a form and images in JSON")
     return found
 
 
 async def read_form(
     request: Request, *, most: int, field_size: int = FIELD_SIZE
 ) -> list[tuple[str, UploadedPhoto | str]]:
-    """Return the fields and files of a form. Problem (400, 413) where it is damaged or holds too much."""
+    """Return the fields and files of a form. HttpProblem (400, 413) where it is damaged or holds too much."""
     parser = _MemoryParser(
         request.headers, request.stream(), max_files=most, max_fields=FIELDS, max_part_size=field_size
     )
@@ -100,7 +100,7 @@ async def read_form(
         return [(name, await _value(value)) for name, value in form.multi_items()]
     except MultiPartException as error:
         much = error.message.startswith(("Too many", "Part exceeded"))
-        raise Problem(413 if much else 400, f"the form cannot be read: {error.message.rstrip('.')}") from None
+        raise HttpProblem(413 if much else 400, f"the form cannot be read: {error.message.rstrip('.')}") from None
 
 
 async def _value(value: UploadFile | str) -> UploadedPhoto | str:
@@ -114,29 +114,29 @@ async def _value(value: UploadFile | str) -> UploadedPhoto | str:
 def _from_json(body: bytes, most: int) -> list[UploadedPhoto]:
     photos = decode_json(body, JsonPhotos).images
     if len(photos) > most:
-        raise Problem(413, f"{len(photos)} photos in one request; at most {most} are read")
+        raise HttpProblem(413, f"{len(photos)} photos in one request; at most {most} are read")
     named = [JsonPhoto(photo) if isinstance(photo, str) else photo for photo in photos]
     return [UploadedPhoto(base_name(photo.file), decode_base64(photo.data)) for photo in named]
 
 
 def decode_json(body: bytes, kind: Any) -> Any:
-    """Return a JSON body as `kind`. Problem (400) where it is none."""
+    """Return a JSON body as `kind`. HttpProblem (400) where it is none."""
     try:
         return msgspec.json.decode(body, type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
-        raise Problem(400, f"the JSON cannot be read: {reason}") from None
+        raise HttpProblem(400, f"the JSON cannot be read: {reason}") from None
 
 
 def decode_base64(text: str) -> bytes:
-    """Return what base64 text, or a data URL of it, holds. Problem (400) where it is none."""
+    """Return what base64 text, or a data URL of it, holds. HttpProblem (400) where it is none."""
     if text.startswith("data:"):
         text = text.partition(",")[2]
     try:
         return base64.b64decode("".join(text.split()), validate=True)
     except (binascii.Error, ValueError) as error:
         reason = str(error) if isinstance(error, binascii.Error) else "other characters"
-        raise Problem(400, f"an image of the JSON is not base64 ({reason})") from None
+        raise HttpProblem(400, f"an image of the JSON is not base64 ({reason})") from None
 
 
 def base_name(name: str) -> str:

@@ -25,7 +25,7 @@ from mien.recognition.recognizer import Recognizer
 from mien.recognition.video import Video
 from mien.serving.guard import Cut
 from mien.serving.metrics import Metrics
-from mien.serving.problems import Problem
+from mien.serving.problems import HttpProblem
 
 NDJSON = "application/x-ndjson"
 
@@ -132,7 +132,7 @@ class VideoAnswer:
             thread.shutdown(wait=False)
 
     def _lines(self, upload: ArrivingFile) -> Iterator[bytes]:
-        """Yield the lines of a video. Problem where nothing of it could be read, before the first line."""
+        """Yield the lines of a video. HttpProblem where nothing of it could be read, before the first line."""
         labels, frames = self.recognizer.session.info.labels, 0
         try:
             with Video(cast(BinaryIO, upload), every=self.every, threads=self.threads) as video:
@@ -145,14 +145,14 @@ class VideoAnswer:
                     frames += 1
         except InputError as error:
             if not upload.failure:
-                raise Problem(422, str(error)) from None
-        if isinstance(upload.failure, Problem) and frames:
+                raise HttpProblem(422, str(error)) from None
+        if isinstance(upload.failure, HttpProblem) and frames:
             yield _json({"error": upload.failure.detail})
             return
         if upload.failure:
             raise upload.failure
         if not frames:
-            raise Problem(422, video.damage)
+            raise HttpProblem(422, video.damage)
         end = {"end": video.end, "frames": frames, "damage": video.damage or None, "notes": video.notes}
         yield _json({**end, "version": __version__})
 
@@ -170,7 +170,7 @@ async def _read(receive: Receive, upload: ArrivingFile) -> None:
             if not message.get("more_body"):
                 upload.finish()
         upload.finish(Cut())
-    except Problem as problem:
+    except HttpProblem as problem:
         upload.finish(problem)
 
 
