@@ -1,4 +1,4 @@
-"""`mien serve` under load, beside a plain Starlette handler around the same Recognizer: photos/s, p50, p99, memory.
+"""`mien serve` under load, and a plain Starlette handler around the same Recognizer: photos/s, p50, p99, memory.
 
     python benchmarks/serving.py --seconds 20 --clients 1 8 64
     python benchmarks/serving.py --photos photos/ --threads 2 --queue 32
