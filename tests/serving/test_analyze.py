@@ -71,11 +71,11 @@ def test_paths_and_addresses_are_refused(service: RunningService, image: str) ->
     ("more", "words"),
     [
         ({"actions": ["age", "emotion"]}, "mien supports only actions"),
-        ({"actions": 3}, "not iterable"),
+        ({"actions": 3}, "Expected `str | array`, got `int` - at `$.actions`"),
         ({"anti_spoofing": True}, "anti_spoofing: mien cannot distinguish"),
         ({"detector_backend": "haar"}, "no detector 'haar'"),
         ({"img": ""}, "there is no image in the request"),
-        ({"img": 7}, "there is no image in the request"),
+        ({"img": 7}, "Expected `str`, got `int` - at `$.img`"),
         ({"img": "data:image/png;base64,&"}, "not base64"),
         ({"img": "data:image/png;base64,bm8gcGhvdG8gYXQgYWxs"}, "image: not an image that Pillow can read"),
     ],

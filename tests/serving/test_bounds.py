@@ -279,6 +279,17 @@ def test_idle_connections_make_room(recognizer: Recognizer) -> None:
             connection.close()
 
 
+def test_refused_connections_that_stay_make_room_too(recognizer: Recognizer) -> None:
+    with running(recognizer, connections=4) as service:
+        refused = [service.connect() for _ in range(12)]
+        for connection in refused:
+            connection.sendall(b"no HTTP at all\r\n\r\n")  # answered, and then closed by the client or nobody
+        wait_for(lambda: len(service.server.server_state.connections) <= 4)
+        assert service.photo().status == 200
+        for connection in refused:
+            connection.close()
+
+
 def test_where_all_connections_work_the_next_is_refused(model: Path) -> None:
     gated = GatedDetector()
     with running(Recognizer(model, gated, threads=1), connections=2) as service:

@@ -80,10 +80,10 @@ def test_raw_json_and_form_are_the_same(service: RunningService) -> None:
     assert raw[0]["faces"][0]["expression"] == "neutral"
     octets = service.request("POST", "/v1/faces", data, kind="application/octet-stream").json["images"]
     form = service.form("/v1/faces", ("file", "", data)).json["images"]
-    named: list[Any] = [text, f"data:image/png;base64,{text}", {"data": text, "file": "C:\\photos\\me.png"}]
+    named: list[Any] = [text, f"data:image/png;base64,{text}", {"data": text, "file": "C:\\photos\\m\ne.png"}]
     answer = service.send_json("/v1/faces", {"images": named}).json["images"]
     assert raw == octets == form == answer[:1] == answer[1:2]
-    assert answer[2] == {**raw[0], "file": "me.png"}
+    assert answer[2] == {**raw[0], "file": "m e.png"}
 
 
 @pytest.mark.parametrize(

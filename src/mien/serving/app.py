@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from pathlib import Path
@@ -32,7 +32,7 @@ from mien.serving.openapi import description, endpoints
 from mien.serving.pipeline import Find, Pipeline
 from mien.serving.problems import HttpProblem, busy
 from mien.serving.settings import MB, ServeSettings
-from mien.serving.uploads import UploadedPhoto
+from mien.serving.uploads import AnalyzeRequest, UploadedPhoto
 from mien.serving.videos import VideoAnswer
 
 Handler = Callable[[Request], Awaitable[Any]]
@@ -168,17 +168,13 @@ class Service:
     async def analyze(self, request: Request) -> Response:
         """Answer as DeepFace's own API does: results, a list with a dictionary for each face."""
         self.pipeline.check_room()
-        photo, values = await self._analyze_request(request)
-        actions = values.get("actions", "emotion")
-        names = (
-            actions.strip("[]() ").replace("'", "").replace('"', "").split(",") if isinstance(actions, str) else actions
-        )
-        backend = str(values.get("detector_backend", "opencv"))
-        enforce = uploads.flag(values, "enforce_detection", default=True)
+        photo, asked = await self._analyze_request(request)
+        actions = asked.actions.strip("[]() ").split(",") if isinstance(asked.actions, str) else asked.actions
+        backend, enforce = asked.detector_backend, uploads.flag(asked.enforce_detection)
         try:
-            names = [str(name).strip() for name in names]
-            compat.check_analysis(names, anti_spoofing=uploads.flag(values, "anti_spoofing", default=False))
-        except (InputError, TypeError) as error:
+            names = [name.strip(" \"'") for name in actions]
+            compat.check_analysis(names, anti_spoofing=uploads.flag(asked.anti_spoofing))
+        except InputError as error:
             raise HttpProblem(400, str(error)) from None
         if not (backend in ("skip", "auto", self.settings.detector) or compat.is_backend(backend)):
             raise HttpProblem(
@@ -204,27 +200,27 @@ class Service:
             raise HttpProblem(400, str(found))
         return JSONResponse({"results": _plain(compat.analysis(found, **facts))})
 
-    async def _analyze_request(self, request: Request) -> tuple[UploadedPhoto, Mapping[str, Any]]:
-        """Return the image of a DeepFace request, and its other values."""
+    async def _analyze_request(self, request: Request) -> tuple[UploadedPhoto, AnalyzeRequest]:
+        """Return the image of a DeepFace request, and what is asked."""
         kind = uploads.media_type(request)
-        values: Mapping[str, Any]
         if kind == "application/json":
             body = await request.body()
-            values = await asyncio.to_thread(uploads.decode_json, body, dict[str, Any])
+            asked = await asyncio.to_thread(uploads.decode_json, body, AnalyzeRequest)
         elif kind == "multipart/form-data":
-            values = dict(await uploads.read_form(request, most=1, field_size=self.settings.max_body * MB))
+            form = await uploads.read_form(request, most=1, field_size=self.settings.max_body * MB)
+            for name, value in form:
+                if name == "img" and isinstance(value, UploadedPhoto):
+                    return value, _fields(form)
+            asked = _fields(form)
         else:
             raise HttpProblem(
                 415, f"Content-Type is {kind or 'missing'!r}; send application/json or multipart/form-data"
             )
-        image = values.get("img")
-        if isinstance(image, UploadedPhoto):
-            return image, values
-        if not isinstance(image, str) or not image:
+        if not asked.img:
             raise HttpProblem(400, "there is no image in the request; its field is img, a file or a data URL of base64")
-        if not image.startswith("data:image/"):  # as in DeepFace, whose other texts are paths and addresses
+        if not asked.img.startswith("data:image/"):  # as in DeepFace, whose other texts are paths and addresses
             raise HttpProblem(400, "img is no data URL (data:image/jpeg;base64,...); no file or address is read here")
-        return UploadedPhoto(uploads.UNNAMED, await asyncio.to_thread(uploads.decode_base64, image)), values
+        return UploadedPhoto(uploads.UNNAMED, await asyncio.to_thread(uploads.decode_base64, asked.img)), asked
 
     async def live(self, _: Request) -> Response:
         """Answer that the process runs."""
@@ -247,6 +243,12 @@ class Service:
             return HTMLResponse(self._pages[name])
 
         return page
+
+
+def _fields(form: Sequence[tuple[str, UploadedPhoto | str]]) -> AnalyzeRequest:
+    """Return what the text fields of a form ask."""
+    known = AnalyzeRequest.__struct_fields__
+    return AnalyzeRequest(**{name: value for name, value in form if name in known and isinstance(value, str)})
 
 
 async def _outcome(future: Future[Faces]) -> Faces | InputError:

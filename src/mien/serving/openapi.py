@@ -94,7 +94,7 @@ def description(settings: ServeSettings, labels: Sequence[str]) -> dict[str, Any
     video = {
         "summary": "Recognise the expressions of faces in a video, while it is uploaded",
         "description": "The body is the video itself. A line of JSON for each face of each frame, with the columns of "
-        "mien predict --format jsonl; a frame without a face has a line whose face is empty. The last line has end "
+        "mien predict --format jsonl; a frame without a face has a line whose track is null. The last line has end "
         "(seconds), frames, damage and notes, or error: without it the answer is not whole. A video that has its index "
         f"at its end is read once all of it is here. At most {settings.max_video} MB.",
         "parameters": [

@@ -61,16 +61,23 @@ class BoundedProtocol(H11Protocol):
 
     @property
     def closing(self) -> bool:
+        """Whether what comes is thrown away."""
         return self.transport.is_closing()
 
+    @property
+    def closed(self) -> bool:
+        """Whether the connection is gone, or will be as soon as its last bytes are sent; one that lingers is not."""
+        return self._socket.is_closing()
+
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        others = [one for one in self.connections if isinstance(one, BoundedProtocol) and not one.closing]
+        others = [one for one in self.connections if isinstance(one, BoundedProtocol) and not one.closed]
         if len(others) >= self.settings.connections:
             idle = [one for one in others if one.waits]
             if not idle:
                 transport.abort()
                 return
             min(idle, key=lambda one: one.since).transport.abort()
+        self._socket = transport
         super().connection_made(cast(asyncio.Transport, LingeringTransport(transport, self)))
         self._watch()
 

@@ -5,7 +5,6 @@ import base64
 import binascii
 import io
 import re
-from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 import msgspec
@@ -54,6 +53,16 @@ class JsonPhotos(msgspec.Struct, forbid_unknown_fields=True):
     """The JSON request of /v1/faces."""
 
     images: list[str | JsonPhoto]
+
+
+class AnalyzeRequest(msgspec.Struct):
+    """The request of /analyze, of which the fields of DeepFace that have no effect here are not read."""
+
+    img: str = ""
+    actions: str | list[str] = "emotion"
+    detector_backend: str = "opencv"
+    enforce_detection: bool | str = True
+    anti_spoofing: bool | str = False
 
 
 def media_type(request: Request) -> str:
@@ -140,11 +149,10 @@ def decode_base64(text: str) -> bytes:
 
 
 def base_name(name: str) -> str:
-    """Return the last part of a file's name, as a client of any system may write it."""
-    return re.split(r"[\\/]", name)[-1] or UNNAMED
+    """Return the last part of a file's name, as a client of any system may write it, in one line."""
+    return re.sub(r"[\x00-\x1f\x7f]", " ", re.split(r"[\\/]", name)[-1])[:255] or UNNAMED
 
 
-def flag(values: Mapping[str, Any], name: str, *, default: bool) -> bool:
+def flag(value: bool | str) -> bool:
     """Return a yes or no of a form or of JSON, as DeepFace reads it: any text but true is no."""
-    value = values.get(name, default)
-    return value if isinstance(value, bool) else str(value).lower() == "true"
+    return value if isinstance(value, bool) else value.lower() == "true"
