@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, get_args, get_ori
 
 from mien.core import records
 from mien.core.console import forget_notices, notice
-from mien.core.errors import InputError, MissingExtra, did_you_mean, needs_extra
+from mien.core.errors import InputError, did_you_mean, needs_extra
 from mien.core.files import check_folder
 from mien.core.labels import join_names
 from mien.core.paths import local_path
@@ -29,9 +29,8 @@ from mien.evaluation.features import Features, read_features
 from mien.evaluation.plots import check, plot
 from mien.evaluation.predictions import TRAINED_ON, load, predict
 from mien.evaluation.run import Run
-from mien.models.bundled import ASSETS, bundled
 from mien.models.session import Session
-from mien.recipes import Recipe, find, new_folder, read_history, read_run
+from mien.recipes import Recipe, find, new_folder, read_history
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,14 +38,13 @@ if TYPE_CHECKING:
     from torch import nn
 
     from mien.evaluation.adapt import Adapted
-    from mien.evaluation.explain import Explanation, Method
+    from mien.evaluation.explain import ExplainBy, Explanation
     from mien.faces import Detector
     from mien.models.prior import Prior
     from mien.training.callbacks import Callback
+    from mien.training.grad_cam import GradCam
 
 T = TypeVar("T")
-ExplainBy = Literal["auto", "occlusion", "grad-cam"]
-COARSE = 4  # cells along the side of a feature map, of which a Grad-CAM says less than an occlusion map
 EXPECTED = {"class_weights": "none, balanced, a dict {class: number}, or a JSON or CSV file of all"}
 PathText = str | os.PathLike[str]
 Paths = PathText | Iterable[PathText]
@@ -356,7 +354,7 @@ def explain(
         >>> faces[0].label, faces[0].map.shape, faces[0].draw().shape  # doctest: +SKIP
         ('happy', (48, 48), (410, 746, 3))
     """
-    from mien.evaluation.explain import explain_faces
+    from mien.evaluation.explain import choose_method, explain_faces
     from mien.evaluation.explain.explanation import class_column
     from mien.recognition import Recognizer
 
@@ -364,56 +362,18 @@ def explain(
     recognizer = Recognizer(model, detector, output=output)
     if label is not None:
         class_column(recognizer.session.info.labels, label)
-    chosen, about = explanation_method(model, recognizer.session, method)
+    chosen, about = choose_method(model, recognizer.session, method, _grad_cam)
     with recognizer.reading(image, bgr=bgr) as loaded:
         notice(about)
         return explain_faces(recognizer, chosen, loaded, label=label)
 
 
-def explanation_method(model: PathText, session: Session, method: "ExplainBy") -> "tuple[Method, str]":
-    """Return how an open model is explained, and a line that says it.
-
-    Args:
-        model: what the session was opened for.
-        session: for the output to explain.
-        method: as `explain` takes it.
-
-    Raises:
-        InputError: an unknown method, or the model has no Grad-CAM.
-        MissingExtra: grad-cam was asked for, and mien[train] is not installed.
-    """
-    from mien.evaluation.explain import Occlusion
-
-    if method not in get_args(ExplainBy):
-        raise InputError(f"method {method!r}: expected {', '.join(get_args(ExplainBy))}")
-    why = ""
-    if method != "occlusion":
-        try:
-            found = _grad_cam(model, session, asked=method == "grad-cam")
-            return found, f"Grad-CAM: {found.detail}"
-        except (InputError, MissingExtra) as error:
-            if method == "grad-cam":
-                raise
-            why = f" (not Grad-CAM: {error})"
-    chosen = Occlusion(session)
-    return chosen, f"occlusion maps: {chosen.detail}{why}"
-
-
-def _grad_cam(model: PathText, session: Session, *, asked: bool) -> "Method":
-    """Return Grad-CAM for a model. InputError where it has none, or, unless `asked` for, where it does not fit."""
-    name = os.fspath(model)
-    weights = ASSETS / f"{name}.safetensors" if name in bundled() else local_path(model) / "best.safetensors"
-    if not weights.is_file():
-        raise InputError(f"{name} has no torch weights; a run folder and default have")
-    if name not in bundled() and ":" in (network := read_run(local_path(model)).recipe.model) and not asked:
-        raise InputError(f"the network is code of your own, {network}; --method grad-cam imports it")
+def _grad_cam(model: Path, session: Session) -> "GradCam":
+    """Return Grad-CAM for a model, which needs torch."""
     _training("Grad-CAM")
     from mien.training.grad_cam import GradCam
 
-    found = GradCam(local_path(model), session)
-    if found.cells < COARSE and not asked:
-        raise InputError(f"{found.detail}: too coarse")
-    return found
+    return GradCam(model, session)
 
 
 def _training(purpose: str) -> Any:

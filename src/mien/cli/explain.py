@@ -1,12 +1,16 @@
 """The verb `explain`."""
 
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 from tyro.conf import arg
 
 from mien.cli.options import Model
 from mien.core.limits import MAX_PIXELS, Truncated
+
+if TYPE_CHECKING:
+    from mien.models.session import Session
+    from mien.training.grad_cam import GradCam
 
 
 def explain(
@@ -55,13 +59,13 @@ def explain(
         device: Where the network is computed: cpu, or what onnxruntime has here. Grad-CAM is computed on the CPU.
         threads: How many cores to use; all of them by default.
     """
-    from mien.api import explanation_method
     from mien.cli.parse import load_training
     from mien.core.console import first_few, quantity
     from mien.core.errors import InputError
     from mien.core.files import check_folder
     from mien.core.paths import printable
     from mien.core.streams import say
+    from mien.evaluation.explain import choose_method
     from mien.evaluation.explain.explanation import class_column
     from mien.evaluation.explain.photos import explain_photos
     from mien.outputs.inputs import find_inputs, is_video, output_paths
@@ -86,8 +90,13 @@ def explain(
     )
     if label is not None:
         class_column(recognizer.session.info.labels, label)  # before a network is read for it
-    chosen, about = explanation_method(model, recognizer.session, method)
-    if threads and chosen.name == "grad-cam":
-        load_training(threads)
+
+    def grad_cam(path: Path, session: "Session") -> "GradCam":
+        load_training(threads, "Grad-CAM")
+        from mien.training.grad_cam import GradCam
+
+        return GradCam(path, session)
+
+    chosen, about = choose_method(model, recognizer.session, method, grad_cam)
     read = explain_photos(recognizer, chosen, pictures, about=about, label=label, maps=maps)
     return 2 if not read else int(unread or read < len(photos))
