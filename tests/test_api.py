@@ -1,9 +1,11 @@
 """mien from Python: what README and docs/python.md promise of `import mien`."""
 
+import inspect
 import json
 import shlex
 import subprocess
 import sys
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -239,10 +241,16 @@ def test_a_network_object_is_copied_and_handed_over_again_to_resume(fer2013: Pat
         ),
         ({"log": "tb"}, "^log 'tb': expected one of tensorboard, wandb, mlflow"),
         ({"log": ["wandb", "tensorbord"]}, "^log 'tensorbord': expected one of .*; did you mean 'tensorboard'"),
-        ({"log": 3}, "^log 3: expected one of "),
+        ({"log": 3}, "^mien.train: log 3: expected text or a list of text$"),
         ({"lr": -1}, r"lr -1.0 must be above 0"),
         ({"schedule": "plato"}, "expected constant, one-cycle, plateau"),
         ({"threads": 0}, "threads 0: at least 1"),
+        ({"threads": "2"}, "^mien.train: threads '2': expected a whole number or None$"),
+        ({"threads": True}, "^mien.train: threads True: expected a whole number or None$"),
+        ({"device": 0}, "^mien.train: device 0: expected text$"),
+        ({"kind": Path("fer2013")}, r"^mien.train: kind \w*Path\('fer2013'\): expected text or None$"),
+        ({"photos": ["a", 3]}, r"^mien.train: photos \['a', 3\]: expected text or a path or a list of text or a path$"),
+        ({"callbacks": None}, r"^callbacks: None is no function of \(run, epoch\)"),
         ({"start": "nothing"}, "nothing: no run"),
         ({"out": "default"}, "default: the name of a bundled model"),
         ({"model": 3}, "model 3: expected a name, a class or function"),
@@ -265,12 +273,48 @@ def test_a_wrong_option_of_train_is_one_line(
         ({"splt": "test"}, "mien.evaluate: no option 'splt'; did you mean 'split'"),
         ({"split": "tset"}, "unknown split 'tset'"),
         ({"targets": "vote"}, "expected label, majority, plurality, distribution"),
-        ({"tta": "both"}, "tta 'both' must be none or flip"),
+        ({"tta": "both"}, "^mien.evaluate: tta 'both': expected none, flip$"),
+        ({"tta": "flp"}, "^mien.evaluate: tta 'flp': expected none, flip; did you mean 'flip'"),
+        ({"prior": 5}, "^mien.evaluate: prior 5: expected text or a path or a dict or None$"),
     ],
 )
 def test_a_wrong_option_of_evaluate_is_one_line(fer2013: Path, options: dict[str, Any], said: str) -> None:
     with pytest.raises(mien.InputError, match=said):
         mien.evaluate("default", data=fer2013, **options)
+
+
+def test_a_seed_below_0_is_one_line(fer2013: Path, tmp_path: Path) -> None:
+    with pytest.raises(mien.InputError, match=r"--seed -1: expected at least 0"):
+        mien.adapt("small", data=fer2013, out=tmp_path / "new.onnx", seed=-1)
+
+
+FUNCTIONS: list[Callable[..., Any]] = [
+    mien.train, mien.resume, mien.evaluate, mien.features, mien.adapt, mien.explain
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("function", "name"),
+    [
+        (function, name)
+        for function in FUNCTIONS
+        for name, parameter in inspect.signature(function).parameters.items()
+        if parameter.kind is not inspect.Parameter.VAR_KEYWORD
+    ],
+)
+def test_an_argument_of_another_kind_is_one_line(
+    run: mien.Run, fer2013: Path, tmp_path: Path, function: Callable[..., Any], name: str
+) -> None:
+    known = {"recipe": "mien", "run": run, "model": "small", "data": fer2013, "image": drawn.faces(1).images[0]}
+    known |= {"out": tmp_path / "out"}
+    parameters = inspect.signature(function).parameters
+    needed = {key: known[key] for key, one in parameters.items() if one.default is one.empty and key in known}
+    for wrong in (object(), b"bytes"):
+        with pytest.raises(mien.InputError) as caught:
+            function(**{**needed, name: wrong})
+        assert "\n" not in str(caught.value)
+        assert name in str(caught.value)
+    assert not list(tmp_path.iterdir())
 
 
 def test_evaluate_says_what_the_command_says(fer2013: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,7 +6,6 @@ line; messages and progress go to stderr. docs/python.md shows each with an exam
 
 import json
 import os
-import reprlib
 import shlex
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
 from mien.core import records
+from mien.core.arguments import short, typed
 from mien.core.console import forget_notices, notice
 from mien.core.errors import InputError, did_you_mean, needs_extra
 from mien.core.files import check_folder
@@ -29,6 +29,7 @@ from mien.evaluation.features import Features, read_features
 from mien.evaluation.plots import check, plot
 from mien.evaluation.predictions import TRAINED_ON, load, predict
 from mien.evaluation.run import Run
+from mien.models.prior import Prior
 from mien.models.session import Session
 from mien.recipes import Recipe, find, new_folder, read_history
 
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from mien.evaluation.adapt import Adapted
     from mien.evaluation.explain import ExplainBy, Explanation
     from mien.faces import Detector
-    from mien.models.prior import Prior
     from mien.training.callbacks import Callback
     from mien.training.grad_cam import GradCam
 
@@ -50,8 +50,9 @@ PathText = str | os.PathLike[str]
 Paths = PathText | Iterable[PathText]
 
 
+@typed
 def train(
-    recipe: "PathText | Recipe | None" = None,
+    recipe: PathText | Recipe | None = None,
     *,
     data: PathText,
     model: "str | type[nn.Module] | nn.Module | Any" = None,
@@ -110,7 +111,7 @@ def train(
             options["class_weights"] = json.dumps({str(name): float(one) for name, one in weights.items()})
         except (TypeError, ValueError):
             raise InputError(
-                f"mien.train: class_weights {_short(weights)}: expected {EXPECTED['class_weights']}"
+                f"mien.train: class_weights {short(weights)}: expected {EXPECTED['class_weights']}"
             ) from None
     given = recipe
     if recipe is None:
@@ -148,6 +149,7 @@ def train(
     return Run(path)
 
 
+@typed
 def resume(
     run: PathText,
     *,
@@ -202,13 +204,14 @@ def resume(
     return Run(path)
 
 
+@typed
 def evaluate(
     model: PathText,
     *,
     data: PathText,
     split: str = "validation",
     tta: Literal["none", "flip"] = "none",
-    prior: "Prior | None" = None,
+    prior: Prior | None = None,
     device: str = "cpu",
     plots: PathText | None = None,
     **options: Any,
@@ -236,8 +239,6 @@ def evaluate(
         (0.6896, 0.6641, 0.8793)
     """
     forget_notices()
-    if tta not in ("none", "flip"):
-        raise InputError(f"mien.evaluate: tta {tta!r} must be none or flip")
     spec = _spec(data, split, options, evaluate)
     if plots is not None:
         check(purpose="plots=")
@@ -254,6 +255,7 @@ def evaluate(
     return found
 
 
+@typed
 def features(
     model: PathText = "default", *, data: PathText, split: str = "all", device: str = "cpu", **options: Any
 ) -> Features:
@@ -280,6 +282,7 @@ def features(
     return read_features(session, _spec(data, split, options, features))
 
 
+@typed
 def adapt(
     model: PathText = "default", *, data: PathText, out: PathText, split: str = "train", folds: int = 5, seed: int = 0,
     **options: Any,
@@ -323,6 +326,7 @@ def _spec(data: PathText, split: str, options: dict[str, Any], function: Callabl
     return _checked(DataSpec, {"path": local_path(data), "split": split}, options, function)
 
 
+@typed
 def explain(
     model: PathText,
     image: Any,
@@ -406,12 +410,8 @@ def _checked(kind: type[T], known: Mapping[str, Any], options: Mapping[str, Any]
         except (InputError, TypeError):
             expected = EXPECTED.get(name) or records.in_words(hints[name])
             near = did_you_mean(str(value), records.choices(hints[name]))
-            raise InputError(f"{where}: {name} {_short(value)}: expected {expected}{near}") from None
+            raise InputError(f"{where}: {name} {short(value)}: expected {expected}{near}") from None
     return records.from_json(records.to_json(changed), kind, where=where)
-
-
-def _short(value: Any) -> str:
-    return " ".join(reprlib.repr(value).split())
 
 
 def _plain(value: Any) -> Any:
@@ -427,7 +427,7 @@ def _paths(values: Paths) -> tuple[Path, ...]:
 
 
 def _listed(callbacks: "Callback | Sequence[Callback]") -> "list[Callback]":
-    found = [callbacks] if callable(callbacks) else list(callbacks)
+    found = [callbacks] if callable(callbacks) or not isinstance(callbacks, Iterable) else list(callbacks)
     for one in found:
         if not callable(one):
             raise InputError(f"callbacks: {one!r} is no function of (run, epoch)")
@@ -435,12 +435,12 @@ def _listed(callbacks: "Callback | Sequence[Callback]") -> "list[Callback]":
 
 
 def _trackers(log: str | Iterable[str]) -> tuple[Tracker, ...]:
-    names = tuple(log) if isinstance(log, Iterable) and not isinstance(log, str) else (log,)
+    names = (log,) if isinstance(log, str) else tuple(log)
     known = get_args(Tracker)
     for name in names:
         if name not in known:
             near = did_you_mean(str(name), known)
-            raise InputError(f"log {_short(name)}: expected one of {', '.join(known)}{near}")
+            raise InputError(f"log {short(name)}: expected one of {', '.join(known)}{near}")
     return cast(tuple[Tracker, ...], names)
 
 
@@ -453,7 +453,7 @@ def _threads(number: int | None) -> "Iterator[None]":
     if number is not None:
         if number < 1:
             raise InputError(f"threads {number}: at least 1")
-        torch.set_num_threads(number)
+        torch.set_num_threads(int(number))
     try:
         yield
     finally:

@@ -7,8 +7,9 @@ NumPy arrays become lists. Fields that a class does not know are passed over, so
 """
 
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
+from os import PathLike
 from pathlib import Path
 from typing import Any, Literal, TypeVar, cast, get_args, get_origin, get_type_hints
 
@@ -22,6 +23,7 @@ from mien.core.paths import from_printable, printable
 T = TypeVar("T")
 WORDS = {
     str: "text", int: "a whole number", float: "a number", bool: "True or False", Path: "a path", type(None): "None",
+    PathLike: "a path", Mapping: "a dict",
 }  # fmt: skip
 
 
@@ -132,9 +134,10 @@ def in_words(kind: Any) -> str:
     """
     if get_origin(kind) is Literal:
         return ", ".join(choices(kind))
-    if get_origin(kind) is tuple:
+    if get_origin(kind) in (tuple, Iterable):
         return f"a list of {in_words(get_args(kind)[0])}"
-    return WORDS.get(kind) or " or ".join(map(in_words, get_args(kind))) or str(kind)
+    known = WORDS.get(get_origin(kind) or kind) or " or ".join(map(in_words, get_args(kind)))
+    return known or str(getattr(kind, "__name__", kind))
 
 
 def _complete(value: T) -> T:

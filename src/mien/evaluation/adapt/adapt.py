@@ -86,7 +86,7 @@ def adapt(model: str | Path, spec: DataSpec, out: Path, *, folds: int = 5, seed:
         spec: the pictures; photos with `spec.detector`. Those without a face, and without a label, are left out.
         out: the new .onnx file.
         folds: parts of the cross-validation; fewer where a class has fewer pictures.
-        seed: of the parts.
+        seed: of the parts; at least 0.
 
     Raises:
         InputError: no such model or data, fewer than two classes, a class with one picture, a model whose last layer is
@@ -101,6 +101,8 @@ def adapt(model: str | Path, spec: DataSpec, out: Path, *, folds: int = 5, seed:
         from mien.models.features import with_head
     if folds < 2:
         raise InputError(f"--folds {folds}: expected at least 2")
+    if seed < 0:
+        raise InputError(f"--seed {seed}: expected at least 0")
     check_new_file(out)
     session = Session(model, features=True)
     samples, persons = _read(spec, session.info)

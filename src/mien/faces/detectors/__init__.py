@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, cast
 
 from mien.core import plugins
+from mien.core.arguments import short
 from mien.core.errors import InputError, did_you_mean
 from mien.faces.detectors.detector import Detections, Detector, detect, detector_name
 from mien.faces.detectors.yunet import YuNet
@@ -32,7 +33,8 @@ def load_detector(
         threads, min_face: of YuNet, as it takes them.
 
     Raises:
-        InputError: no detector has that name, its file cannot be used, or `min_face` is below 4 or not for YuNet.
+        InputError: no detector has that name, its file cannot be used, what was given cannot be called, or `min_face`
+            is below 4 or not for YuNet.
 
     Example:
         >>> load_detector("yunet")(np.zeros((100, 100), np.uint8)).boxes.shape
@@ -45,6 +47,8 @@ def load_detector(
         if found is YuNet:
             return YuNet(threads=threads, min_face=min_face)
         detector = found()
+    if not callable(detector):
+        raise InputError(f"detector {short(detector)}: expected a name, a path, or a function of an image")
     if min_face is not None:
         name = detector_name(detector)
         raise InputError(
