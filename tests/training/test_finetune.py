@@ -170,7 +170,8 @@ def test_the_body_moves_by_its_own_rate(
     assert torch.allclose(before["0.weight"], still["0.weight"], atol=1e-9)
     assert not torch.allclose(before["0.weight"], moving["0.weight"], atol=1e-5)
     assert not torch.allclose(before["9.weight"], still["9.weight"], atol=1e-4)
-    assert untimed(tmp_path / "moving")[0].lr == 1e-2  # the head's
+    (epoch,) = untimed(tmp_path / "moving")
+    assert (epoch.lr, epoch.body_lr) == (1e-2, 1e-3)
     err = capsys.readouterr().err
     assert "fine-tuning all: the head (9 (Linear), 455 parameters) at 0.01, the other 212,752 at 0.001" in err
 
@@ -187,6 +188,8 @@ def test_fine_tuning_resumes_to_the_same_bits(
         train(recipe, DataSpec(fer2013), tmp_path / "cut", start=earlier, device="cpu")
     resume(tmp_path / "cut", device="cpu")
     assert_same(tmp_path / "whole", tmp_path / "cut")
+    for epoch in untimed(tmp_path / "whole"):
+        assert epoch.body_lr == (None if how == "head" else pytest.approx(epoch.lr / 100))  # the first layer's
 
 
 @pytest.mark.usefixtures("quick")

@@ -126,7 +126,7 @@ class Epoch:
     val_accuracy: float
     """Accuracy of the primary output, 0..1."""
     lr: float
-    """The learning rate at the end of the epoch."""
+    """The learning rate at the end of the epoch; of a network that is fine-tuned, the head's."""
     images_per_second: float
     seconds: float
     further_val_accuracy: dict[str, float] = field(default_factory=dict)
@@ -135,7 +135,10 @@ class Epoch:
     """Further figures of the primary output by their names in `mien.evaluation.metrics.METRICS`; what is undefined is
     left out."""
     lr_by_step: tuple[tuple[int, float], ...] = ()
-    """(step of the whole run, from 1 on; its learning rate), at some steps of the epoch: where it changed."""
+    """(step of the whole run, from 1 on; its learning rate, as `lr`), at some steps of the epoch: where it changed."""
+    body_lr: float | None = None
+    """Likewise of the layer that is farthest from the head, where `finetune` is layers or all; over the epoch it
+    changes in proportion to the head's."""
     kept: bool | None = None
     """Whether its weights were saved as the best so far; None in runs of before this was recorded."""
 

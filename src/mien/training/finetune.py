@@ -2,7 +2,7 @@
 
 A layer is a module with a matrix or kernels of its own and the norms that follow it, in the order in which an image
 passes them. The head is the last one: of timm's networks what `get_classifier` returns, of others the module that ran
-last. The optimiser's first group is the head, whose rate is the one that is reported.
+last. The optimiser's first group is the head, the last one the layer that is farthest from it: an epoch records both.
 """
 
 from dataclasses import dataclass

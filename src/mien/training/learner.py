@@ -78,6 +78,12 @@ class Learner:
         return float(self.optimizer.param_groups[0]["lr"])
 
     @property
+    def body_lr(self) -> float | None:
+        """Likewise of the layer that is farthest from the head; None where all layers have one rate."""
+        *_, last = rates = [float(group["lr"]) for group in self.optimizer.param_groups]
+        return last if len(rates) > 1 else None
+
+    @property
     def result(self) -> nn.Module:
         """The network to validate and to keep: the average of the weights, where the recipe has one."""
         return self.average.module if self.average else self.network

@@ -145,6 +145,7 @@ class Trainer:
                 further_val_accuracy=dict(zip(self.recipe.further_outputs, validation.accuracy[1:], strict=True)),
                 lr=learner.lr,
                 lr_by_step=tuple(self.rates),
+                body_lr=learner.body_lr,
                 images_per_second=self.training.seen(last) / self.seconds,
                 seconds=self.seconds,
             )
