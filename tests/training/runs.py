@@ -16,7 +16,7 @@ from mien.recipes import Epoch, Recipe, RunRecord, TrainingData, read_epochs
 from mien.training.batches import Batch
 from mien.training.learner import Learner
 from mien.training.networks import create
-from mien.training.run import RunFiles
+from mien.training.run import RunFiles, copy_weights
 
 
 def record(recipe: Recipe, **facts: Any) -> RunRecord:
@@ -34,7 +34,7 @@ def write_run(path: Path, recipe: Recipe, *, batch_statistics: bool = False) -> 
             model(torch.rand(4, recipe.channels, recipe.size, recipe.size))
     run = RunFiles.reserve(path)
     run.describe(record(recipe))
-    run.save_weights("best", model)
+    run.save_weights("best", copy_weights(model))
     return model.eval()
 
 

@@ -32,7 +32,7 @@ from mien.recipes import RECIPES, Recipe, read_run
 from mien.training.export import compare_with_torch, export, to_onnx
 from mien.training.learner import Learner
 from mien.training.networks import create, load_network, own
-from mien.training.run import RunFiles
+from mien.training.run import RunFiles, copy_weights
 from mien.training.start import train
 from tests import drawn
 from tests.blocks import Mien
@@ -327,7 +327,7 @@ def test_export_refuses_incomplete_runs(tmp_path: Path, run: Path) -> None:
         with pytest.raises(InputError, match=r"best\.safetensors: not the weights of mien") as caught:
             export(tmp_path)
         assert "\n" not in str(caught.value)
-    RunFiles(tmp_path).save_weights("best", nn.Linear(2, 2))
+    RunFiles(tmp_path).save_weights("best", copy_weights(nn.Linear(2, 2)))
     with pytest.raises(InputError, match=r"best\.safetensors: not the weights of mien"):
         export(tmp_path)
     with pytest.raises(InputError, match="cannot be written"):

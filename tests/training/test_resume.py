@@ -210,6 +210,50 @@ def test_a_second_ctrl_c_ends_at_once_but_a_repeat_of_the_first_does_not(
 
 
 @pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize("at", [10, 16])
+def test_a_stop_saves_the_epochs_that_were_not_and_a_kill_repeats_them(
+    tiny: Tiny, fer2013: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, at: int
+) -> None:
+    """Of the second and third epoch of 7 steps each; the earlier ones are finished and not saved."""
+    monkeypatch.setattr(trainer, "SYNC_SECONDS", 0.0)
+    recipe = tiny("mien", epochs=3)
+    out, killed, watched = (tmp_path / name for name in ("run", "killed", "watched"))
+    with interrupt_after(at), pytest.raises(Interrupted, match=f"at step {at}"):
+        train(recipe, DataSpec(fer2013), out, device="cpu")
+    with interrupt_after(at), pytest.raises(Interrupted):
+        train(recipe, DataSpec(fer2013), watched, device="cpu", callbacks=[lambda _, __: None])
+    assert_same(out, watched)
+    take = Learner.step
+
+    def crash(self: Learner, batch: Batch) -> torch.Tensor:
+        if self.steps == at:
+            raise RuntimeError
+        return take(self, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Learner, "step", crash)
+        with pytest.raises(RuntimeError):
+            train(recipe, DataSpec(fer2013), killed, device="cpu")
+    assert not RunFiles(killed).has_state()
+    for run in (out, killed):
+        resume(run, device="cpu")
+    assert [epoch.epoch for epoch in read_epochs(out)] == [1, 2, 3]
+    assert_same(out, killed)
+
+
+@pytest.mark.usefixtures("quick")
+def test_epochs_of_after_the_checkpoint_are_recorded_anew(stopped: Path) -> None:
+    path = stopped / "metrics.jsonl"
+    later = path.read_text().replace('"epoch":1,"step":7', '"epoch":2,"step":14')
+    path.write_text(path.read_text() + later)
+    assert [epoch.epoch for epoch in read_epochs(stopped)] == [1, 2]
+    resume(stopped, device="cpu")
+    first, second = read_epochs(stopped)
+    assert (first.epoch, second.epoch) == (1, 2)
+    assert second.train_loss != first.train_loss
+
+
+@pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize("file", ["best.safetensors", "metrics.jsonl", "resume.pt"])
 def test_a_full_disk_is_one_line_and_resume_continues(
     tiny: Tiny, fer2013: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, file: str
@@ -226,6 +270,7 @@ def test_a_full_disk_is_one_line_and_resume_continues(
         sync(descriptor)
 
     with monkeypatch.context() as patch:
+        patch.setattr(trainer, "SAVE_SECONDS", 0.0)
         patch.setattr(os, "fsync", full)
         with pytest.raises(InputError, match=r"No space left on device.*mien resume") as caught:
             train(recipe, DataSpec(fer2013), out, device="cpu")

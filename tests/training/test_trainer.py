@@ -106,21 +106,46 @@ def test_training_learns_and_depends_on_the_seed(fer2013: Path, tmp_path: Path) 
 @pytest.mark.usefixtures("quick")
 @pytest.mark.parametrize(("select", "figure"), [("loss", "val_loss"), ("accuracy", "val_accuracy"), ("last", "epoch")])
 def test_select_decides_which_weights_are_best(
-    tiny: Tiny, fer2013: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, select: str, figure: str
+    tiny: Tiny, fer2013: Path, tmp_path: Path, select: str, figure: str
 ) -> None:
     kept: dict[int, dict[str, torch.Tensor]] = {}
-    add = RunFiles.add_epoch
 
-    def remember(run: RunFiles, epoch: Epoch) -> None:
+    def remember(run: Run, epoch: Epoch) -> None:
         kept[epoch.epoch] = weights(run.path)
-        add(run, epoch)
 
-    monkeypatch.setattr(RunFiles, "add_epoch", remember)
     recipe = tiny("three-conv", epochs=5, lr=3e-3, select=select)
-    train(recipe, DataSpec(fer2013), tmp_path / "run", device="cpu")
+    train(recipe, DataSpec(fer2013), tmp_path / "seen", device="cpu", callbacks=[remember])
+    train(recipe, DataSpec(fer2013), tmp_path / "run", device="cpu")  # saved once, at its end
+    assert_same(tmp_path / "seen", tmp_path / "run")
     sign = -1 if figure == "val_loss" else 1
     best = max(untimed(tmp_path / "run"), key=lambda epoch: sign * getattr(epoch, figure))  # the first of a tie
     assert_equal(weights(tmp_path / "run", "best"), kept[best.epoch])
+
+
+@pytest.mark.usefixtures("quick")
+@pytest.mark.parametrize(("seconds", "watched", "saves"), [(60.0, False, 1), (60.0, True, 3), (0.0, False, 3)])
+def test_short_epochs_are_saved_together_unless_a_callback_may_look(
+    tiny: Tiny,
+    fer2013: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    seconds: float,
+    watched: bool,
+    saves: int,
+) -> None:
+    monkeypatch.setattr(trainer, "SAVE_SECONDS", seconds)
+    written, write = list[str](), RunFiles._write
+
+    def count(self: RunFiles, name: str, content: bytes) -> None:
+        written.append(name)
+        write(self, name, content)
+
+    monkeypatch.setattr(RunFiles, "_write", count)
+    callbacks = [lambda _, __: None] if watched else []
+    train(tiny("mien", epochs=3), DataSpec(fer2013), tmp_path / "run", device="cpu", callbacks=callbacks)
+    for name in ("best.safetensors", "last.safetensors", "metrics.jsonl", "curves.svg", "resume.pt"):
+        assert written.count(name) == saves, name
+    assert [epoch.epoch for epoch in read_epochs(tmp_path / "run")] == [1, 2, 3]
 
 
 @pytest.mark.usefixtures("quick")

@@ -61,7 +61,7 @@ class Curves:
 class Run:
     """A training run, from its folder; also a path: `Recognizer(run)`, `Path(run)`.
 
-    Everything is read when it is asked for, so that a run that still trains shows its newest epoch.
+    Everything is read when it is asked for, so that a run that still trains shows its newest saved epoch.
 
     Args:
         path: the run folder.

@@ -3,6 +3,7 @@
 import io
 import shutil
 import zipfile
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -23,12 +24,13 @@ from mien.evaluation.learning_curve import curves_svg
 from mien.evaluation.plots import TRAINING_PICTURES
 from mien.evaluation.provenance import bundled_record, training_prints
 from mien.models.bundled import ASSETS, bundled
-from mien.recipes import RunRecord, read_epochs, read_history, read_run
+from mien.recipes import RunRecord, read_history, read_run
 from mien.recipes.run_record import METRICS, PRINTS, RECIPE, Epoch
 from mien.training.networks import load_network, own
 
 STATE = "resume.pt"  # the last checkpoint
 EVENTS = "tensorboard"  # the folder of TensorBoard's files
+Weights = dict[str, torch.Tensor]
 
 
 @dataclass(frozen=True)
@@ -82,18 +84,15 @@ class RunFiles:
         if {path.name for path in self.path.iterdir()} <= {RECIPE, PRINTS, EVENTS, TRAINING_PICTURES}:
             shutil.rmtree(self.path)
 
-    def add_epoch(self, epoch: Epoch) -> None:
-        """Add an epoch to metrics.jsonl, in place of any that a killed run recorded from the same one on; draw all."""
-        epochs = [old for old in read_epochs(self.path, strict=True) if old.epoch < epoch.epoch] + [epoch]
+    def save_epochs(self, epochs: Sequence[Epoch]) -> None:
+        """Write metrics.jsonl, and draw it."""
         self._write(METRICS, "".join(records.dumps(one, indent=0) + "\n" for one in epochs).encode())
         _, recipe = read_history(self.path)
         self._write("curves.svg", curves_svg(epochs, recipe).encode())
 
-    def save_weights(self, name: str, model: nn.Module) -> None:
-        """Write the model's weights as NAME.safetensors."""
-        # copies, for safetensors refuses weights that a network has under two names
-        tensors = {key: value.detach().to("cpu", copy=True).contiguous() for key, value in model.state_dict().items()}
-        self._write(f"{name}.safetensors", save(tensors))
+    def save_weights(self, name: str, weights: Weights) -> None:
+        """Write weights as NAME.safetensors."""
+        self._write(f"{name}.safetensors", save(weights))
 
     def save_state(self, state: dict[str, Any]) -> None:
         """Write the exact state that `load_state` continues from."""
@@ -130,6 +129,11 @@ class RunFiles:
             raise InputError(
                 f"{error}; what was saved before is whole. Make room, then: mien resume {self.path}"
             ) from None
+
+
+def copy_weights(model: nn.Module) -> Weights:
+    """Return the model's weights as they are now, each in memory of its own, as safetensors wants them."""
+    return {key: value.detach().to("cpu", copy=True).contiguous() for key, value in model.state_dict().items()}
 
 
 def with_own_model(run: Path, record: RunRecord, model: str | None, verb: str) -> RunRecord:

@@ -289,7 +289,8 @@ def _fit(
         total=total, scaling=scaling, teachers=teachers, class_weights=record.class_weights, compiled=True,
     )  # fmt: skip
     logs = trackers.Trackers(run, log if distributed.LEADS else ())
-    trainer = Trainer(run, learner, training, validation, callbacks=[logs.epoch, *callbacks])
+    called = [logs.epoch, *callbacks] if log else callbacks
+    trainer = Trainer(run, learner, training, validation, callbacks=called)
     if distributed.LEADS:
         if not run.described():
             run.describe(replace(record, precision=learner.precision))

@@ -26,10 +26,10 @@ from mien.training.callbacks import Callback, call_back
 from mien.training.learner import Learner
 from mien.training.objective import Figures
 from mien.training.progress import EpochBar, Pace, epoch_line, lowered_line
-from mien.training.run import STATE, RunFiles
+from mien.training.run import STATE, RunFiles, Weights, copy_weights
 from mien.training.stop import Interrupted, Stop
 
-SAVE_SECONDS = 60.0  # how much work a kill -9 may cost
+SAVE_SECONDS = 60.0  # how much work a kill -9 may cost: an epoch of a small network takes as long as its files
 SYNC_SECONDS = 0.5  # how often the host waits for the device: bar, non-finite loss, Ctrl-C, checkpoint
 SYNC_STEPS = 10  # the same, between processes, which must agree on the step
 RATES = 24  # learning rates that an epoch records, where it changes with every step
@@ -61,6 +61,9 @@ class Trainer:
         self.pace = Pace(learner.total, training.steps)
         if state := run.load_state(learner.device):
             self._load_state(state)
+        self.epochs = [epoch for epoch in read_epochs(run.path, strict=True) if epoch.step <= learner.steps]
+        self.unsaved: dict[str, Weights] = {}  # of finished epochs, by the name of their file
+        self.saved = time.perf_counter()
 
     def fit(self) -> None:
         """Train to the end.
@@ -85,7 +88,7 @@ class Trainer:
         Raises:
             InputError: its metrics.jsonl is gone.
         """
-        epochs, recipe, learner = read_epochs(self.run.path), self.recipe, self.learner
+        epochs, recipe, learner = self.epochs, self.recipe, self.learner
         if not epochs:
             raise InputError(f"{self.run.path}: no metrics.jsonl with its epochs; export the weights with: mien export")
         reason: Literal["epochs", "max_steps", "early_stop", "callback"] = "callback" if self.ended else "early_stop"
@@ -105,7 +108,7 @@ class Trainer:
         steps, learner = self.training.steps, self.learner
         first, last = learner.steps % steps, min(steps, learner.total - epoch * steps)
         batches = self.training.training(epoch, learner.prepare, start=first)
-        began = synced = saved = time.perf_counter()
+        began = synced = time.perf_counter()
         earlier = self.seconds
         with EpochBar(epoch, self.recipe.epochs, last, self.pace, visible=distributed.LEADS) as bar:
             for done, batch in zip(range(first + 1, last + 1), batches, strict=False):
@@ -120,12 +123,11 @@ class Trainer:
                     synced = now
                     self.seconds = earlier + now - began
                     bar.show(done, self._figures(), self.training.seen(done), self.seconds)
-                    stop, save = self._agree(now - saved >= SAVE_SECONDS)
-                    if (stop or save) and done < last:
-                        saved = now
-                        self._save()
+                    stop, save = self._agree(now - self.saved >= SAVE_SECONDS)
                     if stop and done < last:
                         self._interrupt(f"at step {learner.steps} of {learner.total}")
+                    if save and done < last:
+                        self._save()
             training = self._figures()
             self.seconds = earlier + time.perf_counter() - began
             bar.validating(len(self.validation))
@@ -169,6 +171,7 @@ class Trainer:
 
     def _diverged(self, what: str, step: int) -> NoReturn:
         if distributed.LEADS:
+            self._save_epochs()
             self.run.discard()
         before = ". The last checkpoint is from before" if self.run.has_state() else ""
         raise InputError(
@@ -185,10 +188,11 @@ class Trainer:
         return stop > 0, save > 0
 
     def _interrupt(self, when: str) -> NoReturn:
+        self._save()
         raise Interrupted(f"stopped {when} and saved; continue with: mien resume {self.run.path}")
 
     def _close(self, row: Epoch) -> None:
-        """Record a finished epoch, keep its weights if they are the best, save."""
+        """Record a finished epoch, keep its weights if they are the best; save where it is due."""
         self.learner.schedule.after_epoch(figure(row, self.recipe.monitor))
         monitored, selected = judged(row, self.recipe.monitor), selection_figure(row, self.recipe)
         first = row.epoch == 1  # the best so far even where the figure is undefined
@@ -200,14 +204,14 @@ class Trainer:
         left = self.pace.rest(row.step, row.seconds / (row.step - (row.epoch - 1) * self.training.steps))
         self.sums.zero_()
         self.seconds, self.rates = 0.0, []
+        self.epochs.append(row)
+        weights = copy_weights(self.learner.result)
+        self.unsaved |= {"best": weights, "last": weights} if better else {"last": weights}
+        due = self.finished or bool(self.callbacks) or time.perf_counter() - self.saved >= SAVE_SECONDS
+        if self._agree(due)[1]:
+            self._save()
         if distributed.LEADS:
-            if better:
-                self.run.save_weights("best", self.learner.result)
-            self.run.save_weights("last", self.learner.result)
-            self.run.add_epoch(row)
-        self._save()
-        if distributed.LEADS:
-            say(epoch_line(read_epochs(self.run.path), self.recipe, stale=self.stale_epochs, left=left))
+            say(epoch_line(self.epochs, self.recipe, stale=self.stale_epochs, left=left))
         self.ended = self._call_back(row)
         lowered = self.recipe.schedule == "plateau" and self.learner.lr < row.lr
         if lowered and not self.finished and distributed.LEADS:
@@ -224,9 +228,18 @@ class Trainer:
             say(f"a callback ends the run after epoch {row.epoch}")
         return ends
 
+    def _save_epochs(self) -> None:
+        """Write the weights and figures of the epochs that were finished since the last time."""
+        for name, weights in self.unsaved.items():
+            self.run.save_weights(name, weights)
+        if self.unsaved:
+            self.run.save_epochs(self.epochs)
+        self.unsaved = {}
+
     def _save(self) -> None:
         sums = distributed.total(self.sums.clone())
         if distributed.LEADS:
+            self._save_epochs()
             self.run.save_state(
                 {
                     "learner": self.learner.state(),
@@ -239,6 +252,7 @@ class Trainer:
                 }
             )
         distributed.wait()  # so that saved means saved, whoever stops next
+        self.saved = time.perf_counter()
 
     def _load_state(self, state: dict[str, Any]) -> None:
         try:
