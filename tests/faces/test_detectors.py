@@ -162,11 +162,11 @@ def test_yunet_searches_again_at_twice_or_half_the_size_where_it_found_nothing(
 ) -> None:
     searched = []
 
-    def network(_self: YuNetNetwork, pictures: list[images.Pixels]) -> list[object]:
+    def network(_self: YuNetNetwork, picture: images.Pixels) -> object:
         """Find one face, a tenth of the image wide, in the second search of an image."""
-        searched.append(pictures[0].shape[1::-1])
-        width = pictures[0].shape[1] / 10
-        return [np.array([[0, 0, width, *[1] * 11, 0.9]][: len(searched) == 2], np.float32).reshape(-1, 15)]
+        searched.append(picture.shape[1::-1])
+        width = picture.shape[1] / 10
+        return np.array([[0, 0, width, *[1] * 11, 0.9]][: len(searched) == 2], np.float32).reshape(-1, 15)
 
     monkeypatch.setattr(YuNetNetwork, "__call__", network)
     found = YuNet()(np.zeros(shape, np.uint8))

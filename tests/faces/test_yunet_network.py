@@ -1,4 +1,4 @@
-"""YuNet's network finds what OpenCV finds with the same file, one image at a time or several."""
+"""YuNet's network finds what OpenCV finds with the same file."""
 
 import hashlib
 from pathlib import Path
@@ -32,20 +32,16 @@ def test_finds_what_opencv_finds(network: YuNetNetwork, yunet_file: Path, pictur
     for picture in pictures:
         opencv.setInputSize(picture.shape[1::-1])
         known = opencv.detect(np.ascontiguousarray(picture[:, :, ::-1]))[1]
-        (found,) = network([picture])
+        found = network(picture)
         counts.append(len(found))
         assert found == pytest.approx(np.zeros((0, 15)) if known is None else known, abs=1e-3)
     assert sum(counts) > 70
 
 
-def test_several_images_in_one_call_are_as_one_by_one(network: YuNetNetwork, astronaut: images.Pixels) -> None:
+def test_a_grey_image_is_as_its_colour_image(network: YuNetNetwork, astronaut: images.Pixels) -> None:
     grey = images.to_channels(astronaut, 1)
-    views = [astronaut, np.zeros_like(astronaut), np.ascontiguousarray(astronaut[:, ::-1])]
-    together = network(views)
-    assert [len(found) for found in together] == [1, 0, 1]
-    for view, found in zip(views, together, strict=True):
-        assert found == pytest.approx(network([view])[0], abs=1e-3)
-    assert network([grey])[0] == pytest.approx(network([images.to_channels(grey, 3)])[0], abs=1e-6)
+    assert network(grey).shape == (1, 15)
+    assert network(grey) == pytest.approx(network(images.to_channels(grey, 3)), abs=1e-6)
 
 
 def test_a_file_of_one_size_is_given_that_size(tmp_path: Path, network: YuNetNetwork, astronaut: images.Pixels) -> None:
@@ -56,8 +52,7 @@ def test_a_file_of_one_size_is_given_that_size(tmp_path: Path, network: YuNetNet
     fixed = YuNetNetwork(tmp_path / "fixed.onnx")
     assert fixed.size == (416, 320)
     small = rescale(astronaut, 0.5)
-    found = np.concatenate(fixed([small, small]))
-    assert found == pytest.approx(np.repeat(network([small])[0], 2, axis=0), abs=0.5)  # their paddings differ
+    assert fixed(small) == pytest.approx(network(small), abs=0.5)  # their paddings differ
     (box,) = YuNet(tmp_path / "fixed.onnx")(astronaut).boxes
     assert box == pytest.approx(YuNet()(astronaut).boxes[0], abs=6)
 

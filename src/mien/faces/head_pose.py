@@ -20,7 +20,6 @@ MEAN_FACE = np.array(
 )
 SIDE, MARGIN = 288, 0.25  # pixels of a second look; what is around the face, as a share of its box
 LOOKS = 2  # the second is level by what the first has found
-BATCH = 8  # faces in one call of the network
 
 
 def head_pose(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -55,13 +54,11 @@ def look_again(network: YuNetNetwork, image: images.Pixels, found: Detections) -
     points = np.full((n, 5, 2), np.nan, np.float32) if found.landmarks is None else found.landmarks.copy()
     for _ in range(LOOKS):
         rolls = _pose(points)[:, 0]
-        for start in range(0, n, BATCH):
-            part = range(start, min(start + BATCH, n))
-            squares = [_Square(found.boxes[index], float(rolls[index])) for index in part]
-            views = [square.cut(image, side) for square in squares]
-            for index, square, faces in zip(part, squares, network(views), strict=True):
-                if len(faces):
-                    points[index] = square.to_image(_middle(faces, side), side)
+        for index in range(n):
+            square = _Square(found.boxes[index], float(rolls[index]))
+            faces = network(square.cut(image, side))
+            if len(faces):
+                points[index] = square.to_image(_middle(faces, side), side)
     landmarks = None if found.landmarks is None else points
     return found._replace(landmarks=landmarks, pose=_pose(points, unknown=np.nan))
 

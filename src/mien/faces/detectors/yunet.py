@@ -118,7 +118,7 @@ class YuNet:
         height, width = searched.shape[:2]
         if min(height, width) < self.SMALLEST:
             return np.zeros((0, 15), np.float32)
-        (found,) = self._network([searched])
+        found = self._network(searched)
         scale = [image.shape[1] / width, image.shape[0] / height] * 7
         return np.asarray(found * [*scale, 1], dtype=np.float32)
 

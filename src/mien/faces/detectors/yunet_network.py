@@ -1,4 +1,4 @@
-"""YuNet's network on onnxruntime: images in, boxes, landmarks and scores out, as cv2.FaceDetectorYN finds them."""
+"""YuNet's network on onnxruntime: an image in, boxes, landmarks and scores out, as cv2.FaceDetectorYN finds them."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -54,8 +54,7 @@ class YuNetNetwork:
         if more or len(entry.shape) != 4 or not found.issuperset(self._nodes):
             raise InputError(f"{path}: not a YuNet of 2023 or later; its outputs are {', '.join(sorted(found))}")
         self._input = entry.name
-        batch, _, height, width = entry.shape
-        self._singly = isinstance(batch, int)
+        _, _, height, width = entry.shape
         self.size = (width, height) if isinstance(width, int) and isinstance(height, int) else None
 
     def __getstate__(self) -> dict[str, Any]:
@@ -64,46 +63,34 @@ class YuNetNetwork:
     def __setstate__(self, state: dict[str, Any]) -> None:
         self.__init__(**state)  # type: ignore[misc]
 
-    def __call__(self, pictures: Sequence[images.Pixels]) -> list[NDArray[np.float32]]:
-        """Return the faces of each image: float32 [n, 15], x, y, width, height, five landmarks (x, y), the score.
+    def __call__(self, picture: images.Pixels) -> NDArray[np.float32]:
+        """Return the faces of an image: float32 [n, 15], x, y, width, height, five landmarks (x, y), the score.
 
         The highest scores come first. Boxes may reach beyond the image.
 
         Args:
-            pictures: uint8 [h, w] or [h, w, 3] RGB, all of one size, not above `size`.
+            picture: uint8 [h, w] or [h, w, 3] RGB, not above `size`.
         """
-        height, width = pictures[0].shape[:2]
+        height, width = picture.shape[:2]
         across, down = self.size or (width + -width % STRIDES[-1], height + -height % STRIDES[-1])
-        planes = np.zeros((len(pictures), 3, down, across), np.float32)
-        for plane, picture in zip(planes, pictures, strict=True):  # blue, green, red, from 0 to 255
-            plane[:, :height, :width] = picture[:, :, ::-1].transpose(2, 0, 1) if picture.ndim == 3 else picture
-        if self._singly:
-            runs = [self._session.run(self._nodes, {self._input: plane[None]}) for plane in planes]
-            numbers = [np.concatenate(parts) for parts in zip(*runs, strict=True)]
-        else:
-            numbers = self._session.run(self._nodes, {self._input: planes})
-        return decode(numbers, across, len(pictures))
+        planes = np.zeros((1, 3, down, across), np.float32)  # blue, green, red, from 0 to 255
+        planes[0, :, :height, :width] = picture[:, :, ::-1].transpose(2, 0, 1) if picture.ndim == 3 else picture
+        return decode(self._session.run(self._nodes, {self._input: planes}), across)
 
 
-def decode(numbers: Sequence[NDArray[np.float32]], width: int, n: int) -> list[NDArray[np.float32]]:
-    """Return the faces of n images of that width in pixels, padding included: `numbers` is what the network returns."""
-    rows, owners = [], []
+def decode(numbers: Sequence[NDArray[np.float32]], width: int) -> NDArray[np.float32]:
+    """Return the faces of an image of that width in pixels, padding included: `numbers` is what the network returns."""
+    rows = []
     for index, stride in enumerate(STRIDES):
-        faces, objects, boxes, points = numbers[index :: len(STRIDES)]
-        scores = np.sqrt(faces[..., 0].clip(0, 1) * objects[..., 0].clip(0, 1))
-        owner, at = np.nonzero(scores >= SCORE)
-        box, cell = boxes[owner, at], np.stack([at % (width // stride), at // (width // stride)], axis=1)
+        faces, objects, boxes, points = (output[0] for output in numbers[index :: len(STRIDES)])
+        scores = np.sqrt(faces[:, 0].clip(0, 1) * objects[:, 0].clip(0, 1))
+        at = np.flatnonzero(scores >= SCORE)
+        box, cell = boxes[at], np.stack([at % (width // stride), at // (width // stride)], axis=1)
         sides = np.exp(box[:, 2:])
         corner = cell + box[:, :2] - sides / 2
-        landmarks = (points[owner, at].reshape(-1, 5, 2) + cell[:, None]).reshape(-1, 10)
+        landmarks = (points[at].reshape(-1, 5, 2) + cell[:, None]).reshape(-1, 10)
         found = np.concatenate([corner, sides, landmarks], axis=1) * stride
-        rows.append(np.concatenate([found, scores[owner, at, None]], axis=1).astype(np.float32))
-        owners.append(owner)
-    every, owner = np.concatenate(rows), np.concatenate(owners)
-    return [_best(every[owner == image]) for image in range(n)]
-
-
-def _best(found: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Return the faces [n, 15] without those that share too much with one of a higher score, highest scores first."""
-    found = found[np.argsort(-found[:, 14], kind="stable")][:MOST]
-    return found[suppress(np.trunc(found[:, :4]), OVERLAP)]  # whole pixels, as OpenCV compares them
+        rows.append(np.concatenate([found, scores[at, None]], axis=1).astype(np.float32))
+    every = np.concatenate(rows)
+    every = every[np.argsort(-every[:, 14], kind="stable")][:MOST]
+    return every[suppress(np.trunc(every[:, :4]), OVERLAP)]  # whole pixels, as OpenCV compares them
