@@ -21,14 +21,17 @@ from pathlib import Path
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from mien import Recognizer, datasets
 from mien.core import images
 from mien.datasets import DataSpec
-from mien.faces.faces import Faces
-from mien.faces.head_pose import head_pose
+from mien.faces.faces import POSE, Faces
+from mien.faces.head_pose import MEAN_FACE, head_pose
 
 ANGLES = (-180, -135, -90, -60, -45, -30, -15, -5, 0, 5, 15, 30, 45, 60, 90, 135)
+FACE = 2.5  # the side of a face's box in distances of the eyes
+EYES = 0.063  # metres from eye to eye
 WAYS: Mapping[str, Mapping[str, bool]] = {"before": {}, "--pose": {"pose": True}, "--any-angle": {"any_angle": True}}
 
 
@@ -51,11 +54,59 @@ def largest(faces: Faces) -> tuple[str, float] | None:
     return one.labels[0], float(head_pose(one.landmarks)[0, 0]) if one.landmarks is not None else np.nan
 
 
+def mirrored(photos: list[images.Pixels]) -> None:
+    """Print by how much the angles of a mirrored portrait differ from -roll, -yaw and pitch of the portrait."""
+    recognizer, pairs = Recognizer(threads=1, pose=True), []
+    for photo in photos:
+        sides = [recognizer(np.ascontiguousarray(side)) for side in (photo, photo[:, ::-1])]
+        poses = [one.head_pose[int(one.boxes[:, 2:].prod(axis=1).argmax())] for one in sides if one.head_pose.size]
+        pairs += [poses] if len(poses) == 2 else []
+    poses = np.array(pairs)
+    off = np.abs(poses[:, 1] - poses[:, 0] * [-1, -1, 1])
+    print(f"\nmirrored, n = {len(off)} of {len(photos)}: | angle | median | 95 % | standard deviation of the angle |")
+    for name, column, angle in zip(POSE, off.T, poses[:, 0].T, strict=True):
+        print(f"| {name} | {np.median(column):.1f} | {np.quantile(column, 0.95):.1f} | {angle.std():.1f} |")
+    print("mean yaw", poses[:, :, 1].mean(axis=0).round(1), "mean pitch", poses[:, :, 2].mean(axis=0).round(1))
+
+
+def noisy(n: int = 20_000) -> None:
+    """Print the errors of the mean face's angles where its points are off, and of a near camera."""
+    rng = np.random.default_rng(0)
+    low, high = (-60, -45, -30), (60, 45, 30)  # roll, yaw, pitch
+    angles = rng.uniform(low, high, (n, 3))
+    heads = MEAN_FACE @ rotations(angles).transpose(0, 2, 1)
+    print(f"\n| mean face, n = {n:,} | roll off by, median | 95 % | yaw | 95 % | pitch | 95 % |")
+    print("|---|---|---|---|---|---|---|")
+    for share in (0.0, 0.01, 0.02):
+        points = heads[:, :, :2] + rng.normal(0, share * FACE, (n, 5, 2))
+        show(f"points off by {share:.0%} of the face's side", points, angles)
+    for metres in (0.3, 0.6, 1.0):
+        distance = metres / EYES
+        show(f"camera at {metres} m", heads[:, :, :2] / (1 + heads[:, :, 2:] / distance), angles)
+
+
+def show(title: str, points: NDArray[np.float64], angles: NDArray[np.float64]) -> None:
+    off = np.abs((head_pose(points.astype(np.float32)) - angles + 180) % 360 - 180)
+    columns = (f"{np.median(column):.1f} | {np.quantile(column, 0.95):.1f}" for column in off.T)
+    print(f"| {title} | {' | '.join(columns)} |")
+
+
+def rotations(angles: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the rotations [n, 3, 3] of heads by roll, yaw and pitch [n, 3], in coordinates right, down, away."""
+    (r, y, p), (cos_r, cos_y, cos_p) = np.sin(np.radians(angles)).T, np.cos(np.radians(angles)).T
+    zero, one = np.zeros(len(angles)), np.ones(len(angles))
+    clockwise = np.array([[cos_r, -r, zero], [r, cos_r, zero], [zero, zero, one]])
+    aside = np.array([[cos_y, zero, -y], [zero, one, zero], [y, zero, cos_y]])
+    up = np.array([[one, zero, zero], [zero, cos_p, p], [zero, -p, cos_p]])
+    return np.asarray(np.einsum("ijn,jkn,kln->nil", clockwise, aside, up))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser()
     root = os.environ.get("MIEN_REAL_DATA", ".data")
     parser.add_argument("--portraits", type=Path, default=Path(root, "facial_expressions"))
     parser.add_argument("--n", type=int, default=150)
+    parser.add_argument("--only", choices=["rotated", "angles"], help="angles: mirrored portraits and noisy points")
     given = parser.parse_args()
     if not given.portraits.is_dir():
         print(f"{given.portraits}: not there; name it with --portraits. Left out.")
@@ -64,7 +115,15 @@ def main() -> None:
     labels = np.array(samples.classes)[samples.hard]
     chosen = np.random.default_rng(0).choice(len(labels), min(given.n, len(labels)), replace=False)
     photos = [images.load(str(given.portraits / "images" / samples.ids[index])) for index in chosen]
-    labels = labels[chosen]
+    if given.only != "rotated":
+        mirrored(photos)
+        noisy()
+    if given.only != "angles":
+        rotated_portraits(photos, labels[chosen])
+
+
+def rotated_portraits(photos: list[images.Pixels], labels: NDArray[np.str_]) -> None:
+    """Print what is found of rotated portraits, and how they are labelled."""
     print(
         "| way | angle | found | roll off by, median | accuracy, not found counts as wrong | processor ms per photo |"
     )

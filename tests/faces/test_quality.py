@@ -10,7 +10,7 @@ from mien import Recognizer
 from mien.core import images
 from mien.faces import Detections
 from mien.faces.detectors.detector import rescale
-from mien.faces.quality import BLURRED, REASONS, SMALLEST, reasons, sharpness
+from mien.faces.quality import BLURRED, PLAIN, REASONS, SMALLEST, plain_share, reasons, sharpness
 
 
 @pytest.fixture(scope="module")
@@ -59,6 +59,16 @@ def test_profile_cut_off_and_hidden_are_named(crop: images.Pixels) -> None:
     found = named(Detections(boxes, scores, points), np.stack([crop] * 6))
     assert found == ["", "profile", "profile", "cut off", "cut off", "hidden"]
     assert named(Detections(boxes), np.stack([crop] * 6)) == [""] * 6  # a detector without points and scores
+
+
+def test_a_bar_of_one_colour_is_named_and_white_is_not(crop: images.Pixels) -> None:
+    eyes, mouth, white = crop.copy(), crop.copy(), crop.copy()
+    eyes[10:21], mouth[28:], white[10:21] = 0, 128, 255
+    crops = np.stack([crop, eyes, mouth, white])
+    assert (plain_share(crops) > PLAIN).tolist() == [False, True, True, False]
+    assert plain_share(crops[:0]).shape == (0,)
+    boxes = np.array([[0, 0, 90, 90]] * 4, np.float32)
+    assert named(Detections(boxes), crops) == ["", "hidden", "hidden", ""]
 
 
 def named(found: Detections, crops: images.Pixels) -> list[str]:

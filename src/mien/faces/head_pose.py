@@ -19,7 +19,9 @@ MEAN_FACE = np.array(
     [[-0.5, 0, 0], [0.5, 0, 0], [0, 0.576, -0.43], [-0.415, 1.012, -0.1], [0.415, 1.012, -0.1]], np.float64
 )
 SIDE, MARGIN = 288, 0.25  # pixels of a second look; what is around the face, as a share of its box
-LOOKS = 2  # the second is level by what the first has found
+# Each look is level by what the one before has found. The mean of the last two counts, as YuNet marks a face and its
+# mirror image differently, by 7 degrees of yaw (LOG.md).
+MIRRORED = (False, True, False)
 
 
 def head_pose(landmarks: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -50,15 +52,21 @@ def look_again(network: YuNetNetwork, image: images.Pixels, found: Detections) -
 
     A face that is not found again keeps the landmarks that it has; without any its pose is NaN.
     """
-    n, side = len(found.boxes), min(SIDE, *(network.size or (SIDE,)))
-    points = np.full((n, 5, 2), np.nan, np.float32) if found.landmarks is None else found.landmarks.copy()
-    for _ in range(LOOKS):
-        rolls = _pose(points)[:, 0]
-        for index in range(n):
-            square = _Square(found.boxes[index], float(rolls[index]))
-            faces = network(square.cut(image, side))
+    side = min(SIDE, *(network.size or (SIDE,)))
+    points = (
+        np.full((len(found.boxes), 5, 2), np.nan, np.float32) if found.landmarks is None else found.landmarks.copy()
+    )
+    for index, box in enumerate(found.boxes):
+        looks, last = list[NDArray[np.float32]](), points[index]
+        for mirrored in MIRRORED:
+            square = _Square(box, float(_pose(last[None])[0, 0]))
+            view = square.cut(image, side)
+            faces = network(np.ascontiguousarray(view[:, ::-1]) if mirrored else view)
             if len(faces):
-                points[index] = square.to_image(_middle(faces, side), side)
+                last = square.to_image(_middle(faces, side, mirrored=mirrored), side)
+                looks.append(last)
+        if looks:
+            points[index] = np.mean(looks[-2:], axis=0)
     landmarks = None if found.landmarks is None else points
     return found._replace(landmarks=landmarks, pose=_pose(points, unknown=np.nan))
 
@@ -71,10 +79,11 @@ def _pose(points: NDArray[np.float32], *, unknown: float = 0.0) -> NDArray[np.fl
     return pose
 
 
-def _middle(faces: NDArray[np.float32], side: int) -> NDArray[np.float32]:
-    """Return the landmarks [5, 2] of the face [n, 15] whose middle is nearest to that of a view."""
+def _middle(faces: NDArray[np.float32], side: int, *, mirrored: bool) -> NDArray[np.float32]:
+    """Return the landmarks [5, 2] of the face [n, 15] whose middle is nearest to that of a view, mirrored back."""
     away = np.abs(faces[:, :2] + faces[:, 2:4] / 2 - side / 2).max(axis=1)
-    return np.asarray(faces[away.argmin(), 4:14].reshape(5, 2))
+    points = faces[away.argmin(), 4:14].reshape(5, 2)
+    return np.asarray(points[[1, 0, 2, 4, 3]] * [-1, 1] + [side, 0] if mirrored else points, np.float32)
 
 
 class _Square(NamedTuple):
