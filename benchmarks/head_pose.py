@@ -6,11 +6,17 @@ Portraits of persons of muxspace/facial_expressions who are not in the training 
 with their edge repeated around them. The truth of the roll is the angle, plus the portrait's own roll: the median of
 what is found between -10 and 10 degrees, less the angle. Before: the eye points of the first search level the crop.
 
+Mirrored portraits, and the angles of a mean face whose points are off, need no labels: `--only angles`.
+
 Last result (2026-11-27, Python 3.11, one core of an Intel Xeon that other jobs shared; n = 150):
 
     before: found 98.7 % upright, 73 to 77 % at 30 degrees, 25 % at 45; roll off by 11 at 15 degrees, 18 at 30
-    --pose: roll off by 1.4 at 15 degrees, 1.4 to 2.1 at 30; accuracy 0.84 for 0.82 at 15 degrees; 10.6 for 4.8 ms
+    --pose: roll off by 1.0 at 15 degrees, 1.2 at 30; accuracy 0.83 for 0.82 at 15 degrees; 15 for 5 processor ms
     --any-angle: 98.7 to 99.3 % found, roll off by 0.2 to 1.6, accuracy 0.81 to 0.86 at all 16 angles; 62 to 90 ms
+    (before the mirror image was looked at)
+    mirrored, n = 299 of 300: roll, yaw and pitch differ by 1.0, 1.5 and 1.1 (median), 4.2, 5.9 and 5.6 (95 %)
+    points off by 1 % of the face's side: 1.1, 2.6, 2.9 (95 %: 3.4, 7.4, 8.2); by 2 %: 2.2, 5.0, 5.7 (6.8, 14.9, 16.5)
+    camera at 0.3, 0.6 and 1 m: 2.2, 2.6, 7.3; 1.0, 1.4, 3.5; 0.6, 0.8, 2.1
 """
 
 import argparse

@@ -151,6 +151,7 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, default=shared / "photos")
     parser.add_argument("--video", type=Path, default=shared / "videos" / "fer_test.mp4")
     parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--fer-python", type=Path, help="the Python of an environment with fer; without, one is made")
     parser.add_argument("--side", help=argparse.SUPPRESS)  # what to measure in this environment
     given = parser.parse_args()
     if not given.photos.is_dir() or not given.video.is_file():
@@ -160,7 +161,7 @@ def main() -> None:
     if given.side:
         print(json.dumps(measure(given.side, photos, str(given.video), given.repeats)))
         return
-    pythons = {"mien": environment("mien", [str(ROOT)]), "fer": environment("fer", FER)}
+    pythons = {"mien": environment("mien", [str(ROOT)]), "fer": given.fer_python or environment("fer", FER)}
     columns: dict[str, dict[str, list[float]]] = {}
     for title, side in (("mien, yunet", "mien"), ("fer, haar", "fer")):
         command = [pythons[side], __file__, "--photos", given.photos, "--video", given.video, "--side", side]

@@ -1,12 +1,12 @@
-"""A folder of photos and a long video through `mien predict`, on all cores: photos/s, frames/s, peak memory.
+"""Photos and videos through `mien predict`: photos/s, frames/s, peak memory; on all cores and on one; and `fer`.
 
-    python benchmarks/throughput.py --photos photos/ --video clip.mp4
-    python benchmarks/throughput.py --before ../before --before-options "--detector yunet.onnx"
+    python benchmarks/throughput.py --photos photos/ --video clip.mp4 --fer
+    python benchmarks/throughput.py --fer --before ../before --before-options "--detector yunet.onnx"
 
-The second command measures another checkout in turn with this one.
-
-The photos are written as 500 x 375 JPEGs and repeated; the clip is scaled and repeated, packet by packet: `--seconds`
-of 640 x 360 for the speed, `--minutes` of 1280 x 720 for the memory. Wall time from the start of Python to its end.
+The second command measures another checkout in turn with this one. The photos are cut to 4:3 and written as JPEGs of
+0.2 to 48 megapixels, again and again; the clip is scaled to three sizes and repeated, packet by packet. Wall time from
+the start of Python to its end; peak memory of the process. `--fer` runs benchmarks/recognise.py too, on one core. A
+quick trial of every row: `--repeats 1 --n 4 --large 1 --seconds 1 --minutes 0.02`.
 
 Last result (2026-11-21, Python 3.11, both cores of an AMD EPYC, Zen 4, nothing else running, 1 run, --minutes 4):
 
@@ -16,14 +16,15 @@ Last result (2026-11-21, Python 3.11, both cores of an AMD EPYC, Zen 4, nothing 
 """
 
 import argparse
+import json
 import os
 import shlex
+import shutil
 import statistics
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -34,12 +35,20 @@ from PIL import Image, ImageOps
 SHARED = Path(os.environ.get("MIEN_SHARED", Path(__file__).parents[2] / "shared"))
 
 
-def photos(sources: list[Path], n: int, out: Path) -> Path:
-    """Write `n` photos of 500 x 375, the sources cut to that shape, again and again."""
+PHOTOS = ((500, 375), (1632, 1224), (4000, 3000), (8000, 6000))  # 0.2, 2, 12 and 48 megapixels
+SHARE = (1, 8, 50, 200)  # of `--n`, one photo in so many, but `--large` at least
+FRAMES = ((640, 360), (1280, 720), (3840, 2160))
+
+
+def photos(sources: list[Path], size: tuple[int, int], n: int, out: Path) -> Path:
+    """Write `n` photos, the sources scaled and cut to that size, again and again."""
     out.mkdir()
-    ready = [ImageOps.fit(Image.open(path).convert("RGB"), (500, 375)) for path in sources]
     for number in range(n):
-        ready[number % len(ready)].save(out / f"{number:04d}.jpg", quality=90)
+        path = out / f"{number:04d}.jpg"
+        if number < len(sources):
+            ImageOps.fit(Image.open(sources[number]).convert("RGB"), size).save(path, quality=90)
+        else:
+            shutil.copyfile(out / f"{number % len(sources):04d}.jpg", path)
     return out
 
 
@@ -76,6 +85,16 @@ def repeated(source: Path, seconds: float, out: Path) -> int:
     return frames
 
 
+# A process of its own, as the peak that the kernel states of a new process begins with that of the one that started it.
+LAUNCH = """
+import json, os, subprocess, sys, time
+began = time.perf_counter()
+process = subprocess.Popen(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+_, status, used = os.wait4(process.pid, 0)
+print(json.dumps([status, time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss]))
+"""
+
+
 class Run(NamedTuple):
     """What `mien predict` took."""
 
@@ -87,39 +106,41 @@ class Run(NamedTuple):
     """MB of memory."""
 
 
-def predict(source: Path, *arguments: object) -> Run:
-    """Run `mien predict` with the packages of a checkout."""
+def predict(source: Path, cores: Collection[int], *arguments: object) -> Run:
+    """Run `mien predict` with the packages of a checkout on these cores."""
     environment = os.environ | {"PYTHONPATH": str(source / "src")}
-    began = time.perf_counter()
-    process = subprocess.Popen(
-        [sys.executable, "-m", "mien", "predict", *map(str, arguments)], stdout=2, env=environment
+    command = [sys.executable, "-m", "mien", "predict", *map(str, arguments), "--threads", str(len(cores))]
+    every = os.sched_getaffinity(0)
+    os.sched_setaffinity(0, cores)  # the new process has them too
+    done = subprocess.run(
+        [sys.executable, "-S", "-c", LAUNCH, *command], stdout=subprocess.PIPE, env=environment, check=True
     )
-    _, status, used = os.wait4(process.pid, 0)
-    process.returncode = os.waitstatus_to_exitcode(status)
-    if process.returncode > 1:  # 1: photos without a face among them
-        sys.exit(process.returncode)
-    return Run(time.perf_counter() - began, used.ru_utime + used.ru_stime, used.ru_maxrss * 1024 / 1e6)
+    os.sched_setaffinity(0, every)
+    status, wall, processor, peak = json.loads(done.stdout)
+    if (code := os.waitstatus_to_exitcode(status)) not in (0, 1):  # 1: photos without a face among them
+        sys.exit(f"{shlex.join(command)}: exit code {code}")
+    return Run(wall, processor, peak * 1024 / 1e6)
 
 
 def measure(sides: Mapping[str, tuple[Path, list[str]]], repeats: int, amount: int, unit: str, *job: object) -> None:
-    """Print what each side takes for a job, the sides in turn; FOLDER in the job is a fresh one."""
-    runs: dict[str, list[Run]] = {name: [] for name in sides}
-    for _ in range(repeats):
-        for name, (source, options) in sides.items():
-            with tempfile.TemporaryDirectory() as folder:
-                asked = [str(one).replace("FOLDER", folder) for one in job]
-                runs[name].append(predict(source, *asked, *options))
-    for name, found in runs.items():
-        rate, cost = (
-            statistics.fmean(column)
-            for column in ((amount / one.wall for one in found), (1000 * one.processor / amount for one in found))
-        )
-        spread = statistics.stdev(amount / one.wall for one in found) if len(found) > 1 else 0.0
-        print(
-            f"  {name}: {rate:.1f} +- {spread:.1f} {unit}/s, {cost:.1f} processor ms each, peak "
-            f"{max(one.peak for one in found):.0f} MB",
-            flush=True,
-        )
+    """Print what each side takes for a job on all cores and on one, in turn; FOLDER in the job is a fresh one."""
+    every = sorted(os.sched_getaffinity(0))
+    for cores in (every, every[:1]) if len(every) > 1 else (every,):
+        runs: dict[str, list[Run]] = {name: [] for name in sides}
+        for _ in range(repeats):
+            for name, (source, options) in sides.items():
+                with tempfile.TemporaryDirectory() as folder:
+                    asked = [str(one).replace("FOLDER", folder) for one in job]
+                    runs[name].append(predict(source, cores, *asked, *options))
+        for name, found in runs.items():
+            rates = [amount / one.wall for one in found]
+            cost = statistics.fmean(1000 * one.processor / amount for one in found)
+            spread = statistics.stdev(rates) if len(rates) > 1 else 0.0
+            print(
+                f"  {len(cores)} cores, {name}: {statistics.fmean(rates):.1f} +- {spread:.1f} {unit}/s, "
+                f"{cost:.1f} processor ms each, peak {max(one.peak for one in found):.0f} MB",
+                flush=True,
+            )
 
 
 def main() -> None:
@@ -129,9 +150,12 @@ def main() -> None:
     parser.add_argument("--before", type=Path, help="another checkout of mien, measured in turn with this one")
     parser.add_argument("--before-options", default="", help="options of its mien predict")
     parser.add_argument("--repeats", type=int, default=3)
-    parser.add_argument("--n", type=int, default=800, help="photos")
-    parser.add_argument("--seconds", type=float, default=60)
-    parser.add_argument("--minutes", type=float, default=5)
+    parser.add_argument("--n", type=int, default=800, help="photos of 0.2 megapixels; fewer larger ones")
+    parser.add_argument("--large", type=int, default=8, help="at least so many photos of a size")
+    parser.add_argument("--seconds", type=float, default=60, help="of 640 x 360; a third of 3840 x 2160")
+    parser.add_argument("--minutes", type=float, default=5, help="of 1280 x 720")
+    parser.add_argument("--fer", action="store_true", help="run benchmarks/recognise.py too, on one core")
+    parser.add_argument("--fer-python", type=Path, help="the Python of an environment with fer; without, one is made")
     given = parser.parse_args()
     if missing := [path for path in (given.photos, given.video) if not path.exists()]:
         print(f"{missing[0]}: not there; name it with --photos or --video. Left out.")
@@ -140,17 +164,27 @@ def main() -> None:
     sides = {"now": (here, list[str]())}
     if given.before:
         sides["before"] = (given.before, shlex.split(given.before_options))
-    print(f"{len(os.sched_getaffinity(0))} cores, {given.repeats} runs")
+    sources = sorted(given.photos.iterdir())
+    print(f"{given.repeats} runs each")
     with tempfile.TemporaryDirectory() as folder:
         place = Path(folder)
-        album = photos(sorted(given.photos.iterdir()), given.n, place / "photos")
-        print(f"{given.n} photos of 500 x 375")
-        measure(sides, given.repeats, given.n, "photos", album, "--table", "FOLDER/faces.csv")
-        for width, height, seconds in ((640, 360, given.seconds), (1280, 720, 60 * given.minutes)):
+        for (width, height), share in zip(PHOTOS, SHARE, strict=True):
+            n = max(given.n // share, given.large)
+            album = photos(sources, (width, height), n, place / f"photos-{width}")
+            print(f"{n} photos of {width} x {height}", flush=True)
+            measure(sides, given.repeats, n, "photos", album, "--table", "FOLDER/faces.csv")
+        lengths = (given.seconds, 60 * given.minutes, given.seconds / 3)
+        for (width, height), seconds in zip(FRAMES, lengths, strict=True):
             clip, long = scaled(given.video, (width, height), place / f"{height}.mp4"), place / f"long-{height}.mp4"
             frames = repeated(clip, seconds, long)
-            print(f"{frames / 25:.0f} s of {width} x {height} at 25 frames/s")
+            print(f"{frames / 25:.0f} s of {width} x {height} at 25 frames/s", flush=True)
             measure(sides, given.repeats, frames, "frames", long, "--out", "FOLDER/out")
+    if given.fer:
+        command = [sys.executable, Path(__file__).with_name("recognise.py"), "--photos", given.photos]
+        command += ["--video", given.video, "--repeats", str(given.repeats)]
+        command += ["--fer-python", given.fer_python] if given.fer_python else []
+        os.sched_setaffinity(0, sorted(os.sched_getaffinity(0))[:1])
+        subprocess.run(command, check=True, env=os.environ | {"OMP_NUM_THREADS": "1"})
 
 
 if __name__ == "__main__":

@@ -26,7 +26,7 @@ class PredictJob:
     min_face: float | None = None
     """Pixels of the smallest faces to search for. 24 in photos; in videos by default what 640 x 640 pixels show."""
     pose: bool = False
-    """Look at each face again, enlarged: roll, yaw, pitch in degrees, and crops that are level. 5 ms per face."""
+    """Look at each face again, enlarged: roll, yaw, pitch in degrees, and crops that are level. 10 ms per face."""
     any_angle: bool = False
     """Find rotated faces too, sideways and upside down; --pose is implied. Ten times the time."""
     json: bool = False
