@@ -101,6 +101,18 @@ def test_large_bodies_of_unknown_length_are_refused_as_they_grow(recognizer: Rec
         wait_for(lambda: service.service.guard._held == 0)
 
 
+@pytest.mark.parametrize("more", ["", "Connection: close\r\n"])
+def test_who_sends_all_before_reading_gets_the_refusal(recognizer: Recognizer, more: str) -> None:
+    """Where the connection is to be closed after the answer too: closing at once would reset it."""
+    with running(recognizer, max_body=1) as service, service.connect() as connection:
+        body = b"x" * 5_000_000
+        connection.sendall(POST + f"{more}Content-Length: {len(body)}\r\n\r\n".encode())
+        for at in range(0, len(body), 500_000):
+            connection.sendall(body[at : at + 500_000])
+            time.sleep(0.02)
+        assert connection.recv(65536).startswith(b"HTTP/1.1 413 ")
+
+
 def test_a_refused_body_is_not_read_for_ever(recognizer: Recognizer) -> None:
     with running(recognizer, max_body=1, header_seconds=0.5) as service:
         head = POST + b"Content-Length: 900000000\r\n\r\n"
