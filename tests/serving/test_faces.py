@@ -2,6 +2,7 @@
 
 import base64
 import json
+import random
 import threading
 from pathlib import Path
 from typing import Any
@@ -15,7 +16,9 @@ from mien.cli import main
 from mien.core.download import file_sha256
 from mien.core.labels import FER2013
 from mien.models.bundled import bundled
-from tests.serving.running import GatedDetector, RunningService, grey, running, wait_for
+from tests.serving.running import BOUNDARY, GatedDetector, RunningService, form, grey, running, wait_for
+
+PART = form(("file", "a.png", grey(90)))
 
 
 def predicted(capsys: pytest.CaptureFixture[str], *arguments: object) -> Any:
@@ -79,10 +82,10 @@ def test_raw_json_and_form_are_the_same(service: RunningService) -> None:
     assert raw[0]["file"] == "image"
     assert raw[0]["faces"][0]["expression"] == "neutral"
     octets = service.request("POST", "/v1/faces", data, kind="application/octet-stream").json["images"]
-    form = service.form("/v1/faces", ("file", "", data)).json["images"]
+    fields = service.form("/v1/faces", ("file", "", data)).json["images"]
     named: list[Any] = [text, f"data:image/png;base64,{text}", {"data": text, "file": "C:\\photos\\m\ne.png"}]
     answer = service.send_json("/v1/faces", {"images": named}).json["images"]
-    assert raw == octets == form == answer[:1] == answer[1:2]
+    assert raw == octets == fields == answer[:1] == answer[1:2]
     assert answer[2] == {**raw[0], "file": "m e.png"}
 
 
@@ -96,9 +99,12 @@ def test_raw_json_and_form_are_the_same(service: RunningService) -> None:
         ("application/json", b'{"images": ["&"]}', 400, "an image of the JSON is not base64"),
         ("application/json", b'{"images": []}', 400, "there is no photo in the request"),
         ("application/json", b'{"urls": ["http://example.org/a.jpg"]}', 400, "unknown field `urls`"),
-        ("multipart/form-data; boundary=of-the-tests", b"", 400, "there is no photo in the request"),
+        (f"multipart/form-data; boundary={BOUNDARY}", b"", 400, "the form cannot be read: it is cut off"),
+        (f"multipart/form-data; boundary={BOUNDARY}", PART[:-30], 400, "the form cannot be read: it is cut off"),
+        (f"multipart/form-data; boundary={BOUNDARY}", form(), 400, "there is no photo in the request"),
         ("multipart/form-data", b"x", 400, "the form cannot be read: Missing boundary"),
         ("multipart/form-data; boundary=a", b"--b\r\n", 400, "the form cannot be read"),
+        (f"multipart/form-data; boundary={BOUNDARY}; charset=undefined", PART, 400, "its charset is none of texts"),
         ("image/png", b"", 400, "there is no photo in the request"),
         ("image/png", b"no photo", 422, "image: not an image that Pillow can read"),
         ("text/plain", b"no photo", 415, "Content-Type is 'text/plain'; send multipart/form-data"),
@@ -106,12 +112,36 @@ def test_raw_json_and_form_are_the_same(service: RunningService) -> None:
     ],
 )
 def test_what_is_no_photo_is_refused_in_a_sentence(
-    service: RunningService, kind: str, body: bytes, status: int, words: str
+    service: RunningService, capfd: pytest.CaptureFixture[str], kind: str, body: bytes, status: int, words: str
 ) -> None:
+    capfd.readouterr()
     answer = service.request("POST", "/v1/faces", body, kind=kind)
     assert answer.status == status
     assert words in answer.detail
     assert service.photo().status == 200
+    assert capfd.readouterr() == ("", "")  # nothing of it is logged
+
+
+def test_damaged_requests_are_answered(service: RunningService, capfd: pytest.CaptureFixture[str]) -> None:
+    """Forms, JSON and photos with random bytes changed, lost and doubled: refused or read, never a 500."""
+    capfd.readouterr()
+    rng = random.Random(0)
+    text = base64.b64encode(grey(90))
+    bodies = {
+        f"multipart/form-data; boundary={BOUNDARY}": PART,
+        "application/json": b'{"images": ["%s", {"data": "%s", "file": "a.png"}]}' % (text, text),
+        "image/png": grey(90),
+    }
+    seen = set[int]()
+    for kind, body in bodies.items():
+        for number in range(60):
+            data = bytearray(body)
+            for _ in range(number % 6):
+                at, change = rng.randrange(len(data)), rng.randrange(3)
+                data[at : at + (0, 1, 9)[change]] = [data[:20], bytes([rng.randrange(256)]), b""][change]
+            seen.add(service.request("POST", "/v1/faces", bytes(data), kind=kind).status)
+    assert seen == {200, 400, 422}
+    assert capfd.readouterr() == ("", "")
 
 
 def test_several_unreadable_photos(service: RunningService) -> None:

@@ -26,7 +26,8 @@ class Server(uvicorn.Server):
 
     def __init__(self, service: Service) -> None:
         self.service, self.settings = service, service.settings
-        logging.getLogger("uvicorn").setLevel(logging.CRITICAL)  # requests are not logged; errors the guard says
+        for name in ("uvicorn", "python_multipart"):  # requests are not logged; errors the guard says
+            logging.getLogger(name).setLevel(logging.CRITICAL)
         super().__init__(
             uvicorn.Config(
                 service.guard,

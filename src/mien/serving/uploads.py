@@ -40,6 +40,15 @@ class _NamedBytes(io.BytesIO):
 
 class _MemoryParser(MultiPartParser):
     spool_max_size = 0  # never to a file
+    ended = False
+
+    def on_end(self) -> None:
+        self.ended = True
+
+    def close(self) -> None:
+        """Close the files, also one without an end, which a form that is cut off does not give back."""
+        for file in self._files_to_close_on_error:
+            file.close()
 
 
 class JsonPhoto(msgspec.Struct, forbid_unknown_fields=True):
@@ -106,18 +115,22 @@ async def read_form(
     )
     try:
         form = await parser.parse()
+        if not parser.ended:
+            raise MultiPartException("it is cut off")
         return [(name, await _value(value)) for name, value in form.multi_items()]
     except MultiPartException as error:
         much = error.message.startswith(("Too many", "Part exceeded"))
         raise HttpProblem(413 if much else 400, f"the form cannot be read: {error.message.rstrip('.')}") from None
+    except UnicodeError:
+        raise HttpProblem(400, "the form cannot be read: its charset is none of texts; leave it out") from None
+    finally:
+        parser.close()
 
 
 async def _value(value: UploadFile | str) -> UploadedPhoto | str:
     if isinstance(value, str):
         return value
-    photo = UploadedPhoto(base_name(value.filename or ""), await value.read())
-    await value.close()
-    return photo
+    return UploadedPhoto(base_name(value.filename or ""), await value.read())
 
 
 def _from_json(body: bytes, most: int) -> list[UploadedPhoto]:
