@@ -175,9 +175,9 @@ class Clients:
 def test_a_full_queue_is_answered_by_503(model: Path) -> None:
     gated = GatedDetector()
     with running(Recognizer(model, gated, threads=1), threads=1, queue=2, max_files=2) as service:
-        clients = Clients(service, 1)
+        clients = [Clients(service, 1)]
         wait_for(lambda: gated.inside == 1)
-        clients = (clients, Clients(service, 2))  # type: ignore[assignment]
+        clients.append(Clients(service, 2))
         wait_for(lambda: service.metric("mien_queue_images") == 2)
         answer = service.photo()
         assert answer.status == 503
@@ -186,7 +186,7 @@ def test_a_full_queue_is_answered_by_503(model: Path) -> None:
         assert service.get("/health/live").status == 200  # the loop is free
         assert service.metric('mien_requests_total{route="/v1/faces",status="503"}') == 1
         gated.gate.set()
-        assert [one.join() for one in clients] == [[200], [200, 200]]  # type: ignore[attr-defined]
+        assert [one.join() for one in clients] == [[200], [200, 200]]
         assert service.photo().status == 200
 
 

@@ -3,6 +3,7 @@
 import re
 import shutil
 import subprocess
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -88,8 +89,6 @@ def test_names_of_any_kind(service: RunningService, folder: Path) -> None:
 def test_it_waits_where_there_is_no_room(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gated, waits = GatedDetector(), list[float]()
     with running(Recognizer(model, gated, threads=1), threads=1, queue=1, max_files=1, seconds=30) as service:
-        import threading
-
         others = [threading.Thread(target=service.photo) for _ in range(2)]
         others[0].start()
         wait_for(lambda: gated.inside == 1)

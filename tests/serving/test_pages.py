@@ -1,5 +1,6 @@
 """What the service says of itself: pages, OpenAPI with examples that are true, metrics, health."""
 
+import json
 import re
 from typing import Any
 
@@ -37,7 +38,7 @@ def test_the_examples_have_the_shape_of_the_answers(
     assert keys(example("/analyze")) == keys(default_service.form("/analyze", ("img", "a.jpg", data)).json)
     video = write(tmp_path / "a.mp4", [scene(None)] * 3).read_bytes()
     row = default_service.request("POST", "/v1/video", video, kind="video/mp4").body.splitlines()[0]
-    assert set(example("/v1/video")) == set(__import__("json").loads(row))
+    assert set(example("/v1/video")) == set(json.loads(row))
     assert keys(api["paths"]["/health/ready"]["get"]["responses"]["200"]["content"]["application/json"]["example"]) == (
         keys(default_service.get("/health/ready").json)
     )
