@@ -59,8 +59,8 @@ TASKS = {
     "photos": {"calm": ("neutral",), "upset": ("angry", "disgust", "sad", "fear", "contempt")},
     "crops": {"afraid": ("fear",), "sad": ("sad",)},
 }
-HEAD = {"start": "default", "epochs": 30, "lr": 0.1, "finetune": "head"}
-TUNED = {"start": "default", "epochs": 30, "lr": 0.01}
+HEAD = {"start": "small", "epochs": 30, "lr": 0.1, "finetune": "head"}
+TUNED = {"start": "small", "epochs": 30, "lr": 0.01}
 SCRATCH = {"epochs": 60, "lr": 0.01}
 GRIDS = {
     "fine-tuned": [TUNED | {"epochs": e, "lr": lr} for e, lr in itertools.product((10, 30, 100), (0.003, 0.01, 0.03))],

@@ -127,14 +127,13 @@ def test_unusable_teachers_are_refused_and_leave_no_folder(
         (taught, ["teacher", "votes"], "votes: has the outputs .*; a teacher needs its student's outputs"),
         (taught, ["unfinished"], r"unfinished: no best\.safetensors; the run has not finished an epoch"),
         (taught, ["gone"], "gone"),
-        (taught, [Path("small")], "small: default in 8 bits, which cannot be trained; name default"),
     ):
         with pytest.raises(InputError, match=message) as caught:
             train(
                 recipe,
                 DataSpec(fer2013),
                 tmp_path / "out",
-                teachers=[place if isinstance(place, Path) else tmp_path / place for place in places],
+                teachers=[tmp_path / place for place in places],
                 device="cpu",
             )
         assert "\n" not in str(caught.value)

@@ -60,8 +60,8 @@ def train(
         $ mien train mien-votes --data fer2013/ --photos facial_expressions/
         $ mien train mien --data fer2013/ --exclude list.csv
         $ mien train runs/three/recipe.json --data three-class/ --seed 1
-        $ mien train mien --data mine/ --start default --lr 0.01 --epochs 10
-        $ mien train mien --data mine/ --start default --finetune head
+        $ mien train mien --data mine/ --start small --lr 0.01 --epochs 10
+        $ mien train mien --data mine/ --start small --finetune head
         $ mien train mien --data arrays/ --classes alphabetical
         $ mien train mien --data mine/ --classes bored,engaged
         $ mien train mien --data mine/ --model my_networks.py:MyNet
@@ -72,8 +72,8 @@ def train(
         data: What is trained on.
         out: A new folder for the run; runs/RECIPE-TIME by default.
         photos: Further datasets, of photos: their faces are found and added to the data. --exclude does not apply.
-        teachers: Finished runs (or default) with the same outputs, for a recipe with --distill.
-        start: A finished run of the same network (or default) to start from its weights.
+        teachers: Finished runs (or a bundled model) with the same outputs, for a recipe with --distill.
+        start: A finished run of the same network (or a bundled model) to start from its weights.
         device: auto, cpu, cuda, cuda:N or mps.
         threads: How many CPU cores to use; all by default.
         log: Experiment trackers: tensorboard, wandb, mlflow. Each is an extra of mien, configured as usual.

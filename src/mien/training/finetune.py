@@ -39,7 +39,7 @@ def check(recipe: Recipe, start: Path | None) -> None:
     if recipe.finetune != "none" and not (start or recipe.pretrained or own.is_own(recipe.model)):
         raise InputError(
             f"finetune {recipe.finetune}: {recipe.model} would start from random weights; name a finished run of it "
-            "with --start (or default), or --pretrained with a network of timm"
+            "with --start (or small), or --pretrained with a network of timm"
         )
 
 

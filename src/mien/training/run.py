@@ -177,11 +177,8 @@ def finished(path: Path) -> tuple[RunRecord, Path]:
     """Return the record of a finished run, or of a bundled model, and the file of its best weights.
 
     Raises:
-        InputError: no run, or a bundled model that cannot be trained.
+        InputError: no run.
     """
     if str(path) not in bundled():
         return read_run(path), path / "best.safetensors"
-    weights = ASSETS / f"{path}.safetensors"
-    if not weights.is_file():
-        raise InputError(f"{path}: default in 8 bits, which cannot be trained; name default")
-    return bundled_record(str(path)), weights
+    return bundled_record(str(path)), ASSETS / f"{path}.safetensors"
