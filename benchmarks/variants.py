@@ -2,11 +2,12 @@
 
     OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/variants.py --fer2013 fer2013/ --photos facial_expressions/
 
-With --install RUN a run's model.onnx becomes `default` first, its weights and the prints of its training faces too, and
-the same in 8 bits `small`; each with a threshold and prediction sets of its own, at the prior of the file, fitted on
-one half of PublicTest and measured on the other; --calibrate fits these anew. The scores go into the cards,
-src/mien/assets/NAME.json, which `mien models list` shows; the table of README comes out on stdout. A model that answers
-for even shares of the classes is scored at those of its training data (web) too. CONTRIBUTING.md has all steps.
+With --install RUN a run's model in 8 bits becomes `default` first, or what --name says; its weights (16 bits) and, of
+`default`, the prints of its training faces go along. The file answers for even shares of the classes, and has a
+threshold and prediction sets of its own, fitted on one half of PublicTest and measured on the other; --calibrate fits
+these anew. The scores go into the cards, src/mien/assets/NAME.json, which `mien models list` shows; the table of README
+comes out on stdout. The scores are those at even shares, and at those of the training data (web). CONTRIBUTING.md has
+all steps.
 """
 
 import argparse
@@ -18,6 +19,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import onnxruntime
+from safetensors.torch import load_file, save_file
 
 from mien.core import records
 from mien.core.errors import InputError
@@ -37,37 +39,35 @@ from mien.recipes import RunRecord, read_run
 from mien.recipes.run_record import PRINTS
 
 
-def install(run: Path) -> RunRecord:
-    """Copy a run's model into the package; return what it recorded, without the paths.
+def install(run: Path, name: str, images: Path) -> tuple[RunRecord, Quantization]:
+    """Write a run's model in 8 bits into the package; return what it recorded, without the paths.
 
     Raises:
         InputError: one of its files is missing.
     """
-    files = {
-        "model.onnx": "default.onnx",
-        "best.safetensors": "default.safetensors",  # for --start and --teachers
-        PRINTS: PRINTS,
-    }
-    if missing := [name for name in files if not (run / name).is_file()]:
-        made = {"model.onnx": f"mien export {run}", PRINTS: f"benchmarks/prints.py --write {run}"}
-        raise InputError(f"{run}: no {missing[0]} in it" + (f"; {made[missing[0]]}" if missing[0] in made else ""))
-    for name, target in files.items():
-        shutil.copyfile(run / name, ASSETS / target)
+    made = {"model.onnx": f"mien export {run}", PRINTS: f"benchmarks/prints.py --write {run}"}
+    for file, command in made.items():
+        if not (run / file).is_file():
+            raise InputError(f"{run}: no {file} in it; {command}")
     record = read_run(run)
-    return replace(
+    weights = load_file(run / "best.safetensors")  # for --start and --teachers
+    save_file(
+        {key: value.half() if value.is_floating_point() else value for key, value in weights.items()},
+        ASSETS / f"{name}.safetensors",
+    )
+    if name == "default":
+        shutil.copyfile(run / PRINTS, ASSETS / PRINTS)
+    faces = read(DataSpec(images, "train"), ImageSpec(record.recipe.size))
+    found = quantize(run, faces.images, ASSETS / f"{name}.onnx")
+    record = replace(
         record,
         data=replace(record.data, path=None, photos=()),
         teachers=tuple(Path(teacher).name for teacher in record.teachers),
         start=record.start and Path(record.start).name,
         command=bare_command(record.command or ""),
     )
-
-
-def shrink(images: Path) -> Quantization:
-    """Write `small`: `default` in 8 bits."""
-    faces = read(DataSpec(images, "train"), ImageSpec(size=Session().info.size))
-    found = quantize("default", faces.images, ASSETS / "small.onnx")
-    return Quantization(sha256("default"), found.n, found.agreement, onnxruntime.__version__)
+    digest = hashlib.sha256((run / "model.onnx").read_bytes()).hexdigest()
+    return record, Quantization(digest, found.n, found.agreement, onnxruntime.__version__)
 
 
 def fit(name: str, images: Path) -> dict[str, OutputCalibration]:
@@ -76,6 +76,7 @@ def fit(name: str, images: Path) -> dict[str, OutputCalibration]:
     The probabilities stay: their temperature was fitted on faces of photos too, which would fare worse with one that is
     fitted on PublicTest alone. The faces that another prior needs are in the model file alone.
     """
+    write_model(name, Session(name).file_info.with_prior("even"), bundled()[name])
     options = CalibrationOptions("keep", abstain_at=0.9, coverage=0.9, share=0.5)
     found = calibrate(predict(*load(name, DataSpec(images, targets="distribution"))), options)
     fitted = OutputCalibration(found.temperature, found.calibration)
@@ -129,7 +130,7 @@ def main() -> None:
     parser.add_argument("--fer2013", type=Path, default=Path(root, "fer2013"))
     parser.add_argument("--photos", type=Path, default=Path(root, "facial_expressions"))
     parser.add_argument("--install", type=Path, metavar="RUN")
-    parser.add_argument("--shrink", action="store_true", help="write small anew")
+    parser.add_argument("--name", default="default", choices=list(bundled()), help="what --install writes")
     parser.add_argument("--calibrate", action="store_true", help="fit the thresholds and prediction sets anew")
     arguments = parser.parse_args()
     if missing := [path for path in (arguments.fer2013, arguments.photos) if not path.exists()]:
@@ -138,15 +139,12 @@ def main() -> None:
     began = time.process_time()
     cards = {name: read_card(name) for name in bundled()}
     if arguments.install:
-        training = install(arguments.install)
-        cards = {name: replace(card, training=training) for name, card in cards.items()}
-        for name, card in cards.items():  # what reads the new model must find its training, not that of the old one
-            records.write(ASSETS / f"{name}.json", card)
-    calibrating = arguments.install or arguments.calibrate
+        training, quantization = install(arguments.install, arguments.name, arguments.fer2013)
+        cards[arguments.name] = replace(cards[arguments.name], training=training, quantization=quantization)
+        # what reads the new model must find its training, not that of the old one
+        records.write(ASSETS / f"{arguments.name}.json", cards[arguments.name])
     for name, card in cards.items():
-        if name == "small" and (calibrating or arguments.shrink):
-            card = replace(card, quantization=shrink(arguments.fer2013))  # of `default` as it is now
-        if calibrating or (name == "small" and arguments.shrink):
+        if arguments.calibrate or (arguments.install and name == arguments.name):
             card = replace(card, calibration=fit(name, arguments.fer2013))
         cards[name] = replace(
             card,
