@@ -81,7 +81,7 @@ def fit(name: str, images: Path) -> dict[str, OutputCalibration]:
     """
     info = Session(name).file_info
     write_model(name, info.with_prior({label: PRIOR.get(label, 1.0) for label in info.labels}), bundled()[name])
-    options = CalibrationOptions("keep", abstain_at=0.9, coverage=0.9, share=0.5)
+    options = CalibrationOptions("keep", abstain_at=0.85, coverage=0.9, share=0.5)
     found = calibrate(predict(*load(name, DataSpec(images, targets="distribution"))), options)
     fitted = OutputCalibration(found.temperature, found.calibration)
     write_model(name, with_calibration(Session(name).file_info, found.output, fitted), bundled()[name])

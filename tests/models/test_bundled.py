@@ -19,7 +19,7 @@ from mien.models.session import Session
 from mien.recipes import RECIPES
 from tests.blocks import evaluated
 
-LARGEST = {"default": 8e6, "small": 2.5e6}  # bytes
+LARGEST = {"default": 2.5e6, "small": 1e6}  # bytes
 
 
 def test_bundled_models_are_default_and_small() -> None:
@@ -46,11 +46,13 @@ def test_bundled_model_was_trained_by_the_current_recipe(name: str) -> None:
     assert info.crops == measured_crops()  # benchmarks/crops.py --take
 
 
-def test_small_is_default_in_8_bits() -> None:
-    default, small = read_card("default"), read_card("small")
-    assert small.quantization is not None
-    assert (small.quantization.of, small.training) == (default.sha256, default.training)
-    assert replace(Session("small").info, calibration=None) == replace(Session("default").info, calibration=None)
+@pytest.mark.parametrize("name", bundled())
+def test_bundled_model_is_in_8_bits_and_answers_for_even_shares(name: str) -> None:
+    made = read_card(name).quantization
+    assert made is not None
+    assert made.agreement > 0.98
+    prior = Session(name).info.prior
+    assert prior == pytest.approx([2 / 15] * 7 + [1 / 15])  # contempt is the last
 
 
 @pytest.mark.parametrize("name", bundled())
@@ -61,10 +63,9 @@ def test_bundled_model_has_threshold_and_prediction_sets(name: str) -> None:
     assert (made.targets, made.share, made.held_out) == ("distribution", 0.5, True)
     assert made.abstain is not None
     assert made.conformal is not None
-    assert (made.abstain.target, made.conformal.coverage) == (0.9, 0.9)
-    assert (made.abstain.accuracy or 0) > 0.9
-    assert made.conformal.measured_coverage == pytest.approx(0.9, abs=0.02)
-    assert Session(name).info.outputs["label"].calibration is None
+    assert (made.abstain.target, made.conformal.coverage) == (0.85, 0.9)
+    assert made.abstain.accuracy == pytest.approx(0.85, abs=0.03)  # few faces of the rare classes
+    assert made.conformal.measured_coverage == pytest.approx(0.9, abs=0.05)
 
 
 @pytest.mark.parametrize("name", bundled())
@@ -101,7 +102,7 @@ def test_bundled_model_scores_as_its_card_says(name: str, real_data: Path) -> No
 @pytest.mark.slow
 @pytest.mark.parametrize("name", bundled())
 def test_bundled_threshold_and_prediction_sets_can_be_fitted_again(name: str, real_data: Path) -> None:
-    wanted = CalibrationOptions("keep", abstain_at=0.9, coverage=0.9, share=0.5)
+    wanted = CalibrationOptions("keep", abstain_at=0.85, coverage=0.9, share=0.5)
     found = calibrate(predict(*load(name, DataSpec(real_data / "fer2013", targets="distribution"))), wanted)
     made = Session(name).info.calibration
     assert made is not None
