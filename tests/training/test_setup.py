@@ -91,7 +91,9 @@ def test_start_loads_the_weights_of_a_bundled_model() -> None:
     model = create("mien", classes=3)
     setup.load_pretrained(model, Path("small"), Recipe(classes=THREE))
     stored = load_file(ASSETS / "small.safetensors")
-    assert all(torch.equal(value, stored[key].float()) for key, value in model.state_dict().items() if len(value.shape) == 4)
+    assert all(
+        torch.equal(value, stored[key].float()) for key, value in model.state_dict().items() if len(value.shape) == 4
+    )
 
 
 def test_a_start_of_another_network_is_refused_before_the_data_are_read(tmp_path: Path) -> None:
@@ -116,11 +118,11 @@ def test_what_a_start_gives_and_what_begins_anew_is_said_with_names_shapes_and_r
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     forget_notices()
-    setup.load_pretrained(create("mien", classes=3), Path("default"), Recipe(classes=THREE))
+    setup.load_pretrained(create("mien", classes=3), Path("small"), Recipe(classes=THREE))
     gave, fresh = capsys.readouterr().err.splitlines()
-    assert gave == "default: gave 78 tensors, 676,704 of 677,091 parameters, to start from"
+    assert gave == "small: gave 78 tensors, 676,704 of 677,091 parameters, to start from"
     assert fresh.startswith(
-        "default: has other outputs; the output layer begins anew: 10.weight [3, 128], 10.bias [3] (here label angry, "
+        "small: has other outputs; the output layer begins anew: 10.weight [3, 128], 10.bias [3] (here label angry, "
         "happy, neutral; there "
     )
     source = Recipe(model="three-conv", size=32)

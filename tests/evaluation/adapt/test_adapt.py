@@ -180,7 +180,7 @@ def test_adapt_and_features_from_python(mine: Path, tmp_path: Path) -> None:
     photo = mine / "bored" / "0.png"
     assert package.Recognizer(adapted, "none")(photo).classes == ("bored", "engaged")
     found = package.features("default", data=mine)
-    assert (found.features.shape, len(found), found.classes) == ((24, 128), 24, ("bored", "engaged"))
+    assert (found.features.shape, len(found), found.classes) == ((24, 192), 24, ("bored", "engaged"))
     face = package.Recognizer("default", "none", features=True)(photo)
     row = found.ids.tolist().index("bored/0.png")
     assert face.features is not None

@@ -196,7 +196,7 @@ def test_scores_on_the_faces_it_was_calibrated_on_are_marked(run: Path, fer2013_
     assert maybe in calibrated(run, fer2013_csv, 2.0, votes)
     assert maybe not in calibrated(run, fer2013_csv, 2.0, replace(votes, split="test"))
     text = render_card(collect_facts("default"))
-    assert "FER+ majority, 8 classes, FER+ distribution: some of these faces may be among those" in text
+    assert "FER+ majority, 8 classes, web shares: some of these faces may be among those" in text
 
 
 def test_a_calibration_json_of_another_file_is_left_out(run: Path, fer2013_csv: Path) -> None:
