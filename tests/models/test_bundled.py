@@ -38,7 +38,7 @@ def test_bundled_card_has_hash_and_size_of_the_file(name: str) -> None:
 def test_bundled_model_was_trained_by_the_current_recipe(name: str) -> None:
     training = read_card(name).training
     recipe = training.recipe
-    assert recipe == RECIPES[recipe.name]
+    assert replace(recipe, seed=0) == RECIPES[recipe.name]
     info = Session(name).info
     assert (info.labels, info.primary_output, info.recipe) == (FERPLUS, "distribution", recipe.name)
     assert info.outputs["label"].labels == FER2013
