@@ -94,7 +94,7 @@ _publish(
 )
 _publish(
     replace(RECIPES["mien-votes"], name="mien-polish", progressive_resize=0.0, epochs=34, lr=0.04),
-    source="ours: a second cycle for a finished run of mien-votes, named with --start; the bundled `default`",
+    source="ours: a second cycle for a finished run of mien-votes, named with --start; the bundled `small`",
     dataset="fer2013 with FER+ votes, with --photos of facial_expressions",
     cost="34 epochs of 2 minutes on one CPU core",
     expected="0.6896 on PublicTest, 0.869 on its FER+ majority, single view, n = 3,589 and 3,199, 1 seed",
@@ -140,7 +140,8 @@ _publish(
     source="ours: a second cycle for a finished run of mien-distilled, named with --start; the bundled `default`",
     dataset="fer2013 with FER+ votes, with --photos of facial_expressions",
     cost="13 epochs of 6 minutes on one CPU core",
-    expected="TODO",
+    expected="0.6957 on PublicTest, 0.8875 on its FER+ majority at the shares of the data, single view, in 8 bits, "
+    "n = 3,589 and 3,199, 1 seed",
 )
 _publish(
     replace(
