@@ -2,23 +2,27 @@
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 import mien
-from mien.core import images
+from mien.core import images, records
 from mien.core.errors import InputError
+from mien.core.labels import FER2013
 from mien.models.bundled import ASSETS
 from mien.models.session import Session
-from mien.recipes import Recipe
-from mien.training.export import export
+from mien.recipes import Recipe, read_run
+from mien.training.export import AtShares, export
 from mien.training.grad_cam import GradCam
 from mien.training.networks import own
+from mien.training.run import load_finished
 from tests import drawn
 from tests.training.runs import write_run
 
@@ -119,9 +123,21 @@ def test_each_output_has_its_own_columns(tmp_path: Path, tiny: Callable[..., Rec
         assert corner == pytest.approx(float(small[0, 0]), abs=1e-5)
 
 
-def test_weights_that_are_not_those_of_the_exported_model_are_refused() -> None:
+@pytest.mark.parametrize("adjusted", [False, True])
+def test_weights_that_are_not_those_of_the_exported_model_are_refused(
+    adjusted: bool, tmp_path: Path, tiny: Callable[..., Recipe]
+) -> None:
+    run = tmp_path / "run"
+    write_run(run, tiny("three-conv", size=48, logit_adjust=adjusted))
+    if adjusted:
+        record = read_run(run)
+        records.write(run / "recipe.json", replace(record, shares={"label": (0.4, *[0.1] * 6)}))
+    session = Session(export(run))
+    assert GradCam(run, session).cells > 1
+    weights = load_file(run / "best.safetensors")
+    save_file({name: value + 0.1 for name, value in weights.items()}, run / "best.safetensors")
     with pytest.raises(InputError, match="differs from torch"):
-        GradCam(Path("default"), Session("small"))  # the same in 8 bits
+        GradCam(run, session)
 
 
 def test_a_model_file_of_another_network_is_explained_without_grad_cam(
@@ -138,11 +154,23 @@ def test_a_model_file_of_another_network_is_explained_without_grad_cam(
 def test_auto_takes_grad_cam_for_the_bundled_model(capsys: pytest.CaptureFixture[str]) -> None:
     crop = drawn.faces(1).images[0]
     (one,) = mien.explain("default", crop, detector="none")
-    assert (one.method, one.detail) == ("grad-cam", "layer 7, 6 x 6 cells, enlarged")
-    assert capsys.readouterr().err == "Grad-CAM: layer 7, 6 x 6 cells, enlarged\n"
+    assert (one.method, one.detail) == ("grad-cam", "layer 8, 6 x 6 cells, enlarged")
+    assert capsys.readouterr().err == "Grad-CAM: layer 8, 6 x 6 cells, enlarged\n"
     assert one.draw().shape[2] == 3
-    assert mien.explain("small", crop, detector="none")[0].method == "occlusion"
-    assert "(not Grad-CAM: small has no torch weights; a run folder and default have)" in capsys.readouterr().err
+    assert mien.explain("small", crop, detector="none")[0].method == "grad-cam"
+    assert capsys.readouterr().err == "Grad-CAM: layer 7, 6 x 6 cells, enlarged\n"
+
+
+@pytest.mark.parametrize("name", ["default", "small"])
+def test_the_weights_in_the_package_are_those_of_the_file_in_8_bits(name: str) -> None:
+    session, crops = Session(name), drawn.faces(200, FER2013).images
+    record, network = load_finished(Path(name))
+    network = AtShares(network, record) if record.recipe.logit_adjust else network
+    with torch.inference_mode():
+        logits = network.eval()(torch.from_numpy(images.scale(crops, session.info.mean, session.info.std))).numpy()
+    found = np.concatenate(list(session.run(crops).values()), axis=1)
+    assert np.abs(found - logits).mean() < 0.15
+    assert np.abs(logits - logits.mean(axis=0)).mean() > 0.5
 
 
 def test_random_weights_change_the_map() -> None:

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from mien.core import images
 from mien.core.errors import InputError
 from mien.evaluation.explain import Heat
+from mien.models.bundled import bundled
 from mien.models.session import Session
-from mien.training.export import compare_with_torch
+from mien.training.export import AtShares, compare_with_torch
 from mien.training.run import load_finished
 
 BATCH = 16  # crops of which torch keeps every activation
@@ -23,13 +24,13 @@ POOLING = (nn.MaxPool2d, nn.AvgPool2d, nn.AdaptiveMaxPool2d, nn.AdaptiveAvgPool2
 
 
 class GradCam:
-    """The maps of a run, or of the bundled `default`, from its torch weights.
+    """The maps of a run, or of a bundled model, from its torch weights.
 
     Each channel of the last feature map before pooling is weighted by the mean gradient of the class's logit; what is
     above 0 of their sum is the map, enlarged to the crop.
 
     Args:
-        model: a run folder, or `default`.
+        model: a run folder, or a bundled model.
         session: its exported model, for the output that is explained.
 
     Raises:
@@ -40,10 +41,13 @@ class GradCam:
     name = "grad-cam"
 
     def __init__(self, model: Path, session: Session) -> None:
-        _, network = load_finished(model)
+        record, network = load_finished(model)
         self.network = network.eval().requires_grad_(False)
         try:
-            compare_with_torch(self.network, session.path)
+            if str(model) not in bundled():  # which are in 8 bits, so that their numbers differ
+                compare_with_torch(
+                    AtShares(self.network, record) if record.recipe.logit_adjust else self.network, session.path
+                )
         except RuntimeError:  # images of another size or number of channels
             raise InputError(f"{session.path}: another network than the weights of {model}") from None
         self.info = session.info

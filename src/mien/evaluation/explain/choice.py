@@ -62,7 +62,7 @@ def _grad_cam(model: str | os.PathLike[str], session: Session, grad_cam: OpenGra
     name = os.fspath(model)
     weights = ASSETS / f"{name}.safetensors" if name in bundled() else local_path(model) / "best.safetensors"
     if not weights.is_file():
-        raise InputError(f"{name} has no torch weights; a run folder and default have")
+        raise InputError(f"{name} has no torch weights; a run folder and the bundled models have")
     if name not in bundled() and ":" in (network := read_run(local_path(model)).recipe.model) and not asked:
         raise InputError(f"the network is code of your own, {network}; --method grad-cam imports it")
     found = grad_cam(local_path(model), session)
