@@ -236,7 +236,7 @@ def evaluate(
     Example:
         >>> scores = mien.evaluate("default", data="fer2013/", split="validation")  # doctest: +SKIP
         >>> scores.accuracy, scores.macro_f1, scores.per_class["happy"].recall  # doctest: +SKIP
-        (0.6896, 0.6641, 0.8793)
+        (0.6957, 0.6672, 0.8838)
     """
     forget_notices()
     spec = _spec(data, split, options, evaluate)

@@ -73,7 +73,10 @@ def scoring_notes(evaluation: Evaluation) -> list[str]:
         even = len({round(share, 6) for share in evaluation.prior}) == 1
         shown = [METRICS[name] for name in ("accuracy", "balanced_accuracy", "macro_f1", "ece")]
         figures = ", ".join(f"{metric.title} {metric.text(web.metrics[metric.name])}" for metric in shown)
-        assumed = "even shares of the classes" if even else "the shares of the classes that were given"
+        named = ", ".join(
+            f"{name} {share:.3f}" for name, share in zip(evaluation.labels, evaluation.prior, strict=True)
+        )
+        assumed = "even shares of the classes" if even else f"shares of the classes: {named}"
         if web.metrics == evaluation.scores.metrics:
             found.append("the answers assume the shares of the classes in the training data (--prior web)")
         else:

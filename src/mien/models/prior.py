@@ -43,6 +43,8 @@ def shares_of(prior: Prior, labels: Sequence[str], trained: Sequence[float]) -> 
         return np.array(trained, float)
     where = "prior"
     if not isinstance(prior, Mapping):
+        if not isinstance(prior, str | Path):
+            raise InputError(f"prior {prior!r}: expected even, web, a share for each class, or a JSON file of them")
         where, path = str(prior), Path(prior)
         if not path.suffix and not path.exists():
             raise InputError(f"prior {where!r}: expected even, web, or a JSON file with a share for each class")

@@ -126,7 +126,8 @@ def check_start(recipe: Recipe, start: Path) -> None:
     pairs = ((source.model, recipe.model), (quantity(source.channels, "channel"), quantity(recipe.channels, "channel")))
     if differing := [(there, here) for there, here in pairs if there != here]:
         there, here = (" with ".join(names) for names in zip(*differing, strict=True))
-        raise InputError(f"{start}: has weights of {there}, not of {here}; start from a run of the same network")
+        way = f"start from a run of the same network, or train its: --model {source.model}"
+        raise InputError(f"{start}: has weights of {there}, not of {here}; {way}")
 
 
 def load_pretrained(model: nn.Module, start: Path, recipe: Recipe) -> None:

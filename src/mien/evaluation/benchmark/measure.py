@@ -92,7 +92,7 @@ def benchmark(
     Example:
         >>> found = benchmark(PROTOCOLS["fer2013"], Path("fer2013"), ["default"])  # doctest: +SKIP
         >>> found.summary["none"].metrics["accuracy"].mean  # doctest: +SKIP
-        0.6896
+        0.6957
     """
     final = final_folder is not None
     if against:
