@@ -22,7 +22,15 @@ from mien.training.run import RunFiles, copy_weights
 def record(recipe: Recipe, **facts: Any) -> RunRecord:
     """The record of a run on three channels of different scaling, or their first."""
     mean, std = (0.5, 0.4, 0.3)[: recipe.channels], (0.25, 0.2, 0.3)[: recipe.channels]
-    return replace(RunRecord(recipe, TrainingData(), mean, std), **facts)
+    made = replace(RunRecord(recipe, TrainingData(), mean, std), **facts)
+    if recipe.logit_adjust and not made.shares:
+        made = replace(made, shares={name: uneven(len(classes)) for name, classes in recipe.outputs.items()})
+    return made
+
+
+def uneven(k: int) -> tuple[float, ...]:
+    """Return the shares of k classes, each larger than the one before."""
+    return tuple(2 * number / (k * (k + 1)) for number in range(1, k + 1))
 
 
 def write_run(path: Path, recipe: Recipe, *, batch_statistics: bool = False) -> nn.Module:

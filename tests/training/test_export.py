@@ -171,7 +171,7 @@ def test_every_recipe_exports_to_what_torch_computes(tmp_path: Path, name: str) 
     model = write_run(tmp_path / "run", recipe, batch_statistics=True)
     path = export(tmp_path / "run")
     assert path == tmp_path / "run" / "model.onnx"
-    session = Session(tmp_path / "run")
+    session, shares = Session(tmp_path / "run"), read_run(tmp_path / "run").shares
     assert session.info == ModelInfo(
         labels=recipe.classes,
         size=recipe.size,
@@ -182,11 +182,17 @@ def test_every_recipe_exports_to_what_torch_computes(tmp_path: Path, name: str) 
         crops=measured_crops(),
         recipe=name,
         primary_output=recipe.targets,
-        further_outputs={head: OutputInfo(recipe.outputs[head], 1.0) for head in recipe.further_outputs},
+        further_outputs={
+            head: OutputInfo(recipe.outputs[head], 1.0, shares=shares.get(head, ())) for head in recipe.further_outputs
+        },
+        shares=shares.get(recipe.targets, ()),
+        prior=(1 / len(recipe.classes),) * len(recipe.classes) if recipe.logit_adjust else (),
     )
     crops = drawn.faces(7, recipe.classes[:3], size=recipe.size, channels=recipe.channels).images
     with torch.inference_mode():
         expected = model(torch.from_numpy(images.scale(crops, session.info.mean, session.info.std))).numpy()
+    if recipe.logit_adjust:
+        expected = expected + np.log(np.concatenate(list(shares.values())))
     assert expected.std() > 1e-3
     for n in (0, 1, 2, 7):  # any batch size
         outputs = [
@@ -215,7 +221,7 @@ def test_the_exported_file_has_all_facts(run: Path) -> None:
         "std": [0.25],
         "temperature": 1.0,
         "margin": 0.1,
-        "crops": {"haar": {"margin": 0.1, "level": False}, "yunet": {"margin": 0.05, "level": True}},
+        "crops": {"haar": {"margin": 0.1, "level": False}, "yunet": {"margin": 0.0, "level": True}},
         "recipe": "mien",
         "answers": "label",
         "heads": {},

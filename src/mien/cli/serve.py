@@ -8,7 +8,7 @@ from mien.serving.settings import ServeSettings
 
 
 def serve(settings: Annotated[ServeSettings, arg(name="")]) -> None:
-    """Serve a model over HTTP: photos and videos in, the faces of mien predict --json out.
+    """Serve a model over HTTP: photos and videos in, faces as JSON out.
 
     POST /v1/faces takes photos, POST /v1/video a video, POST /analyze the requests of DeepFace's API. /docs describes
     them with examples. It listens on this machine alone; any other --host needs a token, in MIEN_TOKEN or --token-file.
