@@ -33,7 +33,7 @@ def test_a_picture_per_photo(mien: Mien, model: Path, crops: Path, tmp_path: Pat
     assert sorted(out.iterdir()) == [out / "0.png", out / "3.png"]
     assert "occlusion maps: windows of 12 x 12 of 48 x 48 pixels, filled with the crop's blur, at 100 places" in said
     assert "(not Grad-CAM: " in said
-    assert "blocks.onnx has no torch weights; a run folder and default have)" in said
+    assert "blocks.onnx has no torch weights; a run folder and the bundled models have)" in said
     assert "2 faces of 2 photos. It shows which parts of this crop the network's answer depends on; not whether" in said
     with Image.open(out / "0.png") as picture:
         assert picture.size[0] > 700
@@ -68,7 +68,7 @@ def test_what_could_not_be_explained_is_named(mien: Mien, model: Path, photos: P
     [
         (["--class", "bored"], "no class 'bored' (the model has angry, disgust, fear, happy, sad, surprise, neutral)"),
         (["--output", "votes"], "the model has no output 'votes'; it has label"),
-        (["--method", "grad-cam"], "has no torch weights; a run folder and default have"),
+        (["--method", "grad-cam"], "has no torch weights; a run folder and the bundled models have"),
         (["--method", "gradcam"], "--method gradcam: expected one of auto, occlusion, grad-cam"),
         (["--threads", "0"], "threads 0: expected at least 1"),
     ],
