@@ -11,8 +11,9 @@ plan is a list of stages, a stage a list of jobs that run at the same time:
      {"name": "students", "end": 573, "jobs": [{"run": "student", "recipe": "mien-distilled", "teachers": ["large"]}]}]
 
 Each job times its own steps beside the others and sets its epochs so that the stage ends `end` seconds after the
-beginning; a one-cycle schedule cannot be cut short. Weights, metrics and the validation split's logits are copied to
-OUT after each stage. A job that fails is left out of the later ones' teachers. --cpu --faces 300 rehearses it.
+beginning; a one-cycle schedule cannot be cut short. It validates ten times and keeps its last weights. Weights, metrics
+and the validation split's logits are copied to OUT after each stage. A job that fails is left out of the later ones'
+teachers. Teachers and "start" are jobs before it or bundled models. --cpu --faces 300 rehearses it.
 """
 
 import argparse
@@ -24,6 +25,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -33,13 +35,14 @@ import torch
 from mien.core import records
 from mien.core.labels import FERPLUS
 from mien.datasets import DataSpec
-from mien.recipes import RECIPES, Recipe, RunRecord
+from mien.models.bundled import bundled
+from mien.recipes import RECIPES, Epoch, Recipe, RunRecord
+from mien.recipes.run_record import RunEnd
 from mien.training import distill, optimise, setup, start
 from mien.training.batches import Batches, Scaling, total_steps
 from mien.training.data import Split
 from mien.training.learner import Learner, predictions
-from mien.training.run import RunFiles, load_finished
-from mien.training.trainer import Trainer
+from mien.training.run import RunFiles, copy_weights, load_finished
 
 SHEET, COLUMNS = 10_000, 100  # faces of one JPEG XL picture, and in one of its rows
 SPLITS, PARTS = ("train", "validation"), ("targets", "log_shares")
@@ -118,7 +121,7 @@ def job(folder: Path, work: Path, one: dict[str, Any], end: float, beside: int, 
     name, device = one["run"], torch.device("cpu" if options.cpu else "cuda")
     wait: Callable[[], None] = (lambda: None) if options.cpu else torch.cuda.synchronize
     torch.backends.cudnn.benchmark = True
-    recipe: Recipe = replace(RECIPES[one["recipe"]], **one.get("fields", {}))
+    recipe: Recipe = replace(RECIPES[one["recipe"]], select="last", **one.get("fields", {}))
     data = splits(work, options.faces)
     base = records.read(folder / "record.json", RunRecord, what="the record of a run")
     scaling = Scaling(base.mean, base.std)
@@ -126,33 +129,33 @@ def job(folder: Path, work: Path, one: dict[str, Any], end: float, beside: int, 
         Batches(data[split].images, data[split].stacked, recipe.batch, device, scaling=scaling, seed=recipe.seed)
         for split in SPLITS
     )
-    begin = work / one["start"] if "start" in one else None
-    teachers = distill.load_teachers([work / teacher for teacher in one.get("teachers", ())], recipe, device)
+    begin = place(work, one["start"]) if "start" in one else None
+    teachers = distill.load_teachers([place(work, teacher) for teacher in one.get("teachers", ())], recipe, device)
     network = setup.network(recipe, start=begin)
     first = {key: value.clone() for key, value in network.state_dict().items()}
     learner = Learner(
         recipe, network, device, total=10**6, scaling=scaling, teachers=teachers, compiled=True
     )  # as many steps as the schedule may need while it is timed
-    batches = training.training(10**6, learner.prepare)
-    for _ in range(min(10, training.steps)):
-        learner.step(next(batches))
-    learner.validate(validation)
+    for learner.steps in (0, 10**6 - 1):  # both sizes of images
+        for _ in zip(range(10), learner.epoch(training, 10**6), strict=False):
+            pass
+        learner.validate(validation)
     (work / f"ready.{name}").touch()  # the others may still compile
     while len(list(work.glob("ready.*"))) < beside and time.time() < end - 20:
         time.sleep(0.05)
-    wait()
-    began = time.time()
-    learner.validate(validation)
-    wait()
-    seconds = time.time() - began
-    batches, began, steps = training.training(10**6 + 1, learner.prepare), time.time(), min(60, training.steps)
-    for _ in range(steps):
-        learner.step(next(batches))
-    wait()
-    step = (time.time() - began) / steps
-    epoch = step * training.steps + seconds + 0.2
-    recipe = replace(recipe, epochs=1 if options.cpu else max(2, int((end - time.time() - 3) / (0.95 * epoch))))
-    print(f"{name}: {step * 1e3:.1f} ms a step, {epoch:.2f} s an epoch: {recipe.epochs} epochs", flush=True)
+    times = []
+    for learner.steps in (0, 10**6 - 10**4):
+        wait()
+        began, steps = time.time(), min(100, training.steps)
+        for _ in zip(range(steps), learner.epoch(training, 10**6 + 1), strict=False):
+            pass
+        wait()
+        times.append((time.time() - began) / steps)
+    share = recipe.progressive_resize
+    epoch = (share * times[0] + (1 - share) * times[1]) * training.steps
+    recipe = replace(recipe, epochs=1 if options.cpu else max(2, int((end - time.time() - 10) / epoch)))
+    texts = " and ".join(f"{one * 1e3:.1f}" for one in times)
+    print(f"{name}: {texts} ms a step, {epoch:.2f} s an epoch: {recipe.epochs} epochs", flush=True)
     network.load_state_dict(first)
     learner.recipe = learner.objective.recipe = recipe
     learner.steps, learner.total = 0, total_steps(recipe, len(training))
@@ -164,10 +167,41 @@ def job(folder: Path, work: Path, one: dict[str, Any], end: float, beside: int, 
     facts = {"parameters": parameters, "macs": macs, "device": setup.device_name(device)}
     facts |= {"teachers": tuple(one.get("teachers", ())), "start": one.get("start"), "precision": learner.precision}
     run.describe(replace(base, recipe=recipe, command=f"mien train {recipe.name}", **facts))
-    trainer = Trainer(run, learner, training, validation)
-    trainer.fit()
-    run.describe(replace(records.read(work / name / "recipe.json", RunRecord, what="the run"), end=trainer.end()))
+    rows, began = list[Epoch](), time.time()
+    for number in range(recipe.epochs):
+        sums = learner.objective.zeros(device)
+        for counts in learner.epoch(training, number):
+            sums += counts
+        if number + 1 == recipe.epochs or number % max(1, recipe.epochs // 10) == 0:
+            rows.append(row(learner, number + 1, sums, validation, time.time() - began))
+            run.save_weights("best", copy_weights(learner.result))
+            run.save_epochs(rows)
+    done = RunEnd("epochs", recipe.epochs, None, time.time() - began, datetime.now(UTC).isoformat(timespec="seconds"))
+    run.describe(replace(records.read(work / name / "recipe.json", RunRecord, what="the run"), end=done))
     judge(work, [name], device, options.faces)
+
+
+def place(work: Path, name: str) -> Path:
+    """Return what names a bundled model or a job before."""
+    return Path(name) if name in bundled() else work / name
+
+
+def row(learner: Learner, epoch: int, sums: torch.Tensor, validation: Batches, seconds: float) -> Epoch:
+    """Return the figures after an epoch; `seconds` since the first."""
+    training, found = learner.objective.figures(sums), learner.validate(validation)
+    return Epoch(
+        epoch=epoch,
+        step=learner.steps,
+        train_loss=training.loss,
+        train_accuracy=training.accuracy[0],
+        val_loss=found.loss,
+        val_accuracy=found.accuracy[0],
+        val_metrics=found.metrics,
+        further_val_accuracy=dict(zip(learner.recipe.further_outputs, found.accuracy[1:], strict=True)),
+        lr=learner.lr,
+        seconds=seconds / epoch,
+        images_per_second=learner.steps * learner.recipe.batch / seconds,
+    )
 
 
 def judge(work: Path, names: list[str], device: torch.device, faces: int | None) -> None:

@@ -348,13 +348,14 @@ def test_mixup_shares_follow_the_beta_distribution(amount: float) -> None:
     assert shares[:, 0, 0].var() == pytest.approx(1 / (4 * (2 * amount + 1)), rel=0.1)
 
 
-def test_cutmix_is_drawn_for_each_batch_and_mixup_does_the_others() -> None:
-    cut = 0
-    for seed in range(300):
-        images, _, mixed, _ = blended(8, Recipe(cutmix=0.3, mixup=1.0), seed)
-        whole = (mixed - images).abs().flatten(1)
-        cut += bool(((whole == 0) | (whole == 1)).all())
-    assert 60 < cut < 120
+def test_cutmix_is_drawn_for_each_image_and_mixup_does_the_others() -> None:
+    images, _, mixed, _ = blended(2000, Recipe(cutmix=0.3, mixup=1.0), 0)
+    whole = (mixed - images).abs().flatten(1)
+    cut = ((whole == 0) | (whole == 1)).all(1)
+    assert cut.float().mean() == pytest.approx(0.3, abs=0.03)
+    assert torch.equal(whole[~cut].amax(1), whole[~cut].amin(1))
+    images, _, mixed, _ = blended(2000, Recipe(cutmix=0.3), 0)
+    assert (mixed == images).flatten(1).all(1).float().mean() == pytest.approx(0.7, abs=0.03)
     images, targets, mixed, shares = blended(8, Recipe(), 0)
     assert mixed is images
     assert shares is targets

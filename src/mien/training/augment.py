@@ -47,30 +47,29 @@ def augment(images: Tensor, recipe: Recipe, generator: torch.Generator) -> Tenso
 def mix(images: Tensor, targets: Tensor, recipe: Recipe, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Return images and float targets [n, k], each blended with those of another image of the batch.
 
-    The partner is the batch in reverse. A batch is mixed by rectangles (`recipe.cutmix`), blended (`recipe.mixup`), or
-    returned as it is.
+    The partner is the batch in reverse. An image gets a rectangle of its partner with the probability `recipe.cutmix`;
+    the others are blended where the recipe has `mixup`.
     """
     if not (recipe.cutmix or recipe.mixup):
         return images, targets
-    if recipe.cutmix and whole_batch(generator, 1) < recipe.cutmix:
-        height, width = images.shape[2:]
-        side = torch.sqrt(uniform(images, generator, 0, 1))  # of the rectangle: its area is uniform, Beta(1, 1)
-        left, top = uniform(images, generator, 0, 1, columns=2)[:, :, None].unbind(1)
+    weight = torch.zeros(len(images), 1, 1, 1, device=images.device)  # of the partner
+    if recipe.mixup:
+        concentration = torch.full((len(images), 2), recipe.mixup, device=images.device)
+        share = torch._sample_dirichlet(concentration, generator)[:, :1]  # Beta(a, a), from this generator
+        weight = share[:, :, None, None]
+    if recipe.cutmix:
+        chosen, area, left, top = uniform(images, generator, 0, 1, columns=4)[:, :, None].unbind(1)
+        side = torch.sqrt(area)  # of the rectangle: its area is uniform, Beta(1, 1)
         rows, columns = (
             (torch.arange(0.5, length, device=images.device)[None] - start * (1 - side) * length)
             .div(side * length)
             .floor()
             == 0
-            for length, start in ((height, top), (width, left))
+            for length, start in zip(images.shape[2:], (top, left), strict=True)
         )
-        foreign = (rows[:, :, None] & columns[:, None, :]).to(images.dtype)[:, None]
-        share = foreign.mean(dim=(1, 2, 3))[:, None]
-        return torch.lerp(images, images.flip(0), foreign), torch.lerp(targets, targets.flip(0), share)
-    if recipe.mixup:
-        concentration = torch.full((len(images), 2), recipe.mixup, device=images.device)
-        share = torch._sample_dirichlet(concentration, generator)[:, :1]  # Beta(a, a), from this generator
-        return torch.lerp(images, images.flip(0), share[:, :, None, None]), torch.lerp(targets, targets.flip(0), share)
-    return images, targets
+        foreign = (rows[:, :, None] & columns[:, None, :])[:, None].to(images.dtype)
+        weight = torch.where((chosen < recipe.cutmix)[:, :, None, None], foreign, weight)
+    return torch.lerp(images, images.flip(0), weight), torch.lerp(targets, targets.flip(0), weight.mean(dim=(2, 3)))
 
 
 def shrink(images: Tensor, size: int) -> Tensor:
@@ -82,15 +81,6 @@ def uniform(images: Tensor, generator: torch.Generator, low: float, high: float,
     """Return [n, columns] drawn from low..high on the batch's device."""
     draws = torch.rand(len(images), columns, generator=generator, device=images.device)
     return low + (high - low) * draws
-
-
-def whole_batch(generator: torch.Generator, choice: int) -> float:
-    """Return a number of 0..1 for a choice about the whole batch: on the host, which need not wait for the device.
-
-    The generator's seed and the number of the choice decide it.
-    """
-    host = torch.Generator().manual_seed((generator.initial_seed() + choice) % 2**63)
-    return torch.rand(1, generator=host).item()
 
 
 def flip(images: Tensor, generator: torch.Generator, probability: float) -> Tensor:
@@ -176,21 +166,38 @@ def degrade(images: Tensor, generator: torch.Generator, probability: float) -> T
     What a face of 14 to 30 pixels, an optical blur of 0.5 to 2.5 pixels of 48, noise of up to 0.12, a JPEG quality of 5
     to 40, and 5 to 60 % of the light with the camera's 256 steps leave of it.
     """
-    order = torch.randperm(len(images), generator=generator, device=images.device)
+    order = uniform(images, generator, 0, 1)[:, 0].argsort()
     parts = order[: round(probability * len(images))].tensor_split(5)
     ways = (pixelate, blur, noise, jpeg, dim)
     images = images.clone(memory_format=torch.contiguous_format)
     for rows, way in zip(parts, ways, strict=True):
         if len(rows):
-            images[rows] = way(images[rows], generator)
+            images.index_copy_(0, rows, way(images.index_select(0, rows), generator))
     return images
 
 
 def pixelate(images: Tensor, generator: torch.Generator) -> Tensor:
-    """Shrink to 14 to 30 pixels of 48, the same for the batch, and back."""
-    side = images.shape[3]
-    draw = whole_batch(generator, 2)
-    return F.interpolate(shrink(images, round(side * (14 + 16 * draw) / 48)), (side, side), mode="bilinear")
+    """Shrink square images to 14 to 30 pixels of 48, and back."""
+    ways = coarser(images.shape[3], images.device)
+    chosen = ways[(uniform(images, generator, 0, len(ways))[:, 0]).long()][:, None]
+    return chosen @ images @ chosen.mT
+
+
+@cache
+def coarser(side: int, device: torch.device) -> Tensor:
+    """Return [sizes, side, side]: what shrinking to each size and enlarging again makes of a column of pixels.
+
+    As matrices, so that each image has its own size in one product, and the shapes do not depend on the draw.
+    """
+    columns = torch.eye(side).view(1, 1, side, side)
+    sizes = range(round(side * 14 / 48), round(side * 30 / 48) + 1)
+    ways = [
+        F.interpolate(
+            F.interpolate(columns, (size, side), mode="bilinear", antialias=True), (side, side), mode="bilinear"
+        )
+        for size in sizes
+    ]
+    return torch.cat(ways)[:, 0].to(device)
 
 
 def blur(images: Tensor, generator: torch.Generator) -> Tensor:

@@ -36,6 +36,17 @@ class Scaling(NamedTuple):
         return mean, std
 
 
+class Draw(NamedTuple):
+    """Which images a step takes, and what decides everything random in it."""
+
+    chosen: Tensor
+    """Int64 [n], of all processes together."""
+    augmentation: int
+    """Seed of augmentation and mixing, the same in all processes."""
+    seed: int
+    """Of what else is random (dropout); each process has its own."""
+
+
 class Batch(NamedTuple):
     """One step's share of this process."""
 
@@ -43,7 +54,7 @@ class Batch(NamedTuple):
     """Float [n, c, h, w], normalised, channels last."""
     targets: Tensor
     seed: int
-    """What else is random in the step (dropout) follows from it."""
+    """As `Draw.seed`."""
 
 
 def normalise(images: Tensor, scaling: Scaling) -> Tensor:
@@ -145,18 +156,36 @@ class Batches:
         Raises:
             InputError: the processes cannot share a batch evenly.
         """
+        for draw in self.draws(epoch, start=start):
+            yield self.batch_of(draw, prepare)
+
+    def draws(self, epoch: int, *, start: int = 0) -> Iterator[Draw]:
+        """Yield what `training` makes its batches of.
+
+        Raises:
+            InputError: as `training`.
+        """
         if self.batch % self.world:
             raise InputError(f"a batch of {self.batch} cannot be shared evenly by {self.world} processes")
         order = self._order(torch.Generator().manual_seed(self.seed_of(epoch))).to(self.device)
-        generator = torch.Generator(self.device)
         for step in range(start, self.steps):
             chosen = order[step * self.batch : self.seen(step + 1)]
-            # each process draws for the whole batch and keeps its share: the number of processes changes nothing
-            generator.manual_seed(self.seed_of(epoch, step))
-            images, targets = prepare(self._pixels(chosen), self.targets[chosen], generator)
-            share = slice(self.rank, None, self.world)
-            images = normalise(images[share], self.scaling).contiguous(memory_format=torch.channels_last)
-            yield Batch(images, targets[share], self.seed_of(epoch, step, 1 + self.rank))
+            yield Draw(chosen, self.seed_of(epoch, step), self.seed_of(epoch, step, 1 + self.rank))
+
+    def batch_of(self, draw: Draw, prepare: Prepare) -> Batch:
+        """Return the batch of a step; see `training`."""
+        generator = torch.Generator(self.device).manual_seed(draw.augmentation)
+        return Batch(*self.prepared(draw.chosen, prepare, generator), draw.seed)
+
+    def prepared(self, chosen: Tensor, prepare: Prepare, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+        """Return (images, targets) of this process's share of a step, as `Batch`.
+
+        Each process draws for the whole batch and keeps its share: the number of processes changes nothing.
+        """
+        images, targets = prepare(self._pixels(chosen), self.targets[chosen], generator)
+        share = slice(self.rank, None, self.world)
+        images = normalise(images[share], self.scaling).contiguous(memory_format=torch.channels_last)
+        return images, targets[share]
 
     def _order(self, generator: torch.Generator) -> Tensor:
         """Return int64 [n], the images of an epoch."""

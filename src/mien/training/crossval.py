@@ -109,9 +109,8 @@ def fit(recipe: Recipe, split: Split, device: torch.device, advance: Callable[[]
         recipe, setup.network(recipe), device,
         total=total, scaling=scaling, class_weights=balance.weights(balance.with_weights(recipe), split),
     )  # fmt: skip
-    epochs = (batches.training(epoch, learner.prepare) for epoch in itertools.count())
-    for batch in itertools.islice(itertools.chain.from_iterable(epochs), total):
-        learner.step(batch)
+    epochs = (learner.epoch(batches, epoch) for epoch in itertools.count())
+    for _ in itertools.islice(itertools.chain.from_iterable(epochs), total):
         advance()
     return learner.result.eval(), scaling
 

@@ -13,6 +13,7 @@ from mien.training import distributed, finetune, optimise, setup
 from mien.training.augment import prepare
 from mien.training.batches import Batch, Batches, Scaling, denormalise
 from mien.training.distill import Teacher
+from mien.training.graphs import Graphs
 from mien.training.objective import Figures, Objective
 
 
@@ -31,8 +32,8 @@ class Learner:
 
     Example:
         >>> learner = Learner(recipe, network, device, total=100, scaling=scaling)  # doctest: +SKIP
-        >>> for batch in batches.training(0, learner.prepare):  # doctest: +SKIP
-        ...     learner.step(batch)
+        >>> for counts in learner.epoch(batches, 0):  # doctest: +SKIP
+        ...     sums += counts
         >>> learner.validate(validation).loss  # doctest: +SKIP
         1.73
     """
@@ -67,6 +68,8 @@ class Learner:
         """Steps so far."""
         forward = distributed.data_parallel(self.network, device)
         compiled = compiled and device.type == "cuda"
+        self.captures = compiled and distributed.WORLD == 1
+        self._captured: dict[Batches, Graphs] = {}
         self._forward: Callable[[Tensor], Tensor] = torch.compile(forward, dynamic=False) if compiled else forward
         if compiled:
             for teacher in teachers:
@@ -90,8 +93,38 @@ class Learner:
 
     def prepare(self, images: Tensor, targets: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
         """Return images in 0..1 and targets, augmented, resized and mixed as the recipe says for the next step."""
-        small = self.steps < self.recipe.progressive_resize * self.total
-        return prepare(images, targets, self.recipe, generator, small=small)
+        return prepare(images, targets, self.recipe, generator, small=self.small)
+
+    @property
+    def small(self) -> bool:
+        """Whether the next step takes images of the recipe's `progressive_size`."""
+        return self.steps < self.recipe.progressive_resize * self.total
+
+    def epoch(self, batches: Batches, epoch: int, *, start: int = 0) -> Iterator[Tensor]:
+        """Take the steps of an epoch, each when it is asked for; yield what `step` returns.
+
+        In one process whose steps are compiled, all of a step but the optimiser and the average is one CUDA graph.
+        """
+        if not self.captures:
+            for batch in batches.training(epoch, self.prepare, start=start):
+                yield self.step(batch)
+            return
+        graphs = self._graphs(batches)
+        for draw in batches.draws(epoch, start=start):
+            graphs.generator.manual_seed(draw.augmentation)
+            torch.manual_seed(draw.seed)
+            counts = graphs(draw.chosen, small=self.small)
+            self.update()
+            yield counts
+
+    def _graphs(self, batches: Batches) -> Graphs:
+        if batches not in self._captured:
+
+            def compute(chosen: Tensor, generator: torch.Generator) -> Tensor:
+                return self.gradients(*batches.prepared(chosen, self.prepare, generator))
+
+            self._captured[batches] = Graphs(compute, list(self.network.parameters()), torch.Generator(batches.device))
+        return self._captured[batches]
 
     def step(self, batch: Batch) -> Tensor:
         """Take one step.
@@ -99,22 +132,32 @@ class Learner:
         Returns:
             What `Objective.count` counts in the batch: on the device, so that the host need not wait.
         """
+        torch.manual_seed(batch.seed)  # for dropout
+        counts = self.gradients(batch.images, batch.targets)
+        self.update()
+        return counts
+
+    def gradients(self, images: Tensor, marks: Tensor) -> Tensor:
+        """Add the gradients of a batch, with targets as `Objective.adjusted` takes them: the first half of a step."""
         self.network.train()
         for module in self.frozen:
             module.training = False
-        torch.manual_seed(batch.seed)  # for dropout
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.precision == "bfloat16"):
-            raw = self._forward(batch.images).float()
-            images = denormalise(batch.images, self.scaling) if self.teachers else batch.images
-            logits, targets = self.objective.adjusted(raw, batch.targets)
+            logits, targets = self.objective.adjusted(self._forward(images).float(), marks)
+            seen = denormalise(images, self.scaling) if self.teachers else images
             teachers = [
-                self.objective.adjusted(teacher(images), batch.targets)[0] if teacher.even else teacher(images)
+                self.objective.adjusted(teacher(seen), marks)[0] if teacher.even else teacher(seen)
                 for teacher in self.teachers
             ]
         loss = self.objective.loss(logits, targets, training=True)
         if teachers:
             loss = torch.lerp(loss, self.objective.divergence(logits, teachers), self.recipe.distill)
         loss.backward()  # type: ignore[no-untyped-call]
+        with torch.no_grad():
+            return self.objective.count(loss, logits, targets)
+
+    def update(self) -> None:
+        """Change the weights by their gradients, which are gone afterwards: the second half of a step."""
         if self.recipe.clip_value:
             nn.utils.clip_grad_value_(self.network.parameters(), self.recipe.clip_value)
         self.optimizer.step()
@@ -123,8 +166,6 @@ class Learner:
         if self.average:
             self.average.update_parameters(self.network)
         self.steps += 1
-        with torch.no_grad():
-            return self.objective.count(loss, logits, targets)
 
     def validate(self, batches: Batches, *, advance: Callable[[int], object] = lambda images: None) -> Figures:
         """Return the figures of all images, unaugmented and together with those of the other processes.

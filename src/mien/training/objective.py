@@ -84,7 +84,7 @@ class Objective:
         """Return float [outputs, 2]: correct predictions, and images that have a label for the output."""
         if targets.ndim == 1:
             right = (logits.argmax(1) == targets).sum()
-            return torch.stack([right, right.new_tensor(len(targets))]).float()[None]
+            return torch.stack([right, right.new_full((), len(targets))]).float()[None]
         rows = []
         for _, block, shares in self._blocks(logits, targets):
             known = shares.any(1)
@@ -116,7 +116,7 @@ class Objective:
 
     def count(self, loss: Tensor, logits: Tensor, targets: Tensor) -> Tensor:
         """Return loss x images, images, and for each output its correct predictions and its labelled images."""
-        n = loss.new_tensor(len(logits))
+        n = loss.new_full((), len(logits))
         return torch.cat([torch.stack([loss * n, n]), self.hits(logits, targets).flatten()])
 
     def figures(self, sums: Tensor) -> Figures:

@@ -1,11 +1,12 @@
 """The optimiser, the schedule and the moving average of a recipe, all from torch."""
 
+import itertools
 from typing import Any
 
 import torch
 from torch import nn
 from torch.optim import lr_scheduler
-from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
+from torch.optim.swa_utils import AveragedModel
 
 from mien.recipes import HIGHER, Recipe
 
@@ -57,18 +58,33 @@ class Schedule:
             active.load_state_dict(state)
 
 
-def average(recipe: Recipe, model: nn.Module) -> AveragedModel | None:
-    """Return the exponential moving average of weights and batch statistics, where the recipe has one.
+class Average(AveragedModel):
+    """The exponential moving average of weights and batch statistics.
 
     Its decay grows with the steps, (1 + n) / (10 + n) up to `ema`, so that a short run forgets its initial weights.
+    torch's own way to update it sends the count to the device at every step, and the host waits.
     """
-    if not recipe.ema:
-        return None
 
-    def follow(averaged: Any, current: Any, count: Any) -> None:
-        n = int(result.n_averaged)  # on the CPU; `count` is on the device, and the host would wait for it
-        decay = min(recipe.ema, (1 + n) / (10 + n))
-        get_ema_multi_avg_fn(decay)(averaged, current, count)  # type: ignore[no-untyped-call]
+    def __init__(self, model: nn.Module, ema: float) -> None:
+        super().__init__(model, use_buffers=True)
+        self.ema = ema
 
-    result = AveragedModel(model, multi_avg_fn=follow, use_buffers=True)
-    return result
+    @torch.no_grad()
+    def update_parameters(self, model: nn.Module) -> None:
+        n = int(self.n_averaged)  # on the CPU
+        own, others = (itertools.chain(one.parameters(), one.buffers()) for one in (self.module, model))
+        pairs = list(zip(own, others, strict=True))
+        means = [pair for pair in pairs if n and pair[0].is_floating_point()]
+        copies = [pair for pair in pairs if not n or not pair[0].is_floating_point()]
+        if means:
+            averaged, current = map(list, zip(*means, strict=True))
+            torch._foreach_lerp_(averaged, current, 1 - min(self.ema, (1 + n) / (10 + n)))
+        if copies:
+            averaged, current = map(list, zip(*copies, strict=True))
+            torch._foreach_copy_(averaged, current)
+        self.n_averaged += 1
+
+
+def average(recipe: Recipe, model: nn.Module) -> Average | None:
+    """Return the moving average of weights, where the recipe has one."""
+    return Average(model, recipe.ema) if recipe.ema else None

@@ -107,13 +107,13 @@ class Trainer:
     def _epoch(self, epoch: int) -> None:
         steps, learner = self.training.steps, self.learner
         first, last = learner.steps % steps, min(steps, learner.total - epoch * steps)
-        batches = self.training.training(epoch, learner.prepare, start=first)
+        taken = learner.epoch(self.training, epoch, start=first)
         began = synced = time.perf_counter()
         earlier = self.seconds
         with EpochBar(epoch, self.recipe.epochs, last, self.pace, visible=distributed.LEADS) as bar:
-            for done, batch in zip(range(first + 1, last + 1), batches, strict=False):
+            for done in range(first + 1, last + 1):
                 self._note_rate(done, last)
-                counts = learner.step(batch)
+                counts = next(taken)
                 self.sums += counts
                 self.bad_step = torch.where(
                     (self.bad_step < 0) & ~torch.isfinite(counts[0]), learner.steps, self.bad_step
