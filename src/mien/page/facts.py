@@ -1,0 +1,93 @@
+"""What the page knows of its model and of who serves it: page.json, and the model card as card.html."""
+
+import json
+import re
+from pathlib import Path
+
+from mien import __version__
+from mien.core import formats
+from mien.core.download import file_sha256
+from mien.core.html import render
+from mien.core.limits import MAX_PIXELS
+from mien.core.paths import printable
+from mien.evaluation.card.write import SIGNED
+from mien.faces.annotate import palette
+from mien.models.bundled import ASSETS, bundled
+from mien.models.session import Session
+from mien.recognition import video
+
+CSP = (
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; "
+    "style-src 'self'; img-src 'self' blob: data:; media-src 'self' blob:; base-uri 'none'; form-action 'none'"
+)
+"""The Content-Security-Policy of the page; index.html has it too, for web spaces that send no headers."""
+
+
+def describe(
+    session: Session,
+    *,
+    server: bool = False,
+    browser: bool = False,
+    live: bool = False,
+    token_needed: bool = False,
+    detector: str = "yunet",
+    limits: dict[str, int] | None = None,
+) -> dict[str, bytes]:
+    """Return the files that say what is served: page.json and card.html.
+
+    Args:
+        session: the model.
+        server: `POST /v1/faces` and `/v1/video` are served at the page's address.
+        browser: the engine and the model can be had there, for recognition in the browser.
+        live: `events` is a stream of a camera's frames (`mien live`).
+        token_needed: the server asks for a token.
+        detector: the name of the face detector, for the table's column.
+        limits: of the server, `photo_bytes` and `video_bytes`.
+    """
+    info, calibration = session.info, session.info.calibration
+    facts = {
+        "version": __version__,
+        "server": server,
+        "browser": browser,
+        "live": live,
+        "token_needed": token_needed,
+        "model": {
+            "name": model_name(session.path),
+            "sha256": file_sha256(session.path),
+            "labels": info.labels,
+            "colours": [f"#{bytes(colour).hex()}" for colour in palette(info.labels).values()],
+            "threshold": calibration.abstain.threshold if calibration and calibration.abstain else None,
+            "coverage": calibration.conformal.coverage if calibration and calibration.conformal else None,
+            "detector": detector,
+        },
+        "limits": {"pixels": MAX_PIXELS, **(limits or {})},
+        "suffixes": {"photos": sorted(formats.SUFFIXES), "videos": sorted(video.SUFFIXES)},
+    }
+    return {
+        "page.json": json.dumps(facts, ensure_ascii=False).encode("utf-8", "replace"),
+        "card.html": card_page(session.path).encode("utf-8", "replace"),
+    }
+
+
+def model_name(path: Path) -> str:
+    """Return what a model is called: its name in the package, or that of its file."""
+    return next((name for name, file in bundled().items() if file == path), printable(path.name))
+
+
+def card_page(model: Path) -> str:
+    """Return the card of a model as a page: of a bundled one, or the README.md that `mien card` wrote next to a model.
+
+    Any other README.md is not shown: it may not be meant for those who see the page.
+    """
+    from markdown_it import MarkdownIt
+    from markupsafe import Markup
+
+    name = model_name(model)
+    path = ASSETS / f"{name}.md" if name in bundled() else model.with_name("README.md")
+    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
+    if name not in bundled() and not SIGNED.search(text):
+        text = ""
+    text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)  # for Hugging Face's hub
+    text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
+    body = Markup(MarkdownIt("js-default").disable("image").render(text))  # without HTML of its own
+    return render("mien.page/card.html", name=name, body=body, version=__version__, sha256=file_sha256(model))
