@@ -5,7 +5,7 @@ from pathlib import Path
 
 from mien.core import images, records
 from mien.core.errors import InputError
-from mien.core.paths import local_path
+from mien.core.paths import local_path, printable
 
 ASSETS = Path(__file__).parent.parent / "assets"
 
@@ -13,6 +13,11 @@ ASSETS = Path(__file__).parent.parent / "assets"
 def bundled() -> dict[str, Path]:
     """Return the models in the package: name -> .onnx file, `default` first."""
     return {path.stem: path for path in sorted(ASSETS.glob("*.onnx"))}
+
+
+def model_name(path: Path) -> str:
+    """Return what a model file is called: the name of a bundled model, else that of the file."""
+    return next((name for name, file in bundled().items() if file == path), printable(path.name))
 
 
 def measured_crops() -> dict[str, images.CropSpec]:

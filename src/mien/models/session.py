@@ -84,10 +84,12 @@ class Session:
         nodes, outputs = self._session.get_outputs(), self.file_info.outputs
         if len(nodes) < len(outputs):
             raise InputError(f"{self.path}: has {len(nodes)} outputs, its metadata names {len(outputs)}")
-        self._nodes = {name: node.name for name, node in zip(outputs, nodes, strict=False)}
+        self.nodes = {name: node.name for name, node in zip(outputs, nodes, strict=False)}
+        """Output -> what the file calls it."""
         entry = self._session.get_inputs()[0]
         self.input = entry.name
-        self._fixed = entry.shape[0] if entry.shape and isinstance(entry.shape[0], int) else None
+        self.batch = entry.shape[0] if entry.shape and isinstance(entry.shape[0], int) else None
+        """The number of crops that the network wants; None where it takes any."""
         planes = [len(self.info.mean), self.info.size, self.info.size]
         self._check_shape(entry, self.external.shape if self.external else planes)
         for node, described in zip(nodes, outputs.values(), strict=False):
@@ -98,7 +100,7 @@ class Session:
 
                 content = with_features(self)[0].SerializeToString()
                 self._session = onnxruntime.InferenceSession(content, options, providers=asked)
-            self._nodes[FEATURES] = FEATURES
+            self.nodes[FEATURES] = FEATURES
         self._session.disable_fallback()  # an error is an error: not the same again on the CPU
 
     def __getstate__(self) -> dict[str, Any]:
@@ -129,7 +131,7 @@ class Session:
         """
         starts = range(0, max(1, len(crops)), batch)
         pieces = [self._run(np.asarray(crops[start : start + batch])) for start in starts]
-        return dict(zip(self._nodes, map(np.concatenate, zip(*pieces, strict=True)), strict=True))
+        return dict(zip(self.nodes, map(np.concatenate, zip(*pieces, strict=True)), strict=True))
 
     def logits(self, crops: images.Pixels) -> NDArray[np.float32]:
         """Return float32 [n, k], the logits of the primary output: `run` has the arguments."""
@@ -143,11 +145,11 @@ class Session:
         planes = images.scale(crops, self.info.mean, self.info.std)
         if self.external:
             planes = self.external.feed(planes)
-        step = self._fixed or max(1, n)
+        step = self.batch or max(1, n)
         if short := -n % step:
             planes = np.concatenate([planes, np.zeros((short, *planes.shape[1:]), np.float32)])
         pieces = [planes[start : start + step] for start in range(0, max(1, n), step)]
-        nodes = list(self._nodes.values())
+        nodes = list(self.nodes.values())
         scored = zip(*(self._session.run(nodes, {self.input: piece}) for piece in pieces), strict=True)
         found = [np.concatenate(parts)[:n].astype(np.float32, copy=False) for parts in scored]
         try:
@@ -171,7 +173,7 @@ class Session:
 
     def score(self, crops: images.Pixels) -> tuple[NDArray[np.float32], NDArray[np.float32] | None]:
         """Return what `probabilities` does, and the features of the crops, [n, d]; None where it gives none."""
-        if FEATURES not in self._nodes:
+        if FEATURES not in self.nodes:
             return self.probabilities(crops), None
         found = self.run(crops)
         return softmax(self.info.calibrate_logits(found[self.info.primary_output])), found[FEATURES]

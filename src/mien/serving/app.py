@@ -21,7 +21,7 @@ from mien.core.html import render
 from mien.core.paths import printable
 from mien.faces.detectors.full_image import FullImage
 from mien.faces.faces import Faces
-from mien.models.bundled import bundled
+from mien.models.bundled import model_name
 from mien.outputs.jobs import PredictJob
 from mien.outputs.photos import Photo
 from mien.outputs.predict_job import available_cores
@@ -64,7 +64,7 @@ class Service:
             min_face=settings.min_face,
         )
         path = self.recognizer.session.path
-        name = next((name for name, file in bundled().items() if file == path), printable(path.name))
+        name = model_name(path)
         self.model = {"name": name, "sha256": file_sha256(path)}
         self.pipeline = Pipeline(self.recognizer, threads=self.threads, room=settings.queue, metrics=self.metrics)
         self.openapi = description(settings, self.recognizer.session.info.labels)
