@@ -193,7 +193,8 @@ class CropSpec:
         if not self.level or points is None:
             return crop_box(image, box, margin=self.margin)
         right, down = (points[1] - points[0]).tolist()
-        return crop_box(image, box, margin=self.margin, slope=float(np.degrees(np.arctan2(down, right))))
+        slope = round(float(np.degrees(np.arctan2(down, right))), 1)
+        return crop_box(image, [round(4 * value) / 4 for value in box], margin=self.margin, slope=slope)
 
 
 def crop_box(image: Pixels, box: Sequence[float], *, margin: float = 0.0, slope: float = 0.0) -> Pixels:

@@ -1,7 +1,6 @@
 """The files of the page: what is the same for all models, and the model with the facts that the browser needs."""
 
 import os
-from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -28,8 +27,8 @@ LICENCES = ("LICENSE", "ThirdPartyNotices.txt")  # of onnxruntime, as its Python
 def page_files(model: str | os.PathLike[str] | Session = "default") -> dict[str, bytes | Path]:
     """Return what the page consists of: path below the page, with /, -> the file, or its content.
 
-    `model.json` holds the facts (`model_facts`), `model.onnx` and `yunet.onnx` are the networks. `ort/` holds
-    onnxruntime-web where it is there (`in_browser`).
+    `model.json` holds the facts (`model_facts`), `model.onnx` and `yunet.onnx` are the networks, `ort/` is
+    onnxruntime-web, where it is there (`in_browser`).
 
     Args:
         model: a bundled model's name, a run folder, an .onnx file, or an open one, whose output and prior count.
@@ -46,9 +45,8 @@ def page_files(model: str | os.PathLike[str] | Session = "default") -> dict[str,
     return {
         **dict(sorted(static.items())),
         "model.json": records.dumps(model_facts(session)).encode(),
-        "model.onnx": session.path,
-        "yunet.onnx": yunet.BUNDLED,
-        **({f"ort/{path.name}": path for path in _runtime()} if in_browser() else {}),
+        **{name: path for name, path in _loaded(session).items() if path.is_file()},
+        **_licences(),
     }
 
 
@@ -57,12 +55,17 @@ def in_browser() -> bool:
     return all((RUNTIME / name).is_file() for name in RUNTIME_FILES)
 
 
-def _runtime() -> Iterator[Path]:
-    """Yield the files of onnxruntime-web and its licences."""
-    yield from (RUNTIME / name for name in RUNTIME_FILES)
-    spec = find_spec("onnxruntime")
-    if spec and spec.origin:
-        yield from (path for name in LICENCES if (path := Path(spec.origin).with_name(name)).is_file())
+def _loaded(session: Session) -> dict[str, Path]:
+    """Return what a browser loads to recognise faces: path below the page -> file."""
+    runtime = {f"ort/{name}": RUNTIME / name for name in RUNTIME_FILES}
+    return {"model.onnx": session.path, "yunet.onnx": yunet.BUNDLED, **runtime}
+
+
+def _licences() -> dict[str, Path]:
+    """Return the licences of onnxruntime, where its files go along."""
+    spec = find_spec("onnxruntime") if in_browser() else None
+    paths = [Path(spec.origin).with_name(name) for name in LICENCES] if spec and spec.origin else []
+    return {f"ort/{path.name}": path for path in paths if path.is_file()}
 
 
 def model_facts(session: Session) -> dict[str, Any]:
@@ -79,6 +82,7 @@ def model_facts(session: Session) -> dict[str, Any]:
         "version": __version__,
         "sha256": file_sha256(session.path),
         "browser": in_browser(),
+        "bytes": {name: path.stat().st_size for name, path in _loaded(session).items() if path.is_file()},
         "card": _card(session.path),
         "labels": info.labels,
         "input": {
