@@ -9,10 +9,9 @@ from mien.core import formats
 from mien.core.download import file_sha256
 from mien.core.html import render
 from mien.core.limits import MAX_PIXELS
-from mien.core.paths import printable
 from mien.evaluation.card.write import SIGNED
 from mien.faces.annotate import palette
-from mien.models.bundled import ASSETS, bundled
+from mien.models.bundled import ASSETS, bundled, model_name
 from mien.models.session import Session
 from mien.recognition import video
 
@@ -67,11 +66,6 @@ def describe(
         "page.json": json.dumps(facts, ensure_ascii=False).encode("utf-8", "replace"),
         "card.html": card_page(session.path).encode("utf-8", "replace"),
     }
-
-
-def model_name(path: Path) -> str:
-    """Return what a model is called: its name in the package, or that of its file."""
-    return next((name for name, file in bundled().items() if file == path), printable(path.name))
 
 
 def card_page(model: Path) -> str:

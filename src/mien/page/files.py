@@ -83,7 +83,6 @@ def model_facts(session: Session) -> dict[str, Any]:
         "sha256": file_sha256(session.path),
         "browser": in_browser(),
         "bytes": {name: path.stat().st_size for name, path in _loaded(session).items() if path.is_file()},
-        "card": _card(session.path),
         "labels": info.labels,
         "input": {
             "name": session.input,
@@ -135,12 +134,3 @@ def _prior(info: ModelInfo) -> dict[str, Any]:
         "threshold": fitted.abstain.threshold if fitted and fitted.abstain else None,
         "quantile": fitted.conformal.quantile if fitted and fitted.conformal else None,
     }
-
-
-def _card(model: Path) -> str:
-    """Return the model card in Markdown: of a bundled model, or what `mien card` wrote next to one; "" without."""
-    if model.parent == ASSETS:
-        return model.with_suffix(".md").read_text(encoding="utf-8")
-    path = model.with_name("README.md")
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    return text if "<!-- mien card " in text else ""
