@@ -121,7 +121,6 @@ def job(folder: Path, work: Path, one: dict[str, Any], end: float, beside: int, 
     name, device = one["run"], torch.device("cpu" if options.cpu else "cuda")
     wait: Callable[[], None] = (lambda: None) if options.cpu else torch.cuda.synchronize
     torch.backends.cudnn.benchmark = True
-    torch._dynamo.config.recompile_limit = 64
     recipe: Recipe = replace(RECIPES[one["recipe"]], select="last", **one.get("fields", {}))
     data = splits(work, options.faces)
     base = records.read(folder / "record.json", RunRecord, what="the record of a run")

@@ -53,7 +53,6 @@ SIZES = {  # of the file, in MB, at most
     "mien-distilled-polish": 7.7,
     "mien-large": 45.0,
     "mien-se": 31.0,
-    "mien-vgg": 31.0,
     "mien-sprint": 0.9,
 }
 

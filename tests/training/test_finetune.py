@@ -62,7 +62,7 @@ class NormedHead(nn.Module):
         return result
 
 
-TEACHERS = ("mien-large", "mien-se", "mien-vgg")  # large, and of the same layers as the others
+TEACHERS = ("mien-large", "mien-se")  # large, and of the same layers as the others
 NETWORKS: dict[str, Callable[[], nn.Module]] = {
     **{name: partial(create, name, classes=7) for name in MODELS if name not in TEACHERS},
     "timm/test_vit": lambda: create("timm/test_vit", classes=7, size=160),

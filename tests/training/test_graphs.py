@@ -6,12 +6,14 @@ from itertools import chain, islice
 import numpy as np
 import pytest
 import torch
+from torch._dynamo.testing import CompileCounter
 from torch._subclasses.fake_tensor import FakeTensorMode
 
 from mien.recipes import RECIPES, Recipe
 from mien.training import setup
 from mien.training.augment import coarser, jpeg_table, prepare
 from mien.training.batches import Batches, Scaling
+from mien.training.graphs import compiled
 from mien.training.learner import Learner
 
 SCALING = Scaling((0.5,), (0.25,))
@@ -29,6 +31,15 @@ def test_augmentation_asks_for_no_value_of_a_tensor(name: str) -> None:
         images, targets = torch.rand(32, 1, recipe.size, recipe.size), torch.rand(32, k)
         found, _ = prepare(images, targets, recipe, generator, small=bool(recipe.progressive_resize))
     assert len(found) == 32
+
+
+@pytest.mark.parametrize("name", ["mien-wide", "mien-se"])
+def test_a_network_is_compiled_as_one_graph(name: str) -> None:
+    counter = CompileCounter()
+    images, network = torch.rand(2, 1, 48, 48), setup.network(RECIPES[name]).eval()
+    found = compiled(network, backend=counter)(images)
+    assert counter.frame_count == 1
+    assert torch.allclose(found, network(images))
 
 
 def taken(recipe: Recipe, *, graphs: bool, steps: int = 9) -> tuple[torch.Tensor, torch.Tensor]:

@@ -1,10 +1,10 @@
 """Finished runs whose predictions another network learns (Hinton et al. 2015)."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from mien.core.console import first_few
 from mien.core.errors import InputError
@@ -33,7 +33,7 @@ class Teacher:
         """Whether its logits are for even shares of the classes."""
         if self.even and not student.logit_adjust:
             raise InputError(f"{path}: was trained with --logit-adjust; its student needs it too")
-        self.model: nn.Module = model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
+        self.model: Callable[[Tensor], Tensor] = model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
 
     @torch.no_grad()
     def __call__(self, images: Tensor) -> Tensor:
@@ -41,8 +41,7 @@ class Teacher:
         if images.shape[-1] != self.recipe.size:
             images = shrink(images, self.recipe.size)
         images = normalise(images.mean(1, keepdim=True) if self.recipe.channels == 1 else images, self.scaling)
-        logits: Tensor = self.model(images.contiguous(memory_format=torch.channels_last))
-        return logits.float()
+        return self.model(images.contiguous(memory_format=torch.channels_last)).float()
 
 
 def _named(recipe: Recipe) -> str:

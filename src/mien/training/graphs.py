@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -10,6 +10,12 @@ from torch import Tensor, nn
 EAGER = 3  # steps of a shape before it is captured: they compile, and make what is made once
 
 Compute = Callable[[Tensor, torch.Generator], Tensor]
+
+
+def compiled(network: Callable[[Tensor], Tensor], **options: Any) -> Callable[[Tensor], Tensor]:
+    """Return the network compiled as one graph; of an nn.Sequential itself torch compiles each block on its own."""
+    whole: Callable[[Tensor], Tensor] = torch.compile(lambda images: network(images), dynamic=False, **options)
+    return whole
 
 
 class Captured(NamedTuple):

@@ -9,11 +9,10 @@ import torch
 from torch import Tensor, nn
 
 from mien.recipes import Recipe
-from mien.training import distributed, finetune, optimise, setup
+from mien.training import distributed, finetune, graphs, optimise, setup
 from mien.training.augment import prepare
 from mien.training.batches import Batch, Batches, Scaling, denormalise
 from mien.training.distill import Teacher
-from mien.training.graphs import Graphs
 from mien.training.objective import Figures, Objective
 
 
@@ -69,11 +68,11 @@ class Learner:
         forward = distributed.data_parallel(self.network, device)
         compiled = compiled and device.type == "cuda"
         self.captures = compiled and distributed.WORLD == 1
-        self._captured: dict[Batches, Graphs] = {}
-        self._forward: Callable[[Tensor], Tensor] = torch.compile(forward, dynamic=False) if compiled else forward
+        self._captured: dict[Batches, graphs.Graphs] = {}
+        self._forward: Callable[[Tensor], Tensor] = graphs.compiled(forward) if compiled else forward
         if compiled:
             for teacher in teachers:
-                teacher.model.compile(dynamic=False)
+                teacher.model = graphs.compiled(teacher.model)
 
     @property
     def lr(self) -> float:
@@ -109,21 +108,23 @@ class Learner:
             for batch in batches.training(epoch, self.prepare, start=start):
                 yield self.step(batch)
             return
-        graphs = self._graphs(batches)
+        captured = self._capture(batches)
         for draw in batches.draws(epoch, start=start):
-            graphs.generator.manual_seed(draw.augmentation)
+            captured.generator.manual_seed(draw.augmentation)
             torch.manual_seed(draw.seed)
-            counts = graphs(draw.chosen, small=self.small)
+            counts = captured(draw.chosen, small=self.small)
             self.update()
             yield counts
 
-    def _graphs(self, batches: Batches) -> Graphs:
+    def _capture(self, batches: Batches) -> graphs.Graphs:
         if batches not in self._captured:
 
             def compute(chosen: Tensor, generator: torch.Generator) -> Tensor:
                 return self.gradients(*batches.prepared(chosen, self.prepare, generator))
 
-            self._captured[batches] = Graphs(compute, list(self.network.parameters()), torch.Generator(batches.device))
+            self._captured[batches] = graphs.Graphs(
+                compute, list(self.network.parameters()), torch.Generator(batches.device)
+            )
         return self._captured[batches]
 
     def step(self, batch: Batch) -> Tensor:

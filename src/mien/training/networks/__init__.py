@@ -15,7 +15,7 @@ from torch import nn
 from mien.core.errors import InputError, did_you_mean, needs_extra
 from mien.recipes import Recipe
 from mien.training.networks import own
-from mien.training.networks.mien import mien, mien_large, mien_se, mien_small, mien_vgg, mien_wide
+from mien.training.networks.mien import mien, mien_large, mien_se, mien_small, mien_wide
 from mien.training.networks.resnet9 import resnet9
 from mien.training.networks.three_class import three_class
 from mien.training.networks.three_conv import three_conv, three_conv_stride_3
@@ -26,7 +26,6 @@ MODELS: dict[str, Callable[[int, int, int], nn.Module]] = {
     "mien-large": mien_large,
     "mien-se": mien_se,
     "mien-small": mien_small,
-    "mien-vgg": mien_vgg,
     "mien-wide": mien_wide,
     "resnet9": resnet9,
     "three-class": three_class,

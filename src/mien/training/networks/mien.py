@@ -89,20 +89,3 @@ def mien_se(classes: int, channels: int, size: int) -> nn.Module:
     stem = nn.Conv2d(channels, 64, 3, padding=1, bias=False)
     blocks = ((128, 2), (128, 1), (256, 2), (256, 1), (384, 2), (384, 1))
     return residual(classes, stem=stem, blocks=blocks, squeeze=True)
-
-
-def mien_vgg(classes: int, channels: int, size: int) -> nn.Module:
-    """Return ten 3x3 convolutions in four stages with batch norm, after VGG (Simonyan & Zisserman 2015); 7.6 M.
-
-    A teacher. The mean over the image stands for VGG's dense layers.
-    """
-    layers: list[nn.Module] = []
-    width = channels
-    for stage in ((64, 64), (128, 128), (256, 256, 256), (512, 512, 512)):
-        for outputs in stage:
-            layers += [nn.Conv2d(width, outputs, 3, padding=1, bias=False), nn.BatchNorm2d(outputs), nn.ReLU()]
-            width = outputs
-        layers.append(nn.MaxPool2d(2, ceil_mode=True))
-    return nn.Sequential(
-        *layers[:-1], nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Dropout(0.3), nn.Linear(width, classes)
-    )
