@@ -101,8 +101,8 @@ class Recipe:
     mixup: float = 0.0
     """Blend each image and its target with another's, by a share from Beta(mixup, mixup) (Zhang et al. 2018)."""
     cutmix: float = 0.0
-    """Probability per batch that a rectangle of each image, and its share of the target, come from another image
-    (Yun et al. 2019)."""
+    """Probability that a rectangle of an image, and its share of the target, come from another image (Yun et al.
+    2019)."""
     progressive_resize: float = 0.0
     """Share of the steps, from the first, that train on images of `progressive_size`: cheaper steps first."""
     progressive_size: int = 32
