@@ -143,6 +143,26 @@ def test_the_larger_the_image_the_fewer_scans() -> None:
         decoding._check_scans(scans, 89_000_000)
 
 
+def icon(size: int, data: bytes) -> bytes:
+    """Return an icon that says that it is so wide and high, whatever the image in it is."""
+    return struct.pack("<HHHBBBBHHII", 0, 1, 1, size, size, 0, 0, 1, 32, len(data), 22) + data
+
+
+@pytest.mark.filterwarnings("ignore:Image was not the expected size")
+def test_an_icon_that_holds_more_than_it_says_is_not_decoded(monkeypatch: pytest.MonkeyPatch) -> None:
+    file = io.BytesIO()
+    Image.new("RGBA", (2000, 1500), "red").save(file, "PNG")
+    bitmap = struct.pack("<IiiHHIIiiII", 40, 2000, 2 * 1500, 1, 8, 1, *[0] * 5)  # run lengths, two bytes a row
+    monkeypatch.setattr(Image.core, "new", lambda *_: pytest.fail("it is decoded"))
+    for data in (file.getvalue(), bitmap + bytes(5000)):
+        with pytest.raises(InputError, match=r"too large; at most 1,000,000 pixels are read, it has 2000 x"):
+            images.load(icon(16, data), max_pixels=1_000_000)
+    monkeypatch.undo()
+    assert images.load(icon(16, file.getvalue())).shape == (1500, 2000, 3)
+    with pytest.raises(InputError, match="damaged image"):
+        images.load(icon(16, file.getvalue()[:20]))
+
+
 def test_a_face_in_a_very_wide_image_is_made_level() -> None:
     wide = np.random.default_rng(0).integers(0, 255, (300, 1000), dtype=np.uint8)
     box, eyes = (700.0, 100.0, 120.0, 110.0), np.array([[720, 140], [790, 160], [760, 170], [725, 190], [780, 195]])

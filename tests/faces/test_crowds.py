@@ -56,13 +56,21 @@ def test_a_large_and_a_small_face_are_both_found(astronaut: images.Pixels) -> No
     assert (left < np.array([2700, 1800]) + 0.3 * np.array([260, 130])).all()
 
 
+@pytest.mark.parametrize("shape", [(1, 3_000_000), (3_000_000, 1), (8, 1_000_000)])
+def test_a_strip_too_narrow_for_a_face_takes_no_time(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
+    searched = list[float]()
+    monkeypatch.setattr(YuNet, "_search", lambda *_: searched.append(1) or np.zeros((0, 15), np.float32))
+    assert not len(YuNet(min_face=24)(np.zeros(shape, np.uint8)).boxes)
+    assert len(searched) <= 2
+
+
 def test_small_images_are_searched_once(astronaut: images.Pixels) -> None:
     """Where the whole shows faces of `min_face` well enough, nothing more is computed."""
-    assert list(YuNet(min_face=24)._larger(1.0)) == []
-    assert list(YuNet(min_face=24)._larger(640 / 950)) == []
-    assert len(list(YuNet(min_face=24)._larger(640 / 1280))) == 1
-    assert len(list(YuNet(min_face=24)._larger(640 / 8000))) == 2
-    assert list(YuNet()._larger(640 / 8000)) == []
+    assert list(YuNet(min_face=24)._larger(1.0, 512)) == []
+    assert list(YuNet(min_face=24)._larger(640 / 950, 500)) == []
+    assert len(list(YuNet(min_face=24)._larger(640 / 1280, 500))) == 1
+    assert len(list(YuNet(min_face=24)._larger(640 / 8000, 500))) == 2
+    assert list(YuNet()._larger(640 / 8000, 500)) == []
     tiny = rescale(astronaut, 0.11)  # a face of 10 pixels
     canvas = np.full((400, 640, 3), 127, np.uint8)
     canvas[: len(tiny), : len(tiny)] = tiny

@@ -8,7 +8,6 @@ import av
 import numpy as np
 import pytest
 
-from mien.core import images
 from mien.core.errors import InputError
 from mien.recognition.video import Video
 from tests.drawn_video import bright, scene, write
@@ -208,11 +207,10 @@ def test_pixels_that_cannot_be_so_wide_are_square(tmp_path: Path) -> None:
         assert "read as square ones" in video.notes[0]
 
 
-def test_a_picture_that_is_far_too_large_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_picture_that_is_far_too_large_is_refused(tmp_path: Path) -> None:
     write(tmp_path / "a.mkv", PICTURES)
-    monkeypatch.setattr(images, "MAX_PIXELS", 6_000)
     with pytest.raises(InputError, match="96 x 64 pixels; at most 6,000 are read"):
-        Video(tmp_path / "a.mkv")
+        Video(tmp_path / "a.mkv", max_pixels=6_000)
 
 
 @pytest.mark.parametrize("length", [1e18, float("inf"), float("nan"), -1.0])

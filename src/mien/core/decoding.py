@@ -2,6 +2,7 @@
 
 import contextlib
 import io
+import struct
 import threading
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -10,7 +11,17 @@ from typing import IO, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import ExifTags, Image, ImageFile, Jpeg2KImagePlugin, JpegImagePlugin, TiffImagePlugin
+from PIL import (
+    BmpImagePlugin,
+    ExifTags,
+    IcoImagePlugin,
+    Image,
+    ImageFile,
+    Jpeg2KImagePlugin,
+    JpegImagePlugin,
+    PngImagePlugin,
+    TiffImagePlugin,
+)
 
 from mien.core import deep, formats
 from mien.core.console import notice
@@ -20,6 +31,7 @@ from mien.core.limits import MAX_PIXELS, MAX_SCANS, Truncated
 Pixels = NDArray[np.uint8]
 
 BAND = 2_000_000  # pixels that are converted at a time
+PNG = b"\x89PNG\r\n\x1a\n"
 _TURNS: dict[int, Any] = {  # EXIF orientation -> how the stored pixels become upright
     2: lambda pixels: pixels[:, ::-1],
     3: lambda pixels: pixels[::-1, ::-1],
@@ -91,6 +103,9 @@ def from_file(
     file: IO[bytes], accept: Truncated, max_pixels: int, stack: contextlib.ExitStack, *, whole: bool = False
 ) -> LoadedImage:
     """Decode a file that is at its start; `stack` holds the budget. `whole`: it is known not to be cut off."""
+    if held := _held(file):
+        check_size(held, max_pixels)
+        stack.enter_context(BUDGET.taking(held.width * held.height))
     image = stack.enter_context(formats.open_image(file))
     size, kind = image.size, str(image.format)
     if kind in ("JPEG", "MPO"):
@@ -124,6 +139,25 @@ def from_file(
 
 _ANIMATED = "an animation; its first frame is read"
 _PAGES = {**dict.fromkeys(("GIF", "PNG", "WEBP", "AVIF"), _ANIMATED), "TIFF": "several pages; the first is read"}
+
+
+def _held(file: IO[bytes]) -> Image.Image | None:
+    """Return the image that an icon holds, not decoded: Pillow decodes it at once, and it may be larger than the icon
+    says. None where the file is no icon."""
+    icon = file.read(4) == b"\0\0\1\0"
+    file.seek(0)
+    if not icon:
+        return None
+    try:
+        entries = IcoImagePlugin.IcoFile(file)
+        file.seek(entries.entry[entries.getentryindex(entries.entry[0].dim)].offset)
+        start = file.read(8)
+        file.seek(-len(start), io.SEEK_CUR)
+        return (PngImagePlugin.PngImageFile if start == PNG else BmpImagePlugin.DibImageFile)(file)
+    except (OSError, SyntaxError, ValueError, IndexError, struct.error):
+        return None  # which is said when it is opened
+    finally:
+        file.seek(0)
 
 
 def _check_scans(file: IO[bytes], pixels: int) -> None:

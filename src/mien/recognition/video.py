@@ -43,7 +43,7 @@ LONGEST = 1e7  # seconds: four months; a header that says more is a mistake
 RESTARTS = 0x200  # AVFMT_TS_DISCONT: a format whose clock may be set anew
 
 
-def open_container(source: Path | BinaryIO) -> "InputContainer":
+def open_container(source: Path | BinaryIO, *, max_pixels: int = images.MAX_PIXELS) -> "InputContainer":
     """Open a video file with FFmpeg. FFmpegError where it is none of `FORMATS`, or damaged.
 
     Of a file that is open already, no index at its end is looked for: it may still be arriving.
@@ -53,7 +53,7 @@ def open_container(source: Path | BinaryIO) -> "InputContainer":
     options = {
         "protocol_whitelist": "file",  # nothing in it makes us fetch what it names
         "format_whitelist": FORMATS,
-        "max_pixels": str(images.MAX_PIXELS),  # while FFmpeg looks at the first frames
+        "max_pixels": str(max_pixels),  # while FFmpeg looks at the first frames
     }
     if not isinstance(source, Path):
         return av.open(source, "r", metadata_errors="replace", options={**options, "fflags": "ignidx"})
@@ -125,6 +125,7 @@ class Video(AbstractContextManager["Video"]):
             Its `name`, if it is text, begins the messages.
         every: seconds from one frame to the next; the first frame at or after each multiple is yielded. 0 yields all.
         threads: how many cores the decoder may use; None leaves it to FFmpeg (all of them).
+        max_pixels: of a frame; the decoder holds several. A video of larger ones is refused.
 
     Attributes:
         duration: seconds, as the file says; None where it does not.
@@ -138,12 +139,19 @@ class Video(AbstractContextManager["Video"]):
         InputError: no file, no video that can be read, or no decoder for it.
     """
 
-    def __init__(self, source: str | Path | BinaryIO, *, every: float = 0.0, threads: int | None = None) -> None:
+    def __init__(
+        self,
+        source: str | Path | BinaryIO,
+        *,
+        every: float = 0.0,
+        threads: int | None = None,
+        max_pixels: int = images.MAX_PIXELS,
+    ) -> None:
         import av
 
         if not 0 <= every < float("inf"):
             raise InputError(f"every {every:g} s: expected seconds from 0")
-        self.every, self.damage = every, ""
+        self.every, self.damage, self.max_pixels = every, "", max_pixels
         self._source: Path | BinaryIO
         if isinstance(source, str | Path):
             path, self.path = source, local_path(source)
@@ -157,7 +165,7 @@ class Video(AbstractContextManager["Video"]):
             self._source, path = source, name if isinstance(name, str) else "the open file"
             self.path = Path(path)
         try:
-            self.container = open_container(self._source)
+            self.container = open_container(self._source, max_pixels=max_pixels)
         except (av.FFmpegError, ValueError) as error:
             reason = f"{getattr(error, 'strerror', None) or error}); is it damaged or cut off?"
             if isinstance(error, av.ArgumentError):
@@ -191,13 +199,13 @@ class Video(AbstractContextManager["Video"]):
             context = streams[0].codec_context
             if context is None:
                 problem = "no decoder for its video; convert it to H.264, say, and try again"
-            elif context.width * context.height > images.MAX_PIXELS:
+            elif context.width * context.height > self.max_pixels:
                 size = f"{context.width:,} x {context.height:,} pixels"
-                problem = f"{size}; at most {images.MAX_PIXELS:,} are read; make it smaller"
+                problem = f"{size}; at most {self.max_pixels:,} are read; make it smaller"
             else:
                 if len(streams) > 1:
                     self.notes.append(f"{self.path}: {len(streams)} videos in it; the first is read")
-                context.options = {"max_pixels": str(images.MAX_PIXELS)}  # a frame on the way may be larger
+                context.options = {"max_pixels": str(self.max_pixels)}  # a frame on the way may be larger
                 return streams[0]
         self.container.close()
         raise InputError(f"{self.path}: {problem}")
@@ -229,7 +237,7 @@ class Video(AbstractContextManager["Video"]):
         """Return the width of a frame's pixels by their height; where it changes midway, the decoder knows it."""
         inside = None if first else self.stream.codec_context.sample_aspect_ratio
         pixel = float(inside or self.stream.sample_aspect_ratio or 1)
-        if 1 / SQUEEZE <= pixel <= SQUEEZE and raw.width * pixel * raw.height <= images.MAX_PIXELS:
+        if 1 / SQUEEZE <= pixel <= SQUEEZE and raw.width * pixel * raw.height <= self.max_pixels:
             return pixel
         self.notes.append(f"{self.path}: pixels {pixel:.4g} times as wide as high cannot be; read as square ones")
         return 1.0

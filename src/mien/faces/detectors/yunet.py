@@ -72,7 +72,7 @@ class YuNet:
         fit = min(self._size[0] / width, self._size[1] / height)
         whole = min(1.0, fit)
         found, least = list[NDArray[np.float32]](), 0.0  # pixels of the faces that are left to smaller sizes
-        for factor in self._larger(whole):
+        for factor in self._larger(whole, min(height, width)):
             faces = self._search_tiles(image, factor)
             found.append(faces[faces[:, 2:4].max(axis=1) >= least])
             least = self.AGAIN * self.SHARED / factor
@@ -86,10 +86,13 @@ class YuNet:
         order = order[(boxes[order, 2:] > 0).all(axis=1)]
         return Detections(boxes[order], faces[order, 14], faces[order, 4:14].reshape(-1, 5, 2))
 
-    def _larger(self, whole: float) -> Iterator[float]:
-        """Yield the factors of the image's sides for the searches in tiles, the largest first."""
+    def _larger(self, whole: float, shorter: int) -> Iterator[float]:
+        """Yield the factors of the image's sides for the searches in tiles, the largest first.
+
+        None where its shorter side, in pixels, becomes too short for a search: it may take millions of tiles.
+        """
         factor = 0.0 if self.min_face is None else self.FACE / self.min_face
-        while factor > whole * self.FACE / self.LEAST:
+        while factor > whole * self.FACE / self.LEAST and round(shorter * factor) >= self.SMALLEST:
             yield factor
             factor /= self.STEP
 
