@@ -3,7 +3,10 @@
 import http.client
 import io
 import json
+import os
 import socket
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Iterator, Mapping
@@ -109,6 +112,27 @@ def running(recognizer: Recognizer, *, send_buffer: int = 0, **options: Any) -> 
     assert not thread.is_alive()
 
 
+@contextmanager
+def started(
+    *arguments: object, limits: str = "true", **environment: str
+) -> Iterator[tuple[subprocess.Popen[str], int]]:
+    """Run `mien serve` on a free port, after a command of the shell; yield the process and the port that it prints."""
+    command = [sys.executable, "-m", "mien", "serve", "--port", "0", "--threads", "1", *map(str, arguments)]
+    command = ["sh", "-c", f'{limits}; exec "$@"', "sh", *command] if os.name == "posix" else command
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment}) as running:
+        assert running.stderr is not None
+        try:
+            line = running.stderr.readline()
+            assert "documentation: /docs" in line, line
+            yield running, int(line.partition("/ ")[0].rpartition(":")[2])
+        finally:
+            running.kill()
+
+
+def served(port: int) -> RunningService:
+    return RunningService(None, None, port)  # type: ignore[arg-type]
+
+
 def wait_for(condition: Any, seconds: float = 20) -> None:
     until = time.monotonic() + seconds
     while not condition():
@@ -124,6 +148,12 @@ def png(pixels: images.Pixels) -> bytes:
     file = io.BytesIO()
     Image.fromarray(pixels).save(file, "PNG")
     return file.getvalue()
+
+
+def head(path: str, kind: str, body: bytes) -> bytes:
+    """Return the header of a request with that body."""
+    lines = f"POST {path} HTTP/1.1", "Host: localhost", f"Content-Type: {kind}", f"Content-Length: {len(body)}"
+    return "\r\n".join([*lines, "", ""]).encode()
 
 
 def form(*parts: tuple[str, str | None, bytes]) -> bytes:

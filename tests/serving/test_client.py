@@ -54,10 +54,10 @@ def test_python(service: RunningService, folder: Path, capsys: pytest.CaptureFix
 @pytest.mark.skipif(not shutil.which("curl"), reason="needs curl")
 def test_curl(service: RunningService, folder: Path) -> None:
     commands = example(service, "sh").splitlines()
-    assert len(commands) == 4
+    assert len(commands) == 5
     for command, words in zip(
         commands,
-        ('"file":"other.jpg"', '"file":"image"', '"frames": 15', '{"results":[{"emotion":{"angry":'),
+        ('"file":"other.jpg"', '"file":"image"', '"frames": 15', '"frames": 15', '{"results":[{"emotion":{"angry":'),
         strict=True,
     ):
         done = subprocess.run(

@@ -49,7 +49,8 @@ def test_a_form_is_answered_as_predict_prints(
     assert answer["images"] == predicted(capsys, *files)
     assert [len(image["faces"]) for image in answer["images"]] == [1, 0, 0]
     assert answer["images"][2]["error"] == "text.jpg: not an image that Pillow can read"
-    assert answer["model"] == {"name": "default", "sha256": file_sha256(bundled()["default"])}
+    assert (answer["model"]["name"], answer["model"]["sha256"]) == ("default", file_sha256(bundled()["default"]))
+    assert [answer["model"]["prior"][label] for label in ("sad", "contempt")] == [0.133333, 0.066667]
     assert answer["version"] == __version__
     assert set(answer["seconds"]) == {"upload", "recognition"}
     assert all(value >= 0 for value in answer["seconds"].values())
@@ -104,7 +105,7 @@ def test_raw_json_and_form_are_the_same(service: RunningService) -> None:
         (f"multipart/form-data; boundary={BOUNDARY}", form(), 400, "there is no photo in the request"),
         ("multipart/form-data", b"x", 400, "the form cannot be read: Missing boundary"),
         ("multipart/form-data; boundary=a", b"--b\r\n", 400, "the form cannot be read"),
-        (f"multipart/form-data; boundary={BOUNDARY}; charset=undefined", PART, 400, "its charset is none of texts"),
+        (f"multipart/form-data; boundary={BOUNDARY}; charset=undefined", PART, 400, "its charset is not UTF-8; leave it out"),
         ("image/png", b"", 400, "there is no photo in the request"),
         ("image/png", b"no photo", 422, "image: not an image that Pillow can read"),
         ("text/plain", b"no photo", 415, "Content-Type is 'text/plain'; send multipart/form-data"),

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from mien import Recognizer
+from mien.serving import guard
 from tests.serving.running import TOKEN, RunningService, running
 
 OPEN = ("/", "/docs", "/openapi.json", "/serve.css", "/health/live", "/health/ready")
@@ -29,7 +30,9 @@ def test_a_named_host_is_served(recognizer: Recognizer) -> None:
         assert service.get("/", Host="other.example.org").status == 403
 
 
-@pytest.mark.parametrize("origin", ["http://evil.example", "null", "http://127.0.0.1:1", "http://localhost"])
+@pytest.mark.parametrize(
+    "origin", ["http://evil.example", "null", "http://127.0.0.1:1", "http://localhost", "http://["]
+)
 def test_pages_of_other_origins_are_refused(service: RunningService, origin: str) -> None:
     answer = service.photo(Origin=origin)
     assert answer.status == 403
@@ -92,3 +95,26 @@ def test_every_answer_has_the_security_headers(service: RunningService) -> None:
         assert answer.headers["cache-control"] == "no-store"
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert "server" not in answer.headers
+
+
+def test_guesses_of_tokens_are_bounded(recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of an address, in a minute. A valid token is served, and who sends none gets the question for one."""
+    monkeypatch.setenv("MIEN_TOKEN", TOKEN)
+    clock = 1_000_000_030.0
+    monkeypatch.setattr("mien.serving.guard.time.time", lambda: clock)
+    with running(recognizer) as service:
+        guesses = [service.photo(Authorization=f"Bearer {'x' * 16}{number}") for number in range(40)]
+        assert [one.status for one in guesses] == [401] * 30 + [429] * 10
+        assert guesses[-1].detail == "30 wrong tokens came from this address in this minute"
+        assert 0 < int(guesses[-1].headers["retry-after"]) <= 60
+        assert service.photo(Authorization=f"Bearer {TOKEN}").status == 200
+        assert service.photo().status == 401
+        clock += 60
+        assert service.photo(Authorization="Bearer wrong").status == 401
+
+
+def test_what_is_counted_in_a_minute_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(guard, "KEYS", 3)
+    counts = guard.Minute()
+    assert [counts.count(key, 2) == 0 for key in "aaabcdef"] == [True, True, False, True, True, True, True, False]
+    assert len(counts._counts) == 4

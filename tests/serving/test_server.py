@@ -6,12 +6,8 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,9 +16,9 @@ import pytest
 from mien import Recognizer
 from mien.cli import main
 from mien.core.errors import InputError
-from mien.serving.server import listen
+from mien.serving.server import BACKLOG, listen
 from mien.serving.settings import ServeSettings, is_loopback
-from tests.serving.running import TOKEN, Answer, GatedDetector, RunningService, grey, running, wait_for
+from tests.serving.running import TOKEN, Answer, GatedDetector, RunningService, grey, running, served, started, wait_for
 
 Capture = pytest.CaptureFixture[str]
 
@@ -101,24 +97,6 @@ def test_a_missing_extra_is_one_line(capsys: Capture, monkeypatch: pytest.Monkey
     assert refused(capsys) == "mien: mien serve needs an optional part of mien: pip install 'mien[serve]'\n"
 
 
-@contextmanager
-def started(*arguments: object, **environment: str) -> Iterator[tuple[subprocess.Popen[str], int]]:
-    """Run `mien serve` on a free port; yield the process and the port that it prints."""
-    command = [sys.executable, "-m", "mien", "serve", "--port", "0", "--threads", "1", *map(str, arguments)]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env={**os.environ, **environment}) as running:
-        assert running.stderr is not None
-        try:
-            line = running.stderr.readline()
-            assert line.startswith("mien: "), line
-            yield running, int(line.partition("/ ")[0].rpartition(":")[2])
-        finally:
-            running.kill()
-
-
-def served(port: int) -> RunningService:
-    return RunningService(None, None, port)  # type: ignore[arg-type]
-
-
 posix = pytest.mark.skipif(os.name != "posix", reason="sends a signal")
 
 
@@ -174,6 +152,26 @@ def test_at_the_end_nothing_is_waited_for_longer_than_the_time(model: Path) -> N
         wait_for(lambda: not service.server.server_state.tasks)
         assert 0.2 < time.monotonic() - began < 5
         gated.gate.set()
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not Path("/proc/self/limits").exists(), reason="needs /proc")
+def test_the_limit_of_open_files_is_raised(model: Path) -> None:
+    """As far as needed; where the system does not permit that, it is said."""
+    with started("--model", model, "--detector", "none", limits="ulimit -S -n 100") as (running, port):
+        limits = Path(f"/proc/{running.pid}/limits").read_text()
+        assert int(re.findall(r"Max open files +(\d+)", limits)[0]) > 256 + BACKLOG
+        idle = [served(port).connect() for _ in range(400)]
+        assert served(port).photo().status == 200
+        for connection in idle:
+            connection.close()
+    with (
+        pytest.raises(
+            AssertionError, match=r"--connections 256 needs \d+ open files, and the system permits 500 \(ulim"
+        ),
+        started("--model", model, limits="ulimit -n 500"),
+    ):
+        pass
 
 
 def reachable(port: int) -> bool:

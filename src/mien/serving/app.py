@@ -4,7 +4,6 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
-from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +64,12 @@ class Service:
         )
         path = self.recognizer.session.path
         name = model_name(path)
-        self.model = {"name": name, "sha256": file_sha256(path)}
+        info = self.recognizer.session.info
+        shares = [round(share, 6) for share in info.prior or info.shares]  # none where the file has none
+        prior = dict(zip(info.labels, shares, strict=True)) if shares else None
+        self.model = {"name": name, "sha256": file_sha256(path), "prior": prior}
         self.pipeline = Pipeline(self.recognizer, threads=self.threads, room=settings.queue, metrics=self.metrics)
-        self.openapi = description(settings, self.recognizer.session.info.labels)
+        self.openapi = description(settings, info.labels)
         page = {"model": name, "version": __version__, "api": self.openapi, "endpoints": endpoints(self.openapi)}
         self._pages = {one: render(f"mien.serving/{one}.html", **page) for one in ("index", "docs")}
         style = Path(__file__).with_name("templates").joinpath("serve.css").read_bytes()
@@ -137,16 +139,17 @@ class Service:
             done.cancel()
             for future in futures:
                 future.cancel()
-            with suppress(asyncio.CancelledError):
-                await gone
+            await asyncio.gather(gone, done, return_exceptions=True)
 
     async def video(self, request: Request) -> ASGIApp:
         """Answer with the rows of a video while it arrives."""
         kind = uploads.media_type(request)
-        if not kind.startswith("video/") and kind != uploads.BYTES:
+        form = request.headers["content-type"] if kind == uploads.FORM else None
+        if not form and not kind.startswith("video/") and kind != uploads.BYTES:
             raise HttpProblem(
                 415,
-                f"Content-Type is {kind or 'missing'!r}; send the video itself as the body, as video/mp4, say",
+                f"Content-Type is {kind or 'missing'!r}; send the video itself as the body, as video/mp4, say, or "
+                "multipart/form-data with the video in the field file",
             )
         try:
             every = PredictJob(every=request.query_params.get("every")).seconds()
@@ -154,7 +157,9 @@ class Service:
             raise HttpProblem(400, str(error).removeprefix("--")) from None
         if self._videos >= self.settings.videos:
             raise busy(f"{self._videos} videos are read already, the most that may; try again later")
-        answer = VideoAnswer(self.recognizer, every=every, threads=self.threads, metrics=self.metrics)
+        answer = VideoAnswer(
+            self.recognizer, every=every, form=form, threads=self.threads, model=self.model, metrics=self.metrics
+        )
 
         async def counted(scope: Scope, receive: Receive, send: Send) -> None:
             self._videos += 1
@@ -206,7 +211,7 @@ class Service:
         if kind == "application/json":
             body = await request.body()
             asked = await asyncio.to_thread(uploads.decode_json, body, AnalyzeRequest)
-        elif kind == "multipart/form-data":
+        elif kind == uploads.FORM:
             form = await uploads.read_form(request, most=1, field_size=self.settings.max_body * MB)
             for name, value in form:
                 if name == "img" and isinstance(value, UploadedPhoto):

@@ -10,7 +10,7 @@ import ipaddress
 import time
 import traceback
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from urllib.parse import urlsplit
 
 from starlette.datastructures import Headers
@@ -35,6 +35,8 @@ PHOTOS = ("/v1/faces", "/analyze")
 VIDEO = "/v1/video"
 WORK = frozenset({*PHOTOS, VIDEO})  # what is refused while the service ends
 OPEN = frozenset({"/", "/docs", "/openapi.json", "/serve.css", "/health/live", "/health/ready"})  # without a token
+GUESSES = 30  # wrong tokens of one address in a minute that are answered by 401
+KEYS = 10_000  # that are counted in a minute, each by itself
 SMALL = 1_000  # bytes of the body of any other request
 
 
@@ -58,7 +60,7 @@ class Guard:
         self.running = 0  # requests with photos or a video
         self._tokens = [_digest(token) for token in tokens]
         self._with_token: Counter[int] = Counter()  # running requests
-        self._minutes: dict[int, tuple[int, int]] = {}  # token -> minute, its requests
+        self._requests, self._guesses = Minute(), Minute()  # by token, by address
         self._hosts = {"localhost", settings.host.lower(), *(name.lower() for name in settings.allow_host)}
         self._held = 0  # bytes of running requests with photos
 
@@ -69,21 +71,24 @@ class Guard:
         with self.metrics.running.track_inprogress():
             await request.run()
 
-    def check(self, headers: Headers, path: str, method: str) -> int | None:
+    def check(self, headers: Headers, path: str, method: str, address: str) -> int | None:
         """Return which token a request has; None where everyone is served. HttpProblem where it is refused."""
         self._check_host(headers.get("host", ""))
         if headers.get("origin") and not self.allows_origin(headers):
             raise HttpProblem(403, "pages of this origin may not use the service; --allow-origin adds one")
         if method == "OPTIONS" and headers.get("origin"):
             return None
-        token = self._token(headers) if self._tokens and path not in OPEN else None
+        token = self._token(headers, address) if self._tokens and path not in OPEN else None
         if self.ending and path in WORK:
             raise busy("the service is ending; send the request to another one")
         return token
 
     def allows_origin(self, headers: Headers) -> bool:
         origin = headers.get("origin", "")
-        parts = urlsplit(origin)
+        try:
+            parts = urlsplit(origin)
+        except ValueError:
+            return False
         ours = parts.scheme in ("http", "https") and parts.netloc.lower() == headers.get("host", "").lower()
         return ours or self.names_origin(origin)
 
@@ -104,12 +109,17 @@ class Guard:
         except ValueError:
             raise HttpProblem(403, "the service does not answer to this Host; --allow-host adds a name") from None
 
-    def _token(self, headers: Headers) -> int:
+    def _token(self, headers: Headers, address: str) -> int:
         kind, _, given = headers.get("authorization", "").partition(" ")
         digest = _digest(given.strip() if kind.lower() == "bearer" else "")
         # every token is compared, and each in constant time
         equal = [index for index, token in enumerate(self._tokens) if hmac.compare_digest(digest, token)]
         if not equal:
+            # a valid token is served all the same: all clients of a proxy have its address
+            if given and (left := self._guesses.count(address, GUESSES)):
+                raise HttpProblem(
+                    429, f"{GUESSES} wrong tokens came from this address in this minute", retry_after=left
+                )
             raise HttpProblem(401, "a valid token is needed: Authorization: Bearer TOKEN", challenge=True)
         return equal[0]
 
@@ -121,16 +131,9 @@ class Guard:
             if self._with_token[token] >= self.settings.per_token:
                 most = self.settings.per_token
                 raise HttpProblem(429, f"{most} requests of this token run already, the most that may", retry_after=1)
-            if self.settings.per_minute:
-                now = time.time()
-                minute, number = self._minutes.get(token, (0, 0))
-                number = number if minute == int(now // 60) else 0
-                if number >= self.settings.per_minute:
-                    left = 60 - int(now % 60)
-                    raise HttpProblem(
-                        429, f"{number} requests of this token in this minute, the most", retry_after=left
-                    )
-                self._minutes[token] = int(now // 60), number + 1
+            limit = self.settings.per_minute
+            if limit and (left := self._requests.count(token, limit)):
+                raise HttpProblem(429, f"{limit} requests of this token in this minute, the most", retry_after=left)
             self._with_token[token] += 1
         self.running += 1
 
@@ -148,6 +151,25 @@ class Guard:
 
     def release(self, size: int) -> None:
         self._held -= size
+
+
+class Minute:
+    """Counts by key, from 0 in each minute."""
+
+    def __init__(self) -> None:
+        self._minute, self._counts = 0, Counter[Hashable]()
+
+    def count(self, key: Hashable, most: int) -> int:
+        """Count one more and return 0; or, where there are `most` already, return the seconds until the next minute."""
+        now = time.time()
+        if self._minute != int(now // 60):
+            self._minute, self._counts = int(now // 60), Counter()
+        if key not in self._counts and len(self._counts) >= KEYS:
+            key = None  # so many are counted as one
+        if self._counts[key] >= most:
+            return 60 - int(now % 60)
+        self._counts[key] += 1
+        return 0
 
 
 def _digest(token: str) -> bytes:
@@ -171,7 +193,8 @@ class GuardedRequest:
     async def run(self) -> None:
         guard, token, entered = self.guard, None, False
         try:
-            token = guard.check(self.headers, self.path, self.scope["method"])
+            address = (self.scope.get("client") or ("",))[0]
+            token = guard.check(self.headers, self.path, self.scope["method"], address)
             if self.scope["method"] == "OPTIONS" and self.headers.get("origin"):
                 await self._preflight()
                 return
@@ -206,8 +229,9 @@ class GuardedRequest:
         """Receive a part of the body within the deadline, as long as it is not too large."""
         if self.whole:
             return await self._receive()  # which waits until the client has gone
+        silent = asyncio.get_running_loop().time() + self.guard.settings.body_seconds
         try:
-            async with asyncio.timeout_at(self.due):
+            async with asyncio.timeout_at(min(self.due, silent)):
                 message = await self._receive()
         except TimeoutError:
             raise HttpProblem(408, "the body of the request did not come in time") from None

@@ -40,7 +40,7 @@ def description(settings: ServeSettings, labels: Sequence[str]) -> dict[str, Any
         "probabilities": probabilities,
     }
     answer = {
-        "model": {"name": settings.model, "sha256": "0" * 64},
+        "model": {"name": settings.model, "sha256": "0" * 64, "prior": probabilities},
         "version": __version__,
         "seconds": {"upload": 0.0021, "recognition": 0.0304},
         "images": [
@@ -67,7 +67,8 @@ def description(settings: ServeSettings, labels: Sequence[str]) -> dict[str, Any
         "summary": "Recognise the expressions of faces in photos",
         "description": "One object for each photo, in order, as mien predict --json prints them: box is x, y, width, "
         "height in pixels of the upright photo. A photo that cannot be read has error; where none can, the answer is "
-        f"422. At most {settings.max_files} photos and {settings.max_body} MB.",
+        "422. model.prior has the shares of the classes that the answers assume (mien serve --prior). "
+        f"At most {settings.max_files} photos and {settings.max_body} MB.",
         "requestBody": _body(
             {
                 "multipart/form-data": (
@@ -93,10 +94,11 @@ def description(settings: ServeSettings, labels: Sequence[str]) -> dict[str, Any
     }
     video = {
         "summary": "Recognise the expressions of faces in a video, while it is uploaded",
-        "description": "The body is the video itself. A line of JSON for each face of each frame, with the columns of "
-        "mien predict --format jsonl; a frame without a face has a line whose track is null. The last line has end "
-        "(seconds), frames, damage and notes, or error: without it the answer is not whole. A video that has its index "
-        f"at its end is read once all of it is here. At most {settings.max_video} MB.",
+        "description": "The body is the video itself, or a form with it as its only file. A line of JSON for each face "
+        "of each frame, with the columns of mien predict --format jsonl; a frame without a face has a line whose track "
+        "is null. The last line has end (seconds), frames, damage, notes and model, or error: without it the answer is "
+        "not whole. A video that has its index at its end is read once all of it is here. "
+        f"At most {settings.max_video} MB.",
         "parameters": [
             {
                 "name": "every",
@@ -106,7 +108,19 @@ def description(settings: ServeSettings, labels: Sequence[str]) -> dict[str, Any
                 "example": "0.2s",
             }
         ],
-        "requestBody": _body({"video/*": ({"type": "string", "format": "binary"}, None)}),
+        "requestBody": _body(
+            {
+                "video/*": ({"type": "string", "format": "binary"}, None),
+                "multipart/form-data": (
+                    {
+                        "type": "object",
+                        "required": ["file"],
+                        "properties": {"file": {"type": "string", "format": "binary"}},
+                    },
+                    None,
+                ),
+            }
+        ),
         "responses": _responses(("application/x-ndjson", row), 400, 401, 403, 408, 413, 415, 422, 429, 503),
     }
     analyze = {

@@ -1,4 +1,5 @@
-"""uvicorn's HTTP/1.1 with deadlines, which it does not have: for the header of a request, and for a client to read.
+"""uvicorn's HTTP/1.1 with bounds that it does not have: deadlines for the header of a request, and for a client to
+read, and the size of chunks.
 
 A connection must send a whole header within `header_seconds` after it was opened or after the answer before; what is
 left of a body that was refused counts too, and is thrown away meanwhile. Where there are too many connections, the one
@@ -6,6 +7,7 @@ that has waited longest for a header makes room.
 """
 
 import asyncio
+from contextlib import suppress
 from functools import partial
 from typing import Any, cast
 
@@ -15,7 +17,26 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 from mien.serving.problems import HttpProblem
 from mien.serving.settings import ServeSettings
 
+CHUNK = 64  # bytes; of smaller chunks a body may have
+CHUNKS = 1000  # more than of larger ones
+HEADER_BYTES = 16_384  # of a request: its line and its fields
 STALL = 30.0  # seconds in which a client must read on, once it has sent its request
+
+
+class BoundedConnection(h11.Connection):
+    """Reads requests, but none whose body comes in chunks so small that reading them is all that the service does."""
+
+    spare = CHUNKS
+
+    def next_event(self) -> Any:
+        event = super().next_event()
+        if isinstance(event, h11.Request):
+            self.spare = CHUNKS
+        elif isinstance(event, h11.Data):
+            self.spare = min(CHUNKS, self.spare - event.chunk_end + len(event.data) // CHUNK)
+            if self.spare < 0:
+                raise h11.RemoteProtocolError("the chunks are too small")
+        return event
 
 
 class LingeringTransport:
@@ -49,6 +70,7 @@ class BoundedProtocol(H11Protocol):
 
     def __init__(self, *args: Any, settings: ServeSettings, **options: Any) -> None:
         super().__init__(*args, **options)
+        self.conn = BoundedConnection(h11.SERVER, HEADER_BYTES)
         self.settings = settings
         self.since = self.loop.time()
         self._header: asyncio.TimerHandle | None = None
@@ -108,7 +130,8 @@ class BoundedProtocol(H11Protocol):
             self._stalled.cancel()
 
     def send_400_response(self, msg: str) -> None:
-        self._refuse(HttpProblem(400, "this is not a request of HTTP/1.1 that can be read, or its header is too long"))
+        reasons = "this is not a request of HTTP/1.1 that can be read, its header is too long, or its chunks too small"
+        self._refuse(HttpProblem(400, reasons))
 
     def _watch(self) -> None:
         """Start the deadline of the header when a request is waited for, and end it when one is there."""
@@ -138,8 +161,9 @@ class BoundedProtocol(H11Protocol):
             self.transport.abort()
             return
         head = h11.Response(status_code=problem.status, headers=[*problem.headers, (b"connection", b"close")])
-        for event in (head, h11.Data(data=problem.body), h11.EndOfMessage()):
-            self.transport.write(self.conn.send(event) or b"")
+        with suppress(h11.LocalProtocolError):  # the answer to HEAD has no body
+            for event in (head, h11.Data(data=problem.body), h11.EndOfMessage()):
+                self.transport.write(self.conn.send(event) or b"")
         self.transport.close()
 
 

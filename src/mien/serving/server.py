@@ -5,8 +5,12 @@ import contextlib
 import logging
 import signal
 import socket
+import sys
 import threading
+import traceback
+import warnings
 from collections.abc import Iterator
+from typing import Any
 
 import uvicorn
 
@@ -17,8 +21,8 @@ from mien.serving.app import Service
 from mien.serving.protocol import bounded_protocol
 from mien.serving.settings import ServeSettings
 
-HEADER_BYTES = 16_384  # of a request: its line and its fields
-BACKLOG = 1024  # connections that the system holds until they are accepted
+BACKLOG = 128  # connections that the system holds until they are accepted, and that are accepted at a time
+FILES = 5 * BACKLOG + 100  # that may be open besides the connections that are served
 
 
 class Server(uvicorn.Server):
@@ -39,12 +43,13 @@ class Server(uvicorn.Server):
                 access_log=False,
                 proxy_headers=False,
                 server_header=False,
-                h11_max_incomplete_event_size=HEADER_BYTES,
+                backlog=BACKLOG,
                 timeout_graceful_shutdown=1,
             )
         )
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        asyncio.get_running_loop().set_exception_handler(_say_failure)
         await super().startup(sockets)
         for listener in sockets or []:
             host, port = listener.getsockname()[:2]
@@ -76,6 +81,13 @@ class Server(uvicorn.Server):
                 signal.signal(number, handler)
 
 
+def _say_failure(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """Say where the loop caught an exception; not its message, which may hold what a client sent."""
+    error = context.get("exception")
+    lines = traceback.format_tb(error.__traceback__) if error else []
+    say(f"mien: {type(error).__name__}: {context['message']}", *"".join(lines).splitlines())
+
+
 def listen(host: str, port: int) -> socket.socket:
     """Return a listening socket. InputError where the address or the port is in use, not permitted or none of ours."""
     try:
@@ -97,6 +109,27 @@ def listen(host: str, port: int) -> socket.socket:
     return listener
 
 
+def allow_open_files(connections: int) -> None:
+    """Raise the limit of open files of this process, which some systems set to 256, to what so many connections need.
+
+    Raises:
+        InputError: the system does not permit it.
+    """
+    if sys.platform == "win32":
+        return
+    import resource
+
+    needed = connections + FILES
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if resource.RLIM_INFINITY != hard < needed:
+        raise InputError(
+            f"--connections {connections} needs {needed} open files, and the system permits {hard} (ulimit -Hn); "
+            "choose fewer, or permit more"
+        )
+    if resource.RLIM_INFINITY != soft < needed:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (needed, hard))
+
+
 def serve(settings: ServeSettings) -> None:
     """Serve until SIGTERM or Ctrl-C.
 
@@ -105,6 +138,8 @@ def serve(settings: ServeSettings) -> None:
     """
     settings.check()
     settings.tokens()  # before the model is loaded
+    allow_open_files(settings.connections)
+    warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd metadata, in photos of others
     listener = listen(settings.host, settings.port)
     with contextlib.closing(listener), contextlib.closing(Service(settings)) as service:
         Server(service).run(sockets=[listener])

@@ -8,7 +8,6 @@ from pathlib import Path
 
 from mien.core.errors import InputError
 from mien.core.files import os_errors
-from mien.core.limits import MAX_PIXELS
 
 MB = 1_000_000
 SHORTEST = 16  # characters of a token
@@ -55,8 +54,9 @@ class ServeSettings:
     """Megabytes of a video. It waits in a temporary file without a name while it is read."""
     max_held: int = 256
     """Megabytes of photos that all running requests may hold; more are answered by 503."""
-    max_pixels: int = MAX_PIXELS
-    """The most pixels of a photo. A larger JPEG (not progressive) is read at a reduced size, others are refused."""
+    max_pixels: int = 25_000_000
+    """The most pixels of a photo or frame. A larger JPEG (not progressive) is read at a reduced size, others are
+    refused. A file of a few bytes may have as many, and take 0.1 s and 18 MB a million."""
     videos: int = 2
     """Videos that may be read at a time; more are answered by 503."""
     connections: int = 256
@@ -64,7 +64,7 @@ class ServeSettings:
     header_seconds: float = 10.0
     """Seconds in which the header of a request must be there."""
     body_seconds: float = 30.0
-    """Seconds in which the photos of a request must be there."""
+    """Seconds in which the photos of a request must be there, and that a video on its way may be silent."""
     seconds: float = 60.0
     """Seconds that a request with photos may take in all."""
     video_seconds: float = 600.0

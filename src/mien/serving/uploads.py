@@ -1,13 +1,18 @@
-"""The photos of a request: multipart files, a raw body, or base64 in JSON. All of them stay in memory."""
+"""What a request brings: photos as multipart files, a raw body, or base64 in JSON, which stay in memory; or a video as
+a file of a form, which is handed on while it arrives.
+"""
 
 import asyncio
 import base64
 import binascii
 import io
 import re
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import msgspec
+from python_multipart.exceptions import FormParserError
+from python_multipart.multipart import MultipartParser, parse_options_header
 from starlette.datastructures import UploadFile
 from starlette.formparsers import MultiPartException, MultiPartParser
 from starlette.requests import Request
@@ -17,6 +22,7 @@ from mien.serving.problems import HttpProblem
 FIELD_SIZE = 64_000  # bytes of a field of a form that is no file
 FIELDS = 16
 UNNAMED = "image"
+FORM = "multipart/form-data"
 BYTES = "application/octet-stream"
 
 
@@ -86,7 +92,7 @@ async def read_photos(request: Request, *, most: int) -> list[UploadedPhoto]:
         HttpProblem: 400 none or not as described, 413 too many, 415 another type of body.
     """
     kind = media_type(request)
-    if kind == "multipart/form-data":
+    if kind == FORM:
         form = await read_form(request, most=most)
         found = [value for name, value in form if name == "file" and isinstance(value, UploadedPhoto)]
     elif kind == "application/json":
@@ -110,6 +116,9 @@ async def read_form(
     request: Request, *, most: int, field_size: int = FIELD_SIZE
 ) -> list[tuple[str, UploadedPhoto | str]]:
     """Return the fields and files of a form. HttpProblem (400, 413) where it is damaged or holds too much."""
+    charset = parse_options_header(request.headers["content-type"])[1].get(b"charset", b"utf-8")
+    if charset.lower() not in (b"utf-8", b"utf8"):  # Python's codecs also take seconds, or make text that is none
+        raise _unreadable("its charset is not UTF-8; leave it out")
     parser = _MemoryParser(
         request.headers, request.stream(), max_files=most, max_fields=FIELDS, max_part_size=field_size
     )
@@ -120,11 +129,83 @@ async def read_form(
         return [(name, await _value(value)) for name, value in form.multi_items()]
     except MultiPartException as error:
         much = error.message.startswith(("Too many", "Part exceeded"))
-        raise HttpProblem(413 if much else 400, f"the form cannot be read: {error.message.rstrip('.')}") from None
-    except UnicodeError:
-        raise HttpProblem(400, "the form cannot be read: its charset is none of texts; leave it out") from None
+        raise _unreadable(error.message.rstrip("."), 413 if much else 400) from None
     finally:
         parser.close()
+
+
+class FormVideo:
+    """A form that holds one file, in the field `file`, taken apart while it arrives.
+
+    Args:
+        content_type: of the request, with the boundary.
+        write: is given the bytes of the file.
+
+    Raises:
+        HttpProblem: 400, it has no boundary. `append` and `finish` raise it too, where it is another form.
+    """
+
+    def __init__(self, content_type: str, write: Callable[[bytes], None]) -> None:
+        self._write, self._begun, self._ended = write, False, False
+        self._name = self._value = b""  # of the header of a part that is read
+        self._disposition = b""
+        boundary = parse_options_header(content_type)[1].get(b"boundary")
+        if not boundary:
+            raise _unreadable("it has no boundary")
+        try:
+            self._parser = MultipartParser(
+                boundary,
+                {
+                    "on_header_field": self._add_name,
+                    "on_header_value": self._add_value,
+                    "on_header_end": self._end_header,
+                    "on_headers_finished": self._begin,
+                    "on_part_data": lambda data, start, end: self._write(data[start:end]),
+                    "on_end": self._end,
+                },
+            )
+        except FormParserError:
+            raise _unreadable("its boundary is too long") from None
+
+    def append(self, data: bytes) -> None:
+        """Take the next bytes of the form."""
+        try:
+            self._parser.write(data)
+        except FormParserError:
+            raise _unreadable("it is damaged") from None
+
+    def finish(self) -> None:
+        """Check that all of the form has come."""
+        if not self._ended:
+            raise _unreadable("it is cut off")
+        if not self._begun:
+            raise HttpProblem(400, "there is no video in the form; its field is file")
+
+    def _add_name(self, data: bytes, start: int, end: int) -> None:
+        self._name += data[start:end]
+
+    def _add_value(self, data: bytes, start: int, end: int) -> None:
+        self._value += data[start:end]
+
+    def _end_header(self) -> None:
+        if self._name.lower() == b"content-disposition":
+            self._disposition = self._value
+        self._name = self._value = b""
+
+    def _begin(self) -> None:
+        options = parse_options_header(self._disposition)[1]
+        if options.get(b"name") != b"file" or b"filename" not in options:
+            raise HttpProblem(400, "the form may hold the video alone, as a file in the field file")
+        if self._begun:
+            raise HttpProblem(400, "there are several files in the form; send one video in a request")
+        self._begun, self._disposition = True, b""
+
+    def _end(self) -> None:
+        self._ended = True
+
+
+def _unreadable(why: str, status: int = 400) -> HttpProblem:
+    return HttpProblem(status, f"the form cannot be read: {why}")
 
 
 async def _value(value: UploadFile | str) -> UploadedPhoto | str:

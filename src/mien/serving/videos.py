@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from io import SEEK_CUR, SEEK_END, SEEK_SET, RawIOBase
-from typing import BinaryIO, cast
+from typing import Any, BinaryIO, cast
 
 from starlette.types import Message, Receive, Scope, Send
 
@@ -26,6 +26,7 @@ from mien.recognition.video import Video
 from mien.serving.guard import Cut
 from mien.serving.metrics import Metrics
 from mien.serving.problems import HttpProblem
+from mien.serving.uploads import FormVideo
 
 NDJSON = "application/x-ndjson"
 
@@ -103,18 +104,30 @@ class VideoAnswer:
     Args:
         recognizer: finds and scores the faces.
         every: seconds from one frame to the next; 0 takes all.
+        form: the Content-Type of a form that holds the video; None where the body is the video.
         threads: cores that the decoder may use.
+        model: what the last line says of the model.
         metrics: what is counted.
     """
 
-    def __init__(self, recognizer: Recognizer, *, every: float, threads: int, metrics: Metrics) -> None:
-        self.recognizer, self.every, self.threads, self.metrics = recognizer, every, threads, metrics
+    def __init__(
+        self,
+        recognizer: Recognizer,
+        *,
+        every: float,
+        form: str | None,
+        threads: int,
+        model: dict[str, Any],
+        metrics: Metrics,
+    ) -> None:
+        self.recognizer, self.every, self.form, self.threads = recognizer, every, form, threads
+        self.model, self.metrics = model, metrics
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         loop = asyncio.get_running_loop()
         upload = ArrivingFile()
         lines = self._lines(upload)
-        reader = asyncio.create_task(_read(receive, upload))
+        reader = asyncio.create_task(_read(receive, upload, self.form))
         thread = ThreadPoolExecutor(1, "video")
         try:
             line = await loop.run_in_executor(thread, next, lines, None)
@@ -135,7 +148,12 @@ class VideoAnswer:
         """Yield the lines of a video. HttpProblem where nothing of it could be read, before the first line."""
         labels, frames = self.recognizer.session.info.labels, 0
         try:
-            with Video(cast(BinaryIO, upload), every=self.every, threads=self.threads) as video:
+            with Video(
+                cast(BinaryIO, upload),
+                every=self.every,
+                threads=self.threads,
+                max_pixels=self.recognizer.max_pixels,
+            ) as video:
                 for faces in self.recognizer.follow(video):
                     if upload.failure:
                         break
@@ -154,20 +172,24 @@ class VideoAnswer:
         if not frames:
             raise HttpProblem(422, video.damage)
         end = {"end": video.end, "frames": frames, "damage": video.damage or None, "notes": video.notes}
-        yield _json({**end, "version": __version__})
+        yield _json({**end, "model": self.model, "version": __version__})
 
 
 def _json(facts: dict[str, object]) -> bytes:
     return (json.dumps(facts, ensure_ascii=False) + "\n").encode("utf-8", "replace")
 
 
-async def _read(receive: Receive, upload: ArrivingFile) -> None:
-    """Hand the body over as it comes; then wait until the client has gone."""
+async def _read(receive: Receive, upload: ArrivingFile, content_type: str | None) -> None:
+    """Hand the body, or the file of the form that it is, over as it comes; then wait until the client has gone."""
     try:
+        form = FormVideo(content_type, upload.append) if content_type else None
+        append = form.append if form else upload.append
         while (message := await receive())["type"] == "http.request":
             if message.get("body"):
-                await asyncio.to_thread(upload.append, message["body"])
+                await asyncio.to_thread(append, message["body"])
             if not message.get("more_body"):
+                if form:
+                    form.finish()
                 upload.finish()
         upload.finish(Cut())
     except HttpProblem as problem:
