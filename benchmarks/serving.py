@@ -1,12 +1,17 @@
-"""`mien serve` under load, and a plain Starlette handler around the same Recognizer: photos/s, p50, p99, memory.
+"""`mien serve` under load, with and without batches, and a plain FastAPI handler around the same Recognizer.
 
-    python benchmarks/serving.py --seconds 20 --clients 1 8 64
-    python benchmarks/serving.py --photos photos/ --threads 2 --queue 32
+    python benchmarks/serving.py --photos photos/ --seconds 60 --fastapi /tmp/fastapi/bin/python
+    python benchmarks/serving.py --photos photos/ --batches --clients 8 --seconds 5 --repeats 12
 
-Each client is a thread with one connection on loopback that posts a photo, waits for the answer, and posts the next,
-for so many seconds; where it is refused (503, 429) it waits 0.1 s. The clients run in this process, on the same cores
-as the server. Photos are 500 x 375 JPEGs; without --photos one real photo that scikit-image carries. The plain handler
-hands each request to a pool of as many threads, and has no queue, no bounds and no batches. Memory: the server's peak.
+The second command compares batches over requests with the same service without them, in turn. FastAPI needs an
+environment of its own (`uv venv /tmp/fastapi; uv pip install --python /tmp/fastapi/bin/python . fastapi uvicorn
+python-multipart`), since mien does not depend on it; without `--fastapi` it is left out. Its handler is what one writes
+first: a function that FastAPI calls in a thread of its pool, no queue, no bounds, no batches.
+
+Each client is a thread with one connection on loopback that posts a photo as a form, waits for the answer, and posts
+the next, for so many seconds; where it is refused (503, 429) it waits for as long as Retry-After says. The clients run
+in this process, on the same cores as the server. Photos are 500 x 375 JPEGs; without --photos one real photo that
+scikit-image carries. Memory is that of the server alone: resident at the begin and end of the row, and the peak so far.
 
 Last result: not yet taken.
 """
@@ -21,59 +26,71 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from importlib.util import find_spec
 from itertools import cycle
 from pathlib import Path
+from typing import NamedTuple
 
 from PIL import Image, ImageOps
 
-PAUSE = 0.1  # seconds that a refused client waits
-PATIENCE = 60.0  # seconds for the server to start
+PATIENCE = 60.0  # seconds for the server to start, or to answer
+BOUNDARY = "of-the-benchmark"
+
+
+class Row(NamedTuple):
+    """What so many clients measured in so many seconds."""
+
+    taken: list[float]
+    """Seconds of each answered photo."""
+    codes: Counter[int]
+    """Answers by status; 0 is none."""
+    hasty: int
+    """Refusals without Retry-After."""
+    seconds: float
+
+    @property
+    def rate(self) -> float:
+        return len(self.taken) / self.seconds
 
 
 def photos(folder: Path | None) -> list[bytes]:
-    """Return photos of 500 x 375 as JPEG files."""
+    """Return forms, each with a photo of 500 x 375 as a JPEG file."""
     spec = find_spec("skimage")
     if folder is None and (spec is None or spec.origin is None):
         sys.exit("no scikit-image, which carries a photo; give --photos FOLDER")
     sources = (
         sorted(folder.glob("*.jpg")) if folder else [Path(str(spec and spec.origin)).parent / "data/astronaut.png"]
     )
+    head = f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="file"; filename="a.jpg"\r\n\r\n'.encode()
     found = []
     for source in sources:
         file = io.BytesIO()
         ImageOps.fit(Image.open(source).convert("RGB"), (500, 375)).save(file, "JPEG", quality=90)
-        found.append(file.getvalue())
+        found.append(head + file.getvalue() + f"\r\n--{BOUNDARY}--\r\n".encode())
     return found or sys.exit(f"{folder}: no .jpg in it")
 
 
-def serve_plainly(port: int, threads: int) -> None:
-    """The handler to compare with: what one writes first."""
-    import anyio.to_thread
+def serve_with_fastapi(port: int) -> None:
+    """The handler to compare with."""
     import uvicorn
-    from starlette.applications import Starlette
-    from starlette.requests import Request
-    from starlette.responses import JSONResponse
-    from starlette.routing import Route
+    from fastapi import FastAPI, UploadFile
 
     from mien import Recognizer
 
-    recognizer = Recognizer(threads=1)
-    limit = anyio.CapacityLimiter(threads)
+    app, recognizer = FastAPI(), Recognizer(threads=1)
 
-    async def faces(request: Request) -> JSONResponse:
-        data = await request.body()
-        found = await anyio.to_thread.run_sync(recognizer, data, limiter=limit)
-        return JSONResponse({"images": [{"detector": found.detector, "faces": found.to_dicts()}]})
+    @app.post("/v1/faces")
+    def faces(file: UploadFile) -> dict[str, object]:
+        found = recognizer(file.file.read())
+        return {"detector": found.detector, "faces": found.to_dicts()}
 
-    app = Starlette(routes=[Route("/v1/faces", faces, methods=["POST"])])
-    uvicorn.run(app, port=port, log_level="critical", access_log=False, http="h11", loop="asyncio")
+    uvicorn.run(app, port=port, log_level="critical", access_log=False)
 
 
 @contextmanager
-def running(command: list[str], port: int) -> Iterator[int]:
+def running(command: Sequence[str], port: int) -> Iterator[int]:
     """Run a server; yield the number of its process once it listens."""
     with subprocess.Popen(command, stderr=subprocess.DEVNULL) as process:
         try:
@@ -95,16 +112,17 @@ def running(command: list[str], port: int) -> Iterator[int]:
             process.terminate()
 
 
-def peak(process: int) -> float:
-    """Return the peak memory of a process in MB; nan where the system does not say."""
+def memory(process: int, key: str = "VmRSS") -> float:
+    """Return the resident memory of a process in MB (VmHWM: at its peak); nan where the system does not say."""
     status = Path(f"/proc/{process}/status")
-    found = re.search(r"VmHWM:\s+(\d+) kB", status.read_text()) if status.exists() else None
+    found = re.search(rf"{key}:\s+(\d+) kB", status.read_text()) if status.exists() else None
     return int(found[1]) / 1000 if found else float("nan")
 
 
-def load(port: int, clients: int, seconds: float, bodies: list[bytes]) -> tuple[list[float], Counter[int], float]:
-    """Return the seconds of each answered photo, the status codes, and the seconds that all took."""
-    until, taken, codes = time.perf_counter() + seconds, list[float](), Counter[int]()
+def load(port: int, clients: int, seconds: float, bodies: list[bytes]) -> Row:
+    """Have so many clients send photos for so many seconds."""
+    until, row = time.perf_counter() + seconds, Row([], Counter(), 0, 0.0)
+    hasty = list[int]()
 
     def client(first: int) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE)
@@ -113,16 +131,20 @@ def load(port: int, clients: int, seconds: float, bodies: list[bytes]) -> tuple[
             if began > until:
                 break
             try:
-                connection.request("POST", "/v1/faces", body, {"Content-Type": "image/jpeg"})
+                kind = f"multipart/form-data; boundary={BOUNDARY}"
+                connection.request("POST", "/v1/faces", body, {"Content-Type": kind})
                 answer = connection.getresponse()
                 answer.read()
-                codes[answer.status] += 1
+                row.codes[answer.status] += 1
                 if answer.status == 200:
-                    taken.append(time.perf_counter() - began)
+                    row.taken.append(time.perf_counter() - began)
                 else:
-                    time.sleep(PAUSE)
+                    wait = answer.headers.get("Retry-After")
+                    if wait is None:
+                        hasty.append(answer.status)
+                    time.sleep(float(wait or 1))
             except OSError:
-                codes[0] += 1
+                row.codes[0] += 1
                 connection.close()
         connection.close()
 
@@ -132,7 +154,60 @@ def load(port: int, clients: int, seconds: float, bodies: list[bytes]) -> tuple[
         thread.start()
     for thread in threads:
         thread.join()
-    return taken, codes, time.perf_counter() - began
+    return row._replace(hasty=len(hasty), seconds=time.perf_counter() - began)
+
+
+def compare(servers: dict[str, tuple[list[str], int]], options: argparse.Namespace, bodies: list[bytes]) -> None:
+    """Load all servers in turn, several times; print the mean, the standard deviation and the ratios of each turn."""
+    with ExitStack() as stack:
+        for command, port in servers.values():
+            stack.enter_context(running(command, port))
+            load(port, 2, 2.0, bodies)
+        for clients in options.clients:
+            rates: dict[str, list[float]] = {name: [] for name in servers}
+            waits: dict[str, list[float]] = {name: [] for name in servers}
+            for turn in range(options.repeats):
+                names = list(servers)
+                for name in names[turn % len(names) :] + names[: turn % len(names)]:
+                    row = load(servers[name][1], clients, options.seconds, bodies)
+                    rates[name].append(row.rate)
+                    waits[name].append(1000 * statistics.median(row.taken))
+            first = rates[next(iter(servers))]
+            for name, found in rates.items():
+                ratios = [own / other for own, other in zip(found, first, strict=True)]
+                print(
+                    f"{clients} clients, {name}: {spread(found)} photos/s, p50 {spread(waits[name])} ms; "
+                    f"{spread(ratios, 3)} of the first, n = {len(found)} times {options.seconds:g} s"
+                )
+
+
+def spread(numbers: list[float], digits: int = 1) -> str:
+    deviation = statistics.stdev(numbers) if len(numbers) > 1 else float("nan")
+    return f"{statistics.mean(numbers):.{digits}f} (sd {deviation:.{digits}f})"
+
+
+def table(servers: dict[str, tuple[list[str], int]], options: argparse.Namespace, bodies: list[bytes]) -> None:
+    """Load each server with each number of clients, and print a row for each."""
+    titles = {
+        **{"clients": 8, "photos/s": 10, "p50, ms": 9, "p99, ms": 9, "max, ms": 9, "refused": 9, "no wait": 9},
+        **{"failed": 8, "MB before": 11, "after": 8, "peak": 8},
+    }
+    print(" " * 22 + "".join(f"{title:>{width}}" for title, width in titles.items()))
+    for name, (command, port) in servers.items():
+        with running(command, port) as process:
+            load(port, 4, min(3.0, options.seconds), bodies)  # what is loaded at first use
+            for clients in options.clients:
+                before = memory(process)
+                row = load(port, clients, options.seconds, bodies)
+                cuts = statistics.quantiles(row.taken, n=100, method="inclusive") if len(row.taken) > 1 else [0.0] * 99
+                refused = row.codes[503] + row.codes[429]
+                failed = row.codes.total() - row.codes[200] - refused
+                print(
+                    f"{name:22}{clients:8}{row.rate:10.1f}{1000 * cuts[49]:9.1f}{1000 * cuts[98]:9.1f}"
+                    f"{1000 * max(row.taken, default=0):9.1f}{refused:9}{row.hasty:9}{failed:8}"
+                    f"{before:11.1f}{memory(process):8.1f}{memory(process, 'VmHWM'):8.1f}",
+                    flush=True,
+                )
 
 
 def main() -> None:
@@ -140,31 +215,36 @@ def main() -> None:
     parser.add_argument("--photos", type=Path, help="a folder of .jpg")
     parser.add_argument("--clients", type=int, nargs="+", default=[1, 8, 64])
     parser.add_argument("--seconds", type=float, default=5.0, help="of each number of clients")
-    parser.add_argument("--threads", type=int, default=2, help="of both servers")
-    parser.add_argument("--queue", type=int, default=64, help="photos that may wait in mien serve")
-    parser.add_argument("--port", type=int, default=8750, help="and the next one")
+    parser.add_argument("--threads", type=int, default=2, help="of mien serve")
+    parser.add_argument("--queue", type=int, default=16, help="photos that may wait in the second mien serve")
+    parser.add_argument("--port", type=int, default=8750, help="and the next ones")
+    parser.add_argument("--fastapi", metavar="PYTHON", help="of an environment with mien and FastAPI")
+    parser.add_argument("--batches", action="store_true", help="compare with the service without batches")
+    parser.add_argument("--repeats", type=int, default=3, help="of --batches")
     parser.add_argument("--plain", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.plain:
-        return serve_plainly(options.port, options.threads)
-    bodies, threads = photos(options.photos), str(options.threads)
-    ours = [sys.executable, "-m", "mien", "serve", "--port", str(options.port), "--threads", threads]
-    plain = [sys.executable, __file__, "--plain", "--port", str(options.port + 1), "--threads", threads]
-    servers = {"mien serve": ([*ours, "--queue", str(options.queue)], options.port), "plain": (plain, options.port + 1)}
-    titles = {"clients": 8, "photos/s": 10, "p50, ms": 10, "p99, ms": 10, "refused": 9, "failed": 8, "peak, MB": 10}
-    print(" " * 12 + "".join(f"{title:>{width}}" for title, width in titles.items()))
-    for name, (command, port) in servers.items():
-        with running(command, port) as process:
-            load(port, 1, min(1.0, options.seconds), bodies)  # what is loaded at first use
-            for clients in options.clients:
-                taken, codes, seconds = load(port, clients, options.seconds, bodies)
-                cuts = statistics.quantiles(taken, n=100, method="inclusive") if len(taken) > 1 else [float("nan")] * 99
-                refused = codes[503] + codes[429]
-                failed = codes.total() - codes[200] - refused
-                print(
-                    f"{name:12}{clients:8}{len(taken) / seconds:10.1f}{1000 * cuts[49]:10.1f}{1000 * cuts[98]:10.1f}"
-                    f"{refused:9}{failed:8}{peak(process):10.1f}"
-                )
+        return serve_with_fastapi(options.port)
+    bodies, port = photos(options.photos), options.port
+    ours = ["-m", "mien", "serve", "--threads", str(options.threads), "--port"]
+    if options.batches:
+        start = "import sys, mien.cli, mien.serving.pipeline as p; {}; mien.cli.main(sys.argv[2:])"
+        changes = {"batches of 64 or 5 ms": "0", "batches of what is there": "p.WAIT = 0", "each photo": "p.CROPS = 0"}
+        servers = {
+            name: ([sys.executable, "-c", start.format(change), *ours[1:], str(port + number)], port + number)
+            for number, (name, change) in enumerate(changes.items())
+        }
+        return compare(servers, options, bodies)
+    servers = {
+        "mien serve": ([sys.executable, *ours, str(port)], port),
+        f"mien serve --queue {options.queue}": (
+            [sys.executable, *ours, str(port + 1), "--queue", str(options.queue)],
+            port + 1,
+        ),
+    }
+    if options.fastapi:
+        servers["FastAPI"] = ([options.fastapi, __file__, "--plain", "--port", str(port + 2)], port + 2)
+    table(servers, options, bodies)
     return None
 
 

@@ -153,7 +153,7 @@ def test_an_icon_that_holds_more_than_it_says_is_not_decoded(monkeypatch: pytest
     file = io.BytesIO()
     Image.new("RGBA", (2000, 1500), "red").save(file, "PNG")
     bitmap = struct.pack("<IiiHHIIiiII", 40, 2000, 2 * 1500, 1, 8, 1, *[0] * 5)  # run lengths, two bytes a row
-    monkeypatch.setattr(Image.core, "new", lambda *_: pytest.fail("it is decoded"))
+    monkeypatch.setattr("PIL.Image.core.new", lambda *_: pytest.fail("it is decoded"))
     for data in (file.getvalue(), bitmap + bytes(5000)):
         with pytest.raises(InputError, match=r"too large; at most 1,000,000 pixels are read, it has 2000 x"):
             images.load(icon(16, data), max_pixels=1_000_000)

@@ -59,7 +59,12 @@ def test_a_large_and_a_small_face_are_both_found(astronaut: images.Pixels) -> No
 @pytest.mark.parametrize("shape", [(1, 3_000_000), (3_000_000, 1), (8, 1_000_000)])
 def test_a_strip_too_narrow_for_a_face_takes_no_time(shape: tuple[int, int], monkeypatch: pytest.MonkeyPatch) -> None:
     searched = list[float]()
-    monkeypatch.setattr(YuNet, "_search", lambda *_: searched.append(1) or np.zeros((0, 15), np.float32))
+
+    def search(_: YuNet, __: images.Pixels, factor: float) -> np.ndarray:
+        searched.append(factor)
+        return np.zeros((0, 15), np.float32)
+
+    monkeypatch.setattr(YuNet, "_search", search)
     assert not len(YuNet(min_face=24)(np.zeros(shape, np.uint8)).boxes)
     assert len(searched) <= 2
 
