@@ -311,6 +311,19 @@ def test_eyes_are_made_level(slope: float) -> None:
     assert bright.mean(axis=0).tolist() == pytest.approx([60, 60], abs=1.5)
 
 
+def test_detections_that_differ_in_the_last_bits_give_the_same_crop() -> None:
+    rng = np.random.default_rng(0)
+    picture, points = rng.integers(0, 255, (200, 200, 3), dtype=np.uint8), pointed(17)[1]
+    box = np.array([40.03, 50.02, 90.04, 110.01])
+    crop = images.CropSpec(0.1, level=True).cut(picture, box.tolist(), points)
+    for _ in range(20):
+        near, eyes = box + rng.normal(scale=1e-5, size=4), points + rng.normal(scale=1e-5, size=(5, 2))
+        found = images.CropSpec(0.1, level=True).cut(picture, near.tolist(), eyes.astype(np.float32))
+        assert np.array_equal(found, crop)
+    far = images.CropSpec(0.1, level=True).cut(picture, (box + 0.2).tolist(), points)
+    assert not np.array_equal(far, crop)
+
+
 def test_crop_turns_only_where_it_can_and_shall() -> None:
     picture, points = pointed(30)
     plain = images.crop_box(picture, (50, 50, 100, 100), margin=0.1)
