@@ -16,7 +16,7 @@ export class YuNet {
 
   // The faces of an image, the larger ones first. `minFace` null searches the whole only.
   async find(source, minFace, onProgress = () => {}) {
-    const { longest, face, step, shared, again } = this.spec;
+    const { longest, shared, again } = this.spec;
     const { width, height } = source;
     const fit = min(longest / width, longest / height);
     const whole = min(1, fit);
