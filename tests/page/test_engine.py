@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -114,6 +114,11 @@ def test_a_large_photo_is_searched_in_tiles(ask: Ask, recognizer: Recognizer, as
     assert len(expected) == 5
     check_same(ask(png(pixels))["faces"], expected)
     assert len(ask(png(pixels), minFace=None)["faces"]) < 5
+
+
+def test_a_narrow_strip(ask: Ask, recognizer: Recognizer) -> None:
+    pixels = np.random.default_rng(0).integers(0, 256, (9, 4000, 3), np.uint8)
+    assert ask(png(pixels))["faces"] == recognizer(pixels).to_dicts() == []
 
 
 def test_a_face_larger_than_a_square_of_four_million_pixels(
@@ -263,17 +268,17 @@ def test_a_closed_engine_rejects_what_waits(browser: Browser) -> None:
     assert messages == ["the recognition was closed"] * 3
 
 
-@pytest.mark.parametrize(
-    ("changed", "message"),
-    [
-        ({"model.json": None}, "model.json cannot be loaded .status 404."),
-        ({"yunet.onnx": None}, "yunet.onnx cannot be loaded .status 404."),
-        ({"model.onnx": b"too short"}, "model.onnx is not that of model.json"),
-    ],
-)
-def test_what_is_missing_is_named(browser: Browser, changed: Mapping[str, bytes | None], message: str) -> None:
-    files = {name: content for name, content in (page_files() | BLANK | changed).items() if content is not None}
-    with served(files) as address, pytest.raises(Error, match=message):
+@pytest.mark.parametrize("name", ["model.json", "yunet.onnx"])
+def test_what_is_missing_is_named(browser: Browser, name: str) -> None:
+    files = page_files() | BLANK
+    del files[name]
+    with served(files) as address, pytest.raises(Error, match=f"{name} cannot be loaded .status 404."):
+        open_engine(browser, address)
+
+
+def test_files_of_different_states_are_named(browser: Browser) -> None:
+    files = page_files() | BLANK | {"model.onnx": b"too short"}
+    with served(files) as address, pytest.raises(Error, match=r"model\.onnx is not that of model\.json"):
         open_engine(browser, address)
 
 

@@ -89,7 +89,8 @@ def test_crops(call: Call, box: tuple[float, ...], level: bool) -> None:
     source = picture(110, 120)
     for turn in (0, 0.01, 7, -33, 170):
         angle = np.radians(turn)
-        points = np.float32([[50, 60], [50 + 30 * np.cos(angle), 60 + 30 * np.sin(angle)], *[[0, 0]] * 3])
+        eye = [50 + 30 * np.cos(angle), 60 + 30 * np.sin(angle)]
+        points = np.array([[50, 60], eye, *[[0, 0]] * 3], np.float32)
         spec = images.CropSpec(0.2, level)
         found = call("crop", "cut", source, box, points.ravel().tolist(), {"margin": 0.2, "level": level})
         assert np.array_equal(found, spec.cut(source, box, points))

@@ -20,7 +20,7 @@ export class YuNet {
     const { width, height } = source;
     const fit = min(longest / width, longest / height);
     const whole = min(1, fit);
-    const searches = this.#larger(whole, minFace).map((factor) => [factor, this.#tiles(source, factor)]);
+    const searches = this.#larger(whole, minFace, min(width, height)).map((factor) => [factor, this.#tiles(source, factor)]);
     const total = searches.reduce((sum, [, tiles]) => sum + tiles.length, 1);
     let [done, least] = [0, 0];
     const found = [];
@@ -45,13 +45,12 @@ export class YuNet {
       .sort((one, other) => area(other) - area(one));
   }
 
-  // The factors of the searches in tiles, the largest first.
-  #larger(whole, minFace) {
-    const { face, least, step } = this.spec;
+  // The factors of the searches in tiles, the largest first; none where the shorter side becomes too short.
+  #larger(whole, minFace, shorter) {
+    const { face, least, step, smallest } = this.spec;
     const factors = [];
-    for (let factor = minFace === null ? 0 : face / minFace; factor > (whole * face) / least; factor /= step) {
-      factors.push(factor);
-    }
+    let factor = minFace === null ? 0 : face / minFace;
+    for (; factor > (whole * face) / least && round(shorter * factor) >= smallest; factor /= step) factors.push(factor);
     return factors;
   }
 
