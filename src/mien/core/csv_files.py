@@ -229,6 +229,22 @@ def whole(text: str) -> int | None:
     return int(found) if found is not None and found.is_integer() and abs(found) < 1 << 53 else None
 
 
+def seconds(text: str) -> float | None:
+    """Return a time in seconds, `12.5`, `12,5`, `1:02.5` or `00:01:02,500`; None for anything else, and below 0.
+
+    Example:
+        >>> seconds("1:02,5"), seconds("later")
+        (62.5, None)
+    """
+    *clock, last = text.strip().split(":")
+    parts = [whole(part) for part in clock]
+    found = number(last)
+    if found is None or None in parts or len(clock) > 2 or "-" in text:
+        return None
+    total = found + sum(part * 60.0**power for power, part in enumerate(reversed(parts), start=1) if part)
+    return total if total < 1e9 else None
+
+
 @contextmanager
 def _binary(path: Path) -> Iterator[IO[bytes]]:
     """Open a file, unpacked where it is compressed. InputError where it is cut, damaged or cannot be read."""

@@ -171,11 +171,7 @@ def _times(found: dict[str, str], names: dict[str, str], where: str) -> tuple[in
 
 def _time(text: str, column: str, where: str) -> int:
     """Return microseconds of seconds, milliseconds (a column `... - msec`) or hh:mm:ss.mmm."""
-    *clock, last = text.replace(",", ".").split(":")
-    try:
-        seconds = float(last) + sum(int(part) * 60.0**power for power, part in enumerate(reversed(clock), start=1))
-        if not (0 <= seconds < 1e9) or len(clock) > 2:
-            raise ValueError
-    except ValueError:
-        raise InputError(f"{where}: {column} {text!r}; expected seconds from 0, or hh:mm:ss.mmm") from None
-    return round(seconds * SECOND / (1000 if column.endswith("- msec") else 1))
+    found = csv_files.seconds(text)
+    if found is None:
+        raise InputError(f"{where}: {column} {text!r}; expected seconds from 0, or hh:mm:ss.mmm")
+    return round(found * SECOND / (1000 if column.endswith("- msec") else 1))

@@ -1,0 +1,64 @@
+"""Studies: from the videos of many participants to the tables of a paper, with one small file of settings.
+
+A study is a folder:
+
+    study.toml      what is in it, and the rules (`mien.study.project`); written by `mien study init`, edited by hand
+    videos.csv      one row per video or part of one: participant, session, condition, file, start, end, offset
+                    (`mien.study.clips`); a glob in study.toml does as well
+    persons.csv     the tracks of each video and the person that each belongs to; names, merges and removals are edited
+                    here and kept (`mien.study.people`)
+    cache/          what the networks said, per video and settings of recognition: never edited (`mien.study.recognise`)
+        NAME-KEY.parquet    the rows of `mien predict` (`mien.faces.faces.columns(classes, FRAME)`)
+        NAME-KEY.json       a `Recognised`: written once the video is done; without it the video is continued
+    out/            what a run makes of all this, anew each time; seconds per video
+        settings.json       versions, settings, rules, sources with their hashes, what was left out, with counts
+        frames/VIDEO.parquet    one data set: `open_dataset("out/frames")` reads all of it (`mien.study.frames`)
+        frames.csv, frames.sav  copies, if asked for
+        events.csv          the events as used, in seconds of the video and of the study
+        episodes.csv, summary.csv, summary_wide.csv ...    (`mien.study.numbers`)
+
+The columns of a frame, in this order; one row per frame and face, and one for a frame in which nobody was found:
+
+    participant, session, condition, video    text, of the row of videos.csv; `video` is the name of the file, with its
+                    folders where two have one name
+    frame           int64, counts the frames of the file from 0
+    time            float64, seconds from the start of the file
+    time_study      float64, time + offset: the clock that the videos of a participant and session share
+    track           int64, null without a face
+    person          text, the name from persons.csv; null without a face
+    x, y, w, h      int64, the box in pixels of the upright image
+    detection, expression, confidence, quality, roll, yaw, pitch, uncertain, prediction_set, detector    as in
+                    docs/videos.md
+    events          text, the labels of the events at this moment, with | between them; "" where there is none
+    usable          bool, whether the numbers take this row
+    reason          text, "" where usable; else why not, with | between: "no face", "removed" (persons.csv), a reason of
+                    quality that [rules] names, "excluded: LABEL"
+    p_CLASS         float64, the probability of each class of the model, not smoothed; null without a face
+
+Events (`mien.study.events.Event`) have participant, session, video, start, end (seconds), label. One that names a
+video is in seconds of that video; any other in seconds of the study (time_study).
+
+The modules, each of which imports only those above it:
+
+    project     study.toml: `Study`, `StudySettings`, `StudyRules`; errors of one line
+    clips       `Clip`, a row of videos.csv with its file
+    events      readers of events, and which of them belong to a clip
+    people      tracks -> persons; persons.csv
+    recognise   videos -> cache/, several at a time
+    frames      cache/ + persons + rules -> out/frames/
+    numbers     pure functions of arrays: smoothing in time, episodes, baseline, indices, summary, compare, synchrony
+    tables      CSV, Parquet and SPSS files
+    run         `mien study run`: all of it in order
+
+Tables are `pyarrow.Table`s of one video at most in memory; where only curves are needed, NumPy arrays: times [n] in
+seconds, probabilities [n, k]. Recognition gives each frame's upright pixels, boxes and crops to an observer, once and
+in order, before it moves on (`mien.study.recognise.Observer`): what needs pixels (appearance, cuts, pictures of tracks)
+collects it there and writes it next to the rows, in cache/NAME-KEY.*.
+
+A setting recomputes what it touches: `mien.study.project.RECOGNITION` names those that the networks see; smoothing,
+thresholds, rules, persons and events change out/ only.
+"""
+
+from mien.study.project import Study
+
+__all__ = ["Study"]

@@ -1,0 +1,200 @@
+"""study.toml: what a study consists of, its settings and its rules; read, checked and written here.
+
+Every mistake is one line: the file, the table and the key, what is wrong, what to do.
+"""
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import Any, TypeVar, get_origin, get_type_hints
+
+from mien.core import records
+from mien.core.errors import InputError, did_you_mean
+from mien.core.files import os_errors
+from mien.faces.quality import REASONS
+from mien.outputs.jobs import PredictJob
+
+FILE = "study.toml"
+RECOGNITION = ("model", "detector", "prior", "every", "min_face", "pose", "any_angle", "device")
+"""The settings that decide what the networks say; any other changes only what is made of it."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class StudySources:
+    """The table [study]: names of files are relative to the folder of study.toml."""
+
+    name: str = ""
+    """The name of the study; that of its folder by default."""
+    videos: str = "videos.csv"
+    """A table of videos, or a pattern such as videos/{participant}_{condition}.mp4."""
+    events: tuple[str, ...] = ()
+    """Files of events, in any form of `mien.study.events`; patterns are allowed."""
+
+
+@dataclass(frozen=True)
+class StudySettings:
+    """The table [settings]."""
+
+    model: str = "default"
+    """default, small, a run folder, or an .onnx file."""
+    detector: str = "auto"
+    """auto (yunet), yunet, none (a frame is one face crop), or the .onnx file of a YuNet."""
+    prior: str | None = None
+    """Shares of the classes that answers assume: even, web (as in training), or a JSON file. Default: the model's."""
+    every: float = 0.1
+    """Seconds from one frame to the next; 0 takes all frames."""
+    min_face: float | None = None
+    """Pixels of the smallest faces to search for; by default what a search of 640 x 640 pixels finds."""
+    pose: bool = False
+    """Look at each face again, enlarged: roll, yaw, pitch in degrees, and level crops."""
+    any_angle: bool = False
+    """Find rotated faces too, sideways and upside down. Ten times the time."""
+    device: str = "cpu"
+    """Where the network is computed: cpu, or what onnxruntime has here."""
+    smoothing: float = 0.25
+    """Seconds: the time constant of the filter over time; 0 leaves the probabilities as they are."""
+    threshold: float = 0.5
+    """The smoothed probability that an episode reaches."""
+
+    def __post_init__(self) -> None:
+        _range("every", self.every, 0, 3600)
+        _range("smoothing", self.smoothing, 0, 3600)
+        _range("threshold", self.threshold, 0, 1)
+        if self.min_face is not None:
+            _range("min_face", self.min_face, 1, 10_000)
+
+
+@dataclass(frozen=True)
+class StudyRules:
+    """The table [rules]: which frames are not usable. They stay in the tables, with the reason."""
+
+    quality: tuple[str, ...] = ("small", "profile", "cut off", "hidden")
+    """Reasons of low quality that make a face unusable (docs/videos.md); [] uses all faces."""
+    events: tuple[str, ...] = ()
+    """Labels of events during which frames are not usable."""
+    exclude: tuple[str, ...] = ()
+    """Files of events, all of whose times are not usable."""
+
+    def __post_init__(self) -> None:
+        for name in self.quality:
+            if name not in REASONS:
+                raise InputError(f"quality: no reason {name!r}{did_you_mean(name, REASONS)}; {', '.join(REASONS)}")
+
+
+@dataclass(frozen=True)
+class StudyOutput:
+    """The table [output]: copies in other forms."""
+
+    csv: bool = True
+    """Write CSV copies of the frames too."""
+    sav: bool = False
+    """Write SPSS copies (.sav) of all tables too."""
+    separator: str = ","
+    """Between the cells of CSV files: "," or ";" or a tab."""
+    decimal: str = "."
+    """The decimal sign of CSV files: "." or ","."""
+
+    def __post_init__(self) -> None:
+        _choice("separator", self.separator, (",", ";", "\t"))
+        _choice("decimal", self.decimal, (".", ","))
+        if self.separator == self.decimal:
+            raise InputError('separator and decimal are both ","; say separator = ";"')
+
+
+@dataclass(frozen=True)
+class Study:
+    """A study as its file describes it.
+
+    Example:
+        >>> Study.read(Path("interviews")).settings.every  # doctest: +SKIP
+        0.1
+    """
+
+    folder: Path
+    study: StudySources = field(default_factory=StudySources)
+    settings: StudySettings = field(default_factory=StudySettings)
+    rules: StudyRules = field(default_factory=StudyRules)
+    output: StudyOutput = field(default_factory=StudyOutput)
+
+    @property
+    def name(self) -> str:
+        return self.study.name or self.folder.resolve().name
+
+    @property
+    def cache(self) -> Path:
+        """The folder of what the networks said."""
+        return self.folder / "cache"
+
+    @property
+    def out(self) -> Path:
+        """The folder of the results."""
+        return self.folder / "out"
+
+    def path(self, name: str) -> Path:
+        """Return a file that study.toml names: relative to its folder."""
+        return self.folder / Path(name).expanduser()
+
+    def job(self) -> PredictJob:
+        """Return the settings of recognition as those of `mien predict`."""
+        chosen = {name: getattr(self.settings, name) for name in RECOGNITION if name != "every"}
+        for name in ("model", "detector", "prior"):  # a file, or a word
+            if chosen[name] and self.path(chosen[name]).exists():
+                chosen[name] = str(self.path(chosen[name]))
+        return PredictJob(**chosen, every=f"{self.settings.every:.9f}s", format="parquet", resume=True)
+
+    @classmethod
+    def read(cls, folder: Path) -> "Study":
+        """Return the study in a folder, or whose study.toml this is.
+
+        Raises:
+            InputError: there is none, or a mistake in it.
+        """
+        if folder.name == FILE:
+            folder = folder.parent
+        path = folder / FILE
+        if not path.is_file():
+            raise InputError(f"{path}: no such file; mien study init {folder} makes a study")
+        try:
+            with os_errors(path):
+                facts = tomllib.loads(path.read_text(encoding="utf-8-sig"))
+        except UnicodeDecodeError:
+            raise InputError(f"{path}: not text in UTF-8; save it as such") from None
+        except tomllib.TOMLDecodeError as error:
+            raise InputError(f'{path}: not TOML: {error}; texts need quotes: name = "text"') from None
+        kinds: dict[str, Any] = {entry.name: entry.default_factory for entry in fields(cls) if entry.name != "folder"}
+        for table, value in facts.items():
+            if table not in kinds:
+                raise InputError(f"{path}: no table [{table}]{did_you_mean(table, kinds)}; {', '.join(kinds)}")
+            if not isinstance(value, Mapping):
+                raise InputError(f"{path}: {table}: expected a table, a line [{table}] with its keys below")
+        tables = {name: _table(path, name, facts.get(name, {}), kind) for name, kind in kinds.items()}
+        return cls(folder, **tables)
+
+
+def _table(path: Path, name: str, facts: Mapping[str, Any], kind: type[T]) -> T:
+    """Return a table of study.toml as its dataclass."""
+    where, hints = f"{path}, [{name}]", get_type_hints(kind)
+    for key in facts:
+        if key not in hints:
+            raise InputError(f"{where}: no key {key!r}{did_you_mean(key, hints)}; {', '.join(hints)}")
+    values: dict[str, Any] = {}
+    for key, value in facts.items():
+        values[key] = [value] if isinstance(value, str) and get_origin(hints[key]) is tuple else value
+        try:
+            records.from_json(values[key], hints[key], where=where)
+        except InputError:
+            raise InputError(f"{where}: {key} = {value!r}: expected {records.in_words(hints[key])}") from None
+    return records.from_json(values, kind, where=where)
+
+
+def _range(key: str, value: float, least: float, most: float) -> None:
+    if not least <= value <= most:
+        raise InputError(f"{key} {value:g}: expected a number from {least:g} to {most:g}")
+
+
+def _choice(key: str, value: str, known: tuple[str, ...]) -> None:
+    if value not in known:
+        raise InputError(f"{key} {value!r}: expected {' or '.join(map(repr, known))}")
