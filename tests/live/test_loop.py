@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from urllib.request import urlopen
 
@@ -42,7 +43,8 @@ def test_headless_is_a_line_of_json_per_frame(capsys: Capture, tmp_path: Path, m
     assert list(lines[0]) == ["time", "frame", "latency", "detector", "faces"]
     assert lines[-1]["frame"] == 9
     assert [line["faces"][0]["expression"] for line in (lines[0], lines[-1])] == ["angry", "neutral"]
-    assert tuple(lines[0]["faces"][0]["probabilities"]) == FER2013
+    assert tuple(lines[0]["faces"][0]["probabilities"]) == tuple(lines[0]["faces"][0]["smoothed"]) == FER2013
+    assert lines[0]["faces"][0]["track"] == 1
     assert began - 1 < lines[0]["time"] <= lines[-1]["time"] < time.time() + 1
     assert 0 < lines[0]["latency"] < 5
 
@@ -66,10 +68,26 @@ def test_latency_and_rate(model: Path) -> None:
     assert 1 < last.rate < 20
 
 
+def test_probabilities_are_smoothed_by_the_frames_before(model: Path) -> None:
+    shades = [0, 0, 0, 255, 255]
+    frames = [CameraFrame(np.full((40, 40, 3), shade, np.uint8), n, n / 10) for n, shade in enumerate(shades)]
+    recognizer = Recognizer(model, "none", threads=1)
+    found = [one.faces for one in annotated_frames(frames, recognizer)]
+    raw = np.concatenate([faces.probabilities for faces in found])
+    assert np.allclose(found[2].smoothed, raw[0], atol=1e-5)
+    past = np.exp(-((0.3 - np.arange(4) / 10) ** 2) / (2 * 0.25**2))
+    assert np.allclose(found[3].smoothed[0], past @ raw[:4] / past.sum(), atol=1e-5)
+    assert all(
+        np.allclose(one.faces.smoothed, one.faces.probabilities, atol=1e-6)
+        for one in annotated_frames(frames, recognizer, smoothing=0)
+    )
+
+
 @pytest.fixture
 def frame(model: Path) -> AnnotatedFrame:
     pixels = np.full((120, 160, 3), 200, np.uint8)
-    return AnnotatedFrame(CameraFrame(pixels, 0, time.monotonic()), Recognizer(model, "none")(pixels), 0.031, 24.8)
+    (made,) = annotated_frames([CameraFrame(pixels, 0, time.monotonic())], Recognizer(model, "none"))
+    return replace(made, latency=0.031, rate=24.8)
 
 
 @pytest.mark.parametrize(

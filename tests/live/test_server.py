@@ -8,6 +8,7 @@ import socket
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import cv2
@@ -18,7 +19,7 @@ from mien import Recognizer
 from mien.core.errors import InputError
 from mien.live import server as module
 from mien.live.camera import CameraFrame
-from mien.live.frame import AnnotatedFrame
+from mien.live.frame import annotated_frames
 from mien.live.server import FILES, MOST, LiveServer
 
 
@@ -26,9 +27,8 @@ from mien.live.server import FILES, MOST, LiveServer
 def page(model: Path) -> Iterator[LiveServer]:
     served = LiveServer()
     pixels = np.full((480, 640, 3), 255, np.uint8)
-    served.show(
-        AnnotatedFrame(CameraFrame(pixels, 3, time.monotonic()), Recognizer(model, "none")(pixels), 0.02, 12.34)
-    )
+    (frame,) = annotated_frames([CameraFrame(pixels, 3, time.monotonic())], Recognizer(model, "none"))
+    served.show(replace(frame, latency=0.02, rate=12.34))
     yield served
     served.close()
 

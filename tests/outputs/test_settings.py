@@ -9,6 +9,7 @@ from PIL import Image
 
 from mien import __version__
 from mien.core.errors import InputError
+from mien.core.time_rules import EpisodeRule
 from mien.outputs.jobs import PredictJob
 from mien.outputs.settings import APART, table_settings
 from mien.outputs.tables import TableWriter
@@ -46,6 +47,17 @@ def test_what_changes_no_row_is_not_compared() -> None:
     for changed in (replace(job, truncated="accept"), replace(job, max_pixels=1000)):
         assert table_settings(changed, video=False) != one
         assert table_settings(changed, video=True) == table_settings(job, video=True)
+
+
+def test_the_filter_of_a_video_is_noted_and_compared_the_rule_of_episodes_is_free(tmp_path: Path) -> None:
+    job = PredictJob(detector="none")
+    noted = table_settings(job, video=True)
+    assert noted["--smoothing"].startswith("0.25 s (s_...: mean of p_... along the track, weights exp")
+    assert "--smoothing" not in table_settings(job, video=False)
+    table(tmp_path / "t.csv", dict(noted), resume=False)
+    table(tmp_path / "t.csv", dict(table_settings(replace(job, episodes=EpisodeRule(0.9)), video=True)), resume=True)
+    with pytest.raises(InputError, match=r"made with --smoothing 0\.25 s .*, now 0 s"):
+        table(tmp_path / "t.csv", dict(table_settings(replace(job, smoothing=0.0), video=True)), resume=True)
 
 
 @pytest.mark.parametrize("name", ["t.csv", "t.jsonl", "t.parquet"])

@@ -1,5 +1,7 @@
 """The verb `live`."""
 
+from mien.core.time_rules import SMOOTHING
+
 
 def live(
     *,
@@ -8,6 +10,7 @@ def live(
     detector: str = "auto",
     prior: str | None = None,
     min_face: float | None = None,
+    smoothing: float = SMOOTHING,
     headless: bool = False,
     port: int | None = None,
     device: str = "cpu",
@@ -33,6 +36,8 @@ def live(
         detector: auto (yunet), yunet, the .onnx file of a YuNet, or none, which uses each frame as one face crop.
         prior: The shares of the classes that answers assume: even, web (those of the training data), or a JSON file.
         min_face: Pixels of the smallest faces to search for; by default what a search of 640 x 640 pixels finds.
+        smoothing: The standard deviation, in seconds, of the Gaussian over time that smooths probabilities. It looks
+            back only. 0: none.
         headless: Show nothing, print one JSON object per frame: time (of arrival, seconds since 1970), frame, latency
             (seconds from arrival to answer), detector, faces.
         port: Port of the page; by default there is a window, or a page on any free port.
@@ -43,4 +48,4 @@ def live(
     from mien.recognition import Recognizer
 
     recognizer = Recognizer(model, detector, threads=threads, providers=device, prior=prior, min_face=min_face)
-    recognize_camera(recognizer, source, headless=headless, port=port)
+    recognize_camera(recognizer, source, smoothing=smoothing, headless=headless, port=port)

@@ -12,6 +12,11 @@ function make(tag, text) {
   return made;
 }
 
+/** The most probable expression, smoothed over time. */
+function label(face) {
+  return Object.entries(face.smoothed).reduce((one, other) => (other[1] > one[1] ? other : one))[0];
+}
+
 function row(label, probability) {
   const made = make("div"), meter = make("meter");
   meter.value = probability;
@@ -23,8 +28,8 @@ function row(label, probability) {
 function card(face, index) {
   const made = make("li");
   const flags = [face.quality !== "ok" && face.quality.replaceAll("|", ", "), face.uncertain && "uncertain"].filter(Boolean);
-  made.append(make("h2", `${index + 1}. ${face.expression}${flags.length ? ` (${flags.join(", ")})` : ""}`));
-  let rows = Object.entries(face.probabilities);
+  made.append(make("h2", `${index + 1}. ${label(face)}${flags.length ? ` (${flags.join(", ")})` : ""}`));
+  let rows = Object.entries(face.smoothed);
   if (rows.length > MOST) rows = rows.sort((one, other) => other[1] - one[1]).slice(0, MOST);
   for (const [label, probability] of rows) made.append(row(label, probability));
   return made;
@@ -37,7 +42,7 @@ function show(frame) {
   part("count").textContent = frame.faces.length;
   part("state").textContent = paused ? "Paused" : frame.faces.length ? "" : "No face in the image";
   part("faces").replaceChildren(...frame.faces.map(card));
-  const words = frame.faces.map((face) => face.expression).join(", ") || "no face";
+  const words = frame.faces.map(label).join(", ") || "no face";
   if (Date.now() - spoken > SPEECH && part("spoken").textContent !== words) {
     spoken = Date.now();
     part("spoken").textContent = words;

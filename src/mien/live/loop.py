@@ -8,6 +8,7 @@ from contextlib import closing
 import cv2
 
 from mien.core.streams import flush, say, show_json
+from mien.core.time_rules import SMOOTHING, check_smoothing
 from mien.live.camera import Camera
 from mien.live.frame import AnnotatedFrame, annotated_frames
 from mien.live.server import LiveServer
@@ -44,19 +45,28 @@ class Window:
         cv2.destroyAllWindows()
 
 
-def recognize_camera(recognizer: Recognizer, source: str, *, headless: bool = False, port: int | None = None) -> None:
+def recognize_camera(
+    recognizer: Recognizer,
+    source: str,
+    *,
+    smoothing: float = SMOOTHING,
+    headless: bool = False,
+    port: int | None = None,
+) -> None:
     """Recognise the faces of a camera, newest frame first, until its end or until the view is closed.
 
     Args:
         source: as `mien.live.camera.Camera` takes it.
+        smoothing: the standard deviation, in seconds, of the filter over time (`mien.recognition.smoothing`); 0: none.
         headless: JSON lines on stdout instead of images.
         port: of the page on 127.0.0.1; None opens a window where there can be one, else a page on any free port.
 
     Raises:
-        InputError: the source or the port cannot be used.
+        InputError: the source, the port or the smoothing cannot be used.
     """
+    check_smoothing(smoothing)
     with Camera(source, notice=_print) as camera, closing(_view(headless, port)) as view:
-        for frame in annotated_frames(camera, recognizer):
+        for frame in annotated_frames(camera, recognizer, smoothing=smoothing):
             if not view.show(frame):
                 return
 

@@ -7,15 +7,19 @@ from pathlib import Path
 from mien.core.csv_files import csv_text
 from mien.core.files import write_text
 from mien.core.streams import visible
-from mien.recognition.episodes import HIGH, LOW, SHORTEST, Episode
+from mien.core.time_rules import EPISODES, EpisodeRule
+from mien.recognition.episodes import Episode
 
 COLUMNS = ("track", "expression", "onset", "apex", "offset", "duration", "peak", "mean")
 
 
-def write_episodes(episodes: Sequence[Episode], stem: Path) -> None:
-    """Write STEM.episodes.csv (times in seconds), .txt (for ELAN) and .vtt. InputError where one cannot be written."""
+def write_episodes(episodes: Sequence[Episode], stem: Path, rule: EpisodeRule = EPISODES) -> None:
+    """Write STEM.episodes.csv (times in seconds), .txt (for ELAN) and .vtt, which says by which rule they were found.
+
+    InputError where one cannot be written.
+    """
     rows = [[getattr(episode, name) for name in COLUMNS] for episode in episodes]
-    texts = {".csv": csv_text([COLUMNS, *rows]), ".txt": _elan(episodes), ".vtt": _web_vtt(episodes)}
+    texts = {".csv": csv_text([COLUMNS, *rows]), ".txt": _elan(episodes), ".vtt": _web_vtt(episodes, rule)}
     for suffix, text in texts.items():
         write_text(stem.with_name(f"{stem.name}.episodes{suffix}"), text)
 
@@ -31,10 +35,9 @@ def _elan(episodes: Sequence[Episode]) -> str:
     return "".join(lines)
 
 
-def _web_vtt(episodes: Sequence[Episode]) -> str:
+def _web_vtt(episodes: Sequence[Episode], rule: EpisodeRule) -> str:
     """Return WebVTT subtitles: a cue per episode, its face is the speaker."""
-    rule = f"smoothed probability {HIGH:g} reached and {LOW:g} kept, at least {SHORTEST:g} s"
-    parts = [f"WEBVTT\n\nNOTE mien: expressions, {rule}\n"]
+    parts = [f"WEBVTT\n\nNOTE mien: expressions, {rule.text}\n"]
     for e in episodes:
         text = f"<v Face {e.track}>Face {e.track}: {escape(visible(e.expression))} {e.mean:.0%}</v>"
         parts.append(f"\n{_clock(e.onset)} --> {_clock(e.offset)}\n{text}\n")

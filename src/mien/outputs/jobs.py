@@ -8,6 +8,7 @@ from typing import Literal
 
 from mien.core.errors import InputError
 from mien.core.limits import MAX_PIXELS, Truncated
+from mien.core.time_rules import EPISODES, SMOOTHING, EpisodeRule, check_smoothing
 
 Outcome = Literal["face", "no face", "damaged", "unread"]
 """Outcome of a photo or video: a face was found, none was found, not all of it or nothing of it could be read."""
@@ -47,6 +48,10 @@ class PredictJob:
     """Take a frame of a video every so often: 0.2s, 200ms. All frames by default."""
     fps: float | None = None
     """The same as frames per second."""
+    smoothing: float = SMOOTHING
+    """Videos: the standard deviation, in seconds, of the Gaussian over time that makes s_... of p_...; 0: none."""
+    episodes: EpisodeRule = EPISODES
+    """What counts as an episode of a video."""
     format: str = "csv"
     """The format of a video's table: csv, jsonl or parquet (needs mien[table])."""
     video: bool = False
@@ -86,12 +91,17 @@ class PredictJob:
         """Raise InputError where options exclude each other, or are for inputs that are not there."""
         pages = self.gallery or self.sheet
         self.seconds()
+        check_smoothing(self.smoothing)
+        self.episodes.check()
         if self.json and self.csv:
             raise InputError("--json and --csv: choose one")
         if self.resume and (pages or not (self.table or videos)):
             raise InputError("--resume continues a table: add --table, and leave --gallery and --sheet away")
-        if not videos and (self.every or self.fps is not None or self.format != "csv" or self.video):
-            raise InputError("--every, --fps, --format and --video are for videos; there is none")
+        rules = (self.smoothing, self.episodes) != (SMOOTHING, EPISODES)
+        if not videos and (self.every or self.fps is not None or self.format != "csv" or self.video or rules):
+            raise InputError(
+                "--every, --fps, --smoothing, --format, --video and rules of episodes are for videos; there is none"
+            )
         if not photos and (self.table or pages or self.json or self.csv):
             for_photos = "--table, --json, --csv, --gallery and --sheet are for photos"
             raise InputError(f"{for_photos}; there is none (a video's table: --out)")

@@ -17,7 +17,7 @@ from mien.outputs.tables.settings import Settings
 # fields of PredictJob that decide where rows go, or are noted in a form of their own; any other is noted as it is
 APART = frozenset(
     {"json", "csv", "table", "resume", "out", "gallery", "sheet", "format", "video", "require_face", "threads"}
-    | {"model", "detector", "device", "every", "fps"}
+    | {"model", "detector", "device", "every", "fps", "smoothing", "episodes"}
 )
 PHOTOS = frozenset({"truncated", "max_pixels"})
 
@@ -37,6 +37,8 @@ def table_settings(job: PredictJob, *, video: bool) -> Settings:
             settings[f"--{name.replace('_', '-')}"] = str(getattr(job, name))
     if video:
         settings["--every"] = f"{job.seconds():.9g} s" if job.seconds() else "0 s (all frames)"
+        filter_of_s = "s_...: mean of p_... along the track, weights exp{-dt^2 / 2 SD^2} to 3 SD, SD this"
+        settings["--smoothing"] = f"{job.smoothing:g} s ({filter_of_s})"
     return settings
 
 

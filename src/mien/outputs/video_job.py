@@ -75,7 +75,7 @@ def _recognize(
     labels, table = recognizer.session.info.labels, table_path(stem, job)
     with ExitStack() as stack:
         rows = stack.enter_context(TableWriter(table, columns(labels, FRAME), resume=job.resume, settings=settings))
-        episodes, timeline = EpisodeFinder(), stack.enter_context(Timeline(labels, table.parent))
+        episodes, timeline = EpisodeFinder(job.episodes), stack.enter_context(Timeline(labels, table.parent))
         sinks: list[EpisodeFinder | Timeline | AnnotatedVideo] = [episodes, timeline]
         progress = stack.enter_context(progress_bar(TaskProgressColumn()))
         task = progress.add_task(video.path.name, total=video.duration)
@@ -88,7 +88,8 @@ def _recognize(
                 sink.write(faces)
             return faces
 
-        for faces in recognizer.follow(video, earlier=map(add, from_rows(rows.rows(), labels))):
+        earlier = map(add, from_rows(rows.rows(), labels))
+        for faces in recognizer.follow(video, earlier=earlier, smoothing=job.smoothing):
             cells = to_rows(faces)
             rows.write(cells)
             for held in from_rows(cells, labels):
@@ -96,7 +97,7 @@ def _recognize(
             progress.update(task, completed=faces.time)
         summary = episodes.finish(video.end, last=video.last)
         if summary.frames:
-            write_episodes(summary.episodes, stem)
+            write_episodes(summary.episodes, stem, job.episodes)
             timeline.save(summary, video.path.name, stem)
     if summary.frames:
         tracks, found = len(summary.frames_of_track), len(summary.episodes)

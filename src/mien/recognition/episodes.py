@@ -1,21 +1,20 @@
 """When an expression begins, is strongest and ends: episodes along the tracks of a video.
 
-The rule, on the smoothed probability s of one expression of one track: a double threshold, as in Canny's edge detector
-(IEEE PAMI 8(6), 1986). An episode is a stretch with s >= LOW throughout that reaches HIGH somewhere. Its onset is its
-first frame, its apex the frame with the highest s, its offset the first frame after it. A gap that the tracker bridges
-does not end it. Episodes below SHORTEST are dropped: what lasts less than 1/5 s is a micro-expression (Yan et al.,
-J. Nonverbal Behavior 37, 2013), which a network that sees single frames cannot recognise. Neutral is treated like the
+The rule is a `mien.core.time_rules.EpisodeRule`. An episode's onset is its first frame, its apex the frame with the
+highest s, its offset the first frame after it. A gap that the rule bridges does not end it. Neutral is treated like the
 other classes.
+
+`EpisodeFinder` goes through a video frame by frame; `find_episodes` takes a whole curve, and finds the same.
 """
 
 from collections import Counter
 from dataclasses import dataclass, field
 
-from mien.faces.faces import VideoFaces
-from mien.recognition.tracking import GAP
+import numpy as np
+from numpy.typing import NDArray
 
-HIGH, LOW = 0.5, 0.3  # probabilities: likelier than all other classes together; still clearly present
-SHORTEST = 0.2  # seconds
+from mien.core.time_rules import EPISODES, EpisodeRule
+from mien.faces.faces import VideoFaces
 
 
 @dataclass(frozen=True)
@@ -52,7 +51,7 @@ class VideoSummary:
 
 @dataclass
 class _Run:
-    """A stretch with s >= LOW that is not finished."""
+    """A stretch with s >= leave that is not finished."""
 
     onset: float
     last: float
@@ -66,8 +65,8 @@ class _Run:
 class EpisodeFinder:
     """Finds the episodes of a video in one pass: `write` each frame, then `finish`."""
 
-    def __init__(self) -> None:
-        self._summary = VideoSummary()
+    def __init__(self, rule: EpisodeRule = EPISODES) -> None:
+        self.rule, self._summary = rule, VideoSummary()
         self._runs: dict[tuple[int, str], _Run] = {}
         self._before = 0.0  # when the frame before the last one was shown
 
@@ -83,7 +82,7 @@ class EpisodeFinder:
             summary.frames_of_track[track] += 1
             for name, p, s in zip(faces.classes, raw, smoothed, strict=True):
                 key = track, name
-                if s >= LOW:
+                if s >= self.rule.leave:
                     run = runs.setdefault(key, _Run(time, time))
                     run.last, run.until = time, None
                     run.total, run.count = run.total + p, run.count + 1
@@ -91,7 +90,7 @@ class EpisodeFinder:
                         run.peak, run.apex = s, time
                 elif key in runs:
                     self._close(key, time)
-        for key in [key for key, run in runs.items() if time - run.last > GAP]:
+        for key in [key for key, run in runs.items() if time - run.last > self.rule.gap]:
             self._close(key, time)
 
     def finish(self, duration: float | None = None, *, last: float | None = None) -> VideoSummary:
@@ -115,6 +114,55 @@ class EpisodeFinder:
     def _close(self, key: tuple[int, str], time: float) -> None:
         run = self._runs.pop(key)
         offset = run.until or time
-        if run.peak >= HIGH and offset - run.onset >= SHORTEST - 1e-6:
+        if self.rule.keeps(run.peak, offset - run.onset, run.count):
             mean = round(run.total / run.count, 6)
             self._summary.episodes.append(Episode(*key, run.onset, run.apex, offset, round(run.peak, 6), mean))
+
+
+@dataclass(frozen=True)
+class CurveEpisodes:
+    """The episodes of one curve as parallel arrays, in order; numbers of its frames."""
+
+    first: NDArray[np.int64]
+    apex: NDArray[np.int64]
+    last: NDArray[np.int64]
+    offset: NDArray[np.float64]
+    """Seconds: when each ends."""
+
+
+def find_episodes(
+    times: NDArray[np.float64], smoothed: NDArray[np.float64], rule: EpisodeRule = EPISODES, *, end: float
+) -> CurveEpisodes:
+    """Return the episodes of one expression of one face, as `EpisodeFinder` finds them.
+
+    Args:
+        times: of all frames of the video that were looked at, with the face or without it: seconds [n], never falling.
+        smoothed: [n], the smoothed probability, NaN where the face is missing or cannot be used.
+        rule: what counts as an episode.
+        end: when the last frame ends, in seconds.
+
+    Example:
+        >>> curve = np.array([0.1, 0.4, 0.8, 0.9, np.nan, 0.4, 0.2])
+        >>> found = find_episodes(np.arange(7) / 4, curve, end=1.75)
+        >>> found.first, found.apex, found.last, found.offset
+        (array([1]), array([3]), array([5]), array([1.5]))
+    """
+    above = np.flatnonzero(smoothed >= rule.leave)  # NaN is not
+    if not len(above):
+        none = np.zeros(0, np.int64)
+        return CurveEpisodes(none, none, none, np.zeros(0))
+    one, other = above[:-1], above[1:]
+    seen = np.cumsum(~np.isnan(smoothed))
+    parted = (seen[other] - seen[one] > 1) | ((other - one > 1) & (times[other - 1] - times[one] > rule.gap))
+    begins, ends = np.flatnonzero(np.r_[True, parted]), np.flatnonzero(np.r_[parted, True])
+    first, last = above[begins], above[ends]
+    offset = np.r_[times, end][last + 1]
+    peaks = np.maximum.reduceat(smoothed[above], begins)
+    counts = ends - begins + 1
+    kept = [
+        index
+        for index in np.flatnonzero(peaks >= rule.enter).tolist()
+        if rule.keeps(peaks[index], offset[index] - times[first[index]], counts[index])
+    ]
+    apex = [above[begins[i] + int(smoothed[above[begins[i] : ends[i] + 1]].argmax())] for i in kept]
+    return CurveEpisodes(first[kept], np.array(apex, np.int64), last[kept], offset[kept])

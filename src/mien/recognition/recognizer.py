@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from mien.core import images
 from mien.core.errors import InputError
+from mien.core.time_rules import SMOOTHING
 from mien.faces import quality
 from mien.faces.detectors import Detections, Detector, YuNet, detect, detector_name, load_detector
 from mien.faces.detectors.any_angle import AnyAngle
@@ -153,11 +154,13 @@ class Recognizer:
                 waiting = []
         yield from self.score(waiting)
 
-    def video(self, path: str | Path, *, every: float = 0.0) -> Iterator[VideoFaces]:
+    def video(self, path: str | Path, *, every: float = 0.0, smoothing: float = SMOOTHING) -> Iterator[VideoFaces]:
         """Yield the faces of frame after frame of a video, with time, tracks and smoothed probabilities.
 
         Lazy and in constant memory; frames without a face come too. Damaged parts are skipped as far as possible.
-        `every` is the seconds from one frame to the next; 0 takes all.
+        `every` is the seconds from one frame to the next; 0 takes all. `smoothing` is the standard deviation in seconds
+        of the Gaussian that makes `smoothed` of the probabilities (`mien.recognition.smoothing`); 0 leaves them as they
+        are. A frame comes when three times as many seconds of the video after it are known.
 
         Raises:
             InputError: it cannot be read; or, at the end, a part of it could not.
@@ -170,20 +173,22 @@ class Recognizer:
             ...     print(faces.time, faces.tracks, faces.labels)
         """
         with Video(path, every=every) as video:
-            yield from self.follow(video)
+            yield from self.follow(video, smoothing=smoothing)
         for note in video.notes:
             warnings.warn(note, stacklevel=2)
         if video.damage:
             raise InputError(video.damage)
 
-    def follow(self, video: Video, *, earlier: Iterable[VideoFaces] = ()) -> Iterator[VideoFaces]:
+    def follow(
+        self, video: Video, *, earlier: Iterable[VideoFaces] = (), smoothing: float = SMOOTHING
+    ) -> Iterator[VideoFaces]:
         """Yield the faces of each frame that an open video yields, as `video` does.
 
         Its `damage` says at the end what could not be decoded, its `notes` what else is odd. `earlier` are the frames
         that an earlier run has yielded, in order; only what follows is yielded. Tracks and smoothing use what a table
         holds (boxes in whole pixels, probabilities to 1e-6), so that a resumed job computes the same.
         """
-        tracker, smoother, last = Tracker(), Smoother(), -1
+        tracker, smoother, last = Tracker(), Smoother(smoothing), -1
         for restored in earlier:
             tracker(restored.time, restored.boxes)
             smoother.restore(restored)
