@@ -68,6 +68,13 @@ def test_every_key_of_the_file_is_one_that_is_read(tmp_path: Path) -> None:
         ("[settings]\nevery = -1\n", ", [settings]: every -1: expected a number from 0 to 3600"),
         ("[study]\nevents = [1]\n", ", [study]: events = [1]: expected a list of text"),
         ('[rules]\nquality = ["dim"]\n', ", [rules]: quality: no reason 'dim'"),
+        ("[numbers]\nleave = 0.6\n", ", [numbers]: episodes: leave 0.6, enter 0.5: expected 0 < leave <= enter <= 1"),
+        ("[numbers]\nsmoothing = -1\n", ", [numbers]: smoothing -1 s: expected seconds from 0"),
+        ("[numbers]\nbaseline_window = [5]\n", ", [numbers]: baseline_window [5.0]: expected [from, to]"),
+        (
+            '[numbers]\nbaseline_event = "rest"\nbaseline_window = [0, 5]\n',
+            ", [numbers]: baseline_event and baseline_w",
+        ),
         ('[output]\ndecimal = ","\n', ', [output]: separator and decimal are both ","; say separator = ";"'),
         ('[output]\ndecimal = "_"\n', ", [output]: decimal '_': expected '.' or ','"),
     ],

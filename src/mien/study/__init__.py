@@ -55,8 +55,8 @@ seconds, probabilities [n, k]. Recognition gives each frame's upright pixels, bo
 in order, before it moves on (`mien.study.recognise.Observer`): what needs pixels (appearance, cuts, pictures of tracks)
 collects it there and writes it next to the rows, in cache/NAME-KEY.*.
 
-A setting recomputes what it touches: `mien.study.project.RECOGNITION` names those that the networks see; smoothing,
-thresholds, rules, persons and events change out/ only.
+A setting recomputes what it touches: the table [settings] of study.toml is what the networks see; [numbers], rules,
+persons and events change out/ only.
 """
 
 from mien.study.project import Study

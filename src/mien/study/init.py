@@ -36,15 +36,29 @@ every = {settings.every}  # seconds from one frame to the next; 0 takes every fr
 pose = {settings.pose}  # roll, yaw and pitch of the head
 any_angle = {settings.any_angle}  # faces that lie on their side or upside down; ten times slower
 device = {settings.device}
-# What follows changes only what is made of the probabilities: nothing is recognised again.
-smoothing = {settings.smoothing}  # seconds: the time constant of the filter over time; 0 is none
-threshold = {settings.threshold}  # the smoothed probability that an episode reaches
 
 [rules]
 # Frames that are not usable stay in the tables, with the reason.
 quality = {rules.quality}  # of {reasons}
 events = {rules.events}  # labels of events during which frames are not usable
 exclude = {rules.exclude}  # files of events: all their times are not usable
+
+[numbers]
+# What is made of the probabilities: a change here recognises nothing again.
+smoothing = {numbers.smoothing}  # seconds: standard deviation of the Gaussian over time; 0 is none
+enter = {numbers.enter}  # an episode reaches this smoothed probability,
+leave = {numbers.leave}  # never falls below this one,
+shortest = {numbers.shortest}  # and lasts so many seconds
+least_frames = {numbers.least_frames}  # and frames at least
+gap = {numbers.gap}  # seconds that the face may be missing without ending it
+# The baseline of a person's expressions: the mean during events of a label, or from and to in seconds of the study,
+# such as [0, 30]; without either, a quantile of all the person's usable frames.
+baseline_event = {numbers.baseline_event}
+baseline_window = {numbers.baseline_window}
+baseline_quantile = {numbers.baseline_quantile}
+resamples = {numbers.resamples}  # of bootstrap intervals; 0 is none
+block = {numbers.block}  # seconds that are resampled together at least
+seed = {numbers.seed}
 
 [output]
 csv = {output.csv}  # copies of all tables as CSV
@@ -66,7 +80,7 @@ class _Values:
 
 def study_toml(study: Study) -> str:
     """Return the text of a study.toml."""
-    tables = {name: _Values(getattr(study, name)) for name in ("study", "settings", "rules", "output")}
+    tables = {name: _Values(getattr(study, name)) for name in ("study", "settings", "rules", "numbers", "output")}
     return TEMPLATE.format(**tables, reasons=", ".join(REASONS))
 
 

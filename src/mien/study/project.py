@@ -12,13 +12,11 @@ from typing import Any, TypeVar, get_origin, get_type_hints
 from mien.core import records
 from mien.core.errors import InputError, did_you_mean
 from mien.core.files import os_errors
+from mien.core.time_rules import EPISODES, SMOOTHING, EpisodeRule, check_smoothing
 from mien.faces.quality import REASONS
 from mien.outputs.jobs import PredictJob
 
 FILE = "study.toml"
-RECOGNITION = ("model", "detector", "prior", "every", "min_face", "pose", "any_angle", "device")
-"""The settings that decide what the networks say; any other changes only what is made of it."""
-
 T = TypeVar("T")
 
 
@@ -36,7 +34,7 @@ class StudySources:
 
 @dataclass(frozen=True)
 class StudySettings:
-    """The table [settings]."""
+    """The table [settings]: what decides what the networks say."""
 
     model: str = "default"
     """default, small, a run folder, or an .onnx file."""
@@ -54,15 +52,9 @@ class StudySettings:
     """Find rotated faces too, sideways and upside down. Ten times the time."""
     device: str = "cpu"
     """Where the network is computed: cpu, or what onnxruntime has here."""
-    smoothing: float = 0.25
-    """Seconds: the time constant of the filter over time; 0 leaves the probabilities as they are."""
-    threshold: float = 0.5
-    """The smoothed probability that an episode reaches."""
 
     def __post_init__(self) -> None:
         _range("every", self.every, 0, 3600)
-        _range("smoothing", self.smoothing, 0, 3600)
-        _range("threshold", self.threshold, 0, 1)
         if self.min_face is not None:
             _range("min_face", self.min_face, 1, 10_000)
 
@@ -82,6 +74,53 @@ class StudyRules:
         for name in self.quality:
             if name not in REASONS:
                 raise InputError(f"quality: no reason {name!r}{did_you_mean(name, REASONS)}; {', '.join(REASONS)}")
+
+
+@dataclass(frozen=True)
+class StudyNumbers:
+    """The table [numbers]: what is made of the probabilities (docs/studies.md)."""
+
+    smoothing: float = SMOOTHING
+    """Seconds: the standard deviation of the Gaussian over time that smooths probabilities; 0 is none."""
+    enter: float = EPISODES.enter
+    """The smoothed probability that an episode reaches."""
+    leave: float = EPISODES.leave
+    """The smoothed probability that it never falls below."""
+    shortest: float = EPISODES.shortest
+    """The seconds that it lasts at least."""
+    least_frames: int = EPISODES.least_frames
+    """The frames that show it at least; 1 lets a single sampled frame be an episode."""
+    gap: float = EPISODES.gap
+    """The seconds that the face may be missing without ending it."""
+    baseline_event: str = ""
+    """The label of the events during which each person's face is neutral: their mean is the person's baseline."""
+    baseline_window: tuple[float, ...] = ()
+    """Instead: from and to, in seconds of the study (time_study)."""
+    baseline_quantile: float = 0.5
+    """Without either: this quantile of each expression over all usable frames of the person; 0.5 is the median."""
+    resamples: int = 1000
+    """Bootstrap resamples of an interval; 0 gives none."""
+    block: float = 10.0
+    """Seconds that are resampled together at least; an episode is never cut."""
+    seed: int = 0
+    """Of resamples and surrogates."""
+
+    def __post_init__(self) -> None:
+        check_smoothing(self.smoothing)
+        self.rule.check()
+        window = self.baseline_window
+        if window and (len(window) != 2 or not window[0] < window[1]):
+            raise InputError(f"baseline_window {list(window)}: expected [from, to] in seconds of the study")
+        if window and self.baseline_event:
+            raise InputError("baseline_event and baseline_window: choose one")
+        _range("baseline_quantile", self.baseline_quantile, 0, 1)
+        _range("resamples", self.resamples, 0, 100_000)
+        _range("block", self.block, 0.1, 3600)
+
+    @property
+    def rule(self) -> EpisodeRule:
+        """What counts as an episode."""
+        return EpisodeRule(self.enter, self.leave, self.shortest, self.least_frames, self.gap)
 
 
 @dataclass(frozen=True)
@@ -117,6 +156,7 @@ class Study:
     study: StudySources = field(default_factory=StudySources)
     settings: StudySettings = field(default_factory=StudySettings)
     rules: StudyRules = field(default_factory=StudyRules)
+    numbers: StudyNumbers = field(default_factory=StudyNumbers)
     output: StudyOutput = field(default_factory=StudyOutput)
 
     @property
@@ -139,7 +179,7 @@ class Study:
 
     def job(self) -> PredictJob:
         """Return the settings of recognition as those of `mien predict`."""
-        chosen = {name: getattr(self.settings, name) for name in RECOGNITION if name != "every"}
+        chosen = {name: value for name, value in vars(self.settings).items() if name != "every"}
         for name in ("model", "detector", "prior"):  # a file, or a word
             if chosen[name] and self.path(chosen[name]).exists():
                 chosen[name] = str(self.path(chosen[name]))
