@@ -1,5 +1,8 @@
 """`mien explain`, with the tiny model of tests/blocks.py."""
 
+import json
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,6 +11,11 @@ from PIL import Image
 
 import mien as package
 from mien.core.errors import InputError
+from mien.core.images import Pixels
+from mien.core.labels import FER2013
+from mien.evaluation.calibrate.files import write_model
+from mien.evaluation.explain import drawing
+from mien.models.session import Session
 from tests.blocks import MakeModel, Mien, draw
 from tests.drawn_video import walking
 
@@ -49,6 +57,32 @@ def test_the_maps_as_arrays(mien: Mien, model: Path, crops: Path, tmp_path: Path
     assert three[0, :12, 36:].max() < 0  # happy's block speaks against angry
 
 
+def test_the_answer_for_other_shares_of_the_classes(
+    mien: Mien, model: Path, crops: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recorded = tmp_path / "recorded.onnx"
+    write_model(model, replace(Session(model).info, shares=(1 / 7,) * 7), recorded)
+    shares = {name: 1000.0 if name == "angry" else 1.0 for name in FER2013}
+    (tmp_path / "ward.json").write_text(json.dumps(shares))
+    drawn: list[package.Explanation] = []
+    picture = drawing.picture
+
+    def noted(found: Sequence[package.Explanation]) -> Pixels:
+        drawn.extend(found)
+        return picture(found)
+
+    monkeypatch.setattr(drawing, "picture", noted)
+    arguments = [recorded, crops / "3.png", "--detector", "none", "--method", "occlusion", "--out", tmp_path / "out"]
+    for prior in ("web", tmp_path / "ward.json"):
+        assert mien("explain", *arguments, "--prior", prior)[0] == 0
+    assert [one.label for one in drawn] == ["happy", "angry"]
+    for one, prior in zip(drawn, ("web", shares), strict=True):
+        faces = package.Recognizer(recorded, "none", prior=prior)(crops / "3.png")
+        np.testing.assert_array_equal(one.probabilities, faces.probabilities[0])
+        (same,) = package.explain(recorded, crops / "3.png", detector="none", method="occlusion", prior=prior)
+        np.testing.assert_array_equal(one.map, same.map)
+
+
 def test_what_could_not_be_explained_is_named(mien: Mien, model: Path, photos: Path, tmp_path: Path) -> None:
     (photos / "broken.jpg").write_bytes(b"no image")
     (photos / "notes.txt").write_text("no photo")
@@ -71,6 +105,7 @@ def test_what_could_not_be_explained_is_named(mien: Mien, model: Path, photos: P
         (["--method", "grad-cam"], "has no torch weights; a run folder and the bundled models have"),
         (["--method", "gradcam"], "--method gradcam: expected one of auto, occlusion, grad-cam"),
         (["--threads", "0"], "threads 0: expected at least 1"),
+        (["--prior", "even"], "prior: the model does not record which shares its classes have in its training data"),
     ],
 )
 def test_bad_input_is_one_line(

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 from mien.api.options import PathText, load_training
 from mien.core.arguments import typed
 from mien.core.console import forget_notices, notice
+from mien.models.prior import Prior
 from mien.models.session import Session
 
 if TYPE_CHECKING:
@@ -22,6 +23,7 @@ def explain(
     method: "ExplainBy" = "auto",
     label: str | None = None,
     output: str | None = None,
+    prior: Prior | None = None,
     detector: "str | Path | Detector" = "auto",
     bgr: bool = False,
 ) -> "list[Explanation]":
@@ -34,11 +36,12 @@ def explain(
             auto: grad-cam where it can be had, else occlusion; stderr says which, and why.
         label: the class to explain; each face's most probable one by default.
         output: of a model with several outputs, the one to explain; the primary one by default.
+        prior: the shares of the classes that the answers assume, as for `evaluate`.
         detector: as `Recognizer` takes it; none: the image is one face crop.
         bgr: the array's channels are in OpenCV's order.
 
     Raises:
-        InputError: no such model, output, class or image, or the model has no Grad-CAM.
+        InputError: no such model, output, prior, class or image, or the model has no Grad-CAM.
         MissingExtra: grad-cam was asked for, and mien[train] is not installed.
 
     Example:
@@ -51,7 +54,7 @@ def explain(
     from mien.recognition import Recognizer
 
     forget_notices()
-    recognizer = Recognizer(model, detector, output=output)
+    recognizer = Recognizer(model, detector, output=output, prior=prior)
     if label is not None:
         class_column(recognizer.session.info.labels, label)
     chosen, about = choose_method(model, recognizer.session, method, _grad_cam)

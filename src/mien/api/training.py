@@ -60,7 +60,8 @@ def train(
         kind: the format of the data; recognised by default.
         exclude: a CSV file whose column id lists the samples to leave out.
         photos: further datasets, of photos, whose faces are found and added.
-        teachers: finished runs (or "default") with the same outputs, for a recipe with `distill`.
+        teachers: finished runs (or "default") with the same outputs, for a recipe with `distill`; one that was trained
+            with `logit_adjust`, as "default" was, needs logit_adjust=True.
         start: a finished run of the same network (or "default") to start from its weights.
         device: auto, cpu, cuda, cuda:N or mps.
         threads: how many CPU cores to use; all by default.

@@ -22,6 +22,7 @@ def explain(
     method: Literal["auto", "occlusion", "grad-cam"] = "auto",
     label: Annotated[str | None, arg(name="class")] = None,
     output: str | None = None,
+    prior: str | None = None,
     detector: str = "auto",
     maps: bool = False,
     truncated: Truncated = "refuse",
@@ -41,6 +42,7 @@ def explain(
     Examples:
         $ mien explain default photo.jpg --out explained
         $ mien explain small holiday/ --out explained --class happy
+        $ mien explain default photo.jpg --out explained --prior web
         $ mien explain runs/first crops/ --detector none --maps --out explained
 
     Args:
@@ -51,6 +53,7 @@ def explain(
             default (needs mien[train]). auto: grad-cam where it can be had, else occlusion; stderr says which.
         label: The class to explain; each face's most probable one by default.
         output: Of a model with several outputs, the one to explain; the primary one by default.
+        prior: The shares of the classes that answers assume: even, web (those of the training data), or a JSON file.
         detector: auto (yunet), yunet, none (a photo is one face crop), or a YuNet's
             .onnx file.
         maps: Write the maps too: NAME.npy, float32 [faces, size, size].
@@ -85,6 +88,7 @@ def explain(
         threads=threads,
         providers=device,
         output=output,
+        prior=prior,
         truncated=truncated,
         max_pixels=max_pixels,
     )
