@@ -11,11 +11,12 @@ from types import SimpleNamespace
 import pytest
 
 from mien import cli
-from mien.cli import GROUPS, VERBS, main, overview
+from mien.cli import GROUPS, VERBS, main, models, overview
 from mien.core import records
 from mien.core.errors import InputError, MissingExtra
 from mien.evaluation.card.bundled import BundledCard, read_card
 from mien.models.bundled import bundled
+from mien.models.session import Session
 from mien.recipes import ABOUT, RECIPES
 
 
@@ -171,6 +172,32 @@ def test_models_lists_what_is_in_the_package(capsys: pytest.CaptureFixture[str])
                 assert f"{score.metrics['accuracy']:.4f} / {score.metrics['balanced_accuracy']:.3f}" in line
     code, out, _ = outcome(capsys, "models", "list", "--json")
     assert records.loads(out, dict[str, BundledCard], where="out") == {name: read_card(name) for name in bundled()}
+
+
+@pytest.mark.parametrize("name", bundled())
+def test_models_says_which_shares_its_scores_are_for(capsys: pytest.CaptureFixture[str], name: str) -> None:
+    outputs = Session(name).file_info.outputs
+    shown = models._cells(name, read_card(name))
+    for score in read_card(name).scores:
+        if score.tta == "none" and score.targets != "distribution" and "web shares" not in score.title:
+            named = [suffix for suffix in ("", ", file's shares", ", web shares") if score.title + suffix in shown]
+            assert named == ([", file's shares", ", web shares"] if outputs[score.output].prior else [""])
+    said = outcome(capsys, "models", "list")[2]
+    assert "file's shares: " in said
+    assert "web shares: " in said
+    (folder,) = [line.removeprefix("files: ") for line in said.splitlines() if line.startswith("files: ")]
+    assert Path(folder.replace("NAME", name)).is_file()
+
+
+def test_export_of_what_is_a_file_already_names_it(
+    capsys: pytest.CaptureFixture[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("own.onnx").touch()
+    for name, path in (*bundled().items(), ("own.onnx", Path("own.onnx"))):
+        code, out, err = outcome(capsys, "export", name)
+        assert (code, out) == (2, "")
+        assert err.startswith(f"mien: {name}: an ONNX file already, {path}; copy it as it is, or")
 
 
 def test_models_times_one(capsys: pytest.CaptureFixture[str]) -> None:

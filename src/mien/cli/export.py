@@ -28,14 +28,14 @@ def export(
         $ mien export runs/mien-20260131-120000
         $ mien export runs/mien-20260131-120000 --out faces.onnx
         $ mien export runs/mien-20260131-120000 --int8 fer2013/
-        $ mien export default --int8 fer2013/ --out small.onnx
+        $ mien export runs/first/model.onnx --int8 fer2013/ --out small.onnx
         $ mien export default --features --out features.onnx
         $ mien export runs/mine --model my_networks.py:MyNet
 
     Args:
-        run: The run folder; for --int8 and --features also a bundled model's name, or an .onnx file.
-        out: The file to write; by default model.onnx in the run folder, with --int8 model.int8.onnx there, or
-            NAME.int8.onnx in the current folder for a bundled model; with --features likewise .features.onnx.
+        run: The run folder; for --int8 also an .onnx file, for --features that or a bundled model's name.
+        out: The file to write; by default model.onnx in the run folder, with --int8 NAME.int8.onnx next to the file;
+            with --features likewise NAME.features.onnx, for a bundled model in the current folder.
         int8: A dataset of face crops like the training data; 2,048 of its training images set the ranges.
         features: Write a copy with the output features.
         model: Where the code of a network of your own lies now: package.module:NAME or path/to/file.py:NAME.
@@ -52,6 +52,12 @@ def export(
         show(made.path)
         return
     if int8 is None:
+        from mien.models.bundled import bundled, resolve
+
+        if str(run) in bundled() or run.is_file():
+            raise InputError(
+                f"{run}: an ONNX file already, {resolve(run)}; copy it as it is, or with --features or --int8 a changed one"
+            )
         load_training()
         from mien.training.export import export as export_run
 

@@ -36,7 +36,7 @@ def list_models(*, json: bool = False) -> None:
     """
     from mien.core import records
     from mien.evaluation.card.bundled import read_card
-    from mien.models.bundled import bundled
+    from mien.models.bundled import ASSETS, bundled
 
     cards = {name: read_card(name) for name in bundled()}
     if json:
@@ -45,6 +45,11 @@ def list_models(*, json: bool = False) -> None:
         table = table_of([_cells(name, card) for name, card in cards.items()])
         show_table(terminal_table(*table, narrow=True))
         say("scores: accuracy / balanced accuracy (mean recall of the classes), of the crop alone")
+        say(
+            "file's shares: the answers assume the shares of the classes that the file names, as without --prior; web "
+            "shares: those in the training data, as with --prior web, and so where neither is named"
+        )
+        say(f"files: {ASSETS}/NAME.onnx")
 
 
 def time_model(
@@ -79,12 +84,14 @@ def time_model(
         )
 
 
+WEB = ", web shares"  # ends the title of a score that a card has for the file's shares too
 ACTIONS: dict[str, Verb] = {"list": list_models, "time [MODEL]": time_model}
 
 
 def _cells(name: str, card: "BundledCard") -> dict[str, str]:
     shown = (one for one in card.scores if one.tta == "none" and one.targets != "distribution")  # the card has all
     scores = {one.title: one.metrics for one in shown}
+    scores = {f"{title}, file's shares" if f"{title}{WEB}" in scores else title: one for title, one in scores.items()}
     return {
         "model": name,
         "MB": f"{card.bytes / 1e6:.2f}",
