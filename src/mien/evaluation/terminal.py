@@ -70,13 +70,9 @@ def scoring_notes(evaluation: Evaluation) -> list[str]:
     if evaluation.output != evaluation.data.targets:
         found.append(f"scored: the model's output that follows {evaluation.output}")
     if web := evaluation.web:
-        even = len({round(share, 6) for share in evaluation.prior}) == 1
         shown = [METRICS[name] for name in ("accuracy", "balanced_accuracy", "macro_f1", "ece")]
         figures = ", ".join(f"{metric.title} {metric.text(web.metrics[metric.name])}" for metric in shown)
-        named = ", ".join(
-            f"{name} {share:.3f}" for name, share in zip(evaluation.labels, evaluation.prior, strict=True)
-        )
-        assumed = "even shares of the classes" if even else f"shares of the classes: {named}"
+        assumed = shares_text(evaluation.labels, evaluation.prior)
         if web.metrics == evaluation.scores.metrics:
             found.append("the answers assume the shares of the classes in the training data (--prior web)")
         else:
@@ -131,6 +127,14 @@ def selective_notes(evaluation: Evaluation) -> list[str]:
         faces = f"{fitted.n:,} faces, {share}{where}, targets: {fitted.targets}{warning}"
         found.append(f"threshold and prediction sets were fitted on {faces}")
     return found
+
+
+def shares_text(labels: Sequence[str], shares: Sequence[float]) -> str:
+    """Return in words which shares of the classes answers assume."""
+    if len({round(share, 6) for share in shares}) == 1:
+        return "even shares of the classes"
+    named = ", ".join(f"{name} {share:.3f}" for name, share in zip(labels, shares, strict=True))
+    return f"shares of the classes: {named}"
 
 
 def abstention_text(at: Abstention, interval: Interval | None = None) -> str:

@@ -15,7 +15,7 @@ from mien.core.errors import InputError
 from mien.datasets import DataSpec
 from mien.datasets import read as read_samples
 from mien.evaluation.calibrate import OutputCalibration, fit_calibration
-from mien.evaluation.calibrate.files import FILE, read, save, with_calibration
+from mien.evaluation.calibrate.files import FILE, read, save, with_calibration, write_model
 from mien.evaluation.calibrate.fit import chosen
 from mien.evaluation.predictions import DataFacts
 from mien.models.calibration import Calibration
@@ -36,6 +36,24 @@ def mien(capsys: pytest.CaptureFixture[str]) -> Mien:
         return int(stop.value.code or 0), *capsys.readouterr()
 
     return run
+
+
+def test_it_says_which_figures_are_for_which_shares(
+    mien: Mien, make_model: MakeModel, faces: Path, tmp_path: Path
+) -> None:
+    made, out = make_model(gain=20.0), ("--out", tmp_path / "out.onnx")
+    arguments = [made, "--data", faces, "--abstain-at", 0.5]
+    assert "what follows" not in mien(*arguments, *out)[1]
+    info, k = Session(made).info, len(Session(made).info.labels)
+    write_model(made, replace(info, shares=(1 / k,) * k, prior=(0.5, *[0.5 / (k - 1)] * (k - 1))), made)
+    lines = mien(*arguments, "--out", tmp_path / "two.onnx")[1]
+    said = " ".join(lines.split())
+    assert "uncalibrated" in said.partition("the table is for the classes as frequent as among these faces")[0]
+    assert f"what follows for shares of the classes: {info.labels[0]} 0.500, {info.labels[1]} 0.083" in said
+    assert "at the threshold" in said.partition("what follows for")[2]
+    write_model(made, replace(info, shares=(0.4, *[0.1] * (k - 1)), prior=(1 / k,) * k), made)
+    said = " ".join(mien(*arguments, "--out", tmp_path / "three.onnx")[1].split())
+    assert "what follows for even shares of the classes at the threshold" in said
 
 
 def test_a_run_is_calibrated_in_place(mien: Mien, make_model: MakeModel, faces: Path, tmp_path: Path) -> None:

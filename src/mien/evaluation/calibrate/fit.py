@@ -59,6 +59,8 @@ class Fitted:
     before: Scores | None
     """Scores of the plain softmax; None where there were no faces."""
     after: Scores | None
+    prior: tuple[float, ...] = ()
+    """Shares of the classes that threshold and prediction sets are for; (): those of the faces, as `before`, `after`."""
     seen_in_training: SeenInTraining | None = None
     """How many of the faces it was trained on, and its accuracy on the others before; None where nobody knows."""
 
@@ -149,7 +151,7 @@ def fit_calibration(
     if info.prior:
         others = Evidence.of(scaled[rest], labels[rest])
         calibration = calibration.for_prior(np.array(info.prior), np.array(info.shares), measure=others)
-    return Fitted(info.primary_output, temperature, calibration, before, after)
+    return Fitted(info.primary_output, temperature, calibration, before, after, info.prior)
 
 
 Numbers = tuple[float, ...]

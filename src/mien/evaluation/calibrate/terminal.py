@@ -6,7 +6,7 @@ from rich.text import Text
 from mien.core.tables import terminal_table
 from mien.evaluation.calibrate.fit import Fitted
 from mien.evaluation.metrics import METRICS
-from mien.evaluation.terminal import abstention_text, prediction_set_text
+from mien.evaluation.terminal import abstention_text, prediction_set_text, shares_text
 
 
 def table(found: Fitted) -> RenderableType:
@@ -21,6 +21,9 @@ def table(found: Fitted) -> RenderableType:
     ]
     seen = found.seen_in_training
     lines = [f"{seen}; calibrate on images that it has not seen"] if seen and seen.seen else []
+    if found.prior and found.after and (fitted.abstain or fitted.conformal):
+        assumed = shares_text(found.after.classes, found.prior)
+        lines.append(f"the table is for the classes as frequent as among these faces; what follows for {assumed}")
     lines += [abstention_text(fitted.abstain)] if fitted.abstain else []
     if sets := fitted.conformal:
         lines.append(prediction_set_text(sets.coverage, sets.measured_coverage, sets.mean_size))
