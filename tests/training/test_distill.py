@@ -113,6 +113,7 @@ def test_unusable_teachers_are_refused_and_leave_no_folder(
     plain, taught = tiny("mien", max_steps=1), tiny("mien", max_steps=1, distill=0.5)
     write_run(tmp_path / "teacher", plain)
     write_run(tmp_path / "three", tiny("mien", classes=THREE))
+    write_run(tmp_path / "even", tiny("mien", logit_adjust=True))
     write_run(tmp_path / "votes", tiny("mien-votes", classes=FERPLUS, progressive_resize=0))
     write_run(tmp_path / "unfinished", plain)
     (tmp_path / "unfinished" / "best.safetensors").unlink()
@@ -127,6 +128,7 @@ def test_unusable_teachers_are_refused_and_leave_no_folder(
         (taught, ["teacher", "votes"], "votes: has the outputs .*; a teacher needs its student's outputs"),
         (taught, ["unfinished"], r"unfinished: no best\.safetensors; the run has not finished an epoch"),
         (taught, ["gone"], "gone"),
+        (taught, ["even"], r"even: was trained for even shares .*: add --logit-adjust, or name teachers that were tr"),
     ):
         with pytest.raises(InputError, match=message) as caught:
             train(

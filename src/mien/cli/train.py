@@ -72,7 +72,8 @@ def train(
         data: What is trained on.
         out: A new folder for the run; runs/RECIPE-TIME by default.
         photos: Further datasets, of photos: their faces are found and added to the data. --exclude does not apply.
-        teachers: Finished runs (or a bundled model) with the same outputs, for a recipe with --distill.
+        teachers: Finished runs (or a bundled model) with the same outputs, for a recipe with --distill. Those that were
+            trained with --logit-adjust, as default was, need it in the recipe too: --logit-adjust.
         start: A finished run of the same network (or a bundled model) to start from its weights.
         device: auto, cpu, cuda, cuda:N or mps.
         threads: How many CPU cores to use; all by default.

@@ -32,7 +32,10 @@ class Teacher:
         self.even = self.recipe.logit_adjust
         """Whether its logits are for even shares of the classes."""
         if self.even and not student.logit_adjust:
-            raise InputError(f"{path}: was trained with --logit-adjust; its student needs it too")
+            raise InputError(
+                f"{path}: was trained for even shares of the classes (--logit-adjust), and so its student must be: add "
+                "--logit-adjust, or name teachers that were trained without it"
+            )
         self.model: Callable[[Tensor], Tensor] = model.to(device, memory_format=torch.channels_last).eval()  # type: ignore[call-overload]
 
     @torch.no_grad()
