@@ -38,13 +38,15 @@ def adapt(
     Keeps the model's network, and fits a new last layer to the features of your faces: scikit-learn's logistic
     regression, without torch. Prints the accuracy of a cross-validation, in which pictures of one person, where the
     data name persons, and copies of a picture stay together. The new file is a model like any other: mien predict, live
-    and evaluate take it. docs/few-pictures.md compares it with training.
+    and evaluate take it, with --prior for classes that are not as frequent as among these pictures.
+    docs/few-pictures.md compares it with training.
 
     Examples:
         $ mien adapt default --data mine/ --out mine.onnx
         $ mien adapt default --data photos/ --detector auto --out mine.onnx
         $ mien adapt runs/first --data mine/ --classes bored,engaged --out mine.onnx
         $ mien predict photo.jpg --model mine.onnx
+        $ mien predict photo.jpg --model mine.onnx --prior even
 
     Args:
         model: A bundled model (default or small), a run folder, or an .onnx file.

@@ -64,6 +64,25 @@ def test_adapt_writes_a_model_of_the_own_classes_that_every_verb_takes(
     assert json.loads(printed)["seen_in_training"]["seen"] == 0
 
 
+def test_an_adapted_model_answers_for_the_shares_of_its_pictures_or_others(
+    mien: Mien, make_model: MakeModel, tmp_path: Path
+) -> None:
+    data, out = pictures(tmp_path / "mine", {"engaged": 18, "bored": 6}), tmp_path / "mine.onnx"
+    assert mien("adapt", make_model(), "--data", data, "--out", out)[0] == 0
+    assert Session(out).info.shares == (0.25, 0.75)  # bored, engaged
+    odds = {}
+    for prior in ((), ("--prior", "web"), ("--prior", "even")):
+        arguments = ["predict", data / "bored" / "0.png", "--model", out, "--detector", "none", "--json", *prior]
+        code, printed, _ = mien(*arguments)
+        assert code == 0
+        found = json.loads(printed)[0]["faces"][0]["probabilities"]
+        odds[prior[-1:]] = found["bored"] / found["engaged"]
+    assert odds["web",] == pytest.approx(odds[()], rel=1e-3)
+    assert odds["even",] == pytest.approx(3 * odds[()], rel=1e-3)
+    code, printed, _ = mien("evaluate", out, "--data", data, "--split", "all", "--prior", "even")
+    assert "the answers assume even shares of the classes" in " ".join(printed.split())
+
+
 def test_adapt_is_the_same_twice_and_refuses_to_replace(
     mien: Mien, mine: Path, make_model: MakeModel, tmp_path: Path
 ) -> None:

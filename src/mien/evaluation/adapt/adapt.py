@@ -144,6 +144,7 @@ def adapt(model: str | Path, spec: DataSpec, out: Path, *, folds: int = 5, seed:
         margin=session.info.margin,
         crops=session.info.crops,
         recipe=f"adapted from {Path(origin.file).name}",
+        shares=tuple(n / len(labels) for n in counts.values()),
         adaptation=Adaptation(Path(origin.file).name, origin.sha256, counts, c, folds, scores.accuracy),
     )
     proto = with_head(session, *head)
