@@ -70,6 +70,22 @@ def test_two_processes_under_torchrun_equal_one(
         assert float((value - weights[1][name]).abs().max()) <= 1e-12 * max(1, float(value.abs().max())), name
 
 
+@pytest.mark.slow
+def test_two_processes_train_in_bfloat16(tiny: Callable[..., Recipe], fer2013: Path, tmp_path: Path) -> None:
+    own = tmp_path / "own.json"
+    records.write(own, tiny("mien", epochs=1, max_steps=2))
+    program = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", "-m", "mien"]
+    arguments = ["train", str(own), "--data", str(fer2013), "--out", str(tmp_path / "two"), "--device", "cpu"]
+    environment = os.environ | {"OMP_NUM_THREADS": "1"}
+    process = subprocess.run(
+        [*program, *arguments, "--precision", "bfloat16"], capture_output=True, text=True, env=environment
+    )
+    assert process.returncode == 0, process.stderr
+    found = read_run(tmp_path / "two")
+    assert (found.processes, found.precision) == (2, "bfloat16")
+    assert (tmp_path / "two" / "model.onnx").exists()
+
+
 def test_no_process_leaves_the_group_before_the_others_are_done(monkeypatch: pytest.MonkeyPatch) -> None:
     calls: list[str] = []
     monkeypatch.setattr(distributed, "WORLD", 2)
@@ -108,7 +124,8 @@ def twins(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
     ids=["2d", "1d", "timm"],
 )
-def test_synchronised_batch_norms_are_those_of_the_whole_batch(make: Callable[[], nn.Module]) -> None:
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_synchronised_batch_norms_are_those_of_the_whole_batch(make: Callable[[], nn.Module], precision: str) -> None:
     torch.manual_seed(0)
     whole = make().train()
     share = make().train()
@@ -116,9 +133,12 @@ def test_synchronised_batch_norms_are_those_of_the_whole_batch(make: Callable[[]
     share = distributed.synchronise_norms(share, torch.device("cpu"))
     assert any(isinstance(module, distributed.SyncBatchNorm) for module in share.modules())
     images = torch.rand(6, 2, 6, 6) if not hasattr(whole, "num_classes") else torch.rand(6, 2, 48, 48)
-    expected = whole(torch.cat([images, images]))[:6]
-    found = share(images)
-    assert torch.allclose(found, expected, atol=1e-4)
+    with torch.autocast("cpu", torch.bfloat16, enabled=precision == "bfloat16"):
+        expected = whole(torch.cat([images, images]))[:6]
+        found = share(images)
+    assert found.dtype == expected.dtype
+    close = 1e-4 if precision == "float32" else 0.02 * float(expected.abs().max())
+    assert torch.allclose(found, expected, atol=close)
     for one, other in zip(share.buffers(), whole.buffers(), strict=True):  # running mean, variance, count
         assert torch.allclose(one.float(), other.float(), atol=1e-5)
     with torch.no_grad():

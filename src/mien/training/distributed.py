@@ -101,14 +101,15 @@ class SyncBatchNorm(nn.modules.batchnorm._BatchNorm):
     def forward(self, input: Tensor) -> Tensor:
         if not self.training:
             return super().forward(input)
+        assert self.running_mean is not None
+        values = input.to(torch.promote_types(input.dtype, self.running_mean.dtype))  # bfloat16 as float32, as torch's
         axes = [0, *range(2, input.ndim)]
         shape = [1, -1, *[1] * (input.ndim - 2)]
-        mean = Sum.apply(input.mean(axes)) / WORLD
-        centred = input - mean.view(shape)
+        mean = Sum.apply(values.mean(axes)) / WORLD
+        centred = values - mean.view(shape)
         variance = Sum.apply(centred.square().mean(axes)) / WORLD
         with torch.no_grad():
             count = input.numel() / input.shape[1] * WORLD
-            assert self.running_mean is not None
             assert self.running_var is not None
             assert self.num_batches_tracked is not None
             assert self.momentum is not None
@@ -116,7 +117,7 @@ class SyncBatchNorm(nn.modules.batchnorm._BatchNorm):
             self.running_var.lerp_(variance * (count / (count - 1)), self.momentum)
             self.num_batches_tracked += 1
         scale = torch.rsqrt(variance + self.eps) * self.weight
-        result: Tensor = centred * scale.view(shape) + self.bias.view(shape)
+        result: Tensor = (centred * scale.view(shape) + self.bias.view(shape)).to(input.dtype)
         for name in ("drop", "act"):  # timm's BatchNormAct2d brings its activation along
             result = getattr(self, name, nn.Identity())(result)
         return result
