@@ -8,12 +8,14 @@ what is found between -10 and 10 degrees, less the angle. Before: the eye points
 
 Mirrored portraits, and the angles of a mean face whose points are off, need no labels: `--only angles`.
 
-Last result (2026-11-27, Python 3.11, one core of an Intel Xeon that other jobs shared; n = 150):
+Last result (2026-11-27, Python 3.11, one core of an AMD EPYC with AVX2 only; n = 150; `default`, shares of its file):
 
     before: found 98.7 % upright, 73 to 77 % at 30 degrees, 25 % at 45; roll off by 11 at 15 degrees, 18 at 30
-    --pose: roll off by 1.0 at 15 degrees, 1.2 at 30; accuracy 0.83 for 0.82 at 15 degrees; 15 for 5 processor ms
-    --any-angle: 98.7 to 99.3 % found, roll off by 0.2 to 1.6, accuracy 0.81 to 0.86 at all 16 angles; 62 to 90 ms
-    (before the mirror image was looked at)
+    --pose: roll off by 1.0 at 15 degrees, 1.2 at 30; accuracy 0.73 for 0.75 at 15 degrees; 24 for 9 processor ms
+    --any-angle: 98.7 to 99.3 % found, roll off by 0.1 to 1.3, accuracy 0.72 to 0.77 at all 16 angles; 104 to 156 ms
+
+`--only angles`, on an Intel Xeon:
+
     mirrored, n = 299 of 300: roll, yaw and pitch differ by 1.0, 1.5 and 1.1 (median), 4.2, 5.9 and 5.6 (95 %)
     points off by 1 % of the face's side: 1.1, 2.6, 2.9 (95 %: 3.4, 7.4, 8.2); by 2 %: 2.2, 5.0, 5.7 (6.8, 14.9, 16.5)
     camera at 0.3, 0.6 and 1 m: 2.2, 2.6, 7.3; 1.0, 1.4, 3.5; 0.6, 0.8, 2.1

@@ -15,6 +15,8 @@ from PIL import Image
 from mien import Run, api
 from mien.cli import VERBS
 from mien.core.labels import THREE
+from mien.evaluation.benchmark import result
+from mien.evaluation.card.bundled import read_card
 from mien.models.bundled import ASSETS
 from tests import drawn
 from tests.blocks import Mien
@@ -62,6 +64,18 @@ def test_a_command_that_is_shown_can_be_parsed(mien: Mien, monkeypatch: pytest.M
         monkeypatch.setitem(module.ACTIONS, action, stub(function))
     monkeypatch.setattr(module, verb, stub(getattr(module, verb)))
     assert mien(verb, *rest)[::2] == (0, "")
+
+
+def test_the_two_counts_of_near_copies_are_those_of_card_and_benchmark() -> None:
+    """docs/data.md has the one by pixels, of the benchmark, and the one by prints, of the card."""
+    by_prints = read_card("default").scores[0].seen
+    by_pixels = result.load(ROOT / "docs" / "benchmark" / "fer2013-default.json").models[0].seen_in_training
+    assert by_prints is not None
+    assert by_pixels is not None
+    section = (ROOT / "docs" / "data.md").read_text().partition("### By pixels or by prints")[2]
+    assert f"| {by_pixels.seen} | {by_prints.seen} |" in section
+    assert f"{by_pixels.seen} (12.7 %)" in (readme := (ROOT / "README.md").read_text())
+    assert f"finds {by_prints.seen} of them" in readme
 
 
 def blocks(page: Path) -> list[str]:

@@ -27,9 +27,9 @@ class PredictJob:
     min_face: float | None = None
     """Pixels of the smallest faces to search for. 24 in photos; in videos by default what 640 x 640 pixels show."""
     pose: bool = False
-    """Look at each face again, enlarged: roll, yaw, pitch in degrees, and crops that are level. 10 ms per face."""
+    """Look at each face again, enlarged: roll, yaw, pitch in degrees, and crops that are level. 15 ms per face."""
     any_angle: bool = False
-    """Find rotated faces too, sideways and upside down; --pose is implied. Ten times the time."""
+    """Find rotated faces too, sideways and upside down; --pose is implied. 14 times the time."""
     json: bool = False
     """Print a list with one object per photo: file, detector, faces, and error where it could not be read."""
     csv: bool = False

@@ -67,7 +67,7 @@ class Recognizer:
             refused. Boxes are in pixels of the original all the same.
         min_face: pixels of the smallest faces that YuNet searches for; smaller ones cost time in large images. None: 24
             in photos (`MIN_FACE`), and in frames of videos what a search of 640 x 640 pixels finds.
-        pose: look at each face again, enlarged: `Faces.head_pose`, and crops that are level. 10 ms per face.
+        pose: look at each face again, enlarged: `Faces.head_pose`, and crops that are level. 15 ms per face.
         any_angle: find rotated faces too, sideways and upside down; `pose` is implied. Eight searches.
         features: give `Faces.features` too, what the last linear layer reads of each face (an embedding).
 
