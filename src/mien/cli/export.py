@@ -56,7 +56,7 @@ def export(
 
         if str(run) in bundled() or run.is_file():
             raise InputError(
-                f"{run}: an ONNX file already, {resolve(run)}; copy it as it is, or with --features or --int8 a changed one"
+                f"{run}: an ONNX file already, {resolve(run)}; copy it as it is, or changed, by --features or --int8"
             )
         load_training()
         from mien.training.export import export as export_run

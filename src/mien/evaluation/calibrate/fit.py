@@ -60,7 +60,7 @@ class Fitted:
     """Scores of the plain softmax; None where there were no faces."""
     after: Scores | None
     prior: tuple[float, ...] = ()
-    """Shares of the classes that threshold and prediction sets are for; (): those of the faces, as `before`, `after`."""
+    """Shares of the classes that threshold and prediction sets are for; (): those of the faces, as the scores."""
     seen_in_training: SeenInTraining | None = None
     """How many of the faces it was trained on, and its accuracy on the others before; None where nobody knows."""
 
