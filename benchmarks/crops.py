@@ -5,7 +5,8 @@
 --only portraits chooses the crop, on expressive faces: portraits of persons of muxspace/facial_expressions who are not
 in the training data, all those of the rare classes and 300 each of neutral and happy. --only publictest cuts the crops
 of FER2013's PublicTest tighter, or wider with their edge repeated. --only hardships has the portraits rotated, small,
-blurred, dark and covered: the table of README. --model takes a run or an .onnx file.
+blurred, dark and covered: a table of README; --only marks has another, what `quality` marks of all portraits as they
+are. --model takes a run or an .onnx file.
 
 A difference is to the crop in use, in points, with the standard error of 1,000 bootstrap draws of the faces of each
 class: both crops show the same faces. Few persons show the rare classes, so the error for other persons is larger.
@@ -312,6 +313,38 @@ def of_hardships(session: Session, root: Path) -> None:
     print(markdown_table([*head, "quality is not ok", "why", "box, pixels"], rows, right=True) + "\n")
 
 
+def of_marks(session: Session, root: Path) -> None:
+    """Count what `quality` marks of all portraits, and measure how accurate the answers are there."""
+    detector, spec, info = load_detector("yunet"), session.info.crop("yunet"), session.info
+    labels, marks, logits, n = list[str](), [], [], 0
+    for split in ("validation", "test"):
+        samples = datasets.read(DataSpec(root, split, classes="facial_expressions"))
+        for name, label in zip(samples.ids.tolist(), np.array(samples.classes)[samples.hard].tolist(), strict=True):
+            if label not in FER2013:
+                continue
+            photo, n = images.load(root / "images" / name), n + 1
+            if len((one := detector(photo)).boxes):
+                crop = fitted(session, [one.crop(photo, one.largest, spec)])
+                marks.append(reasons(photo, one, crop[0])[0])
+                logits.append(session.run(crop)[info.primary_output][0])
+                labels.append(label)
+    truth, low = np.array(labels), np.stack(marks)
+    print(f"## What quality marks of {len(truth):,} portraits, found of {n:,}\n")
+    right = [answers(info, np.stack(logits), prior) == truth for prior in priors(info)]
+    parts = {"all": np.ones(len(low), bool), "ok": ~low.any(axis=1), "not ok": low.any(axis=1)}
+    rows = [
+        [
+            name,
+            f"{held.sum():,}",
+            f"{held.mean():.1%}",
+            *(f"{one[held].mean():.3f}" if held.any() else "" for one in right),
+        ]
+        for name, held in (parts | dict(zip(quality.REASONS, low.T, strict=True))).items()
+    ]
+    head = [f"accuracy, {prior or 'its own'} prior" for prior in priors(info)]
+    print(markdown_table(["quality", "n", "marked", *head], rows, right=True) + "\n")
+
+
 def take() -> None:
     """Put the measured crops into the bundled models and their new checksums into the cards."""
     import hashlib
@@ -332,7 +365,7 @@ if __name__ == "__main__":
     parser.add_argument("--portraits", type=Path, default=Path(root, "facial_expressions"))
     parser.add_argument("--fer2013", type=Path, default=Path(root, "fer2013"))
     parser.add_argument("--model", default="default", help="a bundled model, a run folder or an .onnx file")
-    parser.add_argument("--only", choices=["portraits", "publictest", "hardships"])
+    parser.add_argument("--only", choices=["portraits", "publictest", "hardships", "marks"])
     parser.add_argument("--take", action="store_true")
     given = parser.parse_args()
     if given.take:
@@ -344,6 +377,7 @@ if __name__ == "__main__":
             "portraits": (of_portraits, given.portraits),
             "publictest": (of_publictest, given.fer2013),
             "hardships": (of_hardships, given.portraits),
+            "marks": (of_marks, given.portraits),
         }
         for name, (measure, data) in parts.items():
             if given.only not in (None, name):

@@ -132,12 +132,13 @@ def trained(**options: Any) -> Callable[[Path, Path, int], Any]:
     return lambda data, out, seed: mien.train("mien", data=data, out=out, seed=seed, **COMMON, **options)
 
 
-def adapted(data: Path, out: Path, seed: int) -> Any:
-    return mien.adapt("default", data=data, out=out.with_suffix(".onnx"), seed=seed)
+def adapted(model: str) -> Callable[[Path, Path, int], Any]:
+    return lambda data, out, seed: mien.adapt(model, data=data, out=out.with_suffix(".onnx"), seed=seed)
 
 
 METHODS: dict[str, Callable[[Path, Path, int], Any]] = {
-    "mien adapt": adapted,
+    "mien adapt default": adapted("default"),
+    "mien adapt small": adapted("small"),
     "fine-tuned": trained(**TUNED),
     "fine-tuned, the head alone": trained(**HEAD),
     "from random weights": trained(**SCRATCH),

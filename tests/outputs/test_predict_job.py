@@ -103,6 +103,16 @@ def test_table(capsys: Capture, folder: Path, model: Path) -> None:
     assert lines[3] == ["detector:", "yunet"]
 
 
+def test_the_table_has_the_angles_that_were_asked_for(capsys: Capture, folder: Path, model: Path) -> None:
+    photo = folder / "face [bold].png"
+    lines = [
+        line.split() for line in predict(capsys, photo, "--model", model, "--pose")[1].splitlines() if line.strip()
+    ]
+    assert lines[0][-3:] == ["roll", "yaw", "pitch"]
+    (face,) = json.loads(predict(capsys, photo, "--model", model, "--pose", "--json")[1])[0]["faces"]
+    assert lines[2][-3:] == [str(round(face[name])) for name in ("roll", "yaw", "pitch")]
+
+
 def test_a_narrow_terminal_cuts_no_word_and_shows_low_quality(
     capsys: Capture, model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

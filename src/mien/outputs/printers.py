@@ -6,12 +6,14 @@ from collections.abc import Callable, Iterable, Sequence
 
 from mien.core.console import quantity
 from mien.core.streams import say, show, show_json, show_table, visible
+from mien.faces.faces import POSE
 from mien.outputs.photos import Photo, photo_columns, ranked
 from mien.outputs.tables.text_formats import CSV
 
 
 def print_table(photos: Iterable[Photo], classes: Sequence[str]) -> None:
-    """Write a row per face when all photos are done: file, face, expression, the runner-up, box; and the detector."""
+    """Write a row per face when all photos are done: file, face, expression, the runner-up, box, angles of the
+    head where they were looked for; and the detector."""
     from rich import box
     from rich.table import Column, Table
     from rich.text import Text
@@ -29,7 +31,11 @@ def print_table(photos: Iterable[Photo], classes: Sequence[str]) -> None:
         for index, (face, flags) in enumerate(zip(photo.faces.to_dicts(), photo.faces.flags, strict=True)):
             first, second, *_ = ranked(face)
             first += f" ({flags})" if flags else ""
-            cells = (photo.name, str(index), first, second, " ".join(map(str, face["box"])))
+            cells = [photo.name, str(index), first, second, " ".join(map(str, face["box"]))]
+            if photo.faces.head_pose is not None:
+                if len(table.columns) == len(cells):
+                    table.add_column("roll yaw pitch", no_wrap=True)
+                cells.append("" if face["roll"] is None else " ".join(str(round(face[name])) for name in POSE))
             table.add_row(*(Text(visible(cell)) for cell in cells))
         table.caption = Text(visible(f"  detector: {photo.faces.detector}"))
     if table.row_count:
