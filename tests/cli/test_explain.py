@@ -15,6 +15,7 @@ from mien.core.images import Pixels
 from mien.core.labels import FER2013
 from mien.evaluation.calibrate.files import write_model
 from mien.evaluation.explain import drawing
+from mien.models.prior import Prior
 from mien.models.session import Session
 from tests.blocks import MakeModel, Mien, draw
 from tests.drawn_video import walking
@@ -76,10 +77,11 @@ def test_the_answer_for_other_shares_of_the_classes(
     for prior in ("web", tmp_path / "ward.json"):
         assert mien("explain", *arguments, "--prior", prior)[0] == 0
     assert [one.label for one in drawn] == ["happy", "angry"]
-    for one, prior in zip(drawn, ("web", shares), strict=True):
-        faces = package.Recognizer(recorded, "none", prior=prior)(crops / "3.png")
+    asked: tuple[Prior, Prior] = ("web", shares)
+    for one, wanted in zip(drawn, asked, strict=True):
+        faces = package.Recognizer(recorded, "none", prior=wanted)(crops / "3.png")
         np.testing.assert_array_equal(one.probabilities, faces.probabilities[0])
-        (same,) = package.explain(recorded, crops / "3.png", detector="none", method="occlusion", prior=prior)
+        (same,) = package.explain(recorded, crops / "3.png", detector="none", method="occlusion", prior=wanted)
         np.testing.assert_array_equal(one.map, same.map)
 
 
