@@ -18,8 +18,11 @@ LOAD = "async () => { window.engine = await (await import('./engine.js')).Engine
 
 
 @contextmanager
-def chromium() -> Iterator[Browser]:
-    """Yield a browser. Where there is none the test is skipped, but fails where MIEN_REQUIRE_CHROMIUM is set."""
+def chromium(*flags: str) -> Iterator[Browser]:
+    """Yield a browser that was started with further flags.
+
+    Where there is none the test is skipped, but fails where MIEN_REQUIRE_CHROMIUM is set.
+    """
     path = shutil.which("chromium")
     if path is None:
         reason = "needs chromium (apt-get install chromium)"
@@ -28,7 +31,7 @@ def chromium() -> Iterator[Browser]:
         pytest.skip(reason)
     with sync_playwright() as playwright:
         # root has no sandbox; a container's /dev/shm is small
-        options = ["--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else [])]
+        options = ["--disable-dev-shm-usage", *(["--no-sandbox"] if os.geteuid() == 0 else []), *flags]
         browser = playwright.chromium.launch(executable_path=path, args=options)
         try:
             yield browser

@@ -88,11 +88,13 @@ class TestToken:
 
 
 def test_every_answer_has_the_security_headers(service: RunningService) -> None:
-    for answer in (service.get("/"), service.get("/docs"), service.photo(), service.photo(b""), service.get("/no")):
+    kept = service.get("/")  # by the browser, which asks whether it is still the same
+    assert kept.headers["cache-control"] == "no-cache"
+    for answer in (kept, service.get("/docs"), service.photo(), service.photo(b""), service.get("/no")):
         policy = answer.headers["content-security-policy"]
         assert policy.startswith("default-src 'none'; ")
-        assert "unsafe" not in policy
-        assert answer.headers["cache-control"] == "no-store"
+        assert "'unsafe-" not in policy  # 'wasm-unsafe-eval' compiles WebAssembly alone
+        assert answer.headers["cache-control"] == "no-store" or answer is kept
         assert answer.headers["x-content-type-options"] == "nosniff"
         assert "server" not in answer.headers
 

@@ -9,11 +9,12 @@ from mien.core import formats
 from mien.core.download import file_sha256
 from mien.core.html import render
 from mien.core.limits import MAX_PIXELS
+from mien.core.time_rules import SMOOTHING
 from mien.evaluation.card.write import SIGNED
 from mien.faces.annotate import palette
 from mien.models.bundled import ASSETS, bundled, model_name
 from mien.models.session import Session
-from mien.recognition import video
+from mien.recognition import smoothing, tracking, video
 
 CSP = (
     "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; worker-src 'self'; connect-src 'self'; "
@@ -58,6 +59,10 @@ def describe(
             "threshold": calibration.abstain.threshold if calibration and calibration.abstain else None,
             "coverage": calibration.conformal.coverage if calibration and calibration.conformal else None,
             "detector": detector,
+        },
+        "video": {
+            **{name.lower(): getattr(tracking, name) for name in ("GAP", "MISSES", "OVERLAP")},
+            **{"sigma": SMOOTHING, "reach": smoothing.REACH},
         },
         "limits": {"pixels": MAX_PIXELS, **(limits or {})},
         "suffixes": {"photos": sorted(formats.SUFFIXES), "videos": sorted(video.SUFFIXES)},

@@ -1,6 +1,7 @@
 """The routes: photos, videos, DeepFace's `analyze`, health, metrics, and the pages that describe them."""
 
 import asyncio
+import hashlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
@@ -9,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Response
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -18,13 +19,17 @@ from mien.core.download import file_sha256
 from mien.core.errors import InputError
 from mien.core.html import render
 from mien.core.paths import printable
+from mien.faces.detectors import YuNet, detector_name
 from mien.faces.detectors.full_image import FullImage
 from mien.faces.faces import Faces
 from mien.models.bundled import model_name
 from mien.outputs.jobs import PredictJob
 from mien.outputs.photos import Photo
 from mien.outputs.predict_job import available_cores
-from mien.recognition.recognizer import FaceCrops, Recognizer
+from mien.page.access import media_type
+from mien.page.facts import describe
+from mien.page.files import in_browser, page_files
+from mien.recognition.recognizer import MIN_FACE, FaceCrops, Recognizer
 from mien.serving import metrics, uploads
 from mien.serving.guard import Cut, Guard
 from mien.serving.openapi import description, endpoints
@@ -71,8 +76,12 @@ class Service:
         self.pipeline = Pipeline(self.recognizer, threads=self.threads, room=settings.queue, metrics=self.metrics)
         self.openapi = description(settings, info.labels)
         page = {"model": name, "version": __version__, "api": self.openapi, "endpoints": endpoints(self.openapi)}
-        self._pages = {one: render(f"mien.serving/{one}.html", **page) for one in ("index", "docs")}
+        docs = render("mien.serving/docs.html", **page)
+        files = self._page_files(token_needed=bool(tokens))
         style = Path(__file__).with_name("templates").joinpath("serve.css").read_bytes()
+
+        async def show_docs(_: Request) -> Response:
+            return HTMLResponse(docs)
 
         async def css(_: Request) -> Response:
             return Response(style, media_type="text/css")
@@ -85,11 +94,13 @@ class Service:
             Route("/health/ready", self.ready),
             Route("/metrics", self.show_metrics),
             Route("/openapi.json", self.show_openapi),
-            Route("/docs", self._page("docs")),
-            Route("/", self._page("index")),
+            Route("/docs", show_docs),
             Route("/serve.css", css),
+            Route("/", _file("index.html", files["index.html"])),
+            *(Route(f"/{name}", _file(name, content)) for name, content in files.items()),
         ]
-        self.guard = Guard(Router(routes, redirect_slashes=False), settings, tokens, self.metrics)
+        pages = [f"/{name}" for name in files]
+        self.guard = Guard(Router(routes, redirect_slashes=False), settings, tokens, self.metrics, pages)
 
     def close(self) -> None:
         """End the threads, once what they have begun is done."""
@@ -227,6 +238,20 @@ class Service:
             raise HttpProblem(400, "img is no data URL (data:image/jpeg;base64,...); no file or address is read here")
         return UploadedPhoto(uploads.UNNAMED, await asyncio.to_thread(uploads.decode_base64, asked.img)), asked
 
+    def _page_files(self, *, token_needed: bool) -> dict[str, bytes | Path]:
+        """Return the files of the page, and what it may know of the service."""
+        detector, settings, session = self.recognizer.detector, self.settings, self.recognizer.session
+        bundled = isinstance(detector, YuNet) and detector.path is None and detector.min_face == MIN_FACE
+        facts = describe(
+            session,
+            server=True,
+            browser=bundled and in_browser(),  # or the answers would differ
+            token_needed=token_needed,
+            detector=detector_name(detector),
+            limits={"photo_bytes": settings.max_body * MB, "video_bytes": settings.max_video * MB},
+        )
+        return page_files(session) | facts
+
     async def live(self, _: Request) -> Response:
         """Answer that the process runs."""
         return JSONResponse({"status": "live"})
@@ -243,11 +268,20 @@ class Service:
     async def show_openapi(self, _: Request) -> Response:
         return JSONResponse(self.openapi)
 
-    def _page(self, name: str) -> Handler:
-        async def page(_: Request) -> Response:
-            return HTMLResponse(self._pages[name])
 
-        return page
+def _file(name: str, content: bytes | Path) -> Handler:
+    """Return what answers with a file of the page; a browser that has it already is not sent it again."""
+    digest = file_sha256(content) if isinstance(content, Path) else hashlib.sha256(content).hexdigest()
+    headers = {"ETag": f'"{digest[:32]}"', "Cache-Control": "no-cache", "Content-Type": media_type(name)}
+
+    async def page(request: Request) -> Response:
+        if request.headers.get("if-none-match") == headers["ETag"]:
+            return Response(status_code=304, headers=headers)
+        if isinstance(content, Path):
+            return FileResponse(content, headers=headers)
+        return Response(content, headers=headers)
+
+    return page
 
 
 def _fields(form: Sequence[tuple[str, UploadedPhoto | str]]) -> AnalyzeRequest:

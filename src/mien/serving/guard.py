@@ -6,12 +6,10 @@ The order is that of the cost: Host and Origin before the token, the token befor
 import asyncio
 import hashlib
 import hmac
-import ipaddress
 import time
 import traceback
 from collections import Counter
-from collections.abc import Hashable, Sequence
-from urllib.parse import urlsplit
+from collections.abc import Collection, Hashable, Sequence
 
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
@@ -19,18 +17,11 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from mien.core.streams import say
+from mien.page.access import SECURITY, own_host, own_origin
 from mien.serving.metrics import Metrics
 from mien.serving.problems import HttpProblem, busy
 from mien.serving.settings import MB, ServeSettings
 
-SECURITY = {
-    "Content-Security-Policy": "default-src 'none'; img-src 'self' data: blob:; script-src 'self'; style-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-}
 PHOTOS = ("/v1/faces", "/analyze")
 VIDEO = "/v1/video"
 WORK = frozenset({*PHOTOS, VIDEO})  # what is refused while the service ends
@@ -52,16 +43,25 @@ class Guard:
         settings: the bounds.
         tokens: those that are accepted; none serves everyone.
         metrics: what is counted.
+        pages: paths of the page's files, which need no token.
     """
 
-    def __init__(self, app: ASGIApp, settings: ServeSettings, tokens: Sequence[str], metrics: Metrics) -> None:
+    def __init__(
+        self,
+        app: ASGIApp,
+        settings: ServeSettings,
+        tokens: Sequence[str],
+        metrics: Metrics,
+        pages: Collection[str] = (),
+    ) -> None:
         self.app, self.settings, self.metrics = app, settings, metrics
+        self.pages, self.open = frozenset(pages), OPEN | frozenset(pages)
         self.ending = False
         self.running = 0  # requests with photos or a video
         self._tokens = [_digest(token) for token in tokens]
         self._with_token: Counter[int] = Counter()  # running requests
         self._requests, self._guesses = Minute(), Minute()  # by token, by address
-        self._hosts = {"localhost", settings.host.lower(), *(name.lower() for name in settings.allow_host)}
+        self._hosts = {settings.host.lower(), *(name.lower() for name in settings.allow_host)}
         self._held = 0  # bytes of running requests with photos
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -73,41 +73,24 @@ class Guard:
 
     def check(self, headers: Headers, path: str, method: str, address: str) -> int | None:
         """Return which token a request has; None where everyone is served. HttpProblem where it is refused."""
-        self._check_host(headers.get("host", ""))
+        if not own_host(headers.get("host", ""), self._hosts):
+            raise HttpProblem(403, "the service does not answer to this Host; --allow-host adds a name")
         if headers.get("origin") and not self.allows_origin(headers):
             raise HttpProblem(403, "pages of this origin may not use the service; --allow-origin adds one")
         if method == "OPTIONS" and headers.get("origin"):
             return None
-        token = self._token(headers, address) if self._tokens and path not in OPEN else None
+        token = self._token(headers, address) if self._tokens and path not in self.open else None
         if self.ending and path in WORK:
             raise busy("the service is ending; send the request to another one")
         return token
 
     def allows_origin(self, headers: Headers) -> bool:
         origin = headers.get("origin", "")
-        try:
-            parts = urlsplit(origin)
-        except ValueError:
-            return False
-        ours = parts.scheme in ("http", "https") and parts.netloc.lower() == headers.get("host", "").lower()
-        return ours or self.names_origin(origin)
+        return own_origin(origin, headers.get("host", "")) or self.names_origin(origin)
 
     def names_origin(self, origin: str) -> bool:
         """Return whether an origin is named in the settings: only then an answer may be read by its pages (CORS)."""
         return origin in self.settings.allow_origin
-
-    def _check_host(self, host: str) -> None:
-        """Refuse other names: a page of theirs could have them lead here (DNS rebinding). No address in numbers can."""
-        try:
-            name = urlsplit(f"//{host}").hostname or ""
-        except ValueError:
-            name = ""
-        if name in self._hosts:
-            return
-        try:
-            ipaddress.ip_address(name.partition("%")[0])
-        except ValueError:
-            raise HttpProblem(403, "the service does not answer to this Host; --allow-host adds a name") from None
 
     def _token(self, headers: Headers, address: str) -> int:
         kind, _, given = headers.get("authorization", "").partition(" ")
@@ -185,9 +168,10 @@ class GuardedRequest:
         self.path, self.headers = scope["path"], Headers(scope=scope)
         settings, video = guard.settings, self.path == VIDEO
         self.most = settings.max_video * MB if video else settings.max_body * MB if self.path in PHOTOS else SMALL
-        self.seconds = settings.video_seconds if video else settings.seconds
+        long = video or self.path in guard.pages  # the page holds megabytes
+        self.seconds = settings.video_seconds if long else settings.seconds
         self.began, self.due = time.perf_counter(), asyncio.get_running_loop().time()
-        self.due += self.seconds if video else min(settings.body_seconds, self.seconds)
+        self.due += settings.video_seconds if video else min(settings.body_seconds, self.seconds)
         self.status, self.received, self.held, self.whole = 0, 0, 0, False
 
     async def run(self) -> None:
@@ -254,7 +238,9 @@ class GuardedRequest:
             if self.guard.names_origin(origin):
                 more = [pair for pair in more if pair[0] != b"cross-origin-resource-policy"]
                 more += [(b"access-control-allow-origin", origin.encode()), (b"vary", b"origin")]
-            message = {**message, "headers": [*message.get("headers", []), *more]}
+            own = message.get("headers", [])
+            given = {name.lower() for name, _ in own}
+            message = {**message, "headers": [*own, *(pair for pair in more if pair[0] not in given)]}
         await self._send(message)
 
     async def _answer(self, problem: HttpProblem) -> None:
@@ -279,5 +265,6 @@ class GuardedRequest:
 
     def _count(self) -> None:
         route = self.path if self.path in WORK | OPEN | {"/metrics"} else "other"
+        route = "/" if self.path in self.guard.pages else route
         self.guard.metrics.requests.labels(route, str(self.status or "none")).inc()
         self.guard.metrics.latency.labels(route).observe(time.perf_counter() - self.began)
