@@ -13,6 +13,7 @@ def study() -> None:
 
     Examples:
         $ mien study init talks/ --videos 'videos/{participant}_{condition}.mp4'
+        $ mien study run talks/
     """
 
 
@@ -44,4 +45,29 @@ def init_study(
     init_study(folder, videos=videos, events=events, exclude=exclude, name=name)
 
 
-ACTIONS: dict[str, Verb] = {"init FOLDER": init_study}
+def run_study(folder: Path, /, *, jobs: int | None = None) -> int:
+    """Recognise what is new or changed, and write the tables of a study into out/.
+
+    Videos are recognised several at a time. After Ctrl-C or kill -9 the same command goes on where it stopped. A
+    setting recomputes what it touches: other rules, smoothing, persons or events recognise nothing again.
+
+    Prints for each row of videos.csv how many frames there are, with a face and usable, and why others are not.
+
+    Exit code: 0 all videos were read; 1 one was not read, or not to its end; 2 none was read.
+
+    Examples:
+        $ mien study run talks/
+        $ mien study run talks/ --jobs 2
+
+    Args:
+        folder: Of the study.
+        jobs: Videos at a time; as many as cores and memory allow by default.
+    """
+    from mien.study.run import report, run_study
+
+    done = run_study(folder, jobs=jobs)
+    report(done)
+    return done.exit_code
+
+
+ACTIONS: dict[str, Verb] = {"init FOLDER": init_study, "run FOLDER": run_study}

@@ -52,7 +52,7 @@ def run_predict_job(paths: Sequence[Path], job: PredictJob) -> int:
         check_table(table_path(stem, job), resume=job.resume, settings=with_source(settings, video))
     outcomes |= _predict_photos(photos, job, cores) if photos else set()
     if stems:
-        outcomes |= recognize_videos(_recognizer(job, cores), stems, job, settings, threads=cores)
+        outcomes |= recognize_videos(make_recognizer(job, cores), stems, job, settings, threads=cores)
     return job.exit_code(outcomes)
 
 
@@ -61,7 +61,8 @@ def available_cores() -> int:
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
-def _recognizer(job: PredictJob, threads: int) -> Recognizer:
+def make_recognizer(job: PredictJob, threads: int) -> Recognizer:
+    """Return the recognizer that a job asks for. Errors as `Recognizer`."""
     return Recognizer(
         job.model,
         job.detector,
@@ -80,7 +81,7 @@ def _predict_photos(files: dict[Path, Path], job: PredictJob, cores: int) -> set
     """Recognise photos; return the outcomes, also of those that the table has from an earlier job."""
     copies = output_paths(files, job.out, ".jpg") if job.out else None
     workers = max(1, min(cores, len(files)))  # several photos at a time; the cores that are left work on each
-    recognizer = _recognizer(job, cores // workers)
+    recognizer = make_recognizer(job, cores // workers)
     labels = recognizer.session.info.labels
     outcomes, drawn = set[Outcome](), 0
     with ExitStack() as stack:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
-from math import floor
+from math import floor, inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO
 
@@ -126,6 +126,8 @@ class Video(AbstractContextManager["Video"]):
         every: seconds from one frame to the next; the first frame at or after each multiple is yielded. 0 yields all.
         threads: how many cores the decoder may use; None leaves it to FFmpeg (all of them).
         max_pixels: of a frame; the decoder holds several. A video of larger ones is refused.
+        begin: seconds; frames before are not yielded.
+        until: seconds; frames from then on are not yielded, and not decoded either.
 
     Attributes:
         duration: seconds, as the file says; None where it does not.
@@ -146,12 +148,15 @@ class Video(AbstractContextManager["Video"]):
         every: float = 0.0,
         threads: int | None = None,
         max_pixels: int = images.MAX_PIXELS,
+        begin: float = 0.0,
+        until: float = inf,
     ) -> None:
         import av
 
         if not 0 <= every < float("inf"):
             raise InputError(f"every {every:g} s: expected seconds from 0")
         self.every, self.damage, self.max_pixels = every, "", max_pixels
+        self.begin, self.until = begin, until
         self._source: Path | BinaryIO
         if isinstance(source, str | Path):
             path, self.path = source, local_path(source)
@@ -221,6 +226,10 @@ class Video(AbstractContextManager["Video"]):
                 rotation, matrix = raw.rotation, _matrix(raw)
             if (now := (raw.width, raw.height, self.stream.codec_context.sample_aspect_ratio)) != shape:
                 pixel, shape = self._pixel(raw, first=shape is None), now
+            if time >= self.until:
+                self.end = self.until
+                self._note_sizes(sizes)
+                return
             self.last = round(time, 6)
             frame = VideoFrame(number, self.last, raw, matrix, pixel)
             if not sizes or sizes[-1][0] != frame.size:
@@ -228,7 +237,8 @@ class Video(AbstractContextManager["Video"]):
             due = floor(time / self.every + 1e-6) if self.every > 1e-6 else number
             if due > slot:
                 slot = due
-                yield frame
+                if time >= self.begin:
+                    yield frame
         if number < 0:
             self.damage = self.damage or f"{self.path}: no frame in it that can be decoded"
         self._finish(sizes)
@@ -298,11 +308,7 @@ class Video(AbstractContextManager["Video"]):
                 f"its times jump {which}" if len(jumps) == 1 else f"its times jump {len(jumps):,} times, first {which}"
             )
             self.notes.append(f"{path}: {times}; closed: at {jumps[0].time:.2f} s they go on as if nothing had been")
-        if len(sizes) > 1:
-            (one, _), (other, time) = sizes[:2]
-            change = "changes from {} x {} to {} x {}".format(*one, *other)
-            more = f"; {len(sizes) - 1:,} changes in all" if len(sizes) > 2 else ""
-            self.notes.append(f"{path}: its picture {change} at {time:.2f} s{more}; boxes are in pixels of each frame")
+        self._note_sizes(sizes)
         promised = [] if jumps else self._promised()
         reason = cut_off(self._source, self.container.format.name, self.stream.id)
         if reason and self.clock.begun:
@@ -315,6 +321,14 @@ class Video(AbstractContextManager["Video"]):
             if not self._stated and not jumps and self.duration:  # as long as the frame before, but not beyond the file
                 end = min(end, max(self.duration, self.last))
         self.end = round(end, 6)
+
+    def _note_sizes(self, sizes: Sequence[tuple[tuple[int, int], float]]) -> None:
+        if len(sizes) > 1:
+            (one, _), (other, time) = sizes[:2]
+            change = "changes from {} x {} to {} x {}".format(*one, *other)
+            more = f"; {len(sizes) - 1:,} changes in all" if len(sizes) > 2 else ""
+            path = self.path
+            self.notes.append(f"{path}: its picture {change} at {time:.2f} s{more}; boxes are in pixels of each frame")
 
     def _promised(self) -> list[float]:
         """Return when the picture ends, as far as the file says it."""

@@ -7,13 +7,15 @@ A study is a folder:
                     (`mien.study.clips`); a glob in study.toml does as well
     persons.csv     the tracks of each video and the person that each belongs to; names, merges and removals are edited
                     here and kept (`mien.study.people`)
-    cache/          what the networks said, per video and settings of recognition: never edited (`mien.study.recognise`)
-        NAME-KEY.parquet    the rows of `mien predict` (`mien.faces.faces.columns(classes, FRAME)`)
-        NAME-KEY.json       a `Recognised`: written once the video is done; without it the video is continued
-    out/            what a run makes of all this, anew each time; seconds per video
+    cache/          what the networks said: never edited, and may be deleted (`mien.study.recognise`)
+        KEY.parquet     the rows of `mien predict` (`mien.faces.faces.columns(classes, FRAME)`); KEY is a digest of the
+                        video's bytes and the settings of recognition
+        KEY.json        a `Recognised`: written once the video is done; without it the video is continued
+    out/            what a run makes of all this, anew each time
         settings.json       versions, settings, rules, sources with their hashes, what was left out, with counts
-        frames/VIDEO.parquet    one data set: `open_dataset("out/frames")` reads all of it (`mien.study.frames`)
-        frames.csv, frames.sav  copies, if asked for
+        frames/VIDEO.parquet    one data set: a reader of the folder has all frames (`mien.study.frames`)
+        frames.csv, frames_sav/ copies, if asked for
+        videos.csv          what became of each row of videos.csv: frames, with a face, usable, why not
         events.csv          the events as used, in seconds of the video and of the study
         episodes.csv, summary.csv, summary_wide.csv ...    (`mien.study.numbers`)
 
@@ -41,19 +43,19 @@ video is in seconds of that video; any other in seconds of the study (time_study
 The modules, each of which imports only those above it:
 
     project     study.toml: `Study`, `StudySettings`, `StudyRules`; errors of one line
+    init        `mien study init`
     clips       `Clip`, a row of videos.csv with its file
-    events      readers of events, and which of them belong to a clip
-    people      tracks -> persons; persons.csv
+    event_files, events    readers of events, and which of them belong to a clip
     recognise   videos -> cache/, several at a time
+    people      tracks -> persons; persons.csv
     frames      cache/ + persons + rules -> out/frames/
     numbers     pure functions of arrays: smoothing in time, episodes, baseline, indices, summary, compare, synchrony
     tables      CSV, Parquet and SPSS files
     run         `mien study run`: all of it in order
 
-Tables are `pyarrow.Table`s of one video at most in memory; where only curves are needed, NumPy arrays: times [n] in
-seconds, probabilities [n, k]. Recognition gives each frame's upright pixels, boxes and crops to an observer, once and
-in order, before it moves on (`mien.study.recognise.Observer`): what needs pixels (appearance, cuts, pictures of tracks)
-collects it there and writes it next to the rows, in cache/NAME-KEY.*.
+Tables are `pyarrow.Table`s; frames come in pieces (`mien.study.frames.pieces`), never all at once. Where only curves are
+needed, NumPy arrays: times [n] in seconds, probabilities [n, k]. What needs the pixels of a frame is a part of
+`Recognizer.follow`, which sees each once.
 
 A setting recomputes what it touches: the table [settings] of study.toml is what the networks see; [numbers], rules,
 persons and events change out/ only.

@@ -26,6 +26,7 @@ name = {study.name}
 videos = {study.videos}
 # Events: CSV files with participant or video, start, end, label; exports of BORIS and ELAN, .eaf, .srt ...
 events = {study.events}
+tiers = {study.tiers}  # of ELAN's files, those that hold events; [] takes all
 
 [settings]
 model = {settings.model}  # or "small", a run folder, an .onnx file

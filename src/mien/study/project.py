@@ -29,7 +29,9 @@ class StudySources:
     videos: str = "videos.csv"
     """A table of videos, or a pattern such as videos/{participant}_{condition}.mp4."""
     events: tuple[str, ...] = ()
-    """Files of events, in any form of `mien.study.events`; patterns are allowed."""
+    """Files of events, in any form of `mien.study.event_files`; patterns are allowed."""
+    tiers: tuple[str, ...] = ()
+    """The tiers of ELAN's files that hold events; () takes all."""
 
 
 @dataclass(frozen=True)
@@ -162,6 +164,10 @@ class Study:
     @property
     def name(self) -> str:
         return self.study.name or self.folder.resolve().name
+
+    @property
+    def file(self) -> Path:
+        return self.folder / FILE
 
     @property
     def cache(self) -> Path:

@@ -26,7 +26,7 @@ def check_settings(table: Path, settings: Settings) -> None:
     if not path.exists():  # of an earlier version of mien; TableWriter says so
         return
     made = records.read(path, dict[str, str], what="the settings of a table of mien")
-    names = [name for name in {**made, **settings} if _compared(made.get(name)) != _compared(settings.get(name))]
+    names = [name for name in {**made, **settings} if compared(made.get(name)) != compared(settings.get(name))]
     if names:
         changes = "; ".join(f"made with {name} {made.get(name)}, now {settings.get(name)}" for name in names)
         raise InputError(f"{table}: {changes}; give the options as before, or choose another file")
@@ -42,5 +42,6 @@ def note_settings(table: Path, settings: Settings, *, rows: bool) -> None:
     records.write(settings_path(table), settings)
 
 
-def _compared(value: str | None) -> str:
+def compared(value: str | None) -> str:
+    """Return what of a value is compared: all but what is for readers only."""
     return re.sub(r" \([^)]*\)$", "", value or "")

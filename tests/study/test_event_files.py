@@ -1,0 +1,195 @@
+"""Readers of events, each on a file as its program writes it."""
+
+from pathlib import Path
+
+import pytest
+
+from mien.core.errors import InputError
+from mien.study.event_files import EventFile, read_event_file
+
+
+def read(folder: Path, name: str, text: str) -> EventFile:
+    (folder / name).write_text(text)
+    return read_event_file(folder / name)
+
+
+def spans(file: EventFile) -> list[tuple[str, float, float]]:
+    return [(event.label, event.start, event.end) for event in file.events]
+
+
+@pytest.mark.parametrize(
+    ("head", "row"),
+    [
+        ("participant,start,end,label", "P1,1.5,3,task"),
+        ("Participant;Start;End;Label", "P1;1,5;3;task"),
+        ("subject\tonset\tduration\tevent", "P1\t00:00:01.500\t1.5\ttask"),
+        ("label,participant,begin,stop", "task,P1,0:01.5,0:03"),
+    ],
+)
+def test_a_table_with_a_header(tmp_path: Path, head: str, row: str) -> None:
+    file = read(tmp_path, "events.csv", f"{head}\n{row}\n")
+    assert (file.kind, spans(file), file.events[0].participant) == ("table", [("task", 1.5, 3.0)], "P1")
+
+
+def test_an_event_without_an_end_is_a_point(tmp_path: Path) -> None:
+    file = read(tmp_path, "events.csv", "video,start,end,label\nfilms/a.mp4,2,,tap\nb.mp4,1,2,\n")
+    assert (spans(file), file.events[0].video) == ([("tap", 2.0, 2.0)], "a.mp4")
+    assert file.notes == ["1 event not used, without a label"]
+
+
+BORIS = [  # boris/export_observation.py, export_tabular_events, of version 9
+    "Observation id,Observation date,Description,Observation duration,Observation type,Source,Time offset (s),"
+    "Media duration (s),FPS,Subject,Behavior,Behavioral category,Modifier #1,Behavior type,Time,Media file name,"
+    "Image index,Image file path,Comment",
+    "o1,2024-01-01,,60.0,Media file(s),player #1:C:\\films\\a.mp4,0.0,60.000,25.000,{who},{what},,,{type},{time},"
+    "C:\\films\\a.mp4,12,NA,",
+]
+
+
+def boris(*rows: tuple[str, str, str, float]) -> str:
+    lines = [BORIS[1].format(**dict(zip(("who", "what", "type", "time"), row, strict=True))) for row in rows]
+    return "\n".join([BORIS[0], *lines]) + "\n"
+
+
+def test_boris_tabular_events_are_paired(tmp_path: Path) -> None:
+    text = boris(
+        ("P1", "talk", "START", 1.0),
+        ("P2", "talk", "START", 1.5),
+        ("No focal subject", "tap", "POINT", 2.0),
+        ("P1", "talk", "STOP", 3.0),
+        ("P2", "talk", "STOP", 4.0),
+        ("P1", "laugh", "STOP", 5.0),
+        ("P1", "nod", "START", 6.0),
+    )
+    file = read(tmp_path, "o1.csv", text)
+    assert file.kind == "BORIS, tabular"
+    assert [(e.participant, e.label, e.start, e.end, e.video) for e in file.events] == [
+        ("", "tap", 2.0, 2.0, "a.mp4"),
+        ("P1", "talk", 1.0, 3.0, "a.mp4"),
+        ("P2", "talk", 1.5, 4.0, "a.mp4"),
+    ]
+    assert file.notes == [
+        "1 event not used, that begin and do not stop",
+        "1 event not used, that stop and have not begun",
+    ]
+
+
+def test_boris_old_tabular_events_have_lines_above_their_header(tmp_path: Path) -> None:
+    text = (
+        "Observation id\tobservation #1\t\t\t\t\t\t\t\n\t\t\t\t\t\t\t\t\nPlayer #1\tclip.mp4\t\t\t\t\t\t\t\n"
+        "Time offset (s)\t0.0\t\t\t\t\t\t\t\n"
+        "Time\tMedia file path\tTotal length\tFPS\tSubject\tBehavior\tBehavioral category\tComment\tStatus\n"
+        "3.300\tclip.mp4\t359.960\t25.0\tsubject1\ts\t\t\tSTART\n"
+        "7.750\tclip.mp4\t359.960\t25.0\tsubject1\ts\t\t\tSTOP\n"
+    )
+    file = read(tmp_path, "events.tsv", text)
+    assert (spans(file), file.events[0].video) == ([("s", 3.3, 7.75)], "clip.mp4")
+
+
+AGGREGATED = "Observation id\t{extra}Subject\tBehavior\tBehavior type\tStart (s)\tStop (s)\tDuration (s)\t{media}\n"
+
+
+def test_boris_aggregated_events_of_files_that_follow_each_other(tmp_path: Path) -> None:
+    """BORIS counts their times together; without the lengths those of the second are lost, and counted."""
+    head = AGGREGATED.format(extra="Source\tMedia duration (s)\t", media="Media file name")
+    source = "player #1:a.mp4;b.mp4\t180.000;60.000\t"
+    rows = f"o\t{source}P1\ttalk\tSTATE\t10\t12\t2\ta.mp4\no\t{source}P1\ttalk\tSTATE\t190\t195\t5\tb.mp4\n"
+    file = read(tmp_path, "o.tsv", head + rows)
+    assert file.kind == "BORIS, aggregated"
+    assert [(e.start, e.end, e.video) for e in file.events] == [(10.0, 12.0, "a.mp4"), (10.0, 15.0, "b.mp4")]
+    head = AGGREGATED.format(extra="Media file\t", media="Comment start")
+    rows = "o\ta.mp4\tP1\ttalk\tSTATE\t10\t12\t2\t\no\tb.mp4\tP1\ttap\tPOINT\t190\t190\tNA\t\n"
+    file = read(tmp_path, "p.tsv", head + rows)
+    assert [(e.start, e.end, e.video) for e in file.events] == [(10.0, 12.0, "a.mp4")]
+    assert file.notes == [
+        "1 event not used, in the second of several media files, whose length the table does not have"
+    ]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        # File, Export as, Tab-delimited text; the formats of times are boxes in its dialog
+        "Tier\tBegin Time\tEnd Time\tDuration\tAnnotation\ntask\t00:00:01.500\t00:00:03.000\t00:00:01.500\tcalm\n",
+        "Tier\tParticipant\tBegin Time - hh:mm:ss.ms\tBegin Time - ss.msec\tEnd Time - hh:mm:ss.ms\tEnd Time - ss.msec\t"
+        "Annotation\ntask\t\t00:00:01.500\t1.5\t00:00:03.000\t3.0\tcalm\n",
+        "Tier\tBegin Time - msec\tEnd Time - msec\tDuration - msec\tAnnotation\ntask\t1500\t3000\t1500\tcalm\n",
+        '"#file:///C:/films/a.eaf"\nBegin Time - msec\tEnd Time - msec\ttask\tspeech\n1500\t3000\tcalm\t\n',
+        "task\t\t00:00:01.500\t1.500\t00:00:03.000\t3.000\t00:00:01.500\t1.500\tcalm\n",
+        "task\t\t00:00:01.500\t00:00:03.000\tcalm\n",
+    ],
+    ids=["plain", "formats", "milliseconds", "a column per tier", "no header", "no header, one format"],
+)
+def test_elan_tab_text(tmp_path: Path, text: str) -> None:
+    file = read(tmp_path, "coding.txt", text)
+    assert (file.kind, spans(file), file.events[0].tier) == ("ELAN, tab text", [("calm", 1.5, 3.0)], "task")
+
+
+def test_an_eaf_file_of_pympi(tmp_path: Path) -> None:
+    elan = pytest.importorskip("pympi.Elan")
+    made = elan.Eaf()
+    made.add_linked_file("/films/a b.mp4", mimetype="video/mp4", time_origin=250)
+    made.add_tier("task", part="P1")
+    made.add_annotation("task", 1000, 2500, "calm")
+    made.add_annotation("task", 3000, 3500, "")
+    made.add_linguistic_type("child", constraints="Symbolic_Association", timealignable=False)
+    made.add_tier("word", ling="child", parent="task")
+    made.add_ref_annotation("word", "task", 1500, "hello")
+    made.to_file(str(tmp_path / "a.eaf"))
+    file = read_event_file(tmp_path / "a.eaf")
+    assert [(e.tier, e.label, e.start, e.end, e.participant) for e in file.events] == [
+        ("task", "calm", 1.25, 2.75, "P1"),
+        ("word", "hello", 1.25, 2.75, ""),
+    ]
+    assert file.events[0].video == "a b.mp4"
+    assert file.notes == ["1 event not used, without a label"]
+
+
+def test_annotations_of_pyfeat_live_are_in_frames(tmp_path: Path) -> None:
+    text = (
+        "annotation_id,kind,start_frame,end_frame,label,tag,created_at,source\n"
+        "a,event,10,10,smile,,0.0,viewer\nb,exclude,20,29,,,0.0,viewer\nc,custom,30,39,stress,,0.0,live\n"
+    )
+    file = read(tmp_path, "annotations.csv", text)
+    assert [(e.label, e.start, e.end, e.frames, e.exclude) for e in file.events] == [
+        ("smile", 10, 10, True, False),
+        ("exclude", 20, 29, True, True),
+        ("stress", 30, 39, True, False),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("name", "text"),
+    [
+        (
+            "a.srt",
+            "1\r\n00:00:01,500 --> 00:00:03,000 X1:40\r\n<i>Hello\r\nyou</i>\r\n\r\n2\r\n00:00:04,000 --> 00:00:05,000\r\n",
+        ),
+        ("a.vtt", "WEBVTT\n\nNOTE of mine\n\nintro\n00:01.500 --> 00:03.000 align:start\n<v Anna>Hello you</v>\n"),
+    ],
+)
+def test_subtitles(tmp_path: Path, name: str, text: str) -> None:
+    assert spans(read(tmp_path, name, text)) == [("Hello you", 1.5, 3.0)]
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "message"),
+    [
+        (
+            "a.csv",
+            "participant,time,label\nP1,1,x\n",
+            ": its first line has 'participant, time, label'; expected a header",
+        ),
+        ("a.csv", "", ": its first line has 'nothing'; expected a header"),
+        ("a.csv", "start,end,label\n5,x,task\n", ":2: end 'x': expected seconds from 0, or hh:mm:ss.mmm"),
+        ("a.csv", "start,end,label\n5,4,task\n", ":2: ends at 4, before its start 5"),
+        ("a.csv", boris(("P1", "talk", "BEGIN", 1.0)), ":2: 'BEGIN': expected START, STOP or POINT"),
+        ("a.eaf", "<a/>", ": not an .eaf file of ELAN (it begins with a)"),
+        ("a.eaf", "<a>", ": not an .eaf file of ELAN: no element found"),
+        ("a.srt", "hello", ": no cues such as 00:00:01,000 --> 00:00:02,500"),
+    ],
+)
+def test_a_mistake_is_one_line(tmp_path: Path, name: str, text: str, message: str) -> None:
+    with pytest.raises(InputError) as caught:
+        read(tmp_path, name, text)
+    assert str(caught.value).startswith(f"{tmp_path / name}{message}")
