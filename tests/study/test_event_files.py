@@ -111,8 +111,8 @@ def test_boris_aggregated_events_of_files_that_follow_each_other(tmp_path: Path)
     [
         # File, Export as, Tab-delimited text; the formats of times are boxes in its dialog
         "Tier\tBegin Time\tEnd Time\tDuration\tAnnotation\ntask\t00:00:01.500\t00:00:03.000\t00:00:01.500\tcalm\n",
-        "Tier\tParticipant\tBegin Time - hh:mm:ss.ms\tBegin Time - ss.msec\tEnd Time - hh:mm:ss.ms\tEnd Time - ss.msec\t"
-        "Annotation\ntask\t\t00:00:01.500\t1.5\t00:00:03.000\t3.0\tcalm\n",
+        "Tier\tParticipant\tBegin Time - hh:mm:ss.ms\tBegin Time - ss.msec\tEnd Time - hh:mm:ss.ms\t"
+        "End Time - ss.msec\tAnnotation\ntask\t\t00:00:01.500\t1.5\t00:00:03.000\t3.0\tcalm\n",
         "Tier\tBegin Time - msec\tEnd Time - msec\tDuration - msec\tAnnotation\ntask\t1500\t3000\t1500\tcalm\n",
         '"#file:///C:/films/a.eaf"\nBegin Time - msec\tEnd Time - msec\ttask\tspeech\n1500\t3000\tcalm\t\n',
         "task\t\t00:00:01.500\t1.500\t00:00:03.000\t3.000\t00:00:01.500\t1.500\tcalm\n",
@@ -163,7 +163,8 @@ def test_annotations_of_pyfeat_live_are_in_frames(tmp_path: Path) -> None:
     [
         (
             "a.srt",
-            "1\r\n00:00:01,500 --> 00:00:03,000 X1:40\r\n<i>Hello\r\nyou</i>\r\n\r\n2\r\n00:00:04,000 --> 00:00:05,000\r\n",
+            "1\r\n00:00:01,500 --> 00:00:03,000 X1:40\r\n<i>Hello\r\nyou</i>\r\n\r\n"
+            "2\r\n00:00:04,000 --> 00:00:05,000\r\n",
         ),
         ("a.vtt", "WEBVTT\n\nNOTE of mine\n\nintro\n00:01.500 --> 00:03.000 align:start\n<v Anna>Hello you</v>\n"),
     ],

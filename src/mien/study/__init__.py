@@ -53,8 +53,8 @@ The modules, each of which imports only those above it:
     tables      CSV, Parquet and SPSS files
     run         `mien study run`: all of it in order
 
-Tables are `pyarrow.Table`s; frames come in pieces (`mien.study.frames.pieces`), never all at once. Where only curves are
-needed, NumPy arrays: times [n] in seconds, probabilities [n, k]. What needs the pixels of a frame is a part of
+Tables are `pyarrow.Table`s; frames come in pieces (`mien.study.frames.pieces`), never all at once. Where only curves
+are needed, NumPy arrays: times [n] in seconds, probabilities [n, k]. What needs the pixels of a frame is a part of
 `Recognizer.follow`, which sees each once.
 
 A setting recomputes what it touches: the table [settings] of study.toml is what the networks see; [numbers], rules,

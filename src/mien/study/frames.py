@@ -7,13 +7,13 @@ A video is read and written a piece at a time.
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.core.errors import needs_extra
+from mien.core.errors import InputError, needs_extra
 from mien.core.files import replacing
 from mien.core.paths import file_name
 from mien.faces.faces import FRAME, SEPARATOR, columns
@@ -76,9 +76,22 @@ def schema_of(classes: Sequence[str]) -> "pyarrow.Schema":
     )
 
 
-def frames_path(folder: Path, video: str) -> Path:
-    """Return the file of a video's frames in out/frames/."""
-    return folder / f"{file_name(video.replace('/', '__'))}.parquet"
+def frames_paths(folder: Path, videos: Sequence[str]) -> dict[str, Path]:
+    """Return the file of each video's frames in out/frames/: named like the video, without its suffix where no other
+    has the name.
+
+    Raises:
+        InputError: two names differ only in what no name of a file may differ in.
+    """
+    stems = Counter(PurePosixPath(video).with_suffix("").as_posix().casefold() for video in videos)
+    found, used = dict[str, Path](), dict[str, str]()
+    for video in videos:
+        stem = PurePosixPath(video).with_suffix("").as_posix()
+        name = file_name((stem if stems[stem.casefold()] == 1 else video).replace("../", "").replace("/", "__"))
+        if other := used.get(name.casefold()):
+            raise InputError(f"{other}, {video}: names too much alike for files of a study; rename one")
+        used[name.casefold()], found[video] = video, folder / f"{name}.parquet"
+    return found
 
 
 def write_frames(

@@ -62,8 +62,8 @@ block = {numbers.block}  # seconds that are resampled together at least
 seed = {numbers.seed}
 
 [output]
-csv = {output.csv}  # copies of all tables as CSV
-sav = {output.sav}  # copies for SPSS
+csv = {output.csv}  # the frames as CSV too, frames.csv; all other tables are
+sav = {output.sav}  # all tables as SPSS files too
 separator = {output.separator}  # of CSV: ";" with decimal = "," for spreadsheets in much of Europe
 decimal = {output.decimal}
 """

@@ -130,9 +130,9 @@ class StudyOutput:
     """The table [output]: copies in other forms."""
 
     csv: bool = True
-    """Write CSV copies of the frames too."""
+    """Write the frames as CSV too; all other tables are."""
     sav: bool = False
-    """Write SPSS copies (.sav) of all tables too."""
+    """Write SPSS files (.sav) of all tables too."""
     separator: str = ","
     """Between the cells of CSV files: "," or ";" or a tab."""
     decimal: str = "."

@@ -196,7 +196,7 @@ def _done(cache: Path, key: str, begin: float, until: float) -> Cached | None:
     """Return the finished table of a video that has all frames of a part."""
     for path in sorted(cache.glob(f"{key}*.json")):
         table = path.with_suffix(".parquet")
-        if path.name.count(".") == 1 and table.is_file():
+        if not path.name.endswith(".settings.json") and table.is_file():
             with suppress(InputError):  # damaged: as if it were not there
                 record = records.read(path, Recognised, what="a record of mien study")
                 if record.covers(begin, until):

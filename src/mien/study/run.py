@@ -1,6 +1,5 @@
 """`mien study run`: from the videos of a study to its tables. What has not changed is not recognised again."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import inf
@@ -16,7 +15,7 @@ from mien.core.streams import say, show_table
 from mien.core.tables import terminal_table
 from mien.study.clips import KEY, Clip, read_clips
 from mien.study.events import ClipEvent, StudyEvents, read_events
-from mien.study.frames import ClipCounts, Persons, frames_path, pieces, write_frames
+from mien.study.frames import ClipCounts, Persons, frames_paths, pieces, write_frames
 from mien.study.project import Study
 from mien.study.recognise import Cached, recognise
 from mien.study.tables import write_csv, write_sav, write_table
@@ -90,8 +89,7 @@ def _write(study: Study, clips: Sequence[Clip], events: StudyEvents, found: Mapp
     classes = {one.record.classes for one in found.values() if isinstance(one, Cached)}
     counts: dict[Clip, ClipCounts] = {}
     events_of: dict[Clip, list[ClipEvent]] = {}
-    paths = {video: frames_path(folder, video) for video in read}
-    _check_paths(paths)
+    paths = frames_paths(folder, list(read))
     for video, rows in track(list(read.items()), "writing frames", len(read)):
         cached = found[rows[0].path]
         assert isinstance(cached, Cached)
@@ -107,8 +105,8 @@ def _write(study: Study, clips: Sequence[Clip], events: StudyEvents, found: Mapp
     run = StudyRun(study, [counts[clip] for clip in clips if clip in counts], unread, damaged)
     if read:
         _write_copies(study, folder, next(iter(classes)))
-        write_table(study.out, "videos", [_videos_table(run, found)], study.output, parquet=False)
-        write_table(study.out, "events", [_events_table(run, events_of)], study.output, parquet=False)
+        write_table(study.out, "videos", _videos_table(run, found), study.output)
+        write_table(study.out, "events", _events_table(run, events_of), study.output)
     _write_settings(run, events, found)
     return run
 
@@ -122,13 +120,6 @@ def _record(found: Mapping[Path, Cached | str], rows: Sequence[Clip]) -> Any:
 def _persons(study: Study, video: str) -> Persons:
     """Return the name of each track's person."""
     return {}
-
-
-def _check_paths(paths: Mapping[str, Path]) -> None:
-    same = [path for path, count in Counter(str(path).casefold() for path in paths.values()).items() if count > 1]
-    if same:
-        videos = [video for video, path in paths.items() if str(path).casefold() == same[0]]
-        raise InputError(f"{first_few(videos)}: names too much alike for files of a study; rename one")
 
 
 def _note_shared(video: str, counts: Sequence[ClipCounts]) -> None:

@@ -5,7 +5,6 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from mien.core.console import quantity
 from mien.core.csv_files import as_cell
 from mien.core.errors import needs_extra
 from mien.core.files import replacing
@@ -108,31 +107,10 @@ def spss_names(names: Sequence[str]) -> list[str]:
     return found
 
 
-def write_table(
-    out: Path, name: str, pieces: Iterable["pyarrow.Table"], form: StudyOutput, *, parquet: bool = True
-) -> list[str]:
-    """Write a table of a study into its folder out/, in every form that study.toml asks for; return lines about them.
-
-    Args:
-        out: the folder.
-        name: of the table, and of its files without the suffix.
-        pieces: of the table.
-        form: what study.toml asks for.
-        parquet: write NAME.parquet too.
-    """
-    import pyarrow
-    import pyarrow.parquet
-
-    table = pyarrow.concat_tables(list(pieces))
-    written = []
-    if parquet:
-        with replacing(out / f"{name}.parquet") as part:
-            pyarrow.parquet.write_table(table, part)
-        written.append(f"{name}.parquet")
-    if form.csv:
-        write_csv(out / f"{name}.csv", [table], form)
-        written.append(f"{name}.csv")
+def write_table(out: Path, name: str, table: "pyarrow.Table", form: StudyOutput) -> None:
+    """Write a table of a study into its folder out/: NAME.csv, and NAME.sav where study.toml asks for it."""
+    write_csv(out / f"{name}.csv", [table], form)
     if form.sav:
         write_sav(out / f"{name}.sav", table, title=f"mien: {name}")
-        written.append(f"{name}.sav")
-    return [f"{out / one}: {quantity(len(table), 'row')}" for one in written]
+    else:
+        (out / f"{name}.sav").unlink(missing_ok=True)

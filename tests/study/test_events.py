@@ -1,0 +1,114 @@
+"""Which events belong to which videos, on which clock, and what is said of the others."""
+
+from math import inf
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from mien.core.errors import InputError
+from mien.study import Study
+from mien.study.clips import Clip
+from mien.study.events import ClipEvent, StudyEvents, at_moments, read_events
+
+NONE = np.zeros(0, np.int64), np.zeros(0, np.float64)
+
+
+def clip(
+    participant: str, name: str, *, session: str = "", offset: float = 0.0, start: float = 0, end: float = inf
+) -> Clip:
+    return Clip(participant, session, "", name, Path(name), name, start, end, offset)
+
+
+ONE, TWO, LATE = (
+    clip("P1", "one.mp4"),
+    clip("P2", "two.mp4", offset=10),
+    clip("P2", "late.mp4", session="b", offset=100),
+)
+
+
+def events(folder: Path, text: str, *clips: Clip, name: str = "events.csv", toml: str = "") -> StudyEvents:
+    (folder / name).parent.mkdir(exist_ok=True)
+    (folder / name).write_text(text)
+    (folder / "study.toml").write_text(f"{toml or '[study]'}\nevents = {[name]}\n".replace("'", '"'))
+    return read_events(Study.read(folder), clips)
+
+
+def spans(found: StudyEvents, one: Clip) -> list[tuple[str, float, float]]:
+    return [(event.label, event.start, event.end) for event in found.of(one, *NONE)]
+
+
+def test_events_of_participants_are_on_the_clock_of_the_study(tmp_path: Path) -> None:
+    text = "participant,session,start,end,label\np1,,1,2,a\nP2,,11,12,b\nP2,b,101,103,c\nP3,,1,2,d\nP1,x,1,2,e\n"
+    found = events(tmp_path, text, ONE, TWO, LATE)
+    assert spans(found, ONE) == [("a", 1.0, 2.0)]
+    assert spans(found, TWO) == [("b", 1.0, 2.0)]
+    assert spans(found, LATE) == [("c", 1.0, 3.0)]  # and b was over before this video began
+    assert found.notes == [
+        f"{tmp_path / 'events.csv'}: table, 3 events, 1 of which are used in several videos, as nothing says in which",
+        f"{tmp_path / 'events.csv'}: 1 event not used, no row of videos.csv has participant P3",
+        f"{tmp_path / 'events.csv'}: 1 event not used, no row of videos.csv has participant P1, session x",
+    ]
+
+
+def test_events_of_videos_are_on_the_clock_of_the_video(tmp_path: Path) -> None:
+    """The video of an export may be another copy of ours, and a speaker no participant."""
+    text = "video,participant,start,end,label\nC:\\films\\two.mov,Speaker A,1,2,a\nother.mp4,,1,2,b\n"
+    found = events(tmp_path, text, ONE, TWO)
+    assert (spans(found, ONE), spans(found, TWO)) == ([], [("a", 1.0, 2.0)])
+    assert found.notes[1:] == [f"{tmp_path / 'events.csv'}: 1 event not used, no row of videos.csv has video other.mp4"]
+
+
+@pytest.mark.parametrize("name", ["two.csv", "P2/events.csv", "two/annotations.csv"])
+def test_a_file_is_named_after_a_video_or_a_participant(tmp_path: Path, name: str) -> None:
+    found = events(tmp_path, "start,end,label\n12,13,a\n", ONE, TWO, name=name)
+    by_participant = name == "P2/events.csv"
+    assert (spans(found, ONE), spans(found, TWO)) == ([], [("a", 2.0, 3.0) if by_participant else ("a", 12.0, 13.0)])
+
+
+def test_an_event_of_nobody_is_everybodys(tmp_path: Path) -> None:
+    found = events(tmp_path, "start,end,label\n11,12,a\n", ONE, TWO)
+    assert (spans(found, ONE), spans(found, TWO)) == ([("a", 11.0, 12.0)], [("a", 1.0, 2.0)])
+    assert "1 of which are used in several videos" in found.notes[0]
+
+
+def test_events_are_cut_to_the_part_of_a_clip(tmp_path: Path) -> None:
+    part = clip("P1", "one.mp4", start=5, end=9)
+    found = events(tmp_path, "start,end,label\n1,6,a\n7,20,b\n1,4,c\n10,11,d\n", part)
+    assert spans(found, part) == [("a", 5.0, 6.0), ("b", 7.0, 9.0)]
+
+
+def test_frames_become_seconds(tmp_path: Path) -> None:
+    text = "annotation_id,kind,start_frame,end_frame,label\nx,exclude,10,19,blink\n"
+    found = events(tmp_path, text, ONE, name="one.csv")
+    times = found.of(ONE, np.arange(0, 50, 5), np.arange(0, 50, 5) / 25)
+    assert times == [ClipEvent("blink", 0.4, 0.8, True, "one.csv")]
+
+
+def test_what_study_toml_names_must_be_there(tmp_path: Path) -> None:
+    with pytest.raises(InputError, match=r"\[rules\], events: no event has 'brake'; there are break"):
+        events(tmp_path, "start,end,label\n1,2,break\n", ONE, toml='[rules]\nevents = "brake"\n[study]')
+    with pytest.raises(InputError, match=r"\[study\], tiers: no event has 'task'"):
+        events(tmp_path, "start,end,label\n1,2,break\n", ONE, toml='[study]\ntiers = "task"')
+    (tmp_path / "study.toml").write_text('[rules]\nexclude = "gone.csv"\n')
+    with pytest.raises(InputError, match=r"gone\.csv: no such file; it is named in .*study\.toml"):
+        read_events(Study.read(tmp_path), [ONE])
+
+
+def test_tiers_are_chosen(tmp_path: Path) -> None:
+    text = "Tier\tBegin Time\tEnd Time\tAnnotation\ntask\t1\t2\tcalm\nspeech\t1\t2\thello\n"
+    found = events(tmp_path, text, ONE, name="one.txt", toml='[study]\ntiers = "task"')
+    assert spans(found, ONE) == [("calm", 1.0, 2.0)]
+    assert found.notes[1] == f"{tmp_path / 'one.txt'}: 1 event not used, of tiers that [study] tiers does not name"
+
+
+def test_labels_at_moments() -> None:
+    found = [
+        ClipEvent("a", 0.0, 2.0, False, ""),
+        ClipEvent("b", 1.0, 3.0, True, ""),
+        ClipEvent("a", 1.5, 2.5, False, ""),
+        ClipEvent("point", 1.0, 1.0, True, ""),
+    ]
+    times = np.array([0.0, 1.0, 1.0, 2.0, 3.0])
+    assert at_moments(found, times) == ["a", "a|b", "a|b", "b|a", ""]
+    assert at_moments(found, times, excluded=True) == ["", "b", "b", "b", ""]

@@ -1,0 +1,309 @@
+"""`mien study run`: what is recognised and what is not, the frames, the rules, interruptions."""
+
+import csv
+import json
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow.dataset
+import pyarrow.parquet
+import pytest
+
+from mien.core.errors import InputError
+from mien.study import recognise
+from mien.study.frames import columns_of
+from mien.study.run import StudyRun, run_study
+from tests.blocks import Mien
+from tests.blocks import mien as mien  # the fixture
+from tests.drawn_video import write
+
+HEAD = "participant,session,condition,file,start,end,offset"
+
+
+def video(path: Path, levels: Iterable[int], **options: Any) -> Path:
+    """Write a video at 25 frames a second, each evenly grey: a face to the detector `none`."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return write(path, [np.full((48, 64, 3), level, np.uint8) for level in levels], **options)
+
+
+MakeStudy = Callable[..., Path]
+
+
+@pytest.fixture
+def make_study(tmp_path: Path, model: Path) -> MakeStudy:
+    """`make_study(rows, settings=..., rest=...)` writes a study whose model says how bright a frame is."""
+
+    def make(*rows: str, settings: str = "every = 0", rest: str = "") -> Path:
+        (tmp_path / "videos.csv").write_text("\n".join([HEAD, *rows]) + "\n")
+        shutil.copy(model, tmp_path / "model.onnx")
+        table = f'[settings]\nmodel = "model.onnx"\ndetector = "none"\n{settings}\n{rest}\n'
+        (tmp_path / "study.toml").write_text(table)
+        return tmp_path
+
+    return make
+
+
+def frames(folder: Path) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = pyarrow.dataset.dataset(folder / "out" / "frames").to_table().to_pylist()
+    return found
+
+
+def tables(folder: Path) -> dict[str, Any]:
+    """Return what there is to be the same: all rows, in order."""
+    return {path.name: pyarrow.parquet.read_table(path) for path in sorted((folder / "out" / "frames").iterdir())}
+
+
+@pytest.fixture
+def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the videos that are recognised."""
+    names: list[str] = []
+    original = recognise._recognise
+
+    def count(task: recognise.Task, *rest: Any) -> Any:
+        names.append(task.path.name)
+        return original(task, *rest)
+
+    monkeypatch.setattr(recognise, "_recognise", count)
+    return names
+
+
+def run(folder: Path) -> StudyRun:
+    return run_study(folder, jobs=1)
+
+
+def test_a_study_has_a_row_per_frame_and_face(make_study: MakeStudy, tmp_path: Path) -> None:
+    video(tmp_path / "a.mp4", range(0, 250, 10))
+    video(tmp_path / "sub" / "b.mp4", [255] * 5)
+    folder = make_study("P1,s,calm,a.mp4,,,", "P2,s,stress,sub/b.mp4,,,-1.5")
+    done = run(folder)
+    assert [(one.frames, one.with_face, one.usable) for one in done.counts] == [(25, 25, 25), (5, 5, 5)]
+    rows = frames(folder)
+    classes = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")
+    assert list(rows[0]) == columns_of(classes)
+    assert [row["frame"] for row in rows if row["video"] == "a.mp4"] == list(range(25))
+    first, last = rows[0], rows[-1]
+    assert {name: first[name] for name in ("participant", "session", "condition", "person", "expression")} == {
+        "participant": "P1", "session": "s", "condition": "calm", "person": "1", "expression": "angry",
+    }  # fmt: skip
+    assert (last["time"], last["time_study"], last["expression"], last["usable"]) == (0.16, -1.34, "neutral", True)
+    assert sum(first[f"p_{name}"] for name in classes) == pytest.approx(1)
+    facts = json.loads((folder / "out" / "settings.json").read_text())
+    assert facts["videos"]["a.mp4"]["frames"] == 25
+    assert str(tmp_path) not in json.dumps(facts)
+
+
+def test_what_has_not_changed_is_not_recognised_again(
+    make_study: MakeStudy, tmp_path: Path, counted: list[str]
+) -> None:
+    video(tmp_path / "a.mp4", range(0, 250, 10))
+    video(tmp_path / "b.mp4", range(250, 0, -10))
+    rows = "P1,,,a.mp4,,,", "P2,,,b.mp4,,,"
+    folder = make_study(*rows)
+    run(folder)
+    assert counted == ["a.mp4", "b.mp4"]
+    before = tables(folder)
+    make_study(*rows, settings="every = 0\nsmoothing = 1\nthreshold = 0.7", rest="[rules]\nquality = []")
+    (tmp_path / "a.mp4").touch()
+    (tmp_path / "b.mp4").rename(tmp_path / "c.mp4")
+    make_study("P1,,,a.mp4,,,", "P2,,,c.mp4,,,")
+    run(folder)
+    assert counted == ["a.mp4", "b.mp4"]  # bytes decide: neither time nor name
+    assert sorted(tables(folder)) == ["a.parquet", "c.parquet"]
+    assert tables(folder)["a.parquet"] == before["a.parquet"]
+    video(tmp_path / "a.mp4", [0] * 5)
+    run(folder)
+    assert counted[2:] == ["a.mp4"]
+    make_study("P1,,,a.mp4,,,", "P2,,,c.mp4,,,", settings="every = 0.2")
+    run(folder)
+    assert sorted(counted[3:]) == ["a.mp4", "c.mp4"]
+    make_study("P1,,,a.mp4,,,", "P2,,,c.mp4,,,")
+    run(folder)
+    assert len(counted) == 5  # what the settings of before made is still there
+
+
+def test_parts_of_a_video(make_study: MakeStudy, tmp_path: Path, counted: list[str]) -> None:
+    video(tmp_path / "a.mp4", range(0, 250, 5))
+    folder = make_study("P1,,calm,a.mp4,0.2,0.6,", "P1,,stress,a.mp4,1,1.4,100")
+    run(folder)
+    rows = frames(folder)
+    assert [(row["condition"], row["frame"]) for row in rows] == [
+        *(("calm", number) for number in range(5, 15)),
+        *(("stress", number) for number in range(25, 35)),
+    ]
+    assert rows[-1]["time_study"] == pytest.approx(101.36)
+    assert pyarrow.parquet.read_metadata(next((folder / "cache").glob("*.parquet"))).num_rows == 30
+    make_study("P1,,calm,a.mp4,0.2,0.4,")
+    run(folder)
+    assert [row["frame"] for row in frames(folder)] == list(range(5, 10))
+    assert counted == ["a.mp4"]  # a smaller part is in the table of the larger one
+    make_study("P1,,calm,a.mp4,0.2,,")
+    run(folder)
+    assert [row["frame"] for row in frames(folder)] == list(range(5, 50))
+    longer = tables(folder)
+    shutil.rmtree(folder / "cache")
+    run(folder)
+    assert tables(folder) == longer  # the rest was added to what was there: the same as in one go
+
+
+def test_events_and_rules_decide_what_is_usable(make_study: MakeStudy, tmp_path: Path) -> None:
+    video(tmp_path / "a.mp4", range(0, 250, 10))
+    (tmp_path / "events.csv").write_text("participant,start,end,label\nP1,0.2,0.4,task\nP1,0.3,0.5,break\n")
+    (tmp_path / "out.csv").write_text("start,end,label\n0.8,0.9,phone\n")
+    rest = '[study]\nevents = "events.csv"\n[rules]\nevents = "break"\nexclude = "out.csv"\nquality = []'
+    folder = make_study("P1,,,a.mp4,,,", rest=rest)
+    done = run(folder)
+    found = {row["frame"]: (row["events"], row["usable"], row["reason"]) for row in frames(folder)}
+    assert found[0] == ("", True, "")
+    assert found[5] == ("task", True, "")
+    assert found[8] == ("task|break", False, "excluded: break")
+    assert found[20] == ("phone", False, "excluded: phone")
+    assert done.counts[0].reasons == {"excluded: break": 5, "excluded: phone": 3}
+    assert done.counts[0].usable == 17
+    make_study("P1,,,a.mp4,,,", rest='[rules]\nquality = ["blurred", "dark"]')
+    run(folder)
+    assert {row["reason"] for row in frames(folder)} == {"blurred|dark"}
+
+
+def test_the_copies(make_study: MakeStudy, tmp_path: Path) -> None:
+    pandas, pyreadstat = pytest.importorskip("pandas"), pytest.importorskip("pyreadstat")
+    video(tmp_path / "a.mp4", [0, 100, 200])
+    rest = '[output]\nseparator = ";"\ndecimal = ","\nsav = true'
+    folder = make_study("=P1,,calm,a.mp4,,,0.5", rest=rest)
+    run(folder)
+    wanted = pyarrow.parquet.read_table(folder / "out" / "frames" / "a.parquet").to_pandas()
+    assert wanted["participant"][0] == "=P1"
+    with (folder / "out" / "frames.csv").open(newline="") as file:
+        rows = list(csv.DictReader(file, delimiter=";"))
+    assert (rows[1]["participant"], rows[1]["time_study"], rows[1]["usable"]) == ("'=P1", "0,54", "True")
+    read = pandas.read_csv(folder / "out" / "frames.csv", sep=";", decimal=",")
+    for name in ("time", "p_angry", "x", "frame"):
+        assert read[name].tolist() == wanted[name].tolist()
+    saved, facts = pyreadstat.read_sav(str(folder / "out" / "frames_sav" / "a.sav"))
+    assert facts.column_labels == wanted.columns.tolist()
+    assert saved["p_happy"].tolist() == wanted["p_happy"].tolist()
+    assert saved["usable"].tolist() == [1.0, 1.0, 1.0]
+    make_study("=P1,,calm,a.mp4,,,", rest="[output]\ncsv = false")
+    run(folder)
+    assert not [*(folder / "out" / "frames_sav").iterdir(), *(folder / "out").glob("*.sav")]
+    assert sorted(path.name for path in (folder / "out").glob("*.csv")) == ["events.csv", "videos.csv"]
+
+
+def test_the_frames_are_one_data_set_to_other_readers(make_study: MakeStudy, tmp_path: Path) -> None:
+    for name in "ab":
+        video(tmp_path / f"{name}.mp4", [0, 100, 200])
+    folder = make_study("P1,,,a.mp4,,,", "P2,,,b.mp4,,,")
+    run(folder)
+    place, wanted = folder / "out" / "frames", {"P1": 3, "P2": 3}
+    for reader in ("pandas", "polars", "duckdb"):
+        library = pytest.importorskip(reader)
+        if reader == "duckdb":
+            query = f"select participant, count(*) from '{place}/*.parquet' where usable group by participant"
+            found = dict(library.sql(query).fetchall())
+        elif reader == "polars":
+            table = library.scan_parquet(place / "*.parquet").filter("usable").collect()
+            found = dict(table.group_by("participant").len().iter_rows())
+        else:
+            table = library.read_parquet(place)
+            found = table[table["usable"]].groupby("participant").size().to_dict()
+        assert found == wanted, reader
+
+
+def test_what_cannot_be_read_is_named(mien: Mien, make_study: MakeStudy, tmp_path: Path) -> None:
+    video(tmp_path / "a.mp4", [0] * 50)
+    data = (tmp_path / "a.mp4").read_bytes()
+    (tmp_path / "text.mp4").write_text("no video")
+    write(tmp_path / "half.mkv", [np.full((48, 64, 3), 5 * n, np.uint8) for n in range(50)])
+    half = (tmp_path / "half.mkv").read_bytes()
+    (tmp_path / "half.mkv").write_bytes(half[: len(half) // 2])
+    assert data
+    folder = make_study("P1,,,a.mp4,,,", "P2,,,text.mp4,,,", "P3,,,gone.mp4,,,", "P4,,,half.mkv,,,")
+    code, out, err = mien("study", "run", str(folder), "--jobs", "1")
+    assert code == 1
+    assert "P1" in out
+    assert f"not read: gone.mp4 ({tmp_path / 'gone.mp4'}: no such file)" in err
+    assert f"not read: text.mp4 ({tmp_path / 'text.mp4'}: not a video" in err
+    assert "not read to the end: 1 video (half.mkv)" in err
+    facts = json.loads((folder / "out" / "settings.json").read_text())
+    assert sorted(facts["not read"]) == ["gone.mp4", "text.mp4"]
+    assert facts["videos"]["half.mkv"]["damage"]
+    make_study("P3,,,gone.mp4,,,")
+    assert mien("study", "run", str(folder), "--jobs", "1")[0] == 2
+
+
+def test_two_at_once_are_refused(make_study: MakeStudy, tmp_path: Path) -> None:
+    import fcntl
+    import os
+
+    video(tmp_path / "a.mp4", [0])
+    folder = make_study("P1,,,a.mp4,,,")
+    held = os.open(folder, os.O_RDONLY)
+    fcntl.flock(held, fcntl.LOCK_EX)
+    with pytest.raises(InputError, match="another mien is working in it"):
+        run(folder)
+    os.close(held)
+
+
+def test_ten_interruptions_change_no_row(
+    make_study: MakeStudy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The run ends by Ctrl-C after a few frames, ten times."""
+    for name, step in zip("ab", (3, 4), strict=True):
+        video(tmp_path / f"{name}.mp4", [n % 250 for n in range(0, 200 * step, step)])
+    folder = make_study("P1,,,a.mp4,,,", "P2,,,b.mp4,,,")
+    run(folder)
+    wanted = tables(folder)
+    shutil.rmtree(folder / "cache")
+    shutil.rmtree(folder / "out")
+    original, left = recognise.to_rows, [0]
+
+    def interrupted(faces: Any) -> Any:
+        left[0] -= 1
+        if left[0] == 0:
+            raise KeyboardInterrupt
+        return original(faces)
+
+    monkeypatch.setattr(recognise, "to_rows", interrupted)
+    for number in range(10):
+        left[0] = 20 + 3 * number
+        with pytest.raises(KeyboardInterrupt, match=r"video.? left; the same command goes on where it stopped"):
+            run(folder)
+    run(folder)
+    assert tables(folder) == wanted
+
+
+@pytest.mark.slow
+def test_kill_ten_times_in_several_processes(make_study: MakeStudy, tmp_path: Path) -> None:
+    """Parent and workers are killed at any time; the workers that are left end by themselves."""
+    for name, step in zip("abc", (3, 4, 5), strict=True):
+        video(tmp_path / f"{name}.mp4", [n % 250 for n in range(0, 2000 * step, step)])
+    folder = make_study("P1,,,a.mp4,,,", "P2,,,b.mp4,,,", "P3,,,c.mp4,,,")
+    run(folder)
+    wanted = tables(folder)
+    shutil.rmtree(folder / "cache")
+    shutil.rmtree(folder / "out")
+    command = [sys.executable, "-m", "mien", "study", "run", str(folder), "--jobs", "2"]
+    killed = 0
+    for number in range(10):
+        process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
+        deadline = time.monotonic() + 60
+        before = sum(path.stat().st_size for path in (folder / "cache").glob(".*.jsonl")) if number else 0
+        while process.poll() is None and time.monotonic() < deadline:
+            now = sum(path.stat().st_size for path in (folder / "cache").glob(".*.jsonl"))
+            if now > before + 40_000:
+                break
+            time.sleep(0.02)
+        if process.poll() is None:
+            process.send_signal(signal.SIGKILL)
+            killed += 1
+        process.communicate()
+    assert killed >= 3
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    assert tables(folder) == wanted
