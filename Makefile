@@ -47,5 +47,5 @@ $(BIN)/uv:
 	@touch $@
 
 .venv/full: pyproject.toml constraints.txt | $(BIN)/uv
-	$(INSTALL) --editable '.[label-errors,kaggle,table,eval,card,tensorboard,serve]' --group dev
+	$(INSTALL) --editable '.[label-errors,kaggle,study,eval,card,tensorboard,serve]' --group dev
 	@touch .venv/base $@

@@ -109,7 +109,8 @@ def test_what_has_not_changed_is_not_recognised_again(
     run(folder)
     assert counted == ["a.mp4", "b.mp4"]
     before = tables(folder)
-    make_study(*rows, settings="every = 0\nsmoothing = 1\nthreshold = 0.7", rest="[rules]\nquality = []")
+    make_study(*rows, rest="[rules]\nquality = []\n[numbers]\nsmoothing = 1\nenter = 0.7")
+    run(folder)
     (tmp_path / "a.mp4").touch()
     (tmp_path / "b.mp4").rename(tmp_path / "c.mp4")
     make_study("P1,,,a.mp4,,,", "P2,,,c.mp4,,,")

@@ -72,10 +72,13 @@ def find_videos(folder: Path, pattern: str) -> list[Clip]:
         if name not in KEY or names.count(name) > 1:
             raise InputError(f"{pattern}: {{{name}}}: expected {', '.join(f'{{{one}}}' for one in KEY)}, each once")
     place = folder / Path(pattern).expanduser()
-    if place.is_dir():
+    if place.is_file():
+        found = [place]
+    elif place.is_dir():
         found = [one for one in sorted(place.rglob("*")) if one.suffix.lower() in SUFFIXES and one.is_file()]
     else:
-        every = glob.glob(FIELD.sub("*", str(place)), recursive=True)  # noqa: PTH207 - takes absolute patterns too
+        root = "" if Path(pattern).expanduser().is_absolute() else f"{glob.escape(str(folder))}/"
+        every = glob.glob(root + FIELD.sub("*", str(Path(pattern).expanduser())), recursive=True)  # noqa: PTH207
         found = [one for one in map(Path, sorted(every)) if one.is_file()]
     found = [one for one in found if not any(part.startswith(".") for part in one.relative_to(one.anchor).parts[-1:])]
     others = [printable(one.name) for one in found if one.suffix.lower() not in SUFFIXES]

@@ -40,6 +40,7 @@ NAMES = {  # what columns are called, in lower case and without the format that 
     "observation": ("observation id",),
     "source": ("source",),
     "durations": ("media duration (s)",),
+    "shift": ("time offset (s)",),
     # Py-feat Live
     "kind": ("kind",),
     "start_frame": ("start_frame",),
@@ -164,7 +165,7 @@ def _intervals(
         if end < start:
             raise InputError(f"{where}: ends at {row['end']}, before its start {row['start']}")
         events += joined(row, Event(row["label"], start, end, tier=row.get("tier", "")))
-    return EventFile(path, kind, events, _not_used({"without a label": empty, **joined.lost}))
+    return EventFile(path, kind, events, _not_used({"without a label": empty}) + joined.notes)
 
 
 def _boris(path: Path, rows: Iterator[Row]) -> EventFile:
@@ -191,7 +192,7 @@ def _boris(path: Path, rows: Iterator[Row]) -> EventFile:
         if start is not None:
             events += joined(row, Event(row["label"], start, time))
     lost["that begin and do not stop"] += len(open_states)
-    return EventFile(path, "BORIS, tabular", events, _not_used({**lost, **joined.lost}))
+    return EventFile(path, "BORIS, tabular", events, _not_used(lost) + joined.notes)
 
 
 class _Joined:
@@ -200,11 +201,19 @@ class _Joined:
     def __init__(self) -> None:
         self.lost: dict[str, int] = {}
         self._first: dict[str, str] = {}
+        self._shifts: set[str] = set()
+
+    @property
+    def notes(self) -> list[str]:
+        shifted = [f"a time offset of {shift} s in BORIS; times are used as they are" for shift in sorted(self._shifts)]
+        return _not_used(self.lost) + shifted
 
     def __call__(self, row: Mapping[str, str], event: Event) -> list[Event]:
         """Return the event with whom and what it is about; nothing where its time in its file is not known."""
         observation, media = row.get("observation", ""), _base(row.get("video", ""))
         before = 0.0
+        if number(row.get("shift", "")):
+            self._shifts.add(row["shift"])
         if "observation" in row and media:
             first = self._first.setdefault(observation, media)
             player = re.sub(r"^player #1:", "", row.get("source", "")).split("|")[0]
@@ -277,10 +286,10 @@ def _eaf(path: Path) -> EventFile:
     header = root.find("HEADER")
     if header is not None and header.get("TIME_UNITS", "milliseconds") != "milliseconds":
         raise InputError(f"{path}: times in {header.get('TIME_UNITS')}; expected milliseconds")
-    media = [found.get("MEDIA_URL", "") for found in root.iter("MEDIA_DESCRIPTOR")]
-    origin = next((found.get("TIME_ORIGIN") for found in root.iter("MEDIA_DESCRIPTOR")), None)
-    shift = float(origin or 0) / unit  # where the media is, when the annotations are at 0
-    video = _base(unquote(urlparse(media[0]).path) or media[0]) if media else ""
+    media = sorted(root.iter("MEDIA_DESCRIPTOR"), key=lambda one: not one.get("MIME_TYPE", "").startswith("video"))
+    url = media[0].get("MEDIA_URL", "") if media else ""
+    shift = float(media[0].get("TIME_ORIGIN") or 0) / unit if media else 0.0  # of the media at 0 of the annotations
+    video = _base(unquote(urlparse(url).path) or url)
     slots = {slot.get("TIME_SLOT_ID"): slot.get("TIME_VALUE") for slot in root.iter("TIME_SLOT")}
     spans: dict[str | None, tuple[str | None, str | None]] = {}
     parents: dict[str | None, str | None] = {}
@@ -306,7 +315,10 @@ def _eaf(path: Path) -> EventFile:
                 start, end = (max(0.0, float(time) / unit + shift) for time in (first, last))
                 who = tier.get("PARTICIPANT", "")
                 events.append(Event(label, start, end, participant=who, video=video, tier=tier.get("TIER_ID", "")))
-    return EventFile(path, "ELAN", events, _not_used({"without a time of its own": untimed, "without a label": empty}))
+    notes = _not_used({"without a time of its own": untimed, "without a label": empty})
+    if len(media) > 1:
+        notes.append(f"{len(media)} media files are linked; the events are those of {video}")
+    return EventFile(path, "ELAN", events, notes)
 
 
 CUE = re.compile(r"((?:\d+:)?\d+:\d\d[.,]\d{1,3})\s*-->\s*((?:\d+:)?\d+:\d\d[.,]\d{1,3})")

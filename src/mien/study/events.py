@@ -82,6 +82,7 @@ def read_events(study: Study, clips: Sequence[Clip]) -> StudyEvents:
                 if event.video:
                     theirs = [clip for clip in clips if _same(event.video, clip)]
                     theirs = theirs or [clip for clip in clips if clip.participant.casefold() == event.video.casefold()]
+                    theirs = theirs or named  # whatever its video was called then
                     clock = "video"
                 elif not event.participant and named:
                     clock, theirs = "video" if _by_video(path, named) else "study", named

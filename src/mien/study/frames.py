@@ -54,6 +54,14 @@ class ClipCounts:
     """Those that are not removed, in the order in which they appear."""
     reasons: Counter[str] = field(default_factory=Counter)
     """Why rows are not usable -> how many."""
+    _latest: dict[str, int] = field(default_factory=dict)
+
+    def add(self, name: str, frames: Sequence[int]) -> None:
+        """Count frames in `name`; one that the piece before has counted is not counted again."""
+        if frames:
+            again = self._latest.get(name) == frames[0]
+            setattr(self, name, getattr(self, name) + len(set(frames)) - again)
+            self._latest[name] = frames[-1]
 
 
 def columns_of(classes: Sequence[str]) -> list[str]:
@@ -189,8 +197,8 @@ def _rows(
     counts.reasons.update(reason for row in reasons for reason in row)
     shown = [at for at, name in enumerate(names) if name is not None]
     usable = [at for at, row in enumerate(reasons) if not row]
-    counts.with_face += len({cells["frame"][at] for at in shown})
-    counts.usable += len({cells["frame"][at] for at in usable})
+    counts.add("with_face", [cells["frame"][at] for at in shown])
+    counts.add("usable", [cells["frame"][at] for at in usable])
     counts.uncertain += sum(cells["uncertain"][at] is True for at in usable)
     counts.persons = tuple(dict.fromkeys([*counts.persons, *(str(names[at]) for at in shown)]))
     return {

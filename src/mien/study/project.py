@@ -184,12 +184,13 @@ class Study:
         return self.folder / Path(name).expanduser()
 
     def job(self) -> PredictJob:
-        """Return the settings of recognition as those of `mien predict`."""
+        """Return the settings of recognition as those of `mien predict`; smoothing comes later, in [numbers]."""
         chosen = {name: value for name, value in vars(self.settings).items() if name != "every"}
         for name in ("model", "detector", "prior"):  # a file, or a word
             if chosen[name] and self.path(chosen[name]).exists():
                 chosen[name] = str(self.path(chosen[name]))
-        return PredictJob(**chosen, every=f"{self.settings.every:.9f}s", format="parquet", resume=True)
+        every = f"{self.settings.every:.9f}s"
+        return PredictJob(**chosen, every=every, smoothing=0.0, format="parquet", resume=True)
 
     @classmethod
     def read(cls, folder: Path) -> "Study":

@@ -12,7 +12,7 @@ import multiprocessing
 import os
 import signal
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableSequence, Sequence
+from collections.abc import Callable, Iterable, Iterator, MutableSequence, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import suppress
@@ -97,6 +97,8 @@ class Task:
     until: float
     seconds: float
     """How long the part is, as far as the file says it; 0: unknown."""
+    pixels: int
+    """Of a frame."""
 
 
 @dataclass(frozen=True)
@@ -144,8 +146,9 @@ def recognise(study: Study, clips: Sequence[Clip], *, jobs: int | None = None) -
                 continue
             with Video(path) as video:
                 length = max(0.0, min(until, video.duration or 0.0) - begin)
+                pixels = video.stream.codec_context.width * video.stream.codec_context.height
             table = study.cache / f"{key}{f'-{begin:g}' if begin else ''}.parquet"
-            task = Task(path, table, held.sha256, job, settings, begin, until, length)
+            task = Task(path, table, held.sha256, job, settings, begin, until, length, pixels)
         except InputError as error:
             found[path] = str(error)
             continue
@@ -219,7 +222,7 @@ def _run(tasks: Sequence[Task], jobs: int | None) -> dict[Path, Cached | str]:
         def show(board: Sequence[float]) -> None:
             done = sum(min(at, task.seconds) for at, task in zip(board, tasks, strict=True))
             text = f"{len(found):,} of {quantity(len(tasks), 'video')}"
-            progress.update(bar, completed=done, description=text, refresh=True)
+            progress.update(bar, completed=done, description=text)
 
         def finish(task: Task, outcome: Recognised | str) -> None:
             found[task.table] = outcome if isinstance(outcome, str) else Cached(task.table, outcome)
@@ -330,7 +333,7 @@ def _recognise(task: Task, threads: int, note: Callable[[float], None]) -> Recog
             TableWriter(task.table, names, resume=True, settings=task.settings) as rows,
         ):
             earlier = counted(from_rows(rows.rows(), labels))
-            for found in counted(recognizer.follow(video, earlier=earlier)):
+            for found in counted(recognizer.follow(video, earlier=earlier, smoothing=task.job.smoothing)):
                 rows.write(to_rows(found))
             context = video.stream.codec_context
             width, height = context.width, context.height
@@ -361,17 +364,8 @@ def _workers(tasks: Sequence[Task]) -> int:
     memory = available_memory()
     if memory is None:
         return available_cores()
-    return max(1, min(available_cores(), memory // max(map(_needs, tasks))))
-
-
-def _needs(task: Task) -> int:
-    """Return the bytes that a process for a video needs."""
-    try:
-        with Video(task.path) as video:
-            context = video.stream.codec_context
-            return BASE + FRAMES * 3 * context.width * context.height
-    except InputError:
-        return BASE
+    needed = BASE + FRAMES * 3 * max(task.pixels for task in tasks)
+    return max(1, min(available_cores(), memory // needed))
 
 
 def available_memory() -> int | None:
@@ -385,10 +379,3 @@ def available_memory() -> int | None:
         used = int((group / "memory.current").read_text())
         free.append(int((group / "memory.max").read_text()) - used)
     return max(0, min(free)) if free else None
-
-
-def summary_of(found: Mapping[Path, Cached | str]) -> tuple[int, int, int]:
-    """Return how many files could be read, to their end, not to their end, and not at all."""
-    tables = [one for one in found.values() if isinstance(one, Cached)]
-    damaged = sum(bool(one.record.damage) for one in tables)
-    return len(tables) - damaged, damaged, len(found) - len(tables)

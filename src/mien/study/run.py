@@ -229,6 +229,7 @@ def _write_settings(run: StudyRun, events: StudyEvents, found: Mapping[Path, Cac
         "classes": first.classes if first else [],
         "rules": study.rules,
         "usable": _rule(study),
+        "numbers": study.numbers,
         "videos": {
             video: {
                 "sha256": record.sha256,
