@@ -17,6 +17,7 @@ import pyarrow.parquet
 import pytest
 
 from mien.core.errors import InputError
+from mien.outputs.video_rows import to_rows
 from mien.study import recognise
 from mien.study.frames import columns_of
 from mien.study.run import StudyRun, run_study
@@ -262,7 +263,7 @@ def test_ten_interruptions_change_no_row(
     wanted = tables(folder)
     shutil.rmtree(folder / "cache")
     shutil.rmtree(folder / "out")
-    original, left = recognise.to_rows, [0]
+    original, left = to_rows, [0]
 
     def interrupted(faces: Any) -> Any:
         left[0] -= 1
