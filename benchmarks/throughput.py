@@ -8,11 +8,16 @@ The second command measures another checkout in turn with this one. The photos a
 the start of Python to its end; peak memory of the process. `--fer` runs benchmarks/recognise.py too, on one core. A
 quick trial of every row: `--repeats 1 --n 4 --large 1 --seconds 1 --minutes 0.02`.
 
-Last result (2026-11-21, Python 3.11, both cores of an AMD EPYC, Zen 4, nothing else running, 1 run, --minutes 4):
+Last result (2026-11-27, Python 3.11, one core of an AMD EPYC with AVX2 only, other work on the second; 2 runs, mean +-
+standard deviation; "before" has the network and the detector through OpenCV of 2026-11-26, no search for small faces):
 
-    800 photos of 500 x 375, 3,600 faces: 90.7 photos/s, peak 195 MB
-    64 s of 640 x 360 at 25 frames/s, every frame: 79.0 frames/s, peak 195 MB at most
-    244 s of 1280 x 720 at 25 frames/s, every frame: 65.1 frames/s, peak 195 MB at most
+    300 photos of 500 x 375: now 24.7 +- 1.9 photos/s, peak 181 MB; before 27.1 +- 2.0, 171 MB
+    37 photos of 1632 x 1224: now 3.3 +- 0.1, 222 MB; before 8.2 +- 0.6, 190 MB
+    6 photos of 4000 x 3000: now 0.6 +- 0.0, 253 MB; before 1.7 +- 0.2, 259 MB
+    4 photos of 8000 x 6000: now 0.2 +- 0.0, 613 MB; before 0.8 +- 0.1, 621 MB
+    23 s of 640 x 360 at 25 frames/s: now 45.5 +- 1.8 frames/s, 175 MB; before 32.9 +- 0.6, 184 MB
+    64 s of 1280 x 720: now 37.2 +- 0.8, 192 MB; before 29.6 +- 1.0, 222 MB
+    9 s of 3840 x 2160: now 11.0 +- 0.4, 344 MB; before 10.7 +- 0.7, 546 MB
 """
 
 import argparse
