@@ -193,16 +193,18 @@ class CropSpec:
         if not self.level or points is None:
             return crop_box(image, box, margin=self.margin)
         right, down = (points[1] - points[0]).tolist()
-        return crop_box(image, box, margin=self.margin, slope=steady(np.degrees(np.arctan2(down, right))))
+        return self.cut_turned(image, box, float(np.degrees(np.arctan2(down, right))))
 
+    def cut_turned(self, image: Pixels, box: Sequence[float], slope: float) -> Pixels:
+        """Return the square around a box, turned by a slope in degrees.
 
-def steady(degrees: float) -> float:
-    """Return the slope that a crop is turned by: to a tenth of a degree.
-
-    Detectors differ in the last bits from processor to processor, and in a browser. Of a slope as it is some pixels of
-    the crop would differ too, and a probability by up to 0.03.
-    """
-    return round(float(degrees), 1)
+        The box counts to a quarter of a pixel and the slope to a tenth of a degree. Detectors differ in the last bits
+        from processor to processor, and in a browser: of numbers as they are some pixels would differ too, and a
+        probability by up to 0.03.
+        """
+        x, y, width, height = (np.round(4 * np.array(box, float)) / 4).tolist()
+        rounded = (x, y, max(width, 0.25), max(height, 0.25))
+        return crop_box(image, rounded, margin=self.margin, slope=round(10 * slope) / 10)
 
 
 def crop_box(image: Pixels, box: Sequence[float], *, margin: float = 0.0, slope: float = 0.0) -> Pixels:
@@ -225,8 +227,7 @@ def crop_box(image: Pixels, box: Sequence[float], *, margin: float = 0.0, slope:
         if max(image.shape[:2]) >= 32767:  # OpenCV turns no larger ones
             image, left, top = _part(image, (x, y, width, height), side)
             x, y = x - left, y - top
-        across, down = (round(8 * value) / 8 for value in (x + width / 2, y + height / 2))  # as `steady`
-        middle = (across - 0.5, down - 0.5)  # OpenCV counts from the middle of the first pixel
+        middle = (x + width / 2 - 0.5, y + height / 2 - 0.5)  # OpenCV counts from the middle of the first pixel
         turn = cv2.getRotationMatrix2D(middle, slope, 1.0)
         turn[:, 2] += np.array([side / 2 - 0.5 - middle[0], side / 2 - 0.5 - middle[1]])
         turned = cv2.warpAffine(image, turn, (side, side), flags=cv2.INTER_LINEAR, borderMode=cv2.BORDER_REPLICATE)

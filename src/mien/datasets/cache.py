@@ -25,7 +25,7 @@ from mien.core.paths import user_folder
 from mien.datasets.dataset import COLUMNS, Dataset, ImageSpec
 from mien.datasets.samples import Problem
 
-VERSION = 8  # raise it whenever a reader gives other arrays for the same files
+VERSION = 9  # raise it whenever a reader gives other arrays for the same files
 STALE = 24 * 3600  # seconds after which a half-written entry is the remains of a crash
 
 

@@ -33,8 +33,7 @@ class Detections(NamedTuple):
         """Return the crop of the face at `index`, square and of any size; level where its pose is known."""
         box = self.boxes[index].tolist()
         if self.pose is not None:
-            slope = images.steady(np.nan_to_num(self.pose[index, 0]))
-            return images.crop_box(image, box, margin=spec.margin, slope=slope)
+            return spec.cut_turned(image, box, float(np.nan_to_num(self.pose[index, 0])))
         return spec.cut(image, box, None if self.landmarks is None else self.landmarks[index])
 
 

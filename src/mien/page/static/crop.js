@@ -13,7 +13,8 @@ export function cut(source, box, points, spec) {
   const right = Math.fround(points[2] - points[0]);
   const down = Math.fround(points[3] - points[1]);
   const slope = round(Math.atan2(down, right) * (180 / Math.PI) * 10) / 10;
-  return cropBox(source, box, spec.margin, slope);
+  const [x, y, width, height] = [...box].map((value) => round(4 * value) / 4);
+  return cropBox(source, [x, y, max(width, 0.25), max(height, 0.25)], spec.margin, slope);
 }
 
 export function cropBox(source, [x, y, width, height], margin, slope) {
@@ -29,7 +30,7 @@ export function cropBox(source, [x, y, width, height], margin, slope) {
       source = part(source, left, top, right - left, bottom - top);
       [x, y] = [x - left, y - top];
     }
-    const [middleX, middleY] = [x + width / 2, y + height / 2].map((value) => round(8 * value) / 8 - 0.5);
+    const [middleX, middleY] = [x + width / 2 - 0.5, y + height / 2 - 0.5];
     const turn = rotation(middleX, middleY, slope);
     turn[2] += side / 2 - 0.5 - middleX;
     turn[5] += side / 2 - 0.5 - middleY;
