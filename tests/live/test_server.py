@@ -76,6 +76,16 @@ def test_an_event_is_a_frame_with_its_own_faces(page: LiveServer) -> None:
     assert image.min() > 250  # nothing is drawn into it
 
 
+def test_a_large_frame_is_shown_smaller(model: Path) -> None:
+    pixels = np.full((1200, 3200, 3), 255, np.uint8)
+    (frame,) = live_frames([CameraFrame(pixels, 0, time.monotonic())], Recognizer(model, "none", threads=1))
+    facts = json.loads(frame.event.removeprefix(b"data: "))
+    image = cv2.imdecode(np.frombuffer(base64.b64decode(facts["image"]), np.uint8), cv2.IMREAD_COLOR)
+    assert image is not None
+    assert image.shape == (600, 1600, 3)
+    assert [facts["width"], facts["height"]] == facts["faces"][0]["box"][2:] == [3200, 1200]
+
+
 @pytest.mark.parametrize("host", ["evil.example", "evil.example:{port}", "127.0.0.1.evil.example:{port}", "[", ""])
 def test_other_hosts_are_refused(page: LiveServer, host: str) -> None:
     answer = get(page, page.root, Host=host.format(port=page.server_port))

@@ -18,6 +18,8 @@ from mien.recognition.recognizer import Recognizer
 from mien.recognition.smoothing import Smoother
 from mien.recognition.tracking import Tracker
 
+LARGEST = 1600  # pixels of the longer side of an image on the page
+
 
 @dataclass(frozen=True)
 class LiveFrame:
@@ -48,11 +50,15 @@ class LiveFrame:
     def event(self) -> bytes:
         """What the page shows, as a server-sent event; made when someone watches.
 
-        It is what a line of JSON says, with the smoothed probabilities as those of the faces, the rate, and the image:
-        a JPEG in base64.
+        It is what a line of JSON says, with the smoothed probabilities as those of the faces; the rate; the width and
+        height of the frame, which the boxes are in; and the image, a JPEG in base64, of a large frame a smaller one.
         """
-        jpeg = cv2.imencode(".jpg", self.frame.pixels, [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
-        more = {"rate": round(self.rate, 1), "image": base64.b64encode(jpeg.tobytes()).decode()}
+        pixels, (height, width) = self.frame.pixels, self.frame.pixels.shape[:2]
+        if (scale := LARGEST / max(height, width)) < 1:
+            pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+        jpeg = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
+        more = {"rate": round(self.rate, 1), "width": width, "height": height}
+        more["image"] = base64.b64encode(jpeg.tobytes()).decode()
         shown = replace(self, faces=replace(self.faces, probabilities=self.faces.smoothed))
         return f"data: {json.dumps(shown.to_dict() | more)}\n\n".encode()
 
