@@ -156,7 +156,9 @@ def test_idle_clients_are_few_and_shut_nobody_out(page: LiveServer, sent: bytes)
         client.close()
 
 
-def test_clients_that_send_nothing_are_cut_off(page: LiveServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_clients_that_send_nothing_are_cut_off(
+    page: LiveServer, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
     monkeypatch.setattr(module, "PATIENCE", 0.2)
     with (
         socket.create_connection(("127.0.0.1", page.server_port), timeout=10) as idle,
@@ -166,6 +168,8 @@ def test_clients_that_send_nothing_are_cut_off(page: LiveServer, monkeypatch: py
         assert idle.recv(1) == b""
         assert waits(page, 1)
         assert stream.readline().startswith(b"data: ")
+    page.close()
+    assert capfd.readouterr().err == ""
 
 
 def test_more_streams_than_are_served_are_told_so(page: LiveServer) -> None:

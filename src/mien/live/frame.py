@@ -10,6 +10,7 @@ from functools import cached_property
 from typing import Any
 
 import cv2
+import numpy as np
 
 from mien.core.time_rules import SMOOTHING
 from mien.faces.faces import VideoFaces
@@ -55,7 +56,7 @@ class LiveFrame:
         """
         pixels, (height, width) = self.frame.pixels, self.frame.pixels.shape[:2]
         if (scale := LARGEST / max(height, width)) < 1:
-            pixels = cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+            pixels = np.asarray(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
         jpeg = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
         more = {"rate": round(self.rate, 1), "width": width, "height": height}
         more["image"] = base64.b64encode(jpeg.tobytes()).decode()

@@ -8,6 +8,7 @@ first where others wait.
 
 import secrets
 import socket
+import sys
 import threading
 import time
 from contextlib import suppress
@@ -89,6 +90,11 @@ class LiveServer(ThreadingHTTPServer):
         self.connections.pop(request, None)
         super().shutdown_request(request)
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that has gone or was cut off."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
 
 class RequestHandler(BaseHTTPRequestHandler):
     """Answers one request, in a thread of its own."""
@@ -103,22 +109,19 @@ class RequestHandler(BaseHTTPRequestHandler):
         host, origin = self.headers.get("Host", ""), self.headers.get("Origin")
         path, root = self.path.partition("?")[0], self.server.root
         name = path[len(root) :] or "index.html"
-        try:
-            if not own_host(host) or (origin and not own_origin(origin, host)):
-                self.send_error(HTTPStatus.FORBIDDEN, "This page is for this machine alone")
-            elif not secrets.compare_digest(path[: len(root)].encode(), root.encode()):
-                self.send_error(HTTPStatus.NOT_FOUND)
-            elif name == "events":
-                self.start("text/event-stream")
-                for frame in self.server.frames:
-                    self.wfile.write(frame.event)
-            elif content := self.server.files.get(name):
-                self.start(media_type(name))
-                self.wfile.write(content if isinstance(content, bytes) else content.read_bytes())
-            else:
-                self.send_error(HTTPStatus.NOT_FOUND)
-        except OSError:  # the browser has disconnected
-            self.close_connection = True
+        if not own_host(host) or (origin and not own_origin(origin, host)):
+            self.send_error(HTTPStatus.FORBIDDEN, "This page is for this machine alone")
+        elif not secrets.compare_digest(path[: len(root)].encode(), root.encode()):
+            self.send_error(HTTPStatus.NOT_FOUND)
+        elif name == "events":
+            self.start("text/event-stream")
+            for frame in self.server.frames:
+                self.wfile.write(frame.event)
+        elif content := self.server.files.get(name):
+            self.start(media_type(name))
+            self.wfile.write(content if isinstance(content, bytes) else content.read_bytes())
+        else:
+            self.send_error(HTTPStatus.NOT_FOUND)
 
     def start(self, kind: str) -> None:
         self.send_response(HTTPStatus.OK)
