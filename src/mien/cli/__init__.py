@@ -22,6 +22,7 @@ GROUPS = {  # the first lines of the verbs' docstrings: mien --help imports none
         "explain": "Show which parts of a face decide the answer: a map over each face",
         "live": "Recognise the expressions of faces in a camera's stream",
         "serve": "Serve a model over HTTP: photos and videos in, faces as JSON out",
+        "page": "Write the page as a static site that recognises faces in the browser",
         "study": "Make the tables of a study from its videos, persons and events",
         "submit": "Write a leaderboard's CSV file: a class index for each test image",
         "models": "List the bundled models, time a model",

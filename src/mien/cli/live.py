@@ -12,7 +12,7 @@ def live(
     min_face: float | None = None,
     smoothing: float = SMOOTHING,
     headless: bool = False,
-    port: int | None = None,
+    port: int = 0,
     device: str = "cpu",
     threads: int | None = None,
 ) -> None:
@@ -21,8 +21,7 @@ def live(
     The newest frame is always next: frames that come in the meantime are skipped. A camera that is lost is opened
     again until it is back; a file is played at its own speed, once.
 
-    Opens a window where OpenCV has one (q closes it). The OpenCV in the package has none: then a page on 127.0.0.1
-    shows the frames to a browser on this machine, and its address is printed. Ctrl-C ends.
+    A page on 127.0.0.1 shows the frames to browsers on this machine; its address is printed. Ctrl-C ends.
 
     Examples:
         $ mien live
@@ -38,9 +37,9 @@ def live(
         min_face: Pixels of the smallest faces to search for; by default what a search of 640 x 640 pixels finds.
         smoothing: The standard deviation, in seconds, of the Gaussian over time that smooths probabilities. It looks
             back only. 0: none.
-        headless: Show nothing, print one JSON object per frame: time (of arrival, seconds since 1970), frame, latency
+        headless: No page; print one JSON object per frame: time (of arrival, seconds since 1970), frame, latency
             (seconds from arrival to answer), detector, faces.
-        port: Port of the page; by default there is a window, or a page on any free port.
+        port: Port of the page; by default any free one.
         device: Where the network is computed: cpu, or what onnxruntime has here: cuda, coreml, directml, openvino.
         threads: How many cores to use; all of them by default.
     """

@@ -1,5 +1,7 @@
-"""A camera's frame with its faces, annotated when someone looks at it."""
+"""A camera's frame with its faces, encoded when someone looks at it."""
 
+import base64
+import json
 import time
 from collections import deque
 from collections.abc import Iterable, Iterator
@@ -10,7 +12,6 @@ from typing import Any
 import cv2
 import numpy as np
 
-from mien.core import images
 from mien.core.time_rules import SMOOTHING
 from mien.faces.faces import VideoFaces
 from mien.live.camera import CameraFrame
@@ -18,9 +19,11 @@ from mien.recognition.recognizer import Recognizer
 from mien.recognition.smoothing import Smoother
 from mien.recognition.tracking import Tracker
 
+LARGEST = 1600  # pixels of the longer side of an image on the page
+
 
 @dataclass(frozen=True)
-class AnnotatedFrame:
+class LiveFrame:
     """A frame whose faces have been recognised."""
 
     frame: CameraFrame
@@ -30,18 +33,6 @@ class AnnotatedFrame:
     """Seconds from the frame's arrival to its faces."""
     rate: float
     """Frames per second, the mean of the last ones."""
-
-    @cached_property
-    def image(self) -> images.Pixels:
-        """The frame with its faces and their smoothed probabilities, uint8 [h, w, 3], blue, green, red; drawn only
-        where someone watches."""
-        shown = replace(self.faces, probabilities=self.faces.smoothed)
-        return np.ascontiguousarray(shown.draw(self.frame.pixels, bgr=True)[:, :, ::-1])
-
-    @cached_property
-    def jpeg(self) -> bytes:
-        """The annotated frame as a JPEG file."""
-        return cv2.imencode(".jpg", self.image, [cv2.IMWRITE_JPEG_QUALITY, 85])[1].tobytes()
 
     def to_dict(self) -> dict[str, Any]:
         """Return what a line of JSON says; time (of arrival) is in seconds since 1970, latency in seconds."""
@@ -56,10 +47,26 @@ class AnnotatedFrame:
             ],
         }
 
+    @cached_property
+    def event(self) -> bytes:
+        """What the page shows, as a server-sent event; made when someone watches.
 
-def annotated_frames(
+        It is what a line of JSON says, with the smoothed probabilities as those of the faces; the rate; the width and
+        height of the frame, which the boxes are in; and the image, a JPEG in base64, of a large frame a smaller one.
+        """
+        pixels, (height, width) = self.frame.pixels, self.frame.pixels.shape[:2]
+        if (scale := LARGEST / max(height, width)) < 1:
+            pixels = np.asarray(cv2.resize(pixels, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA), np.uint8)
+        jpeg = cv2.imencode(".jpg", pixels, [cv2.IMWRITE_JPEG_QUALITY, 85])[1]
+        more = {"rate": round(self.rate, 1), "width": width, "height": height}
+        more["image"] = base64.b64encode(jpeg.tobytes()).decode()
+        shown = replace(self, faces=replace(self.faces, probabilities=self.faces.smoothed))
+        return f"data: {json.dumps(shown.to_dict() | more)}\n\n".encode()
+
+
+def live_frames(
     frames: Iterable[CameraFrame], recognizer: Recognizer, *, smoothing: float = SMOOTHING
-) -> Iterator[AnnotatedFrame]:
+) -> Iterator[LiveFrame]:
     """Yield each frame with its faces; `smoothing` is in seconds (`mien.recognition.smoothing`)."""
     times = deque([time.monotonic()], maxlen=20)
     tracker, smoother = Tracker(), Smoother(smoothing, causal=True)
@@ -71,4 +78,4 @@ def annotated_frames(
         )
         times.append(time.monotonic())
         rate = (len(times) - 1) / max(times[-1] - times[0], 1e-6)
-        yield AnnotatedFrame(frame, faces, times[-1] - frame.arrived, rate)
+        yield LiveFrame(frame, faces, times[-1] - frame.arrived, rate)

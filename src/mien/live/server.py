@@ -1,58 +1,50 @@
-"""The page of `mien live`: frames, faces and figures in a browser on this machine, by the standard library alone.
+"""The page of `mien live`: the camera's frames and their faces in a browser on this machine, by the standard library.
 
 A camera is private. The server listens on 127.0.0.1 alone. Its address holds a random word, so that other users of the
-machine do not find it. Requests under another host's name are refused, as pages of other sites would send them (DNS
-rebinding). The Content-Security-Policy forbids the page to load anything from other sites. Clients are `MOST` at a
-time, and those that do not send a request in `PATIENCE` seconds are cut off, the oldest first where others wait.
+machine do not find it. Requests under other names and from pages of other sites are refused, as `mien serve` refuses
+them. Clients are `MOST` at a time, and those that do not send a request in `PATIENCE` seconds are cut off, the oldest
+first where others wait.
 """
 
-import base64
-import json
 import secrets
 import socket
+import sys
 import threading
 import time
 from contextlib import suppress
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 from typing import Any
 
 from mien.core.errors import InputError
+from mien.faces.detectors import detector_name
 from mien.live.camera import LatestValue
-from mien.live.frame import AnnotatedFrame
+from mien.live.frame import LiveFrame
+from mien.page.access import SECURITY, media_type, own_host, own_origin
+from mien.page.facts import describe
+from mien.page.files import page_files
+from mien.recognition.recognizer import Recognizer
 
 HOST = "127.0.0.1"
 MOST = 16  # clients at a time; each is a thread and holds a frame
 PATIENCE = 10.0  # seconds for a whole request
 BUSY = b"HTTP/1.0 503 Service Unavailable\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
-FILES = {
-    "": ("live.html", "text/html; charset=utf-8"),
-    "live.css": ("live.css", "text/css; charset=utf-8"),
-    "live.js": ("live.js", "text/javascript; charset=utf-8"),
-}
-HEADERS = {
-    "Content-Security-Policy": "default-src 'none'; img-src 'self' data:; script-src 'self'; style-src 'self'; "
-    "connect-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
-    "Cross-Origin-Resource-Policy": "same-origin",
-    "Referrer-Policy": "no-referrer",
-    "X-Content-Type-Options": "nosniff",
-    "Cache-Control": "no-store",
-}
 
 
 class LiveServer(ThreadingHTTPServer):
-    """Serves the newest annotated frame to `MOST` browsers; a slow one misses frames and delays nobody.
+    """Serves the page, and the newest of `frames` to `MOST` browsers; a slow one misses frames and delays nobody.
 
     Port 0 is any free one. Raises InputError where the port is in use or not permitted.
     """
 
     daemon_threads = False  # one that is inside OpenCV when Python ends would abort the process
 
-    def __init__(self, port: int = 0) -> None:
-        self.frames: LatestValue[AnnotatedFrame] = LatestValue()
+    def __init__(self, recognizer: Recognizer, port: int = 0) -> None:
+        self.frames: LatestValue[LiveFrame] = LatestValue()
         self.connections: dict[Any, float | None] = {}
         """When each client came, in seconds of `time.monotonic`; None once its request is here."""
+        session, name = recognizer.session, detector_name(recognizer.detector)
+        self.files = {**page_files(session), **describe(session, live=True, detector=name)}
         self.root = f"/{secrets.token_urlsafe(9)}/"
         try:
             super().__init__((HOST, port), RequestHandler)
@@ -61,10 +53,6 @@ class LiveServer(ThreadingHTTPServer):
             raise InputError(f"port {port} of {HOST}: {why}; choose another --port, or none for a free one") from None
         self.address = f"http://{HOST}:{self.server_port}{self.root}"
         threading.Thread(target=self.serve_forever, args=[0.1], name="live server", daemon=True).start()
-
-    def show(self, frame: AnnotatedFrame) -> bool:
-        self.frames.put(frame)
-        return True
 
     def close(self) -> None:
         self.frames.close()
@@ -102,6 +90,11 @@ class LiveServer(ThreadingHTTPServer):
         self.connections.pop(request, None)
         super().shutdown_request(request)
 
+    def handle_error(self, request: Any, client_address: Any) -> None:
+        """Say nothing of a client that has gone or was cut off."""
+        if not isinstance(sys.exc_info()[1], OSError):
+            super().handle_error(request, client_address)
+
 
 class RequestHandler(BaseHTTPRequestHandler):
     """Answers one request, in a thread of its own."""
@@ -113,22 +106,22 @@ class RequestHandler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.connection in self.server.connections:
             self.server.connections[self.connection] = None
-        host = self.headers.get("Host", "").lower().removesuffix(f":{self.server.server_port}")
-        name = self.path.partition("?")[0].removeprefix(self.server.root)
-        streams = {"stream": self.stream, "image": self.image, "events": self.events}
-        try:
-            if host not in (HOST, "localhost"):
-                self.send_error(HTTPStatus.FORBIDDEN, "This page is for this machine alone")
-            elif not self.path.startswith(self.server.root) or name not in FILES.keys() | streams.keys():
-                self.send_error(HTTPStatus.NOT_FOUND)
-            elif name in FILES:
-                file, kind = FILES[name]
-                self.start(kind)
-                self.wfile.write(Path(__file__).with_name(file).read_bytes())
-            else:
-                streams[name]()
-        except OSError:  # the browser has disconnected
-            self.close_connection = True
+        host, origin = self.headers.get("Host", ""), self.headers.get("Origin")
+        path, root = self.path.partition("?")[0], self.server.root
+        name = path[len(root) :] or "index.html"
+        if not own_host(host) or (origin and not own_origin(origin, host)):
+            self.send_error(HTTPStatus.FORBIDDEN, "This page is for this machine alone")
+        elif not secrets.compare_digest(path[: len(root)].encode(), root.encode()):
+            self.send_error(HTTPStatus.NOT_FOUND)
+        elif name == "events":
+            self.start("text/event-stream")
+            for frame in self.server.frames:
+                self.wfile.write(frame.event)
+        elif content := self.server.files.get(name):
+            self.start(media_type(name))
+            self.wfile.write(content if isinstance(content, bytes) else content.read_bytes())
+        else:
+            self.send_error(HTTPStatus.NOT_FOUND)
 
     def start(self, kind: str) -> None:
         self.send_response(HTTPStatus.OK)
@@ -136,31 +129,9 @@ class RequestHandler(BaseHTTPRequestHandler):
         self.end_headers()
 
     def end_headers(self) -> None:
-        for name, value in HEADERS.items():  # also of refusals
+        for name, value in SECURITY.items():  # also of refusals
             self.send_header(name, value)
         super().end_headers()
-
-    def stream(self) -> None:
-        """Send the annotated frames as motion JPEG, for browsers without scripts."""
-        self.start("multipart/x-mixed-replace; boundary=frame")
-        self.wfile.write(b"--frame\r\n")
-        for frame in self.server.frames:
-            # the boundary follows at once: browsers show a part only when they see its end
-            self.wfile.write(b"Content-Type: image/jpeg\r\n\r\n" + frame.jpeg + b"\r\n--frame\r\n")
-
-    def image(self) -> None:
-        """Send the newest annotated frame alone."""
-        self.start("image/jpeg")
-        for frame in self.server.frames:
-            self.wfile.write(frame.jpeg)
-            return
-
-    def events(self) -> None:
-        """Send what each line of --headless says, the rate and the annotated frame, as server-sent events."""
-        self.start("text/event-stream")
-        for frame in self.server.frames:
-            more = {"rate": round(frame.rate, 1), "image": base64.b64encode(frame.jpeg).decode()}
-            self.wfile.write(f"data: {json.dumps(frame.to_dict() | more)}\n\n".encode())
 
     def log_message(self, *_: object) -> None:
         """Keep stderr for what the user should read."""

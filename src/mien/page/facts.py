@@ -10,9 +10,9 @@ from mien.core.download import file_sha256
 from mien.core.html import render
 from mien.core.limits import MAX_PIXELS
 from mien.core.time_rules import SMOOTHING
-from mien.evaluation.card.write import SIGNED
 from mien.faces.annotate import palette
-from mien.models.bundled import ASSETS, bundled, model_name
+from mien.models.bundled import model_name
+from mien.models.card import card_text
 from mien.models.session import Session
 from mien.recognition import smoothing, tracking, video
 
@@ -74,19 +74,13 @@ def describe(
 
 
 def card_page(model: Path) -> str:
-    """Return the card of a model as a page: of a bundled one, or the README.md that `mien card` wrote next to a model.
-
-    Any other README.md is not shown: it may not be meant for those who see the page.
-    """
+    """Return the card of a model as a page."""
     from markdown_it import MarkdownIt
     from markupsafe import Markup
 
-    name = model_name(model)
-    path = ASSETS / f"{name}.md" if name in bundled() else model.with_name("README.md")
-    text = path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-    if name not in bundled() and not SIGNED.search(text):
-        text = ""
-    text = re.sub(r"\A---\n.*?\n---\n", "", text, flags=re.DOTALL)  # for Hugging Face's hub
+    text = re.sub(r"\A---\n.*?\n---\n", "", card_text(model), flags=re.DOTALL)  # for Hugging Face's hub
     text = re.sub(r"<!--.*?-->", "", text, flags=re.DOTALL)
     body = Markup(MarkdownIt("js-default").disable("image").render(text))  # without HTML of its own
-    return render("mien.page/card.html", name=name, body=body, version=__version__, sha256=file_sha256(model))
+    return render(
+        "mien.page/card.html", name=model_name(model), body=body, version=__version__, sha256=file_sha256(model)
+    )

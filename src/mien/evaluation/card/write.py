@@ -21,12 +21,11 @@ from mien.evaluation.card.facts import CardFacts
 from mien.evaluation.card.scores import CardScore
 from mien.evaluation.metrics import METRICS
 from mien.evaluation.predictions import VIEWS
+from mien.models.card import SIGNED
 from mien.recipes import HIGHER
 
 if TYPE_CHECKING:
     from huggingface_hub import EvalResult
-
-SIGNED = re.compile(r"<!-- mien card ([0-9a-f]{16})[^>]*-->\n")
 
 
 def write_card(text: str, path: Path, *, force: bool = False) -> None:
