@@ -5,7 +5,7 @@ import { percent, ranked, title } from "./words.js";
 const PANEL = "rgb(15 18 26 / .85)", TRACK = "#3e4452", WHITE = "#fff", REST = "#c4c8d0";
 const FONT = 13, LINE = 16, PAD = 6, BARS = 3; // CSS pixels; the most probable classes that get a bar
 const BOLD = `600 ${FONT}px system-ui, sans-serif`;
-const BAR = { width: 132, name: 62 };
+const BAR = { width: 140, name: 62 };
 
 /**
  * Draw the faces of a picture over it.
@@ -102,7 +102,7 @@ function panel(pen, spot, text, colour) {
 function drawBars(pen, spot, head, face, colours) {
   pen.font = `${FONT - 2}px system-ui, sans-serif`;
   ranked(face).slice(0, BARS).forEach(([name, share], line) => {
-    const middle = spot.top + head + (line + 0.5) * LINE, left = spot.left + PAD + BAR.name, right = spot.right - 38;
+    const middle = spot.top + head + (line + 0.5) * LINE, left = spot.left + PAD + BAR.name, right = spot.right - 46;
     pen.fillStyle = WHITE;
     pen.fillText(name, spot.left + PAD, middle, BAR.name - 6);
     pen.textAlign = "right";
