@@ -112,7 +112,7 @@ def test_a_cut_video_keeps_its_rows(opens: Opens, service: RunningService, clip:
 
 def test_a_video_is_stopped(opens: Opens, service: RunningService, mode: str, clip: Path) -> None:
     visit = opens(service, mode)
-    visit.page.get_by_label("In videos, a frame every").fill("0.04")
+    visit.page.get_by_label("Video: a frame every").fill("0.04")
     visit.drop(clip)
     visit.until("document.querySelectorAll('#table tbody tr').length > 3")
     visit.page.get_by_role("button", name="Stop", exact=True).click()

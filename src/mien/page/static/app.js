@@ -8,16 +8,17 @@ import { follow } from "./live.js";
 import { decode, jpeg, portraits } from "./pictures.js";
 import { Player } from "./player.js";
 import { FileProblem, Halt } from "./problems.js";
-import { Results, hasFace } from "./results.js";
+import { Report } from "./report.js";
+import { Results } from "./results.js";
 import { Runner } from "./run.js";
 import { Stage, describe, speak } from "./stage.js";
 import { Table } from "./table.js";
+import { tabs } from "./tabs.js";
 import { photoRows } from "./table_text.js";
 import { Timeline } from "./timeline.js";
 import { Follower } from "./tracks.js";
 import { make, percent, quantity, reason } from "./words.js";
 
-const NAMED = 200; // files with problems that are named
 const REFRESH = 500, FOLLOW = 300, SAY = 10_000; // milliseconds between: views of the results, photos shown, progress said
 const part = (id) => document.getElementById(id);
 const on = (id, event, handler) => part(id).addEventListener(event, handler);
@@ -65,17 +66,18 @@ class App {
     });
     this.shown = null; // the item on the stage
     this.following = true; // whether the stage shows what is read, until the user chooses
-    this.problems = { unreadable: [], passed: 0 };
+    this.report = new Report(this.results);
   }
 
   start() {
     const { facts } = this, { model } = facts;
     part("version").textContent = `mien ${facts.version}, model ${model.name}.`;
+    const none = "this model has none";
     const shown = [
       ["Model", `${model.name}, SHA-256 ${model.sha256}`],
       ["Expressions", model.labels.join(", ")],
-      ["Uncertain", model.threshold === null ? "this model has no threshold" : `answers with a confidence below ${percent(model.threshold)}`],
-      ["Prediction sets", model.coverage === null ? "this model has none" : `fitted to contain the annotators' label in ${percent(model.coverage)} of cases`],
+      ["Uncertain", model.threshold === null ? none : `answers with a confidence below ${percent(model.threshold)}`],
+      ["Prediction sets", model.coverage === null ? none : `fitted to contain the label in ${percent(model.coverage)} of cases`],
     ];
     part("model-facts").replaceChildren(...shown.flatMap(([name, value]) => [make("dt", name), make("dd", value)]));
     on("show-limits", "click", () => part("limits").showModal());
@@ -150,11 +152,10 @@ class App {
       say(null);
       const found = await find();
       if (input) part(input).value = ""; // so that the same files can be chosen again
-      this.problems.passed += found.passed;
-      this.problems.unreadable.push(...found.unreadable.map((name) => `${name}: cannot be read`));
-      this.#showProblems();
+      this.report.passed(found.passed);
+      for (const name of found.unreadable) this.report.problem(name, "cannot be read");
       if (!found.entries.length) {
-        throw new Halt(found.passed ? "There is no photo or video among these files, by their names." : "There is nothing to read in it.");
+        throw new Halt(found.passed ? "None of these files is a photo or a video by its name." : "There is nothing to read.");
       }
       await this.#work(found.entries);
     });
@@ -167,9 +168,9 @@ class App {
     this.busy(true);
     try {
       await this.runner.add(entries);
-      this.#summary();
+      this.report.summary();
     } catch (error) {
-      this.#summary(quantity(this.runner.left, "file was not read", "files were not read"));
+      this.report.summary(quantity(this.runner.left, "file was not read", "files were not read"));
       throw error;
     } finally {
       this.busy(false);
@@ -202,7 +203,7 @@ class App {
     let shown = 0, drawn = 0, said = performance.now();
     return {
       photo: (item, bitmap, faces) => {
-        if (item.error) this.#problem(item);
+        if (item.error) this.report.problem(item.name, item.error);
         if (this.following && bitmap && performance.now() - shown > FOLLOW) {
           shown = performance.now();
           this.#show(item, bitmap, faces);
@@ -228,7 +229,7 @@ class App {
         else this.timeline.show(item), this.timeline.mark(item.frames.at(-1).time);
       },
       end: (item) => {
-        if (item.error) this.#problem(item);
+        if (item.error) this.report.problem(item.name, item.error);
         if (this.following) this.table.choose(item);
         if (this.shown === item) this.stage.note(item.error);
         if (this.shown === item && !this.results.items.includes(item)) this.player.close(), this.stage.close();
@@ -243,37 +244,6 @@ class App {
         if (performance.now() - said > SAY) (said = performance.now()), speak(text);
       },
     };
-  }
-
-  #problem({ name, error }) {
-    this.problems.unreadable.push(`${name}: ${error}`);
-    this.#showProblems();
-  }
-
-  #showProblems() {
-    const { unreadable, passed } = this.problems;
-    const texts = [
-      ...(unreadable.length ? [`${quantity(unreadable.length, "file")} could not be read, or not to the end`] : []),
-      ...(passed ? [`${quantity(passed, "file")} in folders ${passed === 1 ? "is no photo or video" : "are no photos or videos"} by name`] : []),
-    ];
-    part("problems").hidden = !texts.length;
-    part("problems").querySelector("summary").textContent = texts.join("; ");
-    const more = unreadable.length > NAMED ? [make("li", `and ${quantity(unreadable.length - NAMED, "more", "more")}; the table has all`)] : [];
-    part("problems").querySelector("ul").replaceChildren(...unreadable.slice(0, NAMED).map((text) => make("li", text)), ...more);
-  }
-
-  #summary(left = "") {
-    const { photos, videos } = this.results, faces = photos.flatMap((item) => item.rows.filter(hasFace));
-    const none = photos.filter((item) => !item.error && !item.rows.some(hasFace)).length;
-    const texts = [
-      ...(photos.length ? [`${quantity(photos.length, "photo")}, ${quantity(faces.length, "face")}`] : []),
-      ...(none ? [`${quantity(none, "photo")} without a face`] : []),
-      ...(videos.length ? [quantity(videos.length, "video")] : []),
-      ...(this.problems.unreadable.length ? [`${quantity(this.problems.unreadable.length, "file")} could not be read`] : []),
-      ...(left ? [left] : []),
-    ];
-    part("summary").textContent = `${texts.join("; ")}.`;
-    speak(`${left ? "Stopped. " : "Done. "}${part("summary").textContent}`);
   }
 
   // ---- what is shown ----
@@ -354,9 +324,7 @@ class App {
     this.gallery.clear();
     this.stage.close();
     this.shown = null;
-    this.problems = { unreadable: [], passed: 0 };
-    this.#showProblems();
-    part("summary").textContent = "";
+    this.report.clear();
     this.refresh();
     speak("Cleared.");
     part("choose-files").focus();
@@ -441,31 +409,6 @@ class App {
       silent: (seconds) => this.stage.note(`No new picture for ${seconds} s.`),
     });
   }
-}
-
-/** Tabs as screen readers know them: arrows, Home and End choose. `show(name)` fills the panel. */
-function tabs(show) {
-  const all = [...document.querySelectorAll("[role=tab]")];
-  const select = (tab) => {
-    for (const one of all) {
-      const name = one.getAttribute("aria-controls"), chosen = one === tab;
-      one.ariaSelected = String(chosen);
-      one.tabIndex = chosen ? 0 : -1;
-      part(name).hidden = !chosen;
-      if (chosen) show(name);
-    }
-  };
-  all.forEach((tab, at) => {
-    tab.addEventListener("click", () => select(tab));
-    tab.addEventListener("keydown", (event) => {
-      const last = all.length - 1;
-      const next = { ArrowRight: at === last ? 0 : at + 1, ArrowLeft: at ? at - 1 : last, Home: 0, End: last }[event.key];
-      if (next === undefined) return;
-      event.preventDefault();
-      all[next].focus();
-      select(all[next]);
-    });
-  });
 }
 
 addEventListener("error", (event) => say(`Something failed in the page: ${reason(event.error ?? event.message)}`));

@@ -4,7 +4,8 @@ import { percent, ranked, title } from "./words.js";
 
 const PANEL = "rgb(15 18 26 / .85)", TRACK = "#3e4452", WHITE = "#fff", REST = "#c4c8d0";
 const FONT = 13, LINE = 16, PAD = 6, BARS = 3; // CSS pixels; the most probable classes that get a bar
-const BAR = { width: 132, name: 62 };
+const BOLD = `600 ${FONT}px system-ui, sans-serif`;
+const BAR = { width: 140, name: 62 };
 
 /**
  * Draw the faces of a picture over it.
@@ -19,7 +20,6 @@ export function drawFaces(canvas, faces, size, colours) {
   canvas.height = Math.round(height * ratio);
   const pen = canvas.getContext("2d");
   pen.scale(ratio, ratio);
-  pen.font = `600 ${FONT}px system-ui, sans-serif`;
   pen.textBaseline = "middle";
   const boxes = faces.map(({ box: [x, y, w, h] }) => ({
     ...{ left: (x * width) / size[0], top: (y * height) / size[1] },
@@ -32,17 +32,28 @@ export function drawFaces(canvas, faces, size, colours) {
     && !taken.some((one) => one !== own && meet(spot, one));
   const largest = faces.map((_, index) => index).sort((one, other) => area(boxes[other]) - area(boxes[one]));
   for (const index of largest) {
-    const face = faces[index], box = boxes[index], text = `${faces.length > 1 ? `${face.track ?? index + 1}  ` : ""}${title(face)}`;
-    const label = { width: pen.measureText(text).width + 2 * PAD, height: LINE + 6 };
-    const full = { width: Math.max(label.width, BAR.width + 2 * PAD), height: label.height + BARS * LINE + 4 };
+    const face = faces[index], box = boxes[index], number = faces.length > 1 ? `${face.track ?? index + 1}` : "";
+    const text = number ? `${number}  ${title(face)}` : title(face);
+    const label = sizeOf(pen, text), full = {
+      width: Math.max(label.width, BAR.width + 2 * PAD),
+      height: label.height + BARS * LINE + 4,
+    };
     const bars = around(box, full).find((spot) => free(spot));
     const alone = bars ? null : [...around(box, label), ...within(box, label)].find((spot) => free(spot, box));
-    if (!bars && !alone) continue;
-    taken.push(bars ?? alone);
-    panel(pen, bars ?? alone, text, colour(face));
+    const spot = bars ?? alone ?? (number && corner(box, sizeOf(pen, number))); // in a crowd the number, as in the list
+    if (!spot) continue;
+    taken.push(spot);
+    panel(pen, spot, bars || alone ? text : number, colour(face));
     if (bars) drawBars(pen, bars, label.height, face, colours);
   }
 }
+
+function sizeOf(pen, text) {
+  pen.font = BOLD;
+  return { width: pen.measureText(text).width + 2 * PAD, height: LINE + 6 };
+}
+
+const corner = (box, size) => at(box.left, box.top, size);
 
 const area = (box) => (box.right - box.left) * (box.bottom - box.top);
 const meet = (one, other) =>
@@ -84,14 +95,14 @@ function panel(pen, spot, text, colour) {
   pen.fillStyle = colour;
   pen.fillRect(spot.left, spot.top + 4, 3, LINE - 2);
   pen.fillStyle = WHITE;
-  pen.font = `600 ${FONT}px system-ui, sans-serif`;
+  pen.font = BOLD;
   pen.fillText(text, spot.left + PAD + 1, spot.top + (LINE + 6) / 2);
 }
 
 function drawBars(pen, spot, head, face, colours) {
   pen.font = `${FONT - 2}px system-ui, sans-serif`;
   ranked(face).slice(0, BARS).forEach(([name, share], line) => {
-    const middle = spot.top + head + (line + 0.5) * LINE, left = spot.left + PAD + BAR.name, right = spot.right - 38;
+    const middle = spot.top + head + (line + 0.5) * LINE, left = spot.left + PAD + BAR.name, right = spot.right - 46;
     pen.fillStyle = WHITE;
     pen.fillText(name, spot.left + PAD, middle, BAR.name - 6);
     pen.textAlign = "right";

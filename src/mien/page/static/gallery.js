@@ -31,9 +31,11 @@ export class Gallery {
         groups.get(row.expression).push({ item, row, index });
       });
     }
-    const ordered = [...groups].sort(([one, some], [other, more]) => more.length - some.length || (one < other ? -1 : 1));
+    const before = ([one, some], [other, more]) => more.length - some.length || (one < other ? -1 : 1);
+    const ordered = [...groups].sort(before);
     this.place.replaceChildren(...ordered.map(([name, faces]) => this.#group(name, faces)));
-    if (!ordered.length) this.place.append(make("p", "No face was found in a photo yet; the faces of videos are in their table."));
+    if (ordered.length) return;
+    this.place.append(make("p", "No face was found in a photo yet; the faces of videos are in their table."));
   }
 
   #group(name, faces) {

@@ -128,7 +128,8 @@ export class Runner {
         addFrame(item, rows);
         this.tell.rows(item);
         if (item.rows.length >= MOST_ROWS) {
-          throw new FileProblem(`only its first ${clock(rows[0].time)} were read, ${quantity(item.rows.length, "row")}; take fewer frames`);
+          const read = `${clock(rows[0].time)}, ${quantity(item.rows.length, "row")}`;
+          throw new FileProblem(`read only until ${read}, the most that a page holds; take fewer frames`);
         }
       }
     } catch (error) {

@@ -17,7 +17,8 @@ export class Timeline {
   constructor(place, { seek, colours, labels }) {
     Object.assign(this, { place, seek, colours, labels });
     this.#cursor.className = "cursor";
-    Object.assign(this.#slider, { className: "lanes", tabIndex: 0, role: "slider", ariaLabel: "Time in the video", ariaValueMin: "0" });
+    Object.assign(this.#slider, { className: "lanes", tabIndex: 0, role: "slider" });
+    Object.assign(this.#slider, { ariaLabel: "Time in the video", ariaValueMin: "0" });
     this.#slider.addEventListener("click", (event) => {
       const { left, width } = this.#slider.getBoundingClientRect();
       this.seek(Math.max(0, Math.min(1, (event.clientX - left) / width)) * this.#length);
@@ -70,7 +71,9 @@ export class Timeline {
       const after = Math.min(BINS, Math.max(first + 1, Math.ceil(until * scale - 1e-6)));
       for (const row of rows.filter(hasFace)) {
         const { track } = row, kind = `s_${this.labels[0]}` in row ? "s" : "p";
-        if (!lanes.has(track)) lanes.set(track, { track, n: 0, sums: new Float64Array(BINS * k), counts: new Float64Array(BINS) });
+        if (!lanes.has(track)) {
+          lanes.set(track, { track, n: 0, sums: new Float64Array(BINS * k), counts: new Float64Array(BINS) });
+        }
         const lane = lanes.get(track);
         lane.n++;
         for (let at = first; at < after; at++) {
@@ -144,9 +147,10 @@ export class Timeline {
 
 /** The area between two lines over bins that follow one another. */
 function area(first, below, above, colour) {
-  const y = (share) => (HEIGHT * (1 - share)).toFixed(2), steps = (line) => line.map((share, at) => `${first + at},${y(share)} ${first + at + 1},${y(share)}`);
+  const y = (share) => (HEIGHT * (1 - share)).toFixed(2);
+  const steps = (line) => line.flatMap((share, at) => [`${first + at},${y(share)}`, `${first + at + 1},${y(share)}`]);
   const path = document.createElementNS(SVG, "polygon");
-  path.setAttribute("points", [...steps(above), ...steps(below).reverse().map((pair) => pair.split(" ").reverse().join(" "))].join(" "));
+  path.setAttribute("points", [...steps(above), ...steps(below).reverse()].join(" "));
   path.setAttribute("fill", colour);
   return path;
 }
