@@ -229,7 +229,7 @@ def main() -> None:
     ours = ["-m", "mien", "serve", "--threads", str(options.threads), "--port"]
     if options.batches:
         start = "import sys, mien.cli, mien.serving.pipeline as p; {}; mien.cli.main(sys.argv[2:])"
-        changes = {"batches of 64 or 5 ms": "0", "batches of what is there": "p.WAIT = 0", "each photo": "p.CROPS = 0"}
+        changes = {"batches of 64 or 5 ms": "0", "batches of what is there": "p.WAIT = 0", "each photo": "p.CROPS = 1"}
         servers = {
             name: ([sys.executable, "-c", start.format(change), *ours[1:], str(port + number)], port + number)
             for number, (name, change) in enumerate(changes.items())

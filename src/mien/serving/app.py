@@ -73,7 +73,13 @@ class Service:
         shares = [round(share, 6) for share in info.prior or info.shares]  # none where the file has none
         prior = dict(zip(info.labels, shares, strict=True)) if shares else None
         self.model = {"name": name, "sha256": file_sha256(path), "prior": prior}
-        self.pipeline = Pipeline(self.recognizer, threads=self.threads, room=settings.queue, metrics=self.metrics)
+        self.pipeline = Pipeline(
+            self.recognizer,
+            threads=self.threads,
+            scorers=self.threads if settings.device == "cpu" else 1,
+            room=settings.queue,
+            metrics=self.metrics,
+        )
         self.openapi = description(settings, info.labels)
         page = {"model": name, "version": __version__, "api": self.openapi, "endpoints": endpoints(self.openapi)}
         docs = render("mien.serving/docs.html", **page)

@@ -1,7 +1,8 @@
-"""From photos that wait to scored faces: a bounded queue, threads that decode and search, one that scores.
+"""From photos that wait to scored faces: a bounded queue, threads that decode and search, threads that score.
 
-The event loop hands work over and waits for futures. The thread that scores takes the crops of several requests
-together: it waits up to `WAIT` for more while other photos are on their way, and not at all where none is.
+The event loop hands work over and waits for futures. A thread that scores takes the crops of several requests
+together: it waits up to `WAIT` for more while other photos are on their way, and not at all where none is. One thread
+at a time does so; the others score meanwhile.
 """
 
 import queue
@@ -37,22 +38,24 @@ class Pipeline:
     Args:
         recognizer: scores the crops; it is shared by all threads.
         threads: photos that are decoded and searched at a time.
+        scorers: batches that are scored at a time.
         room: photos that may wait besides.
         metrics: what is counted.
     """
 
-    def __init__(self, recognizer: Recognizer, *, threads: int, room: int, metrics: Metrics) -> None:
+    def __init__(self, recognizer: Recognizer, *, threads: int, scorers: int, room: int, metrics: Metrics) -> None:
         self.recognizer, self.room, self._metrics = recognizer, room, metrics
         self._waiting: deque[FindTask] = deque()
         self._change = threading.Condition()
-        self._ahead = 0  # photos that are not yet with the thread that scores
+        self._gathering = threading.Lock()
+        self._ahead = 0  # photos that are not yet with a thread that scores
         self._closed = False
         # what is found and not yet scored is bounded too: a thread that finds more waits
         self._found: queue.Queue[tuple[FindTask, FaceCrops] | None] = queue.Queue(2 * threads)
         metrics.queue.set_function(lambda: len(self._waiting))
         self._finders = [threading.Thread(target=self._find_all, name=f"find {n}") for n in range(threads)]
-        self._scorer = threading.Thread(target=self._score_all, name="score")
-        for thread in (*self._finders, self._scorer):
+        self._scorers = [threading.Thread(target=self._score_all, name=f"score {n}") for n in range(scorers)]
+        for thread in (*self._finders, *self._scorers):
             thread.start()
 
     def check_room(self, number: int = 1) -> None:
@@ -84,7 +87,8 @@ class Pipeline:
         for thread in self._finders:
             thread.join()
         self._found.put(None)
-        self._scorer.join()
+        for thread in self._scorers:
+            thread.join()
 
     def _find_all(self) -> None:
         while True:
@@ -104,18 +108,28 @@ class Pipeline:
                 with self._change:
                     self._ahead -= 1
 
-    def _score_all(self) -> None:
-        while (first := self._found.get()) is not None:
-            batch, until = [first], time.monotonic() + WAIT
-            while sum(len(crops.crops) for _, crops in batch) < CROPS and (self._ahead or not self._found.empty()):
+    def _gather(self) -> list[tuple[FindTask, FaceCrops]]:
+        """Return the photos of the next batch; none once all are scored and no more will come."""
+        batch: list[tuple[FindTask, FaceCrops]] = []
+        with self._gathering:
+            until = float("inf")
+            while sum(len(crops.crops) for _, crops in batch) < CROPS:
                 try:
-                    more = self._found.get(timeout=max(0.0, until - time.monotonic()))
+                    found = self._found.get(timeout=max(0.0, until - time.monotonic()) if batch else None)
                 except queue.Empty:
                     break
-                if more is None:
-                    self._found.put(None)
+                if found is None:
+                    self._found.put(None)  # for the other threads
                     break
-                batch.append(more)
+                if not batch:
+                    until = time.monotonic() + WAIT
+                batch.append(found)
+                if not self._ahead and self._found.empty():
+                    break
+        return batch
+
+    def _score_all(self) -> None:
+        while batch := self._gather():
             self._metrics.batches.observe(sum(len(crops.crops) for _, crops in batch))
             try:
                 for (task, _), faces in zip(batch, self.recognizer.score([crops for _, crops in batch]), strict=True):
