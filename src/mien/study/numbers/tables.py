@@ -7,28 +7,35 @@ summary         a row for each person, condition, event and expression (`mien.st
 summary_wide    a row for each person, condition and event, a column for each figure of each expression
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from mien.core.console import first_few, track
-from mien.core.errors import InputError, needs_extra
+from mien import __version__
+from mien.core import records
+from mien.core.console import first_few, quantity, track
+from mien.core.csv_files import from_cell, number, sniff
+from mien.core.errors import InputError
+from mien.core.files import replacing
 from mien.core.streams import say
+from mien.core.tables import Table, cell
 from mien.faces.faces import SEPARATOR
 from mien.study.numbers.baseline import Baseline, baselines
 from mien.study.numbers.curves import CLIP, PERSON, Curve, read_curves
-from mien.study.numbers.summary import CorrectedCurve, Row, summarise, wide
+from mien.study.numbers.indices import FORMULAS
+from mien.study.numbers.summary import FIGURES, UNIT, CorrectedCurve, Row, summarise, wide
 from mien.study.numbers.windows import Window, windows_of
 from mien.study.project import Study
-from mien.study.tables import write_table
+from mien.study.tables import write_csv, write_table
 
 if TYPE_CHECKING:
     import pyarrow
 
 Key = tuple[str, ...]
+SHOWN = ("valid", "mean", "mean_corrected", "share", "per_minute", "duration", "latency")
 
 
 @dataclass(frozen=True)
@@ -75,44 +82,136 @@ def read_study(folder: Path) -> StudyCurves:
 
 
 def read_events(study: Study) -> dict[Key, list[Window]]:
-    """Return the events of each clip, by participant, session, condition and video; those that exclude are left out."""
-    with needs_extra("study", "the events of a study"):
-        import pyarrow.parquet
-    path = study.out / "events.parquet"
+    """Return the events of each clip, by participant, session, condition and video; those that exclude are left out.
+
+    Raises:
+        InputError: there is no table of events, or it is another table.
+    """
     found: dict[Key, list[Window]] = {}
-    if path.is_file():
-        for row in pyarrow.parquet.read_table(path).to_pylist():
-            if not row["excluded"]:
-                key = tuple(row[name] or "" for name in CLIP)
-                found.setdefault(key, []).append(Window(row["label"], row["start"], row["end"]))
+    for row in _read(study, "events", (*CLIP, "label", "start", "end", "excluded"), "mien study run"):
+        start, end = number(row["start"]), number(row["end"])
+        if start is None or end is None:
+            raise InputError(
+                f"{study.out / 'events.csv'}: start {row['start']!r}, end {row['end']!r}: expected numbers"
+            )
+        if row["excluded"] != "True":
+            key = tuple(row[name] for name in CLIP)
+            found.setdefault(key, []).append(Window(row["label"], start, end))
     return found
 
 
+def read_summary(study: Study) -> list[Row]:
+    """Return the rows of the table `summary`.
+
+    Raises:
+        InputError: there is none, or it is another table.
+    """
+    texts = (*UNIT, "expression")
+    rows = _read(study, "summary", (*texts, *FIGURES), "mien study summary")
+    return [{**{name: row[name] for name in texts}, **{name: number(row[name]) for name in FIGURES}} for row in rows]
+
+
+def _read(study: Study, name: str, columns: Sequence[str], maker: str) -> list[dict[str, str]]:
+    """Return the rows of a CSV file in out/, with these columns as texts."""
+    path = study.out / f"{name}.csv"
+    if not path.is_file():
+        raise InputError(f"{path}: no such file; {maker} {study.folder} makes it")
+    file = sniff(path)
+    if missing := [column for column in columns if column not in file.head]:
+        raise InputError(f"{path}: no column {first_few(missing)}; {maker} {study.folder} makes it anew")
+    at = {column: file.head.index(column) for column in columns}
+    rows = file.rows(ragged=True)  # empty cells at the end of a row are cut off
+    return [{column: from_cell(cells[i]) if i < len(cells) else "" for column, i in at.items()} for _, cells in rows]
+
+
 def write_summary(folder: Path) -> list[Row]:
-    """Write all tables of the numbers of a study; return the rows of `summary`.
+    """Write all tables of the numbers of a study, anew; return the rows of `summary`.
 
     Raises:
         InputError: as `read_study`, or a table cannot be written.
+        MissingExtra: pyarrow or SciPy is not installed.
     """
-    import pyarrow
-
     data = read_study(folder)
-    study = data.study
-    rows = list[Row]()
-    units = sorted({curve.participant for curve in data.curves})
-    for participant in track(units, "summing up", len(units)):
+    study, rows = data.study, list[Row]()
+    participants = sorted({curve.participant for curve in data.curves})
+    for participant in track(participants, "summing up", len(participants)):
         mine = [curve for curve in data.curves if curve.participant == participant]
         rows += summarise(mine, data.windows, data.baselines, study.numbers)
-    for name, pieces in (
-        ("curves", _curves(data)),
-        ("baselines", iter([pyarrow.Table.from_pylist(_baselines(data))])),
-        ("episodes", iter([pyarrow.Table.from_pylist(_episodes(data), schema=_episode_schema())])),
-        ("summary", iter([pyarrow.Table.from_pylist(rows)])),
-        ("summary_wide", iter([pyarrow.Table.from_pylist(wide(rows))])),
+    _write_curves(data)
+    for name, found, texts in (
+        ("baselines", _baselines(data), ("participant", "session", "person", "expression", "source")),
+        ("episodes", _episodes(data), (*PERSON, "expression", "events")),
+        ("summary", rows, (*UNIT, "expression")),
+        ("summary_wide", wide(rows), UNIT),
     ):
-        for line in write_table(study.out, name, pieces, study.output):
-            say(line)
+        write_rows(study, name, found, texts)
+    records.write(study.out / "numbers.json", _facts(data))
     return rows
+
+
+def write_rows(study: Study, name: str, rows: Sequence[Row], texts: Sequence[str]) -> None:
+    """Write a table into out/; columns besides `texts` are numbers. One without rows is removed, and said."""
+    import pyarrow
+
+    path = study.out / f"{name}.csv"
+    if not rows:
+        path.unlink(missing_ok=True)
+        path.with_suffix(".sav").unlink(missing_ok=True)
+        say(f"{name}: nothing to write")
+        return
+    kinds = [(key, pyarrow.string() if key in texts else pyarrow.float64()) for key in rows[0]]
+    write_table(study.out, name, pyarrow.Table.from_pylist(list(rows), schema=pyarrow.schema(kinds)), study.output)
+    say(f"wrote {path}: {quantity(len(rows), 'row')}")
+
+
+def _facts(data: StudyCurves) -> dict[str, Any]:
+    """Return how the numbers were made."""
+    numbers = data.study.numbers
+    sd = f"{numbers.smoothing:g} s"
+    return {
+        "mien": __version__,
+        "numbers": numbers,
+        "s_...": f"mean of p_... over usable frames, weights exp(-dt^2 / (2 SD^2)) over |dt| <= 3 SD, SD {sd}",
+        "c_...": "s_... - baseline",
+        "episodes": numbers.rule.text,
+        "indices": {name: formula for name, formula in FORMULAS.items() if name in data.curves[0].smoothed},
+        "figures": "mien.study.numbers.summary",
+    }
+
+
+def summary_table(rows: Sequence[Row]) -> Table:
+    """Return figures of whole conditions, averaged over people, for the terminal."""
+    groups: dict[tuple[str, str], list[Row]] = {}
+    for row in rows:
+        if not row["event"]:
+            groups.setdefault((row["condition"], row["expression"]), []).append(row)
+    head = ["condition", "expression", "people", *SHOWN]
+    body = [
+        [condition, expression, str(len(several)), *(cell(_average(several, name), ".3f") for name in SHOWN)]
+        for (condition, expression), several in sorted(groups.items(), key=lambda item: item[0][0])
+    ]
+    kept = [at for at in range(len(head)) if at or any(row[0] for row in body)]
+    return [head[at] for at in kept], [[row[at] for at in kept] for row in body]
+
+
+def _average(rows: Sequence[Row], name: str) -> float | None:
+    values = [row[name] for row in rows if row[name] is not None]
+    return float(np.mean(values)) if values else None
+
+
+def _write_curves(data: StudyCurves) -> None:
+    import pyarrow.parquet
+
+    path = data.study.out / "curves.parquet"
+    with replacing(path) as part, pyarrow.parquet.ParquetWriter(part, next(_curves(data)).schema) as writer:
+        for piece in _curves(data):
+            writer.write_table(piece)
+    say(f"wrote {path}: {quantity(int(sum(curve.seen.sum() for curve in data.curves)), 'row')}")
+    if data.study.output.csv:
+        write_csv(path.with_suffix(".csv"), _curves(data), data.study.output)
+        say(f"wrote {path.with_suffix('.csv')}")
+    else:
+        path.with_suffix(".csv").unlink(missing_ok=True)
 
 
 def _curves(data: StudyCurves) -> Iterator["pyarrow.Table"]:
@@ -159,9 +258,6 @@ def _baselines(data: StudyCurves) -> list[Row]:
     return list(rows.values())
 
 
-EPISODE = ("onset", "apex", "offset", "duration", "onset_study", "peak", "mean", "area")
-
-
 def _episodes(data: StudyCurves) -> list[Row]:
     """Return the episodes; `events` are those at their onset."""
     rows = []
@@ -195,10 +291,3 @@ def _episodes(data: StudyCurves) -> list[Row]:
                     }
                 )
     return rows
-
-
-def _episode_schema() -> "pyarrow.Schema":
-    import pyarrow
-
-    texts = [(name, pyarrow.string()) for name in (*PERSON, "expression")]
-    return pyarrow.schema([*texts, *((name, pyarrow.float64()) for name in EPISODE), ("events", pyarrow.string())])
