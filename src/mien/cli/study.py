@@ -1,8 +1,11 @@
 """The verb `study`."""
 
 from pathlib import Path
+from typing import Literal
 
 from mien.cli.parse import Verb
+from mien.core.streams import show, show_table
+from mien.core.tables import terminal_table
 
 
 def study() -> None:
@@ -14,6 +17,9 @@ def study() -> None:
     Examples:
         $ mien study init talks/ --videos 'videos/{participant}_{condition}.mp4'
         $ mien study run talks/
+        $ mien study summary talks/
+        $ mien study compare talks/ --figure per_minute
+        $ mien study synchrony talks/
     """
 
 
@@ -70,4 +76,120 @@ def run_study(folder: Path, /, *, jobs: int | None = None) -> int:
     return done.exit_code
 
 
-ACTIONS: dict[str, Verb] = {"init FOLDER": init_study, "run FOLDER": run_study}
+def summarise_study(folder: Path, /) -> None:
+    """Write the figures of each participant, condition, event and expression, from the tables of mien study run.
+
+    Writes into out/: summary.csv (a row for each expression) and summary_wide.csv (a column for each), episodes.csv,
+    baselines.csv, curves.parquet with raw, smoothed and corrected probabilities, and numbers.json with the settings.
+    [numbers] in study.toml says how; docs/studies.md has the formulas.
+
+    Prints the figures of each condition, averaged over people.
+
+    Examples:
+        $ mien study summary talks/
+
+    Args:
+        folder: Of the study.
+    """
+    from mien.study.numbers.tables import summary_table, write_summary
+
+    show_table(terminal_table(*summary_table(write_summary(folder)), left=2))
+
+
+def compare_study(
+    folder: Path,
+    /,
+    *,
+    figure: str = "mean",
+    by: Literal["condition", "event", "session"] = "condition",
+    event: str = "",
+    reference: str | None = None,
+    expressions: tuple[str, ...] = (),
+    correction: Literal["holm", "fdr"] = "holm",
+    least_valid: float = 0.5,
+) -> None:
+    """Compare conditions over participants, from summary.csv: differences with intervals, corrected p, power.
+
+    Where participants have several conditions it fits a mixed model, else it takes Welch's t test. Writes
+    compare_FIGURE_by_FACTOR.csv into out/.
+
+    Examples:
+        $ mien study compare talks/
+        $ mien study compare talks/ --figure per_minute --expressions happy sad
+        $ mien study compare talks/ --figure latency --event question --reference calm
+        $ mien study compare talks/ --by event --correction fdr
+
+    Args:
+        folder: Of the study.
+        figure: A figure of summary.csv: mean, area, share, per_minute, duration, latency, max, valid ...
+        by: What is compared.
+        event: The event during which conditions are compared; the whole videos by default.
+        reference: The condition that others are compared with; the first in the alphabet by default.
+        expressions: Expressions and indices that are compared, and corrected for; all by default.
+        correction: How p is corrected for the number of comparisons: Holm's method, or the false discovery rate.
+        least_valid: The share of valid time that a row needs.
+    """
+    from mien.study.numbers.analyses import comparison_table, power_note, write_comparison
+
+    found = write_comparison(
+        folder,
+        figure=figure,
+        by=by,
+        event=event,
+        reference=reference,
+        expressions=expressions,
+        correction=correction,
+        least_valid=least_valid,
+    )
+    show_table(terminal_table(*comparison_table(found), left=3))
+    for line in power_note(found):
+        show(line)
+
+
+def synchronise_study(
+    folder: Path,
+    /,
+    *,
+    pairs: Path | None = None,
+    expressions: tuple[str, ...] = (),
+    window: float = 30.0,
+    lag: float = 5.0,
+    step: float = 0.2,
+    surrogates: int = 1000,
+) -> None:
+    """Measure whether two people's expressions go together: windowed lagged correlation, with a surrogate test.
+
+    All people who are in one video are compared, or the pairs that a table names, on the clock of the study. Writes
+    synchrony.csv and synchrony_windows.csv into out/.
+
+    Examples:
+        $ mien study synchrony talks/
+        $ mien study synchrony couples/ --pairs couples.csv --expressions happy valence --lag 3
+
+    Args:
+        folder: Of the study.
+        pairs: A CSV file with columns a and b: names of participants or persons who belong together.
+        expressions: Expressions and indices; by default all but expressiveness, positive and negative.
+        window: Seconds of a window.
+        lag: The longest lag, in seconds, in both directions.
+        step: Seconds between the instants that are compared.
+        surrogates: Random orders of one person's windows.
+    """
+    from mien.study.numbers.analyses import synchrony_table, write_synchrony
+    from mien.study.numbers.synchrony import SynchronySettings
+
+    settings = SynchronySettings(window=window, lag=lag, step=step, surrogates=surrogates)
+    show_table(
+        terminal_table(
+            *synchrony_table(write_synchrony(folder, pairs=pairs, expressions=expressions, settings=settings)), left=4
+        )
+    )
+
+
+ACTIONS: dict[str, Verb] = {
+    "init FOLDER": init_study,
+    "run FOLDER": run_study,
+    "summary FOLDER": summarise_study,
+    "compare FOLDER": compare_study,
+    "synchrony FOLDER": synchronise_study,
+}

@@ -57,6 +57,7 @@ gap = {numbers.gap}  # seconds that the face may be missing without ending it
 baseline_event = {numbers.baseline_event}
 baseline_window = {numbers.baseline_window}
 baseline_quantile = {numbers.baseline_quantile}
+after_point = {numbers.after_point}  # seconds after an event without a length that belong to it
 resamples = {numbers.resamples}  # of bootstrap intervals; 0 is none
 block = {numbers.block}  # seconds that are resampled together at least
 seed = {numbers.seed}

@@ -100,6 +100,8 @@ class StudyNumbers:
     """Instead: from and to, in seconds of the study (time_study)."""
     baseline_quantile: float = 0.5
     """Without either: this quantile of each expression over all usable frames of the person; 0.5 is the median."""
+    after_point: float = 5.0
+    """The seconds after an event without a length, such as the beginning of a stimulus, that belong to it."""
     resamples: int = 1000
     """Bootstrap resamples of an interval; 0 gives none."""
     block: float = 10.0
@@ -116,6 +118,7 @@ class StudyNumbers:
         if window and self.baseline_event:
             raise InputError("baseline_event and baseline_window: choose one")
         _range("baseline_quantile", self.baseline_quantile, 0, 1)
+        _range("after_point", self.after_point, 0.001, 3600)
         _range("resamples", self.resamples, 0, 100_000)
         _range("block", self.block, 0.1, 3600)
 

@@ -1,0 +1,179 @@
+"""Whether the intervals and tests of a study's numbers keep what they promise, on made studies.
+
+    python benchmarks/study_numbers.py intervals      # or tests, synchrony, sampling; all of them without a word
+    python benchmarks/study_numbers.py --n 20         # a quick trial
+
+intervals: of curves with random episodes and noise (a person smiles so often, at 5 frames/s), how often the 95 %
+interval holds the value of a very long curve. tests: studies of 12 participants x 2 conditions x 3 minutes (within), or
+2 x 12 participants (between), without an effect and with one: how often p < 0.05. synchrony: pairs of such curves that
+have nothing in common, and pairs of which one follows the other by 1.5 s. sampling: figures at 5 and 2 frames/s against
+those of the same curve at 25.
+
+RESULT
+"""
+
+import argparse
+import sys
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mien.core.console import track
+from mien.study.numbers.baseline import baselines
+from mien.study.numbers.compare import compare
+from mien.study.numbers.curves import Curve
+from mien.study.numbers.summary import Row, summarise
+from mien.study.numbers.synchrony import SynchronySettings, synchrony
+from mien.study.project import StudyNumbers
+
+CLASSES = ("neutral", "happy", "sad")
+NUMBERS = StudyNumbers()
+Numbers = NDArray[np.float64]
+
+
+def smiles(rng: np.random.Generator, seconds: float, rate: float, per_minute: float, height: float = 0.8) -> Numbers:
+    """Return [n]: episodes at random times, 1 to 6 s with flanks of 0.4 s, over noise that lasts half a second."""
+    times = np.arange(round(seconds * rate)) / rate
+    logit = np.full(len(times), -2.5)
+    top = np.log(height / (1 - height)) + 2.5
+    for start in np.sort(rng.uniform(-6, seconds, rng.poisson(per_minute * (seconds + 6) / 60))):
+        length = rng.uniform(1, 6)
+        logit += top * np.clip(np.minimum(times - start, start + length - times) / 0.4, 0, 1)
+    keep = np.exp(-1 / (0.5 * rate))
+    noise, shocks = 0.0, rng.normal(size=len(times))
+    for at, shock in enumerate(shocks):
+        noise = keep * noise + np.sqrt(1 - keep**2) * 0.5 * shock
+        logit[at] += noise
+    return np.asarray(1 / (1 + np.exp(-logit)))
+
+
+def curve_of(happy: Numbers, rate: float, **facts: Any) -> Curve:
+    every = np.ones(len(happy), np.bool_)
+    raw = np.stack([0.9 * (1 - happy), happy, 0.1 * (1 - happy)], axis=1)
+    plain: dict[str, Any] = {"participant": "P", "session": "", "condition": "a", "video": "a.mp4", "person": "1"}
+    plain |= {"offset": 0.0, "seen": every, "usable": every, "uncertain": ~every, "numbers": NUMBERS}
+    return Curve(times=np.arange(len(happy)) / rate, raw=raw, classes=CLASSES, **(plain | facts))
+
+
+def summed(curves: Sequence[Curve], resamples: int) -> list[Row]:
+    windows: dict[tuple[str, ...], list[Any]] = {one.key: [] for one in curves}
+    numbers = replace(NUMBERS, resamples=resamples)
+    return summarise(curves, windows, baselines(curves, windows, numbers), numbers)
+
+
+def of_happy(rows: Sequence[Row]) -> Row:
+    return next(row for row in rows if row["expression"] == "happy")
+
+
+def intervals(n: int) -> None:
+    figures = ("mean", "share", "per_minute", "duration")
+    for per_minute in (2, 6):
+        long = of_happy(summed([curve_of(smiles(np.random.default_rng(1), 36000, 5, per_minute), 5)], 0))
+        for seconds in (60, 180, 600):
+            hits, missing = dict.fromkeys(figures, 0), dict.fromkeys(figures, 0)
+            for seed in track(range(n), f"{per_minute}/min, {seconds} s", n):
+                curve = curve_of(
+                    smiles(np.random.default_rng(1000 + seed), seconds, 5, per_minute), 5, participant=f"{seed}"
+                )
+                row = of_happy(summed([curve], 1000))
+                for name in figures:
+                    if row[f"{name}_low"] is None:
+                        missing[name] += 1
+                    else:
+                        hits[name] += row[f"{name}_low"] <= long[name] <= row[f"{name}_high"]
+            cells = [
+                f"{name} {hits[name] / max(n - missing[name], 1):.3f} ({missing[name]} without)" for name in figures
+            ]
+            print(f"{per_minute} episodes/min, {seconds} s, n {n}: " + ", ".join(cells), flush=True)
+
+
+def study(seed: int, effect: float, *, within: bool) -> list[Row]:
+    """Return the rows of a made study; `effect` multiplies how often participants smile in the second condition."""
+    rng, curves = np.random.default_rng(seed), []
+    for one in range(12 if within else 24):
+        own = 4 * np.exp(rng.normal(0, 0.4))
+        for condition in ("a", "b") if within else ("a" if one < 12 else "b",):
+            often = own * np.exp(rng.normal(0, 0.15)) * (effect if condition == "b" else 1)
+            facts = {"participant": f"P{one}", "condition": condition, "video": f"{one}{condition}"}
+            curves.append(curve_of(smiles(rng, 180, 5, often), 5, **facts))
+    return summed(curves, 0)
+
+
+def tests(n: int) -> None:
+    for within in (True, False):
+        for effect in (1.0, 1.5):
+            for figure in ("mean", "per_minute"):
+                found, notes = 0, 0
+                differences, power = [], []
+                for seed in track(range(n), f"studies, {figure}", n):
+                    (one,), _ = compare(study(seed, effect, within=within), figure=figure, expressions=["happy"])
+                    found += one.p is not None and one.p < 0.05
+                    notes += "converge" in one.note
+                    differences.append(one.difference)
+                    power.append(one.detectable)
+                what = f"{'within' if within else 'between'}, episodes x {effect:g}, {figure}"
+                mean = f"mean difference {np.mean(differences):.4f}, detectable {np.mean(power):.4f}"
+                print(f"{what}, n {n}: p < 0.05 in {found / n:.3f}; {notes} not converged; {mean}", flush=True)
+
+
+def pairs(n: int) -> None:
+    settings = SynchronySettings(surrogates=199)
+    for seconds in (180, 600):
+        for shared in (0.0, 1.0):
+            values, lags = [], []
+            for seed in track(range(n), f"pairs of {seconds} s", n):
+                rng = np.random.default_rng(5000 + seed)
+                one = smiles(rng, seconds, 5, 4)
+                other = smiles(rng, seconds, 5, 4)
+                if shared:  # the second smiles along, 1.5 s later, and on its own
+                    later = np.r_[np.full(8, 0.08), one[:-8]]
+                    other = np.maximum(later, other)
+                held = [(curve_of(v, 5, person=name), v) for name, v in (("1", one), ("2", other))]
+                made = synchrony(held[0], held[1], settings, seed=seed)
+                assert made is not None
+                values.append(made.p)
+                lags.append(made.lag)
+            text = f"{seconds} s, {'one follows' if shared else 'nothing in common'}, n {n}"
+            close = float(np.mean(np.abs(np.array(lags) - 1.6) <= 0.2))
+            near = f"; lag within 0.2 s of 1.6 s in {close:.3f}" if shared else ""
+            print(f"{text}: p <= 0.05 in {np.mean(np.array(values) <= 0.05):.3f}{near}", flush=True)
+
+
+def sampling(n: int) -> None:
+    figures = ("mean", "area", "share", "episodes", "duration", "max")
+    whole: dict[float, list[list[float]]] = {5: [], 2: [], 25: []}
+    for seed in track(range(n), "curves", n):
+        happy = smiles(np.random.default_rng(seed), 180, 50, 4)[::2]
+        for rate in whole:
+            step = 25 / rate
+            taken = happy[np.round(np.arange(0, len(happy), step)).astype(int)]
+            whole[rate].append([of_happy(summed([curve_of(taken, rate)], 0))[name] for name in figures])
+    base = np.array(whole[25], np.float64)
+    print(
+        "25 frames/s, mean: "
+        + ", ".join(f"{f} {v:.3f}" for f, v in zip(figures, np.nanmean(base, axis=0), strict=True))
+    )
+    for rate in (5, 2):
+        apart = np.array(whole[rate], np.float64) - base
+        cells = [
+            f"{name} {bias:+.3f} ({spread:.3f})"
+            for name, bias, spread in zip(
+                figures, np.nanmean(apart, axis=0), np.nanmean(np.abs(apart), axis=0), strict=True
+            )
+        ]
+        print(f"{rate} frames/s, n {n}, mean difference (mean absolute): " + ", ".join(cells), flush=True)
+
+
+PARTS = {"intervals": intervals, "tests": tests, "synchrony": pairs, "sampling": sampling}
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser()
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []])
+    parser.add_argument("--n", type=int)
+    given = parser.parse_args()
+    for name in given.parts or PARTS:
+        print(name, file=sys.stderr)
+        PARTS[name](given.n or {"intervals": 200, "tests": 200, "synchrony": 400, "sampling": 100}[name])

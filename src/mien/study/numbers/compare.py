@@ -1,0 +1,355 @@
+"""Conditions (or events, or sessions) compared over participants, for each expression and index.
+
+Each participant gives one value for each condition: the figure of `summary`, averaged over sessions, of the person that
+is seen longest, where at least so much of the time is valid. A condition is compared with the reference:
+
+within      Participants who have several conditions: y = condition + participant + error, with participants as a random
+            effect (statsmodels' MixedLM, REML). It uses participants who lack a condition too. t has
+            N - n - (k - 1) degrees of freedom for N values, n participants, k conditions (the between-within method,
+            Schluchter and Elashoff 1990): with both of two conditions for all it is the paired t test. For more than
+            two it assumes that all differences spread alike.
+between     Each participant has one condition: the difference of means, its interval and p by Welch's t test (1947).
+
+`difference` has a 95 % interval; `d` is the difference divided by the standard deviation of one value of one
+participant; p_corrected is corrected for all rows of the table, by Holm (1979) or as a false discovery rate (Benjamini
+and Hochberg 1995); p_any tests all conditions at once, where there are more than two (F; between: Welch's).
+
+`detectable` is the difference that this comparison finds with 80 % probability at p < 0.05, by the noncentral t
+distribution, with its degrees of freedom and standard error; detectable_corrected at p < 0.05 / rows. It does not use
+the difference found. A comparison that finds nothing says that the difference is probably smaller than that, not that
+there is none.
+"""
+
+import warnings
+from collections import Counter, defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import numpy as np
+
+from mien.core.console import first_few
+from mien.core.errors import InputError, did_you_mean, needs_extra
+from mien.study.numbers.summary import FIGURES, Row
+
+Factor = Literal["condition", "event", "session"]
+Correction = Literal["holm", "fdr"]
+Values = Mapping[str, Mapping[str, float]]
+"""Level -> participant -> value."""
+
+NOT_COMPARED = ("occurrences", "seconds", "baseline")
+COMPARABLE = tuple(name for name in FIGURES if name not in NOT_COMPARED and not name.endswith(("_low", "_high")))
+LEAST = 3  # participants that a test needs, in each condition or with both
+FEW = 8  # below, a test leans on its assumptions
+POWER = 0.8
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """One condition against the reference, for one expression; None where it is not defined."""
+
+    expression: str
+    reference: str
+    level: str
+    design: str
+    """within or between."""
+    n_reference: int
+    n_level: int
+    n_both: int
+    """Participants with a value at the reference, at the level, at both."""
+    mean_reference: float | None
+    mean_level: float | None
+    difference: float | None = None
+    low: float | None = None
+    high: float | None = None
+    d: float | None = None
+    t: float | None = None
+    df: float | None = None
+    p: float | None = None
+    p_corrected: float | None = None
+    p_any: float | None = None
+    detectable: float | None = None
+    detectable_corrected: float | None = None
+    note: str = ""
+    """What is to be known about this row."""
+
+
+@dataclass(frozen=True)
+class _Test:
+    """A difference with its standard error."""
+
+    difference: float
+    error: float
+    df: float
+    spread: float
+    """Standard deviation of one value of one participant."""
+    note: str = ""
+
+
+def compare(
+    rows: Sequence[Row],
+    *,
+    figure: str = "mean",
+    by: Factor = "condition",
+    event: str = "",
+    reference: str | None = None,
+    expressions: Sequence[str] = (),
+    correction: Correction = "holm",
+    least_valid: float = 0.5,
+) -> tuple[list[Comparison], list[str]]:
+    """Compare the levels of a factor with a reference.
+
+    Args:
+        rows: of the table `summary`.
+        figure: which of its figures, of `COMPARABLE`.
+        by: the factor: a column of the table.
+        event: during which event; "" is the whole video. Where events are compared, it is not used.
+        reference: the level that others are compared with; the first in the alphabet by default.
+        expressions: those that are tested, and corrected for; all by default.
+        correction: how p is corrected.
+        least_valid: the share of valid time that a row needs.
+
+    Returns:
+        The comparisons, and lines about what was left out or should be known.
+
+    Raises:
+        InputError: a figure, event, expression or level that is not there, or fewer than two levels.
+        MissingExtra: statsmodels is not installed.
+    """
+    with needs_extra("study", "a comparison"):
+        import statsmodels.api  # noqa: F401
+    _check(figure, COMPARABLE, "figure")
+    known = list(dict.fromkeys(row["expression"] for row in rows))
+    for name in expressions:
+        _check(name, known, "expression")
+    events = sorted({row["event"] for row in rows} - {""})
+    if event:
+        _check(event, events, "event")
+    taken, notes = _taken(rows, by, event, least_valid)
+    levels = sorted({row[by] for row in taken})
+    if len(levels) < 2:
+        there = f"only {levels[0]!r}" if levels else "none"
+        raise InputError(f"{by}: {there}{' that is valid enough' if notes else ''}; a comparison needs two")
+    if reference is None:
+        reference = levels[0]
+    _check(reference, levels, by)
+    others = [level for level in levels if level != reference]
+    found = [
+        comparison
+        for name in expressions or known
+        for comparison in _compared(_values(taken, name, figure, by), name, reference, others)
+    ]
+    found = [one for one in found if one.n_reference + one.n_level]  # a figure that this expression does not have
+    if not found:
+        raise InputError(f"{figure}: no expression has it")
+    return _corrected(found, correction), notes
+
+
+def _check(name: str, known: Sequence[str], what: str) -> None:
+    if name not in known:
+        raise InputError(f"no {what} {name!r}{did_you_mean(name, known)}; there are {first_few(list(known), 12)}")
+
+
+def _taken(rows: Sequence[Row], by: Factor, event: str, least_valid: float) -> tuple[list[Row], list[str]]:
+    """Return the rows of each participant's main person that are valid enough, and what was left out."""
+    shown: dict[tuple[str, str], float] = defaultdict(float)
+    first = rows[0]["expression"] if rows else ""
+    for row in rows:
+        if not row["event"] and row["expression"] == first:
+            shown[row["participant"], row["person"]] += row["seconds"] * (row["valid"] or 0)
+    main: dict[str, str] = {}
+    for participant, person in sorted(shown, key=lambda key: -shown[key]):
+        main.setdefault(participant, person)
+    notes = []
+    persons = [row for row in rows if main.get(row["participant"]) == row["person"]]
+    if left := sorted({f"{p} {name}" for p, name in shown if main[p] != name}):
+        notes.append(
+            f"not compared: persons who are seen shorter than another of the same participant: {first_few(left)}"
+        )
+    chosen = [row for row in persons if (bool(row["event"]) if by == "event" else row["event"] == event)]
+    valid = [row for row in chosen if (row["valid"] or 0) >= least_valid]
+    poor = sorted({f"{row['participant']} {row[by]}".strip() for row in chosen if row not in valid})
+    if poor:
+        notes.append(f"not compared: less than {least_valid:.0%} of the time is valid: {first_few(poor)}")
+    return valid, notes
+
+
+def _values(rows: Sequence[Row], expression: str, figure: str, by: Factor) -> Values:
+    """Return each participant's value at each level, averaged over rows."""
+    held: dict[tuple[str, str], list[float]] = defaultdict(list)
+    for row in rows:
+        if row["expression"] == expression and row[figure] is not None:
+            held[row[by], row["participant"]].append(float(row[figure]))
+    found: dict[str, dict[str, float]] = defaultdict(dict)
+    for (level, participant), several in held.items():
+        found[level][participant] = float(np.mean(several))
+    return found
+
+
+def _compared(values: Values, expression: str, reference: str, others: Sequence[str]) -> list[Comparison]:
+    """Return the comparisons of one expression."""
+    levels_of = Counter(participant for one in values.values() for participant in one)
+    between = max(levels_of.values(), default=0) < 2
+    base = values.get(reference, {})
+    enough = [level for level in others if _fewest(base, values.get(level, {}), between) >= LEAST]
+    used = {level: values[level] for level in (reference, *enough) if level in values}
+    tests, p_any = (_between if between else _within)(used, reference) if enough else ({}, None)
+    found = []
+    for level in others:
+        theirs = values.get(level, {})
+        few, test = _fewest(base, theirs, between), tests.get(level)
+        note = f"{few} participants {'in a condition' if between else 'with both'}: too few for a test"
+        if few >= LEAST:
+            note = f"only {few} participants" if few < FEW else ""
+            if not test:
+                note = "all values or differences alike: nothing to test with"
+            elif test.note:
+                note = "; ".join(filter(None, [test.note, note]))
+        plain = Comparison(
+            expression=expression,
+            reference=reference,
+            level=level,
+            design="between" if between else "within",
+            n_reference=len(base),
+            n_level=len(theirs),
+            n_both=len(set(base) & set(theirs)),
+            mean_reference=_mean(base),
+            mean_level=_mean(theirs),
+            note=note,
+        )
+        found.append(_tested(plain, test, p_any) if test else plain)
+    return found
+
+
+def _fewest(base: Mapping[str, float], theirs: Mapping[str, float], between: bool) -> int:
+    """Return how many participants a test could use, in the smaller condition or with both."""
+    return min(len(base), len(theirs)) if between else len(set(base) & set(theirs))
+
+
+def _mean(values: Mapping[str, float]) -> float | None:
+    return _cell(float(np.mean(list(values.values())))) if values else None
+
+
+def _within(values: Values, reference: str) -> tuple[dict[str, _Test], float | None]:
+    """Return the test of each level by the mixed model, and p of all at once."""
+    import statsmodels.api as sm
+    from scipy import stats
+
+    levels = [reference, *(level for level in values if level != reference)]
+    held = [(level, one, value) for level in levels for one, value in values[level].items()]
+    y = np.array([value for _, _, value in held])
+    participants = [one for _, one, _ in held]
+    k, df = len(levels), len(y) - len(set(participants)) - (len(levels) - 1)
+    unit = float(y.std())
+    if df < 1 or unit < 1e-12:
+        return {}, None
+    design = np.stack([np.ones(len(y)), *(np.array([one == level for one, _, _ in held]) for level in levels[1:])], 1)
+    try:
+        with warnings.catch_warnings():  # what they say, `converged` says too
+            warnings.simplefilter("ignore")
+            fitted = sm.MixedLM(y / unit, design.astype(np.float64), groups=participants).fit(reml=True)
+        effects, covariance = fitted.fe_params[1:] * unit, fitted.cov_params()[1:k, 1:k] * unit**2
+        between, error = float(fitted.cov_re[0, 0]), float(fitted.scale)
+        usable = fitted.converged and np.isfinite(covariance).all() and (np.diag(covariance) > 0).all()
+    except (np.linalg.LinAlgError, ValueError):
+        usable = False
+    if not usable:
+        why = "the mixed model did not converge; instead a t test of the differences of those with both"
+        paired = {level: _paired(values[reference], values[level], why) for level in levels[1:]}
+        return {level: test for level, test in paired.items() if test.error > 1e-5 * unit}, None
+    spread, errors = unit * float(np.sqrt(between + error)), np.sqrt(np.diag(covariance))
+    if errors.max() < 1e-5 * unit:
+        return {}, None
+    f = float(effects @ np.linalg.solve(covariance, effects)) / (k - 1)
+    tests = {
+        level: _Test(float(effect), float(one), float(df), spread)
+        for level, effect, one in zip(levels[1:], effects, errors, strict=True)
+    }
+    return tests, float(stats.f.sf(f, k - 1, df)) if k > 2 else None
+
+
+def _paired(base: Mapping[str, float], theirs: Mapping[str, float], note: str) -> _Test:
+    """Return the paired test of the participants with both."""
+    both = [one for one in base if one in theirs]
+    pairs = np.array([[base[one], theirs[one]] for one in both])
+    apart = pairs[:, 1] - pairs[:, 0]
+    error = float(apart.std(ddof=1) / np.sqrt(len(both)))
+    return _Test(float(apart.mean()), error, len(both) - 1.0, float(np.sqrt(pairs.var(axis=0, ddof=1).mean())), note)
+
+
+def _between(values: Values, reference: str) -> tuple[dict[str, _Test], float | None]:
+    """Return Welch's test of each level, and p of all at once."""
+    from statsmodels.stats.oneway import anova_oneway
+
+    groups = {level: np.array(list(one.values())) for level, one in values.items()}
+    base, found = groups[reference], dict[str, _Test]()
+    for level, theirs in groups.items():
+        parts = [one.var(ddof=1) / len(one) for one in (base, theirs)]
+        if level == reference or sum(parts) < 1e-24:
+            continue
+        df = sum(parts) ** 2 / sum(part**2 / (len(one) - 1) for part, one in zip(parts, (base, theirs), strict=True))
+        spread = float(np.sqrt((base.var(ddof=1) + theirs.var(ddof=1)) / 2))
+        found[level] = _Test(float(theirs.mean() - base.mean()), float(np.sqrt(sum(parts))), float(df), spread)
+    several = len(groups) > 2 and all(one.std() > 0 for one in groups.values())
+    return found, float(anova_oneway(list(groups.values()), use_var="unequal").pvalue) if several else None
+
+
+def _tested(plain: Comparison, test: _Test, p_any: float | None) -> Comparison:
+    from scipy import stats
+
+    t = test.difference / test.error
+    half = float(stats.t.ppf(0.975, test.df)) * test.error
+    return replace(
+        plain,
+        difference=_cell(test.difference),
+        low=_cell(test.difference - half),
+        high=_cell(test.difference + half),
+        d=_cell(test.difference / test.spread),
+        t=_cell(t),
+        df=_cell(test.df),
+        p=_cell(2 * float(stats.t.sf(abs(t), test.df))),
+        p_any=None if p_any is None else _cell(p_any),
+        detectable=_cell(detectable(test.df, 0.05) * test.error),
+    )
+
+
+def detectable(df: float, alpha: float) -> float:
+    """Return how many standard errors a difference needs for a two-sided t test to find it with 80 % probability.
+
+    Example:
+        >>> round(detectable(19, 0.05) / 20**0.5, 3)  # in standard deviations of the differences of 20 participants
+        0.66
+    """
+    from scipy import optimize, stats
+
+    critical = float(stats.t.ppf(1 - alpha / 2, df))
+
+    def missing(shift: float) -> float:
+        return float(stats.nct.sf(critical, df, shift)) - POWER  # the other side adds nothing to it
+
+    return float(optimize.brentq(missing, 0.0, 3 * critical + 3))
+
+
+def _corrected(found: Sequence[Comparison], correction: Correction) -> list[Comparison]:
+    """Return the comparisons with p corrected for their number, and what they could detect then."""
+    from statsmodels.stats.multitest import multipletests
+
+    tested = [one for one in found if one.p is not None]
+    if not tested:
+        return list(found)
+    method = {"holm": "holm", "fdr": "fdr_bh"}[correction]
+    corrected = multipletests([one.p for one in tested], method=method)[1].tolist()
+    of = dict(zip(map(id, tested), corrected, strict=True))
+    made = []
+    for one in found:
+        if one.p is None or one.detectable is None or one.df is None:
+            made.append(one)
+            continue
+        wider = detectable(one.df, 0.05 / len(tested)) / detectable(one.df, 0.05)
+        made.append(replace(one, p_corrected=_cell(of[id(one)]), detectable_corrected=_cell(one.detectable * wider)))
+    return made
+
+
+def _cell(value: float) -> float | None:
+    """Return a number with six digits; None where it is not defined."""
+    return float(f"{value:.6g}") if np.isfinite(value) else None
