@@ -116,7 +116,7 @@ def compare_study(
     Examples:
         $ mien study compare talks/
         $ mien study compare talks/ --figure per_minute --expressions happy sad
-        $ mien study compare talks/ --figure latency --event question --reference calm
+        $ mien study compare talks/ --figure latency --event question
         $ mien study compare talks/ --by event --correction fdr
 
     Args:
