@@ -41,6 +41,7 @@ def test_help_lines_are_filled(mien: Mien, monkeypatch: pytest.MonkeyPatch, comm
             assert len(line.rstrip()) + 1 + len(after.split()[0]) > 78, f"{line}\n{after}"
 
 
-def test_the_options_of_predict_are_one_group(mien: Mien) -> None:
+def test_the_options_of_predict_are_one_group_besides_the_rule_of_episodes(mien: Mien) -> None:
     _, out, _ = mien("predict", "--help")
-    assert re.findall("^╭─ (.*?) ─", out, re.MULTILINE) == ["positional arguments", "options"]
+    groups = re.findall("^╭─ (.*?) ─", out, re.MULTILINE)
+    assert groups == ["positional arguments", "options", "episodes options"]

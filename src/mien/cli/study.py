@@ -164,7 +164,7 @@ def synchronise_study(
 
     Examples:
         $ mien study synchrony talks/
-        $ mien study synchrony couples/ --pairs couples.csv --expressions happy valence --lag 3
+        $ mien study synchrony couples/ --pairs couples.csv --lag 3
 
     Args:
         folder: Of the study.
