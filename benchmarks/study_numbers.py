@@ -24,7 +24,7 @@ from numpy.typing import NDArray
 from mien.core.console import track
 from mien.study.numbers.baseline import baselines
 from mien.study.numbers.compare import compare
-from mien.study.numbers.curves import Curve
+from mien.study.numbers.curves import TimeSeries
 from mien.study.numbers.summary import Row, summarise
 from mien.study.numbers.synchrony import SynchronySettings, synchrony
 from mien.study.project import StudyNumbers
@@ -50,15 +50,15 @@ def smiles(rng: np.random.Generator, seconds: float, rate: float, per_minute: fl
     return np.asarray(1 / (1 + np.exp(-logit)))
 
 
-def curve_of(happy: Numbers, rate: float, **facts: Any) -> Curve:
+def curve_of(happy: Numbers, rate: float, **facts: Any) -> TimeSeries:
     every = np.ones(len(happy), np.bool_)
     raw = np.stack([0.9 * (1 - happy), happy, 0.1 * (1 - happy)], axis=1)
     plain: dict[str, Any] = {"participant": "P", "session": "", "condition": "a", "video": "a.mp4", "person": "1"}
     plain |= {"offset": 0.0, "seen": every, "usable": every, "uncertain": ~every, "numbers": NUMBERS}
-    return Curve(times=np.arange(len(happy)) / rate, raw=raw, classes=CLASSES, **(plain | facts))
+    return TimeSeries(times=np.arange(len(happy)) / rate, raw=raw, classes=CLASSES, **(plain | facts))
 
 
-def summed(curves: Sequence[Curve], resamples: int) -> list[Row]:
+def summed(curves: Sequence[TimeSeries], resamples: int) -> list[Row]:
     windows: dict[tuple[str, ...], list[Any]] = {one.key: [] for one in curves}
     numbers = replace(NUMBERS, resamples=resamples)
     return summarise(curves, windows, baselines(curves, windows, numbers), numbers)

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.study.numbers.curves import Curve
+from mien.study.numbers.curves import TimeSeries
 from mien.study.project import StudyNumbers
 
 CLASSES = ("neutral", "happy", "sad")
@@ -36,11 +36,11 @@ def probabilities(happy: Numbers) -> Numbers:
 
 def made_curve(
     shape: Shape, *, rate: float = 25.0, seconds: float = 60.0, times: Sequence[float] | None = None, **facts: Any
-) -> Curve:
+) -> TimeSeries:
     at = np.arange(round(seconds * rate)) / rate if times is None else np.asarray(times, np.float64)
     every = np.ones(len(at), np.bool_)
     plain: dict[str, Any] = {
         **{"participant": "P1", "session": "", "condition": "a", "video": "a.mp4", "person": "1", "offset": 0.0},
         **{"seen": every, "usable": every, "uncertain": ~every, "numbers": RAW},
     }
-    return Curve(times=at, raw=probabilities(shape(at)), classes=CLASSES, **(plain | facts))
+    return TimeSeries(times=at, raw=probabilities(shape(at)), classes=CLASSES, **(plain | facts))

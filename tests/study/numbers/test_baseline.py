@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mien.study.numbers.baseline import baselines, weighted_quantile
-from mien.study.numbers.curves import Curve
+from mien.study.numbers.curves import TimeSeries
 from mien.study.numbers.windows import Window
 from mien.study.project import StudyNumbers
 from tests.study.numbers.made import made_curve, pulses
@@ -14,7 +14,7 @@ from tests.study.numbers.made import made_curve, pulses
 REST = StudyNumbers(smoothing=0, baseline_event="rest")
 
 
-def level(height: float, **facts: Any) -> Curve:
+def level(height: float, **facts: Any) -> TimeSeries:
     return made_curve(pulses((0, 99, height)), **facts)
 
 

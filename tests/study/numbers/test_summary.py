@@ -7,7 +7,7 @@ import pytest
 
 from mien.study.numbers.baseline import Baseline
 from mien.study.numbers.bootstrap import LEAST, block_edges, ratio_interval
-from mien.study.numbers.curves import Curve
+from mien.study.numbers.curves import TimeSeries
 from mien.study.numbers.summary import FIGURES, INTERVALS, UNIT, summarise, wide
 from mien.study.numbers.windows import Window, whole, windows_of
 from mien.study.project import StudyNumbers
@@ -19,7 +19,10 @@ EVENTS = [Window("smile", 10, 20), Window("smile", 30, 40), Window("smile", 44, 
 
 
 def summed(
-    *curves: Curve, windows: dict[Any, list[Window]] | None = None, numbers: StudyNumbers = RAW, level: float = 0.05
+    *curves: TimeSeries,
+    windows: dict[Any, list[Window]] | None = None,
+    numbers: StudyNumbers = RAW,
+    level: float = 0.05,
 ) -> dict[tuple[str, str], dict[str, Any]]:
     """Return the rows by event and expression."""
     flat = {one.key: Baseline(dict.fromkeys(one.smoothed, level), "made", 1.0) for one in curves}

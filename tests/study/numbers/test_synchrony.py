@@ -7,7 +7,7 @@ import pytest
 from scipy import signal
 
 from mien.core.errors import InputError
-from mien.study.numbers.curves import Curve
+from mien.study.numbers.curves import TimeSeries
 from mien.study.numbers.synchrony import Synchrony, SynchronySettings, correlations, dyads, resample, synchrony
 from tests.study.numbers.made import made_curve, pulses
 
@@ -22,7 +22,7 @@ def wave(seconds: float, seed: int, rate: float = 25.0) -> Numbers:
     return np.asarray(smooth / smooth.std())
 
 
-def pair(values: Numbers, rate: float, **facts: Any) -> tuple[Curve, Numbers]:
+def pair(values: Numbers, rate: float, **facts: Any) -> tuple[TimeSeries, Numbers]:
     return made_curve(pulses(), rate=rate, seconds=len(values) / rate, **facts), values
 
 
@@ -125,7 +125,7 @@ def test_pairs_are_those_of_a_video_or_those_asked_for() -> None:
     facts = [("P1", "A", "v"), ("P1", "B", "v"), ("P2", "A", "w"), ("P3", "C", "x")]
     curves = [made_curve(pulses(), participant=p, person=n, video=v) for p, n, v in facts]
 
-    def names(made: list[tuple[Curve, Curve]]) -> list[tuple[str, ...]]:
+    def names(made: list[tuple[TimeSeries, TimeSeries]]) -> list[tuple[str, ...]]:
         return [(a.participant, a.person, b.participant, b.person) for a, b in made]
 
     assert names(dyads(curves)) == [("P1", "A", "P1", "B")]

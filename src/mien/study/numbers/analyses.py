@@ -12,7 +12,7 @@ from mien.core.streams import say
 from mien.core.tables import Table, cell
 from mien.evaluation.statistics import holm
 from mien.study.numbers.compare import POWER, Comparison, Correction, Factor, compare
-from mien.study.numbers.curves import Curve
+from mien.study.numbers.curves import TimeSeries
 from mien.study.numbers.summary import Row
 from mien.study.numbers.synchrony import LEAST, Synchrony, SynchronySettings, dyads, synchrony
 from mien.study.numbers.tables import StudyCurves, read_study, read_summary, write_rows
@@ -164,7 +164,9 @@ def write_synchrony(
     return rows
 
 
-def _measured(data: StudyCurves, one: Curve, other: Curve, name: str, settings: SynchronySettings) -> Synchrony | None:
+def _measured(
+    data: StudyCurves, one: TimeSeries, other: TimeSeries, name: str, settings: SynchronySettings
+) -> Synchrony | None:
     pair = [(curve, data.corrected(curve, name).corrected) for curve in (one, other)]
     return synchrony(pair[0], pair[1], settings, seed=data.study.numbers.seed)
 
@@ -173,7 +175,7 @@ def _rounded(facts: dict[str, float]) -> dict[str, float]:
     return {name: round(value, 6) for name, value in facts.items()}
 
 
-def _read_pairs(path: Path, curves: Sequence[Curve]) -> list[tuple[str, str]]:
+def _read_pairs(path: Path, curves: Sequence[TimeSeries]) -> list[tuple[str, str]]:
     """Return the pairs of a table with columns a and b. InputError: no such columns, or a name that nobody has."""
     file = sniff(path)
     if not {"a", "b"} <= set(file.names):

@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from mien.study.numbers.curves import Curve, Numbers
+from mien.study.numbers.curves import Numbers, TimeSeries
 from mien.study.numbers.windows import Window
 from mien.study.project import StudyNumbers
 
@@ -39,7 +39,7 @@ class Baseline:
 
 
 def baselines(
-    curves: Sequence[Curve], windows: Mapping[tuple[str, ...], Sequence[Window]], numbers: StudyNumbers
+    curves: Sequence[TimeSeries], windows: Mapping[tuple[str, ...], Sequence[Window]], numbers: StudyNumbers
 ) -> dict[tuple[str, ...], Baseline]:
     """Return the baseline of each curve by its key.
 
@@ -48,7 +48,7 @@ def baselines(
         windows: the events of each curve, by its key (`mien.study.numbers.windows`).
         numbers: which of the three rules.
     """
-    persons = defaultdict[tuple[str, str], list[Curve]](list)
+    persons = defaultdict[tuple[str, str], list[TimeSeries]](list)
     for curve in curves:
         persons[curve.participant, curve.person].append(curve)
     found: dict[tuple[str, ...], Baseline] = {}
@@ -73,14 +73,16 @@ def baselines(
     return found
 
 
-def _neutral(curve: Curve, windows: Mapping[tuple[str, ...], Sequence[Window]], numbers: StudyNumbers) -> list[Numbers]:
+def _neutral(
+    curve: TimeSeries, windows: Mapping[tuple[str, ...], Sequence[Window]], numbers: StudyNumbers
+) -> list[Numbers]:
     """Return start and end of each stretch of a curve that shows the neutral face, in seconds of the video."""
     if numbers.baseline_window:
         return [np.array(numbers.baseline_window) - curve.offset]
     return [np.array([one.start, one.end]) for one in windows[curve.key] if one.label == numbers.baseline_event]
 
 
-def _baseline(parts: Sequence[tuple[Curve, Numbers]], quantile: float | None, source: str) -> Baseline:
+def _baseline(parts: Sequence[tuple[TimeSeries, Numbers]], quantile: float | None, source: str) -> Baseline:
     """Return the mean or quantile of curves over stretches (start, end), weighted by usable time."""
     weights = np.concatenate([_overlap(curve, edges) * curve.usable for curve, edges in parts] or [np.zeros(0)])
     seconds, values = float(weights.sum()), dict[str, float]()
@@ -97,7 +99,7 @@ def _baseline(parts: Sequence[tuple[Curve, Numbers]], quantile: float | None, so
     return Baseline(values, source, round(seconds, 6))
 
 
-def _overlap(curve: Curve, edges: Numbers) -> Numbers:
+def _overlap(curve: TimeSeries, edges: Numbers) -> Numbers:
     """Return how many seconds of each frame's cell are between two times, [n]."""
     left, right = curve.cells
     return np.asarray(np.maximum(np.minimum(right, edges[1]) - np.maximum(left, edges[0]), 0))

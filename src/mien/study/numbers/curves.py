@@ -32,7 +32,7 @@ LONGEST = 1.0  # seconds that a frame counts for at most, unless frames are furt
 
 
 @dataclass(frozen=True, eq=False)
-class Curve:
+class TimeSeries:
     """One person in one video, or in the part of one that a row of videos.csv names.
 
     Args:
@@ -110,7 +110,7 @@ class Curve:
         return np.asarray(np.diff(np.interp(edges, at, total)))
 
 
-def read_curves(out: Path, numbers: StudyNumbers) -> list[Curve]:
+def read_curves(out: Path, numbers: StudyNumbers) -> list[TimeSeries]:
     """Return the curves of all persons of a study's videos, in order of their keys.
 
     Args:
@@ -127,7 +127,7 @@ def read_curves(out: Path, numbers: StudyNumbers) -> list[Curve]:
     paths = sorted((out / "frames").glob("*.parquet"))
     if not paths:
         raise InputError(f"{out / 'frames'}: no frames; mien study run {out.parent} makes them")
-    found, columns = list[Curve](), list[str]()
+    found, columns = list[TimeSeries](), list[str]()
     for path in track(paths, "reading frames", len(paths)):
         try:
             schema = pyarrow.parquet.read_schema(path).names
@@ -146,7 +146,7 @@ def read_curves(out: Path, numbers: StudyNumbers) -> list[Curve]:
     return sorted(found, key=lambda curve: curve.key)
 
 
-def curves_of(frames: "pyarrow.Table", numbers: StudyNumbers) -> list[Curve]:
+def curves_of(frames: "pyarrow.Table", numbers: StudyNumbers) -> list[TimeSeries]:
     """Return the curves of all persons of some frames.
 
     A clip in which nobody was found has one curve, of a person without a name, never seen. Of two faces of one person
@@ -184,7 +184,7 @@ def curves_of(frames: "pyarrow.Table", numbers: StudyNumbers) -> list[Curve]:
             uncertain[frame] = switches["uncertain"][mine]
             marks = {"seen": seen, "usable": usable, "uncertain": uncertain}
             made = {**clip_of, **marks, "person": people[person], "times": times, "offset": offset}
-            found.append(Curve(**made, raw=raw, classes=classes, numbers=numbers))
+            found.append(TimeSeries(**made, raw=raw, classes=classes, numbers=numbers))
     return found
 
 

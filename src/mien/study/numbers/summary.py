@@ -32,7 +32,7 @@ import numpy as np
 
 from mien.study.numbers.baseline import Baseline
 from mien.study.numbers.bootstrap import block_edges, ratio_interval
-from mien.study.numbers.curves import Curve, Numbers
+from mien.study.numbers.curves import Numbers, TimeSeries
 from mien.study.numbers.windows import Window, whole
 from mien.study.project import StudyNumbers
 
@@ -51,7 +51,7 @@ Row = dict[str, Any]
 class CorrectedCurve:
     """One expression or index of a curve, with its baseline."""
 
-    def __init__(self, curve: Curve, name: str, baseline: float) -> None:
+    def __init__(self, curve: TimeSeries, name: str, baseline: float) -> None:
         self.curve, self.name, self.baseline = curve, name, baseline
         self.smoothed = curve.smoothed[name]
         self.corrected = self.smoothed - baseline
@@ -97,7 +97,7 @@ class CorrectedCurve:
 
 
 def summarise(
-    curves: Sequence[Curve],
+    curves: Sequence[TimeSeries],
     windows: Mapping[tuple[str, ...], Sequence[Window]],
     baselines: Mapping[tuple[str, ...], Baseline],
     numbers: StudyNumbers,
@@ -113,7 +113,7 @@ def summarise(
     Returns:
         Rows with `UNIT`, `expression` and `FIGURES`; None where a figure is not defined.
     """
-    groups = defaultdict[tuple[str, ...], list[Curve]](list)
+    groups = defaultdict[tuple[str, ...], list[TimeSeries]](list)
     for curve in curves:
         groups[curve.participant, curve.session, curve.condition, curve.person].append(curve)
     rows = []

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.core.errors import InputError
-from mien.study.numbers.curves import LONGEST, Curve, Numbers
+from mien.study.numbers.curves import LONGEST, Numbers, TimeSeries
 
 LEAST = 5  # windows: the orders of fewer are hardly any surrogates
 FILLED = 0.8  # share of a window's instants that must be known of both
@@ -83,7 +83,7 @@ class Synchrony:
 
 
 def synchrony(
-    one: tuple[Curve, Numbers], other: tuple[Curve, Numbers], settings: SynchronySettings, *, seed: int = 0
+    one: tuple[TimeSeries, Numbers], other: tuple[TimeSeries, Numbers], settings: SynchronySettings, *, seed: int = 0
 ) -> Synchrony | None:
     """Return the synchrony of two people, None where they share fewer than five windows.
 
@@ -142,7 +142,7 @@ def _largest(z: Numbers, order: NDArray[np.int64]) -> float:
         return float(np.nanmean(z[:, np.arange(len(order)), order], axis=1).max())
 
 
-def resample(curve: Curve, values: Numbers, clock: Numbers, step: float) -> Numbers:
+def resample(curve: TimeSeries, values: Numbers, clock: Numbers, step: float) -> Numbers:
     """Return values [n] of a curve at instants [m] of the study; NaN between usable frames that are far apart."""
     used = np.isfinite(values)
     if used.sum() < 2:
@@ -178,7 +178,7 @@ def correlations(base: Numbers, shifted: Numbers) -> Numbers:
     return np.where(enough, found, np.nan)
 
 
-def dyads(curves: Sequence[Curve], pairs: Sequence[tuple[str, str]] = ()) -> list[tuple[Curve, Curve]]:
+def dyads(curves: Sequence[TimeSeries], pairs: Sequence[tuple[str, str]] = ()) -> list[tuple[TimeSeries, TimeSeries]]:
     """Return whose curves are compared.
 
     Args:

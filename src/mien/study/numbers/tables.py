@@ -24,7 +24,7 @@ from mien.core.streams import say
 from mien.core.tables import Table, cell
 from mien.faces.faces import SEPARATOR
 from mien.study.numbers.baseline import Baseline, baselines
-from mien.study.numbers.curves import CLIP, PERSON, Curve, read_curves
+from mien.study.numbers.curves import CLIP, PERSON, TimeSeries, read_curves
 from mien.study.numbers.indices import FORMULAS
 from mien.study.numbers.summary import FIGURES, UNIT, CorrectedCurve, Row, summarise, wide
 from mien.study.numbers.windows import Window, windows_of
@@ -43,13 +43,13 @@ class StudyCurves:
     """What the numbers of a study are made of."""
 
     study: Study
-    curves: list[Curve]
+    curves: list[TimeSeries]
     windows: Mapping[Key, list[Window]]
     """The events of each curve, by its key."""
     baselines: Mapping[Key, Baseline]
     """Likewise."""
 
-    def corrected(self, curve: Curve, name: str) -> CorrectedCurve:
+    def corrected(self, curve: TimeSeries, name: str) -> CorrectedCurve:
         """Return one expression or index of a curve with its baseline."""
         return CorrectedCurve(curve, name, self.baselines[curve.key].values[name])
 
@@ -241,7 +241,7 @@ def _curves(data: StudyCurves) -> Iterator["pyarrow.Table"]:
         )
 
 
-def _named(kind: str, name: str, curve: Curve, *, own: bool = True) -> str:
+def _named(kind: str, name: str, curve: TimeSeries, *, own: bool = True) -> str:
     """Return the name of a column; indices have their own."""
     return name if own and name not in curve.classes else f"{kind}_{name}"
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mien.study.numbers.curves import Curve
+from mien.study.numbers.curves import TimeSeries
 
 
 @dataclass(frozen=True)
@@ -17,12 +17,12 @@ class Window:
     """Seconds of the video."""
 
 
-def whole(curve: Curve) -> Window:
+def whole(curve: TimeSeries) -> Window:
     """Return the window that is all of a curve."""
     return Window("", float(curve.cells[0][0]), float(curve.cells[1][-1]))
 
 
-def windows_of(curve: Curve, events: Sequence[Window], *, after_point: float) -> list[Window]:
+def windows_of(curve: TimeSeries, events: Sequence[Window], *, after_point: float) -> list[Window]:
     """Return the events of a curve's video, by start, as far as its frames reach.
 
     An event without a length is the `after_point` seconds after it.
