@@ -232,7 +232,8 @@ class FERVideo:
                 elif save_frames:
                     save_jpeg(folder / name, image)
                 if copy:
-                    more: dict[str, Any] = {"tracks": np.arange(1, len(faces) + 1), "smoothed": faces.probabilities}
+                    order = np.arange(1, len(faces) + 1)
+                    more: dict[str, Any] = {"tracks": order, "persons": order, "smoothed": faces.probabilities}
                     copy.write(VideoFaces(**vars(faces), frame=frame.number, time=frame.time, **more))
                 if found := detector._rows(faces):
                     data.append(found)
