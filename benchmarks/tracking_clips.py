@@ -264,7 +264,7 @@ def write_script(rng: np.random.Generator, scenario: str, n: int, seconds: float
     if scenario == "light" or rng.random() < 0.3:
         for _ in range(4):
             step, change = rng.uniform(0, seconds), np.exp(rng.normal(0, 0.28)) * np.exp(rng.normal(0, 0.08, 3))
-            light *= 1 + (change - 1) / (1 + np.exp(-(t - step)[:, None] * rng.choice([0.5, 8])))
+            light *= 1 + (change - 1) / (1 + np.exp(np.clip((step - t)[:, None] * rng.choice([0.5, 8]), -50, 50)))
     return Script(place, visit, turned, camera, light.clip(0.35, 1.7).astype(np.float32))
 
 
@@ -382,9 +382,12 @@ HEADCOUNT = {"leave": (1, 3), "cross": (2, 4), "cuts": (2, 4), "crowd": (5, 6), 
 
 
 def write_clips(
-    out: Path, *, portraits_at: Path, photos: Path, video: Path, seeds: int, seconds: float, rate: int, vary: float
+    out: Path, *, portraits_at: Path, photos: Path, video: Path, seeds: int, seconds: float, rate: int
 ) -> list[tuple[Path, str, int]]:
-    """Write a clip per half of the persons, scenario and seed, unless it is there; return path, scenario and half."""
+    """Write a clip per half of the persons, scenario and seed, unless it is there; return path, scenario and half.
+
+    In clips of even seeds, half of the times a person who returns has another picture.
+    """
     clips = [
         (out / f"{scenario}-{half}-{seed}.mp4", scenario, half)
         for seed in range(seeds)
@@ -411,6 +414,6 @@ def write_clips(
                 seed=2 * seed + half,
                 seconds=seconds,
                 rate=rate,
-                vary=vary,
+                vary=0.0 if seed % 2 else 0.5,
             )
     return clips

@@ -25,6 +25,7 @@ import warnings
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import cv2
 import numpy as np
@@ -97,7 +98,7 @@ class Track:
 
 
 class People:
-    """The tracks of a video, and which of them are one person: `add` each frame, then ask for `persons`.
+    """The tracks of a video, and which of them are one person: `add` each frame, and let `number` number them.
 
     Args:
         whole: keep what every track looked like, for `merge`, and a picture of each; else memory is constant.
@@ -149,19 +150,14 @@ class People:
         waiting = deque[VideoFaces]()
         for faces in frames:
             waiting.append(faces)
-            while waiting and (persons := self.persons(waiting[0].tracks)) is not None:
+            while waiting and (persons := self._persons_of(waiting[0])).all():
                 yield replace(waiting.popleft(), persons=persons)
-        self.finish()
-        yield from (replace(faces, persons=self.persons(faces.tracks)) for faces in waiting)
-
-    def finish(self) -> None:
-        """Decide what is open: no frame follows."""
         self._decide(np.inf)
+        yield from (replace(faces, persons=self._persons_of(faces)) for faces in waiting)
 
-    def persons(self, numbers: NDArray[np.int64]) -> NDArray[np.int64] | None:
-        """Return the persons [n] of tracks [n], from 1 in the order in which they appear; None: not decided yet."""
-        found = np.array([self.tracks[number].person for number in numbers.tolist()], np.int64)
-        return found if found.all() else None
+    def _persons_of(self, faces: VideoFaces) -> NDArray[np.int64]:
+        """Return the persons of a frame [n], from 1 in the order in which they appear; 0: not decided yet."""
+        return np.array([self.tracks[number].person for number in faces.tracks.tolist()], np.int64)
 
     def _decide(self, before: float) -> None:
         """Give a person to each track that began by then."""
@@ -262,7 +258,7 @@ def merge(tracks: Sequence[Track]) -> list[TrackSummary]:
     return _summaries(tracks, pairs, [group for group in members if group])
 
 
-def _summaries(tracks: Sequence[Track], pairs: Floats, groups: Sequence[Sequence[int]]) -> list[TrackSummary]:
+def _summaries(tracks: Sequence[Track], pairs: NDArray[np.floating[Any]], groups: Sequence[Sequence[int]]) -> list[TrackSummary]:
     found = dict[int, TrackSummary]()
     for person, group in enumerate(groups):
         for index in group:
