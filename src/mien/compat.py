@@ -232,8 +232,7 @@ class FERVideo:
                 elif save_frames:
                     save_jpeg(folder / name, image)
                 if copy:
-                    order = np.arange(1, len(faces) + 1)
-                    more: dict[str, Any] = {"tracks": order, "persons": order, "smoothed": faces.probabilities}
+                    more: dict[str, Any] = {"tracks": np.arange(1, len(faces) + 1), "smoothed": faces.probabilities}
                     copy.write(VideoFaces(**vars(faces), frame=frame.number, time=frame.time, **more))
                 if found := detector._rows(faces):
                     data.append(found)

@@ -200,7 +200,7 @@ def test_to_frame(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def video_faces(found: Faces) -> VideoFaces:
     tracks = np.arange(len(found), dtype=np.int64)
-    return VideoFaces(**vars(found), frame=3, time=0.5, tracks=tracks, persons=tracks, smoothed=found.probabilities)
+    return VideoFaces(**vars(found), frame=3, time=0.5, tracks=tracks, smoothed=found.probabilities)
 
 
 @pytest.mark.parametrize("make", [lambda found: found, video_faces])

@@ -123,9 +123,7 @@ def test_low_quality_is_marked_or_else_no_name() -> None:
     for left, words in ((260, "1 (low quality)"), (190, "1")):  # where the second face is in the longer plate's way
         boxes = np.array([[100, 120, 60, 60], [left, 60, 60, 60]], np.float32)
         blurred, tracks = np.repeat([[True], [False]], 6, axis=1), np.array([1, 2])
-        two = replace(
-            one, boxes=boxes, probabilities=rows, quality_reasons=blurred, tracks=tracks, persons=tracks, smoothed=rows
-        )
+        two = replace(one, boxes=boxes, probabilities=rows, quality_reasons=blurred, tracks=tracks, smoothed=rows)
         assert plate(two) == pytest.approx(ImageFont.load_default(14).getlength(words) + 14, abs=2)
 
 
@@ -133,9 +131,7 @@ def test_in_a_crowd_no_face_and_no_name_is_covered() -> None:
     boxes = [[float(x), float(y), 60, 60] for y in (60, 150, 240) for x in (40, 110, 300)]
     rows = np.tile(np.eye(3, dtype=np.float32)[:1], (9, 1))
     classes, tracks = ("happy", "angry", "sad"), np.arange(1, 10)
-    crowd = VideoFaces(
-        np.array(boxes, np.float32), rows, classes, frame=0, time=0.0, tracks=tracks, persons=tracks, smoothed=rows
-    )
+    crowd = VideoFaces(np.array(boxes, np.float32), rows, classes, frame=0, time=0.0, tracks=tracks, smoothed=rows)
     drawn = overlay(np.full((400, 500, 3), 128, np.uint8), crowd, 1.0)
     for x, y, *_ in np.array(boxes, int):
         assert (drawn[y + 5 : y + 55, x + 5 : x + 55] == 128).all()

@@ -21,7 +21,7 @@ def frame_faces(frame: int, time: float, faces: dict[int, float]) -> VideoFaces:
     rows = np.array([[p, 1 - p] for p in faces.values()], np.float32).reshape(-1, 2)
     places = np.array([[40 * track, 0, 30, 30] for track in faces], np.float32).reshape(-1, 4)
     tracks = np.array(list(faces), np.int64)
-    return VideoFaces(places, rows, CLASSES, frame=frame, time=time, tracks=tracks, persons=tracks, smoothed=rows)
+    return VideoFaces(places, rows, CLASSES, frame=frame, time=time, tracks=tracks, smoothed=rows)
 
 
 def smooth(

@@ -253,18 +253,21 @@ class VideoFaces(Faces):
         frame: the number of the frame in the video, from 0.
         time: seconds after the start at which a player shows it.
         tracks: int64 [n], which unbroken stretch of a face each belongs to, from 1 (`mien.recognition.tracking`).
-        persons: int64 [n], which person of the video each shows, from 1 (`mien.recognition.people`).
+        persons: int64 [n], which person of the video each shows, from 1 (`mien.recognition.people`); without it, each
+            track is somebody else.
         smoothed: float32 [n, k], the probabilities smoothed along the track (`mien.recognition.smoothing`).
     """
 
     frame: int
     time: float
     tracks: NDArray[np.int64]
-    persons: NDArray[np.int64]
     smoothed: NDArray[np.float32]
+    persons: NDArray[np.int64] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.persons is None:
+            object.__setattr__(self, "persons", self.tracks)
         _check("tracks", self.tracks, np.int64, len(self))
         _check("persons", self.persons, np.int64, len(self))
         _check("smoothed", self.smoothed, np.float32, *self.probabilities.shape)

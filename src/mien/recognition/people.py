@@ -1,15 +1,15 @@
 """Who is who in one video: the tracks of a person who leaves, is cut away or comes back get one number.
 
 A track is an unbroken stretch of one face: it ends at a cut, and where the face is missing
-(`mien.recognition.tracking`). Two tracks are compared by plain pixels (`mien.recognition.sight`) and by place. The
-evidence that both show one person, as the logarithm of the odds, is a sum over
+(`mien.recognition.tracking`). Two tracks are compared by plain pixels (`mien.recognition.sight`). The evidence that
+both show one person, as the logarithm of the odds, is a sum over
 
     face      the correlation of the mean grey faces
     hair      the distance of the mean colours above the box, each divided by that of the skin, so that the colour of
               the light cancels out
     clothes   likewise, of six fields below the chin
-    place     only where the camera has not changed or returns to what it showed: the distance from where one track ends
-              to where the other begins, in sizes of the face
+
+Where a track ends and the next one begins was tried too: with the rest known, it adds nothing (docs/studies.md).
 
 `People` decides while frames come, a second after a track begins, by the tracks before it. `merge` decides when the
 video has been read, by whole tracks, the surest pairs first. Both keep these rules: two faces of one frame are never
@@ -33,15 +33,14 @@ from numpy.typing import NDArray
 
 from mien.core import images
 from mien.faces.faces import VideoFaces, whole_pixels
-from mien.recognition.sight import LOOK, PATCH, alike, one_camera, see
+from mien.recognition.sight import LOOK, PATCH, alike, see
 from mien.recognition.tracking import Tracker
 
 AFTER = 1.0  # seconds after the begin of a track, when its person is decided
 LATEST, KNOWN = 6, 100  # tracks of a person, and persons, that a new track is compared with while frames come
 REMEMBER = 60.0  # seconds after which what else a track has shown is forgotten then
 LARGER = 1.2  # times the area of the face in a picture that replaces it
-SURE = 2.0  # log-odds from which two tracks count as one person
-MARGIN = 2.0  # log-odds by which one person must be ahead of another who is somebody else for sure
+SURE = 1.0  # mean log-odds from which tracks count as one person
 ROWS = 64  # tracks that are compared with all others at a time
 PICTURE = 120  # pixels of the longer side of a track's picture
 
@@ -57,9 +56,9 @@ class Weight:
     most: float
 
 
-PRIOR = 0.0
-WEIGHTS = (Weight(-2.1, 3.6, 3), Weight(1.8, -4.3, 2), Weight(3.8, -10.5, 4), Weight(0.5, -0.13, 0.5))
-"""Of face, hair, clothes and place."""
+PRIOR = 0.7
+WEIGHTS = (Weight(-3.2, 5.3, 3.0), Weight(0.7, -1.8, 1.5), Weight(2.8, -7.7, 3.0))
+"""Of face, hair and clothes; chosen by logistic regression on half of the persons of benchmarks/tracking.py."""
 
 
 @dataclass(eq=False)
@@ -72,13 +71,6 @@ class Track:
     """Seconds: its first frame."""
     last: float
     """Seconds: its last frame."""
-    begin: Floats
-    """Its first box: x, y, width, height in pixels."""
-    end: Floats
-    """Its last box."""
-    begin_view: Floats
-    """The view of its first frame (`mien.recognition.sight.Sight`)."""
-    end_view: Floats
     frames: int = 0
     person: int = 0
     """The person that it was given while frames came; 0 until then."""
@@ -128,11 +120,10 @@ class People:
         numbers = self._tracker(time, boxes, sight)
         for number, box, look in zip(numbers.tolist(), boxes, sight.looks, strict=True):
             if number not in self.tracks:
-                self.tracks[number] = Track(number, time, time, box, box, sight.view, sight.view)
+                self.tracks[number] = Track(number, time, time)
                 self._open.append(self.tracks[number])
             track = self.tracks[number]
-            track.last, track.end, track.end_view = time, box, sight.view
-            track.frames += 1
+            track.last, track.frames = time, track.frames + 1
             known = ~np.isnan(look)
             track.sums[known] += look[known]
             track.counts += known
@@ -179,13 +170,7 @@ class People:
         known = {person: list(tracks) for person, tracks in self._persons.items()}
         found = {person: float(evidence([track], tracks).mean()) for person, tracks in known.items()}
         best = max(found, key=lambda person: found[person])
-        if found[best] < SURE:
-            return 0
-        for other in known:
-            near = other != best and found[other] > found[best] - MARGIN
-            if near and evidence(known[best], known[other]).mean() < SURE:
-                return 0  # as like somebody who is another person
-        return best
+        return best if found[best] >= SURE else 0
 
     def _forget(self, time: float) -> None:
         for person in list(self._persons)[:-KNOWN]:
@@ -224,8 +209,8 @@ class TrackSummary:
 def merge(tracks: Sequence[Track]) -> list[TrackSummary]:
     """Return the tracks of a video with their persons: the surest pairs are joined first, what is doubtful stays apart.
 
-    Two persons are joined where the mean evidence over all pairs of their tracks is at least SURE, and no third person
-    who is somebody else is nearly as like one of them (MARGIN).
+    Two persons are joined where the mean evidence over all pairs of their tracks is at least SURE. Between 0 and SURE
+    they may be one: they stay apart, and `maybe` names the other.
     """
     tracks = sorted(tracks, key=lambda track: track.number)
     n = len(tracks)
@@ -236,29 +221,23 @@ def merge(tracks: Sequence[Track]) -> list[TrackSummary]:
     )
     sums, sizes = pairs.astype(np.float64), np.ones(n)
     members = [[index] for index in range(n)]
-    doubtful = np.zeros((n, n), bool)
-    while True:
-        means = np.where(doubtful, -np.inf, sums / np.outer(sizes, sizes))
-        one, other = sorted(map(int, np.unravel_index(means.argmax(), means.shape))) if n else (0, 0)
-        if not n or means[one, other] < SURE:
+    while n:
+        means = sums / np.outer(sizes, sizes)
+        one, other = sorted(map(int, np.unravel_index(means.argmax(), means.shape)))
+        if means[one, other] < SURE:
             break
-        rivals = means[[one, other]] > means[one, other] - MARGIN
-        rivals &= means[[other, one]] < SURE
-        rivals[:, [one, other]] = False
-        if rivals.any():
-            doubtful[one, other] = doubtful[other, one] = True
-            continue
         sums[one] += sums[other]
         sums[:, one] += sums[:, other]
         sums[one, one] = sums[other] = sums[:, other] = -np.inf
-        doubtful[one] = doubtful[:, one] = False
         sizes[one] += sizes[other]
         members[one] += members[other]
         members[other] = []
     return _summaries(tracks, pairs, [group for group in members if group])
 
 
-def _summaries(tracks: Sequence[Track], pairs: NDArray[np.floating[Any]], groups: Sequence[Sequence[int]]) -> list[TrackSummary]:
+def _summaries(
+    tracks: Sequence[Track], pairs: NDArray[np.floating[Any]], groups: Sequence[Sequence[int]]
+) -> list[TrackSummary]:
     found = dict[int, TrackSummary]()
     for person, group in enumerate(groups):
         for index in group:
@@ -287,7 +266,7 @@ def evidence(some: Sequence[Track], others: Sequence[Track]) -> Floats:
 
 
 def cues(some: Sequence[Track], others: Sequence[Track]) -> Floats:
-    """Return what the evidence is made of, [4, n, m]: face, hair, clothes, place; NaN where it cannot be known."""
+    """Return what the evidence is made of, [3, n, m]: face, hair, clothes; NaN where it cannot be known."""
     a, b = (np.stack([track.look for track in side]) for side in (some, others))
     one, other = (look[:, PATCH:].reshape(len(look), -1, 3) for look in (a, b))
     one, other = (colours[:, 1:] - colours[:, :1] for colours in (one, other))  # by that of the skin
@@ -295,33 +274,12 @@ def cues(some: Sequence[Track], others: Sequence[Track]) -> Floats:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", RuntimeWarning)  # all unknown: NaN
         clothes = np.nanmean(apart[:, :, 1:], axis=2)
-    return np.stack([alike(a, b), apart[:, :, 0], clothes, _moved(some, others)])
+    return np.stack([alike(a, b), apart[:, :, 0], clothes])
 
 
 def _times(tracks: Sequence[Track]) -> NDArray[np.float64]:
     """Return the first and the last times [2, n]."""
     return np.array([[track.first for track in tracks], [track.last for track in tracks]])
-
-
-def _moved(some: Sequence[Track], others: Sequence[Track]) -> Floats:
-    """Return how far a face is from where the earlier track ended to where the later one began, in sizes of the face,
-    and how much larger or smaller; NaN where the camera shows something else."""
-    later = _times(some)[1][:, None] < _times(others)[0]
-    found = np.full(later.shape, np.nan, np.float32)
-    begin, end = (np.stack([getattr(track, name) for track in others]) for name in ("begin", "end"))
-    old, new = (np.stack([getattr(track, f"{name}_view") for track in others]) for name in ("end", "begin"))
-    for row, track in enumerate(some):
-        for box, view, boxes, views, chosen in (
-            (track.end, track.end_view, begin, new, later[row]),
-            (track.begin, track.begin_view, end, old, ~later[row]),
-        ):
-            chosen = chosen & one_camera(view, views)
-            if chosen.any():
-                theirs = boxes[chosen]
-                gap = box[:2] + box[2:] / 2 - theirs[:, :2] - theirs[:, 2:] / 2
-                far = np.sqrt((gap**2 / (box[2:] * theirs[:, 2:])).sum(axis=1))
-                found[row, chosen] = far + 2 * np.abs(np.log(box[2:] / theirs[:, 2:])).mean(axis=1)
-    return found
 
 
 def _picture(image: images.Pixels, box: Floats) -> bytes:

@@ -160,8 +160,8 @@ class Recognizer:
         Lazy and in constant memory; frames without a face come too. Damaged parts are skipped as far as possible.
         `every` is the seconds from one frame to the next; 0 takes all. `smoothing` is the standard deviation in seconds
         of the Gaussian that makes `smoothed` of the probabilities (`mien.recognition.smoothing`); 0 leaves them as they
-        are. A frame comes when three times as many seconds of the video after it are known, and one second more, in which
-        persons are recognised.
+        are. A frame comes when three times as many seconds of the video after it are known, and one more, after which
+        it is decided who a face is.
 
         Raises:
             InputError: it cannot be read; or, at the end, a part of it could not.

@@ -1,6 +1,6 @@
 """What a frame shows of its faces besides their boxes: plain pixels of a face, its hair and clothes, and of the view.
 
-They tell the persons of one video apart (`mien.recognition.persons`): no network is asked, nothing is compared across
+They tell the persons of one video apart (`mien.recognition.people`): no network is asked, nothing is compared across
 videos, and nothing of it is kept when the video has been read. A face is looked at together with what is around it, 2.5
 boxes wide and 3 high, at a sixteenth of the box per cell. What lies outside the frame is unknown (NaN).
 """
@@ -24,18 +24,16 @@ PATCH = CELL * CELL  # the first numbers of a look are the grey face, those afte
 LOOK = PATCH + 3 * len(COLOURS)
 FLAT = 3.0  # standard deviation of the brightness, 0 to 255, of a face without features
 
-VIEW = (16, 9)  # width, height of the small frame by which cuts and cameras are recognised
+VIEW = (16, 9)  # width, height of the small frame by which cuts are recognised
 CUT = 0.1
 """A cut: half of the small frame's cells have changed by more than this, of the range from black to white."""
-SAME, STILL = 0.05, 0.3
-"""One camera: 0.3 of the cells show the same within 0.05; people may hide the rest."""
 
 
 class Sight(NamedTuple):
     """What is kept of a frame until its tracks are known."""
 
     looks: NDArray[np.float32]
-    """[n, LOOK]: each face, see `look`."""
+    """[n, LOOK]: each face, 16 x 16 grey values of mean 0 and deviation 1; then logarithms of mean colours."""
     view: NDArray[np.float32]
     """[9, 16, 3]: the frame, made small, its mean brightness taken away; -1 to 1."""
 
@@ -67,12 +65,6 @@ def is_cut(before: NDArray[np.float32], after: NDArray[np.float32]) -> bool:
     """Return whether a view shows something else than the one of the frame before. People who move change few cells;
     more light, or of another colour, is no difference."""
     return bool(np.median(np.abs(after - before).max(axis=-1)) > CUT)
-
-
-def one_camera(view: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.bool_]:
-    """Return which of other views [n, 9, 16, 3] come from a camera at the same place, whoever is in them."""
-    changes = np.abs(others - view).max(axis=-1).reshape(len(others), -1)
-    return np.asarray(np.quantile(changes, STILL, axis=1) < SAME)
 
 
 def _cells(image: images.Pixels, x: float, y: float, w: float, h: float) -> NDArray[np.float32]:
