@@ -25,6 +25,7 @@ LOOK = PATCH + 3 * len(COLOURS)
 FLAT = 3.0  # standard deviation of the brightness, 0 to 255, of a face without features
 
 VIEW = (16, 9)  # width, height of the small frame by which cuts are recognised
+DENSE = (320, 180)  # pixels of a large frame that it is made of, at least; of a cell beside a face, 3 x 3
 CUT = 0.1
 """A cut: half of the small frame's cells have changed by more than this, of the range from black to white."""
 
@@ -43,7 +44,9 @@ def see(image: images.Pixels, boxes: NDArray[np.float32]) -> Sight:
     looks = np.full((len(boxes), LOOK), np.nan, np.float32)
     for index, box in enumerate(boxes.tolist()):
         looks[index] = _look(_cells(image, *box))
-    small = cv2.resize(image, VIEW, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
+    height, width = image.shape[:2]
+    thinned = image[:: max(1, height // DENSE[1]), :: max(1, width // DENSE[0])]
+    small = cv2.resize(thinned, VIEW, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
     return Sight(looks, small - small.mean(axis=(0, 1)))
 
 
@@ -77,7 +80,8 @@ def _cells(image: images.Pixels, x: float, y: float, w: float, h: float) -> NDAr
     if columns[1] > columns[0] and rows[1] > rows[0]:
         x0, x1 = (int(left + step_x * column) for column in columns)
         y0, y1 = (int(top + step_y * row) for row in rows)
-        crop = image[y0 : max(y1, y0 + 1), x0 : max(x1, x0 + 1)]
+        thin = max(1, int(min(step_x, step_y) / 3))
+        crop = image[y0 : max(y1, y0 + 1) : thin, x0 : max(x1, x0 + 1) : thin]
         size = columns[1] - columns[0], rows[1] - rows[0]
         cells[slice(*rows), slice(*columns)] = cv2.resize(crop, size, interpolation=cv2.INTER_AREA)
     return cells
