@@ -123,7 +123,9 @@ def test_low_quality_is_marked_or_else_no_name() -> None:
     for left, words in ((260, "1 (low quality)"), (190, "1")):  # where the second face is in the longer plate's way
         boxes = np.array([[100, 120, 60, 60], [left, 60, 60, 60]], np.float32)
         blurred, tracks = np.repeat([[True], [False]], 6, axis=1), np.array([1, 2])
-        two = replace(one, boxes=boxes, probabilities=rows, quality_reasons=blurred, tracks=tracks, smoothed=rows)
+        two = replace(
+            one, boxes=boxes, probabilities=rows, quality_reasons=blurred, tracks=tracks, persons=tracks, smoothed=rows
+        )
         assert plate(two) == pytest.approx(ImageFont.load_default(14).getlength(words) + 14, abs=2)
 
 

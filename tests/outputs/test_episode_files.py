@@ -14,7 +14,7 @@ def test_csv(tmp_path: Path) -> None:
     write_episodes(EXAMPLE, tmp_path / "e")
     with (tmp_path / "e.episodes.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
-    assert list(rows[0]) == ["track", "expression", "onset", "apex", "offset", "duration", "peak", "mean"]
+    assert list(rows[0]) == ["person", "expression", "onset", "apex", "offset", "duration", "peak", "mean"]
     assert list(rows[0].values()) == ["1", "happy", "0.5", "1.0", "2.25", "1.75", "0.9", "0.756"]
 
 

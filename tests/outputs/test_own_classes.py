@@ -107,7 +107,7 @@ def test_a_timeline_of_many_classes_shows_the_most_probable() -> None:
     names = [f"class {number}" for number in range(1000)]
     rows = np.full((600, 1000), 0.0005)
     rows[:, 7] = 0.5005
-    summary = VideoSummary(end=6.0, frames=60, frames_of_track=Counter({1: 60}))
+    summary = VideoSummary(end=6.0, frames=60, frames_of_person=Counter({1: 60}))
     svg = draw_timeline({1: rows}, summary, names, "clip").to_svg()
     assert "993 others" in svg
     assert ">class 7<" in svg

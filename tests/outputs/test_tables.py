@@ -62,7 +62,7 @@ def test_columns() -> None:
     box = ["x", "y", "w", "h", "detection", "expression", "confidence", "quality", "roll", "yaw", "pitch"]
     box += ["uncertain", "prediction_set", "p_happy", "p_sad", "detector"]
     assert ["file", "face", *box] == NAMES
-    assert columns(LABELS, FRAME) == ["frame", "time", "track", *box[:-1], "s_happy", "s_sad", "detector"]
+    assert columns(LABELS, FRAME) == ["frame", "time", "track", "person", *box[:-1], "s_happy", "s_sad", "detector"]
 
 
 @pytest.mark.parametrize("form", FORMS)

@@ -27,7 +27,7 @@ def find_episodes(
 
 
 def curve(*happy: float | None, step: float = 0.1) -> list[VideoFaces]:
-    """One track, a value every 0.1 s; None: not there."""
+    """One person, a value every 0.1 s; None: not there."""
     return [frame_faces(n, round(n * step, 6), {} if p is None else {1: p}) for n, p in enumerate(happy)]
 
 
@@ -69,7 +69,7 @@ def test_a_short_absence_is_bridged_a_long_one_ends_it_where_it_began() -> None:
 def test_the_end_of_the_video_ends_it() -> None:
     found = find_episodes(curve(0.1, 0.9, 0.9))
     assert happy(curve(0.1, 0.9, 0.9)) == [(0.1, 0.1, 0.3)]
-    assert (found.end, found.frames, found.frames_of_track) == (0.3, 3, {1: 3})
+    assert (found.end, found.frames, found.frames_of_person) == (0.3, 3, {1: 3})
     assert find_episodes([]).episodes == []
     assert find_episodes(curve(0.9)).end == 0
 
@@ -84,7 +84,7 @@ def test_nothing_lasts_beyond_the_end_of_the_file() -> None:
 
 def test_tracks_have_their_own() -> None:
     found = find_episodes([frame_faces(n, n / 10, {1: 0.9, 2: 0.9 if n > 4 else 0.1}) for n in range(10)]).episodes
-    assert [(e.track, e.expression, e.onset) for e in found] == [(1, "happy", 0), (2, "sad", 0), (2, "happy", 0.5)]
+    assert [(e.person, e.expression, e.onset) for e in found] == [(1, "happy", 0), (2, "sad", 0), (2, "happy", 0.5)]
 
 
 def test_an_episode_that_reaches_the_last_frame_of_the_video_ends_with_it() -> None:

@@ -20,7 +20,7 @@ SEPARATOR = "|"  # between the labels of a prediction set, the reasons of low qu
 Index = int | slice | Sequence[int] | Sequence[bool] | NDArray[np.bool_] | NDArray[np.integer[Any]]
 
 PHOTO = ("file", "face")
-FRAME = ("frame", "time", "track")
+FRAME = ("frame", "time", "track", "person")
 POSE = ("roll", "yaw", "pitch")
 
 
@@ -178,8 +178,8 @@ class Faces:
 
     def to_dicts(self) -> list[dict[str, Any]]:
         """Return a dictionary per face, ready for JSON: box (whole pixels), detection, expression, confidence, quality,
-        roll, yaw, pitch, uncertain, prediction_set (a list), probabilities; of a video frame, time, track come first
-        and smoothed last. What the detector or the model does not have, or was not asked for, is None."""
+        roll, yaw, pitch, uncertain, prediction_set (a list), probabilities; of a video frame, time, track, person come
+        first and smoothed last. What the detector or the model does not have, or was not asked for, is None."""
         plain = ("detection", "expression", "confidence", "quality", *POSE, "uncertain")
         return [
             {
@@ -252,7 +252,9 @@ class VideoFaces(Faces):
     Args:
         frame: the number of the frame in the video, from 0.
         time: seconds after the start at which a player shows it.
-        tracks: int64 [n], which face of the video each is, from 1 (`mien.recognition.tracking`).
+        tracks: int64 [n], which unbroken stretch of a face each belongs to, from 1 (`mien.recognition.tracking`).
+        persons: int64 [n], which person of the video each shows, from 1 (`mien.recognition.people`); without it, each
+            track is somebody else.
         smoothed: float32 [n, k], the probabilities smoothed along the track (`mien.recognition.smoothing`).
     """
 
@@ -260,17 +262,22 @@ class VideoFaces(Faces):
     time: float
     tracks: NDArray[np.int64]
     smoothed: NDArray[np.float32]
+    persons: NDArray[np.int64] = None  # type: ignore[assignment]
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.persons is None:
+            object.__setattr__(self, "persons", self.tracks)
         _check("tracks", self.tracks, np.int64, len(self))
+        _check("persons", self.persons, np.int64, len(self))
         _check("smoothed", self.smoothed, np.float32, *self.probabilities.shape)
 
     def to_columns(self) -> dict[str, list[Any]]:
-        """As for a photo, and frame, time, track and the smoothed probabilities."""
+        """As for a photo, and frame, time, track, person and the smoothed probabilities."""
         n, found = len(self), super().to_columns()
         return {
-            **{"frame": [self.frame] * n, "time": [self.time] * n, "track": self.tracks.tolist()},
+            **{"frame": [self.frame] * n, "time": [self.time] * n},
+            **{"track": self.tracks.tolist(), "person": self.persons.tolist()},
             **{name: values for name, values in found.items() if name != "detector"},
             **_named("s", self.classes, self.smoothed),
             "detector": found["detector"],

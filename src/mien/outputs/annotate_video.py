@@ -1,4 +1,4 @@
-"""An annotated copy of a video: boxes, track numbers and smoothed expressions of its faces, the sound as it was.
+"""An annotated copy of a video: boxes, person numbers and smoothed expressions of its faces, the sound as it was.
 
 Not `mien.faces.annotate`: it lays out each image by itself, so that panels would jump from frame to frame.
 """
@@ -229,13 +229,17 @@ def overlay(
     def free(rect: Rect, own: Rect) -> bool:
         return all(rect.shared(other) < 1 for other in occupied if other is not own)
 
-    for track, box, row, quality in zip(faces.tracks.tolist(), boxes, faces.smoothed, faces.quality, strict=True):
+    for person, box, row, quality in zip(faces.persons.tolist(), boxes, faces.smoothed, faces.quality, strict=True):
         name, size = classes[int(row.argmax())], _text_size(box, height)
         colour = colours[name]
         pen.rectangle((box.left - 1, box.top - 1, box.right + 1, box.bottom + 1), outline=INK, width=line + 2)
         pen.rectangle(box, outline=colour, width=line)
         mark = " (low quality)" * (quality != "ok")
-        for text in (f"{track}  {name} {row.max():.0%}{mark}", f"{track}{mark}", str(track)):  # in a crowd the number
+        for text in (
+            f"{person}  {name} {row.max():.0%}{mark}",
+            f"{person}{mark}",
+            str(person),
+        ):  # in a crowd the number
             rect = _plate(box, text, size, width)
             if free(rect, box):
                 break

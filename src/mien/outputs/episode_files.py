@@ -10,7 +10,7 @@ from mien.core.streams import visible
 from mien.core.time_rules import EPISODES, EpisodeRule
 from mien.recognition.episodes import Episode
 
-COLUMNS = ("track", "expression", "onset", "apex", "offset", "duration", "peak", "mean")
+COLUMNS = ("person", "expression", "onset", "apex", "offset", "duration", "peak", "mean")
 
 
 def write_episodes(episodes: Sequence[Episode], stem: Path, rule: EpisodeRule = EPISODES) -> None:
@@ -31,7 +31,7 @@ def _elan(episodes: Sequence[Episode]) -> str:
     for e in episodes:
         times = "\t".join(_clock(seconds) for seconds in (e.onset, e.offset, e.duration))
         label = visible(e.expression)
-        lines.append(f"face {e.track} {label}\t{times}\t{label} {e.mean:.2f}\n")
+        lines.append(f"face {e.person} {label}\t{times}\t{label} {e.mean:.2f}\n")
     return "".join(lines)
 
 
@@ -39,7 +39,7 @@ def _web_vtt(episodes: Sequence[Episode], rule: EpisodeRule) -> str:
     """Return WebVTT subtitles: a cue per episode, its face is the speaker."""
     parts = [f"WEBVTT\n\nNOTE mien: expressions, {rule.text}\n"]
     for e in episodes:
-        text = f"<v Face {e.track}>Face {e.track}: {escape(visible(e.expression))} {e.mean:.0%}</v>"
+        text = f"<v Face {e.person}>Face {e.person}: {escape(visible(e.expression))} {e.mean:.0%}</v>"
         parts.append(f"\n{_clock(e.onset)} --> {_clock(e.offset)}\n{text}\n")
     return "".join(parts)
 

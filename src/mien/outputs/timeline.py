@@ -1,4 +1,4 @@
-"""A video's expressions over time as PNG and SVG: stacked probabilities per track, the episodes below them.
+"""A video's expressions over time as PNG and SVG: stacked probabilities per person, the episodes below them.
 
 Own lines and no library: matplotlib alone is larger than all of mien.
 """
@@ -24,10 +24,10 @@ from mien.recognition.episodes import Episode, VideoSummary
 
 BINS = 600  # over the whole video: what a screen shows
 MOST = 8  # classes are shown, of more the most probable
-TRACKS = 12  # the longest are shown
+PERSONS = 12  # the longest are shown
 LETTERS = 60  # of the title
 WIDTH, LEFT, RIGHT, TOP = 1200, 110, 24, 78  # pixels
-BAND, LANE, SPACE = 84, 18, 22  # heights: of the probabilities, of a row of episodes, between tracks
+BAND, LANE, SPACE = 84, 18, 22  # heights: of the probabilities, of a row of episodes, between persons
 INK, FAINT, GROUND, REST = (34, 38, 46), (222, 226, 232), (255, 255, 255), (196, 200, 208)
 STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)  # seconds between ticks
 
@@ -35,7 +35,7 @@ STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600
 class Timeline(AbstractContextManager["Timeline"]):
     """Collects the smoothed probabilities of a video, frame by frame, and draws them at the end.
 
-    Only the end tells how long the video is and which tracks are the longest: until then the probabilities wait in a
+    Only the end tells how long the video is and which persons are the longest: until then the probabilities wait in a
     file without a name in `folder`, so that memory does not grow.
     """
 
@@ -44,7 +44,7 @@ class Timeline(AbstractContextManager["Timeline"]):
         with writing(folder):
             self._waiting = tempfile.TemporaryFile(dir=folder)  # noqa: SIM115 - it lives as long as this
         self._kind = np.dtype(
-            [("track", np.int64), ("time", float), ("until", float), ("smoothed", np.float32, len(self.classes))]
+            [("person", np.int64), ("time", float), ("until", float), ("smoothed", np.float32, len(self.classes))]
         )
         self._last: VideoFaces | None = None
 
@@ -65,32 +65,32 @@ class Timeline(AbstractContextManager["Timeline"]):
         write_text(stem.with_name(f"{stem.name}.timeline.svg"), drawing.to_svg())
 
     def means(self, summary: VideoSummary) -> dict[int, NDArray[np.float64]]:
-        """Return track -> probabilities [BINS, k] averaged over equal stretches of the video, NaN where it is not seen.
+        """Return person -> probabilities [BINS, k] averaged over equal stretches of the video, NaN where not seen.
 
         Each frame lasts until the next one. Call it once, after the last frame.
         """
         self._add_last(summary.end)
-        lengths = summary.frames_of_track
-        longest = sorted(lengths, key=lambda track: (-lengths[track], track))[:TRACKS]
-        sums = {track: np.zeros((BINS, len(self.classes))) for track in sorted(longest)}
-        counts = {track: np.zeros((BINS, 1)) for track in sums}
+        lengths = summary.frames_of_person
+        longest = sorted(lengths, key=lambda person: (-lengths[person], person))[:PERSONS]
+        sums = {person: np.zeros((BINS, len(self.classes))) for person in sorted(longest)}
+        counts = {person: np.zeros((BINS, 1)) for person in sums}
         scale = BINS / summary.end if summary.end else 0.0
         with writing(self._folder):
             self._waiting.seek(0)
         while len(rows := np.fromfile(self._waiting, self._kind, 4096)):
-            for track, time, until, smoothed in rows:
-                if track in sums:
+            for person, time, until, smoothed in rows:
+                if person in sums:
                     first = min(int(time * scale), BINS - 1)
                     after = min(max(int(np.ceil(until * scale)), first + 1), BINS)
-                    sums[track][first:after] += smoothed
-                    counts[track][first:after] += 1
+                    sums[person][first:after] += smoothed
+                    counts[person][first:after] += 1
         with np.errstate(invalid="ignore"):
-            return {track: sums[track] / counts[track] for track in sums}
+            return {person: sums[person] / counts[person] for person in sums}
 
     def _add_last(self, until: float) -> None:
         if self._last is not None:
             rows = np.empty(len(self._last), self._kind)
-            rows["track"], rows["smoothed"] = self._last.tracks, self._last.smoothed
+            rows["person"], rows["smoothed"] = self._last.persons, self._last.smoothed
             rows["time"], rows["until"] = self._last.time, until
             with writing(self._folder):
                 self._waiting.write(rows.tobytes())
@@ -146,12 +146,12 @@ def draw_timeline(
     means: dict[int, NDArray[np.float64]], summary: VideoSummary, classes: Sequence[str], title: str
 ) -> Drawing:
     """Return the drawing of `Timeline.means`."""
-    tracks = {track: _lanes([e for e in summary.episodes if e.track == track]) for track in means}
-    height = TOP + sum(BAND + 6 + LANE * max(1, len(lanes)) + SPACE for lanes in tracks.values()) + 34
+    persons = {person: _lanes([e for e in summary.episodes if e.person == person]) for person in means}
+    height = TOP + sum(BAND + 6 + LANE * max(1, len(lanes)) + SPACE for lanes in persons.values()) + 34
     drawing, end = Drawing(WIDTH, height), summary.end
     scale = (WIDTH - LEFT - RIGHT) / end if end else 0.0
-    total = len(summary.frames_of_track)
-    shown = f", the {len(tracks)} longest of {total} faces" if total > len(tracks) else ""
+    total = len(summary.frames_of_person)
+    shown = f", the {len(persons)} longest of {total} faces" if total > len(persons) else ""
     title = "".join(letter if letter.isprintable() else "?" for letter in title)  # a file's name may hold anything
     title = title if len(title) <= LETTERS else f"{title[:LETTERS]}..."
     drawing.text(LEFT, 30, f"{title}: probabilities of expressions, smoothed{shown}", size=16, bold=True)
@@ -170,16 +170,16 @@ def draw_timeline(
         x = LEFT + step * count * scale
         drawing.rectangle(x - 0.5, TOP - 6, x + 0.5, height - 28, FAINT)
         drawing.text(x, height - 12, _clock(step * count, step), size=12, anchor="middle")
-    if not tracks:
+    if not persons:
         drawing.text(LEFT, height - 40, "no face was found")
     top = float(TOP)
-    for track, lanes in tracks.items():
-        seconds = end * float(np.isfinite(means[track][:, 0]).mean())
-        drawing.text(LEFT - 12, top + BAND / 2, f"face {track}", anchor="end", bold=True)
+    for person, lanes in persons.items():
+        seconds = end * float(np.isfinite(means[person][:, 0]).mean())
+        drawing.text(LEFT - 12, top + BAND / 2, f"face {person}", anchor="end", bold=True)
         drawing.text(LEFT - 12, top + BAND / 2 + 17, f"{seconds:.1f} s", size=12, anchor="end")
         drawing.rectangle(LEFT, top + BAND, WIDTH - RIGHT, top + BAND + 1, FAINT)
-        for first, after in _seen(means[track]):
-            _draw_stack(drawing, means[track][first:after], first, top, list(colours.values()))
+        for first, after in _seen(means[person]):
+            _draw_stack(drawing, means[person][first:after], first, top, list(colours.values()))
         top += BAND + 6
         for row, lane in enumerate(lanes):
             for episode in lane:
@@ -199,8 +199,8 @@ def _most(
     chosen = np.sort(np.argsort(-total, kind="stable")[: MOST - 1])
     others = np.setdiff1d(np.arange(len(colours)), chosen)
     folded = {
-        track: np.concatenate([rows[:, chosen], rows[:, others].sum(axis=1, keepdims=True)], axis=1)
-        for track, rows in means.items()
+        person: np.concatenate([rows[:, chosen], rows[:, others].sum(axis=1, keepdims=True)], axis=1)
+        for person, rows in means.items()
     }
     names = list(colours)
     return folded, {names[index]: colours[names[index]] for index in chosen.tolist()} | {

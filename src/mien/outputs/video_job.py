@@ -48,7 +48,7 @@ def recognize_videos(
             raise KeyboardInterrupt(interrupted(table_path(stem, job))) from None
         for note in video.notes:
             say(note)
-        problem = video.damage or ("" if summary.frames_of_track else f"{path}: no face found")
+        problem = video.damage or ("" if summary.frames_of_person else f"{path}: no face found")
         if problem:
             say(problem)
         outcomes.add(
@@ -100,9 +100,9 @@ def _recognize(
             write_episodes(summary.episodes, stem, job.episodes)
             timeline.save(summary, video.path.name, stem)
     if summary.frames:
-        tracks, found = len(summary.frames_of_track), len(summary.episodes)
+        persons, found = len(summary.frames_of_person), len(summary.episodes)
         frames = f"{quantity(summary.frames, 'frame')} over {summary.end:.1f} s"
         jumps = f", {quantity(closed, 'jump')} in time closed" if (closed := len(video.clock.jumps)) else ""
-        line = f"{frames}, {quantity(tracks, 'face')}, {quantity(found, 'episode')}{jumps}"
+        line = f"{frames}, {quantity(persons, 'face')}, {quantity(found, 'episode')}{jumps}"
         say(f"{table}: {line}")
     return summary

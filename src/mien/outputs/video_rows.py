@@ -53,5 +53,6 @@ def _frame(frame: int, time: float, cells: Mapping[str, list[Any]], classes: Seq
         frame=frame,
         time=time,
         tracks=np.array(cells["track"], np.int64),
+        persons=np.array(cells["person"], np.int64),
         smoothed=numbers(f"s_{name}" for name in classes),
     )

@@ -1,4 +1,4 @@
-"""When an expression begins, is strongest and ends: episodes along the tracks of a video.
+"""When an expression begins, is strongest and ends: episodes along the persons of a video.
 
 The rule is a `mien.core.time_rules.EpisodeRule`. An episode's onset is its first frame, its apex the frame with the
 highest s, its offset the first frame after it. A gap that the rule bridges does not end it. Neutral is treated like the
@@ -21,7 +21,7 @@ from mien.faces.faces import VideoFaces
 class Episode:
     """One expression of one face, from onset to offset; times in seconds."""
 
-    track: int
+    person: int
     expression: str
     onset: float
     apex: float
@@ -43,8 +43,8 @@ class VideoSummary:
     episodes: list[Episode] = field(default_factory=list)
     """In order of onset."""
     frames: int = 0
-    frames_of_track: Counter[int] = field(default_factory=Counter)
-    """track -> number of frames that show it."""
+    frames_of_person: Counter[int] = field(default_factory=Counter)
+    """person -> number of frames that show it."""
     end: float = 0.0
     """Seconds: when the last frame ends."""
 
@@ -77,11 +77,11 @@ class EpisodeFinder:
         self._before, summary.end = summary.end, time
         for run in runs.values():
             run.until = run.until or time
-        rows = faces.tracks.tolist(), faces.probabilities.tolist(), faces.smoothed.tolist()
-        for track, raw, smoothed in zip(*rows, strict=True):
-            summary.frames_of_track[track] += 1
+        rows = faces.persons.tolist(), faces.probabilities.tolist(), faces.smoothed.tolist()
+        for person, raw, smoothed in zip(*rows, strict=True):
+            summary.frames_of_person[person] += 1
             for name, p, s in zip(faces.classes, raw, smoothed, strict=True):
-                key = track, name
+                key = person, name
                 if s >= self.rule.leave:
                     run = runs.setdefault(key, _Run(time, time))
                     run.last, run.until = time, None
@@ -108,7 +108,7 @@ class EpisodeFinder:
         summary.end = round(end, 6)
         for key in list(self._runs):
             self._close(key, summary.end)
-        summary.episodes.sort(key=lambda episode: (episode.onset, episode.track, episode.expression))
+        summary.episodes.sort(key=lambda episode: (episode.onset, episode.person, episode.expression))
         return summary
 
     def _close(self, key: tuple[int, str], time: float) -> None:

@@ -2,9 +2,9 @@
 
 import os
 import warnings
-from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,8 +25,8 @@ from mien.faces.head_pose import look_again
 from mien.models.prior import Prior
 from mien.models.providers import Providers
 from mien.models.session import Session
+from mien.recognition.people import People
 from mien.recognition.smoothing import Smoother
-from mien.recognition.tracking import Tracker
 from mien.recognition.video import Video
 
 MIN_FACE = 24  # pixels: smaller faces are of low quality (`mien.faces.quality`)
@@ -155,12 +155,13 @@ class Recognizer:
         yield from self.score(waiting)
 
     def video(self, path: str | Path, *, every: float = 0.0, smoothing: float = SMOOTHING) -> Iterator[VideoFaces]:
-        """Yield the faces of frame after frame of a video, with time, tracks and smoothed probabilities.
+        """Yield the faces of frame after frame of a video, with time, tracks, persons and smoothed probabilities.
 
         Lazy and in constant memory; frames without a face come too. Damaged parts are skipped as far as possible.
         `every` is the seconds from one frame to the next; 0 takes all. `smoothing` is the standard deviation in seconds
         of the Gaussian that makes `smoothed` of the probabilities (`mien.recognition.smoothing`); 0 leaves them as they
-        are. A frame comes when three times as many seconds of the video after it are known.
+        are. A frame comes when three times as many seconds of the video after it are known, and one more, after which
+        it is decided who a face is.
 
         Raises:
             InputError: it cannot be read; or, at the end, a part of it could not.
@@ -170,7 +171,7 @@ class Recognizer:
 
         Example:
             >>> for faces in Recognizer().video("interview.mp4", every=0.2):  # doctest: +SKIP
-            ...     print(faces.time, faces.tracks, faces.labels)
+            ...     print(faces.time, faces.persons, faces.labels)
         """
         with Video(path, every=every) as video:
             yield from self.follow(video, smoothing=smoothing)
@@ -180,32 +181,58 @@ class Recognizer:
             raise InputError(video.damage)
 
     def follow(
-        self, video: Video, *, earlier: Iterable[VideoFaces] = (), smoothing: float = SMOOTHING
+        self,
+        video: Video,
+        *,
+        earlier: Iterable[VideoFaces] = (),
+        smoothing: float = SMOOTHING,
+        people: People | None = None,
     ) -> Iterator[VideoFaces]:
         """Yield the faces of each frame that an open video yields, as `video` does.
 
         Its `damage` says at the end what could not be decoded, its `notes` what else is odd. `earlier` are the frames
-        that an earlier run has yielded, in order; only what follows is yielded. Tracks and smoothing use what a table
-        holds (boxes in whole pixels, probabilities to 1e-6), so that a resumed job computes the same.
+        that an earlier run has yielded, in order; only what follows is yielded. Tracks, persons and smoothing use what
+        a table and the video hold (boxes in whole pixels, probabilities to 1e-6), so that a resumed job computes the
+        same. `people` has all tracks at the end, for `mien.recognition.people.merge`.
         """
-        tracker, smoother, last = Tracker(), Smoother(smoothing), -1
-        for restored in earlier:
-            tracker(restored.time, restored.boxes)
-            smoother.restore(restored)
-            last = restored.frame
-        waiting: deque[tuple[int, float]] = deque()  # number and time of the frames whose crops wait
+        people, smoother, last = People() if people is None else people, Smoother(smoothing), -1
 
-        def frames() -> Iterator[images.Pixels]:
-            for frame in video:
-                if frame.number > last:
-                    waiting.append((frame.number, frame.time))
-                    yield frame.image
+        def known() -> Iterator[VideoFaces]:
+            nonlocal last
+            for faces in earlier:
+                last = faces.frame
+                yield faces
 
-        for faces in self.batch(frames(), faces=BATCH, video=True):
-            frame, time = waiting.popleft()
-            tracks, raw = tracker(time, faces.boxes), faces.probabilities
-            yield from smoother(VideoFaces(**vars(faces), frame=frame, time=time, tracks=tracks, smoothed=raw))
+        for faces in people.number(self._tracked(video, known(), people)):
+            if faces.frame <= last:
+                smoother.restore(faces)
+            else:
+                yield from smoother(faces)
         yield from smoother.flush()
+
+    def _tracked(self, video: Video, earlier: Iterator[VideoFaces], people: People) -> Iterator[VideoFaces]:
+        """Yield the faces of each frame with their tracks, not smoothed yet; `earlier` ones are not searched again."""
+        waiting = list[tuple[FaceCrops, dict[str, Any]]]()
+        held = next(earlier, None)
+        for frame in video:
+            image = frame.image
+            while held is not None and held.frame < frame.number:
+                held = next(earlier, None)
+            if held is not None:
+                yield replace(held, tracks=people.add(frame.time, image, held.boxes))
+                continue
+            found = self.find_faces(image, video=True)
+            tracks = people.add(frame.time, image, found.detections.boxes)
+            waiting.append((found, {"frame": frame.number, "time": frame.time, "tracks": tracks}))
+            if max(len(waiting), sum(len(crops.crops) for crops, _ in waiting)) >= BATCH:
+                yield from self._score_frames(waiting)
+                waiting = []
+        yield from self._score_frames(waiting)
+
+    def _score_frames(self, waiting: Sequence[tuple[FaceCrops, dict[str, Any]]]) -> Iterator[VideoFaces]:
+        for faces, (_, facts) in zip(self.score([crops for crops, _ in waiting]), waiting, strict=True):
+            undecided = np.zeros(len(faces), np.int64)
+            yield VideoFaces(**vars(faces), **facts, persons=undecided, smoothed=faces.probabilities)
 
     def reading(self, source: Any, *, bgr: bool = False) -> AbstractContextManager[images.LoadedImage]:
         """Return `images.reading` of an image, with this recognizer's settings."""

@@ -48,7 +48,7 @@ class Client:
         >>> client.faces("photo.jpg")[0]["faces"][0]["expression"]  # doctest: +SKIP
         'happy'
         >>> for row in client.video("clip.mp4", every="0.2s"):  # doctest: +SKIP
-        ...     print(row["time"], row["track"], row["expression"])
+        ...     print(row["time"], row["person"], row["expression"])
     """
 
     def __init__(

@@ -49,7 +49,7 @@ def description(settings: ServeSettings, labels: Sequence[str]) -> dict[str, Any
         ],
     }
     row = {
-        **{"frame": 0, "time": 0.0, "track": 1, "x": 120, "y": 64, "w": 88, "h": 110, "detection": 0.9312},
+        **{"frame": 0, "time": 0.0, "track": 1, "person": 1, "x": 120, "y": 64, "w": 88, "h": 110, "detection": 0.9312},
         **{"expression": labels[0], "confidence": shares[0], "quality": "ok", "roll": None, "yaw": None},
         **{"pitch": None, "uncertain": True, "prediction_set": "|".join(labels)},
         **{f"{kind}_{label}": share for kind in "ps" for label, share in probabilities.items()},

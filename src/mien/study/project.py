@@ -132,6 +132,8 @@ class StudyNumbers:
 class StudyOutput:
     """The table [output]: copies in other forms."""
 
+    pictures: bool = True
+    """Keep a small picture of each track for persons.csv; it shows a face."""
     csv: bool = True
     """Write the frames as CSV too; all other tables are."""
     sav: bool = False

@@ -24,6 +24,7 @@ from typing import Any
 from mien.core import records
 from mien.core.console import progress_bar, quantity
 from mien.core.errors import InputError
+from mien.core.files import replacing
 from mien.core.paths import printable
 from mien.core.streams import say
 from mien.faces.faces import FRAME, VideoFaces, columns
@@ -33,6 +34,7 @@ from mien.outputs.settings import table_settings
 from mien.outputs.tables import TableWriter
 from mien.outputs.tables.settings import Settings, compared
 from mien.outputs.video_rows import from_rows, to_rows
+from mien.recognition.people import People, TrackSummary, merge
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.video import Video
 from mien.study.clips import Clip
@@ -74,6 +76,8 @@ class Recognised:
     height: int
     frames: int
     faces: int
+    tracks: list[TrackSummary] = field(default_factory=list)
+    """The tracks of the table, and their persons."""
     damage: str = ""
     """One line on what could not be decoded."""
     notes: list[str] = field(default_factory=list)
@@ -95,6 +99,8 @@ class Task:
     settings: Settings
     begin: float
     until: float
+    pictures: bool
+    """Whether to keep a picture of each track."""
     seconds: float
     """How long the part is, as far as the file says it; 0: unknown."""
     pixels: int
@@ -148,7 +154,7 @@ def recognise(study: Study, clips: Sequence[Clip], *, jobs: int | None = None) -
                 length = max(0.0, min(until, video.duration or 0.0) - begin)
                 pixels = video.stream.codec_context.width * video.stream.codec_context.height
             table = study.cache / f"{key}{f'-{begin:g}' if begin else ''}.parquet"
-            task = Task(path, table, held.sha256, job, settings, begin, until, length, pixels)
+            task = Task(path, table, held.sha256, job, settings, begin, until, study.output.pictures, length, pixels)
         except InputError as error:
             found[path] = str(error)
             continue
@@ -332,8 +338,10 @@ def _recognise(task: Task, threads: int, note: Callable[[float], None]) -> Recog
             Video(task.path, every=task.job.seconds(), threads=threads, begin=task.begin, until=task.until) as video,
             TableWriter(task.table, names, resume=True, settings=task.settings) as rows,
         ):
-            earlier = counted(from_rows(rows.rows(), labels))
-            for found in counted(recognizer.follow(video, earlier=earlier, smoothing=task.job.smoothing)):
+            earlier, people = counted(from_rows(rows.rows(), labels)), People(whole=True, pictures=task.pictures)
+            for found in counted(
+                recognizer.follow(video, earlier=earlier, smoothing=task.job.smoothing, people=people)
+            ):
                 rows.write(to_rows(found))
             context = video.stream.codec_context
             width, height = context.width, context.height
@@ -352,11 +360,28 @@ def _recognise(task: Task, threads: int, note: Callable[[float], None]) -> Recog
         height=height,
         frames=frames,
         faces=faces,
+        tracks=merge(list(people.tracks.values())),
         damage=video.damage,
         notes=video.notes,
     )
+    _write_pictures(task, people)
     records.write(task.table.with_suffix(".json"), record)
     return record
+
+
+def picture_path(table: Path, track: int) -> Path:
+    """Return where the picture of a track is, of the video with that table in cache/."""
+    return table.with_name(f"{table.stem}-tracks") / f"{track:04d}.jpg"
+
+
+def _write_pictures(task: Task, people: People) -> None:
+    """Write a small JPEG of each track, if asked for."""
+    for track in people.tracks.values():
+        if track.picture:
+            path = picture_path(task.table, track.number)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with replacing(path) as part:
+                part.write_bytes(track.picture)
 
 
 def _workers(tasks: Sequence[Task]) -> int:

@@ -16,6 +16,7 @@ from mien.core.tables import terminal_table
 from mien.study.clips import KEY, Clip, read_clips
 from mien.study.events import ClipEvent, StudyEvents, read_events
 from mien.study.frames import ClipCounts, Persons, frames_paths, pieces, write_frames
+from mien.study.people import read_persons, update_persons
 from mien.study.project import Study
 from mien.study.recognise import Cached, recognise
 from mien.study.tables import write_csv, write_sav, write_table
@@ -74,11 +75,19 @@ def run_study(folder: Path, *, jobs: int | None = None) -> StudyRun:
         events = read_events(study, clips)
         for note in events.notes:
             say(note)
+        edits = read_persons(study)  # a mistake there is said before hours of work
         found = recognise(study, clips, jobs=jobs)
-        return _write(study, clips, events, found)
+        videos = {clip.video: cached for clip in clips if isinstance(cached := found[clip.path], Cached)}
+        return _write(study, clips, events, found, update_persons(study, edits, videos))
 
 
-def _write(study: Study, clips: Sequence[Clip], events: StudyEvents, found: Mapping[Path, Cached | str]) -> StudyRun:
+def _write(
+    study: Study,
+    clips: Sequence[Clip],
+    events: StudyEvents,
+    found: Mapping[Path, Cached | str],
+    persons: Mapping[str, Persons],
+) -> StudyRun:
     """Write out/."""
     folder = study.out / "frames"
     folder.mkdir(parents=True, exist_ok=True)
@@ -93,8 +102,7 @@ def _write(study: Study, clips: Sequence[Clip], events: StudyEvents, found: Mapp
     for video, rows in track(list(read.items()), "writing frames", len(read)):
         cached = found[rows[0].path]
         assert isinstance(cached, Cached)
-        persons = _persons(study, video)
-        several, theirs = write_frames(paths[video], cached, rows, persons, events.of, study.rules)
+        several, theirs = write_frames(paths[video], cached, rows, persons[video], events.of, study.rules)
         counts |= {one.clip: one for one in several}
         events_of |= theirs
         _note_shared(video, several)
@@ -115,11 +123,6 @@ def _record(found: Mapping[Path, Cached | str], rows: Sequence[Clip]) -> Any:
     cached = found[rows[0].path]
     assert isinstance(cached, Cached)
     return cached.record
-
-
-def _persons(study: Study, video: str) -> Persons:
-    """Return the name of each track's person."""
-    return {}
 
 
 def _note_shared(video: str, counts: Sequence[ClipCounts]) -> None:

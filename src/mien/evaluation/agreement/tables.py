@@ -15,6 +15,7 @@ NAMES = {
     "label": ("label", "expression", "annotation"),
     "file": ("file",),
     "face": ("face",),
+    "person": ("person",),
     "track": ("track",),
     "time": ("time",),
     "start": ("start", "onset", "begin time"),
@@ -34,7 +35,7 @@ class Annotation(NamedTuple):
     """Line of the file; the header is line 1."""
     file: str
     part: str
-    """The face or track."""
+    """The face, person or track."""
     start: int
     end: int
     """Microseconds; equal for a point in time, 0 for a photo."""
@@ -49,7 +50,7 @@ class AnnotationTable:
     path: Path
     name: str
     columns: frozenset[str]
-    """Those of `NAMES` that it has; face and track are both "part"."""
+    """Those of `NAMES` that it has; face, person and track are all "part"."""
     rows: list[Annotation]
 
     @property
@@ -83,13 +84,13 @@ def read(path: Path, *, missing: Sequence[str] = ()) -> AnnotationTable:
             raise InputError(f"{where}: no file named")
         file = found.get("file", "").replace("\\", "/")
         part = re.sub(
-            r"[.,]0$", "", found.get("face") or found.get("track") or ""
+            r"[.,]0$", "", found.get("face") or found.get("person") or found.get("track") or ""
         )  # as spreadsheets and pandas write 1
         start, end = _times(found, {column: names[index] for column, index in indices.items()}, where)
         rows.append(Annotation(line, file, part, start, end, _code(found["label"], no_label, where)))
     if not rows:
         raise InputError(f"{path}: no rows under its header")
-    columns = {"part" if column in ("face", "track") else column for column in indices}
+    columns = {"part" if column in ("face", "person", "track") else column for column in indices}
     return AnnotationTable(path, path.stem, frozenset(columns), rows)
 
 

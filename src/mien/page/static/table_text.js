@@ -11,7 +11,7 @@ export function columns(labels, video) {
   const shares = (kind) => labels.map((label) => `${kind}_${label}`);
   const more = [...FACE, "uncertain", "prediction_set", ...shares("p")];
   return video
-    ? ["frame", "time", "track", ...more, ...shares("s"), "detector"]
+    ? ["frame", "time", "track", "person", ...more, ...shares("s"), "detector"]
     : ["file", "face", ...more, "detector", "error"];
 }
 
@@ -31,15 +31,18 @@ export function photoRows({ name, faces, detector, error }) {
 /** The rows of a frame of a video whose faces have tracks; one with empty cells where there is no face. */
 export function frameRows({ frame, time, faces, tracks, detector }) {
   if (!faces.length) return [{ frame, time }];
-  return faces.map((face, index) => ({ frame, time, track: tracks[index], ...cells(face), detector }));
+  return faces.map((face, index) => {
+    const track = tracks[index]; // the page does not recognise persons: each track is one
+    return { frame, time, track, person: track, ...cells(face), detector };
+  });
 }
 
 /** The face of a row, as POST /v1/faces gives it; of a video with its smoothed probabilities, once it has them. */
 export function faceOf(row, labels) {
-  const { x, y, w, h, track, detection, expression, confidence, quality, uncertain, prediction_set: set } = row;
+  const { x, y, w, h, person, detection, expression, confidence, quality, uncertain, prediction_set: set } = row;
   const shares = (kind) => Object.fromEntries(labels.map((label) => [label, row[`${kind}_${label}`]]));
   const face = {
-    ...{ box: [x, y, w, h], track, detection, expression, confidence, quality, uncertain },
+    ...{ box: [x, y, w, h], track: person, detection, expression, confidence, quality, uncertain },
     prediction_set: set ? set.split("|") : null,
     probabilities: shares("p"),
   };

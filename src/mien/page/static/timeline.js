@@ -70,7 +70,7 @@ export class Timeline {
       const first = Math.min(BINS - 1, Math.floor(time * scale + 1e-6));
       const after = Math.min(BINS, Math.max(first + 1, Math.ceil(until * scale - 1e-6)));
       for (const row of rows.filter(hasFace)) {
-        const { track } = row, kind = `s_${this.labels[0]}` in row ? "s" : "p";
+        const { person: track } = row, kind = `s_${this.labels[0]}` in row ? "s" : "p";
         if (!lanes.has(track)) {
           lanes.set(track, { track, n: 0, sums: new Float64Array(BINS * k), counts: new Float64Array(BINS) });
         }
