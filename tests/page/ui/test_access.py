@@ -65,7 +65,7 @@ def fill(visit: Visit, photos: Path) -> None:
 def test_all_by_keyboard(opens: Opens, service: RunningService, astronaut_file: Path) -> None:
     visit = opens(service)
     page, choosers = visit.page, list[FileChooser]()
-    page.on("filechooser", choosers.append)
+    page.on("filechooser", lambda chooser: choosers.append(chooser))
 
     def tab_to(name: str, most: int = 40) -> None:
         for _ in range(most):
