@@ -25,7 +25,7 @@ LOOK = PATCH + 3 * len(COLOURS)
 FLAT = 3.0  # standard deviation of the brightness, 0 to 255, of a face without features
 
 VIEW = (16, 9)  # width, height of the small frame by which cuts are recognised
-DENSE = (320, 180)  # pixels of a large frame that it is made of, at least; of a cell beside a face, 3 x 3
+DENSE = (320, 180)  # pixels of a large frame that it is made of, at least; of a cell next to a face, 3 x 3
 CUT = 0.1
 """A cut: half of the small frame's cells have changed by more than this, of the range from black to white."""
 

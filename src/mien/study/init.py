@@ -63,7 +63,7 @@ block = {numbers.block}  # seconds that are resampled together at least
 seed = {numbers.seed}
 
 [output]
-pictures = {output.pictures}  # a small picture of each track beside persons.csv; false keeps none
+pictures = {output.pictures}  # a small picture of each track next to persons.csv; false keeps none
 csv = {output.csv}  # the frames as CSV too, frames.csv; all other tables are
 sav = {output.sav}  # all tables as SPSS files too
 separator = {output.separator}  # of CSV: ";" with decimal = "," for spreadsheets in much of Europe

@@ -60,7 +60,7 @@ def _classes(folders: Iterable[Path]) -> int:
 def split_folders(folders: Iterable[Path]) -> dict[Path, str]:
     """Return folder -> split for those of `folders`, all in one folder, that are splits of class folders.
 
-    A split has folders in it, else `test/` is the class "test". A lone test folder beside others is a split only where
+    A split has folders in it, else `test/` is the class "test". A lone test folder next to others is a split only where
     expressions are in it.
     """
     named = {folder.name: folder for folder in folders}
