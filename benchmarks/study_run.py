@@ -20,6 +20,7 @@ import time
 from pathlib import Path
 
 import pyarrow.dataset
+import pyarrow.parquet
 from throughput import SHARED, repeated, scaled
 
 SIZE = (1280, 720)
@@ -73,7 +74,7 @@ def main() -> None:
         folder = Path(temporary)
         clip = scaled(given.video, SIZE, folder / "clip.mp4")
         for number in range(given.videos):
-            repeated(clip, seconds + number * 0.2, folder / f"P{number:02d}.mp4")
+            repeated(clip, seconds + 5 * number, folder / f"P{number:02d}.mp4")
         clip.unlink()
         (folder / "study.toml").write_text(f'[study]\nvideos = "*.mp4"\n[settings]\nevery = {given.every}\n')
         wall, peak, code = run(folder, options)

@@ -67,6 +67,18 @@ def test_sampling_takes_the_first_frame_from_each_multiple(tmp_path: Path, every
 NOISE = [np.random.default_rng(place).integers(0, 256, (64, 96, 3), dtype=np.uint8) for place in range(75)]
 
 
+@pytest.mark.parametrize(
+    ("begin", "until", "numbers"), [(0.1, 0.3, [3, 5]), (0.05, 9.0, [3, 5, 8]), (0.0, 0.2, [0, 3])]
+)
+def test_a_part_has_the_frames_that_the_whole_has_there(
+    tmp_path: Path, begin: float, until: float, numbers: list[int]
+) -> None:
+    path = write(tmp_path / "a.mp4", PICTURES)
+    with Video(path, every=0.1, begin=begin, until=until) as video:
+        assert [frame.number for frame in video] == numbers
+    assert (video.end, video.damage, video.notes) == (min(until, 0.4), "", [])
+
+
 def fast(path: Path) -> bytes:
     """Return an MP4 of 3 s whose index stands first, so that its end can be missing."""
     write(path, NOISE)

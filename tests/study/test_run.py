@@ -17,6 +17,7 @@ import pyarrow.parquet
 import pytest
 
 from mien.core.errors import InputError
+from mien.outputs.jobs import PredictJob
 from mien.outputs.video_rows import to_rows
 from mien.study import recognise
 from mien.study.frames import columns_of
@@ -237,6 +238,15 @@ def test_what_cannot_be_read_is_named(mien: Mien, make_study: MakeStudy, tmp_pat
     assert facts["videos"]["half.mkv"]["damage"]
     make_study("P3,,,gone.mp4,,,")
     assert mien("study", "run", str(folder), "--jobs", "1")[0] == 2
+
+
+def test_how_many_videos_at_a_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    job = PredictJob()
+    tasks = [recognise.Task(Path(), Path(), "", job, {}, 0.0, 1.0, 1.0, pixels) for pixels in (64 * 48, 1920 * 1080)]
+    monkeypatch.setattr(recognise, "available_cores", lambda: 16)
+    for free, wanted in ((None, 16), (64 << 30, 16), (2 << 30, 5), (1 << 20, 1)):
+        monkeypatch.setattr(recognise, "available_memory", lambda free=free: free)
+        assert recognise._workers(tasks) == wanted
 
 
 def test_two_at_once_are_refused(make_study: MakeStudy, tmp_path: Path) -> None:
