@@ -242,7 +242,8 @@ def test_what_cannot_be_read_is_named(mien: Mien, make_study: MakeStudy, tmp_pat
 
 def test_how_many_videos_at_a_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     job = PredictJob()
-    tasks = [recognise.Task(Path(), Path(), "", job, {}, 0.0, 1.0, 1.0, pixels) for pixels in (64 * 48, 1920 * 1080)]
+    sizes = (64 * 48, 1920 * 1080)
+    tasks = [recognise.Task(Path(), Path(), "", job, {}, 0.0, 1.0, False, 1.0, pixels) for pixels in sizes]
     monkeypatch.setattr(recognise, "available_cores", lambda: 16)
     for free, wanted in ((None, 16), (64 << 30, 16), (2 << 30, 5), (1 << 20, 1)):
         monkeypatch.setattr(recognise, "available_memory", lambda free=free: free)
