@@ -58,7 +58,7 @@ def test_agree_refuses_bad_input_in_one_line(mien: Mien, tables: list[Path]) -> 
     tables[1].write_text("file,label\n0.jpg,unclear\n")
     code, out, err = mien("agree", *tables)
     assert (code, out) == (2, "")
-    assert err.startswith(f"mien: {tables[1]}, row 2: unknown label 'unclear'")
+    assert err.startswith(f"mien: {tables[1]}:2: unknown label 'unclear'")
     assert err.count("\n") == 1
     assert mien("agree", *tables, "--missing", "unclear")[0] == 2  # nothing in common is left
     assert "--step is for videos" in mien("agree", tables[0], tables[2], "--step", "0.5")[2]

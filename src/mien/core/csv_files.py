@@ -170,6 +170,20 @@ def csv_text(rows: Iterable[Iterable[object]], *, formulas: bool = False) -> str
     return "".join(lines)
 
 
+def read_text(path: Path) -> str:
+    """Return the whole text of a small file, in UTF-8, UTF-16 or UTF-32, with \\n at the ends of lines.
+
+    Bytes that are not in its encoding become U+FFFD.
+
+    Raises:
+        InputError: it cannot be read, is cut or damaged, or no text.
+    """
+    with _binary(path) as file:
+        data = file.read()
+    text = data.decode(_encoding(path, data), "replace").removeprefix("\ufeff")
+    return text.replace("\r\n", "\n").replace("\r", "\n")
+
+
 def is_csv(path: Path) -> bool:
     """Return whether a file has a CSV file's name."""
     return path.name.lower().endswith(SUFFIXES)
@@ -287,7 +301,7 @@ def _encoding(path: Path, sample: bytes) -> str:
         if len(zeros) > 1 and zeros.count(0) > len(zeros) * 0.8 and others.count(0) < len(others) * 0.2:
             return encoding
     if b"\0" in re.split(rb"[\r\n]", sample, maxsplit=1)[0]:
-        raise InputError(f"{path}: not text; expected a CSV file")
+        raise InputError(f"{path}: not text")
     return "utf-8"
 
 

@@ -59,6 +59,14 @@ def file_name(text: str) -> str:
     return f"{bare}_" if reserved else bare or "unnamed"
 
 
+def relative(path: Path, folder: Path) -> str:
+    """Return a path relative to a folder, with / between its parts; absolute on another drive."""
+    try:
+        return Path(os.path.relpath(path, folder)).as_posix()
+    except ValueError:
+        return str(path)
+
+
 def printable(path: object) -> str:
     """Return a path as text that any stream can print, also where the file system's bytes are not UTF-8."""
     return str(path).encode("utf-8", "backslashreplace").decode()

@@ -4,8 +4,13 @@ loading NumPy. `mien.recognition.smoothing` and `mien.recognition.episodes` appl
 
 from dataclasses import dataclass
 from math import inf
+from typing import Literal
 
 from mien.core.errors import InputError
+
+CodingFormat = Literal["elan", "elan-text", "boris", "textgrid", "webvtt"]
+"""Forms of episodes (`mien.outputs.codings`): ELAN's .eaf, ELAN's tab-delimited text, a project of BORIS, Praat's
+TextGrid, WebVTT subtitles."""
 
 SMOOTHING = 0.25
 """Seconds: the filter's standard deviation; its full width at half maximum is 0.59 s. See benchmarks/smoothing.py: an

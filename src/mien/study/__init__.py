@@ -45,7 +45,7 @@ The modules, each of which imports only those above it:
     project     study.toml: `Study`, `StudySettings`, `StudyRules`; errors of one line
     init        `mien study init`
     clips       `Clip`, a row of videos.csv with its file
-    event_files, events    readers of events, and which of them belong to a clip
+    events      which events of files (`mien.core.event_files`) belong to a clip
     recognise   videos -> cache/, several at a time
     people      tracks -> persons; persons.csv
     frames      cache/ + persons + rules -> out/frames/

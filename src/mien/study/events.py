@@ -10,10 +10,10 @@ from numpy.typing import NDArray
 
 from mien.core.console import first_few, quantity
 from mien.core.errors import InputError
+from mien.core.event_files import Event, read_event_file
 from mien.core.files import os_errors
 from mien.faces.faces import SEPARATOR
 from mien.study.clips import Clip
-from mien.study.event_files import Event, read_event_file
 from mien.study.project import Study
 
 

@@ -29,7 +29,7 @@ class StudySources:
     videos: str = "videos.csv"
     """A table of videos, or a pattern such as videos/{participant}_{condition}.mp4."""
     events: tuple[str, ...] = ()
-    """Files of events, in any form of `mien.study.event_files`; patterns are allowed."""
+    """Files of events, in any form of `mien.core.event_files`; patterns are allowed."""
     tiers: tuple[str, ...] = ()
     """The tiers of ELAN's files that hold events; () takes all."""
 

@@ -95,14 +95,14 @@ def test_videos_of_mien_itself_and_of_elan(tmp_path: Path, write: Write) -> None
     with TableWriter(frames, columns(("happy", "sad"), FRAME)) as rows:
         for frame in range(25):
             label = "happy" if frame < 15 else "sad"
-            row: dict[str, Any] = {"frame": frame, "time": frame / 25, "track": 1, "expression": label}
-            rows.write([row] if frame != 10 else [row, row | {"track": 2}])
+            row: dict[str, Any] = {"frame": frame, "time": frame / 25, "track": 7, "person": 1, "expression": label}
+            rows.write([row] if frame != 10 else [row, row | {"track": 8, "person": 2}])
         rows.write([{"frame": 25, "time": 1.0}])  # no face
     episodes = [Episode(1, "happy", 0.0, 0.3, 0.6, 0.9, 0.8), Episode(1, "sad", 0.6, 0.8, 1.0, 0.9, 0.83)]
-    write_episodes(episodes, tmp_path / "clip")
+    write_episodes(episodes, tmp_path / "clip", video=tmp_path / "clip.mp4", seconds=1.0, classes=("happy", "sad"))
     tracked = align_annotations([frames, tmp_path / "clip.episodes.csv"])
     assert (tracked.codes[:10, 0] == tracked.codes[:10, 1]).all()
-    assert len(tracked.codes) == 12  # eleven of track 1, one of track 2
+    assert len(tracked.codes) == 12  # eleven of person 1, one of person 2
     elan = write(
         "elan.txt",
         '"#clip.eaf',
@@ -110,10 +110,11 @@ def test_videos_of_mien_itself_and_of_elan(tmp_path: Path, write: Write) -> None
         "face\t00:00:00.000\t0.0\t600\thappy",
         "face\t00:00:00.600\t0.6\t1000\tsad",
     )
-    found = align_annotations([frames, tmp_path / "clip.episodes.txt", elan])
-    assert named(found)[1] == named(found)[2] == ["happy"] * 6 + ["sad"] * 4
-    assert named(found)[0] == ["happy"] * 4 + ["", "happy"] + ["sad"] * 4
-    assert found.notes[0] == "clip: 1 moments with several labels or faces at once, counted as missing"
+    found = align_annotations([frames, tmp_path / "clip.episodes.txt", elan], person=["1"])
+    assert named(found)[0] == named(found)[1] == named(found)[2] == ["happy"] * 6 + ["sad"] * 4
+    message = r"clip\.csv: 2 persons \(1: 25 labels, 2: 1 label\), and .*elan\.txt does not say .*--person 1"
+    with pytest.raises(InputError, match=message):
+        align_annotations([frames, tmp_path / "clip.episodes.txt", elan])
 
 
 @settings(deadline=None)
@@ -170,11 +171,11 @@ def test_labels_that_mean_none(write: Write) -> None:
 BAD: dict[str, tuple[Sequence[str], str]] = {
     "empty": ([], r"a\.csv: empty"),
     "no rows": (["file,label"], r"a\.csv: no rows"),
-    "columns": (["name,label", "1,happy"], r"a\.csv: columns 'name, label'; expected file,label"),
+    "columns": (["name,label", "1,happy"], r"a\.csv: its first line has 'name, label'; expected file,label"),
     "no end": (["file,start,label", "1,0,happy"], r"a\.csv: a column 'start' without its end"),
-    "label": (["file,label", "1,happy", "", "2,hapy"], r"a\.csv, row 4: unknown label 'hapy'; did you mean 'happy'"),
-    "twice": (["file,label", "1,happy", "1,happy"], r"a\.csv, row 3: 1 is in row 2 too"),
-    "no file": (["file,label", ",happy"], r"a\.csv, row 2: no file named"),
+    "label": (["file,label", "1,happy", "", "2,hapy"], r"a\.csv:4: unknown label 'hapy'; did you mean 'happy'"),
+    "twice": (["file,label", "1,happy", "1,happy"], r"a\.csv:3: 1 is in .*a\.csv:2 too"),
+    "no file": (["file,label", ",happy"], r"a\.csv:2: no file named"),
     "alone": (["file,label", "9,happy"], r"a\.csv: no unit in common .*'9'"),
     "moments": (["time,label", "9,happy"], r"a\.csv codes moments, .*b\.csv whole files"),
 }
@@ -191,10 +192,10 @@ def test_a_bad_table_is_refused_in_one_line(write: Write, case: str) -> None:
 @pytest.mark.parametrize(
     ("lines", "options", "message"),
     [
-        (["time,label", "-1,happy"], {}, r"row 2: time '-1'; expected seconds"),
-        (["time,label", "later,happy"], {}, r"row 2: time 'later'"),
-        (["start,end,label", "2,1,happy"], {}, r"row 2: ends at 1, not after its start 2"),
-        (["time,label", "1,happy", "1.0,sad"], {}, r"row 3: 1 s is in row 2 too"),
+        (["time,label", "-1,happy"], {}, r"a\.csv:2: time '-1': expected seconds"),
+        (["time,label", "later,happy"], {}, r"a\.csv:2: time 'later'"),
+        (["start,end,label", "2,1,happy"], {}, r"a\.csv:2: ends at 1, before its start 2"),
+        (["time,label", "1,happy", "1.0,sad"], {}, r"a\.csv:3: 1 s is in .*a\.csv:2 too"),
         (["file,time,label", "x,1,happy", "y,1,sad"], {}, r"of 2 videos, and not every table says which"),
         (["time,label", "99999999,happy"], {"step": 0.01}, r"are the times in seconds"),
         (["time,label", "1,happy"], {"uncoded": "neutral"}, r"--uncoded is for tables of intervals"),
@@ -228,7 +229,7 @@ def test_files_that_are_no_tables(tmp_path: Path) -> None:
     for name, message in (
         ("absent.csv", "cannot be read"),
         ("latin.csv", "not UTF-8"),
-        ("torn.jsonl", "row 2: Input data was truncated"),
+        ("torn.jsonl", "jsonl:2: Input data was truncated"),
         ("no.parquet", "cannot be read"),
     ):
         with pytest.raises(InputError, match=message):

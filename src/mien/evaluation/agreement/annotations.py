@@ -10,16 +10,18 @@ from numpy.typing import NDArray
 
 from mien.core.errors import InputError
 from mien.core.labels import FERPLUS, canonical
-from mien.evaluation.agreement.tables import MISSING, SECOND, Annotation, AnnotationTable, read
+from mien.evaluation.agreement.persons import match_persons
+from mien.evaluation.agreement.tables import MISSING, SECOND, Annotation, AnnotationTable, read, video_of
 
 STEP = 0.1  # seconds between moments
 BLOCK = 10.0  # seconds that are resampled together
 FILES = 10  # with so many videos, each one is a block
 MOST = 10_000_000  # moments of a video; with more, the times are in another unit than seconds
 CLASH = -2  # the code of two different labels at once
+UNCLEAR = -3  # the code of a stretch that has no label on purpose
 
 Codes = NDArray[np.int64]
-Unit = tuple[str, str]  # file and face or track, "" where unused
+Unit = tuple[str, str]  # file and face, person or track, "" where unused
 
 
 @dataclass(frozen=True)
@@ -50,12 +52,14 @@ def align_annotations(
     block: float | Literal["file"] | None = None,
     uncoded: str | None = None,
     missing: Sequence[str] = (),
+    person: Sequence[str] = (),
 ) -> Annotations:
     """Read the tables of at least two coders and align them on common units.
 
     Photos: the unit is the file, or the face of a file where every table numbers faces. Videos: the units are moments
-    `step` apart, see `sample`; they belong to one video where a table names no file, and to one face where every table
-    numbers tracks.
+    `step` apart, see `sample`; they belong to one video where a table names no file, and to each person where the
+    tables name the same ones. A table that does not say whose labels it has is compared with the only person of the
+    others.
 
     Args:
         paths: as `mien.evaluation.agreement.tables.read` takes them.
@@ -64,10 +68,12 @@ def align_annotations(
         block: seconds of video that are resampled together, or "file"; by default 10 seconds, files from 10 files on.
         uncoded: the label of moments that a coder of intervals left empty; without it they are missing.
         missing: labels that mean no label.
+        person: the person whose labels are compared, as each table calls them; a number, a name, or a tier.
 
     Raises:
         InputError: a table that cannot be used, one unit twice in a table, a table without a unit in common with any
-            other, photos together with videos, or an option that does not fit.
+            other, several persons where it is not known who is meant, photos together with videos, or an option that
+            does not fit.
     """
     if len(paths) < 2:
         raise InputError("agreement needs two coders or more; name their tables")
@@ -78,12 +84,13 @@ def align_annotations(
     if timed and len(timed) < len(tables):
         other = next(table for table in tables if not table.timed)
         raise InputError(f"{timed[0].path} codes moments, {other.path} whole files; they cannot be compared")
-    options = {"step": step, "tolerance": tolerance, "block": block, "uncoded": uncoded}
+    options = {"step": step, "tolerance": tolerance, "block": block, "uncoded": uncoded, "person": person or None}
     given = [name for name, value in options.items() if value is not None]
     if given and not timed:
         raise InputError(f"--{given[0]} is for videos; {tables[0].path} has no times")
-    aligned = _moments(tables, step or STEP, tolerance, block, fill) if timed else _photos(tables)
-    codes, unit, notes = aligned.codes, aligned.unit, list(aligned.notes)
+    aligned = _moments(tables, step or STEP, tolerance, block, fill, person) if timed else _photos(tables)
+    codes, unit = aligned.codes, aligned.unit
+    notes = [*(note for table in tables for note in table.notes), *aligned.notes]
     _check_shared(tables, codes)
     for table, count in zip(tables, (codes < 0).sum(axis=0).tolist(), strict=True):
         if count:
@@ -135,7 +142,7 @@ def _numbered(names: Iterable[str]) -> dict[str, int]:
 
 def _photos(tables: Sequence[AnnotationTable]) -> _Aligned:
     notes = []
-    faces = all("part" in table.columns for table in tables)
+    faces = all(table.names("face") for table in tables)
     coded = [_by_unit(table, faces=faces) for table in tables]
     for table, units in zip(tables, coded, strict=True):
         several = [unit for unit, code in units.items() if code == CLASH]
@@ -160,22 +167,26 @@ def _by_unit(table: AnnotationTable, *, faces: bool) -> dict[Unit, int]:
     found: dict[Unit, int] = {}
     seen: dict[Unit, Annotation] = {}
     for row in table.rows:
-        which = f"{row.file}, face {row.part}" if row.part else row.file
-        _check_new(table, row, seen.setdefault((row.file, row.part), row), which)
-        unit = (row.file, row.part if faces else "")
+        which = f"{row.file}, face {row.face}" if row.face else row.file
+        _check_new(table, row, seen.setdefault((row.file, row.face), row), which)
+        unit = (row.file, row.face if faces else "")
         found[unit] = CLASH if unit in found else row.code
     return found
 
 
 def _check_new(table: AnnotationTable, row: Annotation, first: Annotation, what: str) -> None:
     if first is not row:
-        raise InputError(f"{table.path}, row {row.line}: {what} is in row {first.line} too; keep one")
+        raise InputError(f"{table.path}{row.place}: {what} is in {table.path}{first.place} too; keep one")
 
 
 def _apart(coded: Sequence[Mapping[Unit, int]]) -> bool:
     """Return whether a table has no file in common with any other."""
-    files = [{file for file, _ in units} for units in coded]
-    return any(one.isdisjoint(set().union(*files[:index], *files[index + 1 :])) for index, one in enumerate(files))
+    return _disjoint([{file for file, _ in units} for units in coded])
+
+
+def _disjoint(sets: Sequence[set[str]]) -> bool:
+    """Return whether a set has nothing in common with any other."""
+    return any(one.isdisjoint(set().union(*sets[:index], *sets[index + 1 :])) for index, one in enumerate(sets))
 
 
 def _moments(
@@ -184,25 +195,23 @@ def _moments(
     tolerance: float | None,
     block: float | Literal["file"] | None,
     fill: int | None,
+    persons: Sequence[str],
 ) -> _Aligned:
     every = round(step * SECOND)
     reach = every // 2 if tolerance is None else round(tolerance * SECOND)
-    by_file, by_track = (all(column in table.columns for table in tables) for column in ("file", "part"))
-    for table in tables if not by_file else ():
-        if len(names := {row.file for row in table.rows}) > 1:
-            several = f"of {len(names)} videos, and not every table says which"
-            raise InputError(f"{table.path}: {several}; give each a column file")
-    spans = [index for index, table in enumerate(tables) if "start" in table.columns]
+    tables, by_file, notes = _match_files(tables)
+    tables, by = match_persons(tables, persons)
+    spans = [index for index, table in enumerate(tables) if any(row.end > row.start for row in table.rows)]
     if fill is not None and not spans:
         raise InputError("--uncoded is for tables of intervals (start,end,label); there is none")
-    grouped = [_by_video(table, by_file=by_file, by_track=by_track) for table in tables]
+    grouped = [_by_video(table, by_file=by_file, by=by) for table in tables]
     groups = list(dict.fromkeys(group for rows in grouped for group in rows))
     files = _numbered(file for file, _ in groups)
     whole = block == "file" or (block is None and len(files) >= FILES)
     length = round((block if isinstance(block, float | int) else BLOCK) * SECOND)
     codes, blocks, clashes = [], [], np.zeros(len(tables), dtype=int)
-    for file, track in groups:
-        rows = [one.get((file, track), []) for one in grouped]
+    for group in groups:
+        rows = [one.get(group, []) for one in grouped]
         steps = _grid([row for one in rows for row in one], every, reach)
         sampled = np.stack([sample(one, steps, reach) for one in rows], axis=1)
         clashes += (sampled == CLASH).sum(axis=0)
@@ -211,10 +220,11 @@ def _moments(
         sampled = np.maximum(sampled, MISSING)
         kept = (sampled >= 0).any(axis=1)
         codes.append(sampled[kept])
-        blocks.append(np.stack([np.full(kept.sum(), files[file]), 0 * steps[kept] if whole else steps[kept] // length]))
+        number = files[group[0]]
+        blocks.append(np.stack([np.full(kept.sum(), number), 0 * steps[kept] if whole else steps[kept] // length]))
     _, ids = np.unique(np.concatenate(blocks, axis=1), axis=1, return_inverse=True)
-    notes = [
-        f"{table.name}: {count:,} moments with several labels or faces at once, counted as missing"
+    notes += [
+        f"{table.name}: {count:,} moments with several labels at once, counted as missing"
         for table, count in zip(tables, clashes.tolist(), strict=True)
         if count
     ]
@@ -222,17 +232,56 @@ def _moments(
     return _Aligned(np.concatenate(codes), ids.reshape(-1), f"moments {step:g} s apart", stretch, notes)
 
 
-def _by_video(table: AnnotationTable, *, by_file: bool, by_track: bool) -> dict[Unit, list[tuple[int, int, int]]]:
-    """Return (start, end, code) by (file, track), "" where unused; one point in several tracks is then a CLASH."""
-    found: dict[Unit, dict[tuple[int, int, int], int]] = {}
-    seen: dict[tuple[str, str, int, int, int], Annotation] = {}
-    points = "time" in table.columns
+def _match_files(tables: Sequence[AnnotationTable]) -> tuple[Sequence[AnnotationTable], bool, list[str]]:
+    """Return the tables with the same names for the same videos, whether units are kept apart by them, and notes."""
+    known = {PurePosixPath(row.file).stem.casefold() for table in tables for row in table.rows if row.file}
+    tables = [
+        replace(table, rows=[row._replace(file=row.file or video_of(table.path)) for row in table.rows])
+        if video_of(table.path).casefold() in known
+        else table
+        for table in tables
+    ]
+    named = [{row.file for row in table.rows if row.code != MISSING} for table in tables]
+    if not all(table.names("file") for table in tables):
+        for table, files in zip(tables, named, strict=True):
+            if len(files) > 1:
+                several = f"of {len(files)} videos, and not every table says which"
+                raise InputError(f"{table.path}: {several}; give each a column file, or name it like its video")
+        return tables, False, []
+    for short in (str, lambda file: PurePosixPath(file).name, lambda file: PurePosixPath(file).stem):
+        shortened = [{short(file).casefold() for file in files} for files in named]
+        unique = all(len(new) == len(old) for new, old in zip(shortened, named, strict=True))
+        if unique and not _disjoint(shortened):
+            same = [
+                replace(one, rows=[row._replace(file=short(row.file).casefold()) for row in one.rows]) for one in tables
+            ]
+            return same, True, []
+    if all(len(files) == 1 for files in named):
+        names = ", ".join(sorted({file for files in named for file in files}))
+        return tables, False, [f"the tables name one video each, by different names, taken for the same: {names}"]
+    return tables, True, []
+
+
+def _by_video(table: AnnotationTable, *, by_file: bool, by: str) -> dict[Unit, list[tuple[int, int, int]]]:
+    """Return (start, end, code) by (file, person or track), "" where unused; two labels of one point are a CLASH."""
+    spans: dict[Unit, list[tuple[int, int, int]]] = {}
+    points: dict[Unit, dict[int, int]] = {}
+    seen: dict[tuple[str, ...], Annotation] = {}
+    alone = all(row.start == row.end for row in table.rows)
     for row in table.rows:
-        at = (row.start, row.end, MISSING if points else row.code)
-        _check_new(table, row, seen.setdefault((row.file, row.part, *at), row), f"{row.start / SECOND:g} s")
-        group = found.setdefault((row.file if by_file else "", row.part if by_track else ""), {})
-        group[at] = CLASH if points and at in group else row.code
-    return {group: [(start, end, code) for (start, end, _), code in rows.items()] for group, rows in found.items()}
+        unit = (row.file if by_file else "", getattr(row, by).casefold() if by else "")
+        if row.end > row.start:
+            spans.setdefault(unit, []).append((row.start, row.end, UNCLEAR if row.code == MISSING else row.code))
+            continue
+        if alone:
+            key = (row.file, row.person, row.track, row.tier, str(row.start))
+            _check_new(table, row, seen.setdefault(key, row), f"{row.start / SECOND:g} s")
+        known = points.setdefault(unit, {})
+        known[row.start] = row.code if known.setdefault(row.start, row.code) == row.code else CLASH
+    return {
+        unit: spans.get(unit, []) + [(at, at, code) for at, code in points.get(unit, {}).items()]
+        for unit in dict.fromkeys([*spans, *points])
+    }
 
 
 def _grid(rows: Sequence[tuple[int, int, int]], every: int, reach: int) -> NDArray[np.int64]:

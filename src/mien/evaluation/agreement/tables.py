@@ -1,41 +1,39 @@
-"""Reader of the tables of coders, human or machine: rows of labels as people and `mien predict` write them."""
+"""Reader of the tables of coders, human or machine: rows of labels as people, their programs and `mien predict` write
+them."""
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 from pathlib import Path
 from typing import Any, NamedTuple
 
 from mien.core import csv_files, records
+from mien.core.console import first_few, quantity
 from mien.core.errors import InputError, needs_extra
-from mien.core.labels import FERPLUS, canonical
+from mien.core.event_files import READERS, Event, EventFile
+from mien.core.event_files.tables import LOOK, column_of, events_of_rows, roles
+from mien.core.labels import FERPLUS, canonical, find_class
 
-# Names of each column, in lower case: by hand, by mien, and in ELAN's tab-delimited text.
-NAMES = {
-    "label": ("label", "expression", "annotation"),
-    "file": ("file",),
-    "face": ("face",),
-    "person": ("person",),
-    "track": ("track",),
-    "time": ("time",),
-    "start": ("start", "onset", "begin time"),
-    "end": ("end", "offset", "end time"),
-}
-EXPECTED = (
-    "file,label or time,label or start,end,label (a header line; also mien's own tables, and ELAN's with headers)"
-)
+EXPECTED = "file,label or time,label or start,end,label (a header line), or an export of ELAN, BORIS or Praat"
 SECOND = 1_000_000  # times are whole microseconds, so that equal is equal
 MISSING = -1  # the code of no label
+ABSENT = ("0", "no", "n", "off", "none", "absent", "false", "-")  # values in a tier that is named after an expression
+PERSON = re.compile(r"(?:(?:face|person|track)\s*#?)?(\d+)(?:[.,]0)?", re.IGNORECASE)
 
 
 class Annotation(NamedTuple):
     """One label of one coder."""
 
-    line: int
-    """Line of the file; the header is line 1."""
+    place: str
+    """Where it is in the file, as a message continues its name: ":12"."""
     file: str
-    part: str
-    """The face, person or track."""
+    face: str
+    """The number of the face in a photo."""
+    person: str
+    track: str
+    tier: str
     start: int
     end: int
     """Microseconds; equal for a point in time, 0 for a photo."""
@@ -49,52 +47,73 @@ class AnnotationTable:
 
     path: Path
     name: str
-    columns: frozenset[str]
-    """Those of `NAMES` that it has; face, person and track are all "part"."""
+    timed: bool
+    """Whether it codes moments, not whole files."""
     rows: list[Annotation]
+    notes: tuple[str, ...] = ()
+    """What was not used, a sentence each."""
 
-    @property
-    def timed(self) -> bool:
-        return bool({"time", "start"} & self.columns)
+    def names(self, column: str) -> bool:
+        """Return whether every row with a label says its file, face, person or track."""
+        return all(getattr(row, column) for row in self.rows if row.code != MISSING)
 
 
 def read(path: Path, *, missing: Sequence[str] = ()) -> AnnotationTable:
-    """Read the table of one coder: .csv, .tsv or .txt (comma, semicolon or tab), .jsonl or .parquet.
+    """Read the table of one coder: a file of events (`mien.core.event_files`), or a table with file,label or
+    time,label: .csv, .tsv or .txt (comma, semicolon or tab), .jsonl or .parquet.
 
     Args:
-        path: the file.
+        path: the file, or a folder with a file for each video, named after it where nothing in it names it.
         missing: labels that mean no label, such as "unclear".
 
     Raises:
         InputError: no such file, no known columns, no rows, an unknown label, or a time that cannot be read.
         MissingExtra: Parquet without pyarrow.
     """
-    lines = _lines(path)
-    head = next(lines, (0, []))[1]
-    if not head:
-        raise InputError(f"{path}: empty; expected {EXPECTED}")
-    names = [name.strip().lower() for name in head]
-    indices = _columns(path, names)
+    if path.is_dir():
+        return _of_folder(path, missing)
     no_label = {name.strip().lower() for name in missing} | {""}
-    rows = []
-    for line, cells in lines:
-        found = {column: cells[index].strip() if index < len(cells) else "" for column, index in indices.items()}
-        where = f"{path}, row {line}"
-        if found.get("file") == "":
-            raise InputError(f"{where}: no file named")
-        file = found.get("file", "").replace("\\", "/")
-        part = re.sub(
-            r"[.,]0$", "", found.get("face") or found.get("person") or found.get("track") or ""
-        )  # as spreadsheets and pandas write 1
-        start, end = _times(found, {column: names[index] for column, index in indices.items()}, where)
-        rows.append(Annotation(line, file, part, start, end, _code(found["label"], no_label, where)))
-    if not rows:
-        raise InputError(f"{path}: no rows under its header")
-    columns = {"part" if column in ("face", "person", "track") else column for column in indices}
-    return AnnotationTable(path, path.stem, frozenset(columns), rows)
+    if reader := READERS.get(path.suffix.lower()):
+        return _of_events(reader(path), no_label)
+    lines = _lines(path)
+    first = list(islice(lines, LOOK))
+    if not first:
+        raise InputError(f"{path}: empty; expected {EXPECTED}")
+    header = first[0][1]
+    columns = roles(header)
+    if "label" in columns and not {"start", "end", "status"} & columns.keys() and {"video", "time"} & columns.keys():
+        return _of_rows(path, header, columns, chain(first[1:], lines), no_label)
+    for lone, other in (("start", "end"), ("end", "start")):
+        if "label" in columns and lone in columns and not {other, "duration"} & columns.keys():
+            raise InputError(f"{path}: a column {header[columns[lone]].strip()!r} without its {other}")
+    return _of_events(events_of_rows(path, chain(first, lines), expected=EXPECTED), no_label)
 
 
-def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
+def _of_folder(folder: Path, missing: Sequence[str]) -> AnnotationTable:
+    """Return the tables of a folder as one."""
+    suffixes = (*READERS, ".csv", ".tsv", ".txt", ".jsonl", ".parquet")
+    paths = sorted(path for path in folder.iterdir() if path.suffix.lower() in suffixes and path.name[0] != ".")
+    if not paths:
+        raise InputError(f"{folder}: no table in it; expected files {', '.join(suffixes)}")
+    tables = [read(path, missing=missing) for path in paths]
+    for table in tables:
+        if table.timed is not tables[0].timed:
+            raise InputError(f"{tables[0].path} and {table.path}: one codes moments, the other whole files")
+    rows = [
+        row._replace(place=f"/{table.path.name}{row.place}", file=row.file or video_of(table.path))
+        for table in tables
+        for row in table.rows
+    ]
+    notes = tuple(note for table in tables for note in table.notes)
+    return AnnotationTable(folder, folder.resolve().name, tables[0].timed, rows, notes)
+
+
+def video_of(path: Path) -> str:
+    """Return the name of the video that a file of events is named after: a of a.TextGrid and a.episodes.vtt."""
+    return path.stem.removesuffix(".episodes")
+
+
+def _lines(path: Path) -> Iterator[tuple[int, Sequence[str]]]:
     """Yield line numbers and cells, the header first, without blank lines and ELAN's `#` lines."""
     if path.suffix.lower() == ".parquet":
         with needs_extra("table", "a Parquet table"):
@@ -104,24 +123,15 @@ def _lines(path: Path) -> Iterator[tuple[int, list[str]]]:
             yield from _cells(enumerate(pyarrow.parquet.read_table(path).to_pylist(), start=2))
         except (OSError, pyarrow.ArrowException) as error:
             raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from None
-        return
-    if path.suffix.lower() == ".jsonl":
-        try:
-            text = path.read_text(encoding="utf-8-sig")
-        except OSError as error:
-            raise InputError(f"{path}: cannot be read ({error.strerror})") from None
-        except UnicodeDecodeError:
-            raise InputError(f"{path}: not text in UTF-8") from None
+    elif path.suffix.lower() == ".jsonl":
         yield from _cells(
-            (line, records.loads(one, dict[str, Any], where=f"{path}, row {line}"))
-            for line, one in enumerate(text.splitlines(), start=1)
+            (line, records.loads(one, dict[str, Any], where=f"{path}:{line}"))
+            for line, one in enumerate(csv_files.read_text(path).split("\n"), start=1)
             if one.strip()
         )
-        return
-    file = csv_files.sniff(path, comments=True)
-    yield file.line, list(file.head)
-    for line, cells in file.rows(ragged=True, utf8=True):
-        yield line, list(map(csv_files.from_cell, cells))
+    else:
+        file = csv_files.sniff(path, comments=True)
+        yield from file.rows(ragged=True, utf8=True, head=False) if file.head else ()
 
 
 def _cells(rows: Iterable[tuple[int, Mapping[str, Any]]]) -> Iterator[tuple[int, list[str]]]:
@@ -133,46 +143,137 @@ def _cells(rows: Iterable[tuple[int, Mapping[str, Any]]]) -> Iterator[tuple[int,
         yield line, ["" if row.get(name) is None else str(row[name]) for name in head]
 
 
-def _columns(path: Path, names: list[str]) -> dict[str, int]:
-    """Return the index of each known column."""
-    indices: dict[str, int] = {}
-    for column, known in NAMES.items():
-        for index, name in enumerate(names):
-            if name in known or name.split(" - ")[0] in known:
-                indices.setdefault(column, index)
-    if {"start", "end"} <= indices.keys():
-        indices.pop("time", None)
-    if "label" not in indices or not ({"file", "time"} & indices.keys() or {"start", "end"} <= indices.keys()):
-        raise InputError(f"{path}: columns {', '.join(names)[:80]!r}; expected {EXPECTED}")
-    for lone, other in (("start", "end"), ("end", "start")):
-        if lone in indices and other not in indices:
-            raise InputError(f"{path}: a column {names[indices[lone]]!r} without its {other}")
-    return indices
+def _of_rows(
+    path: Path,
+    header: Sequence[str],
+    columns: Mapping[str, int],
+    lines: Iterable[tuple[int, Sequence[str]]],
+    no_label: set[str],
+) -> AnnotationTable:
+    """Return the table of photos or of points in time."""
+    rows, unknown = list[Annotation](), _Unknown(path)
+    scale = SECOND / column_of(header[columns["time"]])[1] if "time" in columns else 0
+    repeated = [cell.strip() for cell in header]
+    for line, cells in lines:
+        if [cell.strip() for cell in cells] == repeated:
+            continue
+        found = {
+            role: csv_files.from_cell(cells[at].strip()) if at < len(cells) else "" for role, at in columns.items()
+        }
+        where = f"{path}:{line}"
+        if found.get("video") == "":
+            raise InputError(f"{where}: no file named")
+        at = 0
+        if "time" in columns:
+            if (time := csv_files.seconds(found["time"])) is None:
+                raise InputError(f"{where}: time {found['time']!r}: expected seconds from 0, or hh:mm:ss.mmm")
+            at = round(time * scale)
+        face, person, track = (person_name(found.get(role, "")) for role in ("face", "person", "track"))
+        code = _code(found["label"], no_label)
+        if code is None:
+            unknown.add(f":{line}", found["label"])
+            continue
+        file = found.get("video", "").replace("\\", "/")
+        rows.append(Annotation(f":{line}", file, face, person, track, "", at, at, code))
+    unknown.check()
+    if not rows:
+        raise InputError(f"{path}: no rows under its header")
+    return AnnotationTable(path, path.stem, "time" in columns, rows)
 
 
-def _code(text: str, no_label: set[str], where: str) -> int:
-    bare = re.sub(r"\s+[01]\.\d+$", "", text)  # mien's own text for ELAN says "happy 0.83"
-    if {text.lower(), bare.strip().lower()} & no_label:
+def _of_events(file: EventFile, no_label: set[str]) -> AnnotationTable:
+    """Return the table of stretches and points in time."""
+    if next((event for event in file.events if event.frames), None):
+        raise InputError(f"{file.path}: events in frames; expected times")
+    known = {event.tier for event in file.events if _code_of(event, no_label) is not None}
+    others = Counter(event.tier for event in file.events if event.tier not in known)
+    notes = [f"{file.path.stem}: {note}" for note in file.notes]
+    rows, unknown, by_tier = list[Annotation](), _Unknown(file.path), 0
+    for event in file.events:
+        if known and event.tier not in known:
+            continue
+        if (code := _code_of(event, no_label)) is None:
+            unknown.add(event.place, event.label)
+            continue
+        by_tier += _code(event.label, no_label) is None
+        person = person_name(event.person or event.participant or _speaker(event.label) or _person_of_tier(event.tier))
+        start, end = (round(time * SECOND) for time in (event.start, event.end))
+        track = person_name(event.track)
+        rows.append(Annotation(event.place, event.video, "", person, track, event.tier, start, end, code))
+    unknown.check()
+    if not rows:
+        raise InputError(f"{file.path}: no event in it; {first_few(file.notes) or 'expected labels with their times'}")
+    if known and others:
+        count = quantity(sum(others.values()), "annotation")
+        notes.append(f"{file.path.stem}: {count} in tiers without an expression not used ({first_few(list(others))})")
+    if by_tier:
+        notes.append(f"{file.path.stem}: {by_tier:,} labels are the names of their tiers or modifiers")
+    return AnnotationTable(file.path, file.path.stem, True, rows, tuple(notes))
+
+
+class _Unknown:
+    """Labels that are no expression."""
+
+    def __init__(self, path: Path) -> None:
+        self._path, self._first, self._labels = path, "", dict[str, None]()
+
+    def add(self, place: str, label: str) -> None:
+        self._first = self._first or place
+        self._labels[label] = None
+
+    def check(self) -> None:
+        """Raise InputError where there is one."""
+        if not self._labels:
+            return
+        labels = list(self._labels)
+        try:
+            canonical(labels[0])
+        except InputError as error:
+            option = " ".join(map(repr, labels[:8])) + (f" and {len(labels) - 8} more" if len(labels) > 8 else "")
+            raise InputError(
+                f"{self._path}{self._first}: {error}; or --missing {option} where it means no label"
+            ) from None
+
+
+def _code(text: str, no_label: set[str]) -> int | None:
+    """Return the code of a label as people and programs write it: "happy", "happy 0.83", "Face 1: happy 83%"."""
+    bare = re.sub(r"[\s:]+(?:[01][.,]\d+|\d{1,3}\s?%)$", "", text.strip().strip("[]()").strip())
+    forms = [text.strip(), bare, bare.rpartition(":")[2].strip()]
+    if no_label.intersection(form.lower() for form in forms):
         return MISSING
-    try:
-        return FERPLUS.index(canonical(bare))
-    except InputError as error:
-        raise InputError(f"{where}: {error}; or --missing {text!r} where it means no label") from None
+    return next((FERPLUS.index(found) for form in forms if (found := find_class(form))), None)
 
 
-def _times(found: dict[str, str], names: dict[str, str], where: str) -> tuple[int, int]:
-    if "start" in found:
-        start, end = (_time(found[column], names[column], where) for column in ("start", "end"))
-        if end <= start:
-            raise InputError(f"{where}: ends at {found['end']}, not after its start {found['start']}")
-        return start, end
-    at = _time(found["time"], names["time"], where) if "time" in found else 0
-    return at, at
+def _code_of(event: Event, no_label: set[str]) -> int | None:
+    """Return the code of an event; where its label is no expression, of its modifier or its tier."""
+    code = _code(event.label, no_label)
+    if code is None and event.modifier:
+        code = _code(event.modifier, no_label)
+    if code is None and (named := _expression_of_tier(event.tier)):
+        code = MISSING if event.label.strip().lower() in ABSENT else FERPLUS.index(named)
+    return code
 
 
-def _time(text: str, column: str, where: str) -> int:
-    """Return microseconds of seconds, milliseconds (a column `... - msec`) or hh:mm:ss.mmm."""
-    found = csv_files.seconds(text)
-    if found is None:
-        raise InputError(f"{where}: {column} {text!r}; expected seconds from 0, or hh:mm:ss.mmm")
-    return round(found * SECOND / (1000 if column.endswith("- msec") else 1))
+def _expression_of_tier(tier: str) -> str | None:
+    """Return the expression that a tier is named after: "happy", "face 1 happy"."""
+    return find_class(re.split(r"[\s_:/-]+", tier.strip())[-1])
+
+
+def _person_of_tier(tier: str) -> str:
+    """Return the person that a tier is named after: 1 in "face 1 happy" and "face 1", Anna in "Anna happy"."""
+    words = re.split(r"([\s_:/-]+)", tier.strip())
+    if find_class(words[-1]):
+        return "".join(words[:-2])
+    return tier.strip() if PERSON.fullmatch(tier.strip()) else ""
+
+
+def _speaker(label: str) -> str:
+    """Return who a label is about: "Face 1: happy"."""
+    before, colon, _ = label.rpartition(":")
+    return before.strip() if colon else ""
+
+
+def person_name(name: str) -> str:
+    """Return a person's name in one spelling: 1 for "1.0" of a spreadsheet, and for "Face 1"."""
+    found = PERSON.fullmatch(name.strip())
+    return found[1] if found else name.strip()

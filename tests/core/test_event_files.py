@@ -1,11 +1,12 @@
 """Readers of events, each on a file as its program writes it."""
 
+import json
 from pathlib import Path
 
 import pytest
 
 from mien.core.errors import InputError
-from mien.study.event_files import EventFile, read_event_file
+from mien.core.event_files import EventFile, read_event_file
 
 
 def read(folder: Path, name: str, text: str) -> EventFile:
@@ -24,6 +25,9 @@ def spans(file: EventFile) -> list[tuple[str, float, float]]:
         ("Participant;Start;End;Label", "P1;1,5;3;task"),
         ("subject\tonset\tduration\tevent", "P1\t00:00:01.500\t1.5\ttask"),
         ("label,participant,begin,stop", "task,P1,0:01.5,0:03"),
+        ("participant,start_ms,end_ms,emotion", "P1,1500,3000,task"),
+        ("participant,Onset (s),Duration [s],label", "P1,1.5,1.5,task"),
+        ("participant,time,duration,label", "P1,1.5,1.5,task"),
     ],
 )
 def test_a_table_with_a_header(tmp_path: Path, head: str, row: str) -> None:
@@ -117,8 +121,28 @@ def test_boris_aggregated_events_of_files_that_follow_each_other(tmp_path: Path)
         '"#file:///C:/films/a.eaf"\nBegin Time - msec\tEnd Time - msec\ttask\tspeech\n1500\t3000\tcalm\t\n',
         "task\t\t00:00:01.500\t1.500\t00:00:03.000\t3.000\t00:00:01.500\t1.500\tcalm\n",
         "task\t\t00:00:01.500\t00:00:03.000\tcalm\n",
+        "Zeile\tTeilnehmer\tAnfangszeit - hh:mm:ss.ms\tAnfangszeit - msec\tEndzeit - hh:mm:ss.ms\tEndzeit - msec\t"
+        "Dauer - hh:mm:ss.ms\tDauer - msec\tAnmerkung\tDatei\n"
+        "task\t\t00:00:01.500\t1500\t00:00:03.000\t3000\t00:00:01.500\t1500\tcalm\ta.eaf\n",
+        "Tempo iniziale - ss.msec\tTempo finale - ss.msec\ttask\n1.5\t3.0\tcalm\n",
+        "Begin Time - ss.msec\tEnd Time - ss.msec\tDuration - ss.msec\ttask\texpression\n1.5\t3.0\t1.5\tcalm\t\n",
+        "Livello\tInizio\tFine\tTesto\ntask\t00:00:01.500\t00:00:03.000\tcalm\n",
+        "Tier\tBegin Time - PAL\tBegin Time - msec\tEnd Time - PAL\tEnd Time - msec\tAnnotation\n"
+        "task\t00:00:01:12\t1500\t00:00:03:00\t3000\tcalm\n",
     ],
-    ids=["plain", "formats", "milliseconds", "a column per tier", "no header", "no header, one format"],
+    ids=[
+        "plain",
+        "formats",
+        "milliseconds",
+        "a column per tier",
+        "no header",
+        "no header, one format",
+        "German",
+        "Italian, a column per tier",
+        "a tier called expression",
+        "unknown words",
+        "frames and milliseconds",
+    ],
 )
 def test_elan_tab_text(tmp_path: Path, text: str) -> None:
     file = read(tmp_path, "coding.txt", text)
@@ -173,9 +197,151 @@ def test_subtitles(tmp_path: Path, name: str, text: str) -> None:
     assert spans(read(tmp_path, name, text)) == [("Hello you", 1.5, 3.0)]
 
 
+def test_who_speaks_in_web_vtt_is_the_person(tmp_path: Path) -> None:
+    (event,) = read(tmp_path, "a.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\n<v.loud Ann &amp; Bo>a &lt; b</v>\n").events
+    assert (event.person, event.label, event.place) == ("Ann & Bo", "a < b", ":3")
+
+
+LONG = '''File type = "ooTextFile"
+Object class = "TextGrid"
+
+xmin = 0
+xmax = 5.5
+tiers? <exists>
+size = 2
+item []:
+    item [1]:
+        class = "IntervalTier"
+        name = "mood"
+        xmin = 0
+        xmax = 5.5
+        intervals: size = 3
+        intervals [1]:
+            xmin = 0
+            xmax = 1.5
+            text = ""
+        intervals [2]:
+            xmin = 1.5
+            xmax = 3
+            text = "he said ""5 é"""
+        intervals [3]:
+            xmin = 3
+            xmax = 5.5
+            text = " "
+    item [2]:
+        class = "TextTier"
+        name = "taps"
+        xmin = 0
+        xmax = 5.5
+        points: size = 2
+        points [1]:
+            number = 4.25
+            mark = "tap"
+        points [2]:
+            number = 5
+            mark = ""
+'''.replace("\n", " \n")  # as Praat ends its lines
+SHORT = '''File type = "ooTextFile"
+"TextGrid"
+
+0
+5.5
+<exists>
+2
+"IntervalTier"
+"mood"
+0
+5.5
+3
+0
+1.5
+""
+1.5
+3
+"he said ""5 é"""
+3
+5.5
+" "
+"TextTier"
+"taps"
+0
+5.5
+2
+4.25
+"tap"
+5
+""
+'''
+
+
+@pytest.mark.parametrize("text", [LONG, SHORT, LONG.replace("\n", "\r\n"), SHORT.replace("\n", "\r")])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-16-le", "utf-16-be"])
+def test_a_textgrid(tmp_path: Path, text: str, encoding: str) -> None:
+    (tmp_path / "a.TextGrid").write_bytes(text.encode(encoding))
+    file = read_event_file(tmp_path / "a.TextGrid")
+    assert [(e.tier, e.label, e.start, e.end) for e in file.events] == [
+        ("mood", 'he said "5 é"', 1.5, 3.0),
+        ("taps", "tap", 4.25, 4.25),
+    ]
+    assert (file.kind, file.notes) == ("Praat", ["1 event not used, without a label"])
+
+
+def test_textgrids_of_pympi(tmp_path: Path) -> None:
+    praat = pytest.importorskip("pympi.Praat")
+    made = praat.TextGrid(xmax=5.5)
+    made.add_tier("mood").add_interval(1.5, 3, 'a "b"')
+    made.add_tier("taps", "TextTier").add_point(4.25, "tap")
+    for mode in ("normal", "short"):
+        made.to_file(str(tmp_path / "a.textgrid"), mode=mode)
+        assert spans(read_event_file(tmp_path / "a.textgrid")) == [('a "b"', 1.5, 3.0), ("tap", 4.25, 4.25)]
+    made.to_file(str(tmp_path / "a.TextGrid"), mode="binary")
+    with pytest.raises(InputError, match=r"a\.TextGrid: a binary TextGrid; in Praat, Save as text file"):
+        read_event_file(tmp_path / "a.TextGrid")
+
+
+def project(*events: list[object]) -> dict[str, object]:
+    """A project of BORIS as version 9 saves it, as far as it is read."""
+    states = {"0": {"code": "talk", "type": "State event"}, "1": {"code": "tap", "type": "Point event"}}
+    media = {"length": {"/films/a.mp4": 10.0, "b.mp4": 5.0}}
+    one = {"file": {"1": ["/films/a.mp4", "b.mp4"], "2": []}, "time offset": 0.0, "media_info": media}
+    return {"behaviors_conf": states, "observations": {"o1": {**one, "type": "MEDIA", "events": list(events)}}}
+
+
+def test_a_project_of_boris(tmp_path: Path) -> None:
+    events = (
+        [12.0, "P1", "talk", "", "", 300],
+        [1.0, "P1", "talk", "", ""],
+        [1.5, "P2", "talk", "", "", "NA"],
+        [2.0, "", "tap", "left", ""],
+        [4.0, "P2", "talk", "", "", 100],
+        [3.0, "P1", "talk", "", "", 75],
+        [14.0, "P1", "talk", "", "", 350],
+        [14.5, "P2", "talk", "", "", 350],
+    )
+    file = read(tmp_path, "a.boris", json.dumps(project(*events)))
+    assert [(e.participant, e.label, e.start, e.end, e.video) for e in file.events] == [
+        ("", "tap", 2.0, 2.0, "a.mp4"),
+        ("P1", "talk", 1.0, 3.0, "a.mp4"),
+        ("P2", "talk", 1.5, 4.0, "a.mp4"),
+        ("P1", "talk", 2.0, 4.0, "b.mp4"),  # 10 s after the beginning of the first
+    ]
+    assert (file.kind, file.notes) == ("BORIS, project", ["1 event not used, that begin and do not stop"])
+    assert file.events[0].modifier == "left"
+
+
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
+        ("a.TextGrid", LONG[: LONG.index("mark")], ": cut or damaged, in 'taps'"),
+        ("a.TextGrid", LONG.replace("xmax = 3 ", "xmax = x "), ": cut or damaged, in 'mood'"),
+        ("a.TextGrid", "start,end,label\n", ": not a TextGrid; in Praat, select the TextGrid alone"),
+        ("a.boris", "{", ": Input data was truncated"),
+        ("a.boris", '{"observations": {}}', ": not a project of BORIS, or a damaged one"),
+        (
+            "a.txt",
+            "Tier\tBegin Time - PAL\tEnd Time - PAL\tAnnotation\nt\t00:00:01:12\t00:00:03:00\tcalm\n",
+            ": times in frames only; export them as hh:mm:ss.ms, ss.msec or msec too",
+        ),
         (
             "a.csv",
             "participant,time,label\nP1,1,x\n",

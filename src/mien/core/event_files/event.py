@@ -1,0 +1,73 @@
+"""What a reader of events returns, and what the readers share."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+
+from mien.core import csv_files
+from mien.core.console import quantity
+from mien.core.errors import InputError
+
+
+@dataclass(frozen=True)
+class Event:
+    """What happened from `start` to `end`; texts are "" where the file does not say."""
+
+    label: str
+    start: float
+    end: float
+    """Seconds, or with `frames` numbers of frames, the last one included. Equal: a point in time."""
+    participant: str = ""
+    session: str = ""
+    condition: str = ""
+    video: str = ""
+    """The name of the media, without folders."""
+    tier: str = ""
+    modifier: str = ""
+    """What BORIS adds to a behaviour."""
+    person: str = ""
+    """Who in the video: its column `person`, or the voice of WebVTT; `track` likewise."""
+    track: str = ""
+    file: str = ""
+    """Where it was read."""
+    line: int = 0
+    """The line there; 0 where that says nothing."""
+    frames: bool = False
+    exclude: bool = False
+    """Its time is not usable, whatever its label."""
+
+    @property
+    def place(self) -> str:
+        """What follows the file's name in a message."""
+        tier = f", tier {self.tier}" if self.tier else ""
+        return f":{self.line}" if self.line else f"{tier}, {self.start:g} s"
+
+
+@dataclass(frozen=True)
+class EventFile:
+    """The events of a file."""
+
+    path: Path
+    kind: str
+    """The form that it has, for people."""
+    events: list[Event]
+    notes: list[str]
+    """What was not read or used, with its count."""
+
+
+def seconds(text: str, column: str, where: str) -> float:
+    """Return a time in seconds. InputError where it is none."""
+    found = csv_files.seconds(text)
+    if found is None:
+        raise InputError(f"{where}: {column} {text!r}: expected seconds from 0, or hh:mm:ss.mmm")
+    return found
+
+
+def bare_name(path: str) -> str:
+    """Return the name of a file without its folders, of any system."""
+    return PurePosixPath(path.replace("\\", "/")).name
+
+
+def not_used(counts: Mapping[str, int]) -> list[str]:
+    """Return a line for each reason with a count above 0."""
+    return [f"{quantity(count, 'event')} not used, {why}" for why, count in counts.items() if count]

@@ -1,0 +1,57 @@
+"""TextGrids of Praat, as long or short text."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+from mien.core.csv_files import read_text
+from mien.core.errors import InputError
+from mien.core.event_files.event import Event, EventFile, not_used
+from mien.core.files import os_errors
+
+# Praat reads what is between spaces: texts in quotes, numbers, flags; all else is there for people
+TOKEN = re.compile(r'(?<!\S)(?:"((?:[^"]|"")*)"|([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|<(\w+)>)(?!\S)')
+COMMENT = re.compile(r"(?m)^\s*!.*$")
+
+
+def read_textgrid(path: Path) -> EventFile:
+    """Return the intervals and points with a text.
+
+    Raises:
+        InputError: it cannot be read, is binary, or no TextGrid, or ends too early.
+    """
+    with os_errors(path), path.open("rb") as file:
+        binary = file.read(12) == b"ooBinaryFile"
+    if binary:
+        raise InputError(f"{path}: a binary TextGrid; in Praat, Save as text file")
+    text = read_text(path)
+    if "TextGrid" not in text[:200] or "chronological" in text[:200]:
+        raise InputError(f"{path}: not a TextGrid; in Praat, select the TextGrid alone, then Save as text file")
+    events, empty, tier = list[Event](), 0, "its head"
+    tokens = TOKEN.finditer(COMMENT.sub("", text.partition("TextGrid")[2].removeprefix('"')))
+    try:
+        _numbers(tokens, 2)  # of the whole
+        if next(tokens)[3] != "exists":
+            return EventFile(path, "Praat", [], [])
+        for _ in range(int(_numbers(tokens, 1)[0])):
+            kind, tier = _text(tokens), _text(tokens)
+            count = int(_numbers(tokens, 3)[2])
+            for _ in range(count):
+                start, end = _numbers(tokens, 2) if kind == "IntervalTier" else _numbers(tokens, 1) * 2
+                label = " ".join(_text(tokens).split())
+                empty += not label and kind != "IntervalTier"  # intervals fill the whole time: those are gaps
+                if label:
+                    events.append(Event(label, max(0.0, start), max(0.0, end), tier=tier))
+    except (StopIteration, ValueError):
+        raise InputError(f"{path}: cut or damaged, in {tier!r}") from None
+    return EventFile(path, "Praat", events, not_used({"without a label": empty}))
+
+
+def _numbers(tokens: Iterator[re.Match[str]], count: int) -> list[float]:
+    return [float(next(tokens)[2] or "none") for _ in range(count)]
+
+
+def _text(tokens: Iterator[re.Match[str]]) -> str:
+    if (text := next(tokens)[1]) is None:
+        raise ValueError
+    return text.replace('""', '"')
