@@ -7,11 +7,16 @@ from pathlib import Path
 from mien.outputs.episode_files import write_episodes
 from mien.recognition.episodes import Episode
 
+
+def write(episodes: list[Episode], stem: Path) -> None:
+    write_episodes(episodes, stem, video=stem.with_suffix(".mp4"), seconds=4000.0, classes=("happy", "sad"))
+
+
 EXAMPLE = [Episode(1, "happy", 0.5, 1.0, 2.25, 0.9, 0.756), Episode(2, "sad", 3661.5, 3662.0, 3663.0, 0.7, 0.6)]
 
 
 def test_csv(tmp_path: Path) -> None:
-    write_episodes(EXAMPLE, tmp_path / "e")
+    write(EXAMPLE, tmp_path / "e")
     with (tmp_path / "e.episodes.csv").open(newline="") as file:
         rows = list(csv.DictReader(file))
     assert list(rows[0]) == ["person", "expression", "onset", "apex", "offset", "duration", "peak", "mean"]
@@ -19,7 +24,7 @@ def test_csv(tmp_path: Path) -> None:
 
 
 def test_elan_reads_tabs(tmp_path: Path) -> None:
-    write_episodes(EXAMPLE, tmp_path / "e")
+    write(EXAMPLE, tmp_path / "e")
     assert (tmp_path / "e.episodes.txt").read_text().splitlines() == [
         "Tier\tBegin Time\tEnd Time\tDuration\tAnnotation",
         "face 1 happy\t00:00:00.500\t00:00:02.250\t00:00:01.750\thappy 0.76",
@@ -28,7 +33,7 @@ def test_elan_reads_tabs(tmp_path: Path) -> None:
 
 
 def test_webvtt(tmp_path: Path) -> None:
-    write_episodes(EXAMPLE, tmp_path / "e")
+    write(EXAMPLE, tmp_path / "e")
     blocks = (tmp_path / "e.episodes.vtt").read_text().strip().split("\n\n")
     assert blocks[0] == "WEBVTT"
     assert blocks[1].startswith("NOTE ")
@@ -37,7 +42,7 @@ def test_webvtt(tmp_path: Path) -> None:
 
 
 def test_own_names_break_neither_columns_nor_cues(tmp_path: Path) -> None:
-    write_episodes([Episode(1, "a\tb\n<i>-->&", 0, 0.5, 1, 0.9, 0.8)], tmp_path / "e")
+    write([Episode(1, "a\tb\n<i>-->&", 0, 0.5, 1, 0.9, 0.8)], tmp_path / "e")
     (_, row) = (tmp_path / "e.episodes.txt").read_text().splitlines()
     assert row.split("\t")[0] == r"face 1 a\tb\n<i>-->&"
     assert len(row.split("\t")) == 5

@@ -6,6 +6,7 @@ from typing import Literal
 from mien.cli.parse import Verb
 from mien.core.streams import show, show_table
 from mien.core.tables import terminal_table
+from mien.core.time_rules import CodingFormat
 
 
 def study() -> None:
@@ -20,6 +21,7 @@ def study() -> None:
         $ mien study summary talks/
         $ mien study compare talks/ --figure per_minute
         $ mien study synchrony talks/
+        $ mien study export talks/ --to elan
     """
 
 
@@ -186,10 +188,40 @@ def synchronise_study(
     )
 
 
+def export_study(
+    folder: Path,
+    /,
+    *,
+    to: tuple[CodingFormat, ...] = ("elan", "boris", "textgrid", "webvtt"),
+    content: Literal["episodes", "labels"] = "episodes",
+    out: Path | None = None,
+) -> None:
+    """Write the episodes of each video for other programs: ELAN, BORIS, Praat, subtitles.
+
+    A tier for each person and expression; the annotations of .eaf are of a controlled vocabulary. BORIS gets one
+    project (.boris) with an observation for each video: open it, or import its observations into a project of yours.
+    mien agree reads all of these files.
+
+    Examples:
+        $ mien study export talks/
+        $ mien study export talks/ --to elan --content labels --out talks/elan
+
+    Args:
+        folder: Of the study, after mien study summary.
+        to: The forms: elan (.eaf), elan-text (tab-delimited text), boris, textgrid, webvtt.
+        content: The episodes, or the most probable expression of every moment with a usable face.
+        out: The folder of the files; out/export of the study by default.
+    """
+    from mien.study.export import export_study
+
+    export_study(folder, to, content=content, out=out)
+
+
 ACTIONS: dict[str, Verb] = {
     "init FOLDER": init_study,
     "run FOLDER": run_study,
     "summary FOLDER": summarise_study,
     "compare FOLDER": compare_study,
     "synchrony FOLDER": synchronise_study,
+    "export FOLDER": export_study,
 }

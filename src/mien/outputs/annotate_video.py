@@ -1,8 +1,10 @@
-"""An annotated copy of a video: boxes, person numbers and smoothed expressions of its faces, the sound as it was.
+"""An annotated copy of a video: boxes, person numbers and smoothed expressions of its faces, the sound as it was; the
+faces themselves covered where that is asked for.
 
 Not `mien.faces.annotate`: it lays out each image by itself, so that panels would jump from frame to frame.
 """
 
+from collections import deque
 from collections.abc import Iterator
 from contextlib import contextmanager
 from fractions import Fraction
@@ -19,6 +21,7 @@ from mien.core.files import replacing
 from mien.core.fonts import drawable, load_font
 from mien.faces.annotate import BARS, INK, TRACK, WHITE, Colour, Rect, palette
 from mien.faces.faces import VideoFaces
+from mien.outputs.blur import BRIDGE, FaceCover
 from mien.recognition.clock import Clock
 from mien.recognition.video import Video, VideoFrame, open_container
 
@@ -37,11 +40,14 @@ QUALITY = {"preset": "veryfast", "crf": "20", "bf": "0"}
 
 
 @contextmanager
-def annotate_video(source: Path, path: Path, *, threads: int | None = None) -> Iterator["AnnotatedVideo"]:
+def annotate_video(
+    source: Path, path: Path, *, threads: int | None = None, cover: FaceCover | None = None
+) -> Iterator["AnnotatedVideo"]:
     """Open an annotated copy of a video as MP4 (H.264, the source's times): whole or not at all.
 
     Every frame is drawn. Sound that players know inside an MP4 is copied packet by packet, other sound becomes AAC.
-    The encoder uses `threads` cores; None leaves it to x264 (all of them).
+    The encoder uses `threads` cores; None leaves it to x264 (all of them). A `cover` covers the faces that it is given.
+    Nothing but the first picture and sound is copied: no thumbnail, no subtitles, no metadata.
 
     Raises:
         InputError: the video has no frame, or the copy cannot be written.
@@ -55,7 +61,7 @@ def annotate_video(source: Path, path: Path, *, threads: int | None = None) -> I
             open_container(source) as container,
             av.open(f"file:{part}", "w", format="mp4", options={"movflags": "faststart"}) as target,
         ):
-            copy = AnnotatedVideo(video, container, target, threads or 0)
+            copy = AnnotatedVideo(video, container, target, threads or 0, cover)
             yield copy
             copy.finish()
     except av.FFmpegError as error:
@@ -69,7 +75,14 @@ class AnnotatedVideo:
     so that keeping the frames until then would take gigabytes. A resumed job draws what the table has first.
     """
 
-    def __init__(self, video: Video, source: "InputContainer", target: "OutputContainer", threads: int) -> None:
+    def __init__(
+        self,
+        video: Video,
+        source: "InputContainer",
+        target: "OutputContainer",
+        threads: int,
+        cover: FaceCover | None = None,
+    ) -> None:
         self._video, self._frames = video, iter(video)
         self._next = next(self._frames, None)
         if self._next is None:
@@ -91,23 +104,36 @@ class AnnotatedVideo:
         self._packets = next(self._sound, None)
         self._time = -1  # of the last frame, in `_base`
         self._faces: VideoFaces | None = None
+        self._cover = cover
+        self._waiting = deque[VideoFaces]()  # a cover has to know where a face is seen next
         self._fit = self._fitted(self._next)  # of the frame in which the faces were found
 
     def write(self, faces: VideoFaces) -> None:
-        """Draw the frames before these faces; each shows the last faces found up to it."""
-        self._draw(faces.frame)
-        self._faces = faces
-        if self._next is not None:
-            self._fit = self._fitted(self._next)
+        """Draw the frames before these faces, with a cover before earlier ones; each shows the last faces found up to
+        it."""
+        if self._cover:
+            self._cover.add(faces)
+        self._waiting.append(faces)
+        self._show(faces.time - (BRIDGE if self._cover else 0.0))
 
     def finish(self) -> None:
         """Draw the frames that are left."""
+        self._show(float("inf"))
         self._draw(float("inf"))
         for packet in self._stream.encode(None):
             if packet.pts == self._time:  # the last frame lasts as long as in the source
                 packet.duration = max(round(self._video.end / self._base) - self._time, 1)
             self._target.mux(packet)
         self._write_sound(float("inf"))
+
+    def _show(self, until: float) -> None:
+        """Draw the frames before the faces up to that time."""
+        while self._waiting and self._waiting[0].time <= until:
+            faces = self._waiting.popleft()
+            self._draw(faces.frame)
+            self._faces = faces
+            if self._next is not None:
+                self._fit = self._fitted(self._next)
 
     def _fitted(self, frame: VideoFrame) -> tuple[float, tuple[int, int]]:
         """Return how a frame lies in the copy: how much it grows, and its corner. All show as much as they can."""
@@ -135,7 +161,8 @@ class AnnotatedVideo:
         )
         if (wide - width) <= 2 and (high - height) <= 2:  # even sides
             width, height = wide, high
-        image = np.asarray(cv2.resize(frame.image, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
+        pixels = self._cover.cover(frame.image, frame.time) if self._cover else frame.image
+        image = np.asarray(cv2.resize(pixels, (width, height), interpolation=cv2.INTER_CUBIC), np.uint8)
         if (width, height) == self._size:
             return image
         canvas = np.zeros((high, wide, 3), np.uint8)

@@ -8,10 +8,13 @@ from typing import Literal
 
 from mien.core.errors import InputError
 from mien.core.limits import MAX_PIXELS, Truncated
-from mien.core.time_rules import EPISODES, SMOOTHING, EpisodeRule, check_smoothing
+from mien.core.time_rules import EPISODES, SMOOTHING, CodingFormat, EpisodeRule, check_smoothing
 
 Outcome = Literal["face", "no face", "damaged", "unread"]
 """Outcome of a photo or video: a face was found, none was found, not all of it or nothing of it could be read."""
+
+
+SPARSEST = 0.5  # seconds from frame to frame with which faces are covered in between
 
 
 @dataclass(frozen=True)
@@ -54,8 +57,14 @@ class PredictJob:
     """What counts as an episode of a video."""
     format: str = "csv"
     """The format of a video's table: csv, jsonl or parquet (needs mien[table])."""
+    export: tuple[CodingFormat, ...] = ()
+    """Write the episodes of videos for these programs too: elan (.eaf, needs mien[study]), boris, textgrid (Praat)."""
     video: bool = False
     """Write an annotated copy of each video too, with its sound (clip.annotated.mp4)."""
+    blur: Literal["none", "faces", "others"] = "none"
+    """Write the annotated copies with all faces covered, for sharing, or those of all persons but --keep-person."""
+    keep_person: tuple[int, ...] = ()
+    """The numbers of the persons of a video whose faces --blur others leaves as they are."""
     require_face: bool = False
     """Exit code 1 where a photo or video has no face."""
     truncated: Truncated = "refuse"
@@ -87,21 +96,39 @@ class PredictJob:
             raise InputError(f"--every {self.every}: expected a time such as 0.2s or 200ms")
         return float(time[1]) / (1000 if time[2] == "ms" else 1)
 
+    def _check_blur(self, *, photos: bool) -> None:
+        """Raise InputError where a face would be shown that is to be covered."""
+        if (self.blur == "others") != bool(self.keep_person):
+            raise InputError("--blur others and --keep-person go together: --blur others --keep-person 1")
+        if self.blur == "none":
+            return
+        if not self.out:
+            raise InputError(f"--blur {self.blur}: copies need a folder; add --out FOLDER")
+        if photos and self.blur == "others":
+            raise InputError("--blur others is for videos: the persons of photos have no numbers")
+        if self.gallery or self.sheet:
+            raise InputError(f"--blur {self.blur}: --gallery and --sheet show faces; leave them away")
+        if self.seconds() > SPARSEST:
+            every = f"one frame every {self.seconds():g} s"
+            raise InputError(f"--blur {self.blur}: {every} is too few to follow a face; at most {SPARSEST} s")
+
     def check(self, *, photos: bool, videos: bool) -> None:
         """Raise InputError where options exclude each other, or are for inputs that are not there."""
         pages = self.gallery or self.sheet
         self.seconds()
         check_smoothing(self.smoothing)
         self.episodes.check()
+        self._check_blur(photos=photos)
         if self.json and self.csv:
             raise InputError("--json and --csv: choose one")
         if self.resume and (pages or not (self.table or videos)):
             raise InputError("--resume continues a table: add --table, and leave --gallery and --sheet away")
         rules = (self.smoothing, self.episodes) != (SMOOTHING, EPISODES)
-        if not videos and (self.every or self.fps is not None or self.format != "csv" or self.video or rules):
-            raise InputError(
-                "--every, --fps, --smoothing, --format, --video and rules of episodes are for videos; there is none"
-            )
+        if not videos and (
+            self.every or self.fps is not None or self.format != "csv" or self.export or self.video or rules
+        ):
+            options = "--every, --fps, --smoothing, --format, --export, --video and rules of episodes"
+            raise InputError(f"{options} are for videos; there is none")
         if not photos and (self.table or pages or self.json or self.csv):
             for_photos = "--table, --json, --csv, --gallery and --sheet are for photos"
             raise InputError(f"{for_photos}; there is none (a video's table: --out)")

@@ -8,6 +8,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
 from mien.core import images
@@ -15,6 +16,7 @@ from mien.core.errors import InputError
 from mien.core.files import replacing
 from mien.core.paths import printable
 from mien.faces.faces import PHOTO, Faces, columns
+from mien.outputs.blur import cover_faces
 from mien.outputs.jobs import Outcome
 from mien.recognition.recognizer import FaceCrops, Recognizer
 
@@ -91,6 +93,7 @@ def recognize_photos(
     *,
     copies: Mapping[Path, Path] | None = None,
     portraits: bool = False,
+    blur: bool = False,
     workers: int = 1,
 ) -> Iterator[Photo]:
     """Yield the faces of each photo, in order. InputError where an annotated copy cannot be written.
@@ -98,6 +101,7 @@ def recognize_photos(
     Args:
         copies: photo -> its annotated copy, a JPEG file; None writes none.
         portraits: cut the faces out for a gallery too.
+        blur: cover the faces in the copies.
         workers: threads that decode, find and crop ahead of the network, which scores many photos in one call.
     """
 
@@ -116,7 +120,7 @@ def recognize_photos(
         photo, _, image = found
         if copies and faces is not None:
             with nullcontext(image) if image else recognizer.reading(photo.path) as drawn:
-                copy = faces.annotated(drawn)
+                copy = faces.annotated(_covered(drawn, faces) if blur else drawn)
                 save_jpeg(copies[photo.path], copy.pixels)
                 photo = replace(photo, notes=(*photo.notes, *copy.notes))
         return replace(photo, faces=faces)
@@ -136,6 +140,11 @@ def recognize_photos(
                 yield from pool.map(finish, found, [next(scored) if crops else None for _, crops, _ in found])
         finally:
             pool.shutdown(cancel_futures=True)
+
+
+def _covered(image: images.LoadedImage, faces: Faces) -> images.LoadedImage:
+    boxes = (faces.boxes / np.tile(np.array(image.scale, np.float32), 2)).astype(np.float32)
+    return replace(image, pixels=cover_faces(image.pixels, boxes))
 
 
 def _portrait(image: images.Pixels, box: Sequence[float]) -> images.Pixels:

@@ -11,6 +11,7 @@ from mien.core.console import COUNT, first_few, progress_bar, quantity
 from mien.core.errors import InputError
 from mien.core.paths import printable
 from mien.core.streams import say
+from mien.outputs.codings import check_formats
 from mien.outputs.gallery import Gallery
 from mien.outputs.inputs import find_inputs, is_video, output_paths
 from mien.outputs.jobs import Outcome, PredictJob
@@ -41,6 +42,7 @@ def run_predict_job(paths: Sequence[Path], job: PredictJob) -> int:
     videos = {file: below for file, below in files.items() if is_video(file)}
     photos = {file: below for file, below in files.items() if file not in videos}
     job.check(photos=bool(photos), videos=bool(videos))
+    check_formats(job.export)
     if videos and not job.out:
         if named := next((path for path in paths if path in videos), None):
             raise InputError(f"{named}: the table of a video needs a folder; add --out FOLDER")
@@ -89,7 +91,14 @@ def _predict_photos(files: dict[Path, Path], job: PredictJob, cores: int) -> set
         gallery = stack.enter_context(Gallery(pages)) if pages else None
         table = _table(job, job.table, labels) if job.table else None
         left = _left(stack.enter_context(table), list(files), outcomes) if table else list(files)
-        photos = recognize_photos(recognizer, left, copies=copies, portraits=gallery is not None, workers=workers)
+        photos = recognize_photos(
+            recognizer,
+            left,
+            copies=copies,
+            portraits=gallery is not None,
+            blur=job.blur != "none",
+            workers=workers,
+        )
 
         def written() -> Iterator[Photo]:
             """Yield the photos once the table and the gallery have them."""

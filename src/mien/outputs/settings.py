@@ -16,7 +16,22 @@ from mien.outputs.tables.settings import Settings
 
 # fields of PredictJob that decide where rows go, or are noted in a form of their own; any other is noted as it is
 APART = frozenset(
-    {"json", "csv", "table", "resume", "out", "gallery", "sheet", "format", "video", "require_face", "threads"}
+    {
+        "json",
+        "csv",
+        "table",
+        "resume",
+        "out",
+        "gallery",
+        "sheet",
+        "format",
+        "export",
+        "blur",
+        "keep_person",
+        "video",
+        "require_face",
+        "threads",
+    }
     | {"model", "detector", "device", "every", "fps", "smoothing", "episodes"}
 )
 PHOTOS = frozenset({"truncated", "max_pixels"})

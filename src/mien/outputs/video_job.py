@@ -9,6 +9,7 @@ from mien.core.errors import InputError
 from mien.core.streams import say
 from mien.faces.faces import FRAME, VideoFaces, columns
 from mien.outputs.annotate_video import AnnotatedVideo, annotate_video
+from mien.outputs.blur import FaceCover
 from mien.outputs.episode_files import write_episodes
 from mien.outputs.jobs import Outcome, PredictJob
 from mien.outputs.settings import with_source
@@ -77,12 +78,14 @@ def _recognize(
         rows = stack.enter_context(TableWriter(table, columns(labels, FRAME), resume=job.resume, settings=settings))
         episodes, timeline = EpisodeFinder(job.episodes), stack.enter_context(Timeline(labels, table.parent))
         sinks: list[EpisodeFinder | Timeline | AnnotatedVideo] = [episodes, timeline]
+        cover = FaceCover(job.keep_person) if job.blur != "none" else None
         progress = stack.enter_context(progress_bar(TaskProgressColumn()))
         task = progress.add_task(video.path.name, total=video.duration)
 
         def add(faces: VideoFaces) -> VideoFaces:
-            if job.video and len(sinks) == 2:  # only now: a video without a frame has no copy
-                copy = annotate_video(video.path, stem.with_name(f"{stem.name}.annotated.mp4"), threads=threads)
+            if (job.video or cover) and len(sinks) == 2:  # only now: a video without a frame has no copy
+                path = stem.with_name(f"{stem.name}.annotated.mp4")
+                copy = annotate_video(video.path, path, threads=threads, cover=cover)
                 sinks.append(stack.enter_context(copy))
             for sink in sinks:
                 sink.write(faces)
@@ -97,8 +100,18 @@ def _recognize(
             progress.update(task, completed=faces.time)
         summary = episodes.finish(video.end, last=video.last)
         if summary.frames:
-            write_episodes(summary.episodes, stem, job.episodes)
+            write_episodes(
+                summary.episodes,
+                stem,
+                job.episodes,
+                video=video.path,
+                seconds=summary.end,
+                classes=labels,
+                formats=job.export,
+            )
             timeline.save(summary, video.path.name, stem)
+    if cover and (unseen := sorted(cover.keep - cover.seen)):
+        say(f"{video.path}: no person {', '.join(map(str, unseen))} to keep; all others are covered")
     if summary.frames:
         persons, found = len(summary.frames_of_person), len(summary.episodes)
         frames = f"{quantity(summary.frames, 'frame')} over {summary.end:.1f} s"

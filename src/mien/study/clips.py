@@ -1,7 +1,6 @@
 """The videos of a study: the rows of videos.csv, or what a pattern in study.toml finds."""
 
 import glob
-import os
 import re
 from collections import Counter
 from collections.abc import Sequence
@@ -12,7 +11,7 @@ from pathlib import Path
 from mien.core.console import first_few, notice, quantity
 from mien.core.csv_files import csv_text, from_cell, is_csv, seconds, sniff
 from mien.core.errors import InputError
-from mien.core.paths import printable
+from mien.core.paths import printable, relative
 from mien.recognition.video import SUFFIXES
 from mien.study.project import Study
 
@@ -98,14 +97,6 @@ def _clip(folder: Path, place: Path, path: Path) -> Clip:
     found = {**dict.fromkeys(KEY, ""), "participant": path.stem, **(match.groupdict() if match else {})}
     participant, session, condition = (found[name] for name in KEY)
     return Clip(participant, session, condition, relative(path, folder), path, "")
-
-
-def relative(path: Path, folder: Path) -> str:
-    """Return a path relative to a folder, as a study's files name it; absolute on another drive."""
-    try:
-        return Path(os.path.relpath(path, folder)).as_posix()
-    except ValueError:
-        return str(path)
 
 
 def clips_table(clips: Sequence[Clip]) -> str:

@@ -8,9 +8,10 @@ from pathlib import Path
 from mien.core.console import quantity
 from mien.core.errors import InputError
 from mien.core.files import check_folder, write_text
+from mien.core.paths import relative
 from mien.core.streams import say
 from mien.faces.quality import REASONS
-from mien.study.clips import clips_table, find_videos, relative
+from mien.study.clips import clips_table, find_videos
 from mien.study.project import FILE, Study, StudyRules, StudySources
 
 TABLE = "videos.csv"

@@ -88,7 +88,7 @@ def read_events(study: Study) -> dict[Key, list[Window]]:
         InputError: there is no table of events, or it is another table.
     """
     found: dict[Key, list[Window]] = {}
-    for row in _read(study, "events", (*CLIP, "label", "start", "end", "excluded"), "mien study run"):
+    for row in read_table(study, "events", (*CLIP, "label", "start", "end", "excluded"), "mien study run"):
         start, end = number(row["start"]), number(row["end"])
         if start is None or end is None:
             raise InputError(
@@ -107,11 +107,11 @@ def read_summary(study: Study) -> list[Row]:
         InputError: there is none, or it is another table.
     """
     texts = (*UNIT, "expression")
-    rows = _read(study, "summary", (*texts, *FIGURES), "mien study summary")
+    rows = read_table(study, "summary", (*texts, *FIGURES), "mien study summary")
     return [{**{name: row[name] for name in texts}, **{name: number(row[name]) for name in FIGURES}} for row in rows]
 
 
-def _read(study: Study, name: str, columns: Sequence[str], maker: str) -> list[dict[str, str]]:
+def read_table(study: Study, name: str, columns: Sequence[str], maker: str) -> list[dict[str, str]]:
     """Return the rows of a CSV file in out/, with these columns as texts."""
     path = study.out / f"{name}.csv"
     if not path.is_file():

@@ -1,0 +1,112 @@
+"""How many faces are left in copies with covered faces: `mien predict VIDEO --blur faces`.
+
+    python benchmarks/blur.py --clips CLIPS --portraits FACIAL_EXPRESSIONS --videos VIDEO ...
+
+CLIPS are those of benchmarks/tracking.py (made where they are missing): persons who turn away, leave, cross and are cut
+away, with the box of every face that is visible for more than half. Of VIDEOs, the faces are those that the detector
+finds in single frames at 1.5 times the size. What `mien predict` finds is covered, with every frame and with five
+frames a second. A face is left where less than 90 % of its box is covered, and found again where the detector finds, in
+the covered frame at 1.5 times the size, a box that shares 0.3 with it (intersection over union).
+"""
+
+import argparse
+import os
+import tempfile
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+from tracking_clips import write_clips
+
+from mien import Recognizer
+from mien.faces.detectors import load_detector
+from mien.outputs.blur import FaceCover
+from mien.recognition.tracking import overlaps
+from mien.recognition.video import Video
+
+SHARED = Path(os.environ.get("MIEN_SHARED", Path(__file__).parents[2] / "shared"))
+Boxes = NDArray[np.float32]
+LARGER = 1.5
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--clips", type=Path, default=Path(tempfile.gettempdir()) / "mien-clips")
+    parser.add_argument("--portraits", type=Path)
+    parser.add_argument("--videos", type=Path, nargs="*", default=sorted((SHARED / "videos").glob("*.mp4")))
+    parser.add_argument("--seeds", type=int, default=1)
+    parser.add_argument("--seconds", type=float, default=30.0)
+    options = parser.parse_args()
+    recognizer, detector = Recognizer(threads=1), load_detector("yunet", threads=1)
+
+    def enlarged(image: NDArray[np.uint8]) -> Boxes:
+        large = cv2.resize(image, None, fx=LARGER, fy=LARGER, interpolation=cv2.INTER_CUBIC)
+        return np.asarray(detector(large).boxes / LARGER, np.float32)
+
+    sources: list[tuple[str, Path, Callable[[], dict[int, Boxes]]]] = [
+        (path.name, path, lambda path=path: {frame.number: enlarged(frame.image) for frame in Video(path)})
+        for path in options.videos
+    ]
+    if options.portraits:
+        clips = write_clips(
+            options.clips,
+            portraits_at=options.portraits,
+            photos=SHARED / "photos",
+            video=SHARED / "videos" / "fer_test.mp4",
+            seeds=options.seeds,
+            seconds=options.seconds,
+            rate=8,
+        )
+        for path, scenario, _ in clips:
+            sources.append((scenario, path, lambda path=path: _noted(path)))
+    totals: dict[tuple[str, float], NDArray[np.int64]] = {}
+    for name, path, truth in sources:
+        faces = truth()
+        for every in (0.0, 0.2):
+            counts = np.array(list(_left(recognizer, enlarged, path, faces, every))).reshape(-1, 3).sum(axis=0)
+            totals[name, every] = totals.get((name, every), np.zeros(3, np.int64)) + counts
+    print(f"{'':12} {'every':>6} {'faces':>7} {'left':>6} {'found again':>12}")
+    for (name, every), (faces_there, left, again) in totals.items():
+        print(f"{name:12} {every:6g} {faces_there:7,} {left:6,} {again:12,}")
+
+
+def _noted(path: Path) -> dict[int, Boxes]:
+    """Return the boxes of the visible faces of a clip, by frame."""
+    held = np.load(path.with_suffix(".npz"))
+    return {int(n): held["box"][held["frame"] == n].astype(np.float32) for n in np.unique(held["frame"])}
+
+
+def _left(
+    recognizer: Recognizer,
+    enlarged: Callable[[NDArray[np.uint8]], Boxes],
+    path: Path,
+    faces: dict[int, Boxes],
+    every: float,
+) -> Iterator[tuple[int, int, int]]:
+    """Yield for each frame its faces, those that are not covered, and those that are found in the copy."""
+    cover = FaceCover()
+    for one in recognizer.video(path, every=every):
+        cover.add(one)
+    with Video(path) as video:
+        for frame in video:
+            there = faces.get(frame.number, np.zeros((0, 4), np.float32))
+            covered, hidden = cover.boxes(frame.time), cover.cover(frame.image, frame.time)
+            found = enlarged(hidden)
+            left = sum(_share(box, covered) < 0.9 for box in there)
+            shared = overlaps(there, found) if len(there) and len(found) else np.zeros((len(there), 1))
+            yield len(there), left, int((shared.max(axis=1) >= 0.3).sum())
+
+
+def _share(box: Boxes, covers: Boxes) -> float:
+    x, y, w, h = box
+    xs, ys = x + (np.arange(32) + 0.5) * w / 32, y + (np.arange(32) + 0.5) * h / 32
+    grid = np.zeros((32, 32), bool)
+    for left, top, wide, high in covers:
+        grid |= ((ys >= top) & (ys < top + high))[:, None] & ((xs >= left) & (xs < left + wide))[None]
+    return float(grid.mean())
+
+
+if __name__ == "__main__":
+    main()
