@@ -58,7 +58,9 @@ def test_a_study_without_tables_says_what_to_do(mien: Mien, make_study: MakeStud
     video(folder / "a.mp4", LEVELS)
     code, out, err = mien("study", "export", folder)
     assert (code, out) == (2, "")
-    assert err.splitlines()[-1] == f"mien: {folder / 'out' / 'videos.csv'}: no such file; mien study run {folder} makes it"
+    assert (
+        err.splitlines()[-1] == f"mien: {folder / 'out' / 'videos.csv'}: no such file; mien study run {folder} makes it"
+    )
     run(folder)
     assert "no such file; mien study summary" in mien("study", "export", folder)[2]
     assert mien("study", "export", folder, "--to", "textgrid", "--content", "labels")[0] == 0
