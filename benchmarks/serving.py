@@ -13,7 +13,22 @@ the next, for so many seconds; where it is refused (503, 429) it waits for as lo
 in this process, on the same cores as the server. Photos are 500 x 375 JPEGs; without --photos one real photo that
 scikit-image carries. Memory is that of the server alone: resident at the begin and end of the row, and the peak so far.
 
-Last result: not yet taken.
+Last result (2026-11-27, 2 cores of an AMD EPYC with AVX-512 VNNI, clients on the same two cores, shared/photos; one
+minute a row):
+
+                           clients  photos/s  p50, ms  p99, ms  max, ms  refused  failed  MB before   after
+    mien serve                   1      59.0     14.2     49.5     63.1        0       0      198.1   198.5
+    mien serve                   8     110.6     66.8    162.6    321.0        0       0      198.5   222.7
+    mien serve                  64     108.0    574.6    967.6   1127.8        0       0      222.7   224.3
+    mien serve --queue 16        1      62.0     13.4     46.3     65.2        0       0      198.2   198.5
+    mien serve --queue 16        8     120.0     61.8    145.4    198.1        0       0      198.5   223.4
+    mien serve --queue 16       64     112.9    172.7    302.0    484.5     2621       0      223.4   225.2
+    FastAPI                      1      62.8     13.4     42.7     52.7        0       0      231.3   231.1
+    FastAPI                      8     102.6     69.8    202.6    330.7        0       0      231.1   278.0
+    FastAPI                     64      80.2    751.5   1543.2   2654.7        0       0      278.0   379.6
+
+Every refusal had Retry-After. Batches over requests bring nothing on two cores, whose threads are all busy: 113.5 (sd
+8.2) photos/s with them, 120.6 (sd 4.7) with what is there, 116.2 (sd 9.3) photo by photo (n = 12 times 5 s).
 """
 
 import argparse

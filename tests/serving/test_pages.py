@@ -1,10 +1,14 @@
 """What the service says of itself: pages, OpenAPI with examples that are true, metrics, health."""
 
+import gzip
 import json
 import re
 from typing import Any
 
+import pytest
+
 from mien import Recognizer, __version__
+from mien.page.files import in_browser
 from tests.drawn_video import scene, write
 from tests.serving.running import RunningService, grey, png
 
@@ -98,3 +102,16 @@ def test_metrics_count(service: RunningService) -> None:
 def test_colour_photos_too(service: RunningService, recognizer: Recognizer) -> None:
     pixels = scene(200)
     assert service.photo(png(pixels)).json["images"][0]["faces"] == recognizer(pixels).to_dicts()
+
+
+@pytest.mark.skipif(not in_browser(), reason="needs onnxruntime-web in the package, which its build fetches with npm")
+def test_the_runtime_is_sent_zipped_to_who_takes_it(service: RunningService) -> None:
+    name = "ort/ort-wasm-simd-threaded.wasm"
+    plain = service.get(f"/{name}")
+    zipped = service.get(f"/{name}", **{"Accept-Encoding": "br, gzip"})
+    assert "content-encoding" not in plain.headers
+    assert zipped.headers["content-encoding"] == "gzip"
+    assert zipped.headers["content-type"] == plain.headers["content-type"] == "application/wasm"
+    assert gzip.decompress(zipped.body) == plain.body
+    assert len(zipped.body) < len(plain.body) / 3
+    assert service.get(f"/{name}", **{"If-None-Match": zipped.headers["etag"]}).status == 304

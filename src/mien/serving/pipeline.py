@@ -11,6 +11,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
+from itertools import chain
 from typing import NamedTuple
 
 from mien.faces.faces import Faces
@@ -45,14 +46,15 @@ class Pipeline:
 
     def __init__(self, recognizer: Recognizer, *, threads: int, scorers: int, room: int, metrics: Metrics) -> None:
         self.recognizer, self.room, self._metrics = recognizer, room, metrics
-        self._waiting: deque[FindTask] = deque()
+        self._waiting: deque[deque[FindTask]] = deque()  # of each request; they take turns
         self._change = threading.Condition()
         self._gathering = threading.Lock()
+        self._number = 0  # photos that wait
         self._ahead = 0  # photos that are not yet with a thread that scores
         self._closed = False
         # what is found and not yet scored is bounded too: a thread that finds more waits
         self._found: queue.Queue[tuple[FindTask, FaceCrops] | None] = queue.Queue(2 * threads)
-        metrics.queue.set_function(lambda: len(self._waiting))
+        metrics.queue.set_function(lambda: self._number)
         self._finders = [threading.Thread(target=self._find_all, name=f"find {n}") for n in range(threads)]
         self._scorers = [threading.Thread(target=self._score_all, name=f"score {n}") for n in range(scorers)]
         for thread in (*self._finders, *self._scorers):
@@ -60,8 +62,11 @@ class Pipeline:
 
     def check_room(self, number: int = 1) -> None:
         """Raise a HttpProblem (503) where so many more photos cannot wait."""
-        if len(self._waiting) + number > self.room:
-            raise busy(f"{len(self._waiting)} photos wait, and at most {self.room} may; try again in a second")
+        with self._change:
+            if self._number + number > self.room:
+                self._drop_cancelled()
+            if self._number + number > self.room:
+                raise busy(f"{self._number} photos wait, and at most {self.room} may; try again in a second")
 
     def submit(self, finds: Sequence[Find]) -> list[Future[Faces]]:
         """Queue the photos of a request, all or none.
@@ -72,16 +77,33 @@ class Pipeline:
         tasks = [FindTask(find, Future()) for find in finds]
         with self._change:
             self.check_room(len(tasks))
-            self._waiting.extend(tasks)
+            self._waiting.append(deque(tasks))
+            self._number += len(tasks)
             self._ahead += len(tasks)
             self._change.notify(len(tasks))
         return [task.future for task in tasks]
+
+    def _take(self) -> FindTask:
+        """Return the next photo: of the request whose turn it is. The lock is held."""
+        tasks = self._waiting.popleft()
+        task = tasks.popleft()
+        self._number -= 1
+        if tasks:
+            self._waiting.append(tasks)
+        return task
+
+    def _drop_cancelled(self) -> None:
+        """Make room: forget the photos whose clients have gone. The lock is held."""
+        left = [deque(task for task in tasks if not task.future.cancelled()) for tasks in self._waiting]
+        number = sum(map(len, left))
+        self._ahead -= self._number - number
+        self._waiting, self._number = deque(filter(None, left)), number
 
     def close(self) -> None:
         """Cancel what waits, and end the threads once what they have begun is done."""
         with self._change:
             self._closed = True
-            for task in self._waiting:
+            for task in chain.from_iterable(self._waiting):
                 task.future.cancel()
             self._change.notify_all()
         for thread in self._finders:
@@ -96,7 +118,7 @@ class Pipeline:
                 self._change.wait_for(lambda: self._waiting or self._closed)
                 if not self._waiting:
                     return
-                task = self._waiting.popleft()
+                task = self._take()
             try:
                 if task.future.set_running_or_notify_cancel():  # its client may have gone
                     found = task.find()

@@ -18,7 +18,7 @@ from mien.serving.problems import HttpProblem
 from mien.serving.settings import ServeSettings
 
 CHUNK = 64  # bytes; of smaller chunks a body may have
-CHUNKS = 1000  # more than of larger ones
+CHUNKS = 250  # more than of larger ones
 HEADER_BYTES = 16_384  # of a request: its line and its fields
 STALL = 30.0  # seconds in which a client must read on, once it has sent its request
 

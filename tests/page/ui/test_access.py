@@ -193,7 +193,7 @@ def test_uncertain_faces_are_shown_as_uncertain(opens: Opens, service: RunningSe
     visit.page.route("**/v1/faces", lambda route: route.fulfill(json=answer))
     visit.choose(photos / "one.png")
     visit.wait()
-    assert visit.text("#faces h4") == "1. uncertain: sad or neutral"
+    assert visit.text("#faces h4") == "uncertain: sad or neutral"
     assert visit.text("#faces p") == "less reliable: dark, small"
     assert visit.rows()[0][2:] == ["sad", "0.4000", "dark, small", "yes", "sad or neutral"]
     assert visit.text("#table-caption") == "1 face in 1 photo, 1 uncertain"

@@ -37,6 +37,10 @@ def test_a_drawn_camera_is_shown_with_a_model_of_ones_own(
         visit.until("document.querySelector('#faces h4').textContent.includes('<b>awake')")
         assert "pictures a second" in visit.text("#note")
         assert "ms from the camera" in visit.text("#note")
+        visit.drop(model, onto="#stage")
+        visit.until("!document.getElementById('alert').hidden")
+        assert visit.text("#alert").startswith("mien live shows its camera.")
+        assert visit.page.url == address
         visit.page.get_by_role("button", name="Pause").click()
         visit.page.wait_for_timeout(300)
         shown = visit.page.locator("#image").get_attribute("src")

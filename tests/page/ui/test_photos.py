@@ -7,6 +7,7 @@ from typing import Any
 
 import cv2
 import pytest
+from PIL import Image
 
 from mien import Recognizer
 from mien.core import images
@@ -213,3 +214,62 @@ def test_a_picture_is_pasted(opens: Opens, service: RunningService, astronaut_fi
     visit.wait()
     assert visit.text("#summary") == "1 photo, 0 faces; 1 photo without a face."
     assert visit.text("#note") == "No face found."
+
+
+def test_the_last_photo_is_shown(opens: Opens, service: RunningService, mode: str, photos: Path) -> None:
+    """Also where the photo before it came so shortly before that the stage was not changed again."""
+    visit = opens(service, mode)
+    visit.choose(photos / "one.png", photos / "day 2" / "wall.png", photos / "day 2" / "=1+1.png")
+    visit.wait()
+    assert visit.text("#stage-title") == visit.rows()[-1][0] == "one.png"
+    visit.page.get_by_role("button", name="Previous").click()
+    visit.until("document.getElementById('stage-title').textContent === 'wall.png'")
+    assert visit.text("#note") == "No face found."
+
+
+def test_faces_have_the_numbers_of_the_table(opens: Opens, service: RunningService, photos: Path) -> None:
+    visit = opens(service, "server")
+    visit.choose(photos / "day 2" / "=1+1.png")
+    visit.wait()
+    heads = visit.page.locator("#faces h4").all_inner_texts()
+    rows = visit.rows()
+    assert [row[1] for row in rows] == ["0", "1"]
+    assert [head.partition(" ")[2].partition(":")[0] for head in heads] == ["0", "1"]
+
+
+def test_photos_that_are_turned_by_their_file(
+    opens: Opens, service: RunningService, mode: str, recognizer: Recognizer, astronaut: images.Pixels, tmp_path: Path
+) -> None:
+    turned = tmp_path / "phone.jpg"
+    exif = Image.Exif()
+    exif[0x0112] = 6  # to be turned by 90 degrees, as phones write it
+    Image.fromarray(astronaut).transpose(Image.Transpose.ROTATE_90).save(turned, exif=exif, quality=95)
+    [expected] = recognize_photos(recognizer, [turned])
+    assert expected.faces is not None
+    visit = opens(service, mode)
+    visit.choose(turned)
+    visit.wait()
+    [row] = json.loads(visit.download("#json"))
+    box = [float(row[name]) for name in "xywh"]
+    assert box == pytest.approx(list(expected.faces.box[0]), abs=1.5)
+    assert row["expression"] == expected.faces.expression[0]
+    width, height = visit.page.locator("#picture").evaluate("canvas => [canvas.width, canvas.height]")
+    assert (width, height) == (astronaut.shape[1], astronaut.shape[0])
+
+
+def test_a_photo_that_the_browser_cannot_show(
+    opens: Opens, service: RunningService, mode: str, astronaut: images.Pixels, tmp_path: Path
+) -> None:
+    """The server reads it; the browser says that it cannot, without a click."""
+    Image.fromarray(astronaut).save(tmp_path / "scan.tiff")
+    visit = opens(service, mode)
+    visit.choose(tmp_path / "scan.tiff")
+    visit.wait()
+    assert visit.text("#stage-title") == "scan.tiff"
+    if mode == "server":
+        assert visit.text("#note") == "This browser cannot show this kind of picture."
+        assert visit.rows()[0][2] == "happy"
+        assert visit.page.locator("#faces li").count() == 1
+    else:
+        assert visit.text("#note") == "not a picture that this browser can read"
+        assert visit.rows()[0][2] == "not read"

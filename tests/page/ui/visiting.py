@@ -49,10 +49,10 @@ class Visit:
             self.page.wait_for_timeout(50)
         raise AssertionError(f"waited in vain for {expression}")
 
-    def drop(self, *paths: Path) -> None:
+    def drop(self, *paths: Path, onto: str = "#drop") -> None:
         """Drop files and folders as a file manager does."""
         session = self.page.context.new_cdp_session(self.page)
-        box = self.page.locator("#drop").bounding_box()
+        box = self.page.locator(onto).bounding_box()
         assert box
         at = {"x": box["x"] + box["width"] / 2, "y": box["y"] + 12}
         data = {"items": [], "files": [str(path) for path in paths], "dragOperationsMask": 1}

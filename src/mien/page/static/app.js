@@ -28,6 +28,23 @@ function say(error) {
   part("alert").hidden = !error;
 }
 
+/** Take files that are dropped: else the browser would leave the page for them. */
+function onDrop(take) {
+  const files = (event) => event.dataTransfer?.types.includes("Files");
+  document.addEventListener("dragover", (event) => {
+    if (!files(event)) return;
+    event.preventDefault();
+    document.body.classList.add("dropping");
+  });
+  document.addEventListener("dragleave", (event) => event.relatedTarget || document.body.classList.remove("dropping"));
+  document.addEventListener("drop", (event) => {
+    if (!files(event)) return;
+    event.preventDefault();
+    document.body.classList.remove("dropping");
+    take(event.dataTransfer);
+  });
+}
+
 /** Run what may fail; one sentence says why. */
 async function attempt(work) {
   try {
@@ -127,18 +144,8 @@ class App {
     part("files").accept = ["image/*", "video/*", ...photos, ...videos].join();
     on("files", "change", () => this.#take(() => this.sorter.chosen(part("files").files), "files"));
     on("folder", "change", () => this.#take(() => this.sorter.fromFolderInput(part("folder").files), "folder"));
-    const files = (event) => event.dataTransfer?.types.includes("Files");
-    document.addEventListener("dragover", (event) => {
-      if (!files(event)) return;
-      event.preventDefault();
-      document.body.classList.add("dropping");
-    });
-    document.addEventListener("dragleave", (event) => event.relatedTarget || document.body.classList.remove("dropping"));
-    document.addEventListener("drop", (event) => {
-      if (!files(event)) return;
-      event.preventDefault();
-      document.body.classList.remove("dropping");
-      const found = this.sorter.dropped(event.dataTransfer);
+    onDrop((data) => {
+      const found = this.sorter.dropped(data);
       this.#take(() => found);
     });
     document.addEventListener("paste", (event) => {
@@ -168,6 +175,7 @@ class App {
     this.busy(true);
     try {
       await this.runner.add(entries);
+      await this.#showLast();
       this.report.summary();
     } catch (error) {
       this.report.summary(quantity(this.runner.left, "file was not read", "files were not read"));
@@ -177,6 +185,12 @@ class App {
       this.refresh();
     }
     return true;
+  }
+
+  /** Show what was read last: the picture before it may have been on the stage for too short a time to change it. */
+  async #showLast() {
+    const last = this.results.items.at(-1);
+    if (this.following && last && this.shown !== last) await this.show(last, null, false);
   }
 
   busy(is) {
@@ -397,6 +411,7 @@ class App {
     const pause = () => (part("pause").textContent = paused ? "Play" : "Pause");
     part("pause").hidden = false;
     on("pause", "click", () => ((paused = !paused), pause()));
+    onDrop(() => say("mien live shows its camera. For files use mien serve, mien page or mien predict."));
     pause();
     follow(part("image"), {
       paused: () => paused && shown,

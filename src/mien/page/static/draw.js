@@ -32,7 +32,7 @@ export function drawFaces(canvas, faces, size, colours) {
     && !taken.some((one) => one !== own && meet(spot, one));
   const largest = faces.map((_, index) => index).sort((one, other) => area(boxes[other]) - area(boxes[one]));
   for (const index of largest) {
-    const face = faces[index], box = boxes[index], number = faces.length > 1 ? `${face.track ?? index + 1}` : "";
+    const face = faces[index], box = boxes[index], number = faces.length > 1 ? `${face.track ?? index}` : "";
     const text = number ? `${number}  ${title(face)}` : title(face);
     const label = sizeOf(pen, text), full = {
       width: Math.max(label.width, BAR.width + 2 * PAD),

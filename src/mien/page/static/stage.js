@@ -1,7 +1,7 @@
 // The picture that is shown, with boxes and bars over it, and its faces as a list.
 
 import { clear, drawFaces } from "./draw.js";
-import { flags, make, percent, quantity, ranked, title } from "./words.js";
+import { flags, label, make, percent, quantity, ranked, title } from "./words.js";
 
 const MOST = 10, FEW = 3, CARDS = 24; // classes of a face, of each of many faces; faces in the list
 const WIDEST = 1600; // pixels of a photo that is shown
@@ -68,19 +68,19 @@ export class Stage {
     this.faces(faces, size);
     const now = performance.now();
     if (now - this.#listed > LIST_EVERY) (this.#listed = now), this.list(faces);
-    if (now - this.#spoken > SPEECH_EVERY) (this.#spoken = now), speak(describe(faces));
+    if (now - this.#spoken > SPEECH_EVERY) (this.#spoken = now), speak(describe(faces, label));
   }
 
   /** List faces with the bars of their classes. */
   list(faces) {
     const most = faces.length > FEW ? FEW : MOST;
-    part("faces").replaceChildren(...faces.slice(0, CARDS).map((face, index) => this.#card(face, index, most)));
+    part("faces").replaceChildren(...faces.slice(0, CARDS).map((face, index) => this.#card(face, faces.length > 1 ? index : null, most)));
     part("more-faces").textContent = faces.length > CARDS ? `and ${quantity(faces.length - CARDS, "face")} more` : "";
   }
 
   #card(face, index, most) {
-    const number = face.track ? `Face ${face.track}:` : `${index + 1}.`;
-    const card = make("li", "", make("h4", `${number} ${title(face)}`));
+    const number = face.track ?? index; // as in the table
+    const card = make("li", "", make("h4", number === null ? title(face) : `Face ${number}: ${title(face)}`));
     const why = flags(face).filter((flag) => flag !== "uncertain");
     if (why.length) card.append(make("p", `less reliable: ${why.join(", ")}`));
     for (const [label, share] of ranked(face).slice(0, most)) {
@@ -98,10 +98,10 @@ export class Stage {
   }
 }
 
-/** What a picture shows, in words. */
-export function describe(faces) {
+/** What a picture shows, in words: `words` of each face. */
+export function describe(faces, words = title) {
   if (!faces.length) return "no face found";
-  return `${quantity(faces.length, "face")}: ${faces.slice(0, CARDS).map(title).join("; ")}`;
+  return `${quantity(faces.length, "face")}: ${faces.slice(0, CARDS).map((face) => words(face)).join("; ")}`;
 }
 
 /** Have a screen reader say something, once it has finished. */

@@ -30,12 +30,14 @@ export const flags = (face) => [
   ...(face.uncertain ? ["uncertain"] : []),
 ];
 
-/** "happy 98 %", or "uncertain: sad or neutral". */
-export function title(face) {
+/** "happy", or "uncertain: sad or neutral". */
+export function label(face) {
   const set = face.prediction_set;
-  if (face.uncertain) return `uncertain: ${either(set?.length ? set : [face.expression])}`;
-  return `${face.expression} ${percent(face.confidence)}`;
+  return face.uncertain ? `uncertain: ${either(set?.length ? set : [face.expression])}` : face.expression;
 }
+
+/** "happy 98 %", or "uncertain: sad or neutral". */
+export const title = (face) => (face.uncertain ? label(face) : `${label(face)} ${percent(face.confidence)}`);
 
 /** The classes of a face, the most probable first: [name, share] each. */
 export const ranked = (face) => Object.entries(face.probabilities).sort((one, other) => other[1] - one[1]);
