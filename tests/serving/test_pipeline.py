@@ -76,5 +76,15 @@ def test_who_has_gone_leaves_room(pipeline: Pipeline, recorder: Recorder) -> Non
     recorder.go.set()
     for future in (gone[0], *stays, *late):
         assert future.result(10) == []
-    assert recorder.order == ["first", "gone 0", "stays 0", "late 0", "stays 1", "late 1", "stays 2", "late 2", "late 3"]
+    assert recorder.order == [
+        "first",
+        "gone 0",
+        "stays 0",
+        "late 0",
+        "stays 1",
+        "late 1",
+        "stays 2",
+        "late 2",
+        "late 3",
+    ]
     pipeline.check_room(8)
