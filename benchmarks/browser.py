@@ -8,11 +8,12 @@ images of three sizes, the network on 1 and on 32 crops, and calls of the engine
 what the renderer holds (RSS), after each tenth of the pictures. Each photo is compared as it is and as a PNG file of
 the pixels that Python reads: the decoders of JPEG differ. `--faces` compares the network alone on FER2013's PublicTest.
 
-Last result (2026-11-27, 2 cores of an AMD EPYC with AVX-512 VNNI, Chromium 156, the bundled 8-bit model; mean, sd, n = 100):
-YuNet 10.3 (2.8) ms at 320 x 256, 32.3 (2.2) at 640 x 480, 41.8 (1.8) at 640 x 640; a face 6.7 (0.2) ms alone, 6.4 (0.2)
-of 32; a photo of shared/photos, decoded and recognised, 141 (261) ms (n = 32). The network on PublicTest's 3,589 faces:
-the same expression on all, probabilities off by at most 6.7e-6. 16 photos with 73 faces, as JPEG and as PNG: the same
-boxes, probabilities off by at most 1e-6. The renderer has 592 MB at the begin and 634 MB after 1,000 pictures (666 MB at most).
+Last result (2026-11-27, 2 cores of an AMD EPYC with AVX-512 VNNI, Chromium 156, the bundled 8-bit model; mean and
+standard deviation, n = 100): YuNet 10.3 (2.8) ms at 320 x 256, 32.3 (2.2) at 640 x 480, 41.8 (1.8) at 640 x 640; a face
+6.7 (0.2) ms alone, 6.4 (0.2) of 32; a photo of shared/photos, decoded and recognised, 141 (261) ms (n = 32). The
+network on PublicTest's 3,589 faces: the same expression on all, probabilities off by at most 6.7e-6. 16 photos with 73
+faces, as JPEG and as PNG: the same boxes, probabilities off by at most 1e-6. The renderer has 592 MB at the begin and
+634 MB after 1,000 pictures, 666 MB at most.
 """
 
 import argparse
