@@ -30,7 +30,7 @@ def outcome(capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, s
 
 def test_there_is_one_file_per_verb_named_after_it() -> None:
     files = {path.stem for path in Path(cli.__file__).parent.iterdir() if path.stem[0] != "_"}
-    assert files == set(VERBS) | {"parse", "options"}
+    assert files == set(VERBS) | {"parse", "options", "completion", "versions"}
 
 
 @pytest.mark.parametrize("verb", list(VERBS))

@@ -107,10 +107,20 @@ def _run(arguments: list[str]) -> int:
     if verb in ("-h", "--help"):
         streams.show(overview())
         return 0
+    if verb == "--version" and rest == ["--verbose"]:
+        from mien.cli.versions import versions
+
+        streams.show(versions())
+        return 0
     if verb == "--version":
         from mien import __version__
 
         streams.show(__version__)
+        return 0
+    if verb == "--completion":
+        from mien.cli.completion import completion
+
+        streams.show(completion(*rest[:1] or [""]))
         return 0
     if verb not in VERBS:
         raise InputError(f"no verb {verb!r}{did_you_mean(verb, VERBS)} (mien --help lists them)")
@@ -155,4 +165,12 @@ def overview() -> str:
                 for verb, line in verbs.items()
             ),
         ]
-    return "\n".join([*lines, "", "mien VERB --help shows a verb's options and examples."])
+    return "\n".join(
+        [
+            *lines,
+            "",
+            "mien VERB --help shows a verb's options and examples.",
+            "mien --version --verbose shows what a report of a fault needs.",
+            "mien --completion SHELL prints a script for bash, zsh or fish.",
+        ]
+    )
