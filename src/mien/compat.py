@@ -36,6 +36,8 @@ from mien.outputs.photos import save_jpeg
 from mien.recognition import video
 from mien.recognition.recognizer import Recognizer
 
+__all__ = ["FER", "DeepFace", "Video"]
+
 EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # in the spelling and order of both
 _warned = set[str]()
 BACKENDS = frozenset({"opencv", "retinaface", "mtcnn", "fastmtcnn", "ssd", "dlib", "mediapipe", "centerface"})
@@ -57,6 +59,12 @@ class FER:
 
     Raises:
         InputError: no such model or detector, or `min_face_size` below 1.
+
+    Example:
+        >>> from mien.compat import FER
+        >>> face = FER().detect_emotions("photo.jpg")[0]
+        >>> face["box"], max(face["emotions"], key=face["emotions"].get)
+        ([...], 'happy')
     """
 
     def __init__(
@@ -152,10 +160,11 @@ class FERVideo:
         tempfile: no effect; files are written whole or not at all.
 
     Example:
-        >>> video = Video("clip.mp4")  # doctest: +SKIP
-        >>> frame = video.to_pandas(video.analyze(FER(), display=False))  # doctest: +SKIP
-        >>> Video.get_emotions(frame)["happy"].max()  # doctest: +SKIP
-        0.98
+        >>> from mien.compat import FER, Video
+        >>> video = Video("clip.mp4")
+        >>> frame = video.to_pandas(video.analyze(FER(), display=False))
+        >>> len(frame), Video.get_emotions(frame).columns[0]
+        (10, 'angry')
     """
 
     def __init__(
@@ -293,7 +302,13 @@ Video = FERVideo  # its name in fer; in mien a Video is `mien.recognition.video.
 
 
 class DeepFace:
-    """`deepface.DeepFace`, of which mien has `analyze` with the action `emotion`."""
+    """`deepface.DeepFace`, of which mien has `analyze` with the action `emotion`.
+
+    Example:
+        >>> from mien.compat import DeepFace
+        >>> DeepFace.analyze("photo.jpg", actions=["emotion"], detector_backend="yunet")[0]["dominant_emotion"]
+        'happy'
+    """
 
     @staticmethod
     def analyze(

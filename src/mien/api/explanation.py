@@ -45,9 +45,10 @@ def explain(
         MissingExtra: grad-cam was asked for, and mien[train] is not installed.
 
     Example:
-        >>> faces = mien.explain("default", "photo.jpg", method="occlusion")  # doctest: +SKIP
-        >>> faces[0].label, faces[0].map.shape, faces[0].draw().shape  # doctest: +SKIP
-        ('happy', (48, 48), (410, 746, 3))
+        >>> import mien
+        >>> faces = mien.explain("small", "photo.jpg", method="occlusion")
+        >>> faces[0].label, faces[0].map.shape, faces[0].draw().shape
+        ('happy', (48, 48), (450, 762, 3))
     """
     from mien.evaluation.explain import choose_method, explain_faces
     from mien.evaluation.explain.explanation import class_column

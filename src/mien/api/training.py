@@ -78,9 +78,10 @@ def train(
         KeyboardInterrupt: Ctrl-C; the run is saved, and `resume` continues it.
 
     Example:
-        >>> run = mien.train("three-class", data="three-class/", epochs=12)  # doctest: +SKIP
-        >>> run.best.val_accuracy  # doctest: +SKIP
-        0.7787
+        >>> import mien
+        >>> run = mien.train("mien", data="fer2013/", epochs=12, out="runs/first")
+        >>> 0 <= run.best.val_accuracy <= 1
+        True
     """
     training = load_training("mien.train")
     if model is not None:
@@ -164,7 +165,10 @@ def resume(
         KeyboardInterrupt: Ctrl-C; the run is saved.
 
     Example:
-        >>> run = mien.resume("runs/mien-20260131-120000")  # doctest: +SKIP
+        >>> import mien
+        >>> run = mien.resume("runs/mine")
+        >>> run.record.end.reason
+        'epochs'
     """
     training = load_training("mien.resume")
     with _threads(threads):

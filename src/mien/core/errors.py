@@ -9,11 +9,26 @@ from contextlib import contextmanager
 
 
 class InputError(ValueError):
-    """What the user handed us cannot be used. The message says what is wrong, where (file, row) and what to do."""
+    """What the user handed us cannot be used. The message says what is wrong, where (file, row) and what to do.
+
+    Example:
+        >>> import mien
+        >>> try:
+        ...     mien.Recognizer("smal")
+        ... except mien.InputError as error:
+        ...     print(error)
+        smal: no such model; expected default, small, a run folder or an .onnx file
+    """
 
 
 class MissingExtra(ImportError):  # noqa: N818 - reads as what it is
-    """An optional part is not installed. The message is the install command."""
+    """An optional part is not installed. The message is the install command.
+
+    Example:
+        >>> import mien
+        >>> print(mien.MissingExtra("train", "mien.train"))
+        mien.train needs an optional part of mien: pip install 'mien[train]'
+    """
 
     def __init__(self, extra: str, purpose: str) -> None:
         super().__init__(f"{purpose} needs an optional part of mien: pip install 'mien[{extra}]'")
@@ -24,7 +39,15 @@ class MissingExtra(ImportError):  # noqa: N818 - reads as what it is
 
 
 class StopTraining(Exception):  # noqa: N818 - reads as what it is
-    """Raised by a callback of `mien.train`: the run ends after this epoch as by early stopping, exported."""
+    """Raised by a callback of `mien.train`: the run ends after this epoch as by early stopping, exported.
+
+    Example:
+        >>> import mien
+        >>> def good_enough(run, epoch):
+        ...     if epoch.val_accuracy > 0.7:
+        ...         raise mien.StopTraining
+        >>> run = mien.train("mien", data="fer2013/", callbacks=[good_enough])
+    """
 
 
 @contextmanager

@@ -59,6 +59,15 @@ class Samples:
 
     Raises:
         InputError: the arrays do not fit each other; says expected and got.
+
+    Example:
+        >>> import mien, numpy as np
+        >>> images = np.zeros((3, 48, 48), np.uint8)
+        >>> faces = mien.Samples(images, np.array([0, 1, 1]), np.array(["a", "b", "c"]), ("bored", "engaged"))
+        >>> faces.counts
+        {'bored': 1, 'engaged': 2}
+        >>> faces.hard.tolist()
+        [0, 1, 1]
     """
 
     images: NDArray[np.uint8]

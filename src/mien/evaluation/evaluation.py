@@ -30,6 +30,14 @@ class Evaluation:
 
     Every figure of `METRICS`, and every field of `Scores`, is an attribute too: `evaluation.macro_f1`, None where it is
     undefined, `evaluation.confusion`.
+
+    Example:
+        >>> import mien
+        >>> scores = mien.evaluate("small", data="fer2013/", split="validation")
+        >>> scores.n, scores.confusion.shape
+        (21, (7, 7))
+        >>> 0 <= scores.interval[0] <= scores.accuracy <= scores.interval[1] <= 1
+        True
     """
 
     scores: Scores

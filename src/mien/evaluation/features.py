@@ -26,6 +26,12 @@ class Features:
         ids: str [n]: the file or row of each.
         persons: str [n]: who it is, "" where the dataset does not say.
         found: bool [n], whether a face was found in the photo; all True where nobody looked.
+
+    Example:
+        >>> import mien
+        >>> found = mien.features("small", data="mine/")
+        >>> len(found), found.features.dtype, found.classes
+        (40, dtype('float32'), ('bored', 'engaged'))
     """
 
     features: NDArray[np.float32]

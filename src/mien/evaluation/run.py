@@ -70,9 +70,12 @@ class Run:
         InputError: no run there.
 
     Example:
-        >>> run = mien.Run("runs/three")  # doctest: +SKIP
-        >>> run.best.epoch, run.best.val_accuracy  # doctest: +SKIP
-        (17, 0.7787)
+        >>> import mien
+        >>> run = mien.Run("runs/mine")
+        >>> run.best.epoch, run.recipe.classes
+        (1, ('bored', 'engaged'))
+        >>> plot = run.plot("curves.svg")  # a notebook shows it
+        >>> faces = mien.Recognizer(run)("photo.jpg")
     """
 
     def __init__(self, path: "str | os.PathLike[str]") -> None:

@@ -67,9 +67,15 @@ class Faces:
         InputError: the arrays do not fit each other; says expected and got.
 
     Example:
+        >>> import mien, numpy as np
         >>> rows = np.array([[0.1, 0.9]], np.float32)
-        >>> Faces(np.array([[10, 10, 50, 50]], np.float32), rows, ("angry", "happy")).labels
-        ('happy',)
+        >>> faces = mien.Faces(np.array([[10, 10, 50, 50]], np.float32), rows, ("angry", "happy"))
+        >>> faces.labels, faces.to_dicts()[0]["box"]
+        (('happy',), [10, 10, 50, 50])
+        >>> faces = mien.Recognizer()("photo.jpg")
+        >>> len(faces), len(faces.to_frame()), faces.draw("photo.jpg").shape  # 512 x 512, enlarged for the text
+        (1, 1, (640, 640, 3))
+        >>> sure = faces[~faces.uncertain]
     """
 
     boxes: NDArray[np.float32]

@@ -44,7 +44,15 @@ class About:
 
 @dataclass(frozen=True)
 class Recipe:
-    """Everything that decides what a training run computes, apart from the data and the device."""
+    """Everything that decides what a training run computes, apart from the data and the device.
+
+    Example:
+        >>> import mien
+        >>> recipe = mien.Recipe(name="mine", model="resnet9", classes=("bored", "engaged"), epochs=10, lr=1e-3)
+        >>> recipe.outputs
+        {'label': ('bored', 'engaged')}
+        >>> run = mien.train(recipe, data="mine/", holdout=0.2)
+    """
 
     name: str = ""
     """What the recipe is called."""

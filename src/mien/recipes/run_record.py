@@ -114,7 +114,14 @@ class RunRecord:
 
 @dataclass(frozen=True)
 class Epoch:
-    """The figures of one epoch. Losses are means per image; training figures are of augmented images."""
+    """The figures of one epoch. Losses are means per image; training figures are of augmented images.
+
+    Example:
+        >>> import mien
+        >>> epoch = mien.Run("runs/mine").metrics[-1]
+        >>> epoch.epoch, epoch.val_loss > 0, "macro_f1" in epoch.val_metrics
+        (1, True, True)
+    """
 
     epoch: int
     """From 1 on."""

@@ -77,10 +77,17 @@ class Recognizer:
         MissingExtra: features are asked for and onnx is not installed; a file of `mien export --features` needs none.
 
     Example:
-        >>> from mien import Recognizer
-        >>> faces = Recognizer()("photo.jpg")  # doctest: +SKIP
-        >>> faces.labels, faces.scores  # doctest: +SKIP
-        (('happy',), array([0.98], dtype=float32))
+        >>> import mien
+        >>> recognizer = mien.Recognizer()
+        >>> faces = recognizer("photo.jpg")
+        >>> faces.labels, faces.quality, faces.probabilities.shape
+        (('happy',), ('ok',), (1, 8))
+        >>> [len(found) for found in recognizer.batch(["photo.jpg", "photo.jpg"])]
+        [1, 1]
+        >>> for faces in recognizer.video("clip.mp4", every=0.2):
+        ...     print(faces.time, faces.persons, faces.labels)
+        0.0 [1] ('happy',)
+        0.2 [1] ('happy',)
     """
 
     def __init__(

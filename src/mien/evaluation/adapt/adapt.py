@@ -35,7 +35,16 @@ FEW = 5  # pictures of a class; with fewer the figures say next to nothing
 
 @dataclass(frozen=True)
 class Adapted:
-    """What `adapt` wrote, and how well it does by cross-validation; also a path: `Recognizer(adapted)`."""
+    """What `adapt` wrote, and how well it does by cross-validation; also a path: `Recognizer(adapted)`.
+
+    Example:
+        >>> import mien
+        >>> mine = mien.adapt("small", data="mine/", out="adapted.onnx")
+        >>> mine.counts, mine.folds
+        ({'bored': 20, 'engaged': 20}, 5)
+        >>> mine.interval[0] <= mine.accuracy <= mine.interval[1]
+        True
+    """
 
     path: Path
     """The .onnx file."""

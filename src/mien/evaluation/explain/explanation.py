@@ -60,6 +60,12 @@ class Explanation:
         lowest: of occlusion, the lowest probability of the class with one window covered; else None.
         highest: likewise the highest.
         box: x, y, width, height in pixels of the upright photo.
+
+    Example:
+        >>> import mien
+        >>> face = mien.explain("small", "photo.jpg", method="occlusion", label="sad")[0]
+        >>> face.label, face.method, face.lowest <= face.probability <= face.highest
+        ('sad', 'occlusion', True)
     """
 
     map: NDArray[np.float32]
