@@ -5,8 +5,8 @@
 --only portraits chooses the crop, on expressive faces: portraits of persons of muxspace/facial_expressions who are not
 in the training data, all those of the rare classes and 300 each of neutral and happy. --only publictest cuts the crops
 of FER2013's PublicTest tighter, or wider with their edge repeated. --only hardships has the portraits rotated, small,
-blurred, dark and covered: a table of README; --only marks has another, what `quality` marks of all portraits as they
-are. --model takes a run or an .onnx file.
+blurred, dark and covered: a table of docs/faces.md; --only marks has another, what `quality` marks of all portraits as
+they are. --model takes a run or an .onnx file.
 
 A difference is to the crop in use, in points, with the standard error of 1,000 bootstrap draws of the faces of each
 class: both crops show the same faces. Few persons show the rare classes, so the error for other persons is larger.

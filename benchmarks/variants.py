@@ -6,8 +6,8 @@ With --install RUN a run's model in 8 bits becomes `default` first, or what --na
 `default`, the prints of its training faces go along. The file answers for even shares of the classes, contempt half as
 often, and has a threshold and prediction sets of its own, fitted on one half of PublicTest and measured on the other;
 --calibrate fits these anew. The scores go into the cards, src/mien/assets/NAME.json, which `mien models list` shows;
-the table of README comes out on stdout. The scores are those at these shares, and at those of the training data (web).
-CONTRIBUTING.md has all steps.
+the table of docs/models.md comes out on stdout. The scores are those at these shares, and at those of the training data
+(web). CONTRIBUTING.md has all steps.
 """
 
 import argparse
@@ -111,7 +111,7 @@ def sha256(name: str) -> str:
     return hashlib.sha256(bundled()[name].read_bytes()).hexdigest()
 
 
-def readme_table(cards: dict[str, BundledCard]) -> str:
+def models_table(cards: dict[str, BundledCard]) -> str:
     """Return size, speed and scores: accuracy / balanced accuracy, and the accuracy on faces without near copies."""
     rows = []
     for card in cards.values():
@@ -159,7 +159,7 @@ def main() -> None:
         )
         records.write(ASSETS / f"{name}.json", cards[name])
         print(f"{name}: {time.process_time() - began:.0f} s of processor time", flush=True)
-    print(readme_table(cards))
+    print(models_table(cards))
 
 
 if __name__ == "__main__":

@@ -74,8 +74,8 @@ def test_the_two_counts_of_near_copies_are_those_of_card_and_benchmark() -> None
     assert by_pixels is not None
     section = (ROOT / "docs" / "data.md").read_text().partition("### By pixels or by prints")[2]
     assert f"| {by_pixels.seen} | {by_prints.seen} |" in section
-    assert f"{by_pixels.seen} (12.7 %)" in (readme := (ROOT / "README.md").read_text())
-    assert f"finds {by_prints.seen} of them" in readme
+    assert f"{by_pixels.seen} (12.7 %)" in (models := (ROOT / "docs" / "models.md").read_text())
+    assert f"finds {by_prints.seen} of them" in models
 
 
 def blocks(page: Path) -> list[str]:

@@ -260,7 +260,7 @@ HARD: dict[str, Callable[[images.Pixels], images.Pixels]] = {
 
 @pytest.mark.parametrize("change", HARD)
 def test_hard_faces_of_the_readme(change: str, yunet: YuNet, astronaut: images.Pixels) -> None:
-    """What the README says of them, on one face: YuNet finds it each time."""
+    """What docs/faces.md says of them, on one face: YuNet finds it each time."""
     picture = HARD[change](astronaut)
     face = tuple(value * picture.shape[0] / 512 for value in FACE)
     assert any(hits(box, face) for box in yunet(picture).boxes)
