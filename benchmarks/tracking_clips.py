@@ -322,7 +322,7 @@ def write_clip(
             if camera and np.isnan(script.place[number, camera - 1, 0]):
                 camera = 0
             jitter = offsets[camera] + 2 * np.sin([0.7 * t, 0.9 * t])
-            left, top = int(jitter[0]), int(jitter[1])
+            left, top = max(0, int(jitter[0])), max(0, int(jitter[1]))
             frame = rooms[camera][top : top + SIZE[1], left : left + SIZE[0]].copy()
             there = [who for who in range(n) if not np.isnan(script.place[number, who, 0])]
             if camera:

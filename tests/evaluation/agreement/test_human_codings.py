@@ -204,10 +204,10 @@ def test_persons_of_other_names(write: Write) -> None:
     assert kappa(align_annotations([table, coding], person=["2", "Ben"])) == (None, 56)
     with pytest.raises(InputError, match=r"both\.csv: no labels of person 1; there are Anna: 3 labels, Ben: 3 labels"):
         align_annotations([table, coding], person=["1"])
-    with pytest.raises(
-        InputError, match=r"machine\.csv: no labels of person 3; there are 2: 160 labels, 1: 140 labels"
-    ):
+    with pytest.raises(InputError, match=r"--person 3: in no table; there are 2: 160 labels, 1: 140 labels"):
         align_annotations([table, write("anna.csv", FORMS["csv"][1])], person=["3"])
+    with pytest.raises(InputError, match=r"--person 2: in no table; there are 1: 140 labels"):
+        align_annotations([machine(write, 1), write("anna.csv", FORMS["csv"][1])], person=["2"])
     one = write("one.csv", "subject,start,end,label\nAnna,0,2.5,happy\n")  # one person each
     assert align_annotations([machine(write, 1), one]).unit == "moments 0.1 s apart"
 
@@ -282,3 +282,4 @@ def test_the_machines_coding_comes_back_from_each_form(tmp_path: Path, write: Wr
         found = align_annotations([table, tmp_path / f"made{suffix}"])
         assert kappa(found) == (1.0, 56 + 60), suffix
         assert found.notes == (), suffix
+    assert align_annotations([tmp_path / "made.eaf", tmp_path / "made.vtt"]).coders[1].endswith("made.vtt")

@@ -132,7 +132,9 @@ def _named(tables: list[AnnotationTable]) -> list[AnnotationTable]:
         return tables
     if len({table.path.resolve() for table in tables}) < len(tables):
         raise InputError(f"{tables[0].path}: a table is named twice")
-    return [replace(table, name=str(table.path.with_suffix(""))) for table in tables]
+    bare = [str(table.path.with_suffix("")) for table in tables]
+    names = bare if len(set(bare)) == len(bare) else [str(table.path) for table in tables]
+    return [replace(table, name=name) for table, name in zip(tables, names, strict=True)]
 
 
 def _numbered(names: Iterable[str]) -> dict[str, int]:

@@ -17,6 +17,10 @@ def match_persons(tables: Sequence[AnnotationTable], chosen: Sequence[str]) -> t
     Raises:
         InputError: none of the chosen persons is in a table of several, or it is not known whose labels are meant.
     """
+    for name in chosen:
+        if not any(_is(row, {person_name(name).casefold()}) for table in tables for row in table.rows):
+            known = sum((_counts(table) for table in tables), Counter[str]())
+            raise InputError(f"--person {name}: in no table; there are {_listed(known) or 'no names of persons'}")
     if chosen:
         tables = [_only(table, chosen) for table in tables]
     for column in ("person", "track"):
@@ -44,7 +48,7 @@ def match_persons(tables: Sequence[AnnotationTable], chosen: Sequence[str]) -> t
 def _only(table: AnnotationTable, chosen: Sequence[str]) -> AnnotationTable:
     """Return the rows of the chosen persons, and frames without them; all of a table with one person or none."""
     wanted = {person_name(name).casefold() for name in chosen}
-    rows = [row for row in table.rows if wanted & {_who(row).casefold(), row.tier.casefold()}]
+    rows = [row for row in table.rows if _is(row, wanted)]
     if any(row.code != MISSING for row in rows):
         seen = {(row.file, row.start) for row in rows if row.start == row.end}
         frames = {(row.file, row.start): row for row in table.rows if row.start == row.end}
@@ -53,6 +57,10 @@ def _only(table: AnnotationTable, chosen: Sequence[str]) -> AnnotationTable:
     if len(there := _counts(table)) > 1:
         raise InputError(f"{table.path}: no labels of person {', '.join(chosen)}; there are {_listed(there)}")
     return table
+
+
+def _is(row: Annotation, names: set[str]) -> bool:
+    return bool(names & {_who(row).casefold(), row.tier.casefold()})
 
 
 def _who(row: Annotation) -> str:
