@@ -169,6 +169,34 @@ def test_an_eaf_file_of_pympi(tmp_path: Path) -> None:
     assert file.notes == ["1 event not used, without a label"]
 
 
+EAF = """<?xml version="1.0" encoding="UTF-8"?>
+<ANNOTATION_DOCUMENT><HEADER TIME_UNITS="milliseconds"/><TIME_ORDER>
+<TIME_SLOT TIME_SLOT_ID="ts1" TIME_VALUE="1000"/><TIME_SLOT TIME_SLOT_ID="ts2"/><TIME_SLOT TIME_SLOT_ID="ts3"/>
+<TIME_SLOT TIME_SLOT_ID="ts4" TIME_VALUE="4000"/><TIME_SLOT TIME_SLOT_ID="ts5"/></TIME_ORDER>
+<TIER TIER_ID="empty"/><TIER TIER_ID="happy">{}</TIER></ANNOTATION_DOCUMENT>"""
+ANNOTATION = (
+    '<ANNOTATION><ALIGNABLE_ANNOTATION ANNOTATION_ID="{0}" TIME_SLOT_REF1="ts{0}" TIME_SLOT_REF2="ts{1}">'
+    "<ANNOTATION_VALUE>{2}</ANNOTATION_VALUE></ALIGNABLE_ANNOTATION></ANNOTATION>"
+)
+
+
+def test_parts_of_an_annotation_of_elan_have_even_lengths(tmp_path: Path) -> None:
+    """ELAN writes no times between the parts of a subdivision that nobody has moved."""
+    parts = [ANNOTATION.format(n, n + 1, label) for n, label in enumerate(("a", "b", "", "d"), start=1)]
+    file = read(tmp_path, "a.eaf", EAF.format("".join(parts)))
+    assert spans(file) == [("a", 1.0, 2.0), ("b", 2.0, 3.0)]
+    assert [(event.tier, event.start, event.end) for event in file.unlabelled] == [("happy", 3.0, 4.0)]
+    assert file.notes == ["1 event not used, without a time of its own", "1 event not used, without a label"]
+
+
+def test_other_columns_may_be_in_another_encoding(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_bytes("start,end,label,remark\n1,2,task,très\n".encode("latin-1"))
+    assert spans(read_event_file(tmp_path / "a.csv")) == [("task", 1.0, 2.0)]
+    (tmp_path / "a.csv").write_bytes("start,end,label\n1,2,tâche\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"a\.csv:2: .*not UTF-8 text"):
+        read_event_file(tmp_path / "a.csv")
+
+
 def test_annotations_of_pyfeat_live_are_in_frames(tmp_path: Path) -> None:
     text = (
         "annotation_id,kind,start_frame,end_frame,label,tag,created_at,source\n"

@@ -131,6 +131,20 @@ FORMS: dict[str, tuple[str, str]] = {
         '"#file:///C:/films/clip.eaf"\nBegin Time - ss.msec\tEnd Time - ss.msec\tspeech\texpression\n'
         + rows(lambda label, a, b: f"{a}\t{b}\t\t{label}\n{a}\t{b}\thello you\t\n"),
     ),
+    "ELAN, a tier for each expression, without annotations": (
+        "anna.txt",
+        "Tier\tBegin Time - ss.msec\tEnd Time - ss.msec\tAnnotation\n"
+        + rows(lambda label, a, b: f"{label}\t{a}\t{b}\t\nspeech\t{a}\t{b}\t\n"),
+    ),
+    "clocks under a header of unknown words": (
+        "anna.csv",
+        "Beginn;Ende;Ausdruck\n" + rows(lambda label, a, b: f"{clock(a)};{clock(b)};{label}\n".replace(".", ",")),
+    ),
+    "timestamp and emotion": (
+        "anna.csv",
+        "timestamp,emotion\n"
+        + rows(lambda label, a, b: "".join(f"{n / 10},{label}\n" for n in range(int(a * 10), int(b * 10)))),
+    ),
     "ELAN, a tier for each expression": (
         "anna.txt",
         "Tier\tBegin Time - ss.msec\tEnd Time - ss.msec\tAnnotation\n"
@@ -234,6 +248,14 @@ def test_a_video_has_one_name(write: Write) -> None:
     two = write("b.csv", coding + "low.mp4,0,1,happy\nhigh.mp4,0,1,happy\n")
     with pytest.raises(InputError, match="no unit in common"):
         align_annotations([table, two])
+
+
+def test_milliseconds_that_nothing_names(write: Write) -> None:
+    human = write("a.csv", "start,end,label\n" + rows(lambda label, a, b: f"{a * 1000},{b * 1000},{label}\n"))
+    note = align_annotations([machine(write, 1), human]).notes[0]
+    assert note.startswith(
+        "a: times to 6,000 s, in another table to 6 s; where they are milliseconds, call the columns"
+    )
 
 
 def test_an_unclear_stretch_is_not_filled(write: Write) -> None:

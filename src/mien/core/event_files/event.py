@@ -1,7 +1,7 @@
 """What a reader of events returns, and what the readers share."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from mien.core import csv_files
@@ -51,8 +51,15 @@ class EventFile:
     kind: str
     """The form that it has, for people."""
     events: list[Event]
-    notes: list[str]
-    """What was not read or used, with its count."""
+    lost: list[str]
+    """What else was not read or used, with its count."""
+    unlabelled: list[Event] = field(default_factory=list)
+    """Those without a label."""
+
+    @property
+    def notes(self) -> list[str]:
+        """What was not read or used, with its count."""
+        return [*self.lost, *not_used({"without a label": len(self.unlabelled)})]
 
 
 def seconds(text: str, column: str, where: str) -> float:

@@ -9,9 +9,10 @@ from mien.core.csv_files import from_cell, sniff
 from mien.core.csv_files import number as number_of
 from mien.core.errors import InputError
 from mien.core.event_files.event import Event, EventFile, bare_name, not_used, seconds
+from mien.core.paths import printable
 
 NAMES = {  # what columns are called, in lower case and without the unit of their times
-    "label": ("label", "event", "annotation", "behavior", "behaviour", "expression", "emotion"),
+    "label": ("label", "event", "annotation", "behavior", "behaviour", "expression", "emotion", "code"),
     "start": ("start", "onset", "begin", "begin time", "start time", "start_time", "begin_time"),
     "end": ("end", "offset", "stop", "end time", "stop time", "end_time", "stop_time"),
     "duration": ("duration",),
@@ -24,7 +25,7 @@ NAMES = {  # what columns are called, in lower case and without the unit of thei
     "track": ("track",),
     "face": ("face",),  # of a photo
     # BORIS, tabular events
-    "time": ("time",),
+    "time": ("time", "timestamp"),
     "status": ("behavior type", "status"),
     "modifier": ("modifier #1", "modifiers", "modifier"),
     "observation": ("observation id",),
@@ -56,7 +57,7 @@ def read_table(path: Path) -> EventFile:
         InputError: it cannot be read, is in no form that is known, or a row is wrong.
     """
     file = sniff(path, comments=True)
-    return events_of_rows(path, file.rows(ragged=True, utf8=True, head=False) if file.head else ())
+    return events_of_rows(path, file.rows(ragged=True, head=False) if file.head else ())
 
 
 def events_of_rows(path: Path, lines: Iterable[tuple[int, Sequence[str]]], *, expected: str = EXPECTED) -> EventFile:
@@ -66,9 +67,9 @@ def events_of_rows(path: Path, lines: Iterable[tuple[int, Sequence[str]]], *, ex
     for at, (_, cells) in enumerate(rows[:LOOK]):
         columns = roles(cells)
         if {"start_frame", "end_frame"} <= columns.keys():
-            return _pyfeat(path, _named(rows[at + 1 :], columns))
+            return _pyfeat(path, _named(path, rows[at + 1 :], columns))
         if {"label", "time", "status"} <= columns.keys():
-            return pair_events(path, "BORIS, tabular", _named(rows[at + 1 :], columns))
+            return pair_events(path, "BORIS, tabular", _named(path, rows[at + 1 :], columns))
         if "start" in columns and {"end", "duration"} & columns.keys():
             header = [cell.strip() for cell in cells]
             if _elan_time(header[0]) and "annotation" not in (name.lower() for name in header):
@@ -77,7 +78,7 @@ def events_of_rows(path: Path, lines: Iterable[tuple[int, Sequence[str]]], *, ex
                 kind = (
                     "ELAN, tab text" if "tier" in columns else "BORIS, aggregated" if "status" in columns else "table"
                 )
-                return _intervals(path, kind, list(_named(rows[at + 1 :], columns)), header, columns)
+                return _intervals(path, kind, list(_named(path, rows[at + 1 :], columns)), header, columns)
     if found := _headless(path, rows):
         return found
     head = ", ".join(rows[0][1])[:80] if rows else "nothing"
@@ -133,10 +134,18 @@ def _elan_time(cell: str) -> bool:
     return ELAN.fullmatch(cell.strip().strip('"').lower()) is not None
 
 
-def _named(rows: Sequence[tuple[int, Sequence[str]]], columns: Mapping[str, int]) -> Iterator[Row]:
+def _named(path: Path, rows: Sequence[tuple[int, Sequence[str]]], columns: Mapping[str, int]) -> Iterator[Row]:
     for line, cells in rows:
-        texts = {role: from_cell(cells[at].strip()) if at < len(cells) else "" for role, at in columns.items()}
+        texts = used_cells(path, line, cells, columns)
         yield line, {role: "" if text.lower() in NOBODY else text for role, text in texts.items()}
+
+
+def used_cells(path: Path, line: int, cells: Sequence[str], columns: Mapping[str, int]) -> dict[str, str]:
+    """Return the cells of a row by role. InputError where one of them is not UTF-8: other columns do not matter."""
+    texts = {role: from_cell(cells[at].strip()) if at < len(cells) else "" for role, at in columns.items()}
+    if escaped := [text for text in texts.values() if re.search("[\udc80-\udcff]", text)]:
+        raise InputError(f"{path}:{line}: {printable(escaped[0][:40])}: not UTF-8 text; save it as a CSV file in UTF-8")
+    return texts
 
 
 def _event(row: Mapping[str, str], line: int, start: float, end: float) -> Event:
@@ -149,13 +158,13 @@ def _intervals(
     path: Path, kind: str, rows: Sequence[Row], header: Sequence[str], columns: Mapping[str, int]
 ) -> EventFile:
     """Return the events of a table with a row per event."""
-    events, empty = list[Event](), 0
+    events, unlabelled = list[Event](), list[Event]()
     scale = {role: column_of(header[at])[1] for role, at in columns.items()}
     joined = _Joined()
     for line, row in rows:
         where = f"{path}:{line}"
-        if not row["label"]:
-            empty += 1
+        if not row["label"] and not row.get("tier"):
+            unlabelled.append(Event("", 0.0, 0.0, line=line))
             continue
         start = seconds(row["start"], header[columns["start"]], where) / scale["start"]
         if text := row.get("end"):
@@ -166,8 +175,9 @@ def _intervals(
             end = start
         if end < start:
             raise InputError(f"{where}: ends at {row['end']}, before its start {row['start']}")
-        events += joined(row, _event(row, line, start, end))
-    return EventFile(path, kind, events, not_used({"without a label": empty}) + joined.notes)
+        found = joined(row, _event(row, line, start, end))
+        (events if row["label"] else unlabelled).extend(found)
+    return EventFile(path, kind, events, joined.notes, unlabelled)
 
 
 def pair_events(path: Path, kind: str, rows: Iterable[Row]) -> EventFile:
@@ -245,7 +255,7 @@ def _tiers(
     ]
     tall: list[Row] = []
     for line, cells in rows:
-        shared = next(iter(_named([(line, cells)], columns)))[1]
+        shared = next(iter(_named(path, [(line, cells)], columns)))[1]
         found = [at for at in tiers if at < len(cells) and cells[at].strip()]
         tall += [(line, {**shared, "label": from_cell(cells[at].strip()), "tier": header[at]}) for at in found]
     return _intervals(path, "ELAN, tab text", tall, header, columns)
@@ -254,10 +264,10 @@ def _tiers(
 def _headless(path: Path, rows: Sequence[tuple[int, Sequence[str]]]) -> EventFile | None:
     """Return the events of ELAN's tab text without a header, or with one in another language: tier, participant, times,
     annotation. None: it is none."""
-    events, empty = list[Event](), 0
+    events, unlabelled = list[Event](), list[Event]()
     for number, (line, cells) in enumerate(rows):
         clocks = [at for at, cell in enumerate(cells) if re.fullmatch(CLOCK, cell.strip())]
-        if len(clocks) < 2 or clocks[0] == 0:
+        if len(clocks) < 2:
             if number == 0:
                 continue  # names of columns
             if number == 1:
@@ -268,12 +278,10 @@ def _headless(path: Path, rows: Sequence[tuple[int, Sequence[str]]]) -> EventFil
         after = [cell.strip() for cell in cells[clocks[-1] + 1 :]]
         while len(after) > 1 and (number_of(after[0]) is not None or re.fullmatch(r"[\d:;]+", after[0])):
             after.pop(0)  # the same time in another format
-        empty += not (label := after[0] if after else "")
-        if label:
-            tier = cells[0].strip()
-            events.append(Event(from_cell(label), start, end, participant=participant, tier=tier, line=line))
-    kind = "ELAN, tab text"
-    return EventFile(path, kind, events, not_used({"without a label": empty})) if events else None
+        label, tier = from_cell(after[0]) if after else "", cells[0].strip() if clocks[0] else ""
+        event = Event(label, start, end, participant=participant, tier=tier, line=line)
+        (events if label else unlabelled).append(event)
+    return EventFile(path, "ELAN, tab text", events, [], unlabelled) if events or unlabelled else None
 
 
 def _pyfeat(path: Path, rows: Iterator[Row]) -> EventFile:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from mien.core.csv_files import read_text
 from mien.core.errors import InputError
-from mien.core.event_files.event import Event, EventFile, not_used
+from mien.core.event_files.event import Event, EventFile
 from mien.core.files import os_errors
 
 # Praat reads what is between spaces: texts in quotes, numbers, flags; all else is there for people
@@ -27,7 +27,7 @@ def read_textgrid(path: Path) -> EventFile:
     text = read_text(path)
     if "TextGrid" not in text[:200] or "chronological" in text[:200]:
         raise InputError(f"{path}: not a TextGrid; in Praat, select the TextGrid alone, then Save as text file")
-    events, empty, tier = list[Event](), 0, "its head"
+    events, unlabelled, tier = list[Event](), list[Event](), "its head"
     tokens = TOKEN.finditer(COMMENT.sub("", text.partition("TextGrid")[2].removeprefix('"')))
     try:
         _numbers(tokens, 2)  # of the whole
@@ -39,12 +39,12 @@ def read_textgrid(path: Path) -> EventFile:
             for _ in range(count):
                 start, end = _numbers(tokens, 2) if kind == "IntervalTier" else _numbers(tokens, 1) * 2
                 label = " ".join(_text(tokens).split())
-                empty += not label and kind != "IntervalTier"  # intervals fill the whole time: those are gaps
-                if label:
-                    events.append(Event(label, max(0.0, start), max(0.0, end), tier=tier))
+                if label or kind != "IntervalTier":  # intervals fill the whole time: empty ones are gaps
+                    event = Event(label, max(0.0, start), max(0.0, end), tier=tier)
+                    (events if label else unlabelled).append(event)
     except (StopIteration, ValueError):
         raise InputError(f"{path}: cut or damaged, in {tier!r}") from None
-    return EventFile(path, "Praat", events, not_used({"without a label": empty}))
+    return EventFile(path, "Praat", events, [], unlabelled)
 
 
 def _numbers(tokens: Iterator[re.Match[str]], count: int) -> list[float]:

@@ -17,6 +17,7 @@ STEP = 0.1  # seconds between moments
 BLOCK = 10.0  # seconds that are resampled together
 FILES = 10  # with so many videos, each one is a block
 MOST = 10_000_000  # moments of a video; with more, the times are in another unit than seconds
+MILLI = 300  # times the other's times, beyond which times seem to be milliseconds
 CLASH = -2  # the code of two different labels at once
 UNCLEAR = -3  # the code of a stretch that has no label on purpose
 
@@ -225,6 +226,7 @@ def _moments(
         number = files[group[0]]
         blocks.append(np.stack([np.full(kept.sum(), number), 0 * steps[kept] if whole else steps[kept] // length]))
     _, ids = np.unique(np.concatenate(blocks, axis=1), axis=1, return_inverse=True)
+    notes += _odd_times(tables)
     notes += [
         f"{table.name}: {count:,} moments with several labels at once, counted as missing"
         for table, count in zip(tables, clashes.tolist(), strict=True)
@@ -262,6 +264,17 @@ def _match_files(tables: Sequence[AnnotationTable]) -> tuple[Sequence[Annotation
         names = ", ".join(sorted({file for files in named for file in files}))
         return tables, False, [f"the tables name one video each, by different names, taken for the same: {names}"]
     return tables, True, []
+
+
+def _odd_times(tables: Sequence[AnnotationTable]) -> list[str]:
+    """Return a sentence on each table whose times are about a thousand times those of another one."""
+    ends = [max(row.end for row in table.rows) for table in tables]
+    what_to_do = "where they are milliseconds, call the columns start_ms and end_ms"
+    return [
+        f"{table.name}: times to {end / SECOND:,.0f} s, in another table to {min(ends) / SECOND:,.0f} s; {what_to_do}"
+        for table, end in zip(tables, ends, strict=True)
+        if end > MILLI * max(min(ends), SECOND)
+    ]
 
 
 def _by_video(table: AnnotationTable, *, by_file: bool, by: str) -> dict[Unit, list[tuple[int, int, int]]]:

@@ -13,7 +13,8 @@ from mien.core import csv_files, records
 from mien.core.console import first_few, quantity
 from mien.core.errors import InputError, needs_extra
 from mien.core.event_files import READERS, Event, EventFile
-from mien.core.event_files.tables import LOOK, column_of, events_of_rows, roles
+from mien.core.event_files.event import not_used
+from mien.core.event_files.tables import LOOK, column_of, events_of_rows, roles, used_cells
 from mien.core.labels import FERPLUS, canonical, find_class
 
 EXPECTED = "file,label or time,label or start,end,label (a header line), or an export of ELAN, BORIS or Praat"
@@ -131,7 +132,7 @@ def _lines(path: Path) -> Iterator[tuple[int, Sequence[str]]]:
         )
     else:
         file = csv_files.sniff(path, comments=True)
-        yield from file.rows(ragged=True, utf8=True, head=False) if file.head else ()
+        yield from file.rows(ragged=True, head=False) if file.head else ()
 
 
 def _cells(rows: Iterable[tuple[int, Mapping[str, Any]]]) -> Iterator[tuple[int, list[str]]]:
@@ -157,9 +158,7 @@ def _of_rows(
     for line, cells in lines:
         if [cell.strip() for cell in cells] == repeated:
             continue
-        found = {
-            role: csv_files.from_cell(cells[at].strip()) if at < len(cells) else "" for role, at in columns.items()
-        }
+        found = used_cells(path, line, cells, columns)
         where = f"{path}:{line}"
         if found.get("video") == "":
             raise InputError(f"{where}: no file named")
@@ -185,17 +184,19 @@ def _of_events(file: EventFile, no_label: set[str]) -> AnnotationTable:
     """Return the table of stretches and points in time."""
     if next((event for event in file.events if event.frames), None):
         raise InputError(f"{file.path}: events in frames; expected times")
-    known = {event.tier for event in file.events if _code_of(event, no_label) is not None}
-    others = Counter(event.tier for event in file.events if event.tier not in known)
-    notes = [f"{file.path.stem}: {note}" for note in file.notes]
+    marks = [event for event in file.unlabelled if _expression_of_tier(event.tier)]
+    events, empty = [*file.events, *marks], len(file.unlabelled) - len(marks)
+    known = {event.tier for event in events if _code_of(event, no_label) is not None}
+    others = Counter(event.tier for event in events if event.tier not in known)
+    notes = [f"{file.path.stem}: {note}" for note in [*file.lost, *not_used({"without a label": empty})]]
     rows, unknown, by_tier = list[Annotation](), _Unknown(file.path), 0
-    for event in file.events:
+    for event in events:
         if known and event.tier not in known:
             continue
         if (code := _code_of(event, no_label)) is None:
             unknown.add(event.place, event.label)
             continue
-        by_tier += _code(event.label, no_label) is None
+        by_tier += event.label == "" or _code(event.label, no_label) is None
         person = person_name(event.person or event.participant or _speaker(event.label) or _person_of_tier(event.tier))
         start, end = (round(time * SECOND) for time in (event.start, event.end))
         track = person_name(event.track)
@@ -246,7 +247,7 @@ def _code(text: str, no_label: set[str]) -> int | None:
 
 def _code_of(event: Event, no_label: set[str]) -> int | None:
     """Return the code of an event; where its label is no expression, of its modifier or its tier."""
-    code = _code(event.label, no_label)
+    code = _code(event.label, no_label) if event.label else None
     if code is None and event.modifier:
         code = _code(event.modifier, no_label)
     if code is None and (named := _expression_of_tier(event.tier)):
