@@ -23,10 +23,11 @@ from numpy.typing import NDArray
 
 from mien.core.console import track
 from mien.study.numbers.baseline import baselines
-from mien.study.numbers.compare import compare
+from mien.study.numbers.compare import FIXED, compare
 from mien.study.numbers.curves import TimeSeries
+from mien.study.numbers.settings import ComparisonSettings, SynchronySettings
 from mien.study.numbers.summary import Row, summarise
-from mien.study.numbers.synchrony import SynchronySettings, synchrony
+from mien.study.numbers.synchrony import synchrony
 from mien.study.project import StudyNumbers
 
 CLASSES = ("neutral", "happy", "sad")
@@ -109,14 +110,15 @@ def tests(n: int) -> None:
                 found, notes = 0, 0
                 differences, power = [], []
                 for seed in track(range(n), f"studies, {figure}", n):
-                    (one,), _ = compare(study(seed, effect, within=within), figure=figure, expressions=["happy"])
+                    asked = ComparisonSettings(figure=figure, expressions=("happy",))
+                    (one,), _ = compare(study(seed, effect, within=within), asked)
                     found += one.p is not None and one.p < 0.05
-                    notes += "converge" in one.note
+                    notes += FIXED in one.note
                     differences.append(one.difference)
                     power.append(one.detectable)
                 what = f"{'within' if within else 'between'}, episodes x {effect:g}, {figure}"
                 mean = f"mean difference {np.mean(differences):.4f}, detectable {np.mean(power):.4f}"
-                print(f"{what}, n {n}: p < 0.05 in {found / n:.3f}; {notes} not converged; {mean}", flush=True)
+                print(f"{what}, n {n}: p < 0.05 in {found / n:.3f}; {notes} by fixed effects; {mean}", flush=True)
 
 
 def pairs(n: int) -> None:

@@ -78,11 +78,22 @@ def test_events_are_cut_to_the_part_of_a_clip(tmp_path: Path) -> None:
     assert spans(found, part) == [("a", 5.0, 6.0), ("b", 7.0, 9.0)]
 
 
+def test_an_event_at_the_border_of_two_parts_belongs_to_one(tmp_path: Path) -> None:
+    """Like a frame: at its start, not at its end."""
+    calm, stress = clip("P1", "one.mp4", end=5), clip("P1", "one.mp4", session="b", start=5)
+    found = events(tmp_path, "start,end,label\n1,5,a\n5,9,b\n5,5,point\n0,0,begin\n", calm, stress)
+    assert spans(found, calm) == [("begin", 0.0, 0.0), ("a", 1.0, 5.0)]
+    assert spans(found, stress) == [("point", 5.0, 5.0), ("b", 5.0, 9.0)]
+
+
 def test_frames_become_seconds(tmp_path: Path) -> None:
     text = "annotation_id,kind,start_frame,end_frame,label\nx,exclude,10,19,blink\n"
     found = events(tmp_path, text, ONE, name="one.csv")
     times = found.of(ONE, np.arange(0, 50, 5), np.arange(0, 50, 5) / 25)
     assert times == [ClipEvent("blink", 0.4, 0.8, True, "one.csv")]
+    found = events(tmp_path, text.replace("10,19", "40,45"), ONE, name="one.csv")
+    (last,) = found.of(ONE, np.arange(0, 50, 5), np.arange(0, 50, 5) / 25)
+    assert (last.start, last.end) == (1.6, pytest.approx(1.84))  # the last frame lasts as long as others
 
 
 def test_what_study_toml_names_must_be_there(tmp_path: Path) -> None:

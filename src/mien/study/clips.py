@@ -140,10 +140,11 @@ def _from_table(study: Study, path: Path) -> list[Clip]:
         if clip.end <= clip.start:
             raise InputError(f"{where}: ends at {found['end']}, not after its start {found.get('start') or 0}")
         for earlier, other in lines.setdefault((clip.participant, str(file.resolve())), []):
+            same = f"{where}: the same participant and video as line {earlier}"
             if clip.start < other.end and other.start < clip.end:
-                raise InputError(
-                    f"{where}: the same participant and video as line {earlier}, at the same time; keep one"
-                )
+                raise InputError(f"{same}, at the same time; keep one")
+            if (clip.session, clip.condition) == (other.session, other.condition) and clip.offset != other.offset:
+                raise InputError(f"{same}, session and condition too, with another offset; give them one offset")
         lines[clip.participant, str(file.resolve())].append((line, clip))
         clips.append(clip)
     return clips

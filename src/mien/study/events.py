@@ -41,14 +41,21 @@ class StudyEvents:
     """Lines: files with counts, what was not used, what is used several times."""
 
     def of(self, clip: Clip, frames: NDArray[np.int64], times: NDArray[np.float64]) -> list[ClipEvent]:
-        """Return the events within a clip, by start; `frames` and `times` of its video turn frames into seconds."""
+        """Return the events within a clip, by start; `frames` and `times` of its video turn frames into seconds.
+
+        A point in time belongs to the clip as a frame would: at its start, not at its end.
+        """
         found = []
+        if len(frames) and frames[-1] > frames[0]:  # the last frame lasts as long as others
+            rate = (times[-1] - times[0]) / (frames[-1] - frames[0])
+            frames, times = np.r_[frames, frames[-1] + 1], np.r_[times, times[-1] + rate]
         for event in self.of_clip[clip]:
             start, end = event.start, event.end
             if event.frames:
                 start, end = (float(np.interp(at, frames, times)) for at in (start, end + 1))
+            point = start == end and clip.start <= start < clip.end
             start, end = max(start, clip.start), min(end, clip.end)
-            if start <= end:
+            if start < end or point:
                 found.append(ClipEvent(event.label, start, end, event.exclude, event.file))
         return sorted(found, key=lambda event: (event.start, event.end, event.label))
 

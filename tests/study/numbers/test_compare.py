@@ -8,7 +8,9 @@ from scipy import stats
 from statsmodels.stats.power import TTestIndPower, TTestPower
 
 from mien.core.errors import InputError
-from mien.study.numbers.compare import COMPARABLE, Comparison, compare, detectable
+from mien.study.numbers import compare as comparisons
+from mien.study.numbers.compare import COMPARABLE, Comparison, detectable
+from mien.study.numbers.settings import ComparisonSettings
 from mien.study.numbers.summary import FIGURES, UNIT, Row
 
 
@@ -32,6 +34,10 @@ def column(rows: list[Row], condition: str) -> list[float]:
     return [one["mean"] for one in rows if one["condition"] == condition]
 
 
+def compare(rows: list[Row], **options: Any) -> tuple[list[Comparison], list[str]]:
+    return comparisons.compare(rows, ComparisonSettings(**options))
+
+
 def single(rows: list[Row], **options: Any) -> Comparison:
     (found,), notes = compare(rows, **options)
     assert notes == []
@@ -49,6 +55,42 @@ def test_two_conditions_of_everybody_are_the_paired_test() -> None:
     assert [found.low, found.high] == pytest.approx([low, high], rel=1e-2)
     assert found.p_corrected == found.p
     assert found.d == pytest.approx(found.difference / 0.11, rel=0.5)  # type: ignore[operator]
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_they_are_also_where_participants_do_not_differ(seed: int) -> None:
+    """Values that rise where the other falls: a variance between participants of 0 would make errors too small."""
+    rng = np.random.default_rng(seed)
+    apart = rng.normal(0.03, 0.05, size=9)
+    rows = [row(n, level, 0.3 + side * float(apart[n])) for n in range(9) for level, side in (("a", -0.5), ("b", 0.5))]
+    found = single(rows)
+    wanted = stats.ttest_rel(column(rows, "b"), column(rows, "a"))
+    assert [found.t, found.p, found.df] == pytest.approx([wanted.statistic, wanted.pvalue, 8], rel=1e-4)
+    assert found.note == comparisons.FIXED
+    more, _ = compare([*rows, *(one | {"condition": "c"} for one in rows[::2])])
+    assert [one.df for one in more] == [16, 16]
+    assert more[0].p_any == more[1].p_any is not None
+
+
+def test_fixed_effects_are_least_squares_with_a_column_for_each_participant() -> None:
+    import pandas
+    import statsmodels.formula.api as smf
+
+    rng = np.random.default_rng(7)
+    rows = []
+    for n in range(8):
+        levels = "abc"[: 2 + n // 2]
+        values = rng.normal(0, 0.1, size=len(levels))
+        rows += [row(n, level, float(0.3 + v)) for level, v in zip(levels, values - values.mean(), strict=True)]
+    found, _ = compare(rows)
+    wanted = smf.ols("mean ~ C(condition) + C(participant)", pandas.DataFrame(rows)).fit()
+    assert [one.df for one in found] == [wanted.df_resid] * 2
+    for one in found:
+        assert comparisons.FIXED in one.note
+        name = f"C(condition)[T.{one.level}]"
+        assert [one.difference, one.t, one.p] == pytest.approx(
+            [wanted.params[name], wanted.tvalues[name], wanted.pvalues[name]], rel=1e-4
+        )
 
 
 def test_participants_in_one_condition_are_welch_s_test() -> None:
@@ -168,6 +210,12 @@ def test_few_participants_are_tested_and_noted() -> None:
     assert single(within(5, 0.1)).note.endswith("only 5 participants")
 
 
+def test_what_repeats_expressions_is_compared_only_when_asked_for() -> None:
+    rows = [one | {"expression": name} for name in ("happy", "positive", "valence") for one in within(9, 0.1)]
+    assert [one.expression for one in compare(rows)[0]] == ["happy", "valence"]
+    assert [one.expression for one in compare(rows, expressions=("positive", "positive"))[0]] == ["positive"]
+
+
 def test_a_figure_that_an_expression_lacks_is_left_out() -> None:
     rows = within(9, 0.1) + [one | {"expression": "valence", "per_minute": None} for one in within(9, 0.1)]
     rows = [one | ({"per_minute": one["mean"]} if one["expression"] == "happy" else {}) for one in rows]
@@ -185,6 +233,7 @@ def test_a_figure_that_an_expression_lacks_is_left_out() -> None:
         ({"by": "session"}, "session: only ''; a comparison needs two"),
         ({"by": "event"}, "event: none; a comparison needs two"),
         ({"figure": "latency"}, "latency: no expression has it"),
+        ({"least_valid": 50}, "least valid 50: expected a share from 0 to 1"),
     ],
 )
 def test_what_is_not_there_is_refused(options: dict[str, Any], message: str) -> None:

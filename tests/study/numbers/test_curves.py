@@ -123,3 +123,16 @@ def test_indices_are_their_formulas_on_the_smoothed_curves() -> None:
     assert list(indices(row[:, :2], ("bored", "awake"))) == []
     curve = replace(made_curve(pulses((1, 2, 0.9))), numbers=StudyNumbers())
     assert np.allclose(curve.smoothed["valence"], curve.smoothed["happy"] - curve.smoothed["sad"])
+
+
+def test_no_episode_goes_over_time_that_was_not_looked_at() -> None:
+    """Two parts of a video in one condition: the face smiles at the end of one and at the beginning of the other."""
+    times = np.r_[np.arange(0, 10, 0.2), np.arange(60, 70, 0.2)]
+    curve = made_curve(pulses((8, 10, 0.9), (60, 63, 0.9)), times=times.tolist())
+    found = curve.episodes("happy")
+    assert times[found.first].tolist() == [8, 60]
+    assert times[found.apex].tolist() == [8, 60]
+    assert times[found.last] == pytest.approx([9.8, 62.8])
+    assert found.offset == pytest.approx([10, 63])
+    slow = made_curve(pulses((8, 20, 0.9)), times=np.arange(0, 40, 4).tolist())
+    assert len(slow.episodes("happy").first) == 1

@@ -8,7 +8,8 @@ from scipy import signal
 
 from mien.core.errors import InputError
 from mien.study.numbers.curves import TimeSeries
-from mien.study.numbers.synchrony import Synchrony, SynchronySettings, correlations, dyads, resample, synchrony
+from mien.study.numbers.settings import SynchronySettings
+from mien.study.numbers.synchrony import Synchrony, correlations, dyads, resample, synchrony
 from tests.study.numbers.made import made_curve, pulses
 
 Numbers = np.typing.NDArray[np.float64]
@@ -90,6 +91,19 @@ def test_gaps_are_left_out() -> None:
     whole = found(common, common + 0.3 * wave(300, 2))
     assert len(made.windows) == len(whole.windows) - 2
     assert made.synchrony == pytest.approx(whole.synchrony, abs=0.05)
+
+
+def test_orders_whose_windows_cannot_be_compared_are_no_surrogates() -> None:
+    """Each knows other instants of its windows, so that most pairs of windows have too few in common."""
+    common = wave(300, 1)
+    gone = common.copy()
+    for window in range(14):
+        first = 125 + 500 * window + (window * 97) % 400
+        gone[first : first + 45] = np.nan
+    with np.errstate(all="raise"):
+        made = found(gone, gone)
+    assert 1 / 200 <= made.p <= 1
+    assert np.isfinite(made.expected)
 
 
 def test_short_videos_have_none() -> None:

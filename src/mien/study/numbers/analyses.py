@@ -1,9 +1,12 @@
 """`mien study compare` and `mien study synchrony`: the tables that they write into out/, and print."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from mien import __version__
+from mien.core import records
 from mien.core.console import first_few, quantity, track
 from mien.core.csv_files import from_cell, sniff
 from mien.core.errors import InputError, did_you_mean
@@ -11,28 +14,65 @@ from mien.core.paths import file_name
 from mien.core.streams import say
 from mien.core.tables import Table, cell
 from mien.evaluation.statistics import holm
-from mien.study.numbers.compare import POWER, Comparison, Correction, Factor, compare
+from mien.study.numbers.compare import FIXED, POWER, Comparison, compare
 from mien.study.numbers.curves import TimeSeries
-from mien.study.numbers.summary import Row
-from mien.study.numbers.synchrony import LEAST, Synchrony, SynchronySettings, dyads, synchrony
-from mien.study.numbers.tables import StudyCurves, read_study, read_summary, write_rows
+from mien.study.numbers.settings import ComparisonSettings, SynchronySettings, chosen_expressions
+from mien.study.numbers.summary import Row, plain
+from mien.study.numbers.synchrony import LEAST, Synchrony, dyads, synchrony
+from mien.study.numbers.tables import read_study, read_summary, write_rows
 from mien.study.project import Study
 
 NAMES = ("participant", "person", "video")
-NOT_BY_DEFAULT = ("expressiveness", "positive", "negative")  # they say again what expressions say
+SYNCHRONY = "synchrony"
 
 
-def write_comparison(
-    folder: Path,
-    *,
-    figure: str = "mean",
-    by: Factor = "condition",
-    event: str = "",
-    reference: str | None = None,
-    expressions: Sequence[str] = (),
-    correction: Correction = "holm",
-    least_valid: float = 0.5,
-) -> list[Comparison]:
+@dataclass(frozen=True)
+class ComparisonRecord:
+    """How a comparison was made; next to its table."""
+
+    mien: str
+    """The version."""
+    statsmodels: str
+    """Likewise."""
+    settings: ComparisonSettings
+    reference: str
+    levels: tuple[str, ...]
+    """Those that were compared with the reference."""
+    designs: tuple[str, ...]
+    """within, between: those of its tests."""
+    tests: int
+    fixed: int
+    """Tests with participants as a fixed effect, where the mixed model could not be used."""
+    notes: tuple[str, ...]
+    """What was not compared."""
+
+
+@dataclass(frozen=True)
+class SynchronyRecord:
+    """How synchrony was measured; next to its table."""
+
+    mien: str
+    """The version."""
+    settings: SynchronySettings
+    pairs: int
+    """Of people, in one session and condition."""
+
+
+def read_records(study: Study) -> tuple[list[ComparisonRecord], SynchronyRecord | None]:
+    """Return how the comparisons and the synchrony in out/ were made.
+
+    Raises:
+        InputError: a file is damaged.
+    """
+    what = "a file of mien study compare"
+    comparisons = [records.read(path, ComparisonRecord, what=what) for path in sorted(study.out.glob("compare_*.json"))]
+    path = study.out / f"{SYNCHRONY}.json"
+    return comparisons, records.read(
+        path, SynchronyRecord, what="a file of mien study synchrony"
+    ) if path.is_file() else None
+
+
+def write_comparison(folder: Path, settings: ComparisonSettings) -> list[Comparison]:
     """Compare conditions (`mien.study.numbers.compare`), and write compare_FIGURE[_EVENT]_by_FACTOR.csv into out/.
 
     Raises:
@@ -40,21 +80,28 @@ def write_comparison(
         MissingExtra: statsmodels is not installed.
     """
     study = Study.read(folder)
-    found, notes = compare(
-        read_summary(study),
-        figure=figure,
-        by=by,
-        event=event,
-        reference=reference,
-        expressions=expressions,
-        correction=correction,
-        least_valid=least_valid,
-    )
+    found, notes = compare(read_summary(study), settings)
     for note in notes:
         say(note)
-    name = "_".join(filter(None, ["compare", figure, event if by != "event" else "", "by", by]))
+    figure, by, event = settings.figure, settings.by, settings.event
+    name = file_name("_".join(filter(None, ["compare", figure, event if by != "event" else "", "by", by])))
     rows = [{"figure": figure, "event": event, **vars(one)} for one in found]
-    write_rows(study, file_name(name), rows, ("figure", "event", "expression", "reference", "level", "design", "note"))
+    write_rows(study, name, rows, ("figure", "event", "expression", "reference", "level", "design", "note"))
+    import statsmodels  # `compare` has found it
+
+    tested = [one for one in found if one.p is not None]
+    made = ComparisonRecord(
+        mien=__version__,
+        statsmodels=statsmodels.__version__,
+        settings=settings,
+        reference=found[0].reference,
+        levels=tuple(dict.fromkeys(one.level for one in found)),
+        designs=tuple(sorted({one.design for one in found})),
+        tests=len(tested),
+        fixed=sum(FIXED in one.note for one in tested),
+        notes=tuple(notes),
+    )
+    records.write(study.out / f"{name}.json", made)
     return found
 
 
@@ -103,21 +150,14 @@ def _p(value: float | None) -> str:
     return "-" if value is None else "<0.0001" if value < 0.0001 else f"{value:.4f}"
 
 
-def write_synchrony(
-    folder: Path,
-    *,
-    pairs: Path | None = None,
-    expressions: Sequence[str] = (),
-    settings: SynchronySettings | None = None,
-) -> list[Row]:
-    """Measure synchrony (`mien.study.numbers.synchrony`) of corrected curves; write synchrony and synchrony_windows.
+def write_synchrony(folder: Path, settings: SynchronySettings, *, pairs: Path | None = None) -> list[Row]:
+    """Measure synchrony (`mien.study.numbers.synchrony`) of smoothed curves; write synchrony and synchrony_windows.
 
     Args:
         folder: of the study.
+        settings: expressions, windows, lags, surrogates.
         pairs: a table with columns a and b: names of participants or persons who belong together. Without it all
             people who are in one video do.
-        expressions: expressions and indices; by default all but those that say again what others say.
-        settings: windows, lags, surrogates.
 
     Returns:
         The rows of the table `synchrony`; p_corrected is Holm's over the expressions of a pair.
@@ -125,22 +165,20 @@ def write_synchrony(
     Raises:
         InputError: no frames, no pair, a name that is not there, or settings that make no sense.
     """
-    settings = settings or SynchronySettings()
     settings.check()
     data = read_study(folder)
-    known = list(data.curves[0].smoothed)
-    for name in expressions:
-        if name not in known:
-            raise InputError(f"no expression {name!r}{did_you_mean(name, known)}; there are {first_few(known, 12)}")
+    names = chosen_expressions(settings.expressions, list(data.curves[0].smoothed))
     found = dyads(data.curves, _read_pairs(pairs, data.curves) if pairs else ())
     if not found:
         reason = "no two of its pairs share a session and condition" if pairs else "no video shows two people"
         raise InputError(f"{pairs or folder}: {reason}; name pairs of participants in a table with columns a and b")
-    names = list(expressions) or [name for name in known if name not in NOT_BY_DEFAULT]
     rows, windows, short = list[Row](), list[Row](), list[str]()
     for one, other in track(found, "synchrony", len(found)):
-        several = {name: _measured(data, one, other, name, settings) for name in names}
-        held = {name: made for name, made in several.items() if made}
+        held: dict[str, Synchrony] = {}
+        for name in names:
+            both = [(curve, curve.smoothed[name]) for curve in (one, other)]
+            if made := synchrony(both[0], both[1], settings, seed=data.study.numbers.seed):
+                held[name] = made
         corrected = dict(zip(held, holm([made.p for made in held.values()]), strict=True)) if held else {}
         key = {
             "session": one.session,
@@ -151,28 +189,21 @@ def write_synchrony(
         if not held:
             short.append(f"{one.participant} {one.person} and {other.participant} {other.person}")
         for name, made in held.items():
-            facts = {what: round(value, 6) for what, value in vars(made).items() if what != "windows"}
+            facts = {what: plain(value) for what, value in vars(made).items() if what != "windows"}
             rows.append(
                 {**key, "expression": name, "windows": len(made.windows), **facts, "p_corrected": corrected[name]}
             )
-            windows += [{**key, "expression": name, **_rounded(vars(window))} for window in made.windows]
+            windows += [
+                {**key, "expression": name, **{what: plain(value) for what, value in vars(window).items()}}
+                for window in made.windows
+            ]
     if short:
         say(f"fewer than {LEAST} windows in common, or nothing varies: {first_few(short)}")
     texts = ("session", "condition", "expression", *(f"{one}_{side}" for side in "ab" for one in NAMES))
-    write_rows(data.study, "synchrony", rows, texts)
-    write_rows(data.study, "synchrony_windows", windows, texts)
+    write_rows(data.study, SYNCHRONY, rows, texts)
+    write_rows(data.study, f"{SYNCHRONY}_windows", windows, texts)
+    records.write(data.study.out / f"{SYNCHRONY}.json", SynchronyRecord(__version__, settings, len(found) - len(short)))
     return rows
-
-
-def _measured(
-    data: StudyCurves, one: TimeSeries, other: TimeSeries, name: str, settings: SynchronySettings
-) -> Synchrony | None:
-    pair = [(curve, data.corrected(curve, name).corrected) for curve in (one, other)]
-    return synchrony(pair[0], pair[1], settings, seed=data.study.numbers.seed)
-
-
-def _rounded(facts: dict[str, float]) -> dict[str, float]:
-    return {name: round(value, 6) for name, value in facts.items()}
 
 
 def _read_pairs(path: Path, curves: Sequence[TimeSeries]) -> list[tuple[str, str]]:
@@ -193,7 +224,7 @@ def _read_pairs(path: Path, curves: Sequence[TimeSeries]) -> list[tuple[str, str
         found.append((pair[0], pair[1]))
     if not found:
         raise InputError(f"{path}: {quantity(0, 'pair')}; a row for each")
-    return found
+    return list(dict.fromkeys(found))
 
 
 def synchrony_table(rows: Sequence[Row]) -> Table:
@@ -217,7 +248,8 @@ def synchrony_table(rows: Sequence[Row]) -> Table:
         for side in "ab":
             participant, person = row[f"participant_{side}"], row[f"person_{side}"]
             names.append(participant if participant == person else f"{participant} {person}")
-        figures = [f"{row['synchrony']:.3f}", f"{row['lag']:+.1f}", f"{row['expected']:.3f}", f"{row['effect']:.1f}"]
+        lag, effect = cell(row["lag"], "+.1f"), cell(row["effect"], ".1f")
+        figures = [cell(row["synchrony"], ".3f"), lag, cell(row["expected"], ".3f"), effect]
         tests = [_p(row["p"]), _p(row["p_corrected"])]
         body.append([*names, row["condition"], row["expression"], str(row["windows"]), *figures, *tests])
     kept = [at for at in range(len(head)) if any(row[at] for row in body)]

@@ -41,68 +41,86 @@ class Baseline:
 def baselines(
     curves: Sequence[TimeSeries], windows: Mapping[tuple[str, ...], Sequence[Window]], numbers: StudyNumbers
 ) -> dict[tuple[str, ...], Baseline]:
-    """Return the baseline of each curve by its key.
+    """Return the baseline of each curve by its key; NaN of a person without a usable frame in it.
 
     Args:
         curves: all of the study.
         windows: the events of each curve, by its key (`mien.study.numbers.windows`).
         numbers: which of the three rules.
     """
-    persons = defaultdict[tuple[str, str], list[TimeSeries]](list)
+    persons = defaultdict[tuple[str, str], list[tuple[TimeSeries, Numbers]]](list)
     for curve in curves:
-        persons[curve.participant, curve.person].append(curve)
+        stretches = _stretches(curve, windows, numbers)
+        persons[curve.participant, curve.person].append((curve, _usable_seconds(curve, stretches)))
     found: dict[tuple[str, ...], Baseline] = {}
     for mine in persons.values():
-        if not (numbers.baseline_event or numbers.baseline_window):
-            whole = [(curve, np.array([curve.cells[0][0], curve.cells[1][-1]])) for curve in mine]
-            quantile = _baseline(whole, numbers.baseline_quantile, f"quantile {numbers.baseline_quantile:g} of all")
-            found |= {curve.key: quantile for curve in mine}
-            continue
-        neutral = [(curve, edges) for curve in mine for edges in _neutral(curve, windows, numbers)]
-        for curve in mine:
-            source = (
-                f"event {numbers.baseline_event}"
-                if numbers.baseline_event
-                else "window {:g}-{:g} s".format(*numbers.baseline_window)
-            )
-            here = [one for one in neutral if one[0].session == curve.session]
-            made = _baseline(here, None, source)
-            if not made.seconds:
-                made = _baseline(neutral, None, f"{source}, of other sessions")
-            found[curve.key] = made
+        everything = _baseline(mine, numbers, ", of other sessions")
+        of_session: dict[str, Baseline] = {}
+        for curve, _ in mine:
+            if curve.session not in of_session:
+                here = [one for one in mine if one[0].session == curve.session or not _by_session(numbers)]
+                of_session[curve.session] = _baseline(here, numbers, "")
+            made = of_session[curve.session]
+            found[curve.key] = made if made.seconds else everything
     return found
 
 
-def _neutral(
-    curve: TimeSeries, windows: Mapping[tuple[str, ...], Sequence[Window]], numbers: StudyNumbers
-) -> list[Numbers]:
-    """Return start and end of each stretch of a curve that shows the neutral face, in seconds of the video."""
+def baseline_rule(numbers: StudyNumbers) -> str:
+    """Return in words what a baseline is taken from."""
+    if numbers.baseline_event:
+        return f"event {numbers.baseline_event}"
     if numbers.baseline_window:
-        return [np.array(numbers.baseline_window) - curve.offset]
-    return [np.array([one.start, one.end]) for one in windows[curve.key] if one.label == numbers.baseline_event]
+        return "window {:g}-{:g} s".format(*numbers.baseline_window)
+    return f"quantile {numbers.baseline_quantile:g} of all"
 
 
-def _baseline(parts: Sequence[tuple[TimeSeries, Numbers]], quantile: float | None, source: str) -> Baseline:
-    """Return the mean or quantile of curves over stretches (start, end), weighted by usable time."""
-    weights = np.concatenate([_overlap(curve, edges) * curve.usable for curve, edges in parts] or [np.zeros(0)])
-    seconds, values = float(weights.sum()), dict[str, float]()
-    for name in parts[0][0].smoothed if parts else ():
-        curve = np.concatenate([one.smoothed[name] for one, _ in parts])
-        values[name] = np.nan
-        if seconds:
-            used = weights > 0
-            values[name] = (
-                float(weights[used] @ curve[used] / seconds)
-                if quantile is None
-                else weighted_quantile(curve[used], weights[used], quantile)
-            )
-    return Baseline(values, source, round(seconds, 6))
+def _by_session(numbers: StudyNumbers) -> bool:
+    """Return whether a session has a baseline of its own: it has a neutral stretch of its own."""
+    return bool(numbers.baseline_event or numbers.baseline_window)
 
 
-def _overlap(curve: TimeSeries, edges: Numbers) -> Numbers:
-    """Return how many seconds of each frame's cell are between two times, [n]."""
+def _stretches(
+    curve: TimeSeries, windows: Mapping[tuple[str, ...], Sequence[Window]], numbers: StudyNumbers
+) -> list[tuple[float, float]]:
+    """Return from when to when a curve shows what the baseline is taken from, in seconds of the video."""
+    if numbers.baseline_window:
+        start, end = numbers.baseline_window
+        return [(start - curve.offset, end - curve.offset)]
+    if numbers.baseline_event:
+        return [(one.start, one.end) for one in windows[curve.key] if one.label == numbers.baseline_event]
+    return [(-np.inf, np.inf)]
+
+
+def _usable_seconds(curve: TimeSeries, stretches: Sequence[tuple[float, float]]) -> Numbers:
+    """Return how many seconds of each frame's cell are usable and within one of the stretches, [n].
+
+    They are 0 where no usable frame is within: the cell of one just outside reaches in by half a step.
+    """
     left, right = curve.cells
-    return np.asarray(np.maximum(np.minimum(right, edges[1]) - np.maximum(left, edges[0]), 0))
+    seconds, latest = np.zeros(len(left)), -np.inf
+    inside = np.zeros(len(left), np.bool_)
+    for start, end in sorted(stretches):  # what two of them share counts once
+        seconds += np.maximum(np.minimum(right, end) - np.maximum(left, max(start, latest)), 0)
+        inside |= (curve.times >= start) & (curve.times < end)
+        latest = max(latest, end)
+    return np.asarray(seconds * (curve.usable & (inside & curve.usable).any()))
+
+
+def _baseline(parts: Sequence[tuple[TimeSeries, Numbers]], numbers: StudyNumbers, remark: str) -> Baseline:
+    """Return the mean or quantile of curves, each with the seconds that its frames count for [n]."""
+    weights = np.concatenate([seconds for _, seconds in parts])
+    used, total = weights > 0, float(weights.sum())
+    source = f"{baseline_rule(numbers)}{remark if total else ': no usable frame'}"
+    values = dict[str, float]()
+    for name in parts[0][0].smoothed:
+        curve = np.concatenate([one.smoothed[name] for one, _ in parts])[used]
+        if not total:
+            values[name] = np.nan
+        elif _by_session(numbers):
+            values[name] = float(weights[used] @ curve / total)
+        else:
+            values[name] = weighted_quantile(curve, weights[used], numbers.baseline_quantile)
+    return Baseline(values, source, round(total, 6))
 
 
 def weighted_quantile(values: Numbers, weights: Numbers, quantile: float) -> float:

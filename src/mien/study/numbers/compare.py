@@ -7,7 +7,9 @@ within      Participants who have several conditions: y = condition + participan
             effect (statsmodels' MixedLM, REML). It uses participants who lack a condition too. t has
             N - n - (k - 1) degrees of freedom for N values, n participants, k conditions (the between-within method,
             Schluchter and Elashoff 1990): with both of two conditions for all it is the paired t test. For more than
-            two it assumes that all differences spread alike.
+            two it assumes that all differences spread alike. Where the model does not converge, or finds no variance
+            between participants, they are a fixed effect: least squares with as many degrees of freedom, which is the
+            same test where everybody has all conditions, and does not use who has one condition.
 between     Each participant has one condition: the difference of means, its interval and p by Welch's t test (1947).
 
 `difference` has a 95 % interval; `d` is the difference divided by the standard deviation of one value of one
@@ -24,16 +26,15 @@ import warnings
 from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
+from numpy.typing import NDArray
 
 from mien.core.console import first_few
-from mien.core.errors import InputError, did_you_mean, needs_extra
+from mien.core.errors import InputError, needs_extra
+from mien.study.numbers.settings import ComparisonSettings, Correction, Factor, check_name, chosen_expressions
 from mien.study.numbers.summary import FIGURES, Row
 
-Factor = Literal["condition", "event", "session"]
-Correction = Literal["holm", "fdr"]
 Values = Mapping[str, Mapping[str, float]]
 """Level -> participant -> value."""
 
@@ -42,6 +43,12 @@ COMPARABLE = tuple(name for name in FIGURES if name not in NOT_COMPARED and not 
 LEAST = 3  # participants that a test needs, in each condition or with both
 FEW = 8  # below, a test leans on its assumptions
 POWER = 0.8
+FIXED = "participants as fixed effects: the mixed model found no variance between them, or did not converge"
+ALIKE = 1e-3  # variance between participants, in that of the error, that is none
+
+
+Numbers = NDArray[np.float64]
+_Fit = tuple[Numbers, Numbers, float]
 
 
 @dataclass(frozen=True)
@@ -86,28 +93,12 @@ class _Test:
     note: str = ""
 
 
-def compare(
-    rows: Sequence[Row],
-    *,
-    figure: str = "mean",
-    by: Factor = "condition",
-    event: str = "",
-    reference: str | None = None,
-    expressions: Sequence[str] = (),
-    correction: Correction = "holm",
-    least_valid: float = 0.5,
-) -> tuple[list[Comparison], list[str]]:
+def compare(rows: Sequence[Row], settings: ComparisonSettings) -> tuple[list[Comparison], list[str]]:
     """Compare the levels of a factor with a reference.
 
     Args:
         rows: of the table `summary`.
-        figure: which of its figures, of `COMPARABLE`.
-        by: the factor: a column of the table.
-        event: during which event; "" is the whole video. Where events are compared, it is not used.
-        reference: the level that others are compared with; the first in the alphabet by default.
-        expressions: those that are tested, and corrected for; all by default.
-        correction: how p is corrected.
-        least_valid: the share of valid time that a row needs.
+        settings: which figure, during which event, of which levels, of which expressions.
 
     Returns:
         The comparisons, and lines about what was left out or should be known.
@@ -118,36 +109,29 @@ def compare(
     """
     with needs_extra("study", "a comparison"):
         import statsmodels.api  # noqa: F401
-    _check(figure, COMPARABLE, "figure")
-    known = list(dict.fromkeys(row["expression"] for row in rows))
-    for name in expressions:
-        _check(name, known, "expression")
-    events = sorted({row["event"] for row in rows} - {""})
+    settings.check()
+    figure, by, event = settings.figure, settings.by, settings.event
+    check_name(figure, COMPARABLE, "figure")
+    names = chosen_expressions(settings.expressions, list(dict.fromkeys(row["expression"] for row in rows)))
     if event:
-        _check(event, events, "event")
-    taken, notes = _taken(rows, by, event, least_valid)
+        check_name(event, sorted({row["event"] for row in rows} - {""}), "event")
+    taken, notes = _taken(rows, by, event, settings.least_valid)
     levels = sorted({row[by] for row in taken})
     if len(levels) < 2:
         there = f"only {levels[0]!r}" if levels else "none"
         raise InputError(f"{by}: {there}{' that is valid enough' if notes else ''}; a comparison needs two")
-    if reference is None:
-        reference = levels[0]
-    _check(reference, levels, by)
+    reference = levels[0] if settings.reference is None else settings.reference
+    check_name(reference, levels, by)
     others = [level for level in levels if level != reference]
     found = [
         comparison
-        for name in expressions or known
+        for name in names
         for comparison in _compared(_values(taken, name, figure, by), name, reference, others)
     ]
     found = [one for one in found if one.n_reference + one.n_level]  # a figure that this expression does not have
     if not found:
         raise InputError(f"{figure}: no expression has it")
-    return _corrected(found, correction), notes
-
-
-def _check(name: str, known: Sequence[str], what: str) -> None:
-    if name not in known:
-        raise InputError(f"no {what} {name!r}{did_you_mean(name, known)}; there are {first_few(list(known), 12)}")
+    return _corrected(found, settings.correction), notes
 
 
 def _taken(rows: Sequence[Row], by: Factor, event: str, least_valid: float) -> tuple[list[Row], list[str]]:
@@ -167,10 +151,14 @@ def _taken(rows: Sequence[Row], by: Factor, event: str, least_valid: float) -> t
             f"not compared: persons who are seen shorter than another of the same participant: {first_few(left)}"
         )
     chosen = [row for row in persons if (bool(row["event"]) if by == "event" else row["event"] == event)]
-    valid = [row for row in chosen if (row["valid"] or 0) >= least_valid]
-    poor = sorted({f"{row['participant']} {row[by]}".strip() for row in chosen if row not in valid})
+    valid, poor = list[Row](), set[str]()
+    for row in chosen:
+        if (row["valid"] or 0) >= least_valid:
+            valid.append(row)
+        else:
+            poor.add(f"{row['participant']} {row[by]}".strip())
     if poor:
-        notes.append(f"not compared: less than {least_valid:.0%} of the time is valid: {first_few(poor)}")
+        notes.append(f"not compared: less than {least_valid:.0%} of the time is valid: {first_few(sorted(poor))}")
     return valid, notes
 
 
@@ -231,50 +219,62 @@ def _mean(values: Mapping[str, float]) -> float | None:
 
 
 def _within(values: Values, reference: str) -> tuple[dict[str, _Test], float | None]:
-    """Return the test of each level by the mixed model, and p of all at once."""
-    import statsmodels.api as sm
+    """Return the test of each level, and p of all at once."""
     from scipy import stats
 
     levels = [reference, *(level for level in values if level != reference)]
     held = [(level, one, value) for level in levels for one, value in values[level].items()]
-    y = np.array([value for _, _, value in held])
-    participants = [one for _, one, _ in held]
-    k, df = len(levels), len(y) - len(set(participants)) - (len(levels) - 1)
-    unit = float(y.std())
+    participants = np.unique([one for _, one, _ in held], return_inverse=True)[1]
+    y, k = np.array([value for _, _, value in held]), len(levels)
+    df, unit = len(y) - (participants.max() + 1) - (k - 1), float(y.std())
     if df < 1 or unit < 1e-12:
         return {}, None
-    design = np.stack([np.ones(len(y)), *(np.array([one == level for one, _, _ in held]) for level in levels[1:])], 1)
-    try:
-        with warnings.catch_warnings():  # what they say, `converged` says too
-            warnings.simplefilter("ignore")
-            fitted = sm.MixedLM(y / unit, design.astype(np.float64), groups=participants).fit(reml=True)
-        effects, covariance = fitted.fe_params[1:] * unit, fitted.cov_params()[1:k, 1:k] * unit**2
-        between, error = float(fitted.cov_re[0, 0]), float(fitted.scale)
-        usable = fitted.converged and np.isfinite(covariance).all() and (np.diag(covariance) > 0).all()
-    except (np.linalg.LinAlgError, ValueError):
-        usable = False
-    if not usable:
-        why = "the mixed model did not converge; instead a t test of the differences of those with both"
-        paired = {level: _paired(values[reference], values[level], why) for level in levels[1:]}
-        return {level: test for level, test in paired.items() if test.error > 1e-5 * unit}, None
-    spread, errors = unit * float(np.sqrt(between + error)), np.sqrt(np.diag(covariance))
-    if errors.max() < 1e-5 * unit:
+    design = np.array([[level == other for other in levels[1:]] for level, _, _ in held], np.float64)
+    fitted, note = _mixed(y / unit, design, participants), ""
+    if fitted is None:
+        note = FIXED
+        fitted = _fixed(y / unit, design, participants, float(df))
+    effects, covariance, variance = fitted
+    errors = np.sqrt(np.diag(covariance))
+    if errors.max() < 1e-5:
         return {}, None
     f = float(effects @ np.linalg.solve(covariance, effects)) / (k - 1)
     tests = {
-        level: _Test(float(effect), float(one), float(df), spread)
-        for level, effect, one in zip(levels[1:], effects, errors, strict=True)
+        level: _Test(unit * float(effect), unit * float(error), float(df), unit * float(np.sqrt(variance)), note)
+        for level, effect, error in zip(levels[1:], effects, errors, strict=True)
     }
     return tests, float(stats.f.sf(f, k - 1, df)) if k > 2 else None
 
 
-def _paired(base: Mapping[str, float], theirs: Mapping[str, float], note: str) -> _Test:
-    """Return the paired test of the participants with both."""
-    both = [one for one in base if one in theirs]
-    pairs = np.array([[base[one], theirs[one]] for one in both])
-    apart = pairs[:, 1] - pairs[:, 0]
-    error = float(apart.std(ddof=1) / np.sqrt(len(both)))
-    return _Test(float(apart.mean()), error, len(both) - 1.0, float(np.sqrt(pairs.var(axis=0, ddof=1).mean())), note)
+def _mixed(y: Numbers, design: Numbers, participants: NDArray[np.int64]) -> _Fit | None:
+    """Return effects, their covariance and the variance of a value by the mixed model; None where it cannot be used."""
+    import statsmodels.api as sm
+
+    k = design.shape[1] + 1
+    try:
+        with warnings.catch_warnings():  # what they say, `converged` says too
+            warnings.simplefilter("ignore")
+            fitted = sm.MixedLM(y, sm.add_constant(design, has_constant="add"), groups=participants).fit(reml=True)
+        effects, covariance = fitted.fe_params[1:], fitted.cov_params()[1:k, 1:k]
+        between, error = float(fitted.cov_re[0, 0]), float(fitted.scale)
+    except (np.linalg.LinAlgError, ValueError):
+        return None
+    # without variance between participants its errors are too small: it is no longer the paired test
+    usable = fitted.converged and np.isfinite(covariance).all() and (np.diag(covariance) > 0).all()
+    return (effects, covariance, between + error) if usable and between >= ALIKE * error else None
+
+
+def _fixed(y: Numbers, design: Numbers, participants: NDArray[np.int64], df: float) -> _Fit:
+    """Return the same by least squares on what is left of values and conditions without each participant's means."""
+    counts = np.bincount(participants)
+    x, rest = design.copy(), y.copy()
+    for column in (rest, *x.T):
+        column -= (np.bincount(participants, column) / counts)[participants]
+    inverse = np.linalg.inv(x.T @ x)
+    effects = inverse @ x.T @ rest
+    error = float(((rest - x @ effects) ** 2).sum()) / df
+    levels = [y[row] for row in (design.sum(axis=1) == 0, *(design.T == 1))]
+    return effects, inverse * error, float(np.mean([one.var(ddof=1) for one in levels]))
 
 
 def _between(values: Values, reference: str) -> tuple[dict[str, _Test], float | None]:

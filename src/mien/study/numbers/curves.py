@@ -71,11 +71,6 @@ class TimeSeries:
         """The usual number of seconds from one frame to the next; 0 of a single frame."""
         return float(np.median(np.diff(self.times))) if len(self.times) > 1 else 0.0
 
-    @property
-    def end(self) -> float:
-        """When the last frame ends, in seconds of the video: it lasts as long as usual."""
-        return float(self.times[-1]) + self.step
-
     @cached_property
     def cells(self) -> tuple[Numbers, Numbers]:
         """When each frame's cell begins and ends, in seconds of the video, [n] each."""
@@ -93,8 +88,18 @@ class TimeSeries:
         return dict(zip(self.classes, found.T, strict=True)) | indices(found, self.classes)
 
     def episodes(self, expression: str) -> CurveEpisodes:
-        """Return the episodes of an expression, in seconds of the video."""
-        return find_episodes(self.times, self.smoothed[expression], self.numbers.rule, end=self.end)
+        """Return the episodes of an expression, in seconds of the video; none goes over time that was not looked at."""
+        furthest = max(LONGEST, 2 * self.step, self.numbers.gap)
+        begins = np.flatnonzero(np.diff(self.times, prepend=-np.inf) > furthest)  # another part of the video
+        found = []
+        for first, after in zip(begins.tolist(), [*begins[1:].tolist(), len(self.times)], strict=True):
+            part = slice(first, after)
+            end = float(self.times[after - 1]) + self.step
+            one = find_episodes(self.times[part], self.smoothed[expression][part], self.numbers.rule, end=end)
+            found.append(CurveEpisodes(one.first + first, one.apex + first, one.last + first, one.offset))
+        return CurveEpisodes(
+            *(np.concatenate([getattr(one, name) for one in found]) for name in ("first", "apex", "last", "offset"))
+        )
 
     def integrate(self, values: Numbers, edges: Numbers) -> Numbers:
         """Return the integrals over time of values [n] between one edge and the next, [m - 1]; NaN counts as 0.

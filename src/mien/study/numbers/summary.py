@@ -173,14 +173,14 @@ def _row(
         if np.isfinite(row.get(key, np.nan)):
             interval = ratio_interval(sums[above], sums[below], resamples=numbers.resamples, rng=rng)
             row[f"{key}_low"], row[f"{key}_high"] = (scale * bound for bound in interval)
-    return {key: _plain(row.get(key)) for key in (*UNIT, "expression", *FIGURES)}
+    return {key: plain(row.get(key)) for key in (*UNIT, "expression", *FIGURES)}
 
 
 def _ratio(above: float, below: float) -> float:
     return above / below if below else np.nan
 
 
-def _plain(value: Any) -> Any:
+def plain(value: Any) -> Any:
     """Return a cell: floats to 1e-6, None for NaN."""
     if not isinstance(value, float):
         return value

@@ -1,17 +1,17 @@
 """Whether the expressions of two people go up and down together: windowed lagged correlation, with a surrogate test.
 
-Both corrected curves are brought to the same instants, `step` seconds apart on the clock of the study, by linear
-interpolation between usable frames at most `LONGEST` apart. Time is cut into windows that do not overlap. In each, the
-first person's curve is correlated with the second's, shifted by every lag up to the longest (Boker et al. 2002,
-Psychological Methods 7(3); windows and Fisher's z as in SUSY, Tschacher and Haken, The Process of Psychotherapy, 2019).
-With z(lag) the mean of Fisher's z over the windows, at each lag:
+Both smoothed curves (a baseline changes no correlation) are brought to the same instants, `step` seconds apart on the
+clock of the study, by linear interpolation between usable frames at most `LONGEST` apart. Time is cut into windows that
+do not overlap. In each, the first person's curve is correlated with the second's, shifted by every lag up to the
+longest (Boker et al. 2002, Psychological Methods 7(3); windows and Fisher's z as in SUSY, Tschacher and Haken, The
+Process of Psychotherapy, 2019). With z(lag) the mean of Fisher's z over the windows, at each lag:
 
     synchrony   the largest z(lag), as a correlation: tanh
     lag         where it is, in seconds; above 0 the second person follows the first
     at_zero     tanh z(0)
     surrogates  the same largest value with the second person's windows in random order, again and again: each keeps its
                 own ups and downs, but not who they are paired with (Moulder et al. 2018, Psychological Methods 23(4))
-    expected    mean of the surrogates' synchrony
+    expected    mean of the surrogates' z, as a correlation
     effect      (z - mean of the surrogates' z) / their standard deviation
     p           (1 + surrogates as large) / (1 + surrogates)
 
@@ -25,37 +25,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.core.errors import InputError
 from mien.study.numbers.curves import LONGEST, Numbers, TimeSeries
+from mien.study.numbers.settings import SynchronySettings
 
 LEAST = 5  # windows: the orders of fewer are hardly any surrogates
 FILLED = 0.8  # share of a window's instants that must be known of both
 HIGHEST = 0.999  # correlations above are taken as this: Fisher's z of 1 is infinite
-
-
-@dataclass(frozen=True)
-class SynchronySettings:
-    """How synchrony is measured; seconds."""
-
-    window: float = 30.0
-    """Seconds of a window."""
-    lag: float = 5.0
-    """The longest lag, in seconds, in both directions."""
-    step: float = 0.2
-    """Seconds between the instants that are compared; that of the videos, where it is longer."""
-    surrogates: int = 1000
-    """Random orders of windows."""
-
-    def check(self) -> None:
-        """Raise InputError where the settings make no sense."""
-        if not 0 < self.step <= self.window / 10:
-            raise InputError(
-                f"step {self.step:g} s, window {self.window:g} s: expected a step up to a tenth of a window"
-            )
-        if not 0 <= self.lag <= self.window:
-            raise InputError(f"lag {self.lag:g} s, window {self.window:g} s: expected a lag from 0 up to the window")
-        if self.surrogates < 19:
-            raise InputError(f"surrogates {self.surrogates}: expected at least 19, for p = 0.05")
 
 
 @dataclass(frozen=True)
@@ -138,8 +113,9 @@ def synchrony(
 
 def _largest(z: Numbers, order: NDArray[np.int64]) -> float:
     """Return the largest mean over windows, of all lags, of one order of the second person's windows."""
-    with np.errstate(invalid="ignore"):
-        return float(np.nanmean(z[:, np.arange(len(order)), order], axis=1).max())
+    paired = z[:, np.arange(len(order)), order]
+    known = np.isfinite(paired).sum(axis=1)
+    return float((np.nansum(paired, axis=1)[known > 0] / known[known > 0]).max(initial=-np.inf))
 
 
 def resample(curve: TimeSeries, values: Numbers, clock: Numbers, step: float) -> Numbers:

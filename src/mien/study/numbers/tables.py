@@ -112,7 +112,17 @@ def read_summary(study: Study) -> list[Row]:
 
 
 def read_table(study: Study, name: str, columns: Sequence[str], maker: str) -> list[dict[str, str]]:
-    """Return the rows of a CSV file in out/, with these columns as texts."""
+    """Return the rows of a CSV file in out/, with these columns as texts.
+
+    Args:
+        study: whose.
+        name: of the table.
+        columns: those that are needed.
+        maker: the command that writes it.
+
+    Raises:
+        InputError: there is no such file, or it is another table.
+    """
     path = study.out / f"{name}.csv"
     if not path.is_file():
         raise InputError(f"{path}: no such file; {maker} {study.folder} makes it")
