@@ -1,12 +1,15 @@
 """The verb `study`."""
 
 from pathlib import Path
-from typing import Literal
+from typing import Annotated
+
+from tyro.conf import arg
 
 from mien.cli.parse import Verb
 from mien.core.streams import show, show_table
 from mien.core.tables import terminal_table
 from mien.core.time_rules import CodingFormat
+from mien.study.numbers.settings import ComparisonSettings, SynchronySettings
 
 
 def study() -> None:
@@ -22,6 +25,7 @@ def study() -> None:
         $ mien study compare talks/ --figure per_minute
         $ mien study synchrony talks/
         $ mien study export talks/ --to elan
+        $ mien study methods talks/
     """
 
 
@@ -98,18 +102,7 @@ def summarise_study(folder: Path, /) -> None:
     show_table(terminal_table(*summary_table(write_summary(folder)), left=2))
 
 
-def compare_study(
-    folder: Path,
-    /,
-    *,
-    figure: str = "mean",
-    by: Literal["condition", "event", "session"] = "condition",
-    event: str = "",
-    reference: str | None = None,
-    expressions: tuple[str, ...] = (),
-    correction: Literal["holm", "fdr"] = "holm",
-    least_valid: float = 0.5,
-) -> None:
+def compare_study(folder: Path, /, settings: Annotated[ComparisonSettings, arg(name="")]) -> None:
     """Compare conditions over participants, from summary.csv: differences with intervals, corrected p, power.
 
     Where participants have several conditions it fits a mixed model, else it takes Welch's t test. Writes
@@ -123,41 +116,17 @@ def compare_study(
 
     Args:
         folder: Of the study.
-        figure: A figure of summary.csv: mean, area, share, per_minute, duration, latency, max, valid ...
-        by: What is compared.
-        event: The event during which conditions are compared; the whole videos by default.
-        reference: The condition that others are compared with; the first in the alphabet by default.
-        expressions: Expressions and indices that are compared, and corrected for; all by default.
-        correction: How p is corrected for the number of comparisons: Holm's method, or the false discovery rate.
-        least_valid: The share of valid time that a row needs.
     """
     from mien.study.numbers.analyses import comparison_table, power_note, write_comparison
 
-    found = write_comparison(
-        folder,
-        figure=figure,
-        by=by,
-        event=event,
-        reference=reference,
-        expressions=expressions,
-        correction=correction,
-        least_valid=least_valid,
-    )
+    found = write_comparison(folder, settings)
     show_table(terminal_table(*comparison_table(found), left=3))
     for line in power_note(found):
         show(line)
 
 
 def synchronise_study(
-    folder: Path,
-    /,
-    *,
-    pairs: Path | None = None,
-    expressions: tuple[str, ...] = (),
-    window: float = 30.0,
-    lag: float = 5.0,
-    step: float = 0.2,
-    surrogates: int = 1000,
+    folder: Path, /, settings: Annotated[SynchronySettings, arg(name="")], *, pairs: Path | None = None
 ) -> None:
     """Measure whether two people's expressions go together: windowed lagged correlation, with a surrogate test.
 
@@ -171,21 +140,31 @@ def synchronise_study(
     Args:
         folder: Of the study.
         pairs: A CSV file with columns a and b: names of participants or persons who belong together.
-        expressions: Expressions and indices; by default all but expressiveness, positive and negative.
-        window: Seconds of a window.
-        lag: The longest lag, in seconds, in both directions.
-        step: Seconds between the instants that are compared.
-        surrogates: Random orders of one person's windows.
     """
     from mien.study.numbers.analyses import synchrony_table, write_synchrony
-    from mien.study.numbers.synchrony import SynchronySettings
 
-    settings = SynchronySettings(window=window, lag=lag, step=step, surrogates=surrogates)
-    show_table(
-        terminal_table(
-            *synchrony_table(write_synchrony(folder, pairs=pairs, expressions=expressions, settings=settings)), left=4
-        )
-    )
+    rows = write_synchrony(folder, settings, pairs=pairs)
+    show_table(terminal_table(*synchrony_table(rows), left=4))
+
+
+def describe_study(folder: Path, /, *, out: Path | None = None) -> None:
+    """Print the methods of a study for a paper: software, model and its accuracy, frames, figures, tests, references.
+
+    All of it is read from what the study's commands wrote. A second part is for an ethics board: what the figures are
+    not, and Articles 5(1)(f) and 50(3) of the EU's Artificial Intelligence Act. Check it before you print it.
+
+    Examples:
+        $ mien study methods talks/
+        $ mien study methods talks/ --out paper/
+
+    Args:
+        folder: Of the study.
+        out: A folder for methods.md (citations as Pandoc reads them), methods.txt and methods.bib.
+    """
+    from mien.study.methods import write_methods
+
+    made = write_methods(folder, out)
+    show(f"{made.text}\n{made.bibtex}", end="")
 
 
 def export_study(
@@ -224,4 +203,5 @@ ACTIONS: dict[str, Verb] = {
     "compare FOLDER": compare_study,
     "synchrony FOLDER": synchronise_study,
     "export FOLDER": export_study,
+    "methods FOLDER": describe_study,
 }

@@ -76,6 +76,8 @@ class Recognised:
     height: int
     frames: int
     faces: int
+    onnxruntime: str = ""
+    """Its version."""
     tracks: list[TrackSummary] = field(default_factory=list)
     """The tracks of the table, and their persons."""
     damage: str = ""
@@ -321,6 +323,8 @@ def _recognise(task: Task, threads: int, note: Callable[[float], None]) -> Recog
 
     `note` is given the seconds that are done, frame by frame, and may raise KeyboardInterrupt.
     """
+    import onnxruntime
+
     try:
         recognizer = _recognizer(task.job, threads)
         labels = recognizer.session.info.labels
@@ -360,6 +364,7 @@ def _recognise(task: Task, threads: int, note: Callable[[float], None]) -> Recog
         height=height,
         frames=frames,
         faces=faces,
+        onnxruntime=onnxruntime.__version__,
         tracks=merge(list(people.tracks.values())),
         damage=video.damage,
         notes=video.notes,

@@ -239,6 +239,7 @@ def _write_settings(run: StudyRun, events: StudyEvents, found: Mapping[Path, Cac
                 "duration": record.duration,
                 "recognised": [record.begin, record.until],
                 "frames": record.frames,
+                "onnxruntime": record.onnxruntime,
                 "damage": record.damage,
                 "notes": record.notes,
             }
