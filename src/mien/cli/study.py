@@ -1,7 +1,7 @@
 """The verb `study`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from tyro.conf import arg
 
