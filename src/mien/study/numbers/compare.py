@@ -274,7 +274,7 @@ def _fixed(y: Numbers, design: Numbers, participants: NDArray[np.int64], df: flo
     effects = inverse @ x.T @ rest
     error = float(((rest - x @ effects) ** 2).sum()) / df
     levels = [y[row] for row in (design.sum(axis=1) == 0, *(design.T == 1))]
-    return effects, inverse * error, float(np.mean([one.var(ddof=1) for one in levels]))
+    return effects, np.asarray(inverse * error, np.float64), float(np.mean([one.var(ddof=1) for one in levels]))
 
 
 def _between(values: Values, reference: str) -> tuple[dict[str, _Test], float | None]:
