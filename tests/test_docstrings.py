@@ -12,12 +12,14 @@ from PIL import Image
 
 import mien
 import mien.compat
+import mien.scale
 from mien import Run, api
 from mien.models.bundled import ASSETS
 from tests import drawn, drawn_video
 
 PUBLIC = {name: getattr(mien, name) for name in mien.__all__ if name != "__version__"}
 PUBLIC |= {f"compat.{name}": getattr(mien.compat, name) for name in mien.compat.__all__}
+PUBLIC |= {f"scale.{name}": getattr(mien.scale, name) for name in mien.scale.__all__}
 
 
 def one_step(*arguments: Any, **options: Any) -> Run:

@@ -56,7 +56,7 @@ def test_recognition_reads_no_dataset(code: str) -> None:
         "from mien import Samples",
         "from mien.compat import FER, DeepFace",
         "import mien.core.images, mien.datasets, mien.recipes, mien.evaluation, mien.evaluation.calibrate",
-        "import mien.outputs.predict_job, mien.outputs.submission, mien.live.loop, mien.page.site",
+        "import mien.outputs.predict_job, mien.outputs.submission, mien.live.loop, mien.page.site, mien.scale.shards",
     ],
 )
 def test_import_is_light(code: str) -> None:

@@ -12,6 +12,20 @@ from mien.core.errors import InputError
 _URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+):/+")  # pathlib has made one slash of two; C:/ is a drive
 
 
+def address(path: str | os.PathLike[str]) -> str:
+    """Return the address of something on another machine, or "" for what is on this one.
+
+    Example:
+        >>> address(Path("s3://bucket/face.jpg")), address("face.jpg")
+        ('s3://bucket/face.jpg', '')
+    """
+    text = os.fspath(path)
+    url = _URL.match(text)
+    if not url or url[1].lower() == "file" or os.path.exists(text):  # noqa: PTH110 - False for names too long
+        return ""
+    return f"{url[1]}://{text[url.end() :]}"
+
+
 def local_path(path: str | os.PathLike[str]) -> Path:
     """Return a path as the user means it: an address that begins with file: names a file, ~ is the home folder.
 
@@ -25,14 +39,13 @@ def local_path(path: str | os.PathLike[str]) -> Path:
         '/photos/my face.jpg'
     """
     text = os.fspath(path)
+    if elsewhere := address(path):
+        raise InputError(f"{elsewhere}: an address; mien reads files of this machine only, so download it first")
     url = _URL.match(text)
     if os.path.exists(text) or not (url or text.startswith("~")):  # noqa: PTH110 - False for names too long
         return Path(path)
     if not url:
         return Path(os.path.expanduser(text))  # noqa: PTH111 - without a home folder it stays as it is
-    if url[1].lower() != "file":
-        address = f"{url[1]}://{text[url.end() :]}"
-        raise InputError(f"{address}: an address; mien reads files of this machine only, so download it first")
     rest = unquote(text[url.end() :].removeprefix("localhost/"), errors="surrogateescape")
     return Path(rest if re.match("[A-Za-z]:", rest) else f"/{rest}")
 

@@ -18,6 +18,7 @@ def write_episodes(
     rule: EpisodeRule = EPISODES,
     *,
     video: Path,
+    folder: Path | None = None,
     seconds: float,
     classes: Sequence[str],
     formats: Sequence[CodingFormat] = (),
@@ -29,6 +30,7 @@ def write_episodes(
         stem: what the names of the files begin with.
         rule: by which they were found.
         video: whose they are, `seconds` long.
+        folder: where the files will be in the end: they name the video relative to it. None: where they are written.
         classes: what an expression may be called.
         formats: what else is written.
 
@@ -41,7 +43,7 @@ def write_episodes(
         csv_text([COLUMNS, *([getattr(e, n) for n in COLUMNS] for e in episodes)]),
     )
     stretches = [Stretch(str(e.person), e.expression, e.onset, e.offset, e.mean) for e in episodes]
-    coding = Coding(video, stem.parent, seconds, tuple(classes), stretches, f"mien: expressions, {rule.text}")
+    coding = Coding(video, folder or stem.parent, seconds, tuple(classes), stretches, f"mien: expressions, {rule.text}")
     for name in dict.fromkeys(("elan-text", "webvtt", *formats)):
         suffix, text = TEXTS.get(name, (BORIS, _project))
         write_text(stem.with_name(f"{stem.name}.episodes{suffix}"), text(coding))

@@ -1,6 +1,6 @@
 """Photos on disk: their faces in order, several photos at a time, and annotated copies."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
@@ -89,13 +89,13 @@ _Found = tuple[Photo, FaceCrops | None, images.LoadedImage | None]  # not yet sc
 
 def recognize_photos(
     recognizer: Recognizer,
-    files: Sequence[Path],
+    files: Iterable[Path],
     *,
     copies: Mapping[Path, Path] | None = None,
     portraits: bool = False,
     blur: bool = False,
     workers: int = 1,
-) -> Iterator[Photo]:
+) -> Generator[Photo, None, None]:
     """Yield the faces of each photo, in order. InputError where an annotated copy cannot be written.
 
     Args:

@@ -2,12 +2,15 @@
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from mien.core.errors import needs_extra
 from mien.core.files import replacing
 from mien.outputs.tables.format import cell_type, expect_columns
 from mien.outputs.tables.text_formats import JsonLines
+
+if TYPE_CHECKING:
+    import pyarrow
 
 
 class _Parquet(JsonLines):
@@ -18,8 +21,7 @@ class _Parquet(JsonLines):
 
     def finish(self, lines: Path, table: Path, columns: Sequence[str]) -> None:
         arrow = _pyarrow()
-        types = {str: arrow.string(), int: arrow.int64(), bool: arrow.bool_(), float: arrow.float64()}
-        schema = arrow.schema([(name, types[cell_type(name)]) for name in columns])
+        schema = arrow_schema(columns)
         with replacing(table) as part, arrow.parquet.ParquetWriter(part, schema) as writer:
             if lines.stat().st_size:
                 options = arrow.json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error")
@@ -43,8 +45,15 @@ class _Parquet(JsonLines):
             raise ValueError(str(error).splitlines()[0]) from None
 
 
+def arrow_schema(columns: Sequence[str]) -> "pyarrow.Schema":
+    """Return the columns of a table of faces with their Arrow types. MissingExtra where pyarrow is not installed."""
+    arrow = _pyarrow()
+    types = {str: arrow.string(), int: arrow.int64(), bool: arrow.bool_(), float: arrow.float64()}
+    return arrow.schema([(name, types[cell_type(name)]) for name in columns])
+
+
 def _pyarrow() -> Any:
-    with needs_extra("table", "a Parquet table"):
+    with needs_extra("table", "an Arrow or Parquet table"):
         import pyarrow.json
         import pyarrow.parquet
     return pyarrow

@@ -26,10 +26,14 @@ def check_settings(table: Path, settings: Settings) -> None:
     if not path.exists():  # of an earlier version of mien; TableWriter says so
         return
     made = records.read(path, dict[str, str], what="the settings of a table of mien")
-    names = [name for name in {**made, **settings} if compared(made.get(name)) != compared(settings.get(name))]
-    if names:
-        changes = "; ".join(f"made with {name} {made.get(name)}, now {settings.get(name)}" for name in names)
+    if changes := changed_settings(made, settings):
         raise InputError(f"{table}: {changes}; give the options as before, or choose another file")
+
+
+def changed_settings(made: Settings, settings: Settings) -> str:
+    """Return "made with NAME VALUE, now VALUE; ..." for the settings that differ, or "" where none does."""
+    names = [name for name in {**made, **settings} if compared(made.get(name)) != compared(settings.get(name))]
+    return "; ".join(f"made with {name} {made.get(name)}, now {settings.get(name)}" for name in names)
 
 
 def note_settings(table: Path, settings: Settings, *, rows: bool) -> None:

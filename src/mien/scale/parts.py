@@ -1,0 +1,212 @@
+"""The parts of a large job: some photos, or one video, recognised by whichever process takes it and written at once.
+
+A folder of parts has `job.json`, which says what is recognised and how, and `parts/` with a file per part that is done.
+The processes that work on it share nothing else: there may be any number of them, on any machine that sees the folder,
+and after a crash they start again.
+"""
+
+import hashlib
+import heapq
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from mien.core import images, records
+from mien.core.console import first_few, quantity
+from mien.core.errors import InputError
+from mien.core.paths import printable
+from mien.outputs.inputs import find_inputs, is_video, output_paths
+from mien.outputs.jobs import Outcome, PredictJob
+from mien.outputs.settings import table_settings
+from mien.outputs.tables import check_table
+from mien.outputs.tables.settings import changed_settings, compared
+from mien.outputs.video_job import table_path
+from mien.recognition import video
+
+JOB = "job.json"
+PHOTOS = 16  # in a part, on average: one call of the network, and a second of work that a kill may cost
+
+
+@dataclass(frozen=True)
+class PartsJob:
+    """What the parts of a folder are, and what they are made with: its `job.json`."""
+
+    settings: dict[str, str]
+    """All that decides the content of parts: the settings of tables (`mien.outputs.settings`) and of videos' files."""
+    photos: dict[str, str]
+    """The settings that are noted with the merged table of photos."""
+    labels: tuple[str, ...]
+    """The classes of the model."""
+    files: list[str]
+    """All photos and videos, in the order in which one process reads them."""
+
+    @property
+    def digest(self) -> str:
+        """What each part is marked with."""
+        facts = {name: compared(value) for name, value in self.settings.items()}
+        return hashlib.sha256(records.dumps(facts).encode()).hexdigest()[:16]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Files that are recognised together."""
+
+    name: str
+    """A hash of the paths."""
+    files: tuple[Path, ...]
+    stems: tuple[Path, ...]
+    """What the names of the files of each video begin with, below the folder of parts."""
+    size: int
+    """Bytes of a video; 0: photos."""
+
+
+@dataclass(frozen=True)
+class PartRecord:
+    """A part that is done: its file in parts/."""
+
+    made_with: str
+    """`PartsJob.digest`."""
+    outcomes: list[Outcome]
+    """One for each file, in their order."""
+    messages: list[str]
+    """The lines for the user, as `mien predict` prints them."""
+    rows: list[dict[str, Any]]
+    """The rows of `mien predict --table`, of photos only: a video has a table of its own."""
+
+
+def open_job(paths: Sequence[Path], job: PredictJob, labels: Sequence[str]) -> tuple[PartsJob, list[Part], bool]:
+    """Return what is to be done, all its parts, and whether some of `paths` could not be read at all; write `job.json`
+    where it is missing.
+
+    Raises:
+        InputError: no input, a detector that cannot be used, or a folder whose parts are of other files or were made
+            with other settings.
+    """
+    assert job.out
+    files, unread = find_inputs(paths, outputs=job.out)
+    stems = output_paths({file: below for file, below in files.items() if _may_be_video(file)}, job.out, "")
+    wanted = PartsJob(_settings(job), dict(table_settings(job, video=False)), tuple(labels), [*map(printable, files)])
+    if (job.out / JOB).exists():
+        _check_same(job.out / JOB, read_job(job.out), wanted)
+    else:
+        for stem in stems.values():  # before hours of work
+            check_table(table_path(stem, job), resume=False)
+        records.write(job.out / JOB, wanted)
+    parts, ahead = list[Part](), iter(files.items())
+    for names in cut(wanted.files):
+        several = dict(islice(ahead, len(names)))
+        below = (stems[file].relative_to(job.out) if file in stems else several[file] for file in several)
+        parts.append(Part(part_name(names), tuple(several), tuple(below), _video_size(next(iter(several)))))
+    return wanted, parts, unread
+
+
+def read_job(folder: Path) -> PartsJob:
+    """Return the `job.json` of a folder of parts. InputError where there is none."""
+    if not (folder / JOB).exists():
+        raise InputError(f"{folder}: no {JOB} in it; expected the folder that was --out of mien predict --shard")
+    return records.read(folder / JOB, PartsJob, what="what mien predict --shard writes")
+
+
+def _settings(job: PredictJob) -> dict[str, str]:
+    rule = {f"--{name.replace('_', '-')}": f"{value:g}" for name, value in vars(job.episodes).items()}
+    tables = {**table_settings(job, video=False), **table_settings(job, video=True)}
+    files = {"--format": job.format, "--export": " ".join(job.export), "--video": str(job.video), "--blur": job.blur}
+    return {**tables, **rule, **files, "--keep-person": " ".join(map(str, job.keep_person))}
+
+
+def _check_same(path: Path, noted: PartsJob, wanted: PartsJob) -> None:
+    if changes := changed_settings(noted.settings, wanted.settings):
+        raise InputError(f"{path}: {changes}; give the options as before, or another folder as --out")
+    if noted.files != wanted.files:
+        before, now = set(noted.files), set(wanted.files)
+        lists = {
+            "new": [name for name in wanted.files if name not in before],
+            "no longer there": [name for name in noted.files if name not in now],
+        }
+        changes = "; ".join(f"{len(names):,} {what} ({first_few(names)})" for what, names in lists.items() if names)
+        raise InputError(
+            f"{path}: made for {quantity(len(before), 'file')}, now {len(now):,}: {changes or 'in another order'}; "
+            "give the same paths, or another folder as --out"
+        )
+
+
+def cut(files: Iterable[str]) -> Iterator[tuple[str, ...]]:
+    """Yield the files of each part: one video, or photos that follow each other.
+
+    A video is known by its suffix. A part of photos ends after a name whose hash is a multiple of `PHOTOS`.
+
+    Example:
+        >>> list(cut(["a.jpg", "b.jpg", "c.mp4", "d.jpg"]))
+        [('a.jpg', 'b.jpg'), ('c.mp4',), ('d.jpg',)]
+    """
+    waiting: list[str] = []
+    for file in files:
+        alone = _is_called_video(file)
+        if waiting and alone:
+            yield tuple(waiting)
+            waiting = []
+        waiting.append(file)
+        if alone or hashlib.sha256(file.encode()).digest()[0] % PHOTOS == 0:
+            yield tuple(waiting)
+            waiting = []
+    if waiting:
+        yield tuple(waiting)
+
+
+def part_name(files: Iterable[str]) -> str:
+    """Return the name of a part: a hash of its paths."""
+    return hashlib.sha256("\0".join(files).encode()).hexdigest()[:32]
+
+
+def part_path(folder: Path, name: str) -> Path:
+    """Return the file of a part that is done."""
+    return folder / "parts" / f"{name}.json"
+
+
+def read_part(path: Path, made_with: str) -> PartRecord:
+    """Return a part that is done. InputError where it is damaged, or was made with other settings."""
+    record = records.read(path, PartRecord, what="a part that mien predict --shard has written")
+    if record.made_with != made_with:
+        raise InputError(f"{path}: made with other settings than {JOB} says; remove it and run the shards again")
+    return record
+
+
+def share(parts: Sequence[Part], index: int, count: int) -> list[Part]:
+    """Return the parts of shard `index`, from 1, of `count`: the videos, the largest first, then photos.
+
+    Each video, the largest first, goes to the shard that has the fewest bytes so far; photos go round.
+    """
+    loads, mine = [(0, shard) for shard in range(1, count + 1)], list[Part]()
+    for part in longest_first(part for part in parts if part.size):
+        load, shard = heapq.heappop(loads)
+        heapq.heappush(loads, (load + part.size, shard))
+        if shard == index:
+            mine.append(part)
+    return mine + [part for part in parts if not part.size][index - 1 :: count]
+
+
+def longest_first(parts: Iterable[Part]) -> list[Part]:
+    """Return the videos, the largest first, then the photos in their order."""
+    return sorted(parts, key=lambda part: (-part.size, part.name if part.size else ""))
+
+
+def _video_size(path: Path) -> int:
+    """Return the bytes of what is called like a video, at least 1; 0: a photo."""
+    if not _is_called_video(path.name):
+        return 0
+    try:
+        return max(1, path.stat().st_size)
+    except OSError:  # said when its turn comes
+        return 1
+
+
+def _may_be_video(path: Path) -> bool:
+    """Return whether a file needs names for the files of a video. A million files called like photos are not opened."""
+    suffix = path.suffix.lower()
+    return suffix in video.SUFFIXES or (suffix not in images.SUFFIXES and is_video(path))
+
+
+def _is_called_video(name: str) -> bool:
+    return Path(name).suffix.lower() in video.SUFFIXES
