@@ -196,6 +196,26 @@ def export_study(
     export_study(folder, to, content=content, out=out)
 
 
+def share_study(folder: Path, /, *, keep: tuple[str, ...] = (), out: Path | None = None) -> None:
+    """Write copies of the videos in which faces are covered, with their sound, for sharing.
+
+    The faces come from the tables of mien study run. docs/videos.md says what is left of a face, and what the copies do
+    not hide. Look at them before you share them.
+
+    Examples:
+        $ mien study share talks/
+        $ mien study share talks/ --keep Anna --out shared
+
+    Args:
+        folder: Of the study.
+        keep: Persons, as persons.csv calls them, whose faces are left as they are.
+        out: The folder of the copies; out/shared of the study by default.
+    """
+    from mien.study.share import share_study
+
+    share_study(folder, keep=keep, out=out)
+
+
 ACTIONS: dict[str, Verb] = {
     "init FOLDER": init_study,
     "run FOLDER": run_study,
@@ -204,4 +224,5 @@ ACTIONS: dict[str, Verb] = {
     "synchrony FOLDER": synchronise_study,
     "export FOLDER": export_study,
     "methods FOLDER": describe_study,
+    "share FOLDER": share_study,
 }

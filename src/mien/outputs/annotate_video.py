@@ -41,12 +41,13 @@ QUALITY = {"preset": "veryfast", "crf": "20", "bf": "0"}
 
 @contextmanager
 def annotate_video(
-    source: Path, path: Path, *, threads: int | None = None, cover: FaceCover | None = None
+    source: Path, path: Path, *, threads: int | None = None, cover: FaceCover | None = None, draw: bool = True
 ) -> Iterator["AnnotatedVideo"]:
     """Open an annotated copy of a video as MP4 (H.264, the source's times): whole or not at all.
 
     Every frame is drawn. Sound that players know inside an MP4 is copied packet by packet, other sound becomes AAC.
-    The encoder uses `threads` cores; None leaves it to x264 (all of them). A `cover` covers the faces that it is given.
+    The encoder uses `threads` cores; None leaves it to x264 (all of them). A `cover` covers the faces that it is given;
+    without `draw` nothing is drawn.
     Nothing but the first picture and sound is copied: no thumbnail, no subtitles, no metadata.
 
     Raises:
@@ -61,7 +62,7 @@ def annotate_video(
             open_container(source) as container,
             av.open(f"file:{part}", "w", format="mp4", options={"movflags": "faststart"}) as target,
         ):
-            copy = AnnotatedVideo(video, container, target, threads or 0, cover)
+            copy = AnnotatedVideo(video, container, target, threads or 0, cover, draw)
             yield copy
             copy.finish()
     except av.FFmpegError as error:
@@ -82,15 +83,16 @@ class AnnotatedVideo:
         target: "OutputContainer",
         threads: int,
         cover: FaceCover | None = None,
+        draw: bool = True,
     ) -> None:
         self._video, self._frames = video, iter(video)
         self._next = next(self._frames, None)
         if self._next is None:
             raise InputError(video.damage or f"{video.path}: no frame in it")
         width, height = self._next.size
-        growth = max(1.0, min(SHORTEST / min(height, width), LONGEST / max(height, width)))
+        growth = max(1.0, min(SHORTEST / min(height, width), LONGEST / max(height, width))) if draw else 1.0
         wide, high = (
-            max(NARROWEST, round(side * growth / 2) * 2) for side in (width, height)
+            max(NARROWEST if draw else 16, round(side * growth / 2) * 2) for side in (width, height)
         )  # H.264 wants even sides
         self._size = wide, high
         base = video.stream.time_base
@@ -104,7 +106,7 @@ class AnnotatedVideo:
         self._packets = next(self._sound, None)
         self._time = -1  # of the last frame, in `_base`
         self._faces: VideoFaces | None = None
-        self._cover = cover
+        self._cover, self._drawing = cover, draw
         self._waiting = deque[VideoFaces]()  # a cover has to know where a face is seen next
         self._fit = self._fitted(self._next)  # of the frame in which the faces were found
 
@@ -147,7 +149,10 @@ class AnnotatedVideo:
 
         while self._next is not None and self._next.number < end:
             frame, self._next = self._next, next(self._frames, None)
-            raw = av.VideoFrame.from_ndarray(overlay(self._drawn(frame), self._faces, *self._fit), format="rgb24")
+            image = self._drawn(frame)
+            if self._drawing:
+                image = overlay(image, self._faces, *self._fit)
+            raw = av.VideoFrame.from_ndarray(image, format="rgb24")
             self._time = max(round(frame.time / self._base), self._time + 1)
             raw.pts, raw.time_base = self._time, self._base
             self._target.mux(self._stream.encode(raw))

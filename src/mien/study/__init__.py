@@ -19,6 +19,8 @@ A study is a folder:
         events.csv          the events as used, in seconds of the video and of the study
         episodes.csv, summary.csv, summary_wide.csv ...    (`mien.study.numbers`)
         compare_*.json, synchrony.json    how these were made, for `mien study methods`
+        export/             codings for other programs (`mien.study.export`)
+        shared/             copies of the videos in which faces are covered (`mien.study.share`)
 
 The columns of a frame, in this order; one row per frame and face, and one for a frame in which nobody was found:
 
@@ -54,6 +56,7 @@ The modules, each of which imports only those above it:
     tables      CSV, Parquet and SPSS files
     run         `mien study run`: all of it in order
     methods     `mien study methods`: what a paper says of it
+    export, share    `mien study export` and `mien study share`
 
 Tables are `pyarrow.Table`s; frames come in pieces (`mien.study.frames.pieces`), never all at once. Where only curves
 are needed, NumPy arrays: times [n] in seconds, probabilities [n, k]. What needs the pixels of a frame is a part of
