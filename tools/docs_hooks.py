@@ -6,6 +6,7 @@ MkDocs calls the functions `on_...` (mkdocs.yml). Links between files of the rep
 import json
 import os
 import re
+import sys
 from contextlib import redirect_stdout
 from io import StringIO
 from pathlib import Path, PurePosixPath
@@ -17,6 +18,10 @@ from mkdocs.exceptions import PluginError
 from mkdocs.structure.files import File, Files
 from mkdocs.structure.pages import Page
 
+sys.path.insert(0, str(Path(__file__).parent))
+
+from json_schemas import schemas
+
 ROOT = Path(__file__).parents[1]
 PAGES = {  # file of the repository -> page of the site
     "README.md": "index.md",
@@ -27,7 +32,7 @@ PAGES = {  # file of the repository -> page of the site
     "src/mien/assets/small.md": "card-small.md",
 }
 COPIED = ("LICENSE", "CITATION.cff", "LICENSES/*", "examples/*.ipynb", "examples/*.py", "examples/serve/*")
-WIDTH = 88  # columns of the help
+WIDTH = 80  # columns of the help
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:
@@ -49,7 +54,7 @@ def on_page_markdown(markdown: str, page: Page, config: MkDocsConfig, files: Fil
     if here == "commands.md":
         markdown += command_help()
     elif here == "json.md":
-        markdown += "\n".join(schema_section(name, schema) for name, schema in schemas().items())
+        markdown += json_sections()
     homes = {page: source for source, page in PAGES.items()}
     folder = PurePosixPath(homes.get(here, f"docs/{here}")).parent
 
@@ -103,38 +108,24 @@ def command_help() -> str:
     return "\n".join(parts)
 
 
-def schemas() -> dict[str, dict[str, Any]]:
-    """Return the JSON schema of each kind of file, made of the dataclass that mien writes."""
-    import msgspec
-
-    from mien.evaluation.agreement.agreement import Agreement
-    from mien.evaluation.benchmark.result import Result
-    from mien.evaluation.evaluation import Evaluation
-    from mien.evaluation.robustness.audit import Audit
-    from mien.models.external import ExternalModelSpec
-    from mien.recipes import Epoch, RunRecord
-
-    kinds = {
-        "evaluation": Evaluation, "audit": Audit, "benchmark": Result, "agreement": Agreement, "recipe": RunRecord,
-        "epoch": Epoch, "external-model": ExternalModelSpec,
-    }  # fmt: skip
-    made = {
-        name: {"$schema": "https://json-schema.org/draft/2020-12/schema"}
-        | msgspec.json.schema(kind, schema_hook=lambda kind: {"type": "string" if kind is Path else "array"})
-        for name, kind in kinds.items()
-    }
-    return {"photo": json.loads((ROOT / "docs" / "schemas" / "photo.json").read_text())} | made
+def json_sections() -> str:
+    """Return a section for each kind of file; an object that several have is listed once."""
+    seen = set[str]()
+    return "\n".join(schema_section(name, schema, seen) for name, schema in schemas().items())
 
 
-def schema_section(name: str, schema: dict[str, Any]) -> str:
-    """Return the fields of a file as tables, one for each object in it."""
+def schema_section(name: str, schema: dict[str, Any], seen: set[str]) -> str:
+    """Return the fields of a file as tables, one for each object in it that is not `seen` yet."""
     kinds = schema.get("$defs", {})
     top = kinds.get(schema.get("$ref", "").rpartition("/")[2], schema)
     lines = [f"\n## {name}\n", f"[{name}.json](schemas/{name}.json)\n"]
     for title, kind in {name: top, **{key: kind for key, kind in kinds.items() if kind is not top}}.items():
-        if "properties" in kind:
-            lines += [f"\n### {name}: {title}\n" if title != name else "", "| field | type |", "|---|---|"]
-            lines += [f"| `{field}` | {type_text(facts)} |" for field, facts in kind["properties"].items()]
+        if "properties" in kind and title not in seen:
+            seen.add(title)
+            lines += [f"\n### {title}\n" if title != name else "", "| field | type | what it is |", "|---|---|---|"]
+            for field, facts in kind["properties"].items():
+                about = facts.get("description", "").replace("|", "\\|")
+                lines.append(f"| `{field}` | {type_text(facts)} | {about} |")
     return "\n".join(lines) + "\n"
 
 
@@ -151,4 +142,4 @@ def type_text(facts: dict[str, Any]) -> str:
         return f"list of {type_text(facts['items'])}"
     if kind == "object" and isinstance(facts.get("additionalProperties"), dict):
         return f"object of {type_text(facts['additionalProperties'])}"
-    return f"{kind}: {facts['description']}" if "description" in facts else str(kind)
+    return " or ".join(kind) if isinstance(kind, list) else str(kind)

@@ -47,7 +47,7 @@ def run(shell: str, code: str) -> set[str]:
 @pytest.mark.parametrize(("words", "expected"), CASES)
 def test_bash_completes(scripts: Path, words: list[str], expected: set[str]) -> None:
     quoted = " ".join(f"'{word}'" for word in ["mien", *words])
-    code = f". {scripts / 'bash'}; COMP_WORDS=({quoted}); COMP_CWORD={len(words)}; _mien; echo ${{COMPREPLY[@]}}"
+    code = f". {scripts / 'bash'}; COMP_WORDS=({quoted}); COMP_CWORD={len(words)}; _mien_words; echo ${{COMPREPLY[@]}}"
     assert run("bash", code) == expected
 
 
@@ -61,10 +61,12 @@ def test_fish_completes(scripts: Path, words: list[str], expected: set[str]) -> 
 @pytest.mark.parametrize(("words", "expected"), CASES)
 def test_zsh_completes(scripts: Path, words: list[str], expected: set[str]) -> None:
     """The function itself, as zsh's bashcompinit calls it: arrays begin at 0 there."""
-    quoted = " ".join(f"'{word}'" for word in ["mien", *words])
+    quoted = " ".join(f'"{word}"' for word in ["mien", *words])
+    function = scripts / "function.zsh"
+    function.write_text((scripts / "zsh").read_text().rpartition("\n")[0])  # the last line is for the line editor
     code = (
-        f"autoload -Uz compinit; compinit -D -u; . {scripts / 'zsh'}; emulate -L ksh -c "
-        f"'COMP_WORDS=({quoted.replace(chr(39), chr(34))}); COMP_CWORD={len(words)}; _mien; echo ${{COMPREPLY[@]}}'"
+        f"autoload -Uz compinit; compinit -D -u; . {function}; emulate ksh -c "
+        f"'COMP_WORDS=({quoted}); COMP_CWORD={len(words)}; _mien_words; echo ${{COMPREPLY[@]}}'"
     )
     assert run("zsh", code) == expected
 

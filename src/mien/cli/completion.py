@@ -51,7 +51,7 @@ def options(verb: str, *action: str) -> list[Option]:
         run_verb(verb, [*action, "--help"])
     found = []
     for name, value in re.findall(r"^\W+(?:-h, )?(--[a-z][\w-]*)(?: (\S+))?", text.getvalue(), re.MULTILINE):
-        listed = re.fullmatch(r"\{(.*)\}", value)
+        listed = re.fullmatch(r"\{([^{}]*)\}", value)
         choices = [word for word in listed[1].split(",") if word != "None"] if listed else []
         found.append(Option(name, bool(value), tuple(choices)))
     return found
@@ -80,7 +80,7 @@ def _bash(*, zsh: bool) -> str:
         names.append(f'"{words}") list="{" ".join(one.name for one in found)}" ;;')
     firsts = [f'"{verb}") list="{" ".join(first_words(verb))}" ;;' for verb in VERBS if first_words(verb)]
     groups = "|".join(verb for verb in VERBS if actions(verb))
-    text = f"""_mien() {{
+    text = f"""_mien_words() {{
     local word="${{COMP_WORDS[COMP_CWORD]}}" before="${{COMP_WORDS[COMP_CWORD-1]}}" verb="${{COMP_WORDS[1]}}"
     local list="" key
     COMPREPLY=()
@@ -105,9 +105,14 @@ def _bash(*, zsh: bool) -> str:
         fi
     fi
     [ -n "$list" ] && COMPREPLY=($(compgen -W "$list" -- "$word"))
-}}
-complete -o default -F _mien mien"""
-    return f"#compdef mien\nautoload -Uz bashcompinit && bashcompinit\n{text}" if zsh else text
+}}"""
+    if zsh:  # a file of fpath, which zsh runs each time it completes
+        begin, end = (
+            "#compdef mien\nautoload -Uz bashcompinit && bashcompinit",
+            "_bash_complete -o default -F _mien_words",
+        )
+        return f"{begin}\n{text}\n{end}"
+    return f"{text}\ncomplete -o default -F _mien_words mien"
 
 
 def _fish() -> str:
