@@ -102,7 +102,7 @@ def main() -> None:
         subprocess.run([sys.executable, "-m", "mien", *command], check=True)
         timeline = Image.open(Path(folder, "clip.timeline.png")).convert("RGB")
         timeline.thumbnail((1000, 1000))
-        timeline.quantize(64).save(IMAGES / "timeline.png", optimize=True)
+        timeline.quantize(256).save(IMAGES / "timeline.png", optimize=True)
 
 
 if __name__ == "__main__":

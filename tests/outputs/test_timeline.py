@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mien.faces.annotate import COLOURS
+from mien.faces.annotate import COLOURS, palette
 from mien.faces.faces import VideoFaces
-from mien.outputs import timeline
-from mien.outputs.timeline import Drawing, Timeline
+from mien.outputs import panels
+from mien.outputs.drawing import INK
+from mien.outputs.panels import Bar, Panel, columns, draw_panels
+from mien.outputs.timeline import Timeline, draw_timeline
 from mien.recognition.episodes import EpisodeFinder, VideoSummary
 from tests.recognition.test_smoothing import CLASSES, frame_faces
 
@@ -58,16 +60,19 @@ def test_frames_are_averaged_and_last_until_the_next(tmp_path: Path) -> None:
 
 def test_png_shows_bands_gap_and_episodes(tmp_path: Path) -> None:
     image, _ = drawn(VIDEO, tmp_path)
-    scale = Drawing.SCALE
-    x = [scale * round(timeline.LEFT + (timeline.WIDTH - timeline.LEFT - timeline.RIGHT) * s / 10) for s in (2, 4.5, 9)]
-    top = scale * timeline.TOP
-    band = image[top : top + scale * timeline.BAND]
+    scale = 2
+    right = panels.WIDTH - panels.RIGHT
+    x = [scale * round(panels.LEFT + (right - panels.LEFT) * s / 10) for s in (2, 4.5, 9)]
+    top = scale * (panels.TOP + panels.HEAD)
+    band = image[top : top + scale * panels.BAND]
     shares = [[(band[:, place] == COLOURS[name]).all(axis=1).mean() for name in CLASSES] for place in x]
     assert shares[0] == pytest.approx([0.9, 0.1], abs=0.02)
     assert shares[1] == [0, 0]
     assert shares[2] == pytest.approx([0.2, 0.8], abs=0.02)
-    bar = image[top + scale * (timeline.BAND + 6 + 9)]
-    assert [tuple(bar[place]) for place in x] == [COLOURS["happy"], timeline.GROUND, COLOURS["sad"]]
+    for row, name in enumerate(CLASSES):  # a row for each expression: happy at 2 s, sad at 9 s
+        bar = image[top + scale * round(panels.BAND + 6 + (row + 0.5) * panels.ROW)]
+        colours = [tuple(bar[place]) for place in x]
+        assert [colour == COLOURS[name] for colour in colours] == [name == "happy", False, name == "sad"]
 
 
 def test_svg_is_well_formed_and_says_it_in_words(tmp_path: Path) -> None:
@@ -77,7 +82,7 @@ def test_svg_is_well_formed_and_says_it_in_words(tmp_path: Path) -> None:
     assert words[0].startswith("a < b & c")
     assert {"face 1", "8.0 s", "face 2", "3.0 s", "happy", "sad", "0:10"} <= set(words)
     numbers = [float(n) for points in re.findall(r'points="([^"]+)"', text) for n in re.findall(r"[\d.]+", points)]
-    assert max(numbers) <= timeline.WIDTH
+    assert max(numbers) <= panels.WIDTH
 
 
 def test_the_longest_tracks_are_shown_and_the_others_counted(tmp_path: Path) -> None:
@@ -104,8 +109,65 @@ def test_any_name_and_any_length_can_be_drawn(tmp_path: Path) -> None:
 def test_months_have_a_tick_now_and_then(tmp_path: Path) -> None:
     made, summary = collected([frame_faces(n, n * 1e6, {1: 0.9}) for n in range(3)], tmp_path)
     with made:
-        svg = timeline.draw_timeline(made.means(summary), summary, CLASSES, "t").to_svg()
+        svg = draw_timeline(made.means(summary), summary, CLASSES, "t").to_svg()
     assert svg.count(":00:00<") <= 13
+
+
+def episodes(seconds: float, every: float, length: float) -> list[Bar]:
+    times = np.arange(0, seconds - length, every).tolist()
+    return [Bar("happy", time, time + length, time + length / 2) for time in times]
+
+
+def panel(seconds: float, bars: list[Bar], events: list[Bar] | None = None) -> Panel:
+    return Panel("P1", "", 0, seconds, np.tile([0.9, 0.1], (panels.BINS, 1)), bars, events or [])
+
+
+def marks(one: Panel) -> int:
+    """Return how many apexes are marked."""
+    svg = draw_panels([one], palette(CLASSES), "t").to_svg()
+    return sum(f'fill="#{bytes(INK).hex()}"' in line for line in svg.splitlines() if line.startswith("<polygon"))
+
+
+def test_apexes_are_marked_where_there_is_room() -> None:
+    assert marks(panel(10, episodes(10, 2, 1))) == 5
+    assert marks(panel(7200, episodes(7200, 4, 2))) == 0  # two hours
+    one_long = [*episodes(7200, 4, 2)[:-40], Bar("happy", 7040, 7190, 7100)]
+    assert marks(panel(7200, one_long)) == 1
+
+
+def test_of_two_hours_short_episodes_are_summed_up() -> None:
+    scale = (panels.WIDTH - panels.LEFT - panels.RIGHT) / 7200
+    busy = episodes(3600, 4, 3)  # in the first hour three seconds of four, then one in a while
+    rare = [Bar("happy", time, time + 0.5) for time in range(3700, 7200, 700)]
+    found = columns([*busy, *rare], panel(7200, []), scale)
+    assert len(found) == 1 + len(rare)
+    xs, heights = found[0]
+    assert xs[0] == panels.LEFT
+    assert xs[-1] == pytest.approx(panels.LEFT + 3600 * scale, abs=2 * panels.LEAST)
+    assert heights[5:-5] == pytest.approx(0.75, abs=0.06)
+    assert all(heights.tolist() in ([panels.LOWEST], [panels.LOWEST] * 2) for _, heights in found[1:])
+    image = np.asarray(draw_panels([panel(7200, busy)], palette(CLASSES), "t").to_image(1))
+    row = image[panels.TOP + panels.HEAD + panels.BAND + 6 :][: panels.ROW - 3, panels.LEFT + 100]
+    assert (row == COLOURS["happy"]).all(axis=1).mean() == pytest.approx(0.75, abs=0.1)
+
+
+def test_events_are_named_where_there_is_room() -> None:
+    events = [Bar("question", 10, 40), Bar("noise", 20, 20.2), Bar("<b>", 50, 55)]
+    svg = draw_panels([panel(60, [], events)], palette(CLASSES), "t").to_svg()
+    assert ">question<" in svg
+    assert ">&lt;b&gt;<" in svg
+    assert "noise" not in svg
+    many = [Bar("x", time / 10, time / 10 + 1) for time in range(5000)]
+    assert draw_panels([panel(600, [], many)], palette(CLASSES), "t").height < 280  # three rows
+
+
+def test_panels_of_other_stretches_have_times_of_their_own() -> None:
+    means = np.tile([0.9, 0.1], (panels.BINS, 1))
+    both = [Panel("a", "", -20, 40, means, []), Panel("b", "", 100, 130, means, [])]
+    svg = draw_panels(both, palette(CLASSES), "t").to_svg()
+    assert {"-0:20", "0:40", "1:40", "2:10"} <= set(re.findall(">(-?[\\d:]+)</text>", svg))
+    same = draw_panels([both[0], both[0]], palette(CLASSES), "t").to_svg()
+    assert same.count(">0:40<") == 1
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="Linux has it")

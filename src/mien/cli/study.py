@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 from tyro.conf import arg
 
 from mien.cli.parse import Verb
-from mien.core.streams import show, show_table
+from mien.core.streams import say, show, show_table
 from mien.core.tables import terminal_table
 from mien.core.time_rules import CodingFormat
 from mien.study.numbers.settings import ComparisonSettings, SynchronySettings
@@ -26,6 +26,8 @@ def study() -> None:
         $ mien study synchrony talks/
         $ mien study export talks/ --to elan
         $ mien study methods talks/
+        $ mien study page talks/
+        $ mien study timeline talks/
     """
 
 
@@ -100,6 +102,7 @@ def summarise_study(folder: Path, /) -> None:
     from mien.study.numbers.tables import summary_table, write_summary
 
     show_table(terminal_table(*summary_table(write_summary(folder)), left=2))
+    say(f"to see and check it: mien study page {folder}")
 
 
 def compare_study(folder: Path, /, settings: Annotated[ComparisonSettings, arg(name="")]) -> None:
@@ -216,6 +219,65 @@ def share_study(folder: Path, /, *, keep: tuple[str, ...] = (), out: Path | None
     share_study(folder, keep=keep, out=out)
 
 
+def draw_study(
+    folder: Path,
+    /,
+    *,
+    format: tuple[Literal["pdf", "svg", "png"], ...] = ("pdf",),
+    start: str = "",
+    end: str = "",
+    persons: tuple[str, ...] = (),
+    expressions: tuple[str, ...] = (),
+    width: float = 180.0,
+) -> None:
+    """Draw expressions, episodes and events over time for print, a figure for each participant.
+
+    Writes out/timelines/PARTICIPANT.pdf, with a panel for each video and person. Episodes that are too short for the
+    scale are summed up, and apexes are marked where there is room: a figure of two hours is readable too.
+
+    Examples:
+        $ mien study timeline talks/
+        $ mien study timeline talks/ --format pdf svg --start 1:00 --end 2:30
+        $ mien study timeline talks/ --persons P01 P02 --expressions happy
+
+    Args:
+        folder: Of the study.
+        format: PDF and SVG have lines and letters, PNG has 300 pixels an inch; several are allowed.
+        start: Of the stretch that is shown, in seconds of the study or as mm:ss; the whole videos by default.
+        end: Of the stretch.
+        persons: Names of participants or persons; all by default.
+        expressions: Those that are shown; all by default.
+        width: Of a figure, in mm.
+    """
+    from mien.study.timeline import write_timelines
+
+    for path in write_timelines(
+        folder, formats=format, start=start, end=end, persons=persons, expressions=expressions, width=width
+    ):
+        show(path)
+
+
+def show_study(folder: Path, /, *, clips: int = 24, without_pictures: bool = False) -> None:
+    """Make one page to see and check a study: out/page.html, which opens from the disk and asks no server.
+
+    It has the figures, timelines to zoom, clips of the strongest episodes, the quality minute by minute, the persons to
+    name, merge and leave out, and the settings in words.
+
+    Examples:
+        $ mien study page talks/
+        $ mien study page talks/ --clips 60
+        $ mien study page talks/ --without-pictures
+
+    Args:
+        folder: Of the study.
+        clips: Episodes that are shown as short clips, at most.
+        without_pictures: Show no faces, neither in clips nor of tracks.
+    """
+    from mien.study.page.write import write_page
+
+    show(write_page(folder, clips=clips, pictures=not without_pictures))
+
+
 ACTIONS: dict[str, Verb] = {
     "init FOLDER": init_study,
     "run FOLDER": run_study,
@@ -225,4 +287,6 @@ ACTIONS: dict[str, Verb] = {
     "export FOLDER": export_study,
     "methods FOLDER": describe_study,
     "share FOLDER": share_study,
+    "page FOLDER": show_study,
+    "timeline FOLDER": draw_study,
 }

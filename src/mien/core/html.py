@@ -10,17 +10,23 @@ it; it extends `mien.core/page.html` and may import the macros of `mien.core/mac
 
 import base64
 import functools
+import hashlib
 import io
-from collections.abc import Iterator
+import re
+from collections.abc import Iterator, Sequence
 from importlib.resources import files
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from markupsafe import Markup
 from PIL import Image
 
 from mien.core import images
 
 if TYPE_CHECKING:
     from jinja2 import Environment
+
+SHARED = Path(__file__).with_name("static")  # JavaScript modules that several pages use
 
 
 def render(template: str, **context: Any) -> str:
@@ -59,6 +65,27 @@ def _environment() -> "Environment":
     )
     made.filters["image"] = _data_uri
     return made
+
+
+def inline_modules(modules: Sequence[Path]) -> tuple[Markup, str]:
+    """Return JavaScript modules as one script of a page that is opened from the disk, where none can be imported.
+
+    Args:
+        modules: each imports only those before it. No two export the same name.
+
+    Returns:
+        The text within <script>, and its source for a Content-Security-Policy: sha256-...
+    """
+    script = "".join(['"use strict";\n', *(_function(path.read_text(encoding="utf-8")) for path in modules)])
+    digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    return Markup(script), f"sha256-{digest}"
+
+
+def _function(module: str) -> str:
+    """Return a module as a function that is called, and its exports as constants."""
+    names = ", ".join(re.findall(r"(?m)^export (?:async )?(?:function|class|const) (\w+)", module))
+    text = re.sub(r"(?m)^(import .*\n|export (?=\w))", "", module)
+    return f"const {{ {names} }} = (() => {{\n{text}return {{ {names} }};\n}})();\n"
 
 
 def _data_uri(pixels: images.Pixels, most: int = 96) -> str:

@@ -10,6 +10,7 @@ import numpy as np
 from mien import __version__
 from mien.core import records
 from mien.core.download import file_sha256
+from mien.core.html import SHARED
 from mien.faces import quality
 from mien.faces.detectors import yunet, yunet_network
 from mien.models.bundled import ASSETS, model_name
@@ -41,7 +42,7 @@ def page_files(model: str | os.PathLike[str] | Session = "default") -> dict[str,
         ['model.json', 'model.onnx']
     """
     session = model if isinstance(model, Session) else Session(model)
-    static = {path.relative_to(STATIC).as_posix(): path for path in STATIC.rglob("*") if path.is_file()}
+    static = {path.name: path for folder in (STATIC, SHARED) for path in folder.iterdir() if path.is_file()}
     return {
         **dict(sorted(static.items())),
         "model.json": records.dumps(model_facts(session)).encode(),

@@ -7,7 +7,7 @@ One image is held at a time, besides the frames that the decoder's own threads w
 from codecs import BOM_UTF8
 from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from dataclasses import dataclass
 from math import floor, inf
 from pathlib import Path
@@ -214,6 +214,20 @@ class Video(AbstractContextManager["Video"]):
                 return streams[0]
         self.container.close()
         raise InputError(f"{self.path}: {problem}")
+
+    def skip(self, seconds: float) -> None:
+        """Go to the last key frame before a time, so that little is decoded for the frames from there on.
+
+        To be called before the first frame. Numbers of frames count from that key frame; jumps in time before it are
+        not known, so that times of such a file (`notes`) are wrong. A file that cannot be searched is read from its
+        beginning.
+        """
+        import av
+
+        with suppress(av.FFmpegError):
+            base = float(self.stream.time_base or 1 / av.time_base)
+            self.container.seek(int((seconds + self.start) / base), stream=self.stream)
+        self.clock = Clock(self.start, inf)
 
     def __exit__(self, *_: object) -> None:
         self.container.close()  # what is not closed is not freed either (PyAV-Org/PyAV#1117)

@@ -17,6 +17,7 @@ A study is a folder:
         frames.csv, frames_sav/ copies, if asked for
         videos.csv          what became of each row of videos.csv: frames, with a face, usable, why not
         events.csv          the events as used, in seconds of the video and of the study
+        page.html, timelines/       to see and check (`mien.study.page`, `mien.study.timeline`)
         episodes.csv, summary.csv, summary_wide.csv ...    (`mien.study.numbers`)
         compare_*.json, synchrony.json    how these were made, for `mien study methods`
         export/             codings for other programs (`mien.study.export`)
@@ -57,6 +58,8 @@ The modules, each of which imports only those above it:
     run         `mien study run`: all of it in order
     methods     `mien study methods`: what a paper says of it
     export, share    `mien study export` and `mien study share`
+    timeline    figures for print
+    page        one page to see and check
 
 Tables are `pyarrow.Table`s; frames come in pieces (`mien.study.frames.pieces`), never all at once. Where only curves
 are needed, NumPy arrays: times [n] in seconds, probabilities [n, k]. What needs the pixels of a frame is a part of

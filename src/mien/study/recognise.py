@@ -215,6 +215,12 @@ def _done(cache: Path, key: str, begin: float, until: float) -> Cached | None:
     return None
 
 
+def find_table(study: Study, sha256: str, settings: Settings, begin: float, until: float) -> Path | None:
+    """Return the table in cache/ of a video's bytes, as settings.json of a run names them; None where it has gone."""
+    cached = _done(study.cache, _key(sha256, settings), begin, until)
+    return cached.table if cached else None
+
+
 def _run(tasks: Sequence[Task], jobs: int | None) -> dict[Path, Cached | str]:
     """Recognise videos under one progress bar; return the table of each, or why there is none."""
     from rich.progress import TaskProgressColumn

@@ -288,6 +288,8 @@ def report(run: StudyRun) -> None:
     say(f"{run.study.out}: {quantity(len(run.counts), 'clip')}, {quantity(total, 'frame')}, {usable:,} usable")
     for video, reason in run.unread.items():
         say(f"not read: {video} ({reason})")
+    if run.counts:
+        say(f"to see and check it: mien study page {run.study.folder}")
     if run.damaged:
         say(f"not read to the end: {quantity(len(run.damaged), 'video')} ({first_few(run.damaged)})")
 

@@ -45,7 +45,7 @@ def test_cells_are_those_of_the_tables(visit: Visit) -> None:
         texts.append(text)
 
     collect()
-    script = "async (texts) => { const m = await import('./table_text.js'); return texts.map(m.csvCell); }"
+    script = "async (texts) => { const m = await import('./words.js'); return texts.map((one) => m.csvCell(one)); }"
     cells = visit.run(script, texts)
     # with a second cell: of one that is empty and alone, Python quotes the emptiness
     assert [f"{cell},1\n" for cell in cells] == [csv_text([[text, 1]]) for text in texts]

@@ -90,7 +90,9 @@ def test_summary_writes_every_table(mien: Mien, study: Path) -> None:
     assert "calm" in out
     assert "valence" in out
     names = ["curves.parquet", "curves.csv", "baselines.csv", "episodes.csv", "summary.csv", "summary_wide.csv"]
-    assert [line.split()[1].removesuffix(":") for line in err.splitlines()] == [str(study / "out" / n) for n in names]
+    *written, hint = err.splitlines()
+    assert [line.split()[1].removesuffix(":") for line in written] == [str(study / "out" / n) for n in names]
+    assert hint.endswith(f"mien study page {study}")
     rows = {
         (r["participant"], r["condition"], r["event"], r["expression"]): r for r in table(study / "out" / "summary.csv")
     }

@@ -1,9 +1,9 @@
 // Rows and files of tables: the columns of `mien predict --table`, as CSV or JSON.
 
 import { withShares } from "./tracks.js";
+import { csvCell } from "./words.js";
 
 const FACE = ["x", "y", "w", "h", "detection", "expression", "confidence", "quality", "roll", "yaw", "pitch"];
-const FORMULA = /^'*[=+\-@\t\r\n\uFF1D\uFF0B\uFF0D\uFF20]/; // what a spreadsheet runs
 const PIECE = 2000; // rows that are written at a time
 
 /** The columns of a table of photos, or of a video. */
@@ -49,18 +49,9 @@ export function faceOf(row, labels) {
   return `s_${labels[0]}` in row ? withShares(face, shares("s")) : face;
 }
 
-/** A cell of a CSV file. A text that a spreadsheet would run as a formula begins with ', which mien takes away. */
-export function csvCell(value) {
-  if (value === null || value === undefined) return "";
-  if (typeof value === "boolean") return value ? "True" : "False"; // as Python writes them
-  if (typeof value === "number") return String(value);
-  const safe = FORMULA.test(value) ? `'${value}` : value;
-  return /[",\r\n]/.test(safe) ? `"${safe.replaceAll('"', '""')}"` : safe;
-}
-
 /** A CSV file of rows (an iterable). */
 export function csvFile(rows, names) {
-  return file("text/csv;charset=utf-8", rows, [`${names.map(csvCell).join(",")}\n`], (row) =>
+  return file("text/csv;charset=utf-8", rows, [`${names.map((name) => csvCell(name)).join(",")}\n`], (row) =>
     `${names.map((name) => csvCell(row[name])).join(",")}\n`);
 }
 

@@ -1,6 +1,7 @@
-// Numbers and lists as the page writes them.
+// Numbers, lists and cells of tables as pages write them.
 
 const NUMBER = new Intl.NumberFormat("en");
+const FORMULA = /^'*[=+\-@\t\r\n\uFF1D\uFF0B\uFF0D\uFF20]/; // what a spreadsheet runs
 
 /** "98 %" of 0.98. */
 export const percent = (share) => `${Math.round(100 * share)} %`;
@@ -51,4 +52,13 @@ export function make(tag, text = "", ...children) {
   made.textContent = text;
   made.append(...children);
   return made;
+}
+
+/** A cell of a CSV file. A text that a spreadsheet would run as a formula begins with ', which mien takes away. */
+export function csvCell(value, separator = ",") {
+  if (value === null || value === undefined) return "";
+  if (typeof value === "boolean") return value ? "True" : "False"; // as Python writes them
+  if (typeof value === "number") return String(value);
+  const safe = FORMULA.test(value) ? `'${value}` : value;
+  return /["\r\n]/.test(safe) || safe.includes(separator) ? `"${safe.replaceAll('"', '""')}"` : safe;
 }
