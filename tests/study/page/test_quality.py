@@ -38,7 +38,7 @@ def test_a_frame_counts_once_and_is_usable_where_one_face_is(tmp_path: Path) -> 
     assert clip.total.reasons == {"small": 2, "profile": 2, "no face": 2, "excluded: break": 1}
     assert clip.total.shares == (2 / 6, 2 / 6, 2 / 6)
     head, body = clip.table()
-    assert head == ["from", "frames", "usable", "small", "profile", "no face", "excluded: break"]
+    assert head == ["from", "frames", "usable", "no face", "profile", "small", "excluded: break"]
     assert body[0] == ["0:00", "3", "33%", "33%", "33%", "33%", "-"]
 
 

@@ -33,6 +33,11 @@ class Stretch:
         whole = self.frames or 1
         return self.usable / whole, (self.frames - self.usable - self.no_face) / whole, self.no_face / whole
 
+    @property
+    def ranked(self) -> list[tuple[str, int]]:
+        """The reasons, the most frequent first."""
+        return sorted(self.reasons.items(), key=lambda one: (-one[1], one[0]))
+
     def __iadd__(self, other: "Stretch") -> "Stretch":
         self.frames, self.usable = self.frames + other.frames, self.usable + other.usable
         self.no_face += other.no_face
@@ -74,7 +79,7 @@ class ClipQuality:
 
     def table(self) -> Table:
         """Return the stretches as a table, with a column for each reason that occurs."""
-        reasons = [name for name, _ in self.total.reasons.most_common()]
+        reasons = [name for name, _ in self.total.ranked]
         head = ["from", "frames", "usable", *reasons]
         return head, [
             [

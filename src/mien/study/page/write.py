@@ -21,6 +21,7 @@ from mien.study.numbers.curves import TimeSeries
 from mien.study.numbers.indices import FORMULAS
 from mien.study.numbers.summary import UNIT, Row, summarise
 from mien.study.numbers.tables import StudyCurves, read_study
+from mien.study.numbers.windows import whole
 from mien.study.page.checks import SURE, checks, unsure
 from mien.study.page.moments import MomentClip, cut, strongest
 from mien.study.page.quality import ClipQuality, read_quality
@@ -172,11 +173,11 @@ def _figures(units: Mapping[tuple[str, ...], Sequence[Row]]) -> dict[str, Any]:
 def _headline(data: StudyCurves, quality: Sequence[ClipQuality]) -> dict[str, Any]:
     people = len({curve.participant for curve in data.curves})
     frames, usable = (sum(getattr(clip.total, name) for clip in quality) for name in ("frames", "usable"))
-    longest = {curve.key[:-1]: curve.end - float(curve.times[0]) for curve in data.curves}
+    lengths = {curve.key[:-1]: whole(curve).end - whole(curve).start for curve in data.curves}
     return {
         "participants": quantity(people, "participant"),
         "clips": quantity(len(quality), "clip"),
-        "length": duration(sum(longest.values())),
+        "length": duration(sum(lengths.values())),
         "frames": f"{frames:,}",
         "usable": usable / (frames or 1),
     }
