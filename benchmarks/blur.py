@@ -11,6 +11,7 @@ the covered frame at 1.5 times the size, a box that shares 0.3 with it (intersec
 
 import argparse
 import os
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -66,10 +67,11 @@ def main() -> None:
         faces = truth()
         for every in (0.0, 0.2):
             counts = np.array(list(_left(recognizer, enlarged, path, faces, every))).reshape(-1, 3).sum(axis=0)
+            print(path.name, every, counts.tolist(), file=sys.stderr, flush=True)
             totals[name, every] = totals.get((name, every), np.zeros(3, np.int64)) + counts
     print(f"{'':12} {'every':>6} {'faces':>7} {'left':>6} {'found again':>12}")
-    for (name, every), (faces_there, left, again) in totals.items():
-        print(f"{name:12} {every:6g} {faces_there:7,} {left:6,} {again:12,}")
+    for (name, every), (there, left, again) in totals.items():
+        print(f"{name:12} {every:6g} {there:7,} {left:6,} {again:12,}")
 
 
 def _noted(path: Path) -> dict[int, Boxes]:

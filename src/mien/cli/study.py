@@ -50,7 +50,7 @@ def init_study(
         folder: Of the study, new or not.
         videos: Files, folders and patterns, in which {participant}, {session} and {condition} name parts of files'
             names. By default all videos in FOLDER.
-        events: Files of events: CSV, exports of BORIS and ELAN, .eaf, .srt.
+        events: Files of events: CSV, exports of BORIS and ELAN, .eaf, .boris, .TextGrid, .srt, .vtt.
         exclude: Files of events, all of whose times are not usable.
         name: Of the study; that of its folder by default.
     """

@@ -155,6 +155,7 @@ FORMS: dict[str, tuple[str, str]] = {
     "BORIS, aggregated": ("anna.tsv", boris_aggregated()),
     "WebVTT": ("anna.vtt", "WEBVTT\n" + subtitles("{}", ".")),
     "WebVTT, a voice": ("anna.vtt", "WEBVTT\n" + subtitles("<v Anna>Anna: {} 83%</v>", ".")),
+    "SubRip, with a dash": ("anna.srt", subtitles("- {}.", ",")),
     "SubRip": ("anna.srt", subtitles("[{}]", ",").replace("\n\n", "\n\n1\n")),
     "TextGrid": (
         "anna.TextGrid",
@@ -199,10 +200,16 @@ def test_persons_that_tiers_name(write: Write) -> None:
     both = eaf(write, {"face 1": CODING, "face 2": other})
     found = align_annotations([machine(write, 1, 2), both])
     assert kappa(found) == (1.0, 56 + 64)
-    names = eaf(write, {"left": CODING, "right": other})  # names of nobody, as far as one can know
+    names = eaf(write, {"left": CODING, "right": other})  # two persons, or two coders
+    table = machine(write, 1, 2)
+    with pytest.raises(InputError, match=r"anna\.eaf: 2 persons \(left: 3 labels, right: 1 label\)"):
+        align_annotations([machine(write, 1), names])
+    assert kappa(align_annotations([machine(write, 1), names], person=["left"])) == (1.0, 56)
     table = machine(write, 1, 2)
     assert kappa(align_annotations([table, names], person=["1", "left"])) == (1.0, 56)
     assert kappa(align_annotations([table, names], person=["2", "right"])) == (None, 64)
+    after = eaf(write, {"first part": CODING[:2], "second part": CODING[2:]})
+    assert kappa(align_annotations([machine(write, 1), after])) == (1.0, 56)
 
 
 def test_persons_of_other_names(write: Write) -> None:

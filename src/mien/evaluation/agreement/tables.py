@@ -21,6 +21,7 @@ EXPECTED = "file,label or time,label or start,end,label (a header line), or an e
 SECOND = 1_000_000  # times are whole microseconds, so that equal is equal
 MISSING = -1  # the code of no label
 ABSENT = ("0", "no", "n", "off", "none", "absent", "false", "-")  # values in a tier that is named after an expression
+AROUND = " \t[](){}\"'.,;-–—*"  # what may be around a label
 PERSON = re.compile(r"(?:(?:face|person|track)\s*#?)?(\d+)(?:[.,]0)?", re.IGNORECASE)
 
 
@@ -202,6 +203,7 @@ def _of_events(file: EventFile, no_label: set[str]) -> AnnotationTable:
         track = person_name(event.track)
         rows.append(Annotation(event.place, event.video, "", person, track, event.tier, start, end, code))
     unknown.check()
+    rows = _apart(rows)
     if not rows:
         raise InputError(f"{file.path}: no event in it; {first_few(file.notes) or 'expected labels with their times'}")
     if known and others:
@@ -210,6 +212,21 @@ def _of_events(file: EventFile, no_label: set[str]) -> AnnotationTable:
     if by_tier:
         notes.append(f"{file.path.stem}: {by_tier:,} labels are the names of their tiers or modifiers")
     return AnnotationTable(file.path, file.path.stem, True, rows, tuple(notes))
+
+
+def _apart(rows: list[Annotation]) -> list[Annotation]:
+    """Return rows with their tiers as persons where these label the same time: of two persons, or by two coders."""
+
+    def nobody(row: Annotation) -> bool:
+        return not (row.person or row.track or _expression_of_tier(row.tier))
+
+    ends: dict[str, dict[str, int]] = {}  # file -> tier -> when its labels end
+    for row in sorted(filter(nobody, rows), key=lambda row: row.start):
+        tiers = ends.setdefault(row.file, {})
+        if any(tier != row.tier and end > row.start for tier, end in tiers.items()):
+            return [row._replace(person=row.tier) if nobody(row) else row for row in rows]
+        tiers[row.tier] = max(row.end, tiers.get(row.tier, 0))
+    return rows
 
 
 class _Unknown:
@@ -238,7 +255,7 @@ class _Unknown:
 
 def _code(text: str, no_label: set[str]) -> int | None:
     """Return the code of a label as people and programs write it: "happy", "happy 0.83", "Face 1: happy 83%"."""
-    bare = re.sub(r"[\s:]+(?:[01][.,]\d+|\d{1,3}\s?%)$", "", text.strip().strip("[]()").strip())
+    bare = re.sub(r"[\s:]+(?:[01][.,]\d+|\d{1,3}\s?%)$", "", text.strip(AROUND)).strip(AROUND)
     forms = [text.strip(), bare, bare.rpartition(":")[2].strip()]
     if no_label.intersection(form.lower() for form in forms):
         return MISSING
