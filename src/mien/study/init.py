@@ -25,7 +25,7 @@ name = {study.name}
 # One row per video: participant, session, condition, file, start, end, offset (seconds). Instead of a table, a pattern
 # says which files there are and what their names mean: "videos/{{participant}}_{{condition}}.mp4".
 videos = {study.videos}
-# Events: CSV files with participant or video, start, end, label; exports of BORIS and ELAN, .eaf, .srt ...
+# Events: CSV files with participant or video, start, end, label; exports of BORIS and ELAN, .eaf, .TextGrid, .srt ...
 events = {study.events}
 tiers = {study.tiers}  # of ELAN's files, those that hold events; [] takes all
 

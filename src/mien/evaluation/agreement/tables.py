@@ -122,7 +122,9 @@ def _lines(path: Path) -> Iterator[tuple[int, Sequence[str]]]:
             import pyarrow
             import pyarrow.parquet
         try:
-            yield from _cells(enumerate(pyarrow.parquet.read_table(path).to_pylist(), start=2))
+            names = pyarrow.parquet.read_schema(path).names
+            used = [names[at] for at in roles(names).values()] or names
+            yield from _cells(enumerate(pyarrow.parquet.read_table(path, columns=used).to_pylist(), start=2))
         except (OSError, pyarrow.ArrowException) as error:
             raise InputError(f"{path}: cannot be read ({str(error).splitlines()[0]})") from None
     elif path.suffix.lower() == ".jsonl":
