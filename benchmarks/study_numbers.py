@@ -23,7 +23,7 @@ from numpy.typing import NDArray
 
 from mien.core.console import track
 from mien.study.numbers.baseline import baselines
-from mien.study.numbers.compare import FIXED, compare
+from mien.study.numbers.compare import FIXED, Comparison, compare
 from mien.study.numbers.curves import TimeSeries
 from mien.study.numbers.settings import ComparisonSettings, SynchronySettings
 from mien.study.numbers.summary import Row, summarise
@@ -104,21 +104,23 @@ def study(seed: int, effect: float, *, within: bool) -> list[Row]:
 
 
 def tests(n: int) -> None:
+    figures = ("mean", "per_minute")
     for within in (True, False):
         for effect in (1.0, 1.5):
-            for figure in ("mean", "per_minute"):
-                found, notes = 0, 0
-                differences, power = [], []
-                for seed in track(range(n), f"studies, {figure}", n):
-                    asked = ComparisonSettings(figure=figure, expressions=("happy",))
-                    (one,), _ = compare(study(seed, effect, within=within), asked)
-                    found += one.p is not None and one.p < 0.05
-                    notes += FIXED in one.note
-                    differences.append(one.difference)
-                    power.append(one.detectable)
+            made: dict[str, list[Comparison]] = {figure: [] for figure in figures}
+            for seed in track(range(n), "studies", n):
+                rows = study(seed, effect, within=within)
+                for figure in figures:
+                    made[figure] += compare(rows, ComparisonSettings(figure=figure, expressions=("happy",)))[0]
+            for figure, several in made.items():
+                found = np.mean([one.p is not None and one.p < 0.05 for one in several])
+                fixed = sum(FIXED in one.note for one in several)
                 what = f"{'within' if within else 'between'}, episodes x {effect:g}, {figure}"
-                mean = f"mean difference {np.mean(differences):.4f}, detectable {np.mean(power):.4f}"
-                print(f"{what}, n {n}: p < 0.05 in {found / n:.3f}; {notes} by fixed effects; {mean}", flush=True)
+                mean, power = (
+                    np.mean([getattr(one, name) for one in several]) for name in ("difference", "detectable")
+                )
+                print(f"{what}, n {n}: p < 0.05 in {found:.3f}; {fixed} by fixed effects; ", end="")
+                print(f"mean difference {mean:.4f}, detectable {power:.4f}", flush=True)
 
 
 def pairs(n: int) -> None:

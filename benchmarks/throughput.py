@@ -21,7 +21,9 @@ standard deviation; "before" has the network and the detector through OpenCV of 
 """
 
 import argparse
+import itertools
 import json
+import math
 import os
 import shlex
 import shutil
@@ -29,7 +31,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from fractions import Fraction
 from pathlib import Path
 from typing import NamedTuple
@@ -72,9 +74,14 @@ def scaled(source: Path, size: tuple[int, int], out: Path) -> Path:
 
 def repeated(source: Path, seconds: float, out: Path) -> int:
     """Write the clip's packets over and over, for so many seconds; return the number of frames."""
+    return joined(itertools.repeat(source), out, seconds=seconds)
+
+
+def joined(sources: Iterable[Path], out: Path, *, seconds: float = math.inf) -> int:
+    """Write the packets of clips of one form, one after the other, until `seconds`; return the number of frames."""
     with av.open(str(out), "w") as file:
         stream, frames, start = None, 0, 0
-        while frames < 25 * seconds:
+        for source in sources:
             with av.open(str(source)) as clip:
                 stream = stream or file.add_stream_from_template(clip.streams.video[0])
                 end = start
@@ -87,6 +94,8 @@ def repeated(source: Path, seconds: float, out: Path) -> int:
                     file.mux(packet)
                     frames += 1
                 start = end
+            if frames >= 25 * seconds:
+                break
     return frames
 
 

@@ -288,9 +288,13 @@ def _scores(card: CardFacts | None, output: str, prior: str | None) -> list[Card
 def _score(one: CardScore) -> str:
     source = f" [@{SOURCES[one.kind]}]" if one.kind in SOURCES else ""
     detector = f", faces found by {one.detector}" if one.detector else ""
+    unseen = ""
+    if one.seen and one.seen.seen and one.seen.accuracy_of_unseen is not None:
+        unseen = f"; without the {one.seen.seen:,} near copies of training images {one.seen.accuracy_of_unseen:.4f}"
+    balanced = f"balanced accuracy {one.metrics['balanced_accuracy']:.3f}"
     return (
         f"{escape_markdown(one.title)}{source}, {one.split}{detector}: {one.metrics['accuracy']:.4f} (95 % interval "
-        f"{interval_text(one.interval)}, n = {one.n:,}; balanced accuracy {one.metrics['balanced_accuracy']:.3f})"
+        f"{interval_text(one.interval)}, n = {one.n:,}; {balanced}{unseen})"
     )
 
 
@@ -314,7 +318,7 @@ def _numbers(facts: _Facts) -> Iterator[str]:
         yield f"Probabilities were smoothed by a Gaussian over time, standard deviation {numbers.smoothing:g} s."
     else:
         yield "Probabilities were not smoothed."
-    yield f"An episode of an expression is a stretch with {numbers.rule.text}; "
+    yield f"An episode of an expression is a stretch with {numbers.rule.text};"
     yield f"a face that is missing for up to {numbers.gap:g} s does not end it."
     if numbers.baseline_event or numbers.baseline_window:
         taken = f"the mean of each expression during the {escape_markdown(baseline_rule(numbers))}"
@@ -335,8 +339,8 @@ def _comparison(one: ComparisonRecord) -> Iterator[str]:
     ways = []
     if "within" in one.designs:
         ways.append(
-            f"a linear mixed model with participants as a random effect (statsmodels {one.statsmodels} [@seabold2010], "
-            "REML), with between-within degrees of freedom [@schluchter1990]"
+            "a linear mixed model with participants as a random effect, fitted by REML with statsmodels "
+            f"{one.statsmodels} [@seabold2010], with between-within degrees of freedom [@schluchter1990]"
         )
     if "between" in one.designs:
         ways.append("Welch's t test [@welch1947]")

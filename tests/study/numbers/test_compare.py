@@ -173,10 +173,27 @@ def test_only_the_main_person_and_valid_rows_are_taken() -> None:
     (found,), notes = compare([*rows, guest, poor, row(7, "stress", 0.5)])
     assert (found.n_reference, found.n_level) == (6, 7)
     assert notes == [
-        "not compared: persons who are seen shorter than another of the same participant: 0 guest",
+        "not compared: other persons in the videos of a participant: 0 guest",
         "not compared: less than 50% of the time is valid: 7 calm",
     ]
     assert compare([*rows, poor, row(7, "stress", 0.5)], least_valid=0.3)[0][0].n_both == 7
+
+
+def test_the_main_person_is_that_of_each_video() -> None:
+    """Numbers of persons are of one video: participant 0 is 2 in one, 1 in the other, where 2 is the interviewer."""
+    rows = within(6, 0.03)
+    mine = rows[:2]
+    mine[0]["person"], mine[1]["person"] = "2", "1"
+    others = [row(0, "calm", 0.9, person="1", seconds=20.0), row(0, "stress", 0.9, person="2", seconds=20.0)]
+    (found,), notes = compare([*rows, *others])
+    assert (found.n_both, found.difference) == (6, single(within(6, 0.03)).difference)
+    assert notes[1].startswith(
+        "participants whose person has several names, each with a baseline of its own: 0 (1, 2);"
+    )
+    named = [*rows[2:], *(one | {"person": "0"} for one in within(6, 0.03)[:2])]
+    (found,), notes = compare([*named, *(one | {"seconds": 99.0} for one in others)])
+    assert found.difference == single(within(6, 0.03)).difference
+    assert notes == ["not compared: other persons in the videos of a participant: 0 1, 0 2"]
 
 
 def test_events_can_be_compared_and_can_be_the_time() -> None:

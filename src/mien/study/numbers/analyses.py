@@ -202,7 +202,11 @@ def write_synchrony(folder: Path, settings: SynchronySettings, *, pairs: Path | 
     texts = ("session", "condition", "expression", *(f"{one}_{side}" for side in "ab" for one in NAMES))
     write_rows(data.study, SYNCHRONY, rows, texts)
     write_rows(data.study, f"{SYNCHRONY}_windows", windows, texts)
-    records.write(data.study.out / f"{SYNCHRONY}.json", SynchronyRecord(__version__, settings, len(found) - len(short)))
+    record = data.study.out / f"{SYNCHRONY}.json"
+    if rows:
+        records.write(record, SynchronyRecord(__version__, settings, len(found) - len(short)))
+    else:
+        record.unlink(missing_ok=True)
     return rows
 
 

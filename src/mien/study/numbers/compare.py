@@ -1,7 +1,8 @@
 """Conditions (or events, or sessions) compared over participants, for each expression and index.
 
-Each participant gives one value for each condition: the figure of `summary`, averaged over sessions, of the person that
-is seen longest, where at least so much of the time is valid. A condition is compared with the reference:
+Each participant gives one value for each condition: the figure of `summary`, averaged over sessions, of the person who
+is called as the participant or else is seen longest, where at least so much of the time is valid. A condition is
+compared with the reference:
 
 within      Participants who have several conditions: y = condition + participant + error, with participants as a random
             effect (statsmodels' MixedLM, REML). It uses participants who lack a condition too. t has
@@ -135,20 +136,30 @@ def compare(rows: Sequence[Row], settings: ComparisonSettings) -> tuple[list[Com
 
 
 def _taken(rows: Sequence[Row], by: Factor, event: str, least_valid: float) -> tuple[list[Row], list[str]]:
-    """Return the rows of each participant's main person that are valid enough, and what was left out."""
-    shown: dict[tuple[str, str], float] = defaultdict(float)
+    """Return the rows of each participant's main person that are valid enough, and what was left out.
+
+    In each session and condition that is the person who is called as the participant, or else is seen longest: numbers
+    of persons are of one video.
+    """
+    shown: dict[tuple[str, ...], dict[str, float]] = defaultdict(lambda: defaultdict(float))
     first = rows[0]["expression"] if rows else ""
     for row in rows:
         if not row["event"] and row["expression"] == first:
-            shown[row["participant"], row["person"]] += row["seconds"] * (row["valid"] or 0)
-    main: dict[str, str] = {}
-    for participant, person in sorted(shown, key=lambda key: -shown[key]):
-        main.setdefault(participant, person)
+            shown[_unit(row)][row["person"]] += row["seconds"] * (row["valid"] or 0)
+    main = {
+        unit: unit[0] if unit[0] in seen else max(sorted(seen), key=seen.__getitem__) for unit, seen in shown.items()
+    }
+    persons = [row for row in rows if main.get(_unit(row)) == row["person"]]
     notes = []
-    persons = [row for row in rows if main.get(row["participant"]) == row["person"]]
-    if left := sorted({f"{p} {name}" for p, name in shown if main[p] != name}):
+    if left := {f"{unit[0]} {name}" for unit, seen in shown.items() for name in seen if name != main[unit]}:
+        notes.append(f"not compared: other persons in the videos of a participant: {first_few(sorted(left))}")
+    names: dict[str, set[str]] = defaultdict(set)
+    for unit, person in main.items():
+        names[unit[0]].add(person)
+    if several := [f"{one} ({', '.join(sorted(called))})" for one, called in sorted(names.items()) if len(called) > 1]:
         notes.append(
-            f"not compared: persons who are seen shorter than another of the same participant: {first_few(left)}"
+            f"participants whose person has several names, each with a baseline of its own: {first_few(several)}; "
+            "persons.csv can name them alike"
         )
     chosen = [row for row in persons if (bool(row["event"]) if by == "event" else row["event"] == event)]
     valid, poor = list[Row](), set[str]()
@@ -160,6 +171,10 @@ def _taken(rows: Sequence[Row], by: Factor, event: str, least_valid: float) -> t
     if poor:
         notes.append(f"not compared: less than {least_valid:.0%} of the time is valid: {first_few(sorted(poor))}")
     return valid, notes
+
+
+def _unit(row: Row) -> tuple[str, ...]:
+    return row["participant"], row["session"], row["condition"]
 
 
 def _values(rows: Sequence[Row], expression: str, figure: str, by: Factor) -> Values:
