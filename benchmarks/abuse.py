@@ -382,6 +382,7 @@ def main() -> None:
     parser.add_argument("--idle", type=int, default=1000, help="connections")
     parser.add_argument("--seconds", type=float, default=8.0, help="of slow headers, slow bodies and tiny chunks")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--rounds", type=int, default=1, help="of all trials: what a first one needs is no growth")
     options = parser.parse_args()
     if sys.platform != "linux":
         sys.exit("reads /proc: Linux only")
@@ -390,7 +391,7 @@ def main() -> None:
     for _ in range(20):  # what is loaded at first use
         service.faces(trials.photo)
     service.ask("POST", "/v1/video", trials.video, Content_Type="video/mp4")
-    for name in names:
+    for name in list(names) * options.rounds:
         if options.only and name not in options.only:
             continue
         service.rest()

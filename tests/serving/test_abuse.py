@@ -48,6 +48,24 @@ def quiet(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -
     assert [one.getMessage() for one in caplog.get_records("call") if one.levelno >= logging.WARNING] == []
 
 
+@pytest.mark.parametrize("path", [b"/health/live", b"/model.json", b"/nowhere"])
+def test_a_body_that_is_no_http_while_the_answer_is_made(recognizer: Recognizer, path: bytes) -> None:
+    with running(recognizer) as service, service.connect() as connection:
+        chunked = b" HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+        connection.sendall(b"GET " + path + chunked + b"no number\r\n")
+        assert read_all(connection)[:12] in (b"HTTP/1.1 400", b"HTTP/1.1 200", b"HTTP/1.1 404")
+        wait_for(lambda: service.service.guard.running == 0)
+        assert service.get("/health/live").status == 200
+
+
+def test_files_of_the_page_come_whole(recognizer: Recognizer) -> None:
+    with running(recognizer) as service:
+        whole = service.get("/app.js")
+        for asked in ("bytes=0-0", "bytes=5-2", "bytes=0-1,3-4", "odd"):
+            answer = service.get("/app.js", Range=asked)
+            assert (answer.status, answer.body) == (200, whole.body)
+
+
 @pytest.mark.parametrize("sent", [b"5\r\nhello\r\nno number\r\n", b"1\r\nx\r\n" * 3000])
 def test_chunks_that_are_none_or_too_small_end_the_request(recognizer: Recognizer, sent: bytes) -> None:
     """The client keeps the connection open; the request that waits for its body ends all the same."""

@@ -5,6 +5,8 @@ import socket
 import struct
 import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -176,7 +178,8 @@ def part(name: str, data: bytes = b"x") -> tuple[str, str, bytes]:
     ],
 )
 def test_other_forms_are_refused(service: RunningService, kind: str, body: bytes, words: str) -> None:
-    for sent in (body, iter([body[at : at + 1] for at in range(len(body))])):
+    step = 1 + len(body) // 200  # fewer chunks than are too many
+    for sent in (body, iter([body[at : at + step] for at in range(0, len(body), step)])):
         answer = service.request("POST", "/v1/video", sent, kind=kind)
         assert answer.status == 400
         assert words in answer.detail
@@ -259,6 +262,23 @@ def test_a_client_that_goes_frees_its_place(model: Path, tmp_path: Path, kind: s
     wait_for(lambda: not [thread for thread in threading.enumerate() if thread.name.startswith("video")])
 
 
+@pytest.mark.skipif(not Path("/proc/self/task").exists(), reason="lists threads by /proc")
+def test_decoders_end_with_their_videos(service: RunningService, tmp_path: Path) -> None:
+    def decoders() -> int:
+        found = 0
+        for task in Path("/proc/self/task").iterdir():
+            with suppress(OSError):  # it has ended meanwhile
+                found += task.joinpath("comm").read_text().startswith("av:")
+        return found
+
+    before = decoders()
+    data = write(tmp_path / "a.mp4", [scene(90)] * 9).read_bytes()
+    with ThreadPoolExecutor(2) as pool:
+        for _ in pool.map(lambda _: post(service, data), range(6)):
+            pass
+    wait_for(lambda: decoders() <= before)
+
+
 def test_an_arriving_file_blocks_until_the_bytes_are_there() -> None:
     file = ArrivingFile()
     file.append(b"abc")
@@ -272,6 +292,10 @@ def test_an_arriving_file_blocks_until_the_bytes_are_there() -> None:
     assert file.read(10) == b""
     file.seek(1)
     assert file.read() == b"bcde"
+    assert file.seek(-9, 1) == file.seek(-9) == -1  # as damaged files ask
+    assert file.tell() == 5
+    file.seek(2**63 - 1)
+    assert file.read(1) == b""
     file.finish(ConnectionError("gone"))
     assert file.read() == b""
     file.seek(4)

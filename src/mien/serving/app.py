@@ -290,6 +290,9 @@ def _file(name: str, content: bytes | Path) -> Handler:
         if content.suffix == ".wasm" and "gzip" in request.headers.get("accept-encoding", ""):
             zipped = await asyncio.to_thread(_zipped, content)
             return Response(zipped, headers=headers | {"Content-Encoding": "gzip", "Vary": "Accept-Encoding"})
+        request.scope["headers"] = [
+            pair for pair in request.scope["headers"] if pair[0] != b"range"
+        ]  # always all of it
         return FileResponse(content, headers=headers)
 
     return page

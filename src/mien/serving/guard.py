@@ -10,7 +10,9 @@ import time
 import traceback
 from collections import Counter
 from collections.abc import Collection, Hashable, Sequence
+from contextlib import suppress
 
+import h11
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
@@ -241,13 +243,17 @@ class GuardedRequest:
             own = message.get("headers", [])
             given = {name.lower() for name, _ in own}
             message = {**message, "headers": [*own, *(pair for pair in more if pair[0] not in given)]}
-        await self._send(message)
+        try:
+            await self._send(message)
+        except h11.LocalProtocolError:  # what came in the meantime is no HTTP: uvicorn has answered and closes
+            raise Cut from None
 
     async def _answer(self, problem: HttpProblem) -> None:
         if self.status:  # the answer has begun: without its end the client sees that it is not whole
             return
-        await self.send({"type": "http.response.start", "status": problem.status, "headers": problem.headers})
-        await self.send({"type": "http.response.body", "body": problem.body})
+        with suppress(Cut):
+            await self.send({"type": "http.response.start", "status": problem.status, "headers": problem.headers})
+            await self.send({"type": "http.response.body", "body": problem.body})
 
     async def _preflight(self) -> None:
         if not self.guard.names_origin(self.headers.get("origin", "")):

@@ -5,6 +5,7 @@ its size. The rows wait for the client: the next frame is decoded when the line 
 """
 
 import asyncio
+import gc
 import json
 import tempfile
 import threading
@@ -78,8 +79,11 @@ class ArrivingFile(RawIOBase):
         with self._change:
             if whence == SEEK_END:
                 self._change.wait_for(lambda: self._whole)
-            self._place = offset + {SEEK_SET: 0, SEEK_CUR: self._place, SEEK_END: self._size}[whence]
-            return self._place
+            place = offset + {SEEK_SET: 0, SEEK_CUR: self._place, SEEK_END: self._size}[whence]
+            if place < 0:  # a damaged file says so
+                return -1
+            self._place = place
+            return place
 
     def read(self, size: int = -1, /) -> bytes:
         """Return up to `size` bytes: at least one, but at the end.
@@ -88,7 +92,7 @@ class ArrivingFile(RawIOBase):
         """
         with self._change:
             self._change.wait_for(lambda: self._whole or (size >= 0 and self._place < self._size))
-            self._file.seek(self._place)
+            self._file.seek(min(self._place, self._size))
             data = self._file.read(size)
             self._place += len(data)
             return data
@@ -199,3 +203,4 @@ async def _read(receive: Receive, upload: ArrivingFile, content_type: str | None
 def _close(lines: Iterator[bytes], upload: ArrivingFile) -> None:
     with closing(upload):
         lines.close()  # type: ignore[attr-defined]
+    gc.collect()  # PyAV's container and its streams hold each other: the threads of its decoder would stay for long
