@@ -136,8 +136,7 @@ def allow_open_files(connections: int) -> None:
 
 def give_memory_back() -> None:
     """Have glibc return large blocks to the system when they are freed, not keep them in a heap for each thread."""
-    libc = ctypes.CDLL(None) if sys.platform == "linux" else None
-    if hasattr(libc, "gnu_get_libc_version"):
+    if sys.platform == "linux" and hasattr(libc := ctypes.CDLL(None), "gnu_get_libc_version"):
         for parameter, value in MALLOPT.items():
             libc.mallopt(parameter, value)
 
