@@ -1,6 +1,6 @@
-"""Draw the pictures of README, docs/images/faces.jpg and timeline.png: python tools/draw_images.py
+"""Draw the pictures of README and docs/, docs/images/: python tools/draw_images.py
 
-The portrait is of the astronaut Eileen Collins, by NASA, in the public domain; scikit-image has it in its wheel. The
+page.jpg is a screenshot of `mien page` and needs Chromium with Playwright (`make .venv/full`). The portrait is of the astronaut Eileen Collins, by NASA, in the public domain; scikit-image has it in its wheel. The
 clip of the timeline is drawn here. What the pictures show is what mien answers.
 """
 
@@ -18,7 +18,13 @@ from numpy.typing import NDArray
 from PIL import Image
 from skimage.data import astronaut
 
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
 import mien
+from mien.models.session import Session
+from mien.page.facts import describe
+from mien.page.files import page_files
+from tests.page.browsing import chromium, served
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 SIDE, RATE = 192, 25  # pixels, frames a second
@@ -92,9 +98,23 @@ def write_clip(path: Path) -> None:
         container.mux(stream.encode(None))
 
 
+def photograph_page(photo: NDArray[np.uint8], path: Path) -> None:
+    """Save a screenshot of the page, with a photo that it has recognised in the browser."""
+    with tempfile.TemporaryDirectory() as folder:
+        Image.fromarray(photo).save(Path(folder, "portrait.png"))
+        with served(page_files() | describe(Session("default"), browser=True)) as address, chromium() as browser:
+            page = browser.new_page(viewport={"width": 1100, "height": 764})
+            page.goto(f"{address}index.html")
+            page.locator("#files").set_input_files(str(Path(folder, "portrait.png")))
+            page.locator("#faces li").wait_for()
+            page.wait_for_timeout(1500)
+            page.screenshot(path=path, type="jpeg", quality=85)
+
+
 def main() -> None:
     image = cv2.resize(astronaut()[:300, 60:], None, fx=1.5, fy=1.5, interpolation=cv2.INTER_CUBIC)
     Image.fromarray(mien.Recognizer()(image).draw(image)).save(IMAGES / "faces.jpg", quality=88, optimize=True)
+    photograph_page(image, IMAGES / "page.jpg")
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder, "clip.mp4")
         write_clip(clip)
