@@ -1,7 +1,8 @@
 """Draw the pictures of README and docs/, docs/images/: python tools/draw_images.py
 
-page.jpg is a screenshot of `mien page` and needs Chromium with Playwright (`make .venv/full`). The portrait is of the astronaut Eileen Collins, by NASA, in the public domain; scikit-image has it in its wheel. The
-clip of the timeline is drawn here. What the pictures show is what mien answers.
+page.jpg is a screenshot of `mien page` and needs Chromium with Playwright (`make .venv/full`). The portrait is of the
+astronaut Eileen Collins, by NASA, in the public domain; scikit-image has it in its wheel. The clip of the timeline is
+drawn here. What the pictures show is what mien answers.
 """
 
 import subprocess
