@@ -69,6 +69,7 @@ def test_a_project_of_boris(coding: Coding) -> None:
     assert observation["file"]["1"] == ["../my video.mp4"]
     assert observation["media_info"]["fps"] == {"../my video.mp4": 25.0}
     assert observation["media_info"]["hasAudio"] == {"../my video.mp4": True}
+    assert observation["media_info"]["length"]["../my video.mp4"] > 4.0
     times = [event[0] for event in observation["events"]]
     assert times == sorted(times)
     for subject in ("1", 'Ann "B" & Co'):  # as BORIS checks it: each state begins and ends

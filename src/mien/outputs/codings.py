@@ -205,7 +205,7 @@ def _observation(coding: Coding) -> dict[str, Any]:
         "image_display_duration": 1,
         "close_behaviors_between_videos": False,
         "media_info": {
-            "length": {media: round(coding.seconds, 3)},
+            "length": {media: round(coding.seconds + 0.001, 3)},  # BORIS leaves out what stops later, by a rounding too
             "fps": {media: rate},
             "hasVideo": {media: True},
             "hasAudio": {media: sound},
