@@ -3,10 +3,10 @@
     python benchmarks/blur.py --clips CLIPS --portraits FACIAL_EXPRESSIONS --videos VIDEO ...
 
 CLIPS are those of benchmarks/tracking.py (made where they are missing): persons who turn away, leave, cross and are cut
-away, with the box of every face that is visible for more than half. Of VIDEOs, the faces are those that the detector
-finds in single frames at 1.5 times the size. What `mien predict` finds is covered, with every frame and with five
-frames a second. A face is left where less than 90 % of its box is covered, and found again where the detector finds, in
-the covered frame at 1.5 times the size, a box that shares 0.3 with it (intersection over union).
+away, with the box of every face that is visible for more than half. Of photos and VIDEOs, the faces are those that the
+detector finds at 1.5 times the size, in single frames. What `mien predict` finds is covered, in videos with every frame
+and with five frames a second. A face is left where less than 90 % of its box is covered, and found again where the
+detector finds, in the covered frame at 1.5 times the size, a box that shares 0.3 with it (intersection over union).
 """
 
 import argparse
@@ -19,11 +19,12 @@ from pathlib import Path
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from PIL import Image
 from tracking_clips import write_clips
 
 from mien import Recognizer
 from mien.faces.detectors import load_detector
-from mien.outputs.blur import FaceCover
+from mien.outputs.blur import GROWTH, FaceCover, cover_faces
 from mien.recognition.tracking import overlaps
 from mien.recognition.video import Video
 
@@ -37,6 +38,7 @@ def main() -> None:
     parser.add_argument("--clips", type=Path, default=Path(tempfile.gettempdir()) / "mien-clips")
     parser.add_argument("--portraits", type=Path)
     parser.add_argument("--videos", type=Path, nargs="*", default=sorted((SHARED / "videos").glob("*.mp4")))
+    parser.add_argument("--photos", type=Path, default=SHARED / "photos")
     parser.add_argument("--seeds", type=int, default=1)
     parser.add_argument("--seconds", type=float, default=30.0)
     options = parser.parse_args()
@@ -63,6 +65,13 @@ def main() -> None:
         for path, scenario, _ in clips:
             sources.append((scenario, path, lambda path=path: _noted(path)))
     totals: dict[tuple[str, float], NDArray[np.int64]] = {}
+    photographed = np.zeros(3, np.int64)
+    for path in sorted(options.photos.glob("*.jpg")):
+        image = np.asarray(Image.open(path).convert("RGB"))
+        boxes = load_detector("yunet", threads=1, min_face=24)(image).boxes
+        grown = np.c_[boxes[:, :2] - GROWTH * boxes[:, 2:], boxes[:, 2:] * (1 + 2 * GROWTH)]
+        photographed += _counts(enlarged(image), grown, enlarged(cover_faces(image, boxes)))
+    print("photos: faces, left, found again:", photographed.tolist())
     for name, path, truth in sources:
         faces = truth()
         for every in (0.0, 0.2):
@@ -94,11 +103,14 @@ def _left(
     with Video(path) as video:
         for frame in video:
             there = faces.get(frame.number, np.zeros((0, 4), np.float32))
-            covered, hidden = cover.boxes(frame.time), cover.cover(frame.image, frame.time)
-            found = enlarged(hidden)
-            left = sum(_share(box, covered) < 0.9 for box in there)
-            shared = overlaps(there, found) if len(there) and len(found) else np.zeros((len(there), 1))
-            yield len(there), left, int((shared.max(axis=1) >= 0.3).sum())
+            hidden = cover.cover(frame.image, frame.time)
+            yield _counts(there, cover.boxes(frame.time), enlarged(hidden))
+
+
+def _counts(there: Boxes, covered: Boxes, found: Boxes) -> tuple[int, int, int]:
+    left = sum(_share(box, covered) < 0.9 for box in there)
+    shared = overlaps(there, found) if len(there) and len(found) else np.zeros((len(there), 1))
+    return len(there), left, int((shared.max(axis=1) >= 0.3).sum())
 
 
 def _share(box: Boxes, covers: Boxes) -> float:

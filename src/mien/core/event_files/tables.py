@@ -11,8 +11,8 @@ from mien.core.errors import InputError
 from mien.core.event_files.event import Event, EventFile, bare_name, not_used, seconds
 from mien.core.paths import printable
 
-NAMES = {  # what columns are called, in lower case and without the unit of their times
-    "label": ("label", "event", "annotation", "behavior", "behaviour", "expression", "emotion", "code"),
+NAMES = {  # what columns are called, in lower case and without the unit of their times; the first that is there counts
+    "label": ("label", "expression", "emotion", "annotation", "behavior", "behaviour", "event", "code"),
     "start": ("start", "onset", "begin", "begin time", "start time", "start_time", "begin_time"),
     "end": ("end", "offset", "stop", "end time", "stop time", "end_time", "stop_time"),
     "duration": ("duration",),
@@ -98,7 +98,7 @@ def events_of_rows(path: Path, lines: Iterable[tuple[int, Sequence[str]]], *, ex
 
 
 def roles(cells: Sequence[str]) -> dict[str, int]:
-    """Return the index of the first column of each role; a time in seconds or a clock goes before milliseconds.
+    """Return the index of the column of each role; a time in seconds or a clock goes before milliseconds.
 
     Example:
         >>> roles(["Begin Time - msec", "Begin Time - ss.msec", "End Time - ss.msec", "Annotation"])
@@ -106,12 +106,10 @@ def roles(cells: Sequence[str]) -> dict[str, int]:
     """
     found: dict[str, int] = {}
     named = [column_of(cell) for cell in cells]
-    for milliseconds in (False, True):
-        for index, (name, scale) in enumerate(named):
-            if (scale == 1000) is milliseconds:
-                for role, known in NAMES.items():
-                    if name in known:
-                        found.setdefault(role, index)
+    for role, known in NAMES.items():
+        columns = [(scale, known.index(name), at) for at, (name, scale) in enumerate(named) if name in known]
+        if columns:
+            found[role] = min(columns)[-1]
     timed = [at for at, cell in enumerate(cells) if _elan_time(cell)]
     formats = list(dict.fromkeys(named[at][0] for at in timed))
     if "start" not in found and len(formats) in (2, 3):  # ELAN in another language than English
