@@ -27,8 +27,7 @@ class ComparisonSettings:
     reference: str | None = None
     """The condition that others are compared with; the first in the alphabet by default."""
     expressions: tuple[str, ...] = ()
-    """Expressions and indices that are compared, and corrected for; by default all but expressiveness, positive and
-    negative, which repeat others."""
+    """Expressions and indices compared and corrected for; by default all but expressiveness, positive, negative."""
     correction: Correction = "holm"
     """How p is corrected for the number of comparisons: Holm's method, or the false discovery rate."""
     least_valid: float = 0.5
@@ -45,7 +44,7 @@ class SynchronySettings:
     """How `mien study synchrony` measures."""
 
     expressions: tuple[str, ...] = ()
-    """Expressions and indices; by default all but expressiveness, positive and negative, which repeat others."""
+    """Expressions and indices; by default all but expressiveness, positive and negative."""
     window: float = 30.0
     """Seconds of a window."""
     lag: float = 5.0
