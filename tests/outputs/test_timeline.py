@@ -152,9 +152,10 @@ def test_of_two_hours_short_episodes_are_summed_up() -> None:
 
 
 def test_events_are_named_where_there_is_room() -> None:
-    events = [Bar("question", 10, 40), Bar("noise", 20, 20.2), Bar("<b>", 50, 55)]
+    events = [Bar("question", 10, 40), Bar("noise", 20, 20.2), Bar("film", 20.5, 21), Bar("<b>", 50, 55)]
     svg = draw_panels([panel(60, [], events)], palette(CLASSES), "t").to_svg()
     assert ">question<" in svg
+    assert ">film<" in svg  # beyond its end, until the next event
     assert ">&lt;b&gt;<" in svg
     assert "noise" not in svg
     many = [Bar("x", time / 10, time / 10 + 1) for time in range(5000)]

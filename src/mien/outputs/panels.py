@@ -18,7 +18,7 @@ from mien.core.fonts import drawable, load_font
 from mien.faces.annotate import Colour
 from mien.outputs.drawing import INK, Drawing
 
-BINS = 600  # over a panel: what a screen shows
+BINS = 600  # over a panel at most: what a screen shows
 MOST = 8  # classes are shown, of more the most probable
 WIDTH, LEFT, RIGHT, TOP = 1200, 110, 24, 72  # pixels
 LEGEND = 130  # pixels of a class in the legend, at least
@@ -28,7 +28,7 @@ LEAST = 2.0  # pixels of the shortest bar that is drawn as it is
 ROOM = 14.0  # pixels of the shortest bar with a mark at its apex
 LOWEST = 0.25  # the height of a column in which there is anything at all
 EVENTS = 3  # rows of events; what does not fit is summed up in the last one
-FAINT, REST, EVENT = (222, 226, 232), (196, 200, 208), (150, 158, 172)
+FAINT, REST, EVENT, EDGE = (222, 226, 232), (196, 200, 208), (203, 209, 219), (150, 158, 172)
 STEPS = (0.1, 0.2, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300, 600, 1200, 1800, 3600, 7200)  # seconds between ticks
 
 
@@ -51,7 +51,7 @@ class Panel:
     end: float
     """Seconds: the stretch."""
     means: NDArray[np.float64]
-    """Probabilities [BINS, k] over equal parts of the stretch; NaN where the face is not seen."""
+    """Probabilities [n, k] over n equal parts of the stretch, at most `BINS`; NaN where the face is not seen."""
     episodes: Sequence[Bar]
     events: Sequence[Bar] = field(default=())
 
@@ -81,7 +81,10 @@ def draw_panels(panels: Sequence[Panel], colours: Mapping[str, Colour], title: s
     ]
     drawing = Drawing(width, top + sum(heights) + (0 if panels else 40))
     named = _drawable(list(colours), [title, *_names(panels, events)])
-    drawing.text(LEFT, 28, named[_plain(title)], size=16, bold=True, svg=_plain(title))
+    whole = named[_plain(title)]
+    size = 16 if load_font(16).getlength(whole) <= width - LEFT - 8 else 12
+    text = _fitting(whole, width - LEFT - 8, size)
+    drawing.text(LEFT, 28, text, size=size, bold=True, svg=_plain(title) if text == whole else text)
     for index, (name, colour) in enumerate(colours.items()):
         x, y = LEFT + index % per_line * wide, 44 + 20 * (index // per_line)
         drawing.rectangle(x, y, x + 13, y + 13, colour)
@@ -127,9 +130,11 @@ class _Pen:
             for event in lane:
                 if (event.end - event.start) * self.scale >= ROOM:
                     for x in (self.x(event.start), self.x(event.end)):
-                        drawing.rectangle(x - 0.4, y, x + 0.4, bottom, EVENT)
+                        drawing.rectangle(x - 0.4, y + ROW - 3, x + 0.4, bottom, EDGE)
             y += ROW
         drawing.rectangle(LEFT, ground, self.right, ground + 1, FAINT)
+        for share, height in (("0", ground), ("1", y + 8)):
+            drawing.text(LEFT - 8, height, share, size=11, anchor="end")
         for first, after in _seen(means):
             self.stack(means[first:after], first, y, list(colours.values()))
         y = ground + 6
@@ -155,7 +160,7 @@ class _Pen:
 
         Each reaches down to the ground, behind the one before: viewers of PDF show light between areas that touch.
         """
-        wide = (self.right - LEFT) / BINS
+        wide = (self.right - LEFT) / len(self.panel.means)
         xs = np.array([first, *(first + index + 0.5 for index in range(len(means))), first + len(means)]) * wide + LEFT
         heights = np.cumsum(means, axis=1)[[0, *range(len(means)), -1]]
         ground = top + BAND
@@ -173,6 +178,7 @@ class _Pen:
             ys = (top + (ROW - 3) * (1 - heights)).tolist()
             steps = [(x, y) for y, both in zip(ys, pairwise(xs), strict=True) for x in both]
             self.drawing.polygon([(xs[0], top + ROW - 3), *steps, (xs[-1], top + ROW - 3)], colour)
+        after = [self.x(bar.start) for bar in bars[1:]] + [self.drawing.width - 8]
         for bar in long:
             start, end = self.x(bar.start), self.x(bar.end)
             self.drawing.rectangle(start, top, end, top + ROW - 3, colour)
@@ -180,7 +186,8 @@ class _Pen:
                 apex = self.x(bar.apex)
                 self.drawing.polygon([(apex - 4, top), (apex + 4, top), (apex, top + 6)], INK)
             if labels:
-                text = _fitting(self.named[_plain(bar.label)], end - start - 8, 11)
+                room = min(x for x in after if x > start) - start - 8  # until the next event
+                text = _fitting(self.named[_plain(bar.label)], room, 11)
                 if len(text) > 2:
                     self.drawing.text(start + 4, top + ROW - 6, text, size=11)
 

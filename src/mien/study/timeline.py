@@ -89,7 +89,8 @@ def panel_of(
     start, end = max(begin, limits.start + curve.offset), min(until, limits.end + curve.offset)
     if start >= end:
         return None
-    edges = np.linspace(start, end, BINS + 1) - curve.offset
+    n = max(1, min(BINS, round((end - start) / curve.step) if curve.step else 1))  # no more than there are frames
+    edges = np.linspace(start, end, n + 1) - curve.offset
     valid = curve.integrate(curve.usable.astype(np.float64), edges)
     with np.errstate(invalid="ignore", divide="ignore"):
         means = np.stack([curve.integrate(curve.smoothed[one], edges) / valid for one in expressions], axis=1)

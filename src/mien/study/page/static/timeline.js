@@ -4,7 +4,7 @@ import { known } from "./data.js";
 import { bins, reduce, tickStep, tickText } from "./scale.js";
 import { clock, make, percent } from "./words.js";
 
-const STACK = 92, ROW = 12, EVENT = 16, STATE = 9, AXIS = 20, LANES = 3, ROOM = 14; // pixels
+const STACK = 92, ROW = 12, EVENT = 16, STATE = 9, AXIS = 20, PLACE = 5, LANES = 3, ROOM = 14; // pixels
 const GUTTER = 78, WIDE = 560; // the names of rows are left of a picture that is wide enough
 const INK = "#14171f"; // on the colours of classes and events
 const STATES = ["--none", "--poor", "--unsure", "--usable"];
@@ -41,7 +41,7 @@ export class Plot {
   }
 
   get height() {
-    return EVENT * this.lanes.length + STACK + 4 + ROW * this.rows.length + STATE + 2 + AXIS;
+    return EVENT * this.lanes.length + STACK + 4 + ROW * this.rows.length + STATE + 2 + AXIS + PLACE;
   }
 
   #listen() {
@@ -198,6 +198,7 @@ export class Plot {
     pen.restore();
     if (left) this.#names(frame, y - ROW * this.rows.length);
     this.#axis(frame, y + STATE + 2);
+    if (to - from < this.series.length) this.#where(frame, y + STATE + 2 + AXIS);
     this.#place();
   }
 
@@ -211,14 +212,12 @@ export class Plot {
       const { long, columns, width: wide } = reduce(lane, from, to, scale);
       pen.fillStyle = colour("--event");
       for (const [at, high] of columns) pen.fillRect(left + at, y + (EVENT - 3) * (1 - high), wide, (EVENT - 3) * high);
-      for (const event of long) {
-        const start = Math.max(left, x(event.start)), room = Math.min(width, x(event.end)) - start;
-        pen.fillStyle = colour("--event");
-        pen.fillRect(start, y, room - 1, EVENT - 3);
-        pen.fillStyle = INK;
-        const text = fitting(pen, event.label, room - 8);
-        if (text) pen.fillText(text, start + 4, y + (EVENT - 3) / 2 + 0.5);
-      }
+      for (const event of long) pen.fillRect(x(event.start), y, (event.end - event.start) * scale - 1, EVENT - 3);
+      pen.fillStyle = colour("--ink");
+      long.forEach((event, at) => {
+        const start = Math.max(left, x(event.start)), next = at + 1 < long.length ? x(long[at + 1].start) : width;
+        if (next - start > 20) pen.fillText(fitting(pen, event.label, Math.min(next, width) - start - 8), start + 4, y + EVENT / 2 - 1);
+      });
       y += EVENT;
     }
     pen.restore();
@@ -282,6 +281,15 @@ export class Plot {
     pen.fillStyle = colour("--soft");
     this.rows.forEach((of, at) => pen.fillText(fitting(pen, known.classes[of][0], left - 10), left - 6, top + at * ROW + ROW / 2));
     pen.textAlign = "left";
+  }
+
+  /** Where in the whole the picture is. */
+  #where({ pen, left, width, from, to, colour }, top) {
+    const whole = width - left, { length } = this.series, wide = Math.max(4, ((to - from) / length) * whole);
+    pen.fillStyle = colour("--line");
+    pen.fillRect(left, top + 2, whole, PLACE - 2);
+    pen.fillStyle = colour("--accent");
+    pen.fillRect(Math.min(left + (from / length) * whole, width - wide), top + 2, wide, PLACE - 2);
   }
 
   #axis({ pen, left, width, from, to, x, colour }, top) {
