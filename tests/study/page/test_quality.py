@@ -39,7 +39,7 @@ def test_a_frame_counts_once_and_is_usable_where_one_face_is(tmp_path: Path) -> 
     assert clip.total.shares == (2 / 6, 2 / 6, 2 / 6)
     head, body = clip.table()
     assert head == ["from", "frames", "usable", "no face", "profile", "small", "excluded: break"]
-    assert body[0] == ["0:00", "3", "33%", "33%", "33%", "33%", "-"]
+    assert body[0] == ["0:00", "3", "33 %", "33 %", "33 %", "33 %", "-"]
 
 
 def test_a_long_clip_has_stretches_of_several_minutes() -> None:

@@ -93,7 +93,7 @@ class ClipQuality:
 
 
 def _percent(part: int, stretch: Stretch) -> str:
-    return f"{part / stretch.frames:.0%}" if stretch.frames and part else "-"
+    return f"{100 * part / stretch.frames:.0f} %" if stretch.frames and part else "-"
 
 
 def read_quality(frames: Path) -> list[ClipQuality]:

@@ -4,7 +4,7 @@ import { known } from "./data.js";
 
 const SVG = "http://www.w3.org/2000/svg", WIDE = 200, HIGH = 120, LEFT = 34, TOP = 22, BELOW = 22;
 const SMALLEST = 0.1; // of an axis
-const STRONG = 0.9; // of the largest colour, from which the text is inverted
+const STRONG = 0.717; // of the largest colour, from which the text is inverted, as in mien.core/macros.html
 
 export function overview() {
   const choice = document.getElementById("figure"), show = () => {
@@ -18,8 +18,11 @@ export function overview() {
 
 function cells(figure) {
   const values = known.figures.values[figure], most = Math.max(...values.flat().map(Math.abs), 1e-9);
-  [...document.querySelectorAll("#figures tbody tr")].forEach((row, unit) => {
-    [...row.querySelectorAll(".value")].forEach((cell, column) => {
+  const empty = known.figures.columns.map((_, column) => values.every((row) => row[column] === null));
+  document.querySelectorAll("#figures [data-column]").forEach((head, column) => (head.hidden = empty[column]));
+  document.querySelectorAll("#figures tbody tr").forEach((row, unit) => {
+    row.querySelectorAll(".value").forEach((cell, column) => {
+      cell.hidden = empty[column];
       const value = values[unit][column], rate = value === null ? 0 : Math.abs(value) / most;
       cell.textContent = value === null ? "-" : value.toFixed(2);
       cell.style.setProperty("--rate", rate.toFixed(3));

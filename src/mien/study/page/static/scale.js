@@ -71,7 +71,7 @@ export function reduce(bars, from, to, scale) {
 export function bins(series, from, to, pixels, none) {
   const { n, step, planes } = series, k = planes.length - 1;
   const first = Math.max(0, Math.floor(from / step)), after = Math.min(n, Math.ceil(to / step));
-  const each = Math.max(1, Math.floor((to - from) / step / pixels)); // samples of a bin
+  const each = Math.max(1, Math.floor((to - from) / step / pixels + 1e-6)); // samples of a bin
   const begin = first - (first % each), count = Math.max(0, Math.ceil((after - begin) / each));
   const values = Array.from({ length: k }, () => new Float32Array(count)), states = Array.from({ length: 4 }, () => new Float32Array(count));
   for (let bin = 0; bin < count; bin++) {
