@@ -53,7 +53,7 @@ $(BIN)/uv:
 	@touch $@
 
 .venv/full: pyproject.toml constraints.txt | $(BIN)/uv
-	$(INSTALL) --editable '.[label-errors,kaggle,study,eval,card,tensorboard,serve]' --group dev
+	$(INSTALL) --editable '.[label-errors,kaggle,study,eval,card,tensorboard,serve,ray]' --group dev
 	@touch .venv/base .venv/docs $@
 
 .venv/docs: pyproject.toml constraints.txt | $(BIN)/uv

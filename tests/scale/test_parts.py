@@ -12,7 +12,7 @@ NAMES = [f"photos/{number:05d}.jpg" for number in range(4000)]
 
 
 def part(name: str, size: int) -> Part:
-    return Part(name, (Path(name),), (Path(name),), size)
+    return Part(name, (name,), (Path(name),), size)
 
 
 def test_parts_are_what_follows_each_other_and_hold_a_few_photos() -> None:

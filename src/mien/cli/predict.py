@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from tyro.conf import arg
 
@@ -17,6 +17,7 @@ def predict(
     *,
     shard: Annotated[str | None, arg(metavar="I/N")] = None,
     merge: Path | None = None,
+    engine: Literal["ray"] | None = None,
 ) -> int:
     """Recognise the expressions of faces in photos and videos.
 
@@ -44,19 +45,28 @@ def predict(
         $ mien predict crops/ --detector none --model runs/first --csv > faces.csv
         $ mien predict archive/ --shard 3/100 --out results --threads 1
         $ mien predict --merge results
+        $ mien predict s3://bucket/archive --engine ray --out results
 
     Args:
         paths: Photos, videos, folders and patterns ('holiday/*.jpg'); subfolders included. - reads a list of
-            paths from stdin, one a line or as find -print0 writes them.
+            paths from stdin, one a line or as find -print0 writes them. With --shard and --engine addresses too:
+            s3://, gs://, https://.
         shard: Do one of N equal shares of the files, and write it into --out in parts. A part that exists is done.
         merge: Write the table of photos (faces.csv, or --table) from the parts of all shards in this folder.
+        engine: Do the same on a Ray cluster, or with Ray on this machine, and merge (needs mien[ray]).
     """
     if merge:
         from mien.scale.shards import merge as merge_parts
 
-        if paths or shard is not None or replace(job, table=None, require_face=False) != PredictJob():
+        if paths or engine or shard is not None or replace(job, table=None, require_face=False) != PredictJob():
             raise InputError("--merge reads the parts in its folder: it takes --table and --require-face alone")
         return merge_parts(merge, job)
+    if engine and shard:
+        raise InputError("--engine and --shard: choose one; an engine shares out the parts itself")
+    if engine:
+        from mien.scale.on_ray import run_on_ray
+
+        return run_on_ray(paths, job)
     if shard is not None:
         from mien.scale.shards import run_shard
 

@@ -8,15 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from mien.core.arguments import short
 from mien.core.errors import InputError
-from mien.core.paths import from_printable, printable
+from mien.core.paths import printable
 from mien.core.time_rules import SMOOTHING, check_smoothing
 from mien.faces.detectors import Detector
 from mien.faces.faces import FRAME, PHOTO, columns
-from mien.outputs.inputs import is_video
-from mien.outputs.photos import recognize_photos
 from mien.outputs.tables.parquet_format import arrow_schema
 from mien.outputs.video_rows import to_rows
 from mien.recognition.recognizer import Recognizer
+from mien.scale.addresses import Copy
+from mien.scale.reading import photo_rows, read_files
 
 if TYPE_CHECKING:
     import pyarrow
@@ -29,7 +29,7 @@ class ExpressionActor:
 
     Args:
         model, detector: as `Recognizer` takes them.
-        column: the column of a batch that has the paths of photos and videos.
+        column: the column of a batch that has the paths or addresses (`s3://...`, by fsspec) of photos and videos.
         every: seconds from one frame of a video to the next; 0 takes all.
         smoothing: as `Recognizer.video` takes it.
         threads: how many cores may be used. With 1 start as many actors as there are cores.
@@ -65,7 +65,7 @@ class ExpressionActor:
         **options: Any,
     ) -> None:
         check_smoothing(smoothing)
-        self.column, self.every, self.smoothing = column, every, smoothing
+        self.column, self.every, self.smoothing, self.threads = column, every, smoothing, threads
         self.recognizer = Recognizer(model, detector, threads=threads, **options)
         self.schema = arrow_schema([*PHOTO, *columns(self.recognizer.session.info.labels, FRAME), "error"])
 
@@ -94,22 +94,17 @@ class ExpressionActor:
         return pyarrow.Table.from_batches(pieces, schema=self.schema)
 
     def _rows(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
-        paths = [from_printable(name) for name in names]
-        videos = {path for path in paths if is_video(path)}
-        photos = recognize_photos(self.recognizer, [path for path in paths if path not in videos])
-        for path in paths:
-            if path in videos:
-                yield from self._video(path)
+        for copy, photo in read_files(self.recognizer, names, workers=self.threads):
+            if photo is None:
+                yield from self._video(copy)
                 continue
-            photo = next(photos)
             for note in photo.notes:
-                warnings.warn(f"{photo.name}: {note}", stacklevel=2)
-            yield from photo.to_rows()
+                warnings.warn(f"{copy.name}: {note}", stacklevel=2)
+            yield from photo_rows(copy, photo)
 
-    def _video(self, path: Path) -> Iterator[dict[str, Any]]:
-        name = printable(path)
+    def _video(self, copy: Copy) -> Iterator[dict[str, Any]]:
         try:
-            for faces in self.recognizer.video(path, every=self.every, smoothing=self.smoothing):
-                yield from ({"file": name, **row} for row in to_rows(faces))
+            for faces in self.recognizer.video(copy.path, every=self.every, smoothing=self.smoothing):
+                yield from ({"file": copy.name, **row} for row in to_rows(faces))
         except InputError as error:
-            yield {"file": name, "error": printable(error)}
+            yield {"file": copy.name, "error": copy.spelt(printable(error))}

@@ -7,7 +7,7 @@ and after a crash they start again.
 
 import hashlib
 import heapq
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -16,7 +16,7 @@ from typing import Any
 from mien.core import images, records
 from mien.core.console import first_few, quantity
 from mien.core.errors import InputError
-from mien.core.paths import printable
+from mien.core.paths import address, printable
 from mien.outputs.inputs import find_inputs, is_video, output_paths
 from mien.outputs.jobs import Outcome, PredictJob
 from mien.outputs.settings import table_settings
@@ -24,6 +24,7 @@ from mien.outputs.tables import check_table
 from mien.outputs.tables.settings import changed_settings, compared
 from mien.outputs.video_job import table_path
 from mien.recognition import video
+from mien.scale.addresses import list_address
 
 JOB = "job.json"
 PHOTOS = 16  # in a part, on average: one call of the network, and a second of work that a kill may cost
@@ -55,7 +56,8 @@ class Part:
 
     name: str
     """A hash of the paths."""
-    files: tuple[Path, ...]
+    files: tuple[str, ...]
+    """Paths and addresses, as `printable` spells them."""
     stems: tuple[Path, ...]
     """What the names of the files of each video begin with, below the folder of parts."""
     size: int
@@ -85,21 +87,37 @@ def open_job(paths: Sequence[Path], job: PredictJob, labels: Sequence[str]) -> t
             with other settings.
     """
     assert job.out
-    files, unread = find_inputs(paths, outputs=job.out)
+    files, sizes, unread = _list(paths, job.out)
     stems = output_paths({file: below for file, below in files.items() if _may_be_video(file)}, job.out, "")
-    wanted = PartsJob(_settings(job), dict(table_settings(job, video=False)), tuple(labels), [*map(printable, files)])
+    names = [address(file) or printable(file) for file in files]
+    wanted = PartsJob(_settings(job), dict(table_settings(job, video=False)), tuple(labels), names)
     if (job.out / JOB).exists():
         _check_same(job.out / JOB, read_job(job.out), wanted)
     else:
         for stem in stems.values():  # before hours of work
             check_table(table_path(stem, job), resume=False)
         records.write(job.out / JOB, wanted)
-    parts, ahead = list[Part](), iter(files.items())
-    for names in cut(wanted.files):
-        several = dict(islice(ahead, len(names)))
-        below = (stems[file].relative_to(job.out) if file in stems else several[file] for file in several)
-        parts.append(Part(part_name(names), tuple(several), tuple(below), _video_size(next(iter(several)))))
+    parts, ahead = list[Part](), iter(files)
+    for several in cut(names):
+        paths = list(islice(ahead, len(several)))
+        below = (stems[path].relative_to(job.out) if path in stems else files[path] for path in paths)
+        size = _video_size(paths[0], sizes) if _is_called_video(several[0]) else 0
+        parts.append(Part(part_name(several), several, tuple(below), size))
     return wanted, parts, unread
+
+
+def _list(paths: Sequence[Path], out: Path) -> tuple[dict[Path, Path], dict[Path, int], bool]:
+    """Return the files of this machine, then those at addresses, each with its path below its folder; the bytes of the
+    latter; and whether some of `paths` could not be read."""
+    addresses = dict.fromkeys(filter(None, map(address, paths)))
+    here = [path for path in paths if not address(path)]
+    files, unread = find_inputs(here, outputs=out) if here or not addresses else ({}, False)
+    sizes: dict[Path, int] = {}
+    for one in addresses:
+        for name, (below, size) in list_address(one).items():
+            files.setdefault(Path(name), below)
+            sizes[Path(name)] = size
+    return files, sizes, unread
 
 
 def read_job(folder: Path) -> PartsJob:
@@ -192,12 +210,10 @@ def longest_first(parts: Iterable[Part]) -> list[Part]:
     return sorted(parts, key=lambda part: (-part.size, part.name if part.size else ""))
 
 
-def _video_size(path: Path) -> int:
-    """Return the bytes of what is called like a video, at least 1; 0: a photo."""
-    if not _is_called_video(path.name):
-        return 0
+def _video_size(path: Path, sizes: Mapping[Path, int]) -> int:
+    """Return the bytes of a video, 1 where they are not known."""
     try:
-        return max(1, path.stat().st_size)
+        return max(1, sizes[path] if path in sizes else path.stat().st_size)
     except OSError:  # said when its turn comes
         return 1
 
@@ -205,7 +221,7 @@ def _video_size(path: Path) -> int:
 def _may_be_video(path: Path) -> bool:
     """Return whether a file needs names for the files of a video. A million files called like photos are not opened."""
     suffix = path.suffix.lower()
-    return suffix in video.SUFFIXES or (suffix not in images.SUFFIXES and is_video(path))
+    return suffix in video.SUFFIXES or (suffix not in images.SUFFIXES and not address(path) and is_video(path))
 
 
 def _is_called_video(name: str) -> bool:

@@ -114,11 +114,7 @@ def merge(folder: Path, job: PredictJob) -> int:
         InputError: no folder of parts, parts that are missing or were made with other settings, or a table that exists
             or cannot be written.
     """
-    about = parts.read_job(folder)
-    table = job.table or folder / TABLE
-    if job.table and os.path.lexists(job.table):
-        raise InputError(f"{job.table}: exists already; remove it, or choose another file")
-    check_table(table, resume=True)
+    about, table = parts.read_job(folder), merged_table(folder, job)
     files_of = {parts.part_name(files): files for files in parts.cut(about.files)}
     absent = [files for name, files in files_of.items() if not parts.part_path(folder, name).exists()]
     if absent:
@@ -142,6 +138,15 @@ def merge(folder: Path, job: PredictJob) -> int:
             move_files(Path(work), table.parent)
     _report(folder, table, photos, len(about.files) - photos, expressions, files_with)
     return job.exit_code(files_with)
+
+
+def merged_table(folder: Path, job: PredictJob) -> Path:
+    """Return the table that `merge` writes. InputError where it cannot be; only one in the folder is replaced."""
+    if job.table and os.path.lexists(job.table):
+        raise InputError(f"{job.table}: exists already; remove it, or choose another file")
+    table = job.table or folder / TABLE
+    check_table(table, resume=True)
+    return table
 
 
 def _made(folder: Path) -> Path:

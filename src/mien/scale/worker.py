@@ -1,8 +1,7 @@
 """What one process does with parts: recognise their files and write them, whole or not at all."""
 
 import functools
-from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -10,15 +9,16 @@ from pathlib import Path
 from mien.core import records
 from mien.core.errors import InputError
 from mien.core.files import writing
-from mien.outputs.inputs import is_video
 from mien.outputs.jobs import PredictJob
-from mien.outputs.photos import Photo, recognize_photos
+from mien.outputs.photos import Photo
 from mien.outputs.predict_job import make_recognizer
 from mien.outputs.settings import table_settings
 from mien.outputs.video_job import VideoResult, recognize_video
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.video import Video
+from mien.scale.addresses import Copy
 from mien.scale.parts import Part, PartRecord, part_path
+from mien.scale.reading import photo_rows, read_files
 
 Done = Callable[[float], None]
 """Is given how much of a file has been done since the last call: 1 for all of it."""
@@ -54,41 +54,26 @@ class PartWorker:
         """
         videos, photos = ([part for part in parts if bool(part.size) == wanted] for wanted in (True, False))
         for group in (*([part] for part in videos), photos):
-            for part, results in self._recognized(group, done):
-                record = PartRecord(
-                    made_with=made_with,
-                    outcomes=[result.outcome for result in results],
-                    messages=[line for result in results for line in result.messages],
-                    rows=[row for result in results if isinstance(result, Photo) for row in result.to_rows()],
-                )
-                records.write(part_path(self.out, part.name), record)
-                yield record
+            read = read_files(self.photos, (name for part in group for name in part.files), workers=self.threads)
+            with closing(read):
+                for part in group:
+                    record = self._record(part, zip(part.stems, read, strict=False), made_with, done)
+                    records.write(part_path(self.out, part.name), record)
+                    yield record
 
-    def _recognized(self, parts: Sequence[Part], done: Done) -> Iterator[tuple[Part, list[Photo | VideoResult]]]:
-        """Yield what became of the files of each part. Photos are read ahead, across parts."""
-        files: deque[tuple[Path, bool]] = deque()  # read ahead, in order, and whether each is a video
-        waiting: deque[Photo] = deque()
-
-        def still() -> Iterator[Path]:
-            for part in parts:
-                for file in part.files:
-                    files.append((file, is_video(file)))
-                    if not files[-1][1]:
-                        yield file
-
-        with closing(recognize_photos(self.photos, still(), workers=self.threads)) as photos:
-            for part in parts:
-                results: list[Photo | VideoResult] = []
-                for stem in part.stems:
-                    while not files and (photo := next(photos, None)):
-                        waiting.append(photo)
-                    file, video = files.popleft()
-                    if video:
-                        results.append(self._video(part, file, stem, done))
-                    else:
-                        results.append(waiting.popleft() if waiting else next(photos))
-                        done(1)
-                yield part, results
+    def _record(
+        self, part: Part, files: Iterable[tuple[Path, tuple[Copy, Photo | None]]], made_with: str, done: Done
+    ) -> PartRecord:
+        """Return what becomes of the files of a part."""
+        record = PartRecord(made_with, [], [], [])
+        for stem, (copy, photo) in files:
+            result = photo or self._video(part, copy.path, stem, done)
+            record.outcomes.append(result.outcome)
+            record.messages.extend(map(copy.spelt, result.messages))
+            if photo:
+                record.rows.extend(photo_rows(copy, photo))
+                done(1)
+        return record
 
     def _video(self, part: Part, path: Path, stem: Path, done: Done) -> VideoResult:
         """Write the files of a video into a folder of the part, where they are continued after a kill; then move them
