@@ -1,5 +1,6 @@
 """Every bound of the service: who is slow, too large, too many or gone is answered or cut off; others are served."""
 
+import errno
 import json
 import socket
 import struct
@@ -7,7 +8,9 @@ import threading
 import time
 import zlib
 from pathlib import Path
+from types import SimpleNamespace
 
+import h11
 import pytest
 
 from mien import Recognizer
@@ -356,3 +359,26 @@ def test_unknown_paths_and_methods(service: RunningService) -> None:
     assert service.request("HEAD", "/").status == 200
     assert service.get("/docs/").status == 404
     assert "/docs lists" in service.get("/nothing").detail
+
+
+def test_a_client_that_is_gone_when_its_answer_ends() -> None:
+    """The system says so at the last moment only."""
+    aborted = []
+
+    class Gone:
+        def write_eof(self) -> None:
+            raise OSError(errno.ENOTCONN, "not connected")
+
+        def abort(self) -> None:
+            aborted.append(True)
+
+        def can_write_eof(self) -> bool:
+            return True
+
+        def is_closing(self) -> bool:
+            return False
+
+    flow = SimpleNamespace(resume_reading=lambda: None)
+    client = SimpleNamespace(conn=SimpleNamespace(their_state=h11.ERROR), flow=flow)
+    protocol.LingeringTransport(Gone(), client).close()  # type: ignore[arg-type]
+    assert aborted == [True]

@@ -60,7 +60,10 @@ class LingeringTransport:
         if early and not self.is_closing() and self._transport.can_write_eof():
             self.lingers = True
             self._protocol.flow.resume_reading()
-            self._transport.write_eof()
+            try:
+                self._transport.write_eof()
+            except OSError:  # the client has gone
+                self._transport.abort()
         else:
             self._transport.close()
 
