@@ -156,6 +156,21 @@ def test_numbers_in_study_toml_decide(mien: Mien, tmp_path: Path) -> None:
     assert "condition" not in out
 
 
+def test_who_has_no_baseline_is_named_and_the_others_follow(mien: Mien, tmp_path: Path) -> None:
+    happy = pulses((20, 23, 0.9))(np.arange(400) / 10)
+    clips = [rows_of(participant, "", "1", happy) for participant in ("P1", "P2", "P3")]
+    clips[1]["usable"] = clips[2]["usable"] = [at > 90 for at in range(400)]  # not during the rest
+    clips[2]["session"] = ["2"] * 400
+    study = write_study(tmp_path / "s", clips, '[numbers]\nbaseline_event = "=rest"\nresamples = 0\n')
+    code, _, err = mien("study", "summary", str(study))
+    assert code == 0
+    assert err.splitlines()[0] == "no usable frame in the baseline, so nothing is corrected: P2, P3 (session 2)"
+    rows = [r for r in read_summary(Study.read(study)) if r["expression"] == "happy" and not r["event"]]
+    assert [r["baseline"] for r in rows] == [pytest.approx(0.05), None, None]
+    assert [r["mean_corrected"] is None for r in rows] == [False, True, True]
+    assert [r["episodes"] for r in rows] == [1, 1, 1]
+
+
 def test_compare_prints_and_writes(mien: Mien, study: Path) -> None:
     code, out, err = mien("study", "compare", str(study))
     assert (code, out) == (2, "")

@@ -75,7 +75,11 @@ def read_study(folder: Path) -> StudyCurves:
             f"{study.file}, [numbers]: baseline_event {label!r}: no event has this label: {first_few(known)}"
         )
     found = baselines(curves, windows, study.numbers)
-    without = [f"{c.participant}, session {c.session}" for c in curves if c.seen.any() and not found[c.key].seconds]
+    without = [
+        f"{one.participant} (session {one.session})" if one.session else one.participant
+        for one in curves
+        if one.seen.any() and not found[one.key].seconds
+    ]
     if without:
         say(f"no usable frame in the baseline, so nothing is corrected: {first_few(sorted(set(without)))}")
     return StudyCurves(study, curves, windows, found)
