@@ -59,7 +59,7 @@ def init_study(
     init_study(folder, videos=videos, events=events, exclude=exclude, name=name)
 
 
-def run_study(folder: Path, /, *, jobs: int | None = None) -> int:
+def run_study(folder: Path, /, *, jobs: int | None = None, engine: Literal["ray"] | None = None) -> int:
     """Recognise what is new or changed, and write the tables of a study into out/.
 
     Videos are recognised several at a time. After Ctrl-C or kill -9 the same command goes on where it stopped. A
@@ -72,14 +72,16 @@ def run_study(folder: Path, /, *, jobs: int | None = None) -> int:
     Examples:
         $ mien study run talks/
         $ mien study run talks/ --jobs 2
+        $ mien study run talks/ --engine ray
 
     Args:
         folder: Of the study.
         jobs: Videos at a time; as many as cores and memory allow by default.
+        engine: Recognise on a Ray cluster that sees the folder, or with Ray on this machine (needs mien[ray]).
     """
     from mien.study.run import report, run_study
 
-    done = run_study(folder, jobs=jobs)
+    done = run_study(folder, jobs=jobs, engine=engine)
     report(done)
     return done.exit_code
 

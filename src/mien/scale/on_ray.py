@@ -37,8 +37,7 @@ def run_on_ray(paths: Sequence[Path], job: PredictJob) -> int:
         bar = progress.add_task("files", total=sum(len(part.files) for part in left))
         try:
             for part, record in ray_engine.run(make, longest_first(left), actors=job.threads):
-                lost = f"{first_few(part.files)}: not done; the process was killed {1 + ray_engine.RETRIES} times"
-                say(*(record.messages if record else [f"{lost} (is the memory too small?)"]))
+                say(*(record.messages if record else [ray_engine.lost(first_few(part.files))]))
                 progress.advance(bar, len(part.files))
         except KeyboardInterrupt:
             raise KeyboardInterrupt(AGAIN) from None

@@ -11,11 +11,13 @@ import platform
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, BinaryIO, Generic, TypeVar
+from typing import Any, BinaryIO, Generic, Literal, TypeVar
 
 from mien.core.errors import InputError, needs_extra
 from mien.core.files import lock, open_known
 
+Engine = Literal["ray"]
+"""What shares out work, besides mien itself."""
 Piece = TypeVar("Piece")
 Result = TypeVar("Result")
 RETRIES = 3  # of a piece whose actor is lost: killed, out of memory, its node gone
@@ -97,6 +99,11 @@ def run(
     finally:
         for actor in crew:
             ray.kill(actor)
+
+
+def lost(name: object) -> str:
+    """Return the message about a piece without a result."""
+    return f"{name}: not done; its process was killed {1 + RETRIES} times (is the memory too small?)"
 
 
 def connected() -> Any:

@@ -37,6 +37,8 @@ from mien.outputs.video_rows import from_rows, to_rows
 from mien.recognition.people import People, TrackSummary, merge
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.video import Video
+from mien.scale import ray_engine
+from mien.scale.ray_engine import Engine
 from mien.study.clips import Clip
 from mien.study.project import Study
 
@@ -117,7 +119,9 @@ class Cached:
     record: Recognised
 
 
-def recognise(study: Study, clips: Sequence[Clip], *, jobs: int | None = None) -> dict[Path, Cached | str]:
+def recognise(
+    study: Study, clips: Sequence[Clip], *, jobs: int | None = None, engine: Engine | None = None
+) -> dict[Path, Cached | str]:
     """Recognise what is new or changed; return the table of each file of the clips, or why there is none.
 
     Of a file with several clips the stretch from the first one's start to the last one's end is recognised, so that
@@ -127,9 +131,11 @@ def recognise(study: Study, clips: Sequence[Clip], *, jobs: int | None = None) -
         study: whose settings decide what is done.
         clips: the rows of its videos.
         jobs: how many videos at a time; as many as cores and memory allow by default.
+        engine: ray: on the actors of a cluster, one for each core.
 
     Raises:
         InputError: the model or the detector cannot be used, cache/ cannot be written, or a worker process was killed.
+        MissingExtra: ray is not installed.
         KeyboardInterrupt: after Ctrl-C, once all tables are whole; says how to go on.
     """
     job = study.job()
@@ -165,7 +171,7 @@ def recognise(study: Study, clips: Sequence[Clip], *, jobs: int | None = None) -
     records.write(study.cache / FILES, known)
     if tasks:
         by_table = {task.table: task for task in tasks.values()}
-        done = _run(list(by_table.values()), jobs)
+        done = _run(list(by_table.values()), jobs, engine)
         found |= {path: done[task.table] for path, task in tasks.items()}
     return found
 
@@ -221,7 +227,7 @@ def find_table(study: Study, sha256: str, settings: Settings, begin: float, unti
     return cached.table if cached else None
 
 
-def _run(tasks: Sequence[Task], jobs: int | None) -> dict[Path, Cached | str]:
+def _run(tasks: Sequence[Task], jobs: int | None, engine: Engine | None) -> dict[Path, Cached | str]:
     """Recognise videos under one progress bar; return the table of each, or why there is none."""
     from rich.progress import TaskProgressColumn
 
@@ -244,7 +250,9 @@ def _run(tasks: Sequence[Task], jobs: int | None) -> dict[Path, Cached | str]:
                 say(line)
 
         try:
-            if workers == 1:
+            if engine == "ray":
+                _on_actors([tasks[at] for at in order], jobs, finish, show)
+            elif workers == 1:
                 board: MutableSequence[float] = [0.0] * len(tasks)
                 for at in order:
                     finish(tasks[at], _recognise(tasks[at], threads, functools.partial(_note, board, at, show)))
@@ -256,6 +264,24 @@ def _run(tasks: Sequence[Task], jobs: int | None) -> dict[Path, Cached | str]:
             again = f"{quantity(left, 'video')} left; the same command goes on where it stopped"
             raise KeyboardInterrupt(f"interrupted; {again}") from None
     return found
+
+
+def _on_actors(
+    tasks: Sequence[Task],
+    actors: int | None,
+    finish: Callable[[Task, Recognised | str], None],
+    show: Callable[[Sequence[float]], None],
+) -> None:
+    """Recognise videos on Ray."""
+    board = dict.fromkeys((task.table for task in tasks), 0.0)
+    for task, outcome in ray_engine.run(_actor, tasks, actors=actors):
+        finish(task, outcome or ray_engine.lost(task.path))
+        board[task.table] = task.seconds
+        show(list(board.values()))
+
+
+def _actor() -> Callable[[Task], Recognised | str]:
+    return lambda task: _recognise(task, 1, lambda seconds: None)
 
 
 def _note(board: MutableSequence[float], at: int, show: Callable[[Sequence[float]], None], seconds: float) -> None:

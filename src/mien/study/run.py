@@ -13,6 +13,7 @@ from mien.core.errors import InputError, needs_extra
 from mien.core.files import check_folder, only_one
 from mien.core.streams import say, show_table
 from mien.core.tables import terminal_table
+from mien.scale.ray_engine import Engine
 from mien.study.clips import KEY, Clip, read_clips
 from mien.study.events import ClipEvent, StudyEvents, read_events
 from mien.study.frames import ClipCounts, Persons, frames_paths, pieces, write_frames
@@ -45,17 +46,18 @@ class StudyRun:
         return 2 if not self.counts else int(bool(self.unread or self.damaged))
 
 
-def run_study(folder: Path, *, jobs: int | None = None) -> StudyRun:
+def run_study(folder: Path, *, jobs: int | None = None, engine: Engine | None = None) -> StudyRun:
     """Recognise what is new or changed in a study, and write all files in out/ anew.
 
     Args:
         folder: of the study.
         jobs: how many videos at a time; as many as cores and memory allow by default.
+        engine: ray: on the actors of a cluster (`mien.scale.ray_engine`), which see the folder of the study too.
 
     Raises:
         InputError: a mistake in a file of the study, a model or detector that cannot be used, a file that cannot be
             written, or another mien working in the folder.
-        MissingExtra: pyarrow is not installed, or for SPSS files pyreadstat.
+        MissingExtra: pyarrow is not installed, or for SPSS files pyreadstat, or Ray.
 
     Example:
         >>> run_study(Path("interviews")).counts[0].usable  # doctest: +SKIP
@@ -76,7 +78,7 @@ def run_study(folder: Path, *, jobs: int | None = None) -> StudyRun:
         for note in events.notes:
             say(note)
         edits = read_persons(study)  # a mistake there is said before hours of work
-        found = recognise(study, clips, jobs=jobs)
+        found = recognise(study, clips, jobs=jobs, engine=engine)
         videos = {clip.video: cached for clip in clips if isinstance(cached := found[clip.path], Cached)}
         return _write(study, clips, events, found, update_persons(study, edits, videos))
 
