@@ -68,7 +68,7 @@ def test_zsh_completes(scripts: Path, words: list[str], expected: set[str]) -> N
         f"autoload -Uz compinit; compinit -D -u; . {function}; emulate ksh -c "
         f"'COMP_WORDS=({quoted}); COMP_CWORD={len(words)}; _mien_words; echo ${{COMPREPLY[@]}}'"
     )
-    assert run("zsh", code) == expected
+    assert {word for word in run("zsh", code) if word.startswith(words[-1])} == expected  # zsh filters later
 
 
 def test_options_are_those_of_the_help() -> None:
