@@ -161,7 +161,7 @@ def test_a_release_writes_version_and_date(
     assert texts["pyproject.toml"] == '[project]\nversion = "0.2.0"\n'
     assert "## 0.2.0 - 2026-03-04\n\n## 0.1.0 - 2026-01-02" in texts["CHANGELOG.md"]
     assert texts["CITATION.cff"] == "version: 0.2.0\ndate-released: 2026-03-04\nlicense: Apache-2.0\n"
-    with pytest.raises(SystemExit, match=r"expected '## 0\.3\.0 - unreleased'"):
+    with pytest.raises(SystemExit, match=r"no line '## 0\.3\.0 - unreleased'"):
         release.new_texts("0.3.0", "2026-03-04")
 
 

@@ -66,6 +66,7 @@ def check_contents(folder: Path) -> None:
 
 def new_texts(version: str, day: str) -> dict[Path, str]:
     """Return the files with the version and the day written into them."""
+    expected = f"'## {version} - unreleased'"
     changes = {
         "pyproject.toml": [(r'(?m)^version = ".*"$', f'version = "{version}"')],
         "CHANGELOG.md": [(rf"(?m)^## {re.escape(version)} - unreleased$", f"## {version} - {day}")],
@@ -80,10 +81,7 @@ def new_texts(version: str, day: str) -> dict[Path, str]:
         for pattern, new in pairs:
             text, count = re.subn(pattern, new, text, count=1)
             if not count and new:
-                fail(
-                    f"{name}: no line {pattern}"
-                    + (f"; expected '## {version} - unreleased'" if "CHANGE" in name else "")
-                )
+                fail(f"{name}: no line {expected}")
         texts[ROOT / name] = text
     return texts
 
