@@ -95,7 +95,7 @@ def test_every_page_is_in_the_navigation() -> None:
 
 
 def test_readme_is_short() -> None:
-    assert len((ROOT / "README.md").read_text().split()) < 800
+    assert len((ROOT / "README.md").read_text().split()) < 700
 
 
 def test_readme_has_whole_addresses_where_it_is_published(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -94,7 +94,7 @@ def command_help() -> str:
 
     os.environ["COLUMNS"] = str(WIDTH)
 
-    def told(verb: str, *words: str) -> str:
+    def help_of(verb: str, *words: str) -> str:
         with redirect_stdout(StringIO()) as out:
             run_verb(verb, [*words, "--help"])
         return f"```text\n{out.getvalue().strip()}\n```\n"
@@ -102,9 +102,9 @@ def command_help() -> str:
     parts = [f"\n```text\n{overview()}\n```\n"]
     for group, verbs in GROUPS.items():
         for verb, line in verbs.items():
-            parts += [f"\n### mien {verb}\n", f"{line} ({group}).\n", told(verb)]
+            parts += [f"\n### mien {verb}\n", f"{line} ({group}).\n", help_of(verb)]
             for usage in getattr(import_module(f"mien.cli.{verb}"), "ACTIONS", {}):
-                parts += [f"\n#### mien {verb} {usage.split()[0]}\n", told(verb, usage.split()[0])]
+                parts += [f"\n#### mien {verb} {usage.split()[0]}\n", help_of(verb, usage.split()[0])]
     return "\n".join(parts)
 
 
