@@ -31,9 +31,9 @@ from mien.core import images, records
 from mien.core.labels import FER2013
 from mien.core.tables import markdown_table
 from mien.datasets import DataSpec, ImageSpec
+from mien.evaluation.alignment import align
 from mien.evaluation.calibrate.files import write_model
 from mien.evaluation.card.bundled import read_card
-from mien.evaluation.predictions import align
 from mien.faces import quality
 from mien.faces.detectors import Detections, Detector, load_detector
 from mien.models.bundled import ASSETS, bundled, measured_crops

@@ -12,8 +12,9 @@ import cv2
 import numpy as np
 import pytest
 
-from mien import Faces, Recognizer, compat
-from mien.compat import EXPRESSIONS, FER, DeepFace, Video, seven
+from mien import Faces, Recognizer
+from mien.compat import FER, DeepFace, Video, deepface, inputs
+from mien.compat.inputs import EXPRESSIONS, seven
 from mien.core import images
 from mien.core.errors import InputError
 from mien.core.labels import FER2013, FERPLUS
@@ -42,7 +43,7 @@ def bgr(file: Path) -> images.Pixels:
 
 @pytest.fixture(autouse=True)
 def _nobody_was_warned(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(compat, "_warned", set())
+    monkeypatch.setattr(inputs, "_warned", set())
 
 
 @pytest.fixture
@@ -254,7 +255,7 @@ def test_eyes_are_the_persons_own(model: Path, blank: images.Pixels, monkeypatch
     )
     boxes = np.array([[20, 10, 40, 40], [-5, 40, 20, 30]], np.float32)
     found = Detections(boxes, np.array([0.934, 0.8], np.float32), points)
-    monkeypatch.setattr(compat, "_recognizer", lambda detector: Recognizer(model, lambda image: found))
+    monkeypatch.setattr(deepface, "_recognizer", lambda detector: Recognizer(model, lambda image: found))
     one, other = DeepFace.analyze(blank)
     assert one["region"] == {"x": 20, "y": 10, "w": 40, "h": 40, "left_eye": (50, 21), "right_eye": (30, 20)}
     assert one["face_confidence"] == 0.93
@@ -309,5 +310,5 @@ def test_a_model_with_contempt_serves_both(tmp_path: Path, monkeypatch: pytest.M
     found = FER(model=path).detect_emotions(white, [[0, 0, 60, 60]])
     assert sum(found[0]["emotions"].values()) == pytest.approx(1, abs=0.04)
     assert max(found[0]["emotions"], key=found[0]["emotions"].__getitem__) == "fear"  # the next likely
-    monkeypatch.setattr(compat, "_recognizer", lambda detector: Recognizer(path, detector))
+    monkeypatch.setattr(deepface, "_recognizer", lambda detector: Recognizer(path, detector))
     assert DeepFace.analyze(white, detector_backend="skip")[0]["dominant_emotion"] == "fear"

@@ -14,7 +14,8 @@ from mien.core.errors import InputError
 from mien.core.labels import ALPHABETICAL, FACIAL_EXPRESSIONS, FER2013, FERPLUS, THREE
 from mien.datasets import DataSpec
 from mien.evaluation import DataFacts, evaluate, predict
-from mien.evaluation.predictions import align, load, matching_output
+from mien.evaluation.alignment import align, matching_output
+from mien.evaluation.predictions import load
 from mien.evaluation.statistics import wilson
 from mien.evaluation.terminal import scoring_notes
 from mien.models.metadata import ModelInfo, OutputInfo

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from mien.core.labels import FER2013
 from mien.datasets import DataSpec
 from mien.evaluation import DataFacts, evaluate, predict
-from mien.evaluation.predictions import Alignment, Scored, load
+from mien.evaluation.alignment import Alignment
+from mien.evaluation.predictions import Scored, load
 from mien.evaluation.report import page
 from mien.evaluation.selective import risks, selective
 from mien.evaluation.terminal import selective_notes

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 
 from mien.core.errors import InputError
 from mien.evaluation import subgroups
-from mien.evaluation.predictions import Alignment, Scored
+from mien.evaluation.alignment import Alignment
+from mien.evaluation.predictions import Scored
 from mien.evaluation.statistics import newcombe, wilson
 from mien.evaluation.subgroups import Column, column, match, quintiles, read
 from mien.models.metadata import ModelInfo

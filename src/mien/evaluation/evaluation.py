@@ -12,8 +12,9 @@ from mien.core.errors import did_you_mean
 from mien.core.paths import printable
 from mien.core.tables import Table, cell
 from mien.datasets import DataSpec
+from mien.evaluation.alignment import Alignment
 from mien.evaluation.metrics import METRICS, EndToEnd, Scores, end_to_end, score
-from mien.evaluation.predictions import Alignment, DataFacts, ModelFile, Predictions, load, predict
+from mien.evaluation.predictions import DataFacts, ModelFile, Predictions, load, predict
 from mien.evaluation.provenance import SeenInTraining
 from mien.evaluation.selective import Selective, selective
 from mien.models.session import Tta

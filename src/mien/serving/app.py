@@ -16,7 +16,8 @@ from starlette.responses import FileResponse, HTMLResponse, JSONResponse, Respon
 from starlette.routing import Route, Router
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from mien import __version__, compat
+from mien import __version__
+from mien.compat import deepface
 from mien.core.download import file_sha256
 from mien.core.errors import InputError
 from mien.core.html import render
@@ -197,10 +198,10 @@ class Service:
         backend, enforce = asked.detector_backend, uploads.flag(asked.enforce_detection)
         try:
             names = [name.strip(" \"'") for name in actions]
-            compat.check_analysis(names, anti_spoofing=uploads.flag(asked.anti_spoofing))
+            deepface.check_analysis(names, anti_spoofing=uploads.flag(asked.anti_spoofing))
         except InputError as error:
             raise HttpProblem(400, str(error)) from None
-        if not (backend in ("skip", "auto", self.settings.detector) or compat.is_backend(backend)):
+        if not (backend in ("skip", "auto", self.settings.detector) or deepface.is_backend(backend)):
             raise HttpProblem(
                 400, f"no detector {backend[:40]!r}; leave detector_backend out, or skip uses all of the image"
             )
@@ -212,7 +213,7 @@ class Service:
                 facts["height"], facts["width"] = image.size[::-1]
                 crops = None if backend == "skip" else recognizer.find_faces(image.pixels, scale=image.scale)
                 if crops is not None and not len(crops.crops) and enforce:
-                    raise compat.no_face(photo.name)
+                    raise deepface.no_face(photo.name)
                 facts["full_image"] = crops is None or not len(crops.crops)
                 if crops is None or facts["full_image"]:
                     found = FullImage()(image.pixels)
@@ -222,7 +223,7 @@ class Service:
         (found,) = await self._run(request, [find])
         if isinstance(found, InputError):
             raise HttpProblem(400, str(found))
-        return JSONResponse({"results": _plain(compat.analysis(found, **facts))})
+        return JSONResponse({"results": _plain(deepface.analysis(found, **facts))})
 
     async def _analyze_request(self, request: Request) -> tuple[UploadedPhoto, AnalyzeRequest]:
         """Return the image of a DeepFace request, and what is asked."""

@@ -17,10 +17,11 @@ import mien
 from mien.core.errors import InputError, MissingExtra
 from mien.core.images import Pixels
 from mien.core.labels import FER2013, FERPLUS
+from mien.evaluation.alignment import align
 from mien.evaluation.metrics import score
 from mien.evaluation.plots import confusion, draw_curves, pictures, save_plots, sheet
 from mien.evaluation.plots.pictures import few_of_each
-from mien.evaluation.predictions import Scored, align
+from mien.evaluation.predictions import Scored
 from mien.recipes import Epoch
 from tests import drawn
 from tests.blocks import MakeModel, Mien

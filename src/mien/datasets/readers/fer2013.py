@@ -1,15 +1,13 @@
 """fer2013.csv: one face per row, its pixels written out as 2,304 numbers (Goodfellow et al. 2013, arXiv:1307.0414).
 
-The csv module and `int` take half a minute for the 270 MB; `np.fromstring` row by row twice the time of this (LOG.md).
-Here all numbers of a chunk are decoded at once from their bytes: the value of a number is its last digit, ten times the
-one before and a hundred times the one before that. Rows that are not plain go through the csv module, which finds out
-what is wrong.
+Plain rows are decoded many at once from their bytes (`digits`), which is fast. Others go through the csv module, which
+finds out what is wrong.
 """
 
 import csv
 from collections import Counter
-from collections.abc import Collection, Iterator, Sequence
-from contextlib import ExitStack, nullcontext, suppress
+from collections.abc import Collection, Sequence
+from contextlib import nullcontext, suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -18,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.core.console import first_few, quantity, track
-from mien.core.csv_files import CsvFile, is_csv, number, sniff, whole
+from mien.core.csv_files import is_csv, number, sniff, whole
 from mien.core.errors import InputError
 from mien.core.images import Pixels
 from mien.core.labels import FER2013, find_class
@@ -26,6 +24,7 @@ from mien.core.paths import printable
 from mien.datasets.classes import ClassMap, class_map, slips
 from mien.datasets.dataset import Dataset, ImageSpec, Problems
 from mien.datasets.readers import ferplus
+from mien.datasets.readers.digits import CHUNK, chunks, decode_numbers
 from mien.datasets.readers.pixel_rows import Columns, columns, form, image
 from mien.datasets.readers.reader import DatasetReader
 from mien.datasets.readers.split_files import SplitFiles, choose, join, rows_of
@@ -33,9 +32,6 @@ from mien.datasets.splits import split_name
 
 SIDE = 48
 PIXELS = SIDE * SIDE
-CHUNK = 1 << 17  # bytes; its arrays stay in the processor's cache and below the size that malloc maps anew each time
-LONGEST = 1 << 20  # bytes in a line; a plain row has under 10,000
-MARK = b"\xef\xbb\xbf"
 WORKBOOKS = (".xlsx", ".xls", ".ods")
 NAMED = 100  # the code of the first name
 FEW = 0.02  # the share of rows with other codes from which on they are another numbering
@@ -77,50 +73,6 @@ def find_votes(root: Path) -> Path | None:
     """Return the CSV file with the FER+ votes next to the one with the pixels."""
     files = find(root).splits
     return ferplus.find(next(iter(files)).parent) if len(files) == 1 else None
-
-
-def _chunks(file: CsvFile) -> Iterator[bytes]:
-    """Yield the file in pieces of whole lines, each ending in a newline, as UTF-8 without a byte-order mark."""
-    with ExitStack() as stack:
-        if file.raw:
-            raw = stack.enter_context(file.path.open("rb"))
-            rest = raw.read(len(MARK)).removeprefix(MARK)
-            blocks = iter(lambda: raw.read(CHUNK), b"")
-        else:
-            text, rest = stack.enter_context(file.text()), b""
-            blocks = iter(lambda: text.read(CHUNK).encode("utf-8", "surrogateescape"), b"")
-        for block in blocks:
-            block = rest + block
-            end = block.rfind(b"\n") + 1
-            if len(block) - end > LONGEST:
-                raise InputError(f"{file.path}: a line of more than {LONGEST:,} bytes; not a fer2013.csv")
-            rest = block[end:]
-            yield block[:end]
-        if rest:
-            yield rest + b"\n"
-
-
-def _numbers(text: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.bool_], NDArray[np.bool_]]:
-    """Decode all numbers in `text`, [n] bytes.
-
-    Returns:
-        values, ends, odd, each [n]: where `ends`, `values` is the number of one to three digits that ends there; where
-        `odd` is something that is neither a space nor part of a number in 0..255.
-    """
-    digits = text - np.uint8(ord("0"))  # wraps round: what is no digit is 10 or more
-    isdigit = digits < 10
-    digits *= isdigit
-    before = np.zeros_like(digits)  # the digit before, if it belongs to the same number
-    before[1:] = digits[:-1] * isdigit[1:]
-    hundreds = np.zeros_like(digits)
-    hundreds[1:] = before[:-1] * isdigit[1:]
-    thousands = np.zeros_like(isdigit)
-    thousands[3:] = isdigit[3:] & isdigit[2:-1] & isdigit[1:-2] & isdigit[:-3]
-    tens = digits + before * np.uint8(10)
-    odd = (hundreds > 2) | ((hundreds == 2) & (tens > 55)) | thousands | ~(isdigit | (text == ord(" ")))
-    ends = isdigit.copy()
-    ends[:-1] &= ~isdigit[1:]
-    return (tens + hundreds * np.uint8(100)).astype(np.uint8, copy=False), ends, odd
 
 
 class _JoinedError(Exception):
@@ -167,7 +119,7 @@ class _Decoder:
         size, what = self.file.path.stat().st_size, f"reading {self.file.path.name}"
         if self.file.flat and self.form.whole and len(self.where.pixels) == 1:
             try:
-                for chunk in track(_chunks(self.file), what, -(-size // CHUNK)):
+                for chunk in track(chunks(self.file), what, -(-size // CHUNK)):
                     self.feed(chunk)
                 return
             except _JoinedError:
@@ -187,7 +139,7 @@ class _Decoder:
     def feed(self, chunk: bytes) -> None:
         """Decode whole lines; `chunk` ends in a newline."""
         text = np.frombuffer(chunk, dtype=np.uint8)
-        values, number_ends, odd = _numbers(text)
+        values, number_ends, odd = decode_numbers(text)
         separators = np.flatnonzero(text == self.delimiter)
         line_ends = np.flatnonzero(text == ord("\n"))
         firsts = np.searchsorted(separators, line_ends).tolist()

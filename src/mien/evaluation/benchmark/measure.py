@@ -16,6 +16,7 @@ from mien.core.errors import InputError, differences
 from mien.core.paths import bare_command, last_part
 from mien.datasets import ImageSpec
 from mien.datasets.samples import hard
+from mien.evaluation.alignment import align
 from mien.evaluation.benchmark import final_runs, resampling, result, votes
 from mien.evaluation.benchmark.cost import model_cost
 from mien.evaluation.benchmark.leaderboard import paired_tests
@@ -24,7 +25,7 @@ from mien.evaluation.benchmark.result import ModelResult, Result, Summary, ViewR
 from mien.evaluation.benchmark.scored_faces import ScoredFaces, scored_faces, seen_in_training
 from mien.evaluation.evaluation import versions
 from mien.evaluation.metrics import score
-from mien.evaluation.predictions import DataFacts, Predictions, align, identify, predict
+from mien.evaluation.predictions import DataFacts, Predictions, identify, predict
 from mien.evaluation.provenance import SeenInTraining, is_training, run_record
 from mien.evaluation.statistics import mcnemar
 from mien.models.bundled import ASSETS

@@ -1,46 +1,27 @@
-"""The interfaces of `fer` 25.10.3 and `deepface` 0.0.103, so that a program switches to mien by one import.
+"""The interface of fer: `fer.fer.FER` and `fer.classes.Video`."""
 
-    from mien.compat import FER, Video   # was: from fer.fer import FER; from fer.classes import Video
-    from mien.compat import DeepFace     # was: from deepface import DeepFace
-
-Images are what both accept: a path, a data URL, or an array as cv2.imread returns it (blue, green, red). Nothing is
-downloaded, so a web address is refused. Both have seven expressions. Where the model also has `contempt`, it is left
-out and the seven others are divided by their sum: they are the probabilities given that the face does not show
-contempt. An expression that the model does not have is 0. Who asks for a detector that mien does not have gets mien's
-own, and is warned once.
-"""
-
-import base64
-import binascii
 import warnings
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
-from functools import cache
 from pathlib import Path
 from typing import Any
 from zipfile import ZipFile
 
 import cv2
 import numpy as np
-from numpy.typing import NDArray
 
+from mien.compat.inputs import EXPRESSIONS, load, seven, warn_of_detector, warn_once
 from mien.core import images
 from mien.core.csv_files import csv_text
 from mien.core.errors import InputError, needs_extra
 from mien.core.files import replacing, write_text
-from mien.faces.detectors import Detections, Detector, detector_name
+from mien.faces.detectors import Detections, Detector
 from mien.faces.faces import Faces, VideoFaces
 from mien.outputs.annotate_video import annotate_video
 from mien.outputs.photos import save_jpeg
 from mien.recognition import video
 from mien.recognition.recognizer import Recognizer
-
-__all__ = ["FER", "DeepFace", "Video"]
-
-EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral")  # in the spelling and order of both
-_warned = set[str]()
-BACKENDS = frozenset({"opencv", "retinaface", "mtcnn", "fastmtcnn", "ssd", "dlib", "mediapipe", "centerface"})
 
 
 class FER:
@@ -90,18 +71,18 @@ class FER:
         self._smallest = 1 if mtcnn else min_face_size
         self._recognizer = Recognizer(model, detector)
         if mtcnn:
-            _instead("mtcnn", self._recognizer)
+            warn_of_detector("mtcnn", self._recognizer)
 
     def find_faces(self, img: Any, bgr: bool = True) -> list[list[int]]:
         """Return the boxes of the faces, x, y, width, height."""
-        return [face["box"] for face in self._large(_load(img, bgr=bgr)).to_dicts()]
+        return [face["box"] for face in self._large(load(img, bgr=bgr)).to_dicts()]
 
     def detect_emotions(self, img: Any, face_rectangles: Sequence[Sequence[int]] | None = None) -> list[dict[str, Any]]:
         """Return `{"box": [x, y, width, height], "emotions": {"angry": 0.02, ...}}` per face; [] where there is none.
 
         With `face_rectangles` no detector runs: these boxes are scored, all of them, in their order.
         """
-        image = _load(img)
+        image = load(img)
         if face_rectangles is None:
             faces = self._large(image)
         else:
@@ -217,7 +198,7 @@ class FERVideo:
             if value is not None and value < 1:
                 raise InputError(f"{name} {value}: at least 1")
         if display:
-            _warn_once("mien.compat.Video: display has no effect; mien live --source FILE shows a video")
+            warn_once("mien.compat.Video: display has no effect; mien live --source FILE shows a video")
         folder, stem = Path(self.outdir), Path(self.filepath).stem
         data, results = list[list[dict[str, Any]]](), 0
         with ExitStack() as stack:
@@ -296,158 +277,3 @@ class FERVideo:
             }
             for frame in data
         ]
-
-
-Video = FERVideo  # its name in fer; in mien a Video is `mien.recognition.video.Video`
-
-
-class DeepFace:
-    """`deepface.DeepFace`, of which mien has `analyze` with the action `emotion`.
-
-    Example:
-        >>> from mien.compat import DeepFace
-        >>> DeepFace.analyze("photo.jpg", actions=["emotion"], detector_backend="yunet")[0]["dominant_emotion"]
-        'happy'
-    """
-
-    @staticmethod
-    def analyze(
-        img_path: Any,
-        actions: str | Sequence[str] = ("emotion",),
-        enforce_detection: bool = True,
-        detector_backend: str = "opencv",
-        align: bool = True,
-        expand_percentage: int = 0,
-        silent: bool = False,
-        anti_spoofing: bool = False,
-    ) -> list[Any]:
-        """Return a dictionary per face, as deepface does; for a list or an array [n, h, w, 3] such a list per image.
-
-        Its keys: `emotion` (seven expressions in per cent), `dominant_emotion`, `region` (x, y, w, h, and the person's
-        left_eye and right_eye, (x, y), or None where the detector has no landmarks) and `face_confidence` (the
-        detector's score in 0..1; 1.0 where it gives none, 0.0 where no face was found).
-
-        Args:
-            img_path: the image, or several; also a file opened in binary mode.
-            actions: `emotion`; mien does not guess age, gender or race.
-            enforce_detection: raise where no face is found; otherwise the full image is used as one face.
-            detector_backend: `skip` uses each image as one face crop; a name of mien's detectors selects that; `opencv`
-                means mien's default, and so do the other names of deepface, with a warning once for each.
-            align, expand_percentage, silent: no effect, as mien crops as its model was trained, and prints nothing;
-                a value of the first two other than deepface's default gives a warning once.
-            anti_spoofing: refused, as mien cannot distinguish a photo of a face from a face.
-
-        Raises:
-            InputError: no face, or an unknown action, detector or image. It is a ValueError, as in deepface.
-        """
-        if isinstance(img_path, list) or (isinstance(img_path, np.ndarray) and img_path.ndim == 4):
-            rest = (actions, enforce_detection, detector_backend, align, expand_percentage, silent, anti_spoofing)
-            return [DeepFace.analyze(one, *rest) for one in img_path]
-        check_analysis(actions, anti_spoofing=anti_spoofing)
-        if not align or expand_percentage:
-            _warn_once("mien.compat.DeepFace: align and expand_percentage have no effect: mien crops as it was trained")
-        image = _load(img_path)
-        full_image = detector_backend == "skip"
-        others = is_backend(detector_backend)
-        recognizer = _recognizer("none" if full_image else "auto" if others else detector_backend)
-        if others and detector_backend != "opencv":  # deepface's default: nobody asked for it
-            _instead(detector_backend, recognizer)
-        faces = recognizer(image)
-        if not faces:
-            if enforce_detection:
-                raise no_face(str(img_path) if isinstance(img_path, str | Path) else "the image")
-            faces, full_image = _recognizer("none")(image), True
-        return analysis(faces, *image.shape[:2], full_image=full_image)
-
-
-def check_analysis(actions: str | Sequence[str], *, anti_spoofing: bool) -> None:
-    """Raise InputError where deepface's `analyze` is asked for what mien does not do."""
-    wanted = [actions] if isinstance(actions, str) else list(actions)
-    if wanted != ["emotion"]:
-        raise InputError(f'actions {wanted}: mien supports only actions=["emotion"]')
-    if anti_spoofing:
-        raise InputError("anti_spoofing: mien cannot distinguish a photo of a face from a face")
-
-
-def is_backend(name: str) -> bool:
-    """Return whether deepface has a detector of that name that mien does not have."""
-    return name in BACKENDS or name.startswith("yolo")
-
-
-def no_face(name: str) -> InputError:
-    """Return the error of an image without a face, as deepface words it."""
-    advice = "enforce_detection=False uses all of it as one face"
-    return InputError(f"Face could not be detected in {name}; {advice}")
-
-
-def analysis(faces: Faces, height: int, width: int, *, full_image: bool) -> list[dict[str, Any]]:
-    """Return what deepface's `analyze` does, of the faces of an image of that size.
-
-    Args:
-        full_image: the image was used as one face: no detector has found it.
-    """
-    known = np.ones(len(faces)) if faces.detection_scores is None else faces.detection_scores
-    scores = [0.0] if full_image else known.tolist()
-    return [
-        {
-            "emotion": dict(zip(EXPRESSIONS, row, strict=True)),
-            "dominant_emotion": EXPRESSIONS[int(np.argmax(row))],
-            "region": _region(face, height, width),
-            "face_confidence": round(score, 2),
-        }
-        for face, row, score in zip(faces, (100 * seven(faces)).tolist(), scores, strict=True)
-    ]
-
-
-def seven(faces: Faces) -> NDArray[np.float64]:
-    """Return float64 [n, 7], the probabilities over `EXPRESSIONS`, each row summing to 1.
-
-    Raises:
-        InputError: the model has none of the seven.
-    """
-    known = [name for name in EXPRESSIONS if name in faces.classes]
-    if not known:
-        raise InputError(f"the model has {', '.join(faces.classes)}; expected some of {', '.join(EXPRESSIONS)}")
-    rows = np.zeros((len(faces), len(EXPRESSIONS)))
-    rows[:, list(map(EXPRESSIONS.index, known))] = faces.probabilities[:, list(map(faces.classes.index, known))]
-    rows += np.finfo(np.float64).tiny  # a face that is certainly contempt is equally each of the seven
-    return np.asarray(rows / rows.sum(axis=1, keepdims=True), dtype=np.float64)
-
-
-def _instead(asked: str, recognizer: Recognizer) -> None:
-    used = detector_name(recognizer.detector)
-    _warn_once(f"mien.compat: mien has no detector {asked!r}; {used} finds the faces", above=4)
-
-
-def _warn_once(message: str, *, above: int = 3) -> None:
-    """Warn, `above` calls higher."""
-    if message not in _warned:
-        _warned.add(message)
-        warnings.warn(message, stacklevel=above)
-
-
-def _load(source: Any, *, bgr: bool = True) -> images.Pixels:
-    """Return an image that fer or deepface accept, as `mien.core.images.load` does."""
-    if isinstance(source, str) and source.startswith(("http://", "https://")):
-        raise InputError(f"{source}: mien downloads nothing; save the image first")
-    if isinstance(source, str) and source.startswith("data:image/"):
-        try:
-            source = base64.b64decode(source.partition(",")[2], validate=True)
-        except binascii.Error as error:
-            raise InputError(f"{source[:30]}...: no base64 after the comma ({error})") from None
-    return images.load(source, bgr=bgr)
-
-
-@cache
-def _recognizer(detector: str) -> Recognizer:
-    return Recognizer(detector=detector)
-
-
-def _region(face: Faces, height: int, width: int) -> dict[str, Any]:
-    """Return the box of one face as deepface has it, which ends a pixel before the image does, and its eyes."""
-    x, y, w, h = face.to_dicts()[0]["box"]
-    x, y = max(0, x), max(0, y)
-    region = {"x": x, "y": y, "w": min(width - x - 1, w), "h": min(height - y - 1, h)}
-    points = [] if face.landmarks is None else face.landmarks[0, :2].astype(int).tolist()
-    right, left = [(x, y) if 0 <= x < width and 0 <= y < height else None for x, y in points] or [None, None]
-    return region | {"left_eye": left, "right_eye": right}
