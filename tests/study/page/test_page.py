@@ -256,3 +256,28 @@ def test_mistakes_are_one_line(study: Path) -> None:
     shutil.rmtree(study / "out")
     with pytest.raises(InputError, match="no frames"):
         write_page(study)
+
+
+def test_who_is_seen_shortly_is_behind_a_click(browser: Browser, study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mien.study.page.write.BRIEF", 0.6)
+    with visiting(browser, write_page(study).as_uri()) as visit:
+        visit.open()
+        visit.until("!document.getElementById('bar').hidden")
+        assert visit.page.locator(".participant details .series").count() == 2
+        assert not slider(visit, 1).is_visible()
+        visit.page.locator(".participant details summary").click()
+        assert drawn(visit, 1) > 1000
+
+
+def test_where_curves_cannot_be_unpacked_the_page_says_so(browser: Browser, study: Path) -> None:
+    path = write_page(study)
+    window = browser.new_context()
+    try:
+        window.add_init_script("delete globalThis.DecompressionStream")
+        page = window.new_page()
+        page.goto(path.as_uri())
+        page.wait_for_selector(".alert >> text=a browser of 2023 or later")
+        page.locator(".play").first.click()
+        assert page.locator(".play").first.get_attribute("aria-pressed") == "true"
+    finally:
+        window.close()

@@ -39,8 +39,10 @@ def checks(
     for clip in quality:
         total = clip.total
         if total.usable < LEAST_VALID * total.frames:
-            why = ", ".join(f"{name} {count / total.frames:.0%}" for name, count in total.ranked[:3])
-            found.append(Check(f"{clip.name}: {total.shares[0]:.0%} of the frames are usable ({why})", "quality"))
+            why = ", ".join(f"{name} {100 * count / total.frames:.0f} %" for name, count in total.ranked[:3])
+            found.append(
+                Check(f"{clip.name}: {100 * total.shares[0]:.0f} % of the frames are usable ({why})", "quality")
+            )
     found += _missing(curves)
     if several := [" ".join(filter(None, key)) for key, persons in _persons(curves).items() if len(persons) > 1]:
         text = (

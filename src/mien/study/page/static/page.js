@@ -6,6 +6,7 @@ import { View } from "./scale.js";
 import { Plot } from "./timeline.js";
 import { moments } from "./moments.js";
 import { persons } from "./persons.js";
+import { make, reason } from "./words.js";
 
 async function timelines() {
   const series = await unpack(), hidden = new Set(), shared = new View(), own = new Map();
@@ -69,6 +70,7 @@ async function timelines() {
     });
   }
   linked.addEventListener("change", () => draw(plots));
+  addEventListener("beforeprint", () => plots.forEach((plot) => plot.draw()));
   const choice = document.getElementById("participant"), choose = () => {
     for (const one of document.querySelectorAll(".participant")) one.hidden = Boolean(choice.value) && one.dataset.participant !== choice.value;
   };
@@ -81,6 +83,7 @@ async function timelines() {
     if (!plot) return false;
     choice.value = "";
     choose();
+    for (let one = plot.figure.closest("details"); one; one = one.parentElement.closest("details")) one.open = true;
     const at = time - plot.series.start;
     view(plot).show(at - 5, Math.min(10, plot.series.length), plot.series.length);
     plot.visible = true;
@@ -94,4 +97,8 @@ async function timelines() {
 
 overview();
 persons();
-timelines().then(moments);
+timelines().then(moments, (error) => {
+  const said = Object.assign(make("p", `The timelines cannot be shown; a browser of 2023 or later can. (${reason(error)})`), { className: "alert" });
+  document.getElementById("timelines").append(said);
+  moments(() => false);
+});

@@ -189,6 +189,7 @@ export class Plot {
     pen.clip();
     const found = bins(this.series, from, to, right, known.none);
     this.#stack(frame, found, y);
+    this.#edges(frame, y);
     y += STACK + 4;
     for (const of of this.rows) {
       this.#bars(frame, this.episodes[of], y, ROW - 2, known.classes[of][1]);
@@ -247,6 +248,17 @@ export class Plot {
         first = after;
       }
     }
+  }
+
+  /** Where events begin and end, on the probabilities. */
+  #edges({ pen, from, to, scale, x, colour, snap }, top) {
+    pen.fillStyle = colour("--ink");
+    pen.globalAlpha = 0.45;
+    for (const event of this.lanes.flat()) {
+      if ((event.end - event.start) * scale < ROOM || event.end < from || event.start > to) continue;
+      for (const at of [event.start, event.end]) pen.fillRect(snap(x(at)), top - 3, 1, STACK + 3);
+    }
+    pen.globalAlpha = 1;
   }
 
   #bars({ pen, left, from, to, scale, x }, bars, top, high, colour) {
