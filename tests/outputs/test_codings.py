@@ -6,14 +6,14 @@ from xml.etree import ElementTree
 
 import pytest
 
-from mien.outputs.codings import TEXTS, Coding, Stretch, boris_project
+from mien.outputs.codings import TEXTS, CodedStretch, Coding, boris_project
 from tests.drawn_video import scene, write
 
 STRETCHES = [
-    Stretch("1", "happy", 0.5, 2.25, 0.756),
-    Stretch('Ann "B" & Co', "a\tb<", 1.0, 3.0, 0.6),
-    Stretch("1", "happy", 2.25, 3.1234, 0.5),
-    Stretch("1", "sad", 2.25, 4.0, 0.5),
+    CodedStretch("1", "happy", 0.5, 2.25, 0.756),
+    CodedStretch('Ann "B" & Co', "a\tb<", 1.0, 3.0, 0.6),
+    CodedStretch("1", "happy", 2.25, 3.1234, 0.5),
+    CodedStretch("1", "sad", 2.25, 4.0, 0.5),
 ]
 
 

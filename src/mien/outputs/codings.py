@@ -18,7 +18,7 @@ from mien.core.streams import visible
 from mien.core.time_rules import CodingFormat
 
 
-class Stretch(NamedTuple):
+class CodedStretch(NamedTuple):
     """One expression of one face, from onset to offset; times in seconds of the video."""
 
     person: str
@@ -45,7 +45,7 @@ class Coding:
     """When the video ends."""
     classes: tuple[str, ...]
     """What an expression may be called."""
-    stretches: Sequence[Stretch]
+    stretches: Sequence[CodedStretch]
     """In order of onset; those of one face and expression do not overlap."""
     about: str = ""
     """How it was made, in words."""
@@ -56,9 +56,9 @@ class Coding:
         return printable(relative(self.video, self.folder))
 
     @property
-    def tiers(self) -> dict[str, list[Stretch]]:
+    def tiers(self) -> dict[str, list[CodedStretch]]:
         """The stretches by face and expression: those of two expressions may overlap."""
-        found: dict[str, list[Stretch]] = {}
+        found: dict[str, list[CodedStretch]] = {}
         for one in self.stretches:
             found.setdefault(f"{one.face} {visible(one.expression)}", []).append(one)
         return found

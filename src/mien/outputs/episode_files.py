@@ -6,7 +6,7 @@ from pathlib import Path
 from mien.core.csv_files import csv_text
 from mien.core.files import write_text
 from mien.core.time_rules import EPISODES, CodingFormat, EpisodeRule
-from mien.outputs.codings import BORIS, TEXTS, Coding, Stretch, boris_project
+from mien.outputs.codings import BORIS, TEXTS, CodedStretch, Coding, boris_project
 from mien.recognition.episodes import Episode
 
 COLUMNS = ("person", "expression", "onset", "apex", "offset", "duration", "peak", "mean")
@@ -42,7 +42,7 @@ def write_episodes(
         stem.with_name(f"{stem.name}.episodes.csv"),
         csv_text([COLUMNS, *([getattr(e, n) for n in COLUMNS] for e in episodes)]),
     )
-    stretches = [Stretch(str(e.person), e.expression, e.onset, e.offset, e.mean) for e in episodes]
+    stretches = [CodedStretch(str(e.person), e.expression, e.onset, e.offset, e.mean) for e in episodes]
     coding = Coding(video, folder or stem.parent, seconds, tuple(classes), stretches, f"mien: expressions, {rule.text}")
     for name in dict.fromkeys(("elan-text", "webvtt", *formats)):
         suffix, text = TEXTS.get(name, (BORIS, _project))

@@ -16,7 +16,7 @@ from mien.core.files import write_text
 from mien.core.paths import file_name
 from mien.core.streams import say
 from mien.core.time_rules import CodingFormat
-from mien.outputs.codings import BORIS, TEXTS, Coding, Stretch, boris_project, check_formats
+from mien.outputs.codings import BORIS, TEXTS, CodedStretch, Coding, boris_project, check_formats
 from mien.study.clips import read_clips
 from mien.study.frames import frames_paths
 from mien.study.numbers.tables import read_table
@@ -84,17 +84,17 @@ def export_study(
     return written
 
 
-def _episodes(study: Study) -> dict[str, list[Stretch]]:
+def _episodes(study: Study) -> dict[str, list[CodedStretch]]:
     """Return the episodes of each video, in order of onset; one that two rows of videos.csv share is there once."""
-    found: dict[str, dict[Stretch, None]] = {}
+    found: dict[str, dict[CodedStretch, None]] = {}
     columns = ("video", "person", "expression", "onset", "offset", "mean")
     for row in read_table(study, "episodes", columns, "mien study summary"):
         onset, offset, mean = (number(row[name]) or 0.0 for name in ("onset", "offset", "mean"))
-        found.setdefault(row["video"], {})[Stretch(row["person"], row["expression"], onset, offset, mean)] = None
+        found.setdefault(row["video"], {})[CodedStretch(row["person"], row["expression"], onset, offset, mean)] = None
     return {video: sorted(several, key=lambda one: one.onset) for video, several in found.items()}
 
 
-def _labels(path: Path, end: float) -> list[Stretch]:
+def _labels(path: Path, end: float) -> list[CodedStretch]:
     """Return the stretches of the usable frames of a video in which a person's most probable expression is the same."""
     with needs_extra("study", "a study"):
         import pyarrow.parquet
@@ -118,7 +118,7 @@ def _labels(path: Path, end: float) -> list[Stretch]:
         for first, last in zip(begins, [*begins[1:], len(moments)], strict=True):
             run = moments[first:last]
             mean = float(np.mean([labels[moment][1] for moment in run]))
-            found.append(Stretch(person, labels[run[0]][0], float(clock[run[0]]), float(after[run[-1]]), mean))
+            found.append(CodedStretch(person, labels[run[0]][0], float(clock[run[0]]), float(after[run[-1]]), mean))
     return sorted(found, key=lambda one: (one.onset, one.person))
 
 

@@ -10,7 +10,7 @@ from mien.core.errors import InputError
 from mien.evaluation.agreement import agree, align_annotations
 from mien.evaluation.agreement.annotations import Annotations
 from mien.evaluation.agreement.tables import read
-from mien.outputs.codings import TEXTS, Coding, Stretch, boris_project
+from mien.outputs.codings import TEXTS, CodedStretch, Coding, boris_project
 
 Write = Callable[..., Path]
 CODING = [("happy", 0.0, 2.4), ("neutral", 2.4, 4.0), ("sad", 4.4, 6.0)]
@@ -301,7 +301,7 @@ def test_a_coding_that_cannot_be_used(write: Write, name: str, text: str, messag
 def test_the_machines_coding_comes_back_from_each_form(tmp_path: Path, write: Write) -> None:
     """Of two persons, whose expressions overlap."""
     pytest.importorskip("pympi")
-    stretches = [Stretch("1", *one, 0.83) for one in CODING] + [Stretch("Ann & Bo", "angry", 1.0, 7.0, 0.6)]
+    stretches = [CodedStretch("1", *one, 0.83) for one in CODING] + [CodedStretch("Ann & Bo", "angry", 1.0, 7.0, 0.6)]
     coding = Coding(tmp_path / "clip 1.mp4", tmp_path, 8.0, ("happy", "sad", "neutral", "angry"), stretches, "a test")
     lines = [f"{one.person},{one.expression},{one.onset},{one.offset}\n" for one in stretches]
     table = write("machine.csv", "person,expression,start,end\n" + "".join(lines))
