@@ -112,14 +112,14 @@ def test_a_run_becomes_a_table(run: mien.Run) -> None:
 
 def test_evaluate_and_recognizer_take_a_run_its_path_or_a_name(run: mien.Run, fer2013: Path) -> None:
     scores = mien.evaluate(run, data=fer2013, split="validation")
-    assert scores.accuracy == pytest.approx(run.best.val_accuracy)  # type: ignore[attr-defined]
+    assert scores.accuracy == pytest.approx(run.best.val_accuracy)
     assert repr(mien.evaluate(str(run.path), data=str(fer2013))) == repr(scores)
-    assert scores.macro_f1 == scores.scores.metrics["macro_f1"]  # type: ignore[attr-defined]
-    assert scores.kl is None  # type: ignore[attr-defined] # the data have no votes
-    assert scores.confusion.shape == (7, 7)  # type: ignore[attr-defined]
+    assert scores.macro_f1 == scores.scores.metrics["macro_f1"]
+    assert scores.kl is None  # the data have no votes
+    assert scores.confusion.shape == (7, 7)
     assert "macro_f1" in dir(scores)
     with pytest.raises(AttributeError, match="no attribute 'acuracy'; did you mean 'accuracy'"):
-        scores.acuracy  # type: ignore[attr-defined] # noqa: B018
+        scores.acuracy  # noqa: B018
     assert f"own/model.onnx on {fer2013}, validation, n = 21: accuracy {scores.scores.accuracy:.4f}" in repr(scores)
     assert '<th scope="row">happy</th>' in scores._repr_html_()
     assert mien.Recognizer(run, detector="none").session.path == run.path / "model.onnx"

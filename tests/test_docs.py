@@ -4,6 +4,8 @@ import functools
 import re
 import shlex
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from importlib import import_module
 from pathlib import Path
@@ -81,6 +83,19 @@ def test_the_two_counts_of_near_copies_are_those_of_card_and_benchmark() -> None
 def blocks(page: Path) -> list[str]:
     """Return the Python code that a page shows."""
     return re.findall(r"^```python\n(.*?)^```", page.read_text(), re.DOTALL | re.MULTILINE)
+
+
+@pytest.mark.slow
+def test_the_python_code_of_all_pages_has_the_types_of_mien(tmp_path: Path) -> None:
+    """As a user's checker sees it: without annotations of the user's own."""
+    for page in PAGES:
+        if found := blocks(page):
+            (tmp_path / f"{page.stem.replace('-', '_')}.py").write_text("\n".join(found))
+    assert len(list(tmp_path.iterdir())) > 8
+    lenient = ["--allow-untyped-defs", "--allow-untyped-calls", "--no-warn-unused-ignores"]
+    command = [sys.executable, "-m", "mypy", "--config-file", str(ROOT / "pyproject.toml"), *lenient, str(tmp_path)]
+    done = subprocess.run([*command, str(ROOT / "examples")], capture_output=True, text=True, check=False, cwd=ROOT)
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
 
 
 @pytest.mark.slow

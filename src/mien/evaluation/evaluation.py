@@ -5,7 +5,7 @@ import platform
 from dataclasses import dataclass, field, fields, replace
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any
 
 from mien.core import html, records
 from mien.core.errors import did_you_mean
@@ -67,14 +67,12 @@ class Evaluation:
     """The output that was asked for; None: the one that follows the targets."""
     versions: dict[str, str] = field(default_factory=versions)
 
-    if not TYPE_CHECKING:  # so that mypy still knows which attributes there are
-
-        def __getattr__(self, name):
-            if name in METRICS:
-                return self.scores.metrics.get(name)
-            if name in SCORES:
-                return getattr(self.scores, name)
-            raise AttributeError(f"Evaluation has no attribute {name!r}{did_you_mean(name, dir(self))}")
+    def __getattr__(self, name: str) -> Any:
+        if name in METRICS:
+            return self.scores.metrics.get(name)
+        if name in SCORES:
+            return getattr(self.scores, name)
+        raise AttributeError(f"Evaluation has no attribute {name!r}{did_you_mean(name, dir(self))}")
 
     def __dir__(self) -> list[str]:
         return sorted({*super().__dir__(), *METRICS, *SCORES})
