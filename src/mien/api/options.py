@@ -3,11 +3,11 @@
 import os
 from collections.abc import Callable, Mapping
 from inspect import signature
+from types import ModuleType
 from typing import Any, TypeVar, get_origin, get_type_hints
 
 from mien.core import records
 from mien.core.arguments import short
-from mien.core.console import forget_notices
 from mien.core.errors import InputError, did_you_mean, needs_extra
 from mien.core.labels import join_names
 from mien.core.paths import local_path
@@ -53,9 +53,8 @@ def checked(kind: type[T], known: Mapping[str, Any], options: Mapping[str, Any],
     return records.from_json(records.to_json(changed), kind, where=where)
 
 
-def load_training(purpose: str) -> Any:
-    """Return `mien.training`, whose import loads torch."""
-    forget_notices()
+def load_training(purpose: str) -> ModuleType:
+    """Return `mien.training`, whose import loads torch. MissingExtra where it is not installed."""
     with needs_extra("train", purpose):
         import matplotlib  # noqa: F401
         import torch  # noqa: F401

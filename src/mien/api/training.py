@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast, get_args
 
 from mien.api.options import EXPECTED, PathText, checked, load_training, plain
 from mien.core.arguments import short, typed
+from mien.core.console import forget_notices
 from mien.core.errors import InputError, did_you_mean
 from mien.core.labels import join_names
 from mien.core.paths import local_path
@@ -83,6 +84,7 @@ def train(
         >>> 0 <= run.best.val_accuracy <= 1
         True
     """
+    forget_notices()
     training = load_training("mien.train")
     if model is not None:
         options["model"] = model if isinstance(model, str) else training.own.register(model)
@@ -170,6 +172,7 @@ def resume(
         >>> run.record.end.reason
         'epochs'
     """
+    forget_notices()
     training = load_training("mien.resume")
     with _threads(threads):
         path = training.resume(

@@ -9,7 +9,7 @@ from contextlib import redirect_stderr, redirect_stdout
 from textwrap import fill
 from types import ModuleType
 
-from mien.core.errors import InputError, MissingExtra, did_you_mean
+from mien.core.errors import InputError, did_you_mean
 from mien.core.streams import Drawn, show, show_styled
 
 Verb = Callable[..., int | None]
@@ -111,17 +111,13 @@ def run_action(about: Verb, verb: str, actions: dict[str, Verb], arguments: list
 
 def load_training(threads: int | None = None, purpose: str = "training") -> ModuleType:
     """Import what needs torch, on so many threads, or say how to get it."""
-    try:
-        import matplotlib  # noqa: F401
+    from mien.api.options import load_training
+
+    training = load_training(purpose)
+    if threads is not None:
         import torch
 
-        import mien.training
-    except ImportError as error:
-        if (error.name or "").startswith("mien"):
-            raise
-        raise MissingExtra("train", purpose) from None
-    if threads is not None:
         if threads < 1:
             raise InputError(f"--threads {threads}: at least 1")
         torch.set_num_threads(threads)
-    return mien.training
+    return training

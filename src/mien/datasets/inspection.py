@@ -10,6 +10,7 @@ import numpy as np
 from PIL import Image, ImageDraw
 
 from mien.core import images
+from mien.core.console import first_few
 from mien.core.errors import InputError
 from mien.core.files import replacing
 from mien.core.fonts import drawable, load_font
@@ -152,6 +153,5 @@ def counts_table(counts: Mapping[str, Mapping[str, int]]) -> "Grid":
     return grid
 
 
-def _listed(counts: dict[str, int], most: int = 6) -> str:
-    parts = [f"{name} ({count:,})" for name, count in list(counts.items())[:most]]
-    return ", ".join(parts) + (f" and {len(counts) - most:,} more" if len(counts) > most else "")
+def _listed(counts: dict[str, int]) -> str:
+    return first_few([f"{name} ({count:,})" for name, count in counts.items()], 6)

@@ -4,7 +4,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 
-from mien.core.console import quantity
+from mien.core.console import first_few, quantity
 from mien.core.errors import InputError
 from mien.evaluation.agreement.tables import MISSING, Annotation, AnnotationTable, person_name
 
@@ -77,6 +77,5 @@ def _counts(table: AnnotationTable) -> Counter[str]:
     return Counter(dict(found.most_common()))
 
 
-def _listed(counts: Counter[str], most: int = 6) -> str:
-    names = [f"{name}: {quantity(count, 'label')}" for name, count in counts.most_common(most)]
-    return ", ".join(names) + (f" and {len(counts) - most} more" if len(counts) > most else "")
+def _listed(counts: Counter[str]) -> str:
+    return first_few([f"{name}: {quantity(count, 'label')}" for name, count in counts.most_common()], 6)

@@ -30,8 +30,8 @@ SIDE = 1.25  # of a picture, inches
 SEED = 0
 
 
-def few_of_each(truth: NDArray[np.int64], k: int, most: int, *, each: int = 6) -> tuple[list[int], int, str]:
-    """Return samples of each of `k` classes, at most `most`; how many of each, at most `each`; and that in words.
+def few_of_each(truth: NDArray[np.int64], k: int, most: int) -> tuple[list[int], int, str]:
+    """Return samples of each of `k` classes, at most `most`; how many of each, at most 6; and that in words.
 
     Example:
         >>> few_of_each(np.array([0, 1, 1]), 2, 4)[0]
@@ -39,7 +39,7 @@ def few_of_each(truth: NDArray[np.int64], k: int, most: int, *, each: int = 6) -
     """
     rng = np.random.default_rng(SEED)
     shuffled, shown = rng.permutation(len(truth)), rng.permutation(np.unique(truth[truth >= 0]))[:most]
-    number = max(1, min(each, most // len(shown))) if len(shown) else 0
+    number = max(1, min(6, most // len(shown))) if len(shown) else 0
     chosen = [row for code in sorted(shown.tolist()) for row in sorted(shuffled[truth[shuffled] == code][:number])]
     of = f"{len(shown)} of {k} classes" if len(shown) < k else "each class"
     return (
