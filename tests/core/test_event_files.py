@@ -227,7 +227,7 @@ def test_subtitles(tmp_path: Path, name: str, text: str) -> None:
 
 def test_who_speaks_in_web_vtt_is_the_person(tmp_path: Path) -> None:
     (event,) = read(tmp_path, "a.vtt", "WEBVTT\n\n00:01.000 --> 00:02.000\n<v.loud Ann &amp; Bo>a &lt; b</v>\n").events
-    assert (event.person, event.label, event.place) == ("Ann & Bo", "a < b", ":3")
+    assert (event.person, event.label, event.position) == ("Ann & Bo", "a < b", ":3")
 
 
 LONG = '''File type = "ooTextFile"

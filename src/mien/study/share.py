@@ -60,8 +60,8 @@ def share_study(folder: Path, *, keep: Sequence[str] = (), out: Path | None = No
         found = recognise(study, clips)
         tables = {video: _whole(found[path], path) for video, path in paths.items()}
         written = []
-        for video, place in frames_paths(target, list(paths)).items():
-            path = place.with_suffix(".mp4")
+        for video, named in frames_paths(target, list(paths)).items():
+            path = named.with_suffix(".mp4")
             if path.resolve() == paths[video].resolve():
                 raise InputError(f"{path}: a copy would overwrite this video; choose another folder for --out")
             _write(paths[video], tables[video], path, [row for row in persons if row.video == video], keep)

@@ -251,7 +251,7 @@ def test_a_video_has_one_name(write: Write) -> None:
     human = write("a.csv", coding + rows(lambda label, a, b: f"low.mp4,{a},{b},{label}\n"))
     found = align_annotations([table, human])
     assert kappa(found) == (1.0, 56)
-    assert found.notes[0] == "the tables name one video each, by different names, taken for the same: clip.mp4, low.mp4"
+    assert found.notes[0] == "the tables name one video each, by different names, compared as one: clip.mp4, low.mp4"
     two = write("b.csv", coding + "low.mp4,0,1,happy\nhigh.mp4,0,1,happy\n")
     with pytest.raises(InputError, match="no unit in common"):
         align_annotations([table, two])

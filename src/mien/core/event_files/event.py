@@ -37,7 +37,7 @@ class Event:
     """Its time is not usable, whatever its label."""
 
     @property
-    def place(self) -> str:
+    def position(self) -> str:
         """What follows the file's name in a message."""
         tier = f", tier {self.tier}" if self.tier else ""
         return f":{self.line}" if self.line else f"{tier}, {self.start:g} s"

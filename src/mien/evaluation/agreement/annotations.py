@@ -179,7 +179,7 @@ def _by_unit(table: AnnotationTable, *, faces: bool) -> dict[Unit, int]:
 
 def _check_new(table: AnnotationTable, row: Annotation, first: Annotation, what: str) -> None:
     if first is not row:
-        raise InputError(f"{table.path}{row.place}: {what} is in {table.path}{first.place} too; keep one")
+        raise InputError(f"{table.path}{row.position}: {what} is in {table.path}{first.position} too; keep one")
 
 
 def _apart(coded: Sequence[Mapping[Unit, int]]) -> bool:
@@ -262,7 +262,7 @@ def _match_files(tables: Sequence[AnnotationTable]) -> tuple[Sequence[Annotation
             return same, True, []
     if all(len(files) == 1 for files in named):
         names = ", ".join(sorted({file for files in named for file in files}))
-        return tables, False, [f"the tables name one video each, by different names, taken for the same: {names}"]
+        return tables, False, [f"the tables name one video each, by different names, compared as one: {names}"]
     return tables, True, []
 
 

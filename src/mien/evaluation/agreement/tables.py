@@ -28,7 +28,7 @@ PERSON = re.compile(r"(?:(?:face|person|track)\s*#?)?(\d+)(?:[.,]0)?", re.IGNORE
 class Annotation(NamedTuple):
     """One label of one coder."""
 
-    place: str
+    position: str
     """Where it is in the file, as a message continues its name: ":12"."""
     file: str
     face: str
@@ -102,7 +102,7 @@ def _of_folder(folder: Path, missing: Sequence[str]) -> AnnotationTable:
         if table.timed is not tables[0].timed:
             raise InputError(f"{tables[0].path} and {table.path}: one codes moments, the other whole files")
     rows = [
-        row._replace(place=f"/{table.path.name}{row.place}", file=row.file or video_of(table.path))
+        row._replace(position=f"/{table.path.name}{row.position}", file=row.file or video_of(table.path))
         for table in tables
         for row in table.rows
     ]
@@ -197,13 +197,13 @@ def _of_events(file: EventFile, no_label: set[str]) -> AnnotationTable:
         if known and event.tier not in known:
             continue
         if (code := _code_of(event, no_label)) is None:
-            unknown.add(event.place, event.label)
+            unknown.add(event.position, event.label)
             continue
         by_tier += event.label == "" or _code(event.label, no_label) is None
         person = person_name(event.person or event.participant or _speaker(event.label) or _person_of_tier(event.tier))
         start, end = (round(time * SECOND) for time in (event.start, event.end))
         track = person_name(event.track)
-        rows.append(Annotation(event.place, event.video, "", person, track, event.tier, start, end, code))
+        rows.append(Annotation(event.position, event.video, "", person, track, event.tier, start, end, code))
     unknown.check()
     rows = _apart(rows)
     if not rows:
@@ -237,8 +237,8 @@ class _Unknown:
     def __init__(self, path: Path) -> None:
         self._path, self._first, self._labels = path, "", dict[str, None]()
 
-    def add(self, place: str, label: str) -> None:
-        self._first = self._first or place
+    def add(self, position: str, label: str) -> None:
+        self._first = self._first or position
         self._labels[label] = None
 
     def check(self) -> None:
