@@ -93,11 +93,8 @@ def test_a_face_is_covered_with_what_is_around_it() -> None:
     ],
 )
 def test_a_face_that_is_lost_for_a_while_is_covered(lost: set[int], tracks: dict[int, int] | None) -> None:
-    """Where it goes on as before; at the ends nobody knows where it is, so that it may have walked out of its cover."""
-    found = shares(lost, tracks=tracks)
-    ends = {*range(20), *range(130, 150)} & lost
-    assert min(share for number, share in enumerate(found) if number not in ends) == 1.0
-    assert all(found[number] > 0.5 for number in (*range(10, 20), *range(130, 140)))
+    """It goes on as it moved, at the ends of what is seen too."""
+    assert min(shares(lost, tracks=tracks)) == 1.0
 
 
 def test_a_cover_ends() -> None:

@@ -24,6 +24,7 @@ GROWTH = 0.35  # of a box's side, added on each side of it
 BRIDGE = 2.0  # seconds for which a person is covered between two tracks
 HOLD = 1.0  # seconds for which a face is covered before it was first seen and after it was last seen
 DRIFT = 0.5  # of a box's side a second, added on each side with the time from the nearest frame that shows the face
+PACE = 0.5  # seconds of a track's end that say how fast the face moves there
 STEADY = 0.12  # seconds: standard deviation of the filter that steadies boxes
 
 Boxes = NDArray[np.float32]
@@ -46,18 +47,32 @@ class _Track:
         plain = _between(time, self.times[before], self.boxes[before], self.times[after], self.boxes[after])
         away = min(abs(time - self.times[before]), abs(time - self.times[after]))
         held = np.array(self.boxes[near] or [plain.tolist()], np.float64)
+        if not self.times[0] <= time <= self.times[-1]:
+            return _union(_grown(plain, GROWTH + DRIFT * away), _grown(self._moved(time), GROWTH))
         if away > STEADY or len(held) < 2:
             return _grown(plain, GROWTH + DRIFT * away)
         weights = np.exp(-((np.array(self.times[near]) - time) ** 2) / (2 * STEADY**2))
         steady = _grown(weights @ held / weights.sum(), GROWTH + DRIFT * away)
         return _union(steady, plain)
 
+    def _moved(self, time: float) -> NDArray[np.float64]:
+        """Return where the face would be that goes on, or came, as it moved at that end of the track."""
+        end = 0 if time < self.times[0] else -1
+        near = [at for at, seen in enumerate(self.times) if abs(seen - self.times[end]) <= PACE]
+        first, last = near[0], near[-1]
+        moved = np.array(self.boxes[end])
+        if self.times[last] - self.times[first] > STEADY:
+            one, other = (np.array(self.boxes[at]) for at in (first, last))
+            middles = (one[:2] + one[2:] / 2, other[:2] + other[2:] / 2)
+            moved[:2] += (middles[1] - middles[0]) / (self.times[last] - self.times[first]) * (time - self.times[end])
+        return moved
+
 
 class FaceCover:
     """Covers the faces of a video: `add` what each frame shows, then `cover` the frames up to `BRIDGE` before it.
 
     A face that the detector loses is covered all the same: within a track and between two tracks of a person by boxes
-    between those that were seen, at the ends of a track by the last one.
+    between those that were seen, at the ends of a track by the last one and by where it would have moved.
     """
 
     def __init__(self, keep: Collection[int] = ()) -> None:
@@ -127,7 +142,7 @@ def _grown(box: NDArray[np.float64] | list[float], growth: float) -> Boxes:
     return np.array([x - growth * w, y - growth * h, w * (1 + 2 * growth), h * (1 + 2 * growth)], np.float32)
 
 
-def _union(one: Boxes, other: NDArray[np.float64]) -> Boxes:
+def _union(one: Boxes, other: NDArray[np.floating]) -> Boxes:
     left, top = np.minimum(one[:2], other[:2])
     right, bottom = np.maximum(one[:2] + one[2:], other[:2] + other[2:])
     return np.array([left, top, right - left, bottom - top], np.float32)
