@@ -154,11 +154,11 @@ def _part(image: images.Pixels, boxes: NDArray[np.float64]) -> images.Pixels:
 
 
 def _moving(pictures: Sequence[Image.Image]) -> bytes:
-    """Return an animation: the first try that is no larger than `BYTES`, or else the last."""
+    """Return an animation: the first try that is no larger than `BYTES`, or else one picture."""
     for quality, each in TRIES:
         if len(made := _webp(pictures[::each], quality, each)) <= BYTES:
-            break
-    return made
+            return made
+    return _webp(pictures[:1], TRIES[-1][0])
 
 
 def _webp(pictures: Sequence[Image.Image], quality: int, each: int = 1) -> bytes:
