@@ -214,6 +214,8 @@ def test_persons_are_edited_saved_and_read_by_the_run(visit: Visit, study: Path)
     run_study(study, jobs=1)
     kept = list(csv.DictReader((study / "persons.csv").read_text().splitlines()))
     assert [row["person"] for row in kept] == ['Anna, "P1"', "2", 'Anna, "P1"', "'=cmd", "1"]
+    group.locator(".all-out").check()
+    assert page.locator("[data-video='a.mp4'] [data-track='3'] .remove").is_checked()
     page.locator("#undo").click()
     assert page.locator("[data-video='a.mp4'] [data-track='1'] .one").input_value() == "1"
 

@@ -70,6 +70,12 @@ export function persons() {
     }
     for (const group of video.querySelectorAll(".person")) {
       const all = group.querySelector(".all"), fields = [...group.querySelectorAll(".one")];
+      const out = group.querySelector(".all-out"), boxes = [...group.querySelectorAll(".remove")];
+      out.checked = boxes.every((box) => box.checked);
+      out.addEventListener("change", () => {
+        for (const box of boxes) box.checked = out.checked;
+        changed();
+      });
       if (new Set(fields.map((field) => field.value)).size === 1 && fields[0].value !== group.dataset.proposed) all.value = fields[0].value;
       all.addEventListener("input", () => {
         for (const field of fields) field.value = all.value || group.dataset.proposed;
@@ -82,6 +88,7 @@ export function persons() {
   document.getElementById("undo").addEventListener("click", () => {
     for (const card of cards.values()) card.undo();
     for (const all of document.querySelectorAll(".person .all")) all.value = "";
+    for (const out of document.querySelectorAll(".person .all-out")) out.checked = false;
     changed();
   });
   document.getElementById("save").addEventListener("click", () => {

@@ -192,7 +192,7 @@ export class Plot {
     this.#edges(frame, y);
     y += STACK + 4;
     for (const of of this.rows) {
-      this.#bars(frame, this.episodes[of], y, ROW - 2, known.classes[of][1]);
+      if (!this.hidden.has(of)) this.#bars(frame, this.episodes[of], y, ROW - 2, known.classes[of][1]);
       y += ROW;
     }
     this.#states(frame, found, y);
