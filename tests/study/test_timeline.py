@@ -100,3 +100,21 @@ def test_mistakes(study: Path, options: dict[str, object], message: str) -> None
     with pytest.raises(InputError, match=message):
         write_timelines(study, **options)  # type: ignore[arg-type]
     assert not (study / "out" / "timelines").exists()
+
+
+def test_panels_are_named_by_what_differs(tmp_path: Path) -> None:
+    happy = np.full(100, 0.5)
+    two = [rows_of("P1", "calm", person, happy, video=f"{video}.mp4") for video in "ab" for person in "12"]
+    one = [{**rows_of("P2", "calm", "1", happy), "session": ["2"] * 100}, rows_of("P3", "", "1", happy, video="c.mp4")]
+    study = write_study(tmp_path / "talks", [*two, *one])
+    first, second, third = (words(path) for path in write_timelines(study, formats=["svg"]))
+    assert {f"calm, person {person}, {video}.mp4" for video in "ab" for person in "12"} <= set(first)
+    assert "calm, session 2" in second
+    assert "c.mp4" in third
+
+
+def test_participants_whose_files_would_have_one_name(tmp_path: Path) -> None:
+    happy = np.full(100, 0.5)
+    study = write_study(tmp_path / "talks", [rows_of(name, "calm", "1", happy) for name in ("P/1", "P:1")])
+    with pytest.raises(InputError, match="P:1: another participant's name is too much like it; rename one"):
+        write_timelines(study, formats=["svg"])

@@ -249,9 +249,13 @@ def test_tracks_that_are_seen_together_cannot_have_one_name(browser: Browser, st
 def test_mistakes_are_one_line(study: Path) -> None:
     with pytest.raises(InputError, match="--clips 1000: expected 0 to 500"):
         write_page(study, clips=1000)
-    (study / "out" / "settings.json").write_text("[]")
-    with pytest.raises(InputError, match=r"settings\.json: not as mien study run"):
+    (study / "persons.csv").rename(study / "kept.csv")
+    with pytest.raises(InputError, match=r"persons\.csv: no such file; mien study run"):
         write_page(study)
+    for text in ("[]", "{"):
+        (study / "out" / "settings.json").write_text(text)
+        with pytest.raises(InputError, match=r"settings\.json: not as mien study run"):
+            write_page(study)
     (study / "out" / "settings.json").unlink()
     with pytest.raises(InputError, match=r"settings\.json: no such file; mien study run"):
         write_page(study)
