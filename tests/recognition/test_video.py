@@ -3,6 +3,7 @@
 import os
 import struct
 from pathlib import Path
+from typing import Any
 
 import av
 import numpy as np
@@ -293,3 +294,31 @@ def test_times_of_spoilt_files_never_fall(tmp_path: Path, name: str) -> None:
         assert times == sorted(times)
         assert "\n" not in video.damage
         assert video.end >= video.last
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("a.mp4", {"rate": 10}),
+        ("b.mp4", {"rate": 10, "start": 7.0}),
+        ("c.mkv", {"rate": 10, "codec": "libx264", "start": 3.0}),
+        ("d.avi", {"rate": 10, "codec": "mpeg4"}),
+        ("e.ts", {"rate": 10, "codec": "libx264"}),
+        ("f.mov", {"rate": 10, "sound": "aac"}),
+        ("g.mpg", {"rate": 25, "codec": "mpeg2video"}),
+    ],
+)
+def test_a_skip_leads_to_the_same_frames(tmp_path: Path, name: str, options: dict[str, Any]) -> None:
+    path = write(tmp_path / name, [scene(40 + n % 100 * 2, left=n // 10 % 20) for n in range(300)], **options)
+    begin = 250 / options["rate"]
+    found = []
+    for skips in (False, True):
+        with Video(path, begin=begin, until=begin + 1) as video:
+            if skips:
+                video.skip(begin)
+            frames = [(frame.time, float(frame.image.mean()), frame.number) for frame in video]
+            found.append(frames)
+    wanted, after = found
+    assert [time for time, *_ in after] == pytest.approx([time for time, *_ in wanted], abs=0.002)
+    assert [mean for _, mean, _ in after] == pytest.approx([mean for _, mean, _ in wanted], abs=0.3)
+    assert after[0][2] < wanted[0][2]  # counted from where it went

@@ -38,6 +38,7 @@ FORMATS = (
     "mov,matroska,avi,asf,asf_o,flv,live_flv,mpegts,mpeg,mpegvideo,ogg,mxf,gxf,nut,ivf,mjpeg,dv,rm,nsv,wtv,pva,dhav,cine,"
     "yuv4mpegpipe,m4v,h261,h263,h264,hevc,vvc,av1,obu,vc1,cavsvideo,avs2,avs3,dirac"
 )
+EARLY = 2.0  # seconds: formats without an index, such as MPEG-TS, find a place that is a little late
 SQUEEZE = 8.0  # widths of a pixel by its height beyond this, or below its inverse, are mistakes
 LONGEST = 1e7  # seconds: four months; a header that says more is a mistake
 RESTARTS = 0x200  # AVFMT_TS_DISCONT: a format whose clock may be set anew
@@ -216,7 +217,7 @@ class Video(AbstractContextManager["Video"]):
         raise InputError(f"{self.path}: {problem}")
 
     def skip(self, seconds: float) -> None:
-        """Go to the last key frame before a time, so that little is decoded for the frames from there on.
+        """Go to a key frame some seconds before a time, so that little is decoded for the frames from there on.
 
         To be called before the first frame. Numbers of frames count from that key frame; jumps in time before it are
         not known, so that times of such a file (`notes`) are wrong. A file that cannot be searched is read from its
@@ -226,7 +227,8 @@ class Video(AbstractContextManager["Video"]):
 
         with suppress(av.FFmpegError):
             base = float(self.stream.time_base or 1 / av.time_base)
-            self.container.seek(int((seconds + self.start) / base), stream=self.stream)
+            early = max(0.0, seconds - EARLY) + self.start
+            self.container.seek(int(early / base), stream=self.stream)
         self.clock = Clock(self.start, inf)
 
     def __exit__(self, *_: object) -> None:

@@ -11,7 +11,6 @@ import pyarrow.parquet
 import pytest
 from PIL import Image, ImageSequence
 
-from mien.recognition.video import Video
 from mien.study.page import moments
 from mien.study.page.moments import MomentClip, cut, strongest
 from tests.drawn_video import FACE, scene, write
@@ -94,13 +93,3 @@ def test_videos_that_cannot_be_read_are_said(
     assert "no clips of a.mp4" in said
     assert "gone.mp4: no such file" in said
     assert "its times jump" in said
-
-
-def test_a_video_is_read_from_the_key_frame_before(video: Path) -> None:
-    with Video(video, begin=33.2, until=34.0) as plain:
-        wanted = [(frame.time, frame.image.mean()) for frame in plain]
-    with Video(video, begin=33.2, until=34.0) as one:
-        one.skip(33.2)
-        found = [(frame.time, frame.image.mean(), frame.number) for frame in one]
-    assert [row[:2] for row in found] == wanted
-    assert found[0][2] == 2  # counted from the key frame at 33 s
