@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 
 from mien.core.errors import InputError
-from mien.study import Study
 from mien.study.clips import Clip
 from mien.study.events import ClipEvent, StudyEvents, at_moments, read_events
+from mien.study.project import Study
 
 NONE = np.zeros(0, np.int64), np.zeros(0, np.float64)
 

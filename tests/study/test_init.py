@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 
 from mien.core.errors import InputError
-from mien.study import Study
 from mien.study.clips import read_clips
 from mien.study.init import init_study
+from mien.study.project import Study
 from tests.blocks import Mien
 from tests.blocks import mien as mien  # the fixture
 

@@ -68,7 +68,3 @@ are needed, NumPy arrays: times [n] in seconds, probabilities [n, k]. What needs
 A setting recomputes what it touches: the table [settings] of study.toml is what the networks see; [numbers], rules,
 persons and events change out/ only.
 """
-
-from mien.study.project import Study
-
-__all__ = ["Study"]
