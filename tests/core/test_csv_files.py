@@ -70,7 +70,7 @@ def test_a_file_with_nothing_but_its_first_row(tmp_path: Path, head: str) -> Non
     file = csv_files.sniff(tmp_path / "table.csv")
     assert file.names == head.strip().split(",")
     assert not list(file.rows())
-    assert [cells for _, cells in file.rows(head=False)] == [file.names]
+    assert [cells for _, cells in file.rows(header=False)] == [file.names]
 
 
 def test_only_bytes_that_can_be_cut_at_newlines_are_plain(tmp_path: Path) -> None:

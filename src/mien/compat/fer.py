@@ -244,8 +244,9 @@ class FERVideo:
         """Write the rows to outdir/filename and return them."""
         rows = self._to_dict(data)
         most = max((len(row) // (1 + len(EXPRESSIONS)) for row in rows), default=0)
-        head = [f"{name}{number}" for number in range(most) for name in ("box", *EXPRESSIONS)]
-        write_text(Path(self.outdir, filename), csv_text([head, *([row.get(name) for name in head] for row in rows)]))
+        header = [f"{name}{number}" for number in range(most) for name in ("box", *EXPRESSIONS)]
+        body = [[row.get(name) for name in header] for row in rows]
+        write_text(Path(self.outdir, filename), csv_text([header, *body]))
         return rows
 
     @staticmethod

@@ -46,8 +46,8 @@ class CsvFile:
         path: the file.
         encoding: a codec's name.
         delimiter: between cells.
-        line: the number of the line with `head`, from 1.
-        head: the cells of the first row, stripped, without empty ones at its end.
+        line: the number of the line with `header`, from 1.
+        header: the cells of the first row, stripped, without empty ones at its end.
         raw: whether the bytes can be cut into lines at each newline.
         flat: whether each line is a row, as far as `sniff` has looked.
         wrapped: whether each row is one quoted cell.
@@ -59,7 +59,7 @@ class CsvFile:
     encoding: str
     delimiter: str
     line: int
-    head: tuple[str, ...]
+    header: tuple[str, ...]
     raw: bool
     flat: bool
     wrapped: bool
@@ -68,8 +68,8 @@ class CsvFile:
 
     @property
     def names(self) -> list[str]:
-        """`head` in lower case."""
-        return [name.lower() for name in self.head]
+        """`header` in lower case."""
+        return [name.lower() for name in self.header]
 
     def cells(self, row: str) -> list[str]:
         """Return the cells of a row, at least as many as it has before the empty ones at its end."""
@@ -78,13 +78,13 @@ class CsvFile:
         found = _split(row, self.delimiter)
         if self.wrapped and found:
             found = _split(found[0], self.delimiter)
-        while len(found) > len(self.head) and not found[-1].strip():
+        while len(found) > len(self.header) and not found[-1].strip():
             found.pop()
         return found
 
-    def repeats_head(self, cells: list[str]) -> bool:
+    def repeats_header(self, cells: list[str]) -> bool:
         """Return whether a row is the first one again, as in files that were joined."""
-        return [cell.strip() for cell in cells] == list(self.head)
+        return [cell.strip() for cell in cells] == list(self.header)
 
     @contextmanager
     def text(self) -> Iterator[TextIO]:
@@ -94,13 +94,13 @@ class CsvFile:
             yield text
 
     def rows(
-        self, report: Report | None = None, *, head: bool = True, ragged: bool = False, utf8: bool = False
+        self, report: Report | None = None, *, header: bool = True, ragged: bool = False, utf8: bool = False
     ) -> Iterator[tuple[int, list[str]]]:
         """Yield (line number, cells) of each row that is not blank.
 
         Args:
             report: what to do with a row that cannot be read; None raises InputError.
-            head: leave out the first row, and where it comes again.
+            header: leave out the first row, and where it comes again.
             ragged: yield rows with fewer or more cells than the first row too.
             utf8: a row with bytes that are not UTF-8 cannot be read either.
 
@@ -108,17 +108,17 @@ class CsvFile:
             InputError: the file is cut or damaged, or no text.
         """
         report = report or self._refuse
-        for line, _, cells, closed in self.records(head=head):
+        for line, _, cells, closed in self.records(header=header):
             if not closed:
                 report(line, UNCLOSED)
-            elif len(cells) != len(self.head) and not ragged:
-                report(line, f"{quantity(len(cells), 'field')}, expected {len(self.head)}")
+            elif len(cells) != len(self.header) and not ragged:
+                report(line, f"{quantity(len(cells), 'field')}, expected {len(self.header)}")
             elif utf8 and (escaped := [cell for cell in cells if re.search("[\udc80-\udcff]", cell)]):
                 report(line, f"{printable(escaped[0][:40])}: not UTF-8 text; save it as a CSV file in UTF-8")
             else:
                 yield line, cells
 
-    def records(self, *, head: bool = True) -> Iterator[tuple[int, str, list[str], bool]]:
+    def records(self, *, header: bool = True) -> Iterator[tuple[int, str, list[str], bool]]:
         """Yield (line number, text, cells, whether its quotes are closed) of each row that is not blank.
 
         Arguments and errors are those of `rows`.
@@ -128,7 +128,7 @@ class CsvFile:
                 if line < self.line:
                     continue
                 cells = self.cells(record)
-                if any(map(str.strip, cells)) and not (head and self.repeats_head(cells)):
+                if any(map(str.strip, cells)) and not (header and self.repeats_header(cells)):
                     yield line, record, cells, closed
 
     def _refuse(self, line: int, what: str) -> None:
@@ -190,7 +190,7 @@ def is_csv(path: Path) -> bool:
 
 
 def sniff(path: Path, *, comments: bool = False) -> CsvFile:
-    """Return what a CSV file looks like; its `head` is empty where it has no text.
+    """Return what a CSV file looks like; its `header` is empty where it has no text.
 
     Args:
         path: the file; gzip, and a zip archive with one CSV file in it, are read in place.
@@ -228,7 +228,7 @@ def sniff(path: Path, *, comments: bool = False) -> CsvFile:
     joined = any("\n" in record for _, record, _ in _records(lines[first:], delimiter, comments))
     flat = not (joined or wrapped or padded or comments)
     shape = CsvFile(path, encoding, delimiter, first + 1, (), raw, flat, wrapped, padded, comments)
-    return replace(shape, head=tuple(cell.strip() for cell in shape.cells(record)))
+    return replace(shape, header=tuple(cell.strip() for cell in shape.cells(record)))
 
 
 def number(text: str) -> float | None:

@@ -88,8 +88,8 @@ def _function(module: str) -> str:
     return f"const {{ {names} }} = (() => {{\n{text}return {{ {names} }};\n}})();\n"
 
 
-def _data_uri(pixels: images.Pixels) -> str:
-    """Return a square image, uint8 [h, w] or [h, w, 3], as a data: URI at most 96 pixels wide."""
+def _data_uri(pixels: images.Pixels, most: int = 96) -> str:
+    """Return a square image, uint8 [h, w] or [h, w, 3], as a data: URI at most `most` pixels wide."""
     file = io.BytesIO()
-    Image.fromarray(images.resize(pixels, min(96, len(pixels)))).save(file, "PNG")
+    Image.fromarray(images.resize(pixels, min(most, len(pixels)))).save(file, "PNG")
     return f"data:image/png;base64,{base64.b64encode(file.getvalue()).decode()}"

@@ -10,7 +10,7 @@ from mien.core.streams import visible
 if TYPE_CHECKING:
     from rich.table import Table as RichTable
 
-Table = tuple[list[str], list[list[str]]]  # head and rows
+Table = tuple[list[str], list[list[str]]]  # header and rows
 
 
 def cell(value: float | None, form: str = ".4f") -> str:
@@ -25,17 +25,23 @@ def table_of(rows: Sequence[Mapping[str, str]]) -> Table:
         >>> table_of([{"model": "a", "sd": ""}, {"model": "b", "n": "3"}])
         (['model', 'n'], [['a', ''], ['b', '3']])
     """
-    head = [name for name in dict.fromkeys(name for row in rows for name in row) if any(row.get(name) for row in rows)]
-    return head, [[row.get(name, "") for name in head] for row in rows]
+    names = dict.fromkeys(name for row in rows for name in row)
+    header = [name for name in names if any(row.get(name) for row in rows)]
+    return header, [[row.get(name, "") for name in header] for row in rows]
 
 
 def terminal_table(
-    head: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1, narrow: bool = False, title: str | None = None
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    *,
+    left: int = 1,
+    narrow: bool = False,
+    title: str | None = None,
 ) -> "RichTable":
     """Return a table for the terminal.
 
     Args:
-        head: one text for each column.
+        header: one text for each column.
         rows: the texts of each row.
         left: how many columns, the first ones, are texts; the others are figures.
         narrow: break the headings over figures, and put the columns closer together.
@@ -46,9 +52,9 @@ def terminal_table(
     from rich.table import Table as RichTable
     from rich.text import Text
 
-    broken = [fill(visible(name), 9, break_long_words=False) if narrow else visible(name) for name in head[left:]]
+    broken = [fill(visible(name), 9, break_long_words=False) if narrow else visible(name) for name in header[left:]]
     made = RichTable(
-        *(Column(Text(visible(name)), overflow="fold") for name in head[:left]),
+        *(Column(Text(visible(name)), overflow="fold") for name in header[:left]),
         *(Column(Text(name), justify="right", no_wrap=True) for name in broken),
         box=box.SIMPLE,
         title=None if title is None else Text(visible(title)),
@@ -62,10 +68,10 @@ def terminal_table(
     return made
 
 
-def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]], *, right: bool = False) -> str:
+def markdown_table(header: Sequence[str], rows: Sequence[Sequence[str]], *, right: bool = False) -> str:
     """Return a Markdown table; the first column is aligned to the left, the others too, or to the `right`."""
-    rule = ["---", *["---:" if right else "---"] * (len(head) - 1)]
-    return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in (head, rule, *rows))
+    rule = ["---", *["---:" if right else "---"] * (len(header) - 1)]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in row)} |" for row in (header, rule, *rows))
 
 
 def escape_markdown(text: str) -> str:

@@ -101,11 +101,11 @@ def read(path: Path) -> GroupTable:
         InputError: no such file, no such column, a row of another length, or two rows for one image.
     """
     file = csv_files.sniff(path)
-    head = list(file.head)
-    keys, names = [index for index, name in enumerate(head) if name.lower() in ("id", "file")], ", ".join(head)
+    header = list(file.header)
+    keys, names = [index for index, name in enumerate(header) if name.lower() in ("id", "file")], ", ".join(header)
     if len(keys) != 1:
         raise InputError(f"{path}: expected one column id or file in its first line, got {names or 'nothing'}")
-    if len(set(head)) < len(head) or "" in head or len(head) < 2:
+    if len(set(header)) < len(header) or "" in header or len(header) < 2:
         raise InputError(f"{path}: expected further columns with different names, got {names}")
     seen: dict[str, int] = {}
     rows = []
@@ -115,7 +115,7 @@ def read(path: Path) -> GroupTable:
         if name in seen:
             raise InputError(f"{path}:{number}: {name} is in line {seen[name]} already; one row for each image")
         seen[name] = number
-    columns = {name: tuple(row[index] for row in rows) for index, name in enumerate(head) if index != keys[0]}
+    columns = {name: tuple(row[index] for row in rows) for index, name in enumerate(header) if index != keys[0]}
     return GroupTable(path, tuple(seen), columns)
 
 

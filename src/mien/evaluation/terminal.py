@@ -28,21 +28,21 @@ def evaluation_tables(evaluations: Sequence[Evaluation]) -> RenderableType:
     first = evaluations[0]
     scores, view = first.scores, f"{VIEWS[first.tta]}: " if len(evaluations) > 1 else ""
     figures = [[title, *(found.scores.texts[title] for found in evaluations)] for title in scores.texts]
-    head, classes = class_table(scores)
+    header, classes = class_table(scores)
     whole = list(range(len(classes)))
     chosen, matrix = scores.most_mistaken(MOST), scores.most_mistaken(ACROSS)
     cut = f" of {len(scores.classes):,}; the {MOST} with most mistakes" if len(chosen) < len(scores.classes) else ""
     return Group(
         *map(Text, [heading(first), *scoring_notes(first), *selective_notes(first)]),
         terminal_table(["", *(VIEWS[found.tta] for found in evaluations)], figures),
-        terminal_table([f"{view}{head[0]}{cut}", *head[1:-1]], [classes[index][:-1] for index in chosen]),
+        terminal_table([f"{view}{header[0]}{cut}", *header[1:-1]], [classes[index][:-1] for index in chosen]),
         rate_table(scores, matrix, f"{view}% of truth"),
         *([Text(f"{len(matrix)} of {len(scores.classes):,} classes are shown; --json has all")] * (matrix != whole)),
     )
 
 
 def rate_table(scores: Scores, chosen: Sequence[int], title: str) -> RichTable:
-    """Return the confusion matrix of some classes in percent; numbers head its columns where the names are too long."""
+    """Return the confusion matrix of some classes in percent; numbers name its columns where the names are too long."""
     names, rates = [scores.classes[index] for index in chosen], scores.rates
     short = sum(map(cell_len, names)) + 2 * len(names) <= WIDE
     heads = names if short else [str(index) for index in chosen]

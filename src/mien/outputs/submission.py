@@ -48,8 +48,8 @@ def _read_sample(path: Path) -> tuple[Sequence[str], Sequence[object]]:
     """Return the two column names and the ids of a sample submission."""
     file = sniff(path)
     rows = list(file.rows(ragged=True, utf8=True))
-    for number, row in [(file.line, file.head), *rows]:
+    for number, row in [(file.line, file.header), *rows]:
         if len(row) != 2:
             got = f"{len(row)} columns in row {number}" if row else "nothing"
             raise InputError(f"{path}: expected two columns, an id and a category, got {got}")
-    return file.head, [row[0] for _, row in rows]
+    return file.header, [row[0] for _, row in rows]

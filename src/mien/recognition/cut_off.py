@@ -44,8 +44,8 @@ def cut_off(source: Path | BinaryIO, container: str, stream: int) -> str:
     return reason if not reason or reason.startswith(SECOND) else f"it is cut off or damaged ({reason})"
 
 
-def _at(file: BinaryIO, place: int, count: int) -> bytes:
-    file.seek(place)
+def _at(file: BinaryIO, offset: int, count: int) -> bytes:
+    file.seek(offset)
     return file.read(count)
 
 
@@ -53,71 +53,71 @@ def _missing(size: int, end: int) -> str:
     return f"{size:,} of {end:,} bytes are there"
 
 
-def _second(place: int) -> str:
-    return f"{SECOND} at byte {place:,}, which is not read"
+def _second(offset: int) -> str:
+    return f"{SECOND} at byte {offset:,}, which is not read"
 
 
 def _mp4(file: BinaryIO, size: int, _: int) -> str:
-    place, seen = 0, set[bytes]()
-    while len(head := _at(file, place, 16)) >= 8:
-        length, name = int.from_bytes(head[:4]), head[4:8]
-        if length == 1 and len(head) == 16:
-            length = int.from_bytes(head[8:])
+    offset, seen = 0, set[bytes]()
+    while len(header := _at(file, offset, 16)) >= 8:
+        length, name = int.from_bytes(header[:4]), header[4:8]
+        if length == 1 and len(header) == 16:
+            length = int.from_bytes(header[8:])
         if name not in BOXES or length < 8:  # 0: up to the end of the file
             return ""
         if name == b"moov" in seen and b"moof" not in seen:
-            return _second(place)
+            return _second(offset)
         seen.add(name)
-        place += length
-        if place > size:
-            return _missing(size, place)
+        offset += length
+        if offset > size:
+            return _missing(size, offset)
     return ""
 
 
 def _matroska(file: BinaryIO, size: int, _: int) -> str:
-    place, end, stated = 0, size, 0
-    while place < size:
-        head = _at(file, place, 12)
-        wide = 9 - head[0].bit_length()
+    offset, end, stated = 0, size, 0
+    while offset < size:
+        header = _at(file, offset, 12)
+        wide = 9 - header[0].bit_length()
         if wide > 4:  # no element has such a number
-            return "" if place >= end else f"damaged at byte {place:,}"
-        if len(head) <= wide or len(head) < wide + (more := 9 - head[wide].bit_length()):
+            return "" if offset >= end else f"damaged at byte {offset:,}"
+        if len(header) <= wide or len(header) < wide + (more := 9 - header[wide].bit_length()):
             return "its last element is not whole"
         if more > 8:  # nor such a size
-            return f"damaged at byte {place:,}"
-        number = int.from_bytes(head[:wide])
-        length = int.from_bytes(head[wide : wide + more]) - (1 << 7 * more)
+            return f"damaged at byte {offset:,}"
+        number = int.from_bytes(header[:wide])
+        length = int.from_bytes(header[wide : wide + more]) - (1 << 7 * more)
         unknown = length == (1 << 7 * more) - 1
         if number == EBML and stated == 2:  # FFmpeg reads on after the first that states its size, but once
-            return _second(place)
-        place += wide + more
+            return _second(offset)
+        offset += wide + more
         if number == SEGMENT:
-            end, stated = (size, stated) if unknown else (place + length, stated + 1)
-        if not unknown and place + length > size:
+            end, stated = (size, stated) if unknown else (offset + length, stated + 1)
+        if not unknown and offset + length > size:
             lost = number == SEGMENT or not stated
-            return _missing(size, place + length) if lost else f"damaged at byte {place:,}"
+            return _missing(size, offset + length) if lost else f"damaged at byte {offset:,}"
         if number not in (SEGMENT, CLUSTER) and not unknown:  # in clusters FFmpeg leaves out what it cannot read
-            place += length
+            offset += length
     return ""
 
 
 def _avi(file: BinaryIO, size: int, _: int) -> str:
-    place = 0
-    while (head := _at(file, place, 8))[:4] == b"RIFF" and (length := int.from_bytes(head[4:], "little")):
-        end = place + 8 + length + length % 2
-        if end > size + 8:  # some writers count the head too
+    offset = 0
+    while (header := _at(file, offset, 8))[:4] == b"RIFF" and (length := int.from_bytes(header[4:], "little")):
+        end = offset + 8 + length + length % 2
+        if end > size + 8:  # some writers count the header too
             return _missing(size, end)
-        place += 12
-        while place < end and any(head := _at(file, place, 8)):
+        offset += 12
+        while offset < end and any(header := _at(file, offset, 8)):
             # of the lists only the one of the frames is searched
-            inside = head[:4] == b"LIST" and _at(file, place + 8, 4) in (b"movi", b"rec ")
-            length = 4 if inside else int.from_bytes(head[4:], "little")
-            place += 8 + length + length % 2
-        while place < end and len(block := _at(file, place, min(TAIL, end - place))):
+            inside = header[:4] == b"LIST" and _at(file, offset + 8, 4) in (b"movi", b"rec ")
+            length = 4 if inside else int.from_bytes(header[4:], "little")
+            offset += 8 + length + length % 2
+        while offset < end and len(block := _at(file, offset, min(TAIL, end - offset))):
             if any(block):  # frames after a hole; FFmpeg passes it over and numbers them as if there were none
-                return f"damaged at byte {place:,}; times after it are too early"
-            place += len(block)
-        place = end
+                return f"damaged at byte {offset:,}; times after it are too early"
+            offset += len(block)
+        offset = end
     return ""  # a length of 0: written to a pipe, or never finished
 
 
@@ -125,18 +125,18 @@ def _flv(file: BinaryIO, size: int, _: int) -> str:
     facts = _at(file, 0, 4096).partition(b"filesize\0")[2][:8]
     if len(facts) == 8 and isfinite(stated := unpack(">d", facts)[0]) and stated > size:
         return _missing(size, int(stated))
-    place = int.from_bytes(_at(file, 5, 4)) + 4
-    while len(head := _at(file, place, 11)) == 11:
-        if head[:3] == b"FLV":
-            return _second(place)
-        place += 11 + int.from_bytes(head[1:4]) + 4
-    return "" if place - 4 <= size and not head else "its last tag is not whole"
+    offset = int.from_bytes(_at(file, 5, 4)) + 4
+    while len(header := _at(file, offset, 11)) == 11:
+        if header[:3] == b"FLV":
+            return _second(offset)
+        offset += 11 + int.from_bytes(header[1:4]) + 4
+    return "" if offset - 4 <= size and not header else "its last tag is not whole"
 
 
 def _mpegts(file: BinaryIO, size: int, stream: int) -> str:
-    head = _at(file, 0, 2048)
+    header = _at(file, 0, 2048)
     for length in (188, 192, 204):
-        first = next((n for n in range(length) if set(head[n : n + 5 * length : length]) == {0x47}), None)
+        first = next((n for n in range(length) if set(header[n : n + 5 * length : length]) == {0x47}), None)
         if first is not None:
             break
     else:
@@ -144,8 +144,8 @@ def _mpegts(file: BinaryIO, size: int, stream: int) -> str:
     before = 4 if length == 192 else 0  # a time code
     if left := (size - first + before) % length:
         return f"its last packet has {left} of {length} bytes"
-    for place in range(size - length + before, max(size - TAIL, 0), -length):
-        packet = _at(file, place, 188)
+    for offset in range(size - length + before, max(size - TAIL, 0), -length):
+        packet = _at(file, offset, 188)
         if int.from_bytes(packet[1:3]) & 0x1FFF == stream:
             # the last packet of a picture is filled up, but for 1 in 184
             field = packet[4:6] if packet[3] & 0x20 else b"\0\0"
@@ -156,22 +156,22 @@ def _mpegts(file: BinaryIO, size: int, stream: int) -> str:
 def _mpeg(file: BinaryIO, size: int, _: int) -> str:
     start = max(size - TAIL, 0)
     tail = _at(file, start, TAIL)
-    place = tail.rfind(b"\0\0\1\xba")
-    while place >= 0 and tail[place : place + 3] == b"\0\0\1":
-        code, head = tail[place + 3], tail[place : place + 14]
+    offset = tail.rfind(b"\0\0\1\xba")
+    while offset >= 0 and tail[offset : offset + 3] == b"\0\0\1":
+        code, header = tail[offset + 3], tail[offset : offset + 14]
         if code == 0xBA:
-            place += (14 + (head[13] & 7) if head[4] >> 6 == 1 else 12) if len(head) == 14 else 14
-        elif code >= 0xBB and len(head) >= 6:
-            place += 6 + int.from_bytes(head[4:6])
+            offset += (14 + (header[13] & 7) if header[4] >> 6 == 1 else 12) if len(header) == 14 else 14
+        elif code >= 0xBB and len(header) >= 6:
+            offset += 6 + int.from_bytes(header[4:6])
         else:
             return "" if code == 0xB9 else "its last packet is not whole"
-    return "its last packet is not whole" if place > len(tail) else ""
+    return "its last packet is not whole" if offset > len(tail) else ""
 
 
 def _asf(file: BinaryIO, size: int, _: int) -> str:
     length = int.from_bytes(_at(file, 16, 8), "little")
-    head = _at(file, 0, min(length, TAIL))
-    facts = head[found : found + 92] if (found := head.find(ASF_FILE)) > 0 else b""
+    header = _at(file, 0, min(length, TAIL))
+    facts = header[found : found + 92] if (found := header.find(ASF_FILE)) > 0 else b""
     stated, live = int.from_bytes(facts[40:48], "little"), bool(facts[88:89]) and bool(facts[88] & 1)
     if live:
         return ""

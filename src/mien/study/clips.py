@@ -114,8 +114,8 @@ def _from_table(study: Study, path: Path) -> list[Clip]:
         raise InputError(f"{path}: no such file; it is named in {study.folder / 'study.toml'}, [study], videos")
     table = sniff(path)
     if "file" not in table.names:
-        raise InputError(f"{path}: columns {', '.join(table.head)[:80]!r}; expected {', '.join(COLUMNS)}")
-    if unused := [name for name in table.head if name.lower() not in COLUMNS]:
+        raise InputError(f"{path}: columns {', '.join(table.header)[:80]!r}; expected {', '.join(COLUMNS)}")
+    if unused := [name for name in table.header if name.lower() not in COLUMNS]:
         notice(f"{path}: {quantity(len(unused), 'column')} not used ({first_few(unused)})")
     clips: list[Clip] = []
     lines: dict[tuple[str, ...], list[tuple[int, Clip]]] = {}

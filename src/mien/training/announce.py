@@ -80,8 +80,8 @@ def class_table(train: Mapping[str, int], validation: Mapping[str, int]) -> list
         padded = name + " " * (width - cell_len(name))
         return f"  {index:>5}  {padded}  {figures[0]:>7}  {figures[1]:>10}"
 
-    head = row("index", "class", "train", "validation")
-    return [head, *(row(index, name, f"{one:,}", f"{other:,}") for index, name, one, other in rows)]
+    header = row("index", "class", "train", "validation")
+    return [header, *(row(index, name, f"{one:,}", f"{other:,}") for index, name, one, other in rows)]
 
 
 def layers(network: nn.Module, recipe: Recipe, device: torch.device) -> list[str]:

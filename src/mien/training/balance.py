@@ -160,11 +160,11 @@ def _of_json_file(path: Path) -> Iterator[Weight]:
 
 def _of_csv(path: Path) -> Iterator[Weight]:
     file = sniff(path)
-    bare = len(file.head) == 2 and number(file.head[1]) is not None  # no line with names
+    bare = len(file.header) == 2 and number(file.header[1]) is not None  # no line with names
     if not (bare or {"class", "weight"} <= set(file.names)):
-        raise InputError(f"{path}: expected the columns class and weight, got {first_few(file.head, 6) or 'none'}")
+        raise InputError(f"{path}: expected the columns class and weight, got {first_few(file.header, 6) or 'none'}")
     name, weight = (0, 1) if bare else (file.names.index("class"), file.names.index("weight"))
-    for line, cells in file.rows(head=not bare, utf8=True):
+    for line, cells in file.rows(header=not bare, utf8=True):
         found = number(cells[weight])
         yield f"{path}:{line}", cells[name].strip(), cells[weight] if found is None else found
 

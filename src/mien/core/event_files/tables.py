@@ -67,7 +67,7 @@ def read_table(path: Path) -> EventFile:
         InputError: it cannot be read, is in no form that is known, or a row is wrong.
     """
     file = sniff(path, comments=True)
-    return events_of_rows(path, file.rows(ragged=True, head=False) if file.head else ())
+    return events_of_rows(path, file.rows(ragged=True, header=False) if file.header else ())
 
 
 def events_of_rows(path: Path, lines: Iterable[tuple[int, Sequence[str]]], *, expected: str = EXPECTED) -> EventFile:
@@ -91,10 +91,10 @@ def events_of_rows(path: Path, lines: Iterable[tuple[int, Sequence[str]]], *, ex
                 return _intervals(path, kind, list(_named(path, rows[at + 1 :], columns)), header, columns)
     if found := _headless(path, rows):
         return found
-    head = ", ".join(rows[0][1])[:80] if rows else "nothing"
+    first = ", ".join(rows[0][1])[:80] if rows else "nothing"
     if rows and any(name.lower().endswith(FRAMES) for name in rows[0][1]):
         raise InputError(f"{path}: times in frames only; export them as hh:mm:ss.ms, ss.msec or msec too")
-    raise InputError(f"{path}: its first line has {head!r}; expected {expected}")
+    raise InputError(f"{path}: its first line has {first!r}; expected {expected}")
 
 
 def roles(cells: Sequence[str]) -> dict[str, int]:

@@ -128,7 +128,7 @@ def _columns(path: Path) -> ImageList | None:
     if {"subdirectory_filepath", "expression"} <= set(file.names):
         found = read_columns(path)
     elif len(first) == COLUMNS and is_image(Path(first[0])):
-        file = replace(file, delimiter=",", head=tuple(first))  # not the semicolons of the landmarks
+        file = replace(file, delimiter=",", header=tuple(first))  # not the semicolons of the landmarks
         found = ImageList(file, False, 0, 6, box=(1, 2, 3, 4))
     return replace(found, own_split=split) if found else None
 

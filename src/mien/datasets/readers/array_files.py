@@ -141,12 +141,12 @@ def _column(path: Path, n: int | None) -> NDArray[Any]:
     """Return the labels in a text file, str [rows]: its only column, or the one of a known name."""
     file = sniff(path)
     found = [index for index, name in enumerate(file.names) if name in LABEL_COLUMNS]
-    if len(found) != 1 and len(file.head) != 1:
+    if len(found) != 1 and len(file.header) != 1:
         raise InputError(
-            f"{path}: columns {', '.join(file.head)[:80]}; expected one column of labels, or one called label"
+            f"{path}: columns {', '.join(file.header)[:80]}; expected one column of labels, or one called label"
         )
     column = found[0] if len(found) == 1 else 0
-    rows = [cells[column].strip() for _, cells in file.rows(head=False)]
+    rows = [cells[column].strip() for _, cells in file.rows(header=False)]
     if found or len(rows) == (n or 0) + 1:
         rows = rows[1:]
     return np.array(rows, dtype=str)

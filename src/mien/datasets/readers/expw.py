@@ -28,7 +28,7 @@ class ExpwReader(ImageListReader):
                     file = sniff(path)
                 except InputError:
                     continue
-                if len(file.head) == 1 and len(file.head[0].split()) >= 8:
+                if len(file.header) == 1 and len(file.header[0].split()) >= 8:
                     return Found([ImageList(file, False, 0, 7, box=(3, 2, 4, 5), corners=True, width=8)], [])
         return Found([], [])
 

@@ -54,10 +54,10 @@ def _rows(legend: Path, present: set[str], problems: Problems) -> dict[str, str]
         problems.report(f"{legend.name}:{line}", printable(what))
 
     wrong = slips(row[label_column].strip() for _, row in file.rows(lambda *_: None))
-    for line, row in file.rows(report, head=False):
+    for line, row in file.rows(report, header=False):
         if line == file.line:
             continue
-        if file.repeats_head(row):
+        if file.repeats_header(row):
             report(line, "the header line once more")
             continue
         image, text = row[image_column].strip(), row[label_column].strip()

@@ -95,7 +95,7 @@ class _Decoder:
         if repeated := [name for name in ("emotion", "pixels", "usage") if file.names.count(name) > 1]:
             raise InputError(f"{path}: column {repeated[0]!r} is twice in the first line")
         self.where, self.form = where, form(file, where, PIXELS)
-        self.width, self.first = len(file.head), file.line + where.head  # the line of the first data row
+        self.width, self.first = len(file.header), file.line + where.header  # the line of the first data row
         self.delimiter = ord(file.delimiter)
         self.image_spec, self.problems, self.known = image_spec, problems, len(problems.found)
         self.begin()
@@ -124,7 +124,7 @@ class _Decoder:
                 return
             except _JoinedError:
                 self.begin()
-        rows, joined = self.file.records(head=self.where.head), False
+        rows, joined = self.file.records(header=self.where.header), False
         for first, text, cells, _ in track(rows, what, -(-size // (4 * self.form.n))):
             lines = [text]
             if "\n" in text:  # one row of several lines, or several rows between two stray quotes
@@ -183,7 +183,7 @@ class _Decoder:
     def _row(self, text: str) -> None:
         """Take any row that can be read at all, or report what is wrong with it."""
         cells = self.file.cells(text)
-        if not any(map(str.strip, cells)) or (self.where.head and self.file.repeats_head(cells)):
+        if not any(map(str.strip, cells)) or (self.where.header and self.file.repeats_header(cells)):
             return
         try:
             self._add(self._parse(cells))
@@ -354,11 +354,11 @@ def _copy_rows(path: Path, out: Path, without: Collection[int]) -> None:
     """Copy the rows, numbered from 0 as the reader does, that stay, broken ones too."""
     file = sniff(path)
     where = columns(file)
-    head = where is None or where.head  # None: the votes
-    rows = enumerate(file.records(head=head))
+    header = where is None or where.header  # None: the votes
+    rows = enumerate(file.records(header=header))
     with out.open("w", newline="", encoding="utf-8", errors="surrogateescape") as target:
-        if head:
-            csv.writer(target, delimiter=file.delimiter, lineterminator="\n").writerow(file.head)
+        if header:
+            csv.writer(target, delimiter=file.delimiter, lineterminator="\n").writerow(file.header)
         target.writelines(f"{text}\n" for row, (_, text, _, _) in rows if row not in without)
 
 

@@ -76,8 +76,11 @@ class ImageList:
     def rows(self, problems: Problems) -> Iterator[tuple[str, list[str]]]:
         """Yield where each row is, and its cells, stripped."""
         name = self.path.name
-        rows = self.file.rows(lambda line, what: problems.report(f"{name}:{line}", what), head=self.named, ragged=True)
-        for line, cells in rows:
+
+        def report(line: int, what: str) -> None:
+            problems.report(f"{name}:{line}", what)
+
+        for line, cells in self.file.rows(report, header=self.named, ragged=True):
             cells = _cells(cells, self.width)
             if len(cells) > max(self.image, self.label):
                 yield f"{name}:{line}", [cell.replace("\0", "").strip() for cell in cells]
@@ -102,7 +105,7 @@ def read_columns(path: Path) -> ImageList | None:
         file = sniff(path)
     except InputError:
         return None
-    cells = _cells(list(file.head), 2)
+    cells = _cells(list(file.header), 2)
     if len(cells) == 2 and is_image(Path(cells[0])):
         return ImageList(file, False, 0, 1)
     names = [re.sub(r"[^a-z0-9]", "", name) for name in file.names]
@@ -342,7 +345,7 @@ def _copy_list(one: ImageList, out: Path, index: ImageIndex, without: Collection
     with out.open("w", newline="", encoding="utf-8", errors="surrogateescape") as file:
         writer = csv.writer(file, lineterminator="\n")
         if one.named:
-            writer.writerow(one.file.head)
+            writer.writerow(one.file.header)
         for _, cells in one.rows(Problems()):
             with contextlib.suppress(InputError):
                 path = _find(index, cells[one.image], one)
@@ -350,7 +353,7 @@ def _copy_list(one: ImageList, out: Path, index: ImageIndex, without: Collection
                 if _id(path, one.box_of(cells), index) in without:
                     continue
                 cells[one.image] = Path(os.path.relpath(path, one.path.parent)).as_posix() if inside else str(path)
-            if len(one.file.head) == 1:  # blanks are the separators
+            if len(one.file.header) == 1:  # blanks are the separators
                 file.write(" ".join(cells) + "\n")
             else:
                 writer.writerow(cells)

@@ -38,7 +38,7 @@ class Columns(NamedTuple):
     pixels: tuple[int, ...]
     """One column, or one for each pixel."""
     usage: int | None
-    head: bool
+    header: bool
     """Whether the first row names the columns."""
 
 
@@ -82,11 +82,11 @@ def columns(file: CsvFile) -> Columns | None:
             return Columns(found["emotion"], (found["pixels"],), usage, True)
         wide = tuple(index for index, name in enumerate(file.names) if PIXEL_COLUMN.fullmatch(name))
         return Columns(found["emotion"], wide, usage, True) if shape_of(len(wide)) else None
-    images = [index for index, cell in enumerate(file.head) if len(cell) > 100 and shape_of(len(tokens(cell)))]
+    images = [index for index, cell in enumerate(file.header) if len(cell) > 100 and shape_of(len(tokens(cell)))]
     if len(images) != 1:
         return None
-    splits = [index for index, cell in enumerate(file.head) if find_split(cell) and index not in images]
-    labels = [index for index, cell in enumerate(file.head) if find_class(cell) or whole(cell) is not None]
+    splits = [index for index, cell in enumerate(file.header) if find_split(cell) and index not in images]
+    labels = [index for index, cell in enumerate(file.header) if find_class(cell) or whole(cell) is not None]
     emotion = labels[0] if len(labels) == 1 else -1
     return Columns(emotion, (images[0],), splits[0] if len(splits) == 1 else None, False)
 
@@ -103,7 +103,7 @@ def form(file: CsvFile, where: Columns, n: int) -> Form:
         InputError: the order of three channels is unclear.
     """
     rows = [
-        row for _, _, row, _ in islice(file.records(head=where.head), FIRST) if len(row) > max(where.pixels)
+        row for _, _, row, _ in islice(file.records(header=where.header), FIRST) if len(row) > max(where.pixels)
     ]  # fmt: skip
     usage = where.usage is not None and any(row[where.usage].strip() for row in rows if len(row) > where.usage)
     parsed = []

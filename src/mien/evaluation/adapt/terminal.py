@@ -18,10 +18,10 @@ def table(found: Adapted) -> RenderableType:
         ["95 % interval", interval_text(found.interval)],
         ["always the largest class", f"{found.majority:.4f}"],
     ]
-    head, classes = class_table(found.scores)
+    header, classes = class_table(found.scores)
     n, kept = quantity(found.scores.n, "face"), f"; {found.together} kept together" * (found.together != "nothing")
     return Group(
         Text(f"the features of {found.model} for {n}; C = {found.c:g}; {found.folds} parts{kept}"),
         terminal_table(["cross-validation", ""], figures),
-        terminal_table(head[:-1], [row[:-1] for row in classes]),
+        terminal_table(header[:-1], [row[:-1] for row in classes]),
     )

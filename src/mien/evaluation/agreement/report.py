@@ -62,14 +62,14 @@ def agreement_tables(found: Agreement) -> RenderableType:
 
 def page(found: Agreement) -> str:
     """Return the agreement as one HTML page, with the confusions of every pair."""
-    head, rows = figure_table(found)
+    header, rows = figure_table(found)
     return html.render(
         "mien.evaluation.agreement/agreement.html",
         title=f"Agreement of {', '.join(found.coders)}",
         author="mien agree. Definitions: docs/agreement.md of mien.",
         headline=next(row for row in rows if row[0] == f"{GROUP_FIGURES[0].title}, all coders"),
         notes=(f"{about(found)}.", *found.notes),
-        head=head,
+        header=header,
         rows=rows,
         verdict=machine_verdict(found),
         found=found,

@@ -135,16 +135,16 @@ def _lines(path: Path) -> Iterator[tuple[int, Sequence[str]]]:
         )
     else:
         file = csv_files.sniff(path, comments=True)
-        yield from file.rows(ragged=True, head=False) if file.head else ()
+        yield from file.rows(ragged=True, header=False) if file.header else ()
 
 
 def _cells(rows: Iterable[tuple[int, Mapping[str, Any]]]) -> Iterator[tuple[int, list[str]]]:
-    head: list[str] = []
+    header: list[str] = []
     for line, row in rows:
-        if not head:
-            head = list(row)
-            yield 0, head
-        yield line, ["" if row.get(name) is None else str(row[name]) for name in head]
+        if not header:
+            header = list(row)
+            yield 0, header
+        yield line, ["" if row.get(name) is None else str(row[name]) for name in header]
 
 
 def _of_rows(

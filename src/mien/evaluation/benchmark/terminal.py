@@ -30,12 +30,12 @@ def protocol_table() -> Table:
 def result_tables(result: Result) -> RenderableType:
     """Return one result: scores by view, cost, agreement with the FER+ votes, the difference to another model."""
     rows = [leaderboard_row(result, view) for view in result.summary]
-    head, cells = leaderboard.score_table(rows)
+    header, cells = leaderboard.score_table(rows)
     views = [[VIEWS[view], *row[1:]] for view, row in zip(result.summary, cells, strict=True)]
     parts: list[RenderableType] = [Text(f"{result.name}: {leaderboard.title([result], 'none')}")]
     if left := result.data.duplicates:
         parts.append(Text(f"left out: {left:,} faces that training has too"))
-    parts.append(terminal_table(["view", *head[1:]], views, narrow=True))
+    parts.append(terminal_table(["view", *header[1:]], views, narrow=True))
     parts.append(terminal_table(*leaderboard.cost_table(rows[:1]), narrow=True))
     if votes := result.models[0].votes:
         parts += _votes(votes)

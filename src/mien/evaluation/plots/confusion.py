@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mien.evaluation.metrics import Scores
-from mien.evaluation.plots.sheet import INK, MARGIN, SOFT, Sheet, head, line_height, width, wrapped
+from mien.evaluation.plots.sheet import INK, MARGIN, SOFT, Sheet, line_height, page_head, width, wrapped
 
 SHOWN = 60  # classes
 SIDES = ((3, 1.1, 12.0), (10, 0.78, 10.0), (20, 0.52, 7.5), (SHOWN, 0.32, 6.5))  # up to so many classes: inches, points
@@ -46,7 +46,7 @@ def confusion(scores: Scores, names: Sequence[str], title: str) -> Sheet:
     ]
     if len(chosen) < len(names):
         notes.append(f"The {len(chosen)} of {len(names):,} classes with most mistakes.")
-    texts, top = head(title, notes, wide)
+    texts, top = page_head(title, notes, wide)
     sheet = Sheet(wide, top + side * len(chosen) + below + 0.2 + MARGIN)
     for y, text, points, options in texts:
         sheet.text(MARGIN, y, text, points, **options)

@@ -15,9 +15,9 @@ from mien.evaluation.plots.sheet import (
     ORANGE,
     SOFT,
     Sheet,
-    head,
     legible,
     line_height,
+    page_head,
     shortened,
     width,
     wrapped,
@@ -76,7 +76,7 @@ def samples(scored: Scored, images: Pixels, names: Sequence[str], title: str) ->
         + f" Of {len(names)} classes the {BARS} most probable are shown, and the true one." * (shown < len(names)),
         f"No picture: {', '.join(absent)}." * bool(absent),
     ]
-    texts, top = head(title, notes, wide)
+    texts, top = page_head(title, notes, wide)
     sheet = Sheet(wide, top + down * -(-len(chosen) // columns) + MARGIN)
     for y, text, points, options in texts:
         sheet.text(MARGIN, y, text, points, **options)
@@ -166,7 +166,7 @@ def _page(tiles: Sequence[TrainingPicture], title: str, notes: Sequence[str]) ->
     gap = 0.2
     columns = max(1, min(8 if across < 1.7 else 6, len(tiles)))
     wide = max(2 * MARGIN + columns * (across + gap) - gap, 7.0)
-    heading, top = head(title, notes, wide)
+    heading, top = page_head(title, notes, wide)
     sheet = Sheet(wide, top + down * -(-len(tiles) // columns) + MARGIN)
     for y, text, points, options in heading:
         sheet.text(MARGIN, y, text, points, **options)

@@ -236,7 +236,9 @@ def line_height(size: float) -> float:
     return 1.22 * size / 72
 
 
-def head(title: str, notes: Sequence[str], wide: float) -> tuple[list[tuple[float, str, float, dict[str, Any]]], float]:
+def page_head(
+    title: str, notes: Sequence[str], wide: float
+) -> tuple[list[tuple[float, str, float, dict[str, Any]]], float]:
     """Return the texts (y, text, size, options) of a title with notes below it, and where they end, in inches."""
     texts: list[tuple[float, str, float, dict[str, Any]]] = []
     y = MARGIN

@@ -37,7 +37,7 @@ def save(audit: Audit, examples: Examples, folder: Path) -> list[Path]:
 def page(audit: Audit, examples: Examples) -> str:
     """Return the audit as HTML."""
     evaluation = audit.evaluation
-    head, strata = terminal.strata(audit)
+    header, strata = terminal.strata(audit)
     return render(
         "mien.evaluation.robustness/audit.html",
         title=f"{page_title(evaluation)}: audit",
@@ -61,7 +61,7 @@ def page(audit: Audit, examples: Examples) -> str:
             (column.name, terminal.gap_verdict(column, evaluation.scores.classes), *terminal.group_table(column))
             for column in (audit.groups.columns if audit.groups else ())
         ],
-        strata_head=["measured", *head[1:]],
+        strata_header=["measured", *header[1:]],
         strata=[[f"{name}: {terminal.UNITS[name]}" if name else "", *texts] for name, *texts in strata],
     )
 

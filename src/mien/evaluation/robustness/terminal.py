@@ -32,8 +32,8 @@ def audit_tables(audit: Audit) -> RenderableType:
         parts.append(terminal_table(*_corruptions(audit), left=2, narrow=True))
     parts.append(terminal_table(*strata(audit), left=2, narrow=True))
     for column in audit.groups.columns if audit.groups else ():
-        head, rows = group_table(column)
-        parts.append(terminal_table(head[:-1], [row[:-1] for row in rows], narrow=True))
+        header, rows = group_table(column)
+        parts.append(terminal_table(header[:-1], [row[:-1] for row in rows], narrow=True))
         parts.append(Text(gap_verdict(column, audit.evaluation.scores.classes) + "\n"))
     return Group(*parts)
 
@@ -126,8 +126,8 @@ def group_table(column: subgroups.Column) -> Table:
         cells["label-adjusted"] = cell(group.label_adjusted)
         cells["no face found"] = f"{group.missed:,}" if missed else ""
         rows.append({**cells, "confidence": confidence})
-    head, texts = table_of(rows)
-    return [column.name, *head], [[group.value, *row] for group, row in zip(column.groups, texts, strict=True)]
+    header, texts = table_of(rows)
+    return [column.name, *header], [[group.value, *row] for group, row in zip(column.groups, texts, strict=True)]
 
 
 def _cells(found: SubsetScores) -> dict[str, str]:

@@ -131,9 +131,9 @@ def read_table(study: Study, name: str, columns: Sequence[str], maker: str) -> l
     if not path.is_file():
         raise InputError(f"{path}: no such file; {maker} {study.folder} makes it")
     file = sniff(path)
-    if missing := [column for column in columns if column not in file.head]:
+    if missing := [column for column in columns if column not in file.header]:
         raise InputError(f"{path}: no column {first_few(missing)}; {maker} {study.folder} makes it anew")
-    at = {column: file.head.index(column) for column in columns}
+    at = {column: file.header.index(column) for column in columns}
     rows = file.rows(ragged=True)  # empty cells at the end of a row are cut off
     return [{column: from_cell(cells[i]) if i < len(cells) else "" for column, i in at.items()} for _, cells in rows]
 
