@@ -195,6 +195,9 @@ def test_other_columns_may_be_in_another_encoding(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes("start,end,label\n1,2,tâche\n".encode("latin-1"))
     with pytest.raises(InputError, match=r"a\.csv:2: .*not UTF-8 text"):
         read_event_file(tmp_path / "a.csv")
+    (tmp_path / "a.csv").write_bytes("début,fin\n1,2\n".encode("latin-1"))
+    with pytest.raises(InputError, match=r"a\.csv: its first line is not UTF-8 text"):
+        read_event_file(tmp_path / "a.csv")
 
 
 def test_annotations_of_pyfeat_live_are_in_frames(tmp_path: Path) -> None:

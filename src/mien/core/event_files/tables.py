@@ -55,6 +55,7 @@ UNITS = r"hh:mm:ss\.ms|ss\.msec|msec|ms|milliseconds|s|secs?|seconds"
 UNIT = re.compile(rf"(.+?)(?:\s*-\s+|[ _]?[(\[]|_| )({UNITS})[)\]]?")
 ELAN = re.compile(r".+ - (?:hh:mm:ss\.ms|ss\.msec|msec)")
 FRAMES = (" - pal", " - ntsc", " - pal-50fps", " - hh:mm:ss:ff")  # formats of ELAN that need a frame rate
+ESCAPED = re.compile("[\udc80-\udcff]")  # bytes that are not UTF-8
 CLOCK = r"\d+:\d\d:\d\d[.,]\d{1,3}"
 
 Row = tuple[int, Mapping[str, str]]  # line number, role -> cell
@@ -92,6 +93,8 @@ def events_of_rows(path: Path, lines: Iterable[tuple[int, Sequence[str]]], *, ex
     if found := _headless(path, rows):
         return found
     first = ", ".join(rows[0][1])[:80] if rows else "nothing"
+    if ESCAPED.search(first):
+        raise InputError(f"{path}: its first line is not UTF-8 text; save it as a CSV file in UTF-8")
     if rows and any(name.lower().endswith(FRAMES) for name in rows[0][1]):
         raise InputError(f"{path}: times in frames only; export them as hh:mm:ss.ms, ss.msec or msec too")
     raise InputError(f"{path}: its first line has {first!r}; expected {expected}")
@@ -151,7 +154,7 @@ def _named(path: Path, rows: Sequence[tuple[int, Sequence[str]]], columns: Mappi
 def used_cells(path: Path, line: int, cells: Sequence[str], columns: Mapping[str, int]) -> dict[str, str]:
     """Return the cells of a row by role. InputError where one of them is not UTF-8: other columns do not matter."""
     texts = {role: from_cell(cells[at].strip()) if at < len(cells) else "" for role, at in columns.items()}
-    if escaped := [text for text in texts.values() if re.search("[\udc80-\udcff]", text)]:
+    if escaped := [text for text in texts.values() if ESCAPED.search(text)]:
         raise InputError(f"{path}:{line}: {printable(escaped[0][:40])}: not UTF-8 text; save it as a CSV file in UTF-8")
     return texts
 
