@@ -188,6 +188,11 @@ def test_compare_prints_and_writes(mien: Mien, study: Path) -> None:
     assert float(row["difference"]) == pytest.approx(6 / 40, abs=0.02)
     assert (row["expression"], row["design"], row["n_both"]) == ("happy", "within", "6")
     assert float(row["low"]) < float(row["difference"]) < float(row["high"])
+    code, out, _ = mien("study", "compare", str(study), "--figure", "per_minute")
+    lines = out.splitlines()
+    assert [line.split()[:3] for line in lines[3:6]] == [[name, "stress", "6"] for name in CLASSES]
+    (said,) = [line for line in lines if "nothing to test with" in line]
+    assert said == "all values or differences alike: nothing to test with: happy, sad"
     code, out, _ = mien("study", "compare", str(study), "--by", "event", "--figure", "mean_corrected")
     assert code == 0
     assert "compared with '=rest'" in out

@@ -111,7 +111,7 @@ def comparison_table(found: Sequence[Comparison]) -> Table:
     body = []
     for one in found:
         n = str(one.n_both) if one.design == "within" else f"{one.n_reference}+{one.n_level}"
-        between = f"{_short(one.low)} to {_short(one.high)}" if one.p is not None else one.note
+        between = f"{_short(one.low)} to {_short(one.high)}" if one.p is not None else "-"
         figures = [
             _short(one.mean_reference),
             _short(one.mean_level),
@@ -136,10 +136,11 @@ def power_note(found: Sequence[Comparison]) -> list[str]:
             f"compared with {tested[0].reference!r}; {design}, {people} participants",
             f"detectable: a true difference of this size has p < 0.05 in {POWER:.0%} of such studies (noncentral t)",
         ]
-    notes = {note for one in tested for note in one.note.split("; ") if note}
-    return lines + [
-        f"{note}: {first_few([o.expression for o in tested if note in o.note], 9)}" for note in sorted(notes)
-    ]
+    about: dict[str, dict[str, None]] = {}
+    for one in found:
+        for note in filter(None, one.note.split("; ")):
+            about.setdefault(note, {})[one.expression] = None
+    return lines + [f"{note}: {first_few(list(names), 12)}" for note, names in sorted(about.items())]
 
 
 def _short(value: float | None) -> str:
