@@ -13,11 +13,11 @@ reads the CSV files.
 
 Last result (2026-11-27, one video at a time on a machine of two cores of an AMD EPYC, other work beside; 1 study):
 
-    24 videos (43,200 frames, one every 0.1 s): run 1,132 s, 0.26 hours per hour of video; again, with the persons named,
-    10 s; summary 17 s, compare 15 s, synchrony 8 s, methods 4 s
+    24 videos (43,200 frames, one every 0.1 s): run 1,132 s, 0.26 hours per hour of video; again, with the persons
+    named, 10 s; summary 17 s, compare 15 s, synchrony 8 s, methods 4 s
     smiles: 168 made, 168 found, 0 further episodes of happy; onset off by -0.07 s (SD 0.03), duration by +0.21 s (0.05)
     latency: made 2.10 s, measured 2.03 s
-    valid: 0.532 to 1.000 of the time (the rest is `profile`, mostly in faces that are not mirrored)
+    valid: 0.532 to 1.000 of the time (the rest is `profile`, all of it in faces that are not mirrored)
     per minute, talk - alone: made 2.00, measured 2.22 (1.89 to 2.55, p 1.2e-08); per minute of valid time
     synchrony, talk: p <= 0.05 in 6 of 6 pairs, the lag 1.6 s in all; alone, where all answer the same questions: p <=
     0.05 in 6 of 6 pairs, lags -2.4 to 0.8 s
