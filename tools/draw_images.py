@@ -1,8 +1,9 @@
 """Draw the pictures of README and docs/, docs/images/: python tools/draw_images.py
 
-page.jpg is a screenshot of `mien page` and needs Chromium with Playwright (`make .venv/full`). The portrait is of the
-astronaut Eileen Collins, by NASA, in the public domain; scikit-image has it in its wheel. The clip of the timeline is
-drawn here. What the pictures show is what mien answers.
+page.jpg and study.jpg are screenshots of `mien page`, and of `mien study page` of a made study; they need Chromium with
+Playwright (`make .venv/full`). The portrait is of the astronaut Eileen Collins, by NASA, in the public domain;
+scikit-image has it in its wheel. The clip of the timeline is drawn here. What the other pictures show is what mien
+answers.
 """
 
 import subprocess
@@ -20,11 +21,15 @@ from PIL import Image
 from skimage.data import astronaut
 
 sys.path.insert(0, str(Path(__file__).parents[1]))
+sys.path.insert(1, str(Path(__file__).parents[1] / "benchmarks"))
+
+from study_page import make
 
 import mien
 from mien.models.session import Session
 from mien.page.facts import describe
 from mien.page.files import page_files
+from mien.study.page.write import write_page
 from tests.page.browsing import chromium, served
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
@@ -112,10 +117,24 @@ def photograph_page(photo: NDArray[np.uint8], path: Path) -> None:
             page.screenshot(path=path, type="jpeg", quality=85)
 
 
+def photograph_study(path: Path) -> None:
+    """Save a screenshot of the timelines of a made study, of three minutes and two conditions."""
+    with tempfile.TemporaryDirectory() as folder, chromium() as browser:
+        make(Path(folder), 2, 2, 3)
+        page = browser.new_page(viewport={"width": 1100, "height": 760})
+        page.goto(write_page(Path(folder), pictures=False).as_uri())
+        page.locator("#timelines").scroll_into_view_if_needed()
+        page.evaluate("document.getElementById('timelines').scrollIntoView()")
+        page.locator(".plot").first.hover(position={"x": 640, "y": 60})
+        page.wait_for_timeout(500)
+        page.screenshot(path=path, type="jpeg", quality=85)
+
+
 def main() -> None:
     image = cv2.resize(astronaut()[:300, 60:], None, fx=1.5, fy=1.5, interpolation=cv2.INTER_CUBIC)
     Image.fromarray(mien.Recognizer()(image).draw(image)).save(IMAGES / "faces.jpg", quality=88, optimize=True)
     photograph_page(image, IMAGES / "page.jpg")
+    photograph_study(IMAGES / "study.jpg")
     with tempfile.TemporaryDirectory() as folder:
         clip = Path(folder, "clip.mp4")
         write_clip(clip)

@@ -43,7 +43,8 @@ def test_what_is_packed_is_the_curve_in_percent() -> None:
     raw = made_curve(SMILE)
     one = made_curve(SMILE, seen=gone, usable=hidden, uncertain=unsure)
     other = made_curve(SMILE, participant="P2", rate=10, offset=7.5)
-    text, longer = pack(study_of(one, other), Shown.of([one, other]))
+    excluded = {one.key[:-1]: [Window("break", 55.0, 59.0)]}
+    text, longer = pack(study_of(one, other), Shown.of([one, other]), excluded)
     facts, planes = unpacked(text)
     assert longer == 1
     assert [(row["participant"], row["step"], row["n"], row["offset"]) for row in facts] == [
@@ -60,7 +61,8 @@ def test_what_is_packed_is_the_curve_in_percent() -> None:
     assert [series.STATES[states[at(time)]] for time in (10, 22, 26, 34, 40)] == [
         *("usable", "no face", "not usable", "not sure", "usable")
     ]
-    assert facts[0]["events"] == [["question", 5.0, 20.0]]
+    assert facts[0]["events"] == [["question", 5.0, 20.0], ["break (excluded)", 55.0, 59.0]]
+    assert len(facts[1]["events"]) == 1
     (episode,) = [row for row in facts[0]["episodes"] if row[0] == 1]
     assert episode[1:] == pytest.approx([10.0, 3.0, 0.0, 80], abs=0.05)
     assert raw.smoothed["happy"][1].round(2) == 0.05

@@ -85,8 +85,9 @@ def read_study(folder: Path) -> StudyCurves:
     return StudyCurves(study, curves, windows, found)
 
 
-def read_events(study: Study) -> dict[Key, list[Window]]:
-    """Return the events of each clip, by participant, session, condition and video; those that exclude are left out.
+def read_events(study: Study, *, excluded: bool = False) -> dict[Key, list[Window]]:
+    """Return the events of each clip, by participant, session, condition and video: those during which frames count, or
+    the others, `excluded`.
 
     Raises:
         InputError: there is no table of events, or it is another table.
@@ -98,7 +99,7 @@ def read_events(study: Study) -> dict[Key, list[Window]]:
             raise InputError(
                 f"{study.out / 'events.csv'}: start {row['start']!r}, end {row['end']!r}: expected numbers"
             )
-        if row["excluded"] != "True":
+        if (row["excluded"] == "True") == excluded:
             key = tuple(row[name] for name in CLIP)
             found.setdefault(key, []).append(Window(row["label"], start, end))
     return found

@@ -7,8 +7,8 @@ differences from one value to the next, modulo 256.
 
 import base64
 import gzip
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Any
 
@@ -51,10 +51,17 @@ class Shown:
         return cls(own | {f"{len(names) - len(own):,} others": REST}, index)
 
 
-def pack(data: StudyCurves, shown: Shown) -> tuple[str, float]:
+def pack(
+    data: StudyCurves, shown: Shown, excluded: Mapping[tuple[str, ...], Sequence[Window]] | None = None
+) -> tuple[str, float]:
     """Return facts and curves as base64 of gzip, and how many times longer than usual the steps are.
 
     In it: the length of the facts in 4 bytes, lowest first; the facts as JSON, a list of series; the planes.
+
+    Args:
+        data: the study.
+        shown: the classes.
+        excluded: events of each clip during which frames do not count; they are shown too, and say so.
     """
     values = sum(_length(curve) / _step(curve) for curve in data.curves)
     longer = max(1, ceil(values / VALUES))
@@ -62,7 +69,8 @@ def pack(data: StudyCurves, shown: Shown) -> tuple[str, float]:
     for curve in data.curves:
         rows = sample(curve, shown, longer * _step(curve))
         planes.append(np.diff(rows, axis=1, prepend=np.uint8(0)).tobytes())
-        held = _facts(curve, shown, data.windows[curve.key])
+        left_out = [replace(one, label=f"{one.label} (excluded)") for one in (excluded or {}).get(curve.key[:-1], [])]
+        held = _facts(curve, shown, [*data.windows[curve.key], *left_out])
         facts.append({**held, "step": round(longer * _step(curve), 6), "n": rows.shape[1], "at": at})
         at += rows.size
     text = records.dumps(facts, indent=0).encode()

@@ -20,7 +20,7 @@ from mien.study.clips import read_clips
 from mien.study.numbers.curves import TimeSeries
 from mien.study.numbers.indices import FORMULAS
 from mien.study.numbers.summary import UNIT, Row, summarise
-from mien.study.numbers.tables import StudyCurves, read_study
+from mien.study.numbers.tables import StudyCurves, read_events, read_study
 from mien.study.numbers.windows import whole
 from mien.study.page.checks import SURE, checks, unsure
 from mien.study.page.moments import MomentClip, cut, strongest
@@ -74,7 +74,7 @@ def write_page(folder: Path, *, clips: int = CLIPS, pictures: bool = True) -> Pa
     tracks = cards(study, pictures=pictures)
     moments = _moments(data, facts, clips if pictures else 0)
     shown = Shown.of(data.curves)
-    packed, longer = pack(data, shown)
+    packed, longer = pack(data, shown, read_events(study, excluded=True))
     units = _units(_rows(data))
     figures = _figures(units)
     script, digest = inline_modules(MODULES)
