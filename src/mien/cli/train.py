@@ -1,8 +1,9 @@
 """The verb `train`."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 from tyro.conf import FlagCreatePairsOff, Suppress, arg
 
@@ -11,8 +12,9 @@ from mien.cli.parse import load_training, run
 from mien.core.console import first_process
 from mien.core.errors import InputError
 from mien.core.labels import Targets, join_names
-from mien.core.streams import show
-from mien.datasets.spec import Merge
+from mien.core.streams import show, show_table
+from mien.core.tables import terminal_table
+from mien.datasets.spec import DataSpec, Merge
 
 if TYPE_CHECKING:
     from mien.recipes import Recipe
@@ -42,10 +44,12 @@ def train(
     threads: int | None = None,
     log: Trackers = None,
     summary: FlagCreatePairsOff[bool] = False,
+    search: Annotated[tuple[str, ...], arg(metavar="FIELD=VALUES [...]")] = (),
+    engine: Literal["local", "ray"] = "local",
     named: Suppress[bool] = False,
     cut: Suppress[bool] = False,
     recipe: "Recipe",
-) -> None:
+) -> int:
     """Train a recipe on a dataset.
 
     RECIPE is a name that `mien recipes` lists, or a JSON file: the recipe.json of a run, or your own. Every field of
@@ -67,6 +71,7 @@ def train(
         $ mien train mien --data mine/ --model my_networks.py:MyNet
         $ mien train mien --data fer2013/ --log tensorboard
         $ torchrun --nproc-per-node 2 -m mien train mien --data fer2013/
+        $ mien train mien-sprint --data fer2013/ --search lr=0.01,0.05 seed=0..4 --engine ray
 
     Args:
         data: What is trained on.
@@ -79,6 +84,10 @@ def train(
         threads: How many CPU cores to use; all by default.
         log: Experiment trackers: tensorboard, wandb, mlflow. Each is an extra of mien, configured as usual.
         summary: Show the layers with shapes and parameters, then train (torchinfo).
+        search: Train a run for each combination of values of the recipe's fields, lr=0.01,0.05 seed=0..4, into folders
+            in --out; print one table at the end. The same command goes on where it stopped.
+        engine: Where the runs of --search are trained: local, one after another, or ray, on the actors of a cluster,
+            each with --threads cores (1 by default), and a GPU where the cluster has some.
         named: Whether --classes was given.
         cut: Whether --holdout was given.
         recipe: What to train.
@@ -86,21 +95,44 @@ def train(
     from mien.recipes import new_folder
 
     training = load_training(threads)
+    options: dict[str, Any] = {
+        "photos": photos,
+        "teachers": teachers,
+        "start": start,
+        "device": device,
+        "log": log or (),
+        "summary": summary,
+    }
     spec = replace(data, classes=join_names(recipe.classes)) if named else data
     spec = replace(spec, holdout=recipe.holdout) if cut else spec
-    path = training.train(
-        recipe,
-        spec,
-        out or new_folder(recipe),
-        photos=photos,
-        teachers=teachers,
-        start=start,
-        device=device,
-        log=log or (),
-        summary=summary,
-    )
+    if search:
+        return _search(search, engine, recipe, spec, out or new_folder(recipe), threads, options)
+    if engine != "local":
+        raise InputError(f"--engine {engine} is for --search; one run on several processes: torchrun")
+    path = training.train(recipe, spec, out or new_folder(recipe), **options)
     if first_process():
         show(path)
+    return 0
+
+
+def _search(
+    texts: Sequence[str],
+    engine: Literal["local", "ray"],
+    recipe: "Recipe",
+    data: DataSpec,
+    out: Path,
+    threads: int | None,
+    options: dict[str, Any],
+) -> int:
+    """Search, print the table; 1 where a run has failed, 2 where all have."""
+    from mien.training.search import parse_grid, search, search_table
+
+    runs = search(recipe, parse_grid(texts, recipe), data, out, engine=engine, threads=threads, **options)
+    head, rows = search_table(runs)
+    show_table(terminal_table(head, rows, left=len(head) - 4))
+    show(out)
+    failed = sum(run.best is None for run in runs)
+    return 2 if failed == len(runs) else int(bool(failed))
 
 
 def run_train(arguments: list[str]) -> int:

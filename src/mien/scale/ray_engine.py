@@ -116,6 +116,11 @@ def connected() -> Any:
     return ray
 
 
+def has_gpu() -> bool:
+    """Return whether the cluster has a GPU. MissingExtra where Ray is not installed."""
+    return bool(connected().cluster_resources().get("GPU"))
+
+
 def room_for(resources: dict[str, float], needed: dict[str, float]) -> int:
     """Return how many actors a cluster has room for. InputError where it has none."""
     room = min(int(resources.get(name, 0) / amount) for name, amount in needed.items() if amount)
