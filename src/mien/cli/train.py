@@ -71,7 +71,7 @@ def train(
         $ mien train mien --data mine/ --model my_networks.py:MyNet
         $ mien train mien --data fer2013/ --log tensorboard
         $ torchrun --nproc-per-node 2 -m mien train mien --data fer2013/
-        $ mien train mien-sprint --data fer2013/ --search lr=0.01,0.05 seed=0..4 --engine ray
+        $ mien train mien --data fer2013/ --search lr=0.01,0.05 seed=0..4
 
     Args:
         data: What is trained on.
