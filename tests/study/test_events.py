@@ -51,6 +51,14 @@ def test_events_of_participants_are_on_the_clock_of_the_study(tmp_path: Path) ->
     ]
 
 
+def test_a_textgrid_is_of_the_video_that_it_is_named_after(tmp_path: Path) -> None:
+    tiers = "".join(f'"IntervalTier"\n"{name}"\n0\n9\n2\n0\n2\n""\n2\n9\n"{name}ing"\n' for name in ("talk", "walk"))
+    text = f'File type = "ooTextFile"\n"TextGrid"\n0\n9\n<exists>\n2\n{tiers}'
+    found = events(tmp_path, text, ONE, TWO, name="two.TextGrid", toml="[study]\ntiers = ['walk']")
+    assert (spans(found, ONE), spans(found, TWO)) == ([], [("walking", 2.0, 9.0)])
+    assert found.notes[0] == f"{tmp_path / 'two.TextGrid'}: Praat, 1 event"
+
+
 def test_events_of_videos_are_on_the_clock_of_the_video(tmp_path: Path) -> None:
     """The video of an export may be another copy of ours, and a speaker no participant."""
     text = "video,participant,start,end,label\nC:\\films\\two.mov,Speaker A,1,2,a\nother.mp4,,1,2,b\n"
