@@ -194,7 +194,8 @@ def export_study(
         folder: Of the study, after mien study summary.
         to: The forms: elan (.eaf), elan-text (tab-delimited text), boris, textgrid, webvtt.
         content: The episodes, or the most probable expression of every moment with a usable face.
-        out: The folder of the files; out/export of the study by default.
+        out: The folder of the files; out/export of the study by default. Files of the same names are replaced: save
+            what you correct under another name.
     """
     from mien.study.export import export_study
 
