@@ -50,11 +50,22 @@ export function persons() {
   const bar = document.getElementById("save-bar"), said = document.getElementById("edits"), cards = new Map();
   if (!rows.length) return;
   let saved = 0;
+  const byKey = new Map(rows.map((row) => [keyOf(row[VIDEO], row[TRACK]), row]));
+  const together = new Map(); // key of a track -> the tracks that are seen with it, each with its first time
+  for (const [video, pairs] of Object.entries(known.together)) {
+    for (const [a, b, time] of pairs) {
+      for (const [one, other] of [[a, b], [b, a]]) {
+        const key = keyOf(video, one);
+        if (!together.has(key)) together.set(key, []);
+        together.get(key).push({ track: other, key: keyOf(video, other), time });
+      }
+    }
+  }
   const count = () => [...cards.values()].filter((card) => card.edited).length;
   const changed = () => {
     let problems = 0;
     for (const [key, card] of cards) {
-      const problem = conflict(key, card, cards);
+      const problem = conflict(card, together.get(key) ?? [], cards);
       problems += Boolean(problem);
       card.show(problem);
     }
@@ -65,8 +76,8 @@ export function persons() {
   };
   for (const video of document.querySelectorAll(".video")) {
     for (const item of video.querySelectorAll("[data-track]")) {
-      const row = rows.find((one) => one[VIDEO] === video.dataset.video && String(one[TRACK]) === item.dataset.track);
-      cards.set(`${video.dataset.video}\n${item.dataset.track}`, new Card(item, row, changed));
+      const key = keyOf(video.dataset.video, item.dataset.track);
+      cards.set(key, new Card(item, byKey.get(key), changed));
     }
     for (const group of video.querySelectorAll(".person")) {
       const all = group.querySelector(".all"), fields = [...group.querySelectorAll(".one")];
@@ -104,15 +115,15 @@ export function persons() {
   changed();
 }
 
+const keyOf = (video, track) => `${video}\n${track}`;
+
 /** Why a track cannot have its name: another track of that name is seen in the same frame. */
-function conflict(key, card, cards) {
-  const [video, track] = key.split("\n"), number = Number(track);
-  if (card.box.checked || !card.field) return "";
-  for (const [a, b, time] of known.together[video] ?? []) {
-    if (a !== number && b !== number) continue;
-    const other = cards.get(`${video}\n${a === number ? b : a}`);
+function conflict(card, others, cards) {
+  if (card.box.checked) return "";
+  for (const { track, key, time } of others) {
+    const other = cards.get(key);
     if (other && !other.box.checked && other.person === card.person) {
-      return `Seen together with track ${a === number ? b : a} at ${clock(time)}: give them two names, or leave one out.`;
+      return `Seen together with track ${track} at ${clock(time)}: give them two names, or leave one out.`;
     }
   }
   return "";
