@@ -36,7 +36,7 @@ def test_names_numbers_and_order() -> None:
 @pytest.mark.parametrize(
     ("name", "reason"),
     [
-        ("rocket", "no execution provider .here: .*cpu"),
+        ("rocket", "no execution provider.*[(]here: .*cpu"),
         ("cdua", "did you mean 'cuda'"),
         ("coreml", "has no CoreMLExecutionProvider .here: .*cpu"),
         ("", "no execution provider"),
