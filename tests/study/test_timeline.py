@@ -1,6 +1,7 @@
 """`mien study timeline`: which files, what is in them, and mistakes."""
 
 import re
+import sys
 from pathlib import Path
 from xml.etree import ElementTree
 
@@ -8,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from mien.core.errors import InputError
+from mien.core.errors import InputError, MissingExtra
 from mien.study.numbers.tables import read_study
 from mien.study.timeline import panel_of, write_timelines
 from tests.blocks import Mien
@@ -100,6 +101,14 @@ def test_mistakes(study: Path, options: dict[str, object], message: str) -> None
     with pytest.raises(InputError, match=message):
         write_timelines(study, **options)  # type: ignore[arg-type]
     assert not (study / "out" / "timelines").exists()
+
+
+def test_without_fpdf2_the_extra_is_named(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "fpdf", None)
+    with pytest.raises(MissingExtra, match=r"a PDF needs an optional part of mien: pip install 'mien\[study\]'"):
+        write_timelines(study)
+    assert not (study / "out" / "timelines").exists()
+    assert len(write_timelines(study, formats=["svg"])) == 2
 
 
 def test_panels_are_named_by_what_differs(tmp_path: Path) -> None:

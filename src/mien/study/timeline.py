@@ -154,10 +154,11 @@ def _name(curve: TimeSeries, curves: Sequence[TimeSeries]) -> str:
 def _save(drawing: Drawing, path: Path, title: str) -> Path:
     if path.suffix == ".svg":
         write_text(path, drawing.to_svg())
+    elif path.suffix == ".pdf":
+        page = drawing.to_pdf(title)
+        with replacing(path) as part:
+            part.write_bytes(page)
     else:
         with replacing(path) as part:
-            if path.suffix == ".pdf":
-                part.write_bytes(drawing.to_pdf(title))
-            else:
-                drawing.to_image(DPI / 96).save(part, "PNG", optimize=True, dpi=(DPI, DPI))
+            drawing.to_image(DPI / 96).save(part, "PNG", optimize=True, dpi=(DPI, DPI))
     return path
