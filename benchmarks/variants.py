@@ -3,7 +3,7 @@
     OMP_NUM_THREADS=1 taskset -c 0 python benchmarks/variants.py --fer2013 fer2013/ --photos facial_expressions/
 
 With --install RUN a run's model in 8 bits becomes `default` first, or what --name says; its weights (16 bits) and, of
-`default`, the prints of its training faces go along. The file answers for even shares of the classes, contempt half as
+`default`, the hashes of its training faces go along. The file answers for even shares of the classes, contempt half as
 often, and has a threshold and prediction sets of its own, fitted on one half of PublicTest and measured on the other;
 --calibrate fits these anew. The scores go into the cards, src/mien/assets/NAME.json, which `mien models list` shows;
 the table of docs/models.md comes out on stdout. The scores are those at these shares, and at those of the training data
@@ -36,7 +36,7 @@ from mien.models.latency import latency
 from mien.models.quantize import quantize
 from mien.models.session import Session, Tta
 from mien.recipes import RunRecord, read_run
-from mien.recipes.run_record import PRINTS
+from mien.recipes.run_record import HASHES
 
 # Of contempt the network says too much: at even shares 8 % of these answers are right (PublicTest; LOG.md, 2026-11-27).
 PRIOR = {"contempt": 0.5}
@@ -48,7 +48,7 @@ def install(run: Path, name: str, images: Path) -> tuple[RunRecord, Quantization
     Raises:
         InputError: one of its files is missing.
     """
-    made = {"model.onnx": f"mien export {run}", PRINTS: f"benchmarks/prints.py --write {run}"}
+    made = {"model.onnx": f"mien export {run}", HASHES: f"benchmarks/image_hashes.py --write {run}"}
     for file, command in made.items():
         if not (run / file).is_file():
             raise InputError(f"{run}: no {file} in it; {command}")
@@ -59,7 +59,7 @@ def install(run: Path, name: str, images: Path) -> tuple[RunRecord, Quantization
         ASSETS / f"{name}.safetensors",
     )
     if name == "default":
-        shutil.copyfile(run / PRINTS, ASSETS / PRINTS)
+        shutil.copyfile(run / HASHES, ASSETS / HASHES)
     faces = read(DataSpec(images, "train"), ImageSpec(record.recipe.size))
     found = quantize(run, faces.images, ASSETS / f"{name}.onnx")
     record = replace(

@@ -8,9 +8,9 @@ import pytest
 
 from mien.core.labels import FER2013, FERPLUS
 from mien.datasets import DataSpec, read
-from mien.datasets.prints import prints, save_prints
+from mien.datasets.image_hashes import hash_images, save_hashes
 from mien.evaluation.statistics import wilson
-from mien.recipes.run_record import PRINTS
+from mien.recipes.run_record import HASHES
 from tests import drawn
 from tests.blocks import MakeModel, Mien, record_run
 
@@ -213,7 +213,7 @@ def test_what_the_model_has_seen_in_training_is_said_next_to_the_accuracy(
     run = tmp_path / "run"
     make_model(run / "model.onnx")
     images = read(DataSpec(fer2013_csv, "validation")).images
-    save_prints(run / PRINTS, prints(images[:1]))  # six times, three of them mirrored
+    save_hashes(run / HASHES, hash_images(images[:1]))  # six times, three of them mirrored
     said = "6 of these 21 images (28.6 %) are, exactly or nearly, among those that the model was trained on"
     _, out, err = mien("evaluate", run, "--data", fer2013_csv)
     assert f"{said}; accuracy on the other 15: " in " ".join(out.split())
@@ -227,11 +227,11 @@ def test_what_the_model_has_seen_in_training_is_said_next_to_the_accuracy(
     assert f"warning: {said}" in err
     assert f"{run}: {said}" in " ".join(mien("compare", run)[1].split())
     assert said in " ".join(mien("calibrate", run, "--data", fer2013_csv)[1].split())
-    (run / PRINTS).write_bytes(b"PK")
+    (run / HASHES).write_bytes(b"PK")
     code, _, err = mien("evaluate", run, "--data", fer2013_csv)
     assert (code, err.count("\n")) == (2, 1)
     assert "training_faces.npz: damaged" in err
-    (run / PRINTS).unlink()
+    (run / HASHES).unlink()
     mien("evaluate", run, "--data", fer2013_csv)
     assert json.loads((run / "evaluation-validation-none.json").read_text())["seen_in_training"] is None
 

@@ -150,7 +150,7 @@ def test_a_zip_with_one_file_is_read(tmp_path: Path) -> None:
     + [(text, None) for text in ("nan", "inf", "0x3", "٣", "3.5", "1e99", "9" * 400, "3 4")],
 )
 def test_whole_numbers(text: str, value: int | None) -> None:
-    assert csv_files.whole(text) == value
+    assert csv_files.integer(text) == value
 
 
 FORMULAS = ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\nx", "=cmd|' /C calc'!A0", "＝1", "'=1", "''-1", "@eaDir"]

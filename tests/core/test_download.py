@@ -156,10 +156,10 @@ def test_without_a_length_and_in_chunks(server: Server, tmp_path: Path) -> None:
     assert download([f"{server.address}/file"], tmp_path / "b", sha256=DIGEST).read_bytes() == BODY
 
 
-def test_a_packed_answer_and_a_web_page_are_no_file(server: Server, tmp_path: Path) -> None:
+def test_a_packed_response_and_a_web_page_are_no_file(server: Server, tmp_path: Path) -> None:
     packed = gzip.compress(BODY)
     server.answer = lambda to: to.send(("Content-Encoding", "gzip"), ("Content-Length", str(len(packed))), body=packed)
-    fails(server, tmp_path, "packs its answer .'gzip'., which was not asked for")
+    fails(server, tmp_path, "packs its response .'gzip'., which was not asked for")
     server.answer = lambda to: to.send(("Content-Type", "text/html; charset=utf-8"), body=b"<html>sign in</html>")
     fails(server, tmp_path, "sent a web page instead of the file", sha256=None)
     assert not list(tmp_path.iterdir())

@@ -146,7 +146,7 @@ def test_flip_is_the_mean_with_the_mirror_image(
 
 
 def test_a_model_that_answers_nan_says_so(make_model: MakeModel, make_samples: MakeSamples, data: DataFacts) -> None:
-    with pytest.raises(InputError, match="answers 2 of 2 samples with NaN"):
+    with pytest.raises(InputError, match="NaN for 2 of 2 samples"):
         measured(Session(make_model(gain=float("nan"))), make_samples([0, 1]), data)
 
 

@@ -29,7 +29,7 @@ def answers(*cells: tuple[str, int, int, int]) -> tuple[list[str], Scored]:
         info=ModelInfo(labels=CLASSES, size=48, mean=(0.0,), std=(1.0,)),
         alignment=Alignment(CLASSES, same, same),
         rows=np.arange(len(values)),
-        answers=probabilities,
+        label_probabilities=probabilities,
         probabilities=probabilities,
         uncalibrated=probabilities,
         labels=np.array(labels, dtype=np.int64),

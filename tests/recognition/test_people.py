@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from mien.core import images
 from mien.faces.faces import VideoFaces
 from mien.recognition import people as module
+from mien.recognition.appearance import appearance_of
 from mien.recognition.people import People, merge
-from mien.recognition.sight import see
 
 SIZE = (180, 320)  # height, width
 FACE = 40
@@ -195,8 +195,8 @@ def test_faces_at_the_edge_and_beyond() -> None:
     edges = np.array(
         [[-30, -30, 40, 40], [70, 50, 40, 40], [-300, 20, 310, 30], [10, 10, 1, 1], [0, 0, 80, 60]], np.float32
     )
-    sight = see(image, edges)
-    assert sight.looks.shape[0] == 5
-    assert not np.isinf(sight.looks).any()
-    assert np.isnan(sight.looks[0]).any()
-    assert see(image, np.zeros((0, 4), np.float32)).looks.shape == (0, sight.looks.shape[1])
+    appearance = appearance_of(image, edges)
+    assert appearance.looks.shape[0] == 5
+    assert not np.isinf(appearance.looks).any()
+    assert np.isnan(appearance.looks[0]).any()
+    assert appearance_of(image, np.zeros((0, 4), np.float32)).looks.shape == (0, appearance.looks.shape[1])

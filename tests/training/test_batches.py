@@ -147,7 +147,7 @@ def test_every_step_and_process_has_a_seed_of_its_own() -> None:
 def test_processes_share_all_validation_images(n: int, world: int, batch: int) -> None:
     seen: list[int] = []
     for rank in range(world):
-        for faces, labels in batches(marked(n), 8, rank=rank, world=world).whole(batch=batch):
+        for faces, labels in batches(marked(n), 8, rank=rank, world=world).in_order(batch=batch):
             assert len(faces) <= batch
             assert [value % 7 for value in values(faces)] == labels.tolist()
             seen += values(faces)
@@ -155,14 +155,16 @@ def test_processes_share_all_validation_images(n: int, world: int, batch: int) -
 
 
 def test_validation_images_come_in_order() -> None:
-    assert [value for faces, _ in batches(marked(20), 8).whole(batch=6) for value in values(faces)] == list(range(20))
+    assert [value for faces, _ in batches(marked(20), 8).in_order(batch=6) for value in values(faces)] == list(
+        range(20)
+    )
 
 
 @pytest.mark.parametrize("channels", [1, 3])
 def test_normalise_equals_images_scale(channels: int) -> None:
     samples = drawn.faces(9, channels=channels)
     scaling = Scaling((0.5, 0.4, 0.3)[:channels], (0.2, 0.25, 0.3)[:channels])
-    found = torch.cat([faces for faces, _ in batches(samples, 4, scaling=scaling).whole(batch=4)])
+    found = torch.cat([faces for faces, _ in batches(samples, 4, scaling=scaling).in_order(batch=4)])
     assert np.allclose(found.numpy(), images.scale(samples.images, *scaling), atol=1e-6)
     ones = torch.ones(2, channels, 3, 3)
     assert torch.allclose(normalise(ones, scaling)[0, 0], torch.tensor((1 - 0.5) / 0.2))
@@ -176,7 +178,7 @@ def test_grey_images_in_three_channels_are_stored_once() -> None:
     assert batches(drawn.faces(20, channels=3), 8).images.shape == (20, 48, 48, 3)
     scaling = Scaling((0.5, 0.4, 0.3), (0.2, 0.25, 0.3))
     part = batches(repeated, 8, scaling=scaling)
-    assert np.allclose(next(part.whole(batch=20))[0].numpy(), images.scale(repeated.images, *scaling), atol=1e-6)
+    assert np.allclose(next(part.in_order(batch=20))[0].numpy(), images.scale(repeated.images, *scaling), atol=1e-6)
     faces = next(part.training(0, plain)).images
     assert faces.shape == (8, 3, 48, 48)
     almost = repeated.images.copy()

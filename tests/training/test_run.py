@@ -17,9 +17,9 @@ from torch import nn
 
 from mien.core.errors import InputError
 from mien.datasets import DataSpec, ImageSpec, read
-from mien.datasets.prints import load_prints, prints
+from mien.datasets.image_hashes import hash_images, load_hashes
 from mien.recipes import RECIPES, Epoch, Recipe, read_epochs, read_run
-from mien.recipes.run_record import PRINTS
+from mien.recipes.run_record import HASHES
 from mien.training.run import RunFiles, copy_weights
 from mien.training.start import train
 from tests.training.runs import record
@@ -119,12 +119,12 @@ def test_a_folder_without_a_record_is_no_run(tmp_path: Path, text: str, words: s
 def test_a_run_keeps_the_prints_of_its_training_images(tiny: Tiny, fer2013: Path, tmp_path: Path) -> None:
     recipe = tiny("mien", epochs=1, max_steps=1)
     train(recipe, DataSpec(fer2013), tmp_path / "run", device="cpu")
-    known = load_prints(tmp_path / "run" / PRINTS)
+    known = load_hashes(tmp_path / "run" / HASHES)
     assert known is not None
     images = read(DataSpec(fer2013, "train"), ImageSpec(16, 1)).images
-    assert np.array_equal(known, np.unique(prints(images), axis=0))
-    RunFiles(tmp_path).save_prints(images[:0], str(tmp_path / "run"))  # what it starts from was trained on them
-    found = load_prints(tmp_path / PRINTS)
+    assert np.array_equal(known, np.unique(hash_images(images), axis=0))
+    RunFiles(tmp_path).save_hashes(images[:0], str(tmp_path / "run"))  # what it starts from was trained on them
+    found = load_hashes(tmp_path / HASHES)
     assert found is not None
     assert np.array_equal(found, known)
 

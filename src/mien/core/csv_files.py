@@ -237,7 +237,7 @@ def number(text: str) -> float | None:
     return float(bare) if re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,2})?", bare) else None
 
 
-def whole(text: str) -> int | None:
+def integer(text: str) -> int | None:
     """Return as `number`, or None where it is no whole number."""
     found = number(text)
     return int(found) if found is not None and found.is_integer() and abs(found) < 1 << 53 else None
@@ -251,7 +251,7 @@ def seconds(text: str) -> float | None:
         (62.5, None)
     """
     *clock, last = text.strip().split(":")
-    parts = [whole(part) for part in clock]
+    parts = [integer(part) for part in clock]
     found = number(last)
     if found is None or None in parts or len(clock) > 2 or "-" in text:
         return None

@@ -108,18 +108,18 @@ def _size(path: Path) -> int:
 
 def _append(url: str, part: Path, have: int) -> None:
     """Append what is missing of `part`, which has `have` bytes, in one request."""
-    with _answer(url, have) as (answer, watch):
-        resumed = answer.status == 206
-        begins = answer.headers.get("Content-Range", "").startswith(f"bytes {have}-")
+    with _open(url, have) as (response, watch):
+        resumed = response.status == 206
+        begins = response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
         if resumed and not (have and begins):
             part.unlink(missing_ok=True)
             raise http.client.HTTPException("the server sent another range than the one asked for")
-        expected = _length(url, answer)
+        expected = _length(url, response)
         check_room(part.parent, expected or 0)
         with open_known(part) as file:
             start = file.seek(have if resumed else 0)
             file.truncate()
-            pieces = iter(lambda: answer.read1(PIECE), b"")
+            pieces = iter(lambda: response.read1(PIECE), b"")
             name = part.name.removesuffix(".part")
             for piece in track(watch.count(pieces), f"downloading {name}", max(1, -(-(expected or 0) // PIECE))):
                 file.write(piece)
@@ -130,15 +130,15 @@ def _append(url: str, part: Path, have: int) -> None:
                 raise http.client.IncompleteRead(b"", missing)
 
 
-def _length(url: str, answer: Any) -> int | None:
-    """Return how many bytes an answer says it has, None where it does not say. InputError where it is no file."""
-    headers = answer.headers
+def _length(url: str, response: Any) -> int | None:
+    """Return how many bytes an response says it has, None where it does not say. InputError where it is no file."""
+    headers = response.headers
     if (coding := headers.get("Content-Encoding", "identity").lower()) != "identity":
-        raise InputError(f"{url}: the server packs its answer ({coding!r}), which was not asked for")
+        raise InputError(f"{url}: the server packs its response ({coding!r}), which was not asked for")
     if headers.get_content_type() == "text/html":
         raise InputError(f"{url}: the server sent a web page instead of the file; is a sign-in or a proxy in between?")
     given = set(headers.get_all("Content-Length", ()))
-    if answer.chunked or not given:  # the pieces say their own lengths
+    if response.chunked or not given:  # the pieces say their own lengths
         return None
     text = given.pop()
     if given or not (text.isascii() and text.isdigit()):
@@ -188,8 +188,8 @@ class _Watch:
 
 
 @contextlib.contextmanager
-def _answer(url: str, have: int) -> Iterator[tuple[Any, _Watch]]:
-    """Ask for a file from byte `have` on, and yield the answer and the watch over it."""
+def _open(url: str, have: int) -> Iterator[tuple[Any, _Watch]]:
+    """Ask for a file from byte `have` on, and yield the response and the watch over it."""
     headers = {"User-Agent": "mien"} | ({"Range": f"bytes={have}-"} if have else {})
 
     def request(address: str) -> urllib.request.Request:
@@ -231,8 +231,8 @@ def _answer(url: str, have: int) -> Iterator[tuple[Any, _Watch]]:
         for handler in handlers:
             opener.add_handler(handler())
         try:
-            with opener.open(request(url), timeout=TIMEOUT) as answer:
-                yield answer, watch
+            with opener.open(request(url), timeout=TIMEOUT) as response:
+                yield response, watch
         except (OSError, http.client.HTTPException, ValueError):
             watch.check()  # it is the watch that ended the connection
             raise

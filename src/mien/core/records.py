@@ -107,10 +107,10 @@ def _decoded(decode: Callable[[], T], kind: Any, where: str) -> T:
     except OverflowError:
         raise InputError(f"{where}: a whole number of more than 64 bits") from None
     except (msgspec.DecodeError, UnicodeError) as error:
-        reason, _, place = str(error).replace("`", "").partition(" - at $")
+        reason, _, at = str(error).replace("`", "").partition(" - at $")
         if reason.startswith("Invalid enum value"):
-            reason += f"; expected {', '.join(choices(kind, re.findall('[a-z_]+', place)))}"
-        raise InputError(f"{where}: {reason}" + (f" (at {place.lstrip('.')})" if place else "")) from None
+            reason += f"; expected {', '.join(choices(kind, re.findall('[a-z_]+', at)))}"
+        raise InputError(f"{where}: {reason}" + (f" (at {at.lstrip('.')})" if at else "")) from None
 
 
 def choices(kind: Any, names: Sequence[str] = ()) -> tuple[str, ...]:

@@ -55,7 +55,7 @@ class Exclusion:
 def _hint(name: str, known: Iterable[str]) -> str:
     if name != printable(name):
         return "it is not text in UTF-8: save the list as CSV UTF-8"
-    number = csv_files.whole(name)
+    number = csv_files.integer(name)
     padded = next((other for other in known if other.isdigit() and int(other) == number), "")
     return f"was it {padded}, before a spreadsheet?" if padded else "was the list made for another dataset?"
 

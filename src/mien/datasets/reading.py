@@ -125,7 +125,7 @@ def open_dataset(
 
     with os_errors(root):
         if cache:
-            entry = stored.entry(reader.name, root, [*reader.sources(root), *reader.beside(root)], image)
+            entry = stored.entry(reader.name, root, [*reader.sources(root), *reader.unread(root)], image)
             table = stored.cached(entry, load)
         else:
             table = load()

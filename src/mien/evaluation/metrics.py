@@ -50,7 +50,7 @@ class Outcomes:
     """[n, k], the votes as a distribution per row; None where the labels are single classes."""
 
     @cached_property
-    def answers(self) -> NDArray[np.int64]:
+    def predicted(self) -> NDArray[np.int64]:
         """int64 [n]: the first of the most probable classes."""
         return np.asarray(self.probabilities.argmax(axis=1))
 
@@ -58,7 +58,7 @@ class Outcomes:
     def confusion(self) -> Counts:
         """int64 [k, k]: rows are the truth, columns the answers."""
         k = self.probabilities.shape[1]
-        return np.bincount(self.truth * k + self.answers, minlength=k * k).reshape(k, k).astype(np.int64)
+        return np.bincount(self.truth * k + self.predicted, minlength=k * k).reshape(k, k).astype(np.int64)
 
     @cached_property
     def bins(self) -> tuple[ReliabilityBin, ...]:
@@ -67,7 +67,7 @@ class Outcomes:
         index = np.clip(np.ceil(confidence * BINS).astype(int) - 1, 0, BINS - 1)
         counts = np.bincount(index, minlength=BINS).tolist()
         sums = np.bincount(index, weights=confidence, minlength=BINS).tolist()
-        hits = np.bincount(index, weights=self.answers == self.truth, minlength=BINS).tolist()
+        hits = np.bincount(index, weights=self.predicted == self.truth, minlength=BINS).tolist()
         return tuple(
             ReliabilityBin(at / BINS, (at + 1) / BINS, n, total / n if n else None, hit / n if n else None)
             for at, (n, total, hit) in enumerate(zip(counts, sums, hits, strict=True))

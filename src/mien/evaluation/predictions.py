@@ -83,7 +83,7 @@ class Scored:
         info: the model's facts for that output.
         alignment: how the classes of both sides meet.
         rows: int64 [n], which samples of the predictions these are, ascending.
-        answers: float32 [n, m], calibrated probabilities of the model's own labels, as users get them.
+        label_probabilities: float32 [n, m], calibrated probabilities of the model's own labels, as users get them.
         probabilities: float32 [n, k], the same over the scored classes.
         uncalibrated: float32 [n, k], likewise without temperature or scale.
         labels: int64 [n], or float32 [n, k] of votes.
@@ -96,7 +96,7 @@ class Scored:
     info: ModelInfo
     alignment: Alignment
     rows: NDArray[np.int64]
-    answers: NDArray[np.float32]
+    label_probabilities: NDArray[np.float32]
     probabilities: NDArray[np.float32]
     uncalibrated: NDArray[np.float32]
     labels: NDArray[Any]
@@ -112,11 +112,11 @@ class Scored:
 
     @property
     def correct(self) -> NDArray[np.bool_]:
-        """bool [n]: whether the answer is the truth."""
+        """bool [n]: whether the prediction is right."""
         return np.asarray(self.probabilities.argmax(axis=1) == self.truth)
 
     def surest_mistakes(self, most: int) -> list[int]:
-        """Return the positions of the wrong answers of the highest confidence, the surest first."""
+        """Return the positions of the wrong predictions of the highest confidence, the surest first."""
         wrong = np.flatnonzero(~self.correct)
         confidence = self.probabilities[wrong].max(axis=1)
         return [int(row) for row in wrong[np.argsort(-confidence, kind="stable")][:most]]
@@ -180,16 +180,16 @@ class Predictions:
         """Return float32 [n, k] of the output that `info` describes; with `tta="flip"` the mean of both views.
 
         Raises:
-            InputError: the model was not run on the mirror images, or answers NaN.
+            InputError: the model was not run on the mirror images, or gives NaN.
         """
         views = self.logits[info.primary_output][: 1 + (tta == "flip")]
         if tta == "flip" and len(views) < 2:
             raise InputError("the predictions hold no mirror images; predict with tta='flip'")
-        answers = [softmax(info.calibrate_logits(view) if calibrated else info.at_prior(view)) for view in views]
-        found = np.asarray(np.mean(answers, axis=0, dtype=np.float32))
+        each = [softmax(info.calibrate_logits(view) if calibrated else info.at_prior(view)) for view in views]
+        found = np.asarray(np.mean(each, axis=0, dtype=np.float32))
         if wrong := int((~np.isfinite(found).all(axis=1)).sum()):
             of = f"{wrong} of {len(found)}"
-            raise InputError(f"{self.model.file}: answers {of} samples with NaN; the model is damaged")
+            raise InputError(f"{self.model.file}: NaN for {of} samples; the model is damaged")
         return found
 
     def scored(self, *, output: str | None = None, tta: Tta = "none", merge: str = "drop") -> Scored:
@@ -216,13 +216,13 @@ class Predictions:
         missed, rows = known & ~self.found, np.flatnonzero(known & self.found)
         if not len(rows):
             raise InputError(f"{data.path}: {data.detector} finds no face in any of {known.sum()} photos")
-        answers, plain = (self.probabilities(info, tta=tta, calibrated=given)[rows] for given in (True, False))
+        own, plain = (self.probabilities(info, tta=tta, calibrated=given)[rows] for given in (True, False))
         return Scored(
             info=info,
             alignment=alignment,
             rows=rows,
-            answers=answers,
-            probabilities=alignment.fold(answers),
+            label_probabilities=own,
+            probabilities=alignment.fold(own),
             uncalibrated=alignment.fold(plain),
             labels=labels[rows],
             ids=self.ids[rows],

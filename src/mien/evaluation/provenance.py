@@ -10,14 +10,14 @@ from mien.core import records
 from mien.core.errors import InputError
 from mien.core.images import Pixels
 from mien.datasets import DataSpec, Samples
-from mien.datasets.prints import Prints, from_text, load_prints, seen
+from mien.datasets.image_hashes import ImageHashes, from_text, load_hashes, seen
 from mien.evaluation.statistics import Interval, wilson
 from mien.models.bundled import ASSETS, bundled
 from mien.models.session import Session
 from mien.recipes import RunRecord, read_run
-from mien.recipes.run_record import PRINTS
+from mien.recipes.run_record import HASHES
 
-PRINTS_KEY = "mien_prints"  # of an adapted model's metadata: of what its last layer learned from
+HASHES_KEY = "mien_prints"  # of an adapted model's metadata: of what its last layer learned from
 
 
 @dataclass(frozen=True)
@@ -87,29 +87,29 @@ class SeenInTraining:
         return f"{found}; accuracy on the other {self.unseen:,}: {100 * self.accuracy_of_unseen:.1f} %{interval}"
 
 
-def training_prints(model: Path) -> Prints | None:
-    """Return the prints of what a model was trained on, which its run, or the package, keeps next to it.
+def training_hashes(model: Path) -> ImageHashes | None:
+    """Return the hashes of what a model was trained on, which its run, or the package, keeps next to it.
 
     None where there are none. InputError where the file is damaged.
     """
-    path = model.parent / PRINTS
-    return load_prints(path) if path.is_file() else None
+    path = model.parent / HASHES
+    return load_hashes(path) if path.is_file() else None
 
 
-def known_prints(session: Session) -> Prints | None:
-    """Return the prints of what an open model was trained on: those in an adapted file and of its origin, or as above.
+def known_hashes(session: Session) -> ImageHashes | None:
+    """Return the hashes of what an open model was trained on: those in an adapted file and of its origin, or as above.
 
     Raises:
         InputError: they are damaged.
     """
-    if PRINTS_KEY not in session.metadata:
-        return training_prints(session.path)
+    if HASHES_KEY not in session.metadata:
+        return training_hashes(session.path)
     try:
-        own = from_text(session.metadata[PRINTS_KEY])
+        own = from_text(session.metadata[HASHES_KEY])
     except InputError as error:
         raise InputError(f"{session.path}: {error}") from None
     origin = bundled().get(session.file_info.adaptation.model) if session.file_info.adaptation else None
-    earlier = training_prints(origin) if origin else None
+    earlier = training_hashes(origin) if origin else None
     return own if own is None or earlier is None else np.concatenate([own, earlier])
 
 
@@ -118,5 +118,5 @@ def seen_in_training(session: Session, images: Pixels) -> NDArray[np.bool_] | No
 
     None where its training images are not known.
     """
-    known = known_prints(session)
+    known = known_hashes(session)
     return None if known is None else seen(images, known)

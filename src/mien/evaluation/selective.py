@@ -61,20 +61,20 @@ class Selective:
 
 
 def selective(scored: Scored, fingerprint: str) -> Selective:
-    """Score what is answered where the model is sure, and its prediction sets.
+    """Score the predictions that are not uncertain, and the prediction sets.
 
     Args:
-        scored: the samples; threshold and quantile apply to `scored.answers`, as users get them.
+        scored: the samples; threshold and quantile apply to `scored.label_probabilities`, as users get them.
         fingerprint: of the scored split.
     """
-    right, fitted = scored.correct, scored.info.calibration
+    right, fitted, own = scored.correct, scored.info.calibration, scored.label_probabilities
     errors, coverage = risks(scored.probabilities.max(axis=1), right)
     n = len(right)
     shown = np.unique(np.ceil(n * np.arange(1, POINTS + 1) / POINTS).astype(int)) - 1
     return Selective(
         curve=tuple(zip(coverage[shown].tolist(), (1 - errors[shown]).tolist(), strict=True)),
         aurc=float(errors.mean()),
-        abstention=abstention_scores(fitted.abstain, scored.answers, right) if fitted and fitted.abstain else None,
+        abstention=abstention_scores(fitted.abstain, own, right) if fitted and fitted.abstain else None,
         conformal=_conformal(scored, fitted.conformal) if fitted and fitted.conformal else None,
         fitted=fitted,
         same_split=fitted is not None and fitted.fingerprint == fingerprint,
@@ -82,9 +82,9 @@ def selective(scored: Scored, fingerprint: str) -> Selective:
 
 
 def risks(confidence: NDArray[np.float32], right: NDArray[np.bool_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Return float64 [n] twice: the error of the 1, 2 ... n most confident answers, and their coverage.
+    """Return float64 [n] twice: the error of the 1, 2 ... n most confident predictions, and their coverage.
 
-    Of equally sure answers each counts with their mean, so that the order they came in does not matter.
+    Equally confident predictions count with the mean of their errors, so that their order does not matter.
     """
     _, group, sizes = np.unique(-confidence, return_inverse=True, return_counts=True)
     wrong = np.bincount(group, weights=~right) / sizes
@@ -92,9 +92,11 @@ def risks(confidence: NDArray[np.float32], right: NDArray[np.bool_]) -> tuple[ND
     return np.repeat(wrong, sizes).cumsum() / number, number / len(right)
 
 
-def abstention_scores(rule: Abstention, answers: NDArray[np.float32], right: NDArray[np.bool_]) -> AbstentionScores:
-    """Return what a threshold does to answers, probabilities [n, k], of which `right` [n] are right."""
-    kept = right[~rule.uncertain(answers)]
+def abstention_scores(
+    rule: Abstention, probabilities: NDArray[np.float32], right: NDArray[np.bool_]
+) -> AbstentionScores:
+    """Return what a threshold does to predictions, probabilities [n, k], of which `right` [n] are right."""
+    kept = right[~rule.uncertain(probabilities)]
     n, hits = len(kept), int(kept.sum())
     accuracy, interval = (hits / n, wilson(hits, n)) if n else (None, None)
     return AbstentionScores(rule.target, rule.threshold, n / len(right), accuracy, n, interval)
@@ -103,7 +105,7 @@ def abstention_scores(rule: Abstention, answers: NDArray[np.float32], right: NDA
 def _conformal(scored: Scored, rule: Conformal) -> PredictionSetScores:
     classes, truth = scored.alignment.classes, scored.truth
     index = np.array([classes.index(new) if new else -1 for new in scored.alignment.outputs.values()])
-    sets = rule.in_prediction_set(scored.answers)
+    sets = rule.in_prediction_set(scored.label_probabilities)
     held = (sets & (index == truth[:, None])).any(axis=1)
     return PredictionSetScores(
         target=rule.coverage,

@@ -120,7 +120,7 @@ class Layer:
         corners = np.concatenate([boxes[:, :2], boxes[:, :2] + boxes[:, 2:]], axis=1) * growth
         self.boxes = [Rect(*box) for box in np.clip(corners, 0, size * 2).tolist()]
         self.occupied: list[Rect] = []
-        self._taken = np.zeros((3 * len(self.boxes), 4))  # the same as an array: in a crowd it is asked very often
+        self._occupied = np.zeros((3 * len(self.boxes), 4))  # the same as an array: in a crowd it is asked very often
         for box in self.boxes:
             self.occupy(box)
 
@@ -149,7 +149,7 @@ class Layer:
         return tuple(notes)
 
     def occupy(self, rect: Rect) -> None:
-        self._taken[len(self.occupied)] = rect
+        self._occupied[len(self.occupied)] = rect
         self.occupied.append(rect)
 
     def text_size(self, box: Rect) -> float:
@@ -264,7 +264,7 @@ class Layer:
 
     def others(self, box: Rect) -> NDArray[np.float64]:
         """Return [n, 4]: the other faces."""
-        faces = self._taken[: len(self.boxes)]
+        faces = self._occupied[: len(self.boxes)]
         return np.asarray(faces[(faces != box).any(axis=1)])
 
     def within(self, box: Rect, width: float, height: float, top: float) -> Rect | None:
@@ -282,22 +282,24 @@ class Layer:
         spots = np.stack(np.meshgrid(lefts, tops), axis=-1).reshape(-1, 2)
         rects = np.concatenate([spots, spots + np.array([width, height])], axis=1)
         window = _wider(box, 2 * reach + width)
-        taken, faces = (some[_overlap(some, window)] for some in (self._taken[: len(self.occupied)], self.others(box)))
-        clear = ~(_overlap(rects, _wider(faces, 0.3 * height)) | _overlap(rects, taken))
-        taken = taken[(taken != box).any(axis=1)]
+        occupied, faces = (
+            some[_overlap(some, window)] for some in (self._occupied[: len(self.occupied)], self.others(box))
+        )
+        clear = ~(_overlap(rects, _wider(faces, 0.3 * height)) | _overlap(rects, occupied))
+        occupied = occupied[(occupied != box).any(axis=1)]
         middle = np.array([box.left + box.right - width, box.top + box.bottom - height]) / 2
         order = np.argsort(((spots - middle) ** 2).sum(axis=1), kind="stable")
         for spot in rects[order[clear[order]][:TRIED]].tolist():
             rect = Rect(*spot)
             way = np.linspace(0, 1, 32)[:, None] * _link(box, rect)[1] + _link(box, rect)[0]
-            if not _overlap(np.concatenate([way, way], axis=1), taken).any():
+            if not _overlap(np.concatenate([way, way], axis=1), occupied).any():
                 return rect
         return None
 
     def covered(self, rect: Rect) -> float:
         """Area in pixels of what a rectangle would cover."""
-        taken = self._taken[: len(self.occupied)]
-        sides = np.minimum(taken[:, 2:], rect[2:]) - np.maximum(taken[:, :2], rect[:2])
+        occupied = self._occupied[: len(self.occupied)]
+        sides = np.minimum(occupied[:, 2:], rect[2:]) - np.maximum(occupied[:, :2], rect[:2])
         return float(np.maximum(sides, 0).prod(axis=1).sum())
 
 

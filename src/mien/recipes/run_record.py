@@ -15,7 +15,7 @@ from mien.core.paths import file_name
 from mien.core.trackers import Tracker
 from mien.recipes.recipe import HIGHER, Figure, Recipe
 
-RECIPE, METRICS, PRINTS = "recipe.json", "metrics.jsonl", "training_faces.npz"  # the files in the run folder
+RECIPE, METRICS, HASHES = "recipe.json", "metrics.jsonl", "training_faces.npz"  # the files in the run folder
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Who is who in one video: the tracks of a person who leaves, is cut away or comes back get one number.
 
 A track is an unbroken stretch of one face: it ends at a cut, and where the face is missing
-(`mien.recognition.tracking`). Two tracks are compared by plain pixels (`mien.recognition.sight`). The evidence that
-both show one person, as the logarithm of the odds, is a sum over
+(`mien.recognition.tracking`). Two tracks are compared by plain pixels (`mien.recognition.appearance`). The evidence
+that both show one person, as the logarithm of the odds, is a sum over
 
     face      the correlation of the mean grey faces
     hair      the distance of the mean colours above the box, each divided by that of the skin, so that the colour of
@@ -33,7 +33,7 @@ from numpy.typing import NDArray
 
 from mien.core import images
 from mien.faces.faces import VideoFaces, whole_pixels
-from mien.recognition.sight import LOOK, PATCH, alike, see
+from mien.recognition.appearance import LOOK, PATCH, alike, appearance_of
 from mien.recognition.tracking import Tracker
 
 AFTER = 1.0  # seconds after the begin of a track, when its person is decided
@@ -116,9 +116,9 @@ class People:
             boxes: [n, 4]; whole pixels of them are used, as tables hold them.
         """
         boxes = whole_pixels(boxes)
-        sight = see(image, boxes)
-        numbers = self._tracker(time, boxes, sight)
-        for number, box, look in zip(numbers.tolist(), boxes, sight.looks, strict=True):
+        appearance = appearance_of(image, boxes)
+        numbers = self._tracker(time, boxes, appearance)
+        for number, box, look in zip(numbers.tolist(), boxes, appearance.looks, strict=True):
             if number not in self.tracks:
                 self.tracks[number] = Track(number, time, time)
                 self._open.append(self.tracks[number])

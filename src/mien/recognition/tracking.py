@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from mien.faces.detectors.detector import shared_areas
 from mien.faces.faces import whole_pixels
-from mien.recognition.sight import Sight, alike, is_cut
+from mien.recognition.appearance import Appearance, alike, is_cut
 
 GAP = 1.0  # seconds that a face may be missing and keep its id
 MISSES = 2  # frames that it may be missing, however far apart they are
@@ -51,24 +51,26 @@ class Tracker:
         self._known: dict[int, _Seen] = {}
         self._view: NDArray[np.float32] | None = None
 
-    def __call__(self, time: float, boxes: NDArray[np.float32], sight: Sight | None = None) -> NDArray[np.int64]:
+    def __call__(
+        self, time: float, boxes: NDArray[np.float32], appearance: Appearance | None = None
+    ) -> NDArray[np.int64]:
         """Return the ids [n] of the boxes [n, 4] seen at `time`, in seconds; the largest overlaps go first.
 
-        With what the frame shows (`mien.recognition.sight.see`), likeness counts as overlap does, and cuts end tracks.
+        With what the frame shows (`mien.recognition.appearance`), likeness counts as overlap does, and cuts end tracks.
         """
         boxes = whole_pixels(boxes)
-        if sight is not None:
-            if self._view is not None and is_cut(self._view, sight.view):
+        if appearance is not None:
+            if self._view is not None and is_cut(self._view, appearance.view):
                 self._known.clear()
-            self._view = sight.view
+            self._view = appearance.view
         recent = {i: seen for i, seen in self._known.items() if time - seen.time <= GAP or seen.misses < MISSES}
         ids = np.zeros(len(boxes), np.int64)
         if recent and len(boxes):
             old, scores = list(recent), overlaps(boxes, np.stack([seen.box for seen in recent.values()]))
             possible = scores >= OVERLAP
-            if sight is not None:
+            if appearance is not None:
                 likeness = alike(
-                    sight.looks, np.stack([seen.look for seen in recent.values() if seen.look is not None])
+                    appearance.looks, np.stack([seen.look for seen in recent.values() if seen.look is not None])
                 )
                 possible &= ~(likeness < LIKENESS)
                 scores = scores + np.nan_to_num(likeness)
@@ -82,7 +84,7 @@ class Tracker:
         self._latest += int(fresh.sum())
         for seen in recent.values():
             seen.misses += 1
-        looks = [None] * len(ids) if sight is None else list(sight.looks)
+        looks = [None] * len(ids) if appearance is None else list(appearance.looks)
         self._known = recent | {
             i: _Seen(box, look, time) for i, box, look in zip(ids.tolist(), boxes, looks, strict=True)
         }

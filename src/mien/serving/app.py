@@ -34,13 +34,13 @@ from mien.page.facts import describe
 from mien.page.files import in_browser, page_files
 from mien.recognition.recognizer import MIN_FACE, FaceCrops, Recognizer
 from mien.serving import metrics, uploads
-from mien.serving.guard import Cut, Guard
+from mien.serving.guard import Guard, ResponseAborted
 from mien.serving.openapi import description, endpoints
 from mien.serving.pipeline import Find, Pipeline
 from mien.serving.problems import HttpProblem, busy
 from mien.serving.settings import MB, ServeSettings
 from mien.serving.uploads import AnalyzeRequest, UploadedPhoto
-from mien.serving.videos import VideoAnswer
+from mien.serving.videos import VideoResponse
 
 Handler = Callable[[Request], Awaitable[Any]]
 
@@ -144,7 +144,7 @@ class Service:
         return find
 
     async def _run(self, request: Request, finds: Sequence[Find]) -> list[Faces | InputError]:
-        """Return the faces of each photo, or why it cannot be read. Cut where the client goes in the meantime."""
+        """Return the faces of each photo, or why it cannot be read. ResponseAborted where the client has gone."""
         futures = self.pipeline.submit(finds)
         done = asyncio.gather(*map(_outcome, futures))
         gone = asyncio.create_task(_gone(request))
@@ -152,7 +152,7 @@ class Service:
             both: list[asyncio.Future[Any]] = [done, gone]
             await asyncio.wait(both, return_when=asyncio.FIRST_COMPLETED)
             if not done.done():
-                raise Cut
+                raise ResponseAborted
             return await done
         finally:
             gone.cancel()
@@ -177,7 +177,7 @@ class Service:
             raise HttpProblem(400, str(error).removeprefix("--")) from None
         if self._videos >= self.settings.videos:
             raise busy(f"{self._videos} videos are read already, the most that may; try again later")
-        answer = VideoAnswer(
+        answer = VideoResponse(
             self.recognizer, every=every, form=form, threads=self.threads, model=self.model, metrics=self.metrics
         )
 

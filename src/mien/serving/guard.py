@@ -33,7 +33,7 @@ KEYS = 10_000  # that are counted in a minute, each by itself
 SMALL = 1_000  # bytes of the body of any other request
 
 
-class Cut(Exception):  # noqa: N818 - ends an answer that has begun
+class ResponseAborted(Exception):  # noqa: N818 - ends an answer that has begun
     """The answer has begun and cannot be finished: the connection is closed."""
 
 
@@ -191,20 +191,20 @@ class GuardedRequest:
             async with asyncio.timeout(self.seconds):
                 await guard.app(self.scope, self.receive, self.send)
         except HttpProblem as problem:
-            await self._answer(problem)
+            await self._respond(problem)
         except HTTPException as error:  # of the routes
             known = {
                 404: "there is nothing at this path; /docs lists what there is",
                 405: "this path has other methods",
             }
-            await self._answer(HttpProblem(error.status_code, known.get(error.status_code, error.detail)))
+            await self._respond(HttpProblem(error.status_code, known.get(error.status_code, error.detail)))
         except TimeoutError:
-            await self._answer(busy(f"the request took longer than {self.seconds:g} s"))
-        except (Cut, ClientDisconnect):
+            await self._respond(busy(f"the request took longer than {self.seconds:g} s"))
+        except (ResponseAborted, ClientDisconnect):
             pass
         except Exception as error:
             say(*"".join(traceback.format_exception(error)).splitlines())
-            await self._answer(HttpProblem(500, "the service has failed at this request; its log says why"))
+            await self._respond(HttpProblem(500, "the service has failed at this request; its log says why"))
         finally:
             guard.release(self.held)
             if entered:
@@ -246,12 +246,12 @@ class GuardedRequest:
         try:
             await self._send(message)
         except h11.LocalProtocolError:  # what came in the meantime is no HTTP: uvicorn has answered and closes
-            raise Cut from None
+            raise ResponseAborted from None
 
-    async def _answer(self, problem: HttpProblem) -> None:
+    async def _respond(self, problem: HttpProblem) -> None:
         if self.status:  # the answer has begun: without its end the client sees that it is not whole
             return
-        with suppress(Cut):
+        with suppress(ResponseAborted):
             await self.send({"type": "http.response.start", "status": problem.status, "headers": problem.headers})
             await self.send({"type": "http.response.body", "body": problem.body})
 

@@ -226,7 +226,7 @@ def endpoints(api: dict[str, Any]) -> list[dict[str, Any]]:
             **{name: entry.get(name, "") for name in ("summary", "description")},
             "parameters": entry.get("parameters", []),
             "bodies": entry.get("requestBody", {}).get("content", {}),
-            "answers": entry["responses"]["200"]["content"],
+            "responses": entry["responses"]["200"]["content"],
             "problems": {code: one["description"] for code, one in entry["responses"].items() if code != "200"},
         }
         for path, methods in api["paths"].items()

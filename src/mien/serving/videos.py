@@ -24,7 +24,7 @@ from mien.outputs.tables.text_formats import JSONL
 from mien.outputs.video_rows import to_rows
 from mien.recognition.recognizer import Recognizer
 from mien.recognition.video import Video
-from mien.serving.guard import Cut
+from mien.serving.guard import ResponseAborted
 from mien.serving.metrics import Metrics
 from mien.serving.problems import HttpProblem
 from mien.serving.uploads import FormVideo
@@ -102,7 +102,7 @@ class ArrivingFile(RawIOBase):
         self._file.close()
 
 
-class VideoAnswer:
+class VideoResponse:
     """The answer to a video: rows while its upload is read, then a line that says that they are all.
 
     Args:
@@ -142,7 +142,7 @@ class VideoAnswer:
                 line = await loop.run_in_executor(thread, next, lines, None)
             await send({"type": "http.response.body", "body": b""})
         finally:
-            upload.finish(Cut())  # a thread that waits for more ends
+            upload.finish(ResponseAborted())  # a thread that waits for more ends
             reader.cancel()
             await asyncio.gather(reader, return_exceptions=True)
             thread.submit(_close, lines, upload)
@@ -195,7 +195,7 @@ async def _read(receive: Receive, upload: ArrivingFile, content_type: str | None
                 if form:
                     form.finish()
                 upload.finish()
-        upload.finish(Cut())
+        upload.finish(ResponseAborted())
     except HttpProblem as problem:
         upload.finish(problem)
 

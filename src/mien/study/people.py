@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from mien.core.console import first_few, quantity
-from mien.core.csv_files import from_cell, number, sniff, whole
+from mien.core.csv_files import from_cell, integer, number, sniff
 from mien.core.errors import InputError
 from mien.core.streams import say
 from mien.recognition.people import TrackSummary
@@ -88,14 +88,14 @@ def read_persons(study: Study) -> list[PersonRow]:
         values: dict[str, Any] = {name: texts[name] for name in TEXTS}
         for name in COLUMNS:
             if name not in TEXTS:
-                values[name] = (whole if name in WHOLE else number)(texts[name])
+                values[name] = (integer if name in WHOLE else number)(texts[name])
                 if values[name] is None:
                     raise InputError(f"{where}: {name} {texts[name]!r}: not a number; edit only person and remove")
         word = texts["remove"].lower()
         if word not in YES + NO:
             raise InputError(f"{where}: remove {texts['remove']!r}: expected yes, or nothing")
         values["remove"] = "yes" if word in YES else ""
-        plain = whole(texts["person"])  # spreadsheets make 1.0 of 1
+        plain = integer(texts["person"])  # spreadsheets make 1.0 of 1
         values["person"] = str(
             values["proposed"] if not texts["person"] else texts["person"] if plain is None else plain
         )

@@ -127,12 +127,12 @@ def _given(text: str) -> tuple[str, list[Weight]] | None:
             near = did_you_mean(text, ["none", "balanced"]) or "; expected none, balanced, or a JSON or CSV file"
             raise InputError(f"class_weights {text}: {what}{near}")
         where, given = str(path), list(_of_json_file(path) if path.suffix.lower() == ".json" else _of_csv(path))
-    for place, name, weight in given:
+    for source, name, weight in given:
         if isinstance(weight, bool) or not isinstance(weight, int | float) or not weight >= 0:
-            raise InputError(f"{place}: weight {weight!r} of {name}: expected a number, 0 or more")
+            raise InputError(f"{source}: weight {weight!r} of {name}: expected a number, 0 or more")
         if weight and not 1 / LARGEST <= weight <= LARGEST:
             raise InputError(
-                f"{place}: weight {weight!r} of {name}: too {'large' if weight > 1 else 'small'} to train with; "
+                f"{source}: weight {weight!r} of {name}: too {'large' if weight > 1 else 'small'} to train with; "
                 f"expected 0, or {1 / LARGEST:g} to {LARGEST:g}"
             )
     return where, given
@@ -176,13 +176,13 @@ def _named(where: str, given: Iterable[Weight], classes: tuple[str, ...]) -> dic
     if given and not any(meant.values()) and all(name.isdecimal() for name in meant):  # as Keras names them
         meant = {name: dict(enumerate(classes)).get(int(name)) for name in meant}
     found: dict[str, float] = {}
-    for place, name, weight in given:
+    for source, name, weight in given:
         known = meant[name]
         if known is None:
             near = did_you_mean(name, classes)
-            raise InputError(f"{place}: no class {name!r}{near} (classes: {first_few(classes, 12)})")
+            raise InputError(f"{source}: no class {name!r}{near} (classes: {first_few(classes, 12)})")
         if known in found:
-            raise InputError(f"{place}: class {known!r} is named twice")
+            raise InputError(f"{source}: class {known!r} is named twice")
         found[known] = float(weight)
     if missing := [name for name in classes if name not in found]:
         raise InputError(f"{where}: no weight for {first_few(missing, 12)}; name every class once")

@@ -193,7 +193,7 @@ class Batches:
             return torch.randperm(len(self.images), generator=generator)
         return equal_draws(self.groups, generator)
 
-    def whole(self, *, batch: int = BLOCK) -> Iterator[tuple[Tensor, Tensor]]:
+    def in_order(self, *, batch: int = BLOCK) -> Iterator[tuple[Tensor, Tensor]]:
         """Yield (images float [n, c, h, w], targets) of this process's share, once, in order, unaugmented."""
         share = range(self.rank, len(self.images), self.world)
         for start in range(0, len(share), batch):

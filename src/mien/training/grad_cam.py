@@ -13,7 +13,7 @@ from torch import Tensor, nn
 
 from mien.core import images
 from mien.core.errors import InputError
-from mien.evaluation.explain import Heat
+from mien.evaluation.explain import HeatMap
 from mien.models.bundled import bundled
 from mien.models.session import Session
 from mien.training.export import AtShares, compare_with_torch
@@ -60,7 +60,7 @@ class GradCam:
         """Cells of the feature map along its shorter side: a picture has no more detail than these."""
         self.detail = f"layer {layer}, {activation.shape[2]} x {activation.shape[3]} cells, enlarged"
 
-    def __call__(self, crops: images.Pixels, columns: NDArray[np.int64]) -> Iterator[Heat]:
+    def __call__(self, crops: images.Pixels, columns: NDArray[np.int64]) -> Iterator[HeatMap]:
         """Yield the map of each crop, uint8 [n, size, size] or [n, size, size, 3], for the class at its column."""
         for start in range(0, len(crops), BATCH):
             chosen = torch.from_numpy(columns[start : start + BATCH]) + self._offset
@@ -69,7 +69,7 @@ class GradCam:
             (gradient,) = torch.autograd.grad(logits.gather(1, chosen[:, None]).sum(), activation)
             maps = (gradient.mean((2, 3), keepdim=True) * activation).sum(1).relu().detach().numpy()
             for one in maps:
-                yield Heat(np.asarray(cv2.resize(one, (self.info.size,) * 2), dtype=np.float32))
+                yield HeatMap(np.asarray(cv2.resize(one, (self.info.size,) * 2), dtype=np.float32))
 
     def _scored(self, planes: Tensor) -> tuple[Tensor, str, Tensor]:
         """Return the logits, and name and activation of the last feature map before pooling, [n, channels, h, w]."""

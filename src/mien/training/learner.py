@@ -212,6 +212,6 @@ class Learner:
 def predictions(network: nn.Module, batches: Batches, *, mirrored: bool = False) -> Iterator[tuple[Tensor, Tensor]]:
     """Yield (logits, targets) of all images of this process in order, or of their mirror images."""
     network.eval()
-    for images, targets in batches.whole():
+    for images, targets in batches.in_order():
         images = images.flip(3) if mirrored else images
         yield network(images.contiguous(memory_format=torch.channels_last)).float(), targets

@@ -19,13 +19,13 @@ from mien.core.console import notice
 from mien.core.errors import InputError
 from mien.core.files import check_folder, replacing
 from mien.core.paths import printable
-from mien.datasets.prints import prints, save_prints
+from mien.datasets.image_hashes import hash_images, save_hashes
 from mien.evaluation.learning_curve import curves_svg
 from mien.evaluation.plots import TRAINING_PICTURES
-from mien.evaluation.provenance import bundled_record, training_prints
+from mien.evaluation.provenance import bundled_record, training_hashes
 from mien.models.bundled import ASSETS, bundled
 from mien.recipes import RunRecord, read_history, read_run
-from mien.recipes.run_record import METRICS, PRINTS, RECIPE, Epoch
+from mien.recipes.run_record import HASHES, METRICS, RECIPE, Epoch
 from mien.training.networks import load_network, own
 
 STATE = "resume.pt"  # the last checkpoint
@@ -66,14 +66,14 @@ class RunFiles:
             raise InputError(f"{self.path}: cannot be made ({error.strerror}); choose another --out") from None
         self._write(RECIPE, (records.dumps(record) + "\n").encode())
 
-    def save_prints(self, images: NDArray[np.uint8], start: str | None) -> None:
-        """Keep the prints of the training images, with those of the run that it starts from, once."""
-        path = self.path / PRINTS
+    def save_hashes(self, images: NDArray[np.uint8], start: str | None) -> None:
+        """Keep the hashes of the training images, with those of the run that it starts from, once."""
+        path = self.path / HASHES
         if path.is_file():
             return
-        earlier = training_prints(bundled().get(start, Path(start) / "model.onnx")) if start else None
-        found = prints(images)
-        save_prints(path, found if earlier is None else np.concatenate([found, earlier]))
+        earlier = training_hashes(bundled().get(start, Path(start) / "model.onnx")) if start else None
+        found = hash_images(images)
+        save_hashes(path, found if earlier is None else np.concatenate([found, earlier]))
 
     def described(self) -> bool:
         """Return whether the folder is a run already."""
@@ -81,7 +81,7 @@ class RunFiles:
 
     def discard(self) -> None:
         """Remove a run that has no more than its description, so that the folder is free for another try."""
-        if {path.name for path in self.path.iterdir()} <= {RECIPE, PRINTS, EVENTS, TRAINING_PICTURES}:
+        if {path.name for path in self.path.iterdir()} <= {RECIPE, HASHES, EVENTS, TRAINING_PICTURES}:
             shutil.rmtree(self.path)
 
     def save_epochs(self, epochs: Sequence[Epoch]) -> None:

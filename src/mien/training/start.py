@@ -294,7 +294,7 @@ def _fit(
     if distributed.LEADS:
         if not run.described():
             run.describe(replace(record, precision=learner.precision))
-        run.save_prints(splits["train"].images, record.start)
+        run.save_hashes(splits["train"].images, record.start)
         announce(learner, training, validation, splits, summary=summary)
         used = training.seen(training.steps) / len(training)
         say(*balance.describe(recipe, record.class_weights, splits["train"].counts, used=used))

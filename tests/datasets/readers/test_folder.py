@@ -183,7 +183,7 @@ def test_names_folders_and_images_beside_the_splits(tmp_path: Path, capsys: pyte
     assert counts(tmp_path) == {"train": 21, "validation": 14}
     said = capsys.readouterr().err
     assert "val and validation all mean the split validation; they are joined" in said
-    assert "left out: 28, in folders beside the splits (all/ 14, docs/ 0, extra/ 14)" in said
+    assert "left out: 28, in folders next to the splits (all/ 14, docs/ 0, extra/ 14)" in said
     assert "left out: 3, in no class folder (cover.png, test/1.png, test/2.png)" in said
 
 

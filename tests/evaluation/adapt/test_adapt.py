@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 import mien as package
-from mien.evaluation.provenance import known_prints
+from mien.evaluation.provenance import known_hashes
 from mien.models.session import Session
 from tests import drawn
 from tests.blocks import MakeModel, Mien, draw
@@ -188,8 +188,8 @@ def test_a_model_adapted_twice_remembers_both(mine: Path, make_model: MakeModel,
     assert "was trained on 24 of these 24 pictures, exactly or nearly: the accuracy is too high" in again.notes[-1]
     other = pictures(tmp_path / "other", {"calm": 8, "tense": 8}, seed=9)
     second = package.adapt(first, data=other, out=tmp_path / "2.onnx")
-    kept = [known_prints(Session(one)) for one in (first, second)]
-    assert [len(prints) for prints in kept if prints is not None] == [24, 40]
+    kept = [known_hashes(Session(one)) for one in (first, second)]
+    assert [len(hashes) for hashes in kept if hashes is not None] == [24, 40]
 
 
 def test_adapt_and_features_from_python(mine: Path, tmp_path: Path) -> None:

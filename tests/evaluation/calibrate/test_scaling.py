@@ -61,11 +61,11 @@ def test_fit_vector_finds_scale_and_bias_of_drawn_labels() -> None:
     scale, bias = np.array([0.5, 0.7, 0.9, 1.2], np.float32), np.array([0.8, -0.5, -0.6, 0.3], np.float32)
     got_scale, got_bias = fit_vector(logits, drawn(logits * scale + bias, rng))
     assert np.allclose(got_scale, scale, atol=0.05)
-    assert np.allclose(got_bias, bias, atol=0.1)  # which sum to 0, as the pull wants
+    assert np.allclose(got_bias, bias, atol=0.1)  # which sum to 0, as the penalty wants
 
 
-@pytest.mark.parametrize("pull", [0.1, 10.0, 1e5])
-def test_fit_vector_finds_what_another_optimiser_finds(pull: float) -> None:
+@pytest.mark.parametrize("penalty", [0.1, 10.0, 1e5])
+def test_fit_vector_finds_what_another_optimiser_finds(penalty: float) -> None:
     rng = np.random.default_rng(1)
     logits = rng.normal(0, 2, (200, 3)).astype(np.float32)
     labels = drawn(logits * np.array([2, 1, 0.3], np.float32), rng)
@@ -74,13 +74,13 @@ def test_fit_vector_finds_what_another_optimiser_finds(pull: float) -> None:
     def loss(x: NDArray[np.float64]) -> float:
         z = logits.astype(np.float64) * x[:3] + x[3:]
         summed = np.log(np.exp(z).sum(axis=1)) - z[np.arange(200), labels]
-        return float(summed.sum() + pull / 2 * (((temperature * x[:3] - 1) ** 2).sum() + (x[3:] ** 2).sum()))
+        return float(summed.sum() + penalty / 2 * (((temperature * x[:3] - 1) ** 2).sum() + (x[3:] ** 2).sum()))
 
     best = minimize(loss, np.r_[np.ones(3), np.zeros(3)], method="BFGS", options={"gtol": 1e-6})
-    scale, bias = fit_vector(logits, labels, pull=pull)
+    scale, bias = fit_vector(logits, labels, penalty=penalty)
     assert np.allclose(np.r_[scale, bias], best.x, atol=1e-3)
     assert loss(np.r_[scale, bias]) <= best.fun + 1e-9
-    if pull > 1e4:
+    if penalty > 1e4:
         assert np.allclose(scale, 1 / temperature, rtol=0.01)
 
 

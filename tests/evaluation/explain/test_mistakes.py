@@ -1,4 +1,4 @@
-"""The surest mistakes in report.html, each with the map of the wrong answer."""
+"""The surest mistakes in report.html, each with the map of the wrong prediction."""
 
 import re
 from pathlib import Path
@@ -28,7 +28,10 @@ def test_the_map_is_of_the_wrong_answer(make_model: MakeModel, make_samples: Mak
     predictions = predict(session, samples, data)
     found, wrong = surest_mistakes(evaluate(predictions), predictions, samples.images, 24)
     assert wrong == 2
-    assert [(one.truth, one.answer, one.column) for one in found] == [("disgust", "angry", 0), ("fear", "neutral", 6)]
+    assert [(one.truth, one.predicted, one.column) for one in found] == [
+        ("disgust", "angry", 0),
+        ("fear", "neutral", 6),
+    ]
     maps = mistake_maps(found, session, "label")
     assert [drawn.shape for drawn in maps] == [(96, 96, 3)] * 2
     for drawn, block in zip(maps, (0, 6), strict=True):
@@ -46,7 +49,7 @@ def test_the_scored_output_and_merged_classes_are_followed(
     predictions = predict(session, samples, data)
     merged = evaluate(predictions, output="majority", merge="contempt-as-disgust")
     ((one,), _) = surest_mistakes(merged, predictions, samples.images, 24)
-    assert (one.answer, one.column) == ("disgust", contempt)
+    assert (one.predicted, one.column) == ("disgust", contempt)
     (drawn,) = mistake_maps([one], session, "majority")
     assert colour_of(drawn, contempt) == "orange"
 

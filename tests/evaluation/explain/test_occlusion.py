@@ -4,18 +4,18 @@ import numpy as np
 import pytest
 
 from mien.core.labels import FER2013, FERPLUS
-from mien.evaluation.explain import Heat, Occlusion
+from mien.evaluation.explain import HeatMap, Occlusion
 from mien.models.session import Session
 from tests.blocks import MakeModel, draw
 
 
-def explained(session: Session, block: int, column: int, *, channels: int = 1) -> Heat:
+def explained(session: Session, block: int, column: int, *, channels: int = 1) -> HeatMap:
     crop = draw([block], session.info.size)
     crops = crop if channels == 1 else np.repeat(crop[..., None], channels, axis=3)
     return next(Occlusion(session)(crops, np.array([column])))
 
 
-def peak(heat: Heat) -> int:
+def peak(heat: HeatMap) -> int:
     """Return the block in which the map has its largest sum."""
     side = len(heat.values) // 4
     return int(heat.values.reshape(4, side, 4, side).sum(axis=(1, 3)).argmax())
@@ -42,7 +42,7 @@ def test_far_from_what_the_model_reads_the_map_is_near_zero(make_model: MakeMode
 def test_what_speaks_for_another_class_is_below_zero(make_model: MakeModel) -> None:
     session = Session(make_model())
     heat = explained(session, 5, 2)
-    assert peak(Heat(-heat.values)) == 5
+    assert peak(HeatMap(-heat.values)) == 5
     assert heat.values.max() < 0.01
     assert heat.highest is not None
     assert heat.highest > session.probabilities(draw([5]))[0, 2]

@@ -84,10 +84,10 @@ def locate(root: Path, kind: str | None = None, targets: str = "label") -> tuple
     for one, path in found:
         if missing := one.lacks(path, targets):
             raise InputError(f"{path}: lacks {missing}")
-        beside = [other for above in path.parents if above.is_relative_to(root) for other in _folders(above)]
-        beside = [other for other in beside if not path.is_relative_to(other)] if path != root else []
-        if beside:
-            names = first_few([printable(other.relative_to(root).as_posix()) for other in beside])
+        siblings = [other for above in path.parents if above.is_relative_to(root) for other in _folders(above)]
+        siblings = [other for other in siblings if not path.is_relative_to(other)] if path != root else []
+        if siblings:
+            names = first_few([printable(other.relative_to(root).as_posix()) for other in siblings])
             notice(f"{printable(root)}: the dataset in {printable(path.relative_to(root))} is read; not {names}")
         return one, path
     from mien.datasets.readers.unrecognised import describe

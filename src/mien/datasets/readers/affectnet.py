@@ -11,7 +11,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from mien.core.console import first_few
-from mien.core.csv_files import is_csv, sniff, whole
+from mien.core.csv_files import integer, is_csv, sniff
 from mien.core.errors import InputError
 from mien.core.walk import ignore, walk
 from mien.datasets.dataset import ImageFile, ImageSpec, Problems
@@ -50,7 +50,7 @@ def _code(path: Path) -> str:
         value: object = array.tobytes().decode(f"utf-32-{order}", "replace").rstrip("\0") if array.size == 1 else None
     else:
         value = array.reshape(-1)[0].item() if array.size == 1 else None
-    code = whole(value.decode("ascii", "replace") if isinstance(value, bytes) else str(value))
+    code = integer(value.decode("ascii", "replace") if isinstance(value, bytes) else str(value))
     if code is None:
         raise InputError(f"label {str(value)[:20]!r}, expected 0..{len(CODES) - 1}")
     return str(code)

@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.core.console import track
-from mien.core.csv_files import whole
+from mien.core.csv_files import integer
 from mien.core.errors import InputError
 from mien.core.images import Pixels
 from mien.core.labels import DROP, TAXONOMIES, THREE
@@ -212,7 +212,7 @@ def _names(array: NDArray[Any], target: ArrayFile) -> _Labels:
         for row, text in enumerate(texts)
         if not text or NO_TEXT.search(text)
     }
-    numbers = [whole(text) for text in texts]
+    numbers = [integer(text) for text in texts]
     if all(number is not None and 0 <= number < 1000 for row, number in enumerate(numbers) if row not in wrong):
         codes = np.array([DROP if number is None else number for number in numbers], dtype=np.int64)
         return _Labels(None, codes, wrong, int(codes.max(initial=-1)) + 1)

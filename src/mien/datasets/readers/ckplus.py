@@ -10,7 +10,7 @@ from collections.abc import Collection
 from pathlib import Path
 
 from mien.core.console import first_few
-from mien.core.csv_files import whole
+from mien.core.csv_files import integer
 from mien.core.walk import walk
 from mien.datasets.dataset import ImageFile, ImageSpec, Problems
 from mien.datasets.readers.listed import ListedReader, Listing, files_in, folders_within, is_image
@@ -47,7 +47,7 @@ class CkplusReader(ListedReader):
         between, missing = 0, list[str]()
         for sequence, (path, frame) in sorted(labels.items()):
             text = path.read_text("utf-8", "replace").strip()
-            code, found = whole(text), frames.get(sequence, {})
+            code, found = integer(text), frames.get(sequence, {})
             if code is None or not 0 <= code < len(CLASSES):
                 problems.report(path.relative_to(root), f"label {text[:20]!r}, expected 0..{len(CLASSES) - 1}")
                 continue

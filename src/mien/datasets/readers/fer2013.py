@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.core.console import first_few, quantity, track
-from mien.core.csv_files import is_csv, number, sniff, whole
+from mien.core.csv_files import integer, is_csv, number, sniff
 from mien.core.errors import InputError
 from mien.core.images import Pixels
 from mien.core.labels import FER2013, find_class
@@ -25,7 +25,7 @@ from mien.datasets.classes import ClassMap, class_map, slips
 from mien.datasets.dataset import Dataset, ImageSpec, Problems
 from mien.datasets.readers import ferplus
 from mien.datasets.readers.digits import CHUNK, chunks, decode_numbers
-from mien.datasets.readers.pixel_rows import Columns, columns, form, image
+from mien.datasets.readers.pixel_rows import Columns, columns, image, pixel_format
 from mien.datasets.readers.reader import DatasetReader
 from mien.datasets.readers.split_files import SplitFiles, choose, join, rows_of
 from mien.datasets.splits import split_name
@@ -94,16 +94,16 @@ class _Decoder:
             raise InputError(f"{path}: no first line that says which column is emotion; add emotion,pixels,Usage")
         if repeated := [name for name in ("emotion", "pixels", "usage") if file.names.count(name) > 1]:
             raise InputError(f"{path}: column {repeated[0]!r} is twice in the first line")
-        self.where, self.form = where, form(file, where, PIXELS)
+        self.where, self.format = where, pixel_format(file, where, PIXELS)
         self.width, self.first = len(file.header), file.line + where.header  # the line of the first data row
         self.delimiter = ord(file.delimiter)
         self.image_spec, self.problems, self.known = image_spec, problems, len(problems.found)
-        self.begin()
+        self.reset()
 
-    def begin(self) -> None:
-        """Begin with the first row, maybe again."""
+    def reset(self) -> None:
+        """Set everything back to the first row."""
         self.line = self.row = 0
-        self.images = self.image_spec.empty(1 + self.file.path.stat().st_size // (2 * self.form.n))  # 2 bytes a pixel
+        self.images = self.image_spec.empty(1 + self.file.path.stat().st_size // (2 * self.format.n))  # 2 bytes a pixel
         self.labels: list[int] = []
         self.splits: list[str] = []
         self.rows: list[int] = []
@@ -111,21 +111,21 @@ class _Decoder:
         self.codes = {str(code).encode(): code for code in range(len(FER2013))}
         self.names: list[str] = []
         self.others = Counter[int]()  # codes beyond FER2013's
-        self.usages: dict[bytes, str] = {} if self.form.usage else {b"": ""}
+        self.usages: dict[bytes, str] = {} if self.format.usage else {b"": ""}
         del self.problems.found[self.known :]
 
     def read(self) -> None:
         """Read the file: plain rows many at once, and all rows one by one where they are not plain."""
         size, what = self.file.path.stat().st_size, f"reading {self.file.path.name}"
-        if self.file.flat and self.form.whole and len(self.where.pixels) == 1:
+        if self.file.flat and self.format.whole and len(self.where.pixels) == 1:
             try:
                 for chunk in track(chunks(self.file), what, -(-size // CHUNK)):
                     self.feed(chunk)
                 return
             except _JoinedError:
-                self.begin()
+                self.reset()
         rows, joined = self.file.records(header=self.where.header), False
-        for first, text, cells, _ in track(rows, what, -(-size // (4 * self.form.n))):
+        for first, text, cells, _ in track(rows, what, -(-size // (4 * self.format.n))):
             lines = [text]
             if "\n" in text:  # one row of several lines, or several rows between two stray quotes
                 try:
@@ -178,7 +178,7 @@ class _Decoder:
         if label is None or split is None or odd[text].any():
             return None
         pixels = values[text].compress(ends[text])
-        return (self.form.arranged(pixels), label, split) if len(pixels) == self.form.n else None
+        return (self.format.arranged(pixels), label, split) if len(pixels) == self.format.n else None
 
     def _row(self, text: str) -> None:
         """Take any row that can be read at all, or report what is wrong with it."""
@@ -195,11 +195,11 @@ class _Decoder:
         if len(cells) != self.width:
             raise InputError(f"{quantity(len(cells), 'field')}, expected {self.width}")
         label, split = self._label(cells[self.where.emotion]), self._split(cells)
-        return image(cells, self.where, self.form), label, split
+        return image(cells, self.where, self.format), label, split
 
     def _label(self, cell: str) -> int:
         text = cell.strip()
-        code = whole(text)
+        code = integer(text)
         if code is None or code not in range(len(FER2013)):
             if code is not None:
                 self.others[code] += 1
@@ -217,10 +217,10 @@ class _Decoder:
         if self.where.usage is None:
             return ""
         cell = cells[self.where.usage]
-        split = split_name(cell) if self.form.usage or cell.strip() else ""
+        split = split_name(cell) if self.format.usage or cell.strip() else ""
         if split == "all":
             raise InputError("Usage 'all', expected Training, PublicTest or PrivateTest")
-        if split and not self.form.usage:
+        if split and not self.format.usage:
             raise InputError(f"Usage {cell!r}, but the first rows have none")
         self.usages[cell.encode("utf-8", "surrogateescape")] = split
         return split
@@ -253,7 +253,7 @@ class _Decoder:
             groups=np.full(len(rows), "", dtype="<U1"),
             classes=found.classes,
             renamed=found.renamed if found.classes[: len(FER2013)] != FER2013 else {},
-            sizes={f"{self.form.shape[1]} x {self.form.shape[0]}": len(rows)},
+            sizes={f"{self.format.shape[1]} x {self.format.shape[0]}": len(rows)},
             sides=np.full(len(rows), -1),
             problems=tuple(self.problems.found),
         )
@@ -324,7 +324,7 @@ class Fer2013Reader(DatasetReader):
     def sources(self, root: Path) -> list[Path]:
         return list(find(root).splits)
 
-    def beside(self, root: Path) -> list[Path]:
+    def unread(self, root: Path) -> list[Path]:
         return list(find(root).others)
 
     def load(self, root: Path, image: ImageSpec, problems: Problems) -> Dataset:

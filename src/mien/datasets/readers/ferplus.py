@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.core.csv_files import is_csv, sniff, whole
+from mien.core.csv_files import integer, is_csv, sniff
 from mien.core.errors import InputError
 from mien.core.labels import FERPLUS, find_class
 from mien.core.paths import printable
@@ -62,7 +62,7 @@ def votes(path: Path, problems: Problems) -> Votes:
     counts: list[list[int]] = []
     splits: list[str] = []
     for line, row in file.rows(ragged=True):
-        found = [whole(row[column]) for column in columns] if len(row) == len(names) else []
+        found = [integer(row[column]) for column in columns] if len(row) == len(names) else []
         split = find_split(row[usage]) if found and usage is not None else ""
         valid = [count for count in found if count is not None and count >= 0]
         if len(valid) < len(columns) or split in (None, "all"):

@@ -138,8 +138,8 @@ def _parts(root: Path, problems: Problems | None = None) -> list[_Part]:
     return list(parts.values())
 
 
-def _beside(root: Path) -> tuple[list[Path], list[Path]]:
-    """Return what is not read: the folders beside the splits, and the images that are in no class folder."""
+def _unread(root: Path) -> tuple[list[Path], list[Path]]:
+    """Return what is not read: the folders next to the splits, and the images that are in no class folder."""
     top = base(root) or root
     inside = _folders(top)
     splits = split_folders(inside)
@@ -153,12 +153,12 @@ def _beside(root: Path) -> tuple[list[Path], list[Path]]:
     return others, loose
 
 
-def _report_beside(root: Path, problems: Problems) -> None:
-    others, loose = _beside(root)
+def _report_unread(root: Path, problems: Problems) -> None:
+    others, loose = _unread(root)
     counts = {folder: sum(map(is_image, walk(folder, ignore))) for folder in others}
     names = [f"{printable(folder.name)}/ {count:,}" for folder, count in counts.items()]
     if counts:  # also where they hold none: the user may have meant them
-        problems.leave_out("in folders beside the splits", sum(counts.values()), first_few(names, 6))
+        problems.leave_out("in folders next to the splits", sum(counts.values()), first_few(names, 6))
     images = [printable(path.relative_to(root).as_posix()) for path in loose]
     problems.leave_out("in no class folder", len(images), first_few(images))
 
@@ -218,14 +218,14 @@ class FolderReader(DatasetReader):
         lists = [path for folder in _list_folders(root) if (path := find_list(folder))]
         return lists + [path for part in _parts(root) for folder in part.folders for path in walk(folder, ignore)]
 
-    def beside(self, root: Path) -> list[Path]:
-        return [path for paths in _beside(root) for path in paths]
+    def unread(self, root: Path) -> list[Path]:
+        return [path for paths in _unread(root) for path in paths]
 
     def load(self, root: Path, image: ImageSpec, problems: Problems) -> Dataset:
         files: list[ImageFile] = []
         others, outside = Counter[str](), list[str]()
         parts = _parts(root, problems)
-        _report_beside(root, problems)
+        _report_unread(root, problems)
         _report_nested(parts, problems)
         below = [] if parts[0].split else parts[0].folders
         inner = {sub: split for folder in below for sub, split in _inner_splits(folder).items()}

@@ -1,4 +1,4 @@
-"""Lists of images with their labels: a CSV file of image,label, as people write them, with the images beside it.
+"""Lists of images with their labels: a CSV file of image,label, as people write them, with the images next to it.
 
 The columns go by many names; split, person and face box are read where they are there. A list without a first line of
 names (`a.jpg,happy`, `a.jpg 3`) is one of images and labels.
@@ -15,7 +15,7 @@ from pathlib import Path
 
 from mien.core.console import first_few, quantity
 from mien.core.csv_files import SUFFIXES as CSV_SUFFIXES
-from mien.core.csv_files import CsvFile, is_csv, number, sniff, whole
+from mien.core.csv_files import CsvFile, integer, is_csv, number, sniff
 from mien.core.errors import InputError
 from mien.core.labels import find_class, normalise
 from mien.core.paths import printable
@@ -299,7 +299,7 @@ def _id(path: Path, box: Sequence[float] | None, index: ImageIndex) -> str:
 
 def _label(text: str) -> str:
     """Return a label as it is; a code without decimals: 3.0 is 3."""
-    code = whole(text)
+    code = integer(text)
     return text if code is None else str(code)
 
 

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.core.csv_files import CsvFile, whole
+from mien.core.csv_files import CsvFile, integer
 from mien.core.errors import InputError
 from mien.core.images import Pixels
 from mien.core.labels import find_class
@@ -43,7 +43,7 @@ class Columns(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Form:
+class PixelFormat:
     """What holds for all images of a file.
 
     Args:
@@ -86,12 +86,12 @@ def columns(file: CsvFile) -> Columns | None:
     if len(images) != 1:
         return None
     splits = [index for index, cell in enumerate(file.header) if find_split(cell) and index not in images]
-    labels = [index for index, cell in enumerate(file.header) if find_class(cell) or whole(cell) is not None]
+    labels = [index for index, cell in enumerate(file.header) if find_class(cell) or integer(cell) is not None]
     emotion = labels[0] if len(labels) == 1 else -1
     return Columns(emotion, (images[0],), splits[0] if len(splits) == 1 else None, False)
 
 
-def form(file: CsvFile, where: Columns, n: int) -> Form:
+def pixel_format(file: CsvFile, where: Columns, n: int) -> PixelFormat:
     """Return what holds for the file, by its first rows.
 
     Args:
@@ -114,12 +114,12 @@ def form(file: CsvFile, where: Columns, n: int) -> Form:
             continue
     sizes = Counter(len(values) for values, _ in parsed if len(values) == n or shape_of(len(values)))
     if not sizes:
-        return Form(_shape(n), usage=usage)
+        return PixelFormat(_shape(n), usage=usage)
     size = max(sizes, key=lambda size: (sizes[size], size == n))
     images = [(values, fractions) for values, fractions in parsed if len(values) == size]
     values = np.stack([values for values, _ in images])
     exact = not any(fractions * 2 > size or (fractions and values.max() <= 1) for _, fractions in images)
-    found = Form(_shape(size), value_range(values.min(), values.max(), whole=exact), exact, usage=usage)
+    found = PixelFormat(_shape(size), value_range(values.min(), values.max(), whole=exact), exact, usage=usage)
     if len(found.shape) == 3:
         order = by_channel(values, found.shape[0])
         if order is None:
@@ -132,17 +132,17 @@ def form(file: CsvFile, where: Columns, n: int) -> Form:
     return found
 
 
-def image(row: Sequence[str], where: Columns, form: Form) -> Pixels:
+def image(row: Sequence[str], where: Columns, layout: PixelFormat) -> Pixels:
     """Return the image in a row. InputError says what is wrong with it."""
     values, _ = _values(_texts(row, where))
-    if form.whole and (bad := np.flatnonzero((values != np.floor(values)) | (values < 0) | (values > 255))).size:
-        raise InputError(f"pixel {bad[0] + 1} is {_texts(row, where)[bad[0]][:20]!r}, expected {form.range}")
-    if len(values) != form.n:
-        size = " x ".join(map(str, form.shape))
-        raise InputError(f"{len(values)} pixels, expected {form.n} ({size})")
-    if not (form.range.low <= values.min() and values.max() <= form.range.high):
-        raise InputError(f"values {values.min():g}..{values.max():g}, expected {form.range}")
-    return form.arranged(form.range.pixels(values))
+    if layout.whole and (bad := np.flatnonzero((values != np.floor(values)) | (values < 0) | (values > 255))).size:
+        raise InputError(f"pixel {bad[0] + 1} is {_texts(row, where)[bad[0]][:20]!r}, expected {layout.range}")
+    if len(values) != layout.n:
+        size = " x ".join(map(str, layout.shape))
+        raise InputError(f"{len(values)} pixels, expected {layout.n} ({size})")
+    if not (layout.range.low <= values.min() and values.max() <= layout.range.high):
+        raise InputError(f"values {values.min():g}..{values.max():g}, expected {layout.range}")
+    return layout.arranged(layout.range.pixels(values))
 
 
 def tokens(text: str) -> list[str]:

@@ -51,7 +51,7 @@ class DatasetReader(ABC):
     def sources(self, root: Path) -> list[Path]:
         """Return the files whose size and time decide whether a cached copy is still good."""
 
-    def beside(self, root: Path) -> list[Path]:
+    def unread(self, root: Path) -> list[Path]:
         """Return files and folders that are named as not read; they decide about a cached copy as sources do."""
         return []
 

@@ -15,15 +15,15 @@ from mien.datasets import DataSpec, ImageSpec, Samples, open_dataset, select_sam
 from mien.datasets.checks import duplicates
 from mien.datasets.checks.persons import people
 from mien.datasets.dataset import Dataset
+from mien.datasets.image_hashes import hash_images, to_text
 from mien.datasets.notices import notice_faceless, notice_lost
-from mien.datasets.prints import prints, to_text
 from mien.evaluation.adapt import classifier
 from mien.evaluation.calibrate.files import check_new_file
 from mien.evaluation.features import compute
 from mien.evaluation.folds import group_ids
 from mien.evaluation.metrics import Scores, score
 from mien.evaluation.predictions import BATCH, identify
-from mien.evaluation.provenance import PRINTS_KEY, known_prints, seen_in_training
+from mien.evaluation.provenance import HASHES_KEY, known_hashes, seen_in_training
 from mien.evaluation.statistics import Interval
 from mien.faces import LargestFace
 from mien.models.bundled import bundled
@@ -132,8 +132,8 @@ def adapt(model: str | Path, spec: DataSpec, out: Path, *, folds: int = 5, seed:
     c = classifier.choose(given, len(classes), folds=folds, seed=seed)
     fixed = c if len(labels) > classifier.MANY else None
     logits = classifier.cross_validate(given, len(classes), folds=folds, seed=seed, c=fixed)
-    head, heat = classifier.fit(given, len(classes), c), classifier.temperature(logits, labels)
-    scores = score(softmax(logits / np.float32(heat)), labels, classes)
+    head, fitted_temperature = classifier.fit(given, len(classes), c), classifier.temperature(logits, labels)
+    scores = score(softmax(logits / np.float32(fitted_temperature)), labels, classes)
     if scores.interval[0] <= max(counts.values()) / len(labels):
         often = max(counts, key=lambda name: counts[name])
         notes.append(f"not shown to be better than always naming {often}: more pictures, or clearer classes, may help")
@@ -149,7 +149,7 @@ def adapt(model: str | Path, spec: DataSpec, out: Path, *, folds: int = 5, seed:
         size=session.info.size,
         mean=session.info.mean,
         std=session.info.std,
-        temperature=heat,
+        temperature=fitted_temperature,
         margin=session.info.margin,
         crops=session.info.crops,
         recipe=f"adapted from {Path(origin.file).name}",
@@ -157,16 +157,16 @@ def adapt(model: str | Path, spec: DataSpec, out: Path, *, folds: int = 5, seed:
         adaptation=Adaptation(Path(origin.file).name, origin.sha256, counts, c, folds, scores.accuracy),
     )
     proto = with_head(session, *head)
-    seen = prints(samples.images)
-    if origin.file not in bundled() and (earlier := known_prints(session)) is not None:
+    seen = hash_images(samples.images)
+    if origin.file not in bundled() and (earlier := known_hashes(session)) is not None:
         seen = np.concatenate([seen, earlier])
-    onnx.helper.set_model_props(proto, {METADATA_KEY: info.to_json(), PRINTS_KEY: to_text(seen)})
+    onnx.helper.set_model_props(proto, {METADATA_KEY: info.to_json(), HASHES_KEY: to_text(seen)})
     with replacing(out) as part:
         part.write_bytes(proto.SerializeToString())
         found = Session(part).logits(samples.images[:BATCH])
         if not np.allclose(found, features[:BATCH] @ head.weight + head.bias, rtol=1e-3, atol=1e-3):
             raise InputError(f"{out}: onnxruntime computes other logits than the layer; nothing was written")
-    return Adapted(out, origin.file, counts, folds, together, c, heat, scores, tuple(notes))
+    return Adapted(out, origin.file, counts, folds, together, c, fitted_temperature, scores, tuple(notes))
 
 
 def _read(spec: DataSpec, info: ModelInfo) -> tuple[Samples, NDArray[np.str_]]:

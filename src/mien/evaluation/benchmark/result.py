@@ -73,7 +73,7 @@ class ModelResult:
     trained_on: bool
     """Whether the scored split is, image for image, what the model was trained on."""
     seen_in_training: SeenInTraining | None
-    """None where there was neither training data nor their prints to compare with: then nobody knows."""
+    """None where there was neither training data nor their hashes to compare with: then nobody knows."""
     views: dict[Tta, ViewResult]
     votes: VotesResult | None
     """How it agrees with the FER+ votes, where the dataset has them."""

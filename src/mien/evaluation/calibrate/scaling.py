@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from mien.core.errors import needs_extra
 
 LOWEST, HIGHEST = 0.25, 4.0  # temperatures; there is no best one where the answers are all right or all wrong
-PULL = 10.0  # of vector scaling towards the temperature, in faces; LOG.md, 2026-11-21
+PENALTY = 10.0  # of vector scaling towards the temperature, in faces; LOG.md, 2026-11-21
 
 Floats = NDArray[np.float64]
 
@@ -38,16 +38,18 @@ def fit_temperature(logits: NDArray[np.float32], labels: NDArray[np.int64]) -> f
     return float(np.clip(2 / (low + high), LOWEST, HIGHEST).round(12))
 
 
-def fit_vector(logits: NDArray[np.float32], labels: NDArray[np.int64], *, pull: float = PULL) -> tuple[Floats, Floats]:
+def fit_vector(
+    logits: NDArray[np.float32], labels: NDArray[np.int64], *, penalty: float = PENALTY
+) -> tuple[Floats, Floats]:
     """Return the scale [k] and the bias [k] that give softmax(scale * logits + bias) the least loss (Guo et al. 2017).
 
-    The loss is the log loss summed over the faces + pull / 2 * (|temperature * scale - 1|^2 + |bias|^2), with the best
-    temperature: for a class with few faces the scale stays near 1 / temperature, the bias near 0.
+    The loss is the log loss summed over the faces + penalty / 2 * (|temperature * scale - 1|^2 + |bias|^2), with the
+    best temperature: for a class with few faces the scale stays near 1 / temperature, the bias near 0.
 
     Args:
         logits: [n, k].
         labels: int [n], 0..k-1, n > 0.
-        pull: above 0.
+        penalty: above 0.
 
     Raises:
         MissingExtra: no SciPy.
@@ -65,7 +67,7 @@ def fit_vector(logits: NDArray[np.float32], labels: NDArray[np.int64], *, pull: 
         errors = np.exp(logs) - y
         slope = np.concatenate([(errors * x).sum(axis=0), errors.sum(axis=0)])
         away = found - start
-        return float(pull / 2 * (away**2).sum() - logs[np.arange(n), labels].sum()), slope + pull * away
+        return float(penalty / 2 * (away**2).sum() - logs[np.arange(n), labels].sum()), slope + penalty * away
 
     found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"ftol": 1e-15, "gtol": 1e-8}).x
     return found[:k] / temperature, found[k:]

@@ -20,7 +20,7 @@ from mien.recognition.recognizer import Recognizer
 SIDE = 224  # pixels of the face that is drawn
 
 
-class Heat(NamedTuple):
+class HeatMap(NamedTuple):
     """The map of one crop."""
 
     values: NDArray[np.float32]
@@ -38,7 +38,7 @@ class Method(Protocol):
     detail: str
     """Its settings in words."""
 
-    def __call__(self, crops: Pixels, columns: NDArray[np.int64]) -> Iterator[Heat]:
+    def __call__(self, crops: Pixels, columns: NDArray[np.int64]) -> Iterator[HeatMap]:
         """Yield the map of each crop, as the network reads them, for the class at its column of the output."""
         ...
 

@@ -1,4 +1,4 @@
-"""The most confident wrong answers of an evaluation, and on which parts of the face each depends."""
+"""The most confident wrong predictions of an evaluation, and on which parts of the face each depends."""
 
 from time import monotonic
 from typing import NamedTuple
@@ -17,33 +17,33 @@ SIDE = 96  # pixels of a map
 
 
 class Mistake(NamedTuple):
-    """One wrong answer."""
+    """One wrong prediction."""
 
     image: Pixels
     truth: str
-    answer: str
+    predicted: str
     confidence: float
     id: str
     column: int
-    """Of the answer, among the labels of the model's output; of several that were merged, the most probable."""
+    """Of the prediction, among the labels of the model's output; of several that were merged, the most probable."""
 
 
 def surest_mistakes(
     evaluation: Evaluation, predictions: Predictions, images: Pixels, most: int
 ) -> tuple[list[Mistake], int]:
-    """Return the most confident wrong answers, the surest first, and how many there are in all."""
+    """Return the most confident wrong predicted, the surest first, and how many there are in all."""
     scored = predictions.scored(output=evaluation.asked_output, tta=evaluation.tta, merge=evaluation.merge)
-    answers, confidence = scored.probabilities.argmax(axis=1), scored.probabilities.max(axis=1)
+    predicted, confidence = scored.probabilities.argmax(axis=1), scored.probabilities.max(axis=1)
     truth, classes = scored.truth, scored.alignment.classes
     outputs = np.array([scored.alignment.outputs[label] for label in scored.info.labels], dtype=object)
     found = [
         Mistake(
             image=images[scored.rows[row]],
             truth=classes[truth[row]],
-            answer=classes[answers[row]],
+            predicted=classes[predicted[row]],
             confidence=float(confidence[row]),
             id=str(scored.ids[row]),
-            column=int(np.where(outputs == classes[answers[row]], scored.answers[row], -1).argmax()),
+            column=int(np.where(outputs == classes[predicted[row]], scored.label_probabilities[row], -1).argmax()),
         )
         for row in scored.surest_mistakes(most)
     ]
@@ -51,7 +51,7 @@ def surest_mistakes(
 
 
 def mistake_maps(mistakes: list[Mistake], session: Session, output: str) -> list[Pixels]:
-    """Return the occlusion map of each mistake's answer as uint8 [96, 96, 3]; fewer where the model is slow.
+    """Return the occlusion map of each mistake's prediction as uint8 [96, 96, 3]; fewer where the model is slow.
 
     Args:
         mistakes: of that model.

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mien.core.images import Pixels, resize
-from mien.evaluation.explain.explanation import Heat
+from mien.evaluation.explain.explanation import HeatMap
 from mien.models.session import Session, softmax
 
 WINDOW, STRIDE = 1 / 4, 1 / 12  # of the crop's side: about as large as an eye or half a mouth
@@ -47,14 +47,14 @@ class Occlusion:
             f"{len(self.starts) ** 2} places, {stride} pixels apart; a pixel shows the mean over its windows"
         )
 
-    def __call__(self, crops: Pixels, columns: NDArray[np.int64]) -> Iterator[Heat]:
+    def __call__(self, crops: Pixels, columns: NDArray[np.int64]) -> Iterator[HeatMap]:
         """Yield the map of each crop, uint8 [n, h, w] or [n, h, w, 3], for the class at its column."""
         for crop, column in zip(crops, columns.tolist(), strict=True):
             views = self._covered(resize(crop, self.info.size))
             logits = self.session.run(views, batch=BATCH)[self.info.primary_output]
             whole, *covered = softmax(self.info.calibrate_logits(logits))[:, column]
             change = _log_odds(whole) - _log_odds(np.array(covered))
-            yield Heat(self._mean(change), float(min(covered)), float(max(covered)))
+            yield HeatMap(self._mean(change), float(min(covered)), float(max(covered)))
 
     def fill(self, crop: Pixels) -> Pixels:
         """Return what the windows of a crop are filled with, for all of it."""

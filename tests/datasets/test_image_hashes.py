@@ -1,4 +1,4 @@
-"""Prints: copies are recognised without their images, other faces are not."""
+"""ImageHashes: copies are recognised without their images, other faces are not."""
 
 import hashlib
 import time
@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from mien.core.errors import InputError
-from mien.datasets.prints import NEAR, Prints, load_prints, prints, save_prints, seen
+from mien.datasets.image_hashes import NEAR, ImageHashes, hash_images, load_hashes, save_hashes, seen
 from mien.evaluation.provenance import bundled_record
 from mien.models.bundled import ASSETS, bundled
-from mien.recipes.run_record import PRINTS
+from mien.recipes.run_record import HASHES
 
 Images = NDArray[np.uint8]
 
@@ -54,44 +54,44 @@ CHANGES: dict[str, Callable[[Images], Images]] = {
 def test_a_changed_copy_is_seen_and_another_image_is_not(change: str) -> None:
     known, others = scenes(200), scenes(200, seed=1)
     changed = np.stack([CHANGES[change](image) for image in known[::10]])
-    assert seen(changed, prints(known)).all()
-    assert not seen(others, prints(known)).any()
+    assert seen(changed, hash_images(known)).all()
+    assert not seen(others, hash_images(known)).any()
 
 
 def test_an_image_without_texture_is_seen_where_its_very_pixels_are() -> None:
     flat = np.stack([np.full((48, 48), value, np.uint8) for value in (0, 90, 91)])
-    assert seen(flat, prints(flat[:2])).tolist() == [True, True, False]
+    assert seen(flat, hash_images(flat[:2])).tolist() == [True, True, False]
 
 
 def test_nothing_is_seen_where_nothing_is_known() -> None:
-    assert not seen(scenes(3), prints(scenes(0))).any()
-    assert seen(scenes(0), prints(scenes(3))).shape == (0,)
+    assert not seen(scenes(3), hash_images(scenes(0))).any()
+    assert seen(scenes(0), hash_images(scenes(3))).shape == (0,)
 
 
 def test_many_are_looked_for_among_many_in_little_time() -> None:
     rng = np.random.default_rng(0)
     images = scenes(2000)
-    known: Prints = rng.integers(0, 2**63, (30_000, 2), dtype=np.uint64)
-    known[-1] = prints(images[:1])[0]
+    known: ImageHashes = rng.integers(0, 2**63, (30_000, 2), dtype=np.uint64)
+    known[-1] = hash_images(images[:1])[0]
     start = time.process_time()
     assert np.flatnonzero(seen(images, known)).tolist() == [0]
     assert time.process_time() - start < 5  # 0.3 s on one core
 
 
 def test_prints_are_read_as_they_were_written_each_once(tmp_path: Path) -> None:
-    path, known = tmp_path / PRINTS, prints(scenes(5))
-    save_prints(path, np.concatenate([known, known]))
-    found = load_prints(path)
+    path, known = tmp_path / HASHES, hash_images(scenes(5))
+    save_hashes(path, np.concatenate([known, known]))
+    found = load_hashes(path)
     assert found is not None
     assert sorted(map(tuple, found.tolist())) == sorted(map(tuple, known.tolist()))
     np.savez(path, version=0, prints=known)
-    assert load_prints(path) is None  # another version of mien made other prints
+    assert load_hashes(path) is None  # another version of mien made other hashes
 
 
 @pytest.mark.parametrize("damage", ["junk", "cut", "shape", "type", "objects", "names", "folder"])
 def test_a_damaged_file_is_one_line(tmp_path: Path, damage: str) -> None:
-    path, known = tmp_path / PRINTS, prints(scenes(5))
-    save_prints(path, known)
+    path, known = tmp_path / HASHES, hash_images(scenes(5))
+    save_hashes(path, known)
     if damage == "folder":
         path.unlink()
         path.mkdir()
@@ -101,16 +101,16 @@ def test_a_damaged_file_is_one_line(tmp_path: Path, damage: str) -> None:
         wrong = {"shape": known.T, "type": known.astype(float), "objects": known.astype(object), "names": known}
         np.savez(path, allow_pickle=True, version=1, **{"other" if damage == "names" else "prints": wrong[damage]})
     with pytest.raises(InputError, match=r"training_faces\.npz: (damaged|cannot be read)") as caught:
-        load_prints(path)
+        load_hashes(path)
     assert "\n" not in str(caught.value)
 
 
-def test_the_prints_of_the_bundled_models() -> None:
-    """Written by benchmarks/prints.py --write, of `default`; `small` was trained on the same but for photos' crops."""
-    content = (ASSETS / PRINTS).read_bytes()
+def test_the_hashes_of_the_bundled_models() -> None:
+    """Written by benchmarks/image_hashes.py --write, of `default`; of `small` only photos' crops differ."""
+    content = (ASSETS / HASHES).read_bytes()
     assert hashlib.sha256(content).hexdigest() == "f71fb243333d49b81169c1aaab8d6be8c262d83360395023017a076a75a07e50"
     assert len(content) < 600_000
-    known = load_prints(ASSETS / PRINTS)
+    known = load_hashes(ASSETS / HASHES)
     assert known is not None
     first, *others = (bundled_record(name).data.splits["train"].sources[:2] for name in bundled())
     assert all(one == first for one in others)  # FER2013's labels and votes
@@ -123,8 +123,8 @@ def test_equal_pixels_have_equal_prints_in_any_company() -> None:
     blocks = np.zeros((16, 4, 4), np.uint8)
     blocks.reshape(16, 16)[np.arange(16), np.arange(16)] = 255
     images = blocks.repeat(12, axis=1).repeat(12, axis=2)
-    together = prints(images)
-    assert np.array_equal(together, np.concatenate([prints(images[row : row + 1]) for row in range(16)]))
+    together = hash_images(images)
+    assert np.array_equal(together, np.concatenate([hash_images(images[row : row + 1]) for row in range(16)]))
     assert seen(images[:, :, ::-1], together[5:6]).nonzero()[0].tolist() == [
         5,
         6,

@@ -30,7 +30,7 @@ CUT = 0.1
 """A cut: half of the small frame's cells have changed by more than this, of the range from black to white."""
 
 
-class Sight(NamedTuple):
+class Appearance(NamedTuple):
     """What is kept of a frame until its tracks are known."""
 
     looks: NDArray[np.float32]
@@ -39,7 +39,7 @@ class Sight(NamedTuple):
     """[9, 16, 3]: the frame, made small, its mean brightness taken away; -1 to 1."""
 
 
-def see(image: images.Pixels, boxes: NDArray[np.float32]) -> Sight:
+def appearance_of(image: images.Pixels, boxes: NDArray[np.float32]) -> Appearance:
     """Return what an RGB frame shows of the faces at `boxes` [n, 4] (x, y, width, height in pixels)."""
     looks = np.full((len(boxes), LOOK), np.nan, np.float32)
     for index, box in enumerate(boxes.tolist()):
@@ -47,7 +47,7 @@ def see(image: images.Pixels, boxes: NDArray[np.float32]) -> Sight:
     height, width = image.shape[:2]
     thinned = image[:: max(1, height // DENSE[1]), :: max(1, width // DENSE[0])]
     small = cv2.resize(thinned, VIEW, interpolation=cv2.INTER_AREA).astype(np.float32) / 255
-    return Sight(looks, small - small.mean(axis=(0, 1)))
+    return Appearance(looks, small - small.mean(axis=(0, 1)))
 
 
 def alike(some: NDArray[np.float32], others: NDArray[np.float32]) -> NDArray[np.float32]:
