@@ -66,13 +66,13 @@ def test_the_answer_for_other_shares_of_the_classes(
     shares = {name: 1000.0 if name == "angry" else 1.0 for name in FER2013}
     (tmp_path / "ward.json").write_text(json.dumps(shares))
     drawn: list[package.Explanation] = []
-    picture = drawing.picture
+    picture = drawing.draw_faces
 
     def noted(found: Sequence[package.Explanation]) -> Pixels:
         drawn.extend(found)
         return picture(found)
 
-    monkeypatch.setattr(drawing, "picture", noted)
+    monkeypatch.setattr(drawing, "draw_faces", noted)
     arguments = [recorded, crops / "3.png", "--detector", "none", "--method", "occlusion", "--out", tmp_path / "out"]
     for prior in ("web", tmp_path / "ward.json"):
         assert mien("explain", *arguments, "--prior", prior)[0] == 0

@@ -71,5 +71,5 @@ def tiny() -> Callable[..., Recipe]:
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Leave out the export and the drawings, which take longer than a tiny run."""
     monkeypatch.setattr("mien.training.start.export", lambda run: run / "model.onnx")
-    for name in ("draw_training_pictures", "draw_results"):
+    for name in ("draw_training_images", "draw_results"):
         monkeypatch.setattr(f"mien.training.plots.{name}", lambda *_: None)

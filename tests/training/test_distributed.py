@@ -78,7 +78,7 @@ def test_two_processes_train_in_bfloat16(tiny: Callable[..., Recipe], fer2013: P
     driver.write_text(
         "import runpy\nfrom mien.training import plots, start\n"
         "start.export = lambda run: run / 'model.onnx'\n"
-        "plots.draw_training_pictures = plots.draw_results = lambda *_: None\n"
+        "plots.draw_training_images = plots.draw_results = lambda *_: None\n"
         'runpy.run_module("mien", run_name="__main__")'
     )
     program = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(driver)]

@@ -1,4 +1,4 @@
-"""What a run draws: training pictures as the network sees them, its results; no drawing loses a run."""
+"""What a run draws: training images as the network sees them, its results; no drawing loses a run."""
 
 import csv
 from dataclasses import replace
@@ -10,7 +10,7 @@ import pytest
 from PIL import Image
 
 from mien.core.labels import FER2013, FERPLUS
-from mien.evaluation.plots import pictures
+from mien.evaluation.plots import image_pages
 from mien.recipes import Recipe, RunRecord, SplitRecord, TrainingData
 from mien.training import plots
 from mien.training.data import Split
@@ -30,24 +30,24 @@ def split_of(targets: np.ndarray, *, classes: tuple[str, ...] = FER2013) -> Spli
 
 
 @pytest.fixture
-def shown(monkeypatch: pytest.MonkeyPatch) -> list[pictures.TrainingPicture]:
-    """The pictures of the page that is drawn next."""
-    found: list[pictures.TrainingPicture] = []
-    page = pictures.training
+def shown(monkeypatch: pytest.MonkeyPatch) -> list[image_pages.TrainingImage]:
+    """The images of the page that is drawn next."""
+    found: list[image_pages.TrainingImage] = []
+    page = image_pages.training
 
     def keep(tiles: Any, *others: Any) -> Any:
         found.extend(tiles)
         return page(tiles, *others)
 
-    monkeypatch.setattr(pictures, "training", keep)
+    monkeypatch.setattr(image_pages, "training", keep)
     return found
 
 
 def test_training_pictures_are_of_each_class_with_label_and_file(
-    tmp_path: Path, shown: list[pictures.TrainingPicture]
+    tmp_path: Path, shown: list[image_pages.TrainingImage]
 ) -> None:
     split = split_of(np.arange(70) % 7)
-    plots.draw_training_pictures(tmp_path, record_of(Recipe(name="plain"), split), split)
+    plots.draw_training_images(tmp_path, record_of(Recipe(name="plain"), split), split)
     with Image.open(tmp_path / "training_pictures.png") as image:
         assert min(image.size) > 500
     assert len(shown) == 28
@@ -57,17 +57,17 @@ def test_training_pictures_are_of_each_class_with_label_and_file(
         assert (tile.pixels == split.images[row]).all()  # not augmented
     content = (tmp_path / "training_pictures.png").read_bytes()
     (tmp_path / "training_pictures.png").unlink()
-    plots.draw_training_pictures(tmp_path, record_of(Recipe(name="plain"), split), split)
+    plots.draw_training_images(tmp_path, record_of(Recipe(name="plain"), split), split)
     assert (tmp_path / "training_pictures.png").read_bytes() == content
 
 
 def test_training_pictures_are_augmented_and_mixed_as_the_network_sees_them(
-    tmp_path: Path, shown: list[pictures.TrainingPicture]
+    tmp_path: Path, shown: list[image_pages.TrainingImage]
 ) -> None:
     faces = drawn.faces(14, size=48)
     targets = np.eye(7, dtype=np.float32)[faces.labels]
     split = Split(faces.images, targets, FER2013, ids=faces.ids)
-    plots.draw_training_pictures(tmp_path, record_of(Recipe(flip=0.5, rotate=20, crop=40, mixup=0.4), split), split)
+    plots.draw_training_images(tmp_path, record_of(Recipe(flip=0.5, rotate=20, crop=40, mixup=0.4), split), split)
     assert {tile.pixels.shape for tile in shown} == {(40, 40)}
     mixed = [tile for tile in shown if " %, " in tile.lines[0][0]]
     assert mixed
@@ -75,14 +75,14 @@ def test_training_pictures_are_augmented_and_mixed_as_the_network_sees_them(
 
 
 def test_a_picture_without_a_label_of_the_primary_output_is_not_shown(
-    tmp_path: Path, shown: list[pictures.TrainingPicture]
+    tmp_path: Path, shown: list[image_pages.TrainingImage]
 ) -> None:
     targets = np.zeros((21, 15), np.float32)
     targets[:, 8] = 1
     targets[:5, 2] = 1
     split = split_of(targets, classes=FERPLUS)
     recipe = Recipe(classes=FERPLUS, targets="distribution", further_outputs=("label",))
-    plots.draw_training_pictures(tmp_path, record_of(recipe, split), split)
+    plots.draw_training_images(tmp_path, record_of(recipe, split), split)
     assert [tile.lines[0][0] for tile in shown] == [FERPLUS[2]] * 5
 
 
@@ -125,11 +125,11 @@ def test_a_drawing_that_fails_is_one_line_with_the_command_and_no_error(
     (tmp_path / "noto.ttf").write_text("no font")
     monkeypatch.setenv("MIEN_FONT", str(tmp_path / "noto.ttf"))
     foreign = replace(record, recipe=replace(record.recipe, classes=("놀람", "슬픔")))
-    plots.draw_training_pictures(tmp_path, foreign, split_of(np.arange(6) % 2, classes=("놀람", "슬픔")))
+    plots.draw_training_images(tmp_path, foreign, split_of(np.arange(6) % 2, classes=("놀람", "슬픔")))
     (tmp_path / "predictions.csv").mkdir()
     plots.draw_results(tmp_path, replace(record, recipe=Recipe()), split)
     first, *_, last = capsys.readouterr().err.splitlines()
-    assert "training pictures could not be drawn (MIEN_FONT: " in first
+    assert "training images could not be drawn (MIEN_FONT: " in first
     assert first.endswith("; training goes on")
     assert "predictions.csv: cannot be written" in last
     assert last.endswith(

@@ -1,4 +1,4 @@
-"""A model of classes of one's own from few pictures, and the features that it is made of."""
+"""A model of classes of one's own from few images, and the features that it is made of."""
 
 import os
 from typing import TYPE_CHECKING, Any
@@ -20,19 +20,19 @@ def adapt(
     model: PathText = "default", *, data: PathText, out: PathText, split: str = "train", folds: int = 5, seed: int = 0,
     **options: Any,
 ) -> "Adapted":  # fmt: skip
-    """Fit a model to classes of your own from few pictures, in seconds: a new last layer on its features.
+    """Fit a model to classes of your own from few images, in seconds: a new last layer on its features.
 
     Args:
         model: a bundled model's name, a run or its folder, or an .onnx file.
         data: the dataset's folder or file; one without splits is used whole.
         out: the new .onnx file: a model like any other, for `Recognizer`, `evaluate` and the command line.
         split: train, validation, test or all.
-        folds: parts of the cross-validation; fewer where a class has fewer pictures.
+        folds: parts of the cross-validation; fewer where a class has fewer images.
         seed: of the parts.
         options: further fields of `DataSpec`: kind, targets, classes, holdout, exclude, detector.
 
     Raises:
-        InputError: no such model or data, fewer than two classes, a class with one picture, or `out` exists.
+        InputError: no such model or data, fewer than two classes, a class with one image, or `out` exists.
         MissingExtra: mien[eval] is not installed.
 
     Example:

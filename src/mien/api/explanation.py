@@ -27,7 +27,7 @@ def explain(
     detector: "str | Path | Detector" = "auto",
     bgr: bool = False,
 ) -> "list[Explanation]":
-    """Return which parts of each face in a photo decide a model's answer: a map over its crop, and a picture.
+    """Return which parts of each face in a photo decide a model's answer: a map over its crop, and an image.
 
     Args:
         model: a run or its folder, "default" or "small", or an .onnx file.

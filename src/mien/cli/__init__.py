@@ -34,7 +34,7 @@ GROUPS = {  # the first lines of the verbs' docstrings: mien --help imports none
         "recipes": "List the recipes with source, data, cost and expected score",
         "train": "Train a recipe on a dataset",
         "resume": "Continue a stopped training run, with identical final weights",
-        "adapt": "Fit a model to classes of your own from few pictures, in seconds",
+        "adapt": "Fit a model to classes of your own from few images, in seconds",
         "export": "Export a run's best weights as ONNX, or a copy: 8 bits, features",
     },
     "measure": {

@@ -11,7 +11,7 @@ from mien.datasets.spec import Merge
 
 @dataclass(frozen=True)
 class AdaptationData(Data):
-    """The pictures to learn from."""
+    """The images to learn from."""
 
     split: str = "train"
     """Which split to learn from: train, validation, test or all; a dataset without splits is used whole."""
@@ -33,12 +33,12 @@ def adapt(
     seed: int = 0,
     json: bool = False,
 ) -> None:
-    """Fit a model to classes of your own from few pictures, in seconds.
+    """Fit a model to classes of your own from few images, in seconds.
 
     Keeps the model's network, and fits a new last layer to the features of your faces: scikit-learn's logistic
-    regression, without torch. Prints the accuracy of a cross-validation, in which pictures of one person, where the
-    data name persons, and copies of a picture stay together. The new file is a model like any other: mien predict, live
-    and evaluate take it, with --prior for classes that are not as frequent as among these pictures.
+    regression, without torch. Prints the accuracy of a cross-validation, in which images of one person, where the
+    data name persons, and copies of an image stay together. The new file is a model like any other: mien predict, live
+    and evaluate take it, with --prior for classes that are not as frequent as among these images.
     docs/few-pictures.md compares it with training.
 
     Examples:
@@ -52,7 +52,7 @@ def adapt(
         model: A bundled model (default or small), a run folder, or an .onnx file.
         data: What is learned from.
         out: The new .onnx file.
-        folds: Parts of the cross-validation; fewer where a class has fewer pictures.
+        folds: Parts of the cross-validation; fewer where a class has fewer images.
         seed: Random seed of the parts.
         json: Print one JSON object instead of tables.
     """

@@ -40,7 +40,7 @@ def evaluate(
         device: Where the network is computed: cpu, or what onnxruntime has here: cuda, coreml, directml, openvino.
         out: Write the scores and the report to this folder instead.
         plots: Also draw to this folder, for print (PNG, SVG, PDF): confusion matrix, sample predictions, surest
-            mistakes, a run's learning curves; and write predictions.csv, a row per picture.
+            mistakes, a run's learning curves; and write predictions.csv, a row per image.
         json: Print one JSON object instead of tables; with --tta both a list of two.
     """
     from mien.core import records

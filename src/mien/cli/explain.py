@@ -32,7 +32,7 @@ def explain(
 ) -> int:
     """Show which parts of a face decide the answer: a map over each face.
 
-    Writes a picture per photo (.png) to --out, and prints its path: each face, the map over it with its legend, and
+    Writes an image per photo (.png) to --out, and prints its path: each face, the map over it with its legend, and
     the probabilities. Faces are found and cropped as mien predict does it.
 
     A map is about the network, not about the person: it does not say whether the answer is right.
@@ -48,7 +48,7 @@ def explain(
     Args:
         model: A run folder, an .onnx file, or a bundled model: default or small.
         paths: Photos, folders and patterns, as for mien predict.
-        out: The folder for the pictures; earlier ones of the same names are replaced.
+        out: The folder for the images; earlier ones of the same names are replaced.
         method: occlusion: parts of the face are covered in turn. grad-cam: from a run's torch weights, or those of
             default (needs mien[train]). auto: grad-cam where it can be had, else occlusion; stderr says which.
         label: The class to explain; each face's most probable one by default.
@@ -81,7 +81,7 @@ def explain(
     if not photos:
         raise InputError("no photo to explain")
     check_folder(out)
-    pictures = output_paths(photos, out, ".png")
+    targets = output_paths(photos, out, ".png")
     recognizer = Recognizer(
         model,
         detector,
@@ -102,5 +102,5 @@ def explain(
         return GradCam(path, session)
 
     chosen, about = choose_method(model, recognizer.session, method, grad_cam)
-    read = explain_photos(recognizer, chosen, pictures, about=about, label=label, maps=maps)
+    read = explain_photos(recognizer, chosen, targets, about=about, label=label, maps=maps)
     return 2 if not read else int(unread or read < len(photos))

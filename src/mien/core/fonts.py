@@ -1,4 +1,4 @@
-"""The font of what is drawn into pictures: Pillow's own, or one of the system that has the letters of the class names.
+"""The font of what is drawn into images: Pillow's own, or one of the system that has the letters of the class names.
 
 MIEN_FONT, a font's file, comes before the system's.
 """
@@ -24,7 +24,7 @@ FONTS = (  # found by Pillow where systems keep them; wide ones first
     "NotoSansDevanagari-Regular.ttf", "NotoSansThai-Regular.ttf", "Nirmala.ttf", "FreeSans.ttf", "unifont.ttf",
     "arial.ttf",
 )  # fmt: skip
-LONGEST = 24  # letters of a name in a picture
+LONGEST = 24  # letters of a name in an image
 MISSING = "\U0010ffff"  # a character that no font has
 _needed: ContextVar[frozenset[str]] = ContextVar("needed", default=frozenset())  # of the names drawn in this thread
 

@@ -112,7 +112,7 @@ def class_map(names: Iterable[str], meanings: Mapping[str, str] | None = None) -
 
 
 def _cut_numbers(names: Mapping[str, str]) -> dict[str, tuple[int, str]]:
-    """Return name -> (number, the rest) where numbers stand before all names and count them; else {}."""
+    """Return name -> (number, the rest) where all names begin with a number and the numbers count them; else {}."""
     found = {name: re.fullmatch(NUMBERED, text) for name, text in names.items()}
     cut = {name: (int(match[1]), match[2]) for name, match in found.items() if match}
     numbers, rests = sorted({number for number, _ in cut.values()}), [rest for _, rest in cut.values()]

@@ -1,4 +1,4 @@
-"""predictions.csv: what the model answers to each picture."""
+"""predictions.csv: what the model answers to each image."""
 
 from pathlib import Path
 

@@ -61,7 +61,7 @@ class Adaptation:
     sha256: str
     """Of that file."""
     counts: dict[str, int]
-    """Class -> pictures learned from."""
+    """Class -> images learned from."""
     c: float
     """The C of scikit-learn's LogisticRegression."""
     folds: int

@@ -1,6 +1,6 @@
 """The shares of the classes that answers assume: even, those of the training data, or the user's own.
 
-A network's probabilities hold the shares of the faces it was trained on: in pictures of the web nine of ten people are
+A network's probabilities hold the shares of the faces it was trained on: in images of the web nine of ten people are
 neutral or happy. Bayes' rule moves them to other shares (Saerens et al. 2002).
 """
 

@@ -23,7 +23,7 @@ STATED: dict[str, dict[str, str]] = {
         "progress": "a line for each epoch and phase with it/s, running loss and accuracy; BEST WEIGHTS SAVED where "
         "the validation loss falls",
         "counts": "of images and batches of both splits, and the number of each class",
-        "pictures": "a training image with its label; sample predictions beside bars of the seven probabilities",
+        "pictures": "a training image with its label; sample predictions next to bars of the seven probabilities",
     },
     "three-class": {
         "data": "arrays: 16,175 images for training, 3,965 for the leaderboard; reshaped with -1",

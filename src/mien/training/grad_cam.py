@@ -57,7 +57,7 @@ class GradCam:
         size, channels = self.info.size, len(self.info.mean)
         _, layer, activation = self._scored(torch.zeros(1, channels, size, size))
         self.cells = min(activation.shape[2:])
-        """Cells of the feature map along its shorter side: a picture has no more detail than these."""
+        """Cells of the feature map along its shorter side: an image has no more detail than these."""
         self.detail = f"layer {layer}, {activation.shape[2]} x {activation.shape[3]} cells, enlarged"
 
     def __call__(self, crops: images.Pixels, columns: NDArray[np.int64]) -> Iterator[HeatMap]:

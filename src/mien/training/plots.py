@@ -1,6 +1,6 @@
-"""What a run draws into its folder: training pictures at its beginning, its results at its end.
+"""What a run draws into its folder: training images at its beginning, its results at its end.
 
-A failure to draw is one line on stderr: a run is not lost for a picture.
+A failure to draw is one line on stderr: a run is not lost for an image.
 """
 
 from collections.abc import Iterator
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from mien.core.console import first_few, track
 from mien.core.paths import printable
 from mien.core.streams import say
-from mien.evaluation.plots import TRAINING_PICTURES, save_plots
+from mien.evaluation.plots import TRAINING_IMAGES, save_plots
 from mien.evaluation.predictions import BATCH, DataFacts, Predictions, identify, predict_logits
 from mien.models.session import Session
 from mien.recipes import Recipe, RunRecord, read_epochs
@@ -22,17 +22,17 @@ from mien.training.augment import prepare
 from mien.training.data import Split
 
 
-def draw_training_pictures(run: Path, record: RunRecord, split: Split) -> None:
-    """Draw some training pictures of each class, with their labels, as the network sees them; once for a run."""
-    if (run / TRAINING_PICTURES).exists():
+def draw_training_images(run: Path, record: RunRecord, split: Split) -> None:
+    """Draw some training images of each class, with their labels, as the network sees them; once for a run."""
+    if (run / TRAINING_IMAGES).exists():
         return
-    with _kept(run, record, "training pictures"):
-        from mien.evaluation.plots import pictures, sheet
+    with _kept(run, record, "training images"):
+        from mien.evaluation.plots import image_pages, sheet
 
         recipe = record.recipe
         names = sheet.drawable(recipe.classes)
         ids = _ids(split).tolist()
-        chosen, _, how = pictures.few_of_each(split.hard, len(names), pictures.TRAINING)
+        chosen, _, how = image_pages.few_of_each(split.hard, len(names), image_pages.TRAINING)
         images = torch.from_numpy(np.array(split.images[chosen]))
         images = images.reshape(*images.shape[:3], -1).permute(0, 3, 1, 2).float() / 255
         given = torch.from_numpy(np.asarray(split.targets[chosen]))
@@ -46,18 +46,18 @@ def draw_training_pictures(run: Path, record: RunRecord, split: Split) -> None:
             if not torch.equal(targets[place], given[place]):
                 file = f"{Path(file).name} + {Path(partner).name}"
             label = (_label(shares.numpy(), names), sheet.INK, "bold")
-            tiles.append(pictures.TrainingPicture(pixels[place].squeeze(), [label], file))
+            tiles.append(image_pages.TrainingImage(pixels[place].squeeze(), [label], file))
         with sheet.drawing([*names, *(tile.file for tile in tiles)]):
-            page = pictures.training(
+            page = image_pages.training(
                 tiles,
-                f"Training pictures of {sheet.legible(recipe.name or recipe.model)}",
+                f"Training images of {sheet.legible(recipe.name or recipe.model)}",
                 [
-                    f"Chosen at random (seed {pictures.SEED}): {how}, of {len(split):,} pictures, as the network sees "
+                    f"Chosen at random (seed {image_pages.SEED}): {how}, of {len(split):,} images, as the network sees "
                     f"them in its first epoch: {_changes(recipe)}.",
-                    "Below each picture: its label; its file or row. Are the labels right? Is each face still seen?",
+                    "Below each image: its label; its file or row. Are the labels right? Is each face still seen?",
                 ],
             )
-            sheet.save(page.figure, run / TRAINING_PICTURES, fine=False)
+            sheet.save(page.figure, run / TRAINING_IMAGES, fine=False)
 
 
 def draw_results(run: Path, record: RunRecord, split: Split) -> None:
@@ -89,7 +89,7 @@ def _ids(split: Split) -> NDArray[np.str_]:
 
 
 def _label(shares: NDArray[np.float32], names: tuple[str, ...]) -> str:
-    """Return a label, or the classes that a mixed picture or votes have, with their shares."""
+    """Return a label, or the classes that a mixed image or votes have, with their shares."""
     order = [code for code in np.argsort(-shares, kind="stable").tolist() if shares[code] >= 0.05][:3]
     if len(order) == 1 or not order:
         return names[order[0]] if order else "no label"
@@ -97,7 +97,7 @@ def _label(shares: NDArray[np.float32], names: tuple[str, ...]) -> str:
 
 
 def _changes(recipe: Recipe) -> str:
-    """Return how training changes pictures, in words."""
+    """Return how training changes images, in words."""
     names = ("flip", "rotate", "zoom", "shift", "crop", "pad", "contrast", "erase", "mixup", "cutmix")
     found = [f"{name} {getattr(recipe, name):g}" for name in names if getattr(recipe, name)]
     if recipe.progressive_resize:

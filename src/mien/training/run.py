@@ -21,7 +21,7 @@ from mien.core.files import check_folder, replacing
 from mien.core.paths import printable
 from mien.datasets.image_hashes import hash_images, save_hashes
 from mien.evaluation.learning_curve import curves_svg
-from mien.evaluation.plots import TRAINING_PICTURES
+from mien.evaluation.plots import TRAINING_IMAGES
 from mien.evaluation.provenance import bundled_record, training_hashes
 from mien.models.bundled import ASSETS, bundled
 from mien.recipes import RunRecord, read_history, read_run
@@ -81,7 +81,7 @@ class RunFiles:
 
     def discard(self) -> None:
         """Remove a run that has no more than its description, so that the folder is free for another try."""
-        if {path.name for path in self.path.iterdir()} <= {RECIPE, HASHES, EVENTS, TRAINING_PICTURES}:
+        if {path.name for path in self.path.iterdir()} <= {RECIPE, HASHES, EVENTS, TRAINING_IMAGES}:
             shutil.rmtree(self.path)
 
     def save_epochs(self, epochs: Sequence[Epoch]) -> None:

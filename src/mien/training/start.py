@@ -299,7 +299,7 @@ def _fit(
         used = training.seen(training.steps) / len(training)
         say(*balance.describe(recipe, record.class_weights, splits["train"].counts, used=used))
         say(*finetune.describe(recipe, learner.layers))
-        plots.draw_training_pictures(run.path, record, splits["train"])
+        plots.draw_training_images(run.path, record, splits["train"])
     with only_one(run.path) if distributed.LEADS and not held else nullcontext(), logs:
         end = record.end if trainer.finished else None
         if end and distributed.LEADS:

@@ -1,4 +1,4 @@
-"""Pictures of one's own classes become a model that every verb takes."""
+"""Images of one's own classes become a model that every verb takes."""
 
 import json
 import subprocess
@@ -98,7 +98,7 @@ def test_adapt_is_the_same_twice_and_refuses_to_replace(
 @pytest.mark.parametrize(
     ("counts", "options", "said"),
     [
-        ({"bored": 4, "engaged": 1}, (), "one picture of engaged; at least 2 of each class are needed, 20 are better"),
+        ({"bored": 4, "engaged": 1}, (), "one image of engaged; at least 2 of each class are needed, 20 are better"),
         ({"bored": 4, "engaged": 4}, ("--folds", "1"), "--folds 1: expected at least 2"),
         ({"bored": 4, "engaged": 4}, ("--classes", "bored,absent"), "no class 'absent' in the data"),
         ({"bored": 4, "engaged": 4}, ("--split", "test"), "no split 'test' in it"),
@@ -117,7 +117,7 @@ def test_few_pictures_and_chance_are_said(mien: Mien, make_model: MakeModel, tmp
     data = pictures(tmp_path / "mine", {"bored": 4, "engaged": 3, "absent": 8}, blocks=dict.fromkeys(OWN, 9))
     code, printed, err = mien("adapt", make_model(), "--data", data, "--out", tmp_path / "m.onnx", "--json")
     assert code == 0
-    assert "warning: bored has 4 pictures, engaged has 3 pictures: with fewer than 5 the figures say next to" in err
+    assert "warning: bored has 4 images, engaged has 3 images: with fewer than 5 the figures say next to" in err
     found = json.loads(printed)
     assert (found["folds"], found["counts"]) == (3, {"absent": 8, "bored": 4, "engaged": 3})
     alike = pictures(tmp_path / "alike", {"bored": 10, "engaged": 10}, blocks=dict.fromkeys(OWN, 9))
@@ -148,7 +148,7 @@ def test_a_face_is_found_in_photos_and_those_without_are_named(
     assert "left out: 1 of 9 samples, of none of the 2 classes angry, happy (sad 1)" in err
     options = ("--data", photos, "--detector", "yunet", "--classes", "angry,sad", "--out", tmp_path / "n.onnx")
     code, _, err = mien("adapt", make_model(), *options)
-    assert (code, "at least two classes with pictures are needed; train has angry 3" in err) == (2, True)
+    assert (code, "at least two classes with images are needed; train has angry 3" in err) == (2, True)
 
 
 def test_wide_pictures_without_a_detector_are_pointed_out(mien: Mien, make_model: MakeModel, tmp_path: Path) -> None:
@@ -159,7 +159,7 @@ def test_wide_pictures_without_a_detector_are_pointed_out(mien: Mien, make_model
             Image.fromarray(noise).save(tmp_path / "mine" / name / f"{number}.png")
     code, _, err = mien("adapt", make_model(), "--data", tmp_path / "mine", "--out", tmp_path / "m.onnx")
     assert code == 0
-    assert "most pictures are not square; are they photos? Then find the faces first: --detector auto" in err
+    assert "most images are not square; are they photos? Then find the faces first: --detector auto" in err
 
 
 def test_other_splits_are_left_for_evaluate(mien: Mien, make_model: MakeModel, tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_other_splits_are_left_for_evaluate(mien: Mien, make_model: MakeModel, t
     out = tmp_path / "m.onnx"
     code, printed, err = mien("adapt", make_model(), "--data", tmp_path / "mine", "--out", out, "--json")
     assert (code, json.loads(printed)["counts"]) == (0, {"bored": 8, "engaged": 8})
-    assert "not used: 10 pictures of the test split (mien evaluate can score them)" in err
+    assert "not used: 10 images of the test split (mien evaluate can score them)" in err
 
 
 def test_persons_stay_together(mien: Mien, make_model: MakeModel, tmp_path: Path) -> None:
@@ -185,7 +185,7 @@ def test_persons_stay_together(mien: Mien, make_model: MakeModel, tmp_path: Path
 def test_a_model_adapted_twice_remembers_both(mine: Path, make_model: MakeModel, tmp_path: Path) -> None:
     first = package.adapt(make_model(), data=mine, out=tmp_path / "1.onnx")
     again = package.adapt(first, data=mine, out=tmp_path / "3.onnx")
-    assert "was trained on 24 of these 24 pictures, exactly or nearly: the accuracy is too high" in again.notes[-1]
+    assert "was trained on 24 of these 24 images, exactly or nearly: the accuracy is too high" in again.notes[-1]
     other = pictures(tmp_path / "other", {"calm": 8, "tense": 8}, seed=9)
     second = package.adapt(first, data=other, out=tmp_path / "2.onnx")
     kept = [known_hashes(Session(one)) for one in (first, second)]

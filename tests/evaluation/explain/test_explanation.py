@@ -8,7 +8,7 @@ from PIL import Image
 from mien.core.errors import InputError
 from mien.core.images import LoadedImage
 from mien.evaluation.explain import Explanation, Occlusion, explain_faces
-from mien.evaluation.explain.drawing import AGAINST, CARD, FOR, GAP, MOST, full_colour, legend, overlay, picture
+from mien.evaluation.explain.drawing import AGAINST, CARD, FOR, GAP, MOST, draw_faces, full_colour, legend, overlay
 from mien.faces import Detections
 from mien.recognition import Recognizer
 from tests.blocks import MakeModel, draw
@@ -87,7 +87,7 @@ def test_small_changes_are_painted_pale() -> None:
 @pytest.mark.parametrize("n", [1, 2, 5, MOST + 3])
 def test_a_picture_has_every_face_up_to_a_limit(make_model: MakeModel, n: int) -> None:
     found = explanations(make_model()) * (n // 2 + 1)
-    drawn = picture(found[:n])  # of the last case, 100 MB
+    drawn = draw_faces(found[:n])  # of the last case, 100 MB
     columns = (drawn.shape[1] - GAP) // (CARD + GAP)
     assert drawn.shape[1] == columns * (CARD + GAP) + GAP
     rows = -(-min(n, MOST) // columns)
@@ -109,6 +109,6 @@ def test_any_classes_can_be_drawn(make_model: MakeModel, labels: list[str]) -> N
 def test_the_margins_of_a_picture_are_empty(make_model: MakeModel) -> None:
     """Nothing is cut off: neither long names and sentences, nor the text below."""
     for labels in (None, ["x" * 24, "y" * 24, "W" * 24]):
-        drawn = picture(explanations(make_model(**({"labels": labels} if labels else {}))))
+        drawn = draw_faces(explanations(make_model(**({"labels": labels} if labels else {}))))
         for edge in (drawn[:4], drawn[-4:], drawn[:, :4], drawn[:, -4:]):
             assert (edge == 255).all()

@@ -19,8 +19,8 @@ from mien.core.images import Pixels
 from mien.core.labels import FER2013, FERPLUS
 from mien.evaluation.alignment import align
 from mien.evaluation.metrics import score
-from mien.evaluation.plots import confusion, draw_curves, pictures, save_plots, sheet
-from mien.evaluation.plots.pictures import few_of_each
+from mien.evaluation.plots import confusion, draw_curves, image_pages, save_plots, sheet
+from mien.evaluation.plots.image_pages import few_of_each
 from mien.evaluation.predictions import Scored
 from mien.recipes import Epoch
 from tests import drawn
@@ -125,8 +125,8 @@ def test_no_text_leaves_its_page_or_covers_another(classes: Sequence[str]) -> No
     scored = predictions(classes, ids=[f"train/{'x' * (row % 90)}/$a$ {row}.png" for row in range(120)])
     with sheet.drawing(classes):
         inside(confusion.confusion(score(scored.probabilities, scored.labels, classes), classes, "a on b"))
-        inside(pictures.samples(scored, faces(), classes, "a on b"))
-        inside(pictures.mistakes(scored, faces(), classes, "a on b"))
+        inside(image_pages.samples(scored, faces(), classes, "a on b"))
+        inside(image_pages.mistakes(scored, faces(), classes, "a on b"))
 
 
 def test_the_confusion_of_60_classes_is_legible() -> None:
@@ -155,7 +155,7 @@ def test_samples_are_of_each_class_and_the_choice_is_said() -> None:
     chosen, number, said = few_of_each(np.arange(60), 60, 24)
     assert (len(chosen), number, said) == (24, 1, "one of 24 of 60 classes")
     with sheet.drawing():
-        page = pictures.samples(predictions(FER2013), faces(), FER2013, "a")
+        page = image_pages.samples(predictions(FER2013), faces(), FER2013, "a")
     said = " ".join(text.get_text() for text in page.axes.texts)
     assert "Chosen at random (seed 0): up to 3 of each class." in said
 
@@ -167,12 +167,12 @@ def test_the_surest_mistakes_come_first_and_none_is_said(tmp_path: Path) -> None
     assert not scored.correct[worst].any()
     assert confidence[worst].tolist() == sorted(confidence[~scored.correct], reverse=True)[:5]
     with sheet.drawing():
-        page = pictures.mistakes(scored, faces(), FER2013, "a")
-        none = pictures.mistakes(predictions(FER2013, right=True), faces(), FER2013, "a")
+        page = image_pages.mistakes(scored, faces(), FER2013, "a")
+        none = image_pages.mistakes(predictions(FER2013, right=True), faces(), FER2013, "a")
     said = [text.get_text() for text in page.axes.texts]
     assert f"The 24 wrong predictions of the highest probability, of {(~scored.correct).sum()} in 120." in said[1]
     assert f"test/{worst[0]:04d}.png" in said
-    assert [text.get_text() for text in none.axes.texts][1] == "No wrong prediction in 120 pictures."
+    assert [text.get_text() for text in none.axes.texts][1] == "No wrong prediction in 120 images."
 
 
 def test_predictions_csv_has_a_row_per_picture_and_no_formulas(tmp_path: Path) -> None:

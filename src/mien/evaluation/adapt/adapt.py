@@ -1,4 +1,4 @@
-"""Pictures of one's own classes and a model in, one ONNX file out: the model's network with a new last layer."""
+"""Images of one's own classes and a model in, one ONNX file out: the model's network with a new last layer."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -30,7 +30,7 @@ from mien.models.bundled import bundled
 from mien.models.metadata import METADATA_KEY, Adaptation, ModelInfo
 from mien.models.session import Session, softmax
 
-FEW = 5  # pictures of a class; with fewer the figures say next to nothing
+FEW = 5  # images of a class; with fewer the figures say next to nothing
 
 
 @dataclass(frozen=True)
@@ -51,7 +51,7 @@ class Adapted:
     model: str
     """Whose features it reads: default, small or a file."""
     counts: dict[str, int]
-    """Class -> pictures learned from."""
+    """Class -> images learned from."""
     folds: int
     """Parts of the cross-validation."""
     together: str
@@ -61,7 +61,7 @@ class Adapted:
     temperature: float
     """Its logits are divided by it."""
     scores: Scores
-    """Of each picture by a layer that did not see it."""
+    """Of each image by a layer that did not see it."""
     notes: tuple[str, ...] = ()
     """What to know of the figures, in sentences."""
 
@@ -87,18 +87,18 @@ class Adapted:
 def adapt(model: str | Path, spec: DataSpec, out: Path, *, folds: int = 5, seed: int = 0) -> Adapted:
     """Fit a linear layer for the classes of a dataset on the features of a model, and write both as one ONNX file.
 
-    A dataset without splits is used whole, unless `spec.holdout` asks for a validation part. Pictures of one person,
-    and copies of one picture, are in one part of the cross-validation.
+    A dataset without splits is used whole, unless `spec.holdout` asks for a validation part. Images of one person,
+    and copies of one image, are in one part of the cross-validation.
 
     Args:
         model: a bundled model's name, a run, or an .onnx file that mien exported.
-        spec: the pictures; photos with `spec.detector`. Those without a face, and without a label, are left out.
+        spec: the images; photos with `spec.detector`. Those without a face, and without a label, are left out.
         out: the new .onnx file.
-        folds: parts of the cross-validation; fewer where a class has fewer pictures.
+        folds: parts of the cross-validation; fewer where a class has fewer images.
         seed: of the parts; at least 0.
 
     Raises:
-        InputError: no such model or data, fewer than two classes, a class with one picture, a model whose last layer is
+        InputError: no such model or data, fewer than two classes, a class with one image, a model whose last layer is
             not linear, or `out` exists.
         MissingExtra: onnx or scikit-learn is not installed.
     """
@@ -120,13 +120,13 @@ def adapt(model: str | Path, spec: DataSpec, out: Path, *, folds: int = 5, seed:
     _check(spec, counts)
     features = compute(session, samples.images)
     groups = group_ids(duplicates.find(samples.images).groups, persons)
-    notes = [f"{name} has {quantity(n, 'picture')}" for name, n in counts.items() if n < FEW]
+    notes = [f"{name} has {quantity(n, 'image')}" for name, n in counts.items() if n < FEW]
     notes = [f"{first_few(notes, 6)}: with fewer than {FEW} the figures say next to nothing"] if notes else []
     together = "persons and copies" if (persons != "").any() else "copies"
     given = classifier.LabelledFeatures(features, labels, groups)
     if given.smallest < 2:
         alone = next(name for label, name in enumerate(classes) if len(np.unique(groups[labels == label])) < 2)
-        notes.append(f"all pictures of {alone} show one person or are copies: others will be recognised less well")
+        notes.append(f"all images of {alone} show one person or are copies: others will be recognised less well")
         given, together = given._replace(groups=np.arange(len(labels))), "nothing"
     folds = min(folds, given.smallest)
     c = classifier.choose(given, len(classes), folds=folds, seed=seed)
@@ -136,12 +136,12 @@ def adapt(model: str | Path, spec: DataSpec, out: Path, *, folds: int = 5, seed:
     scores = score(softmax(logits / np.float32(fitted_temperature)), labels, classes)
     if scores.interval[0] <= max(counts.values()) / len(labels):
         often = max(counts, key=lambda name: counts[name])
-        notes.append(f"not shown to be better than always naming {often}: more pictures, or clearer classes, may help")
+        notes.append(f"not shown to be better than always naming {often}: more images, or clearer classes, may help")
     origin = identify(session)
     known = seen_in_training(session, samples.images)
     if known is not None and known.any():
         notes.append(
-            f"{origin.file} was trained on {known.sum():,} of these {len(known):,} pictures, exactly or nearly: the "
+            f"{origin.file} was trained on {known.sum():,} of these {len(known):,} images, exactly or nearly: the "
             "accuracy is too high"
         )
     info = ModelInfo(
@@ -179,12 +179,12 @@ def _read(spec: DataSpec, info: ModelInfo) -> tuple[Samples, NDArray[np.str_]]:
     if unused := Counter(split for split in table.splits[~np.isin(table.ids, samples.ids)].tolist() if split):
         unused.pop(spec.split, None)  # of another class: said already
         for split, n in unused.items():
-            notice(f"{where}: not used: {quantity(n, 'picture')} of the {split} split (mien evaluate can score them)")
+            notice(f"{where}: not used: {quantity(n, 'image')} of the {split} split (mien evaluate can score them)")
     notice_faceless(spec.path, spec.split, samples)
     labelled = samples.hard >= 0
     notice_lost(spec, samples, labelled, samples.classes)
     if spec.detector is None and _look_like_photos(table):
-        notice(f"{where}: most pictures are not square; are they photos? Then find the faces first: --detector auto")
+        notice(f"{where}: most images are not square; are they photos? Then find the faces first: --detector auto")
     kept = samples[labelled & samples.found]
     who = dict(zip(table.ids.tolist(), people(table.ids, table.groups).tolist(), strict=True))
     return kept, np.array([who[name] for name in kept.ids.tolist()], dtype=np.str_)
@@ -199,9 +199,9 @@ def _check(spec: DataSpec, counts: dict[str, int]) -> None:
     """Raise InputError where nothing can be learned."""
     had = first_few([f"{name} {n:,}" for name, n in counts.items()], 12) or "none"
     if len(counts) < 2:
-        raise InputError(f"{spec.path}: at least two classes with pictures are needed; {spec.split} has {had}")
+        raise InputError(f"{spec.path}: at least two classes with images are needed; {spec.split} has {had}")
     if single := [name for name, n in counts.items() if n < 2]:
         raise InputError(
-            f"{spec.path}: one picture of {first_few(single, 6)}; at least 2 of each class are needed, 20 are better "
+            f"{spec.path}: one image of {first_few(single, 6)}; at least 2 of each class are needed, 20 are better "
             f"(--classes leaves a class out); {spec.split} has {had}"
         )

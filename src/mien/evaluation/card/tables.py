@@ -14,7 +14,7 @@ from mien.evaluation.statistics import Interval
 from mien.evaluation.subgroups import Column
 from mien.models.calibration import Calibration
 
-ACROSS = 12  # classes that stand in columns; more are rows
+ACROSS = 12  # classes that are columns; more are rows
 CALIBRATED_ON = "calibrated on faces of this very split, so that ECE and log loss flatter the model"
 MAYBE_CALIBRATED_ON = "some of these faces may be among those it was calibrated on, which flatters ECE and log loss"
 

@@ -1,4 +1,4 @@
-"""Which parts of a face crop decide a network's answer: maps, their pictures, and the words that go with them."""
+"""Which parts of a face crop decide a network's answer: maps, their images, and the words that go with them."""
 
 from mien.evaluation.explain.choice import ExplainBy, choose_method
 from mien.evaluation.explain.explanation import Explanation, HeatMap, Method, explain_faces

@@ -1,4 +1,4 @@
-"""The pictures of explanations: Pillow alone draws them, so that they need no extra."""
+"""The images of explanations: Pillow alone draws them, so that they need no extra."""
 
 import math
 from collections.abc import Iterator, Sequence
@@ -24,7 +24,7 @@ SIDE, GAP, BARS, NAMES = 224, 16, 250, 120  # pixels of a crop, between parts, o
 CARD = 2 * SIDE + BARS + 2 * GAP
 HEAD, LEGEND, LINE = 30, 24, 18
 SHOWN = 8  # bars
-MOST = 120  # faces in one picture
+MOST = 120  # faces in one image
 GROUND, SOFT, TRACK = (255, 255, 255), (96, 102, 112), (228, 230, 234)
 LIMITS = {
     "occlusion": "It shows which parts of this crop the network's answer depends on; not whether the answer is right, "
@@ -77,8 +77,8 @@ def _effect(verb: str, label: str, change: float, extreme: float) -> str:
     return f"covering this part {verb} the probability of {label} by up to {change:.2f}, to {extreme:.2f}"
 
 
-def picture(explanations: "Sequence[Explanation]") -> Pixels:
-    """Return one picture of the faces of a photo, in their order, row by row; of more than `MOST`, the first."""
+def draw_faces(explanations: "Sequence[Explanation]") -> Pixels:
+    """Return one image of the faces of a photo, in their order, row by row; of more than `MOST`, the first."""
     explanations = explanations[:MOST]
     classes = drawable(explanations[0].classes)
     columns = max(1, round(math.sqrt(len(explanations) / 2)))

@@ -85,8 +85,8 @@ class Explanation:
         return float(self.probabilities[self.classes.index(self.label)])
 
     def draw(self) -> Pixels:
-        """Return a picture, uint8 [h, w, 3] RGB: the crop, the map over it with its legend, and the probabilities."""
-        return drawing.picture([self])
+        """Return an image, uint8 [h, w, 3] RGB: the crop, the map over it with its legend, and the probabilities."""
+        return drawing.draw_faces([self])
 
     def _repr_png_(self) -> bytes:
         file = io.BytesIO()

@@ -1,4 +1,4 @@
-"""What `mien explain` does: photo by photo, a picture of its faces."""
+"""What `mien explain` does: photo by photo, an image of its faces."""
 
 import sys
 from collections.abc import Mapping
@@ -18,25 +18,25 @@ from mien.recognition.recognizer import Recognizer
 
 
 def explain_photos(
-    recognizer: Recognizer, method: Method, pictures: Mapping[Path, Path], *, about: str, label: str | None, maps: bool
+    recognizer: Recognizer, method: Method, targets: Mapping[Path, Path], *, about: str, label: str | None, maps: bool
 ) -> int:
-    """Write the picture of each photo that has a face, and print its path; return how many photos could be read.
+    """Write the image of each photo that has a face, and print its path; return how many photos could be read.
 
     Args:
         recognizer: finds the faces.
         method: makes the maps.
-        pictures: photo -> the .png to write.
+        targets: photo -> the .png to write.
         about: what makes the maps, in words; printed before the first photo that could be read.
         label: the class to explain; None: each face's most probable one.
-        maps: write the maps too, as an .npy file next to each picture.
+        maps: write the maps too, as an .npy file next to each image.
 
     Raises:
         InputError: a file cannot be written.
     """
     read = faces = drawn = 0
     # on one terminal a progress bar and the paths would run into each other
-    todo = pictures.items() if sys.stdout.isatty() else track(pictures.items(), "explaining", len(pictures))
-    for photo, picture in todo:
+    todo = targets.items() if sys.stdout.isatty() else track(targets.items(), "explaining", len(targets))
+    for photo, target in todo:
         name = printable(photo)
         try:
             with recognizer.reading(photo) as image:
@@ -55,13 +55,13 @@ def explain_photos(
             continue
         faces, drawn = faces + len(found), drawn + 1
         if len(found) > drawing.MOST:
-            say(f"{name}: {quantity(len(found), 'face')}; the picture has the first {drawing.MOST}")
-        with replacing(picture) as part:
-            Image.fromarray(drawing.picture(found)).save(part, "PNG")
+            say(f"{name}: {quantity(len(found), 'face')}; the image has the first {drawing.MOST}")
+        with replacing(target) as part:
+            Image.fromarray(drawing.draw_faces(found)).save(part, "PNG")
         if maps:
-            with replacing(picture.with_suffix(".npy")) as part, part.open("wb") as file:
+            with replacing(target.with_suffix(".npy")) as part, part.open("wb") as file:
                 np.save(file, np.stack([one.map for one in found]))
-        show(printable(picture))
+        show(printable(target))
     if drawn:
         say(f"{quantity(faces, 'face')} of {quantity(drawn, 'photo')}. {drawing.LIMITS[method.name]}")
     return read

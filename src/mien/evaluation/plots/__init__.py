@@ -17,7 +17,7 @@ from mien.evaluation.predictions_table import save_predictions
 from mien.evaluation.report import page_title
 from mien.recipes import Epoch, Recipe
 
-TRAINING_PICTURES = "training_pictures.png"  # in a run folder, from its beginning
+TRAINING_IMAGES = "training_pictures.png"  # in a run folder, from its beginning
 
 
 def check(extra: str = "eval", purpose: str = "plots") -> None:
@@ -71,21 +71,21 @@ def save_plots(
         MissingExtra: matplotlib is not installed.
     """
     check()
-    from mien.evaluation.plots import confusion, pictures, sheet
+    from mien.evaluation.plots import confusion, image_pages, sheet
 
     classes = scored.alignment.classes
     names = sheet.drawable(classes)
     paths, pages = ("png", "svg", "pdf") if fine else ("png", "svg"), ("png", "pdf") if fine else ("png",)
     written = [folder / "predictions.csv"]
     save_predictions(written[0], scored)
-    files = [str(scored.ids[row]) for row in scored.surest_mistakes(pictures.MISTAKES)]
+    files = [str(scored.ids[row]) for row in scored.surest_mistakes(image_pages.MISTAKES)]
     with sheet.drawing([*names, title, *files]):
         title = sheet.legible(title)
         scores = score(scored.probabilities, scored.labels, classes)
         drawn: list[tuple[str, sheet.Sheet, Sequence[str]]] = [
             ("confusion", confusion.confusion(scores, names, title), paths),
-            ("sample_predictions", pictures.samples(scored, images, names, title), pages),
-            ("surest_mistakes", pictures.mistakes(scored, images, names, title), pages),
+            ("sample_predictions", image_pages.samples(scored, images, names, title), pages),
+            ("surest_mistakes", image_pages.mistakes(scored, images, names, title), pages),
         ]
         for name, page, endings in drawn:
             for ending in endings:

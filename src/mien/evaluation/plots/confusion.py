@@ -40,9 +40,9 @@ def confusion(scores: Scores, names: Sequence[str], title: str) -> Sheet:
         below = 0.15 + _widest(columns, label) * (0.72 if few else 1)
     wide = max(left + side * len(chosen) + MARGIN, 6.5)
     notes = [
-        f"{scores.n:,} pictures: {scores}.",
-        "Rows: the true class, with its number of pictures n. Columns: the prediction. Each cell: the share of its row"
-        + (", and the number of pictures." if few else " in %, and the number of pictures; empty: none."),
+        f"{scores.n:,} images: {scores}.",
+        "Rows: the true class, with its number of images n. Columns: the prediction. Each cell: the share of its row"
+        + (", and the number of images." if few else " in %, and the number of images; empty: none."),
     ]
     if len(chosen) < len(names):
         notes.append(f"The {len(chosen)} of {len(names):,} classes with most mistakes.")

@@ -1,4 +1,4 @@
-"""A page measured in inches that matplotlib draws: pictures, bars and texts, each where it is put.
+"""A page measured in inches that matplotlib draws: images, bars and texts, each where it is put.
 
 The user's matplotlib is left as it is: no pyplot, no backend, and rcParams only within `drawing`.
 """
@@ -68,7 +68,7 @@ def drawing(texts: Iterable[str] = ()) -> Iterator[None]:
                     "svg.fonttype": "none",  # texts stay texts, which can be found and changed
                     "svg.hashsalt": "mien",
                     "pdf.fonttype": 42,
-                    "image.composite_image": False,  # pictures keep their own pixels in SVG and PDF
+                    "image.composite_image": False,  # images keep their own pixels in SVG and PDF
                 }
             )
             yield
@@ -203,8 +203,8 @@ class Sheet:
         options = {"ha": "right", "va": "center", "rotation_mode": "anchor"} | options
         self.axes.text(x, y, text, fontsize=size, rotation=degrees, **options)
 
-    def picture(self, x: float, y: float, side: float, pixels: Pixels) -> None:
-        """Draw a square picture, uint8 [h, w] or [h, w, 3], in a thin frame."""
+    def image(self, x: float, y: float, side: float, pixels: Pixels) -> None:
+        """Draw a square image, uint8 [h, w] or [h, w, 3], in a thin frame."""
         shown = np.repeat(pixels[..., None], 3, axis=2) if pixels.ndim == 2 else pixels
         self.axes.imshow(shown, extent=(x, x + side, y + side, y), interpolation="nearest", aspect="auto")
         self.axes.add_patch(Rectangle((x, y), side, side, fill=False, edgecolor=GRID, linewidth=0.5))

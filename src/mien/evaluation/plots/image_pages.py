@@ -1,4 +1,4 @@
-"""Pages of pictures: sample predictions with bars, the surest mistakes, and what training sees."""
+"""Pages of images: sample predictions with bars, the surest mistakes, and what training sees."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -24,9 +24,9 @@ from mien.evaluation.plots.sheet import (
 )  # fmt: skip
 from mien.evaluation.predictions import Scored
 
-SAMPLES, MISTAKES, TRAINING = 24, 24, 32  # pictures on a page, at most
-BARS = 8  # classes next to a picture
-SIDE = 1.25  # of a picture, inches
+SAMPLES, MISTAKES, TRAINING = 24, 24, 32  # images on a page, at most
+BARS = 8  # classes next to an image
+SIDE = 1.25  # of an image, inches
 SEED = 0
 
 
@@ -50,7 +50,7 @@ def few_of_each(truth: NDArray[np.int64], k: int, most: int) -> tuple[list[int],
 
 
 def samples(scored: Scored, images: Pixels, names: Sequence[str], title: str) -> Sheet:
-    """Return the page of sample predictions: a picture, and bars of the probabilities at its right.
+    """Return the page of sample predictions: an image, and bars of the probabilities at its right.
 
     Args:
         scored: the predictions.
@@ -64,17 +64,17 @@ def samples(scored: Scored, images: Pixels, names: Sequence[str], title: str) ->
     left = min(left, 2.6)
     bars, room = 0.95, 0.42
     across = SIDE + 0.12 + left + 0.06 + bars + room + 0.2
-    room_for = min(4, int(17 / across))  # pictures of a class are in rows of their own
+    room_for = min(4, int(17 / across))  # images of a class are in rows of their own
     columns = next(columns for columns in range(room_for, 0, -1) if not (number % columns and columns % number))
     heading = 0.22
     down = heading + SIDE + 0.2
     wide = max(2 * MARGIN + columns * across, 7.0)
     absent = [names[code] for code in range(len(names)) if not (scored.truth == code).any()]
     notes = [
-        f"Chosen at random (seed {SEED}): {how}. Above each picture its true label.",
+        f"Chosen at random (seed {SEED}): {how}. Above each image its true label.",
         "Bars: the probabilities. Blue: the true class. Orange: a wrong prediction."
         + f" Of {len(names)} classes the {BARS} most probable are shown, and the true one." * (shown < len(names)),
-        f"No picture: {', '.join(absent)}." * bool(absent),
+        f"No image: {', '.join(absent)}." * bool(absent),
     ]
     texts, top = page_head(title, notes, wide)
     sheet = Sheet(wide, top + down * -(-len(chosen) // columns) + MARGIN)
@@ -88,7 +88,7 @@ def samples(scored: Scored, images: Pixels, names: Sequence[str], title: str) ->
         sheet.text(x, y, name, 9, weight="bold")
         right = ("✓ right", BLUE) if answer == truth else ("✗ wrong", ORANGE)
         sheet.text(x + across - 0.25, y, right[0], 8, ha="right", color=right[1])
-        sheet.picture(x, y + heading, SIDE, images[scored.rows[row]])
+        sheet.image(x, y + heading, SIDE, images[scored.rows[row]])
         _bars(sheet, (x + SIDE + 0.12, y + heading), probabilities, truth, names, (left, bars), shown, size)
     return sheet
 
@@ -122,8 +122,8 @@ def _bars(
 
 
 @dataclass(frozen=True)
-class TrainingPicture:
-    """A picture with lines below it: each a text, a colour and a font's weight; the last one is its file's name."""
+class TrainingImage:
+    """An image with lines below it: each a text, a colour and a font's weight; the last one is its file's name."""
 
     pixels: Pixels
     lines: Sequence[tuple[str, str, str]]
@@ -141,19 +141,19 @@ def mistakes(scored: Scored, images: Pixels, names: Sequence[str], title: str) -
             (f"true: {names[scored.truth[row]]}", BLUE, "bold"),
             (f"predicted: {names[answer]}, {100 * scored.probabilities[row, answer]:.0f} %", ORANGE, "normal"),
         ]
-        tiles.append(TrainingPicture(images[scored.rows[row]], lines, str(scored.ids[row])))
+        tiles.append(TrainingImage(images[scored.rows[row]], lines, str(scored.ids[row])))
     if wrong:
         said = f"The {len(worst)} wrong predictions of the highest probability, of {wrong:,} in {len(scored.rows):,}."
         return _page(tiles, title, [said + " Some of the labels may be wrong."])
-    return _page([], title, [f"No wrong prediction in {len(scored.rows):,} pictures."])
+    return _page([], title, [f"No wrong prediction in {len(scored.rows):,} images."])
 
 
-def training(tiles: Sequence[TrainingPicture], title: str, notes: Sequence[str]) -> Sheet:
-    """Return the page of training pictures."""
+def training(tiles: Sequence[TrainingImage], title: str, notes: Sequence[str]) -> Sheet:
+    """Return the page of training images."""
     return _page(tiles, title, notes)
 
 
-def _page(tiles: Sequence[TrainingPicture], title: str, notes: Sequence[str]) -> Sheet:
+def _page(tiles: Sequence[TrainingImage], title: str, notes: Sequence[str]) -> Sheet:
     size = 8.0
     widest = max((width(text, size, weight) for tile in tiles for text, _, weight in tile.lines), default=SIDE)
     across = min(max(SIDE, widest, 1.6), 2.2)
@@ -172,7 +172,7 @@ def _page(tiles: Sequence[TrainingPicture], title: str, notes: Sequence[str]) ->
         sheet.text(MARGIN, y, text, points, **options)
     for position, (tile, lines) in enumerate(zip(tiles, texts, strict=True)):
         x, y = MARGIN + (across + gap) * (position % columns), top + down * (position // columns)
-        sheet.picture(x, y, SIDE, tile.pixels)
+        sheet.image(x, y, SIDE, tile.pixels)
         y += SIDE + 0.05
         for text, colour, weight in lines:
             sheet.text(x, y, text, size, color=colour, weight=weight)
