@@ -50,8 +50,10 @@ def run(fer2013: Path, tmp_path_factory: pytest.TempPathFactory) -> mien.Run:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out the export, which takes longer than a tiny run."""
+    """Leave out the export and the drawings, which take longer than a tiny run."""
     monkeypatch.setattr("mien.training.start.export", lambda run: run / "model.onnx")
+    for name in ("draw_training_images", "draw_results"):
+        monkeypatch.setattr(f"mien.training.plots.{name}", lambda *_: None)
 
 
 def test_the_public_names_are_these_and_no_others() -> None:

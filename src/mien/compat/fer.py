@@ -184,7 +184,7 @@ class FERVideo:
             max_results: stop after more than so many faces.
             save_fps: take so many frames a second, about, in place of `frequency`.
             video_id: what the names of the frames' files begin with; by default the video's name.
-            save_frames: write the frames that are taken to outdir/images.zip, or with `zip_images` False into that folder.
+            save_frames: write the frames used to outdir/images.zip, or with `zip_images` False to `outdir`.
             save_video: write outdir/NAME_output.mp4 with boxes and bars.
             annotate_frames: draw boxes and bars in the frames too.
             detection_box: look only there: x_min, x_max, y_min, y_max in pixels.

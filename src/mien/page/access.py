@@ -1,4 +1,4 @@
-"""Whom the page is served to: requests by its own names and from its own pages; and the headers of every answer."""
+"""Whom the page is served to: requests by its own names and from its own pages; and the headers of every response."""
 
 import ipaddress
 from collections.abc import Collection

@@ -177,14 +177,14 @@ class Service:
             raise HttpProblem(400, str(error).removeprefix("--")) from None
         if self._videos >= self.settings.videos:
             raise busy(f"{self._videos} videos are read already, the most that may; try again later")
-        answer = VideoResponse(
+        response = VideoResponse(
             self.recognizer, every=every, form=form, threads=self.threads, model=self.model, metrics=self.metrics
         )
 
         async def counted(scope: Scope, receive: Receive, send: Send) -> None:
             self._videos += 1
             try:
-                await answer(scope, receive, send)
+                await response(scope, receive, send)
             finally:
                 self._videos -= 1
 

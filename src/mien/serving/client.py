@@ -18,10 +18,10 @@ Sendable = str | PathLike[str] | bytes
 
 
 class ServiceError(RuntimeError):
-    """The service has refused a request, or its answer is not whole. The message is the service's sentence.
+    """The service has refused a request, or its response is not whole. The message is the service's sentence.
 
     Args:
-        status: of HTTP; 0 where there was no whole answer.
+        status: of HTTP; 0 where there was no whole response.
         detail: why.
         retry_after: seconds after which the same request may succeed; None where it will not.
     """
@@ -84,8 +84,8 @@ class Client:
         kind = f"multipart/form-data; boundary={boundary}"
         for attempt in range(self.retries + 1):
             try:
-                with self._post("/v1/faces", body, kind) as answer:
-                    images: list[dict[str, Any]] = json.loads(answer.read())["images"]
+                with self._post("/v1/faces", body, kind) as response:
+                    images: list[dict[str, Any]] = json.loads(response.read())["images"]
                     return images
             except ServiceError as error:
                 if error.retry_after is None or attempt == self.retries:
@@ -99,17 +99,17 @@ class Client:
         They come once all of it is sent. `every` is the time from one frame to the next, 0.2s or 200ms; None takes all.
 
         Raises:
-            ServiceError: the service refuses it, cannot read it, or its answer is not whole.
+            ServiceError: the service refuses it, cannot read it, or its response is not whole.
             OSError: the video or the service cannot be reached.
         """
         query = f"?{urlencode({'every': every})}" if every else ""
         with (
             Path(video).open("rb") as file,
-            self._post(f"/v1/video{query}", file, "application/octet-stream") as answer,
+            self._post(f"/v1/video{query}", file, "application/octet-stream") as response,
         ):
             row: dict[str, Any] = {}
             try:
-                for line in answer:
+                for line in response:
                     row = json.loads(line)
                     if "frame" in row:
                         yield row
@@ -125,20 +125,20 @@ class Client:
         try:
             with suppress(BrokenPipeError, ConnectionResetError):  # it has answered before all was sent
                 connection.request("POST", self._root + path, body, headers)
-            answer = connection.getresponse()
+            response = connection.getresponse()
         except BaseException:
             connection.close()
             raise
-        if answer.status == 200:
-            return answer
-        with answer:
-            text = answer.read().decode("utf-8", "replace")
+        if response.status == 200:
+            return response
+        with response:
+            text = response.read().decode("utf-8", "replace")
         try:
             detail = str(json.loads(text)["detail"])
         except (ValueError, TypeError, KeyError):
-            detail = text[:200] or answer.reason
-        wait = answer.headers.get("Retry-After", "")
-        raise ServiceError(answer.status, detail, int(wait) if wait.isdecimal() else None)
+            detail = text[:200] or response.reason
+        wait = response.headers.get("Retry-After", "")
+        raise ServiceError(response.status, detail, int(wait) if wait.isdecimal() else None)
 
 
 def _form(photos: tuple[Sendable, ...]) -> tuple[str, bytes]:

@@ -1,4 +1,4 @@
-"""What every request passes first: names, origins, tokens and bounds; and what every answer gets: headers, counts.
+"""What every request passes first: names, origins, tokens and bounds; and what every response gets: headers, counts.
 
 The order is that of the cost: Host and Origin before the token, the token before a byte of the body is read.
 """
@@ -33,8 +33,8 @@ KEYS = 10_000  # that are counted in a minute, each by itself
 SMALL = 1_000  # bytes of the body of any other request
 
 
-class ResponseAborted(Exception):  # noqa: N818 - ends an answer that has begun
-    """The answer has begun and cannot be finished: the connection is closed."""
+class ResponseAborted(Exception):  # noqa: N818 - ends a response that has begun
+    """The response has begun and cannot be finished: the connection is closed."""
 
 
 class Guard:
@@ -91,7 +91,7 @@ class Guard:
         return own_origin(origin, headers.get("host", "")) or self.names_origin(origin)
 
     def names_origin(self, origin: str) -> bool:
-        """Return whether an origin is named in the settings: only then an answer may be read by its pages (CORS)."""
+        """Return whether an origin is named in the settings: only then a response may be read by its pages (CORS)."""
         return origin in self.settings.allow_origin
 
     def _token(self, headers: Headers, address: str) -> int:
@@ -249,7 +249,7 @@ class GuardedRequest:
             raise ResponseAborted from None
 
     async def _respond(self, problem: HttpProblem) -> None:
-        if self.status:  # the answer has begun: without its end the client sees that it is not whole
+        if self.status:  # the response has begun: without its end the client sees that it is not whole
             return
         with suppress(ResponseAborted):
             await self.send({"type": "http.response.start", "status": problem.status, "headers": problem.headers})

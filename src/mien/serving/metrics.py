@@ -20,7 +20,7 @@ class Metrics:
         )  # the library adds _total
         self.latency = Histogram(
             "mien_request_seconds",
-            "Seconds from the header of a request to the end of its answer.",
+            "Seconds from the header of a request to the end of its response.",
             ["route"],
             buckets=SECONDS,
             registry=self.registry,

@@ -39,7 +39,7 @@ def description(settings: ServeSettings, labels: Sequence[str]) -> dict[str, Any
         "prediction_set": list(labels),
         "probabilities": probabilities,
     }
-    answer = {
+    response = {
         "model": {"name": settings.model, "sha256": "0" * 64, "prior": probabilities},
         "version": __version__,
         "seconds": {"upload": 0.0021, "recognition": 0.0304},
@@ -90,7 +90,7 @@ def description(settings: ServeSettings, labels: Sequence[str]) -> dict[str, Any
                 ),
             }
         ),
-        "responses": _responses(("application/json", answer), 400, 401, 403, 408, 413, 415, 422, 429, 503),
+        "responses": _responses(("application/json", response), 400, 401, 403, 408, 413, 415, 422, 429, 503),
     }
     video = {
         "summary": "Recognise the expressions of faces in a video, while it is uploaded",
@@ -145,7 +145,7 @@ def description(settings: ServeSettings, labels: Sequence[str]) -> dict[str, Any
         ),
         "responses": _responses(("application/json", {"results": [analysis]}), 400, 401, 403, 408, 413, 415, 429, 503),
     }
-    ready = {"status": "ready", "model": answer["model"], "version": __version__}
+    ready = {"status": "ready", "model": response["model"], "version": __version__}
     paths = {
         "/v1/faces": {"post": faces},
         "/v1/video": {"post": video},

@@ -13,7 +13,7 @@ class HttpProblem(Exception):  # noqa: N818 - the name that RFC 9457 gives it
         status: of HTTP.
         detail: one sentence for the client: what is wrong, and what to do.
         retry_after: whole seconds after which the same request may succeed.
-        challenge: whether the answer asks for a token (WWW-Authenticate).
+        challenge: whether the response asks for a token (WWW-Authenticate).
     """
 
     def __init__(self, status: int, detail: str, *, retry_after: int | None = None, challenge: bool = False) -> None:
@@ -36,5 +36,5 @@ class HttpProblem(Exception):  # noqa: N818 - the name that RFC 9457 gives it
 
 
 def busy(detail: str) -> HttpProblem:
-    """Return the answer to a request for which there is no room now."""
+    """Return the response to a request for which there is no room now."""
     return HttpProblem(503, detail, retry_after=1)

@@ -1,7 +1,7 @@
 """uvicorn's HTTP/1.1 with bounds that it does not have: deadlines for the header of a request, and for a client to
 read, and the size of chunks.
 
-A connection must send a whole header within `header_seconds` after it was opened or after the answer before; what is
+A connection must send a whole header within `header_seconds` after it was opened or after the response before; what is
 left of a body that was refused counts too, and is thrown away meanwhile. Where there are too many connections, the one
 that has waited longest for a header makes room.
 """
@@ -40,10 +40,10 @@ class BoundedConnection(h11.Connection):
 
 
 class LingeringTransport:
-    """A connection that is closed only once its client has read the answer, where that came before all was sent.
+    """A connection that is closed only once its client has read the response, where that came before all was sent.
 
-    Closing at once would reset the connection and lose the answer. So our side is ended, and what still comes is thrown
-    away, until the client ends its side too or the deadline of the protocol is over.
+    Closing at once would reset the connection and lose the response. So our side is ended, and what still comes is
+    thrown away, until the client ends its side too or the deadline of the protocol is over.
     """
 
     def __init__(self, transport: asyncio.Transport, protocol: "BoundedProtocol") -> None:
@@ -69,7 +69,7 @@ class LingeringTransport:
 
 
 class BoundedProtocol(H11Protocol):
-    """A connection, cut off when it sends its header too slowly or does not read its answer."""
+    """A connection, cut off when it sends its header too slowly or does not read its response."""
 
     def __init__(self, *args: Any, settings: ServeSettings, **options: Any) -> None:
         super().__init__(*args, **options)
@@ -164,7 +164,7 @@ class BoundedProtocol(H11Protocol):
             self.transport.abort()
             return
         head = h11.Response(status_code=problem.status, headers=[*problem.headers, (b"connection", b"close")])
-        with suppress(h11.LocalProtocolError):  # the answer to HEAD has no body
+        with suppress(h11.LocalProtocolError):  # the response to HEAD has no body
             for event in (head, h11.Data(data=problem.body), h11.EndOfMessage()):
                 self.transport.write(self.conn.send(event) or b"")
         self.transport.close()

@@ -103,7 +103,7 @@ class ArrivingFile(RawIOBase):
 
 
 class VideoResponse:
-    """The answer to a video: rows while its upload is read, then a line that says that they are all.
+    """The response to a video: rows while its upload is read, then a line that says that they are all.
 
     Args:
         recognizer: finds and scores the faces.
