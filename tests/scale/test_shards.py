@@ -187,7 +187,7 @@ def test_a_copy_of_the_model_under_another_name_is_the_same(
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("{", "; expected a part that mien predict --shard has written"),
+        ("{", "; expected a part of mien predict --shard; remove it and run the shards again"),
         (
             '{"made_with": "x", "outcomes": [], "messages": [], "rows": []}',
             "made with other settings than job.json says",

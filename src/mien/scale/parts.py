@@ -185,7 +185,7 @@ def part_path(folder: Path, name: str) -> Path:
 
 def read_part(path: Path, made_with: str) -> PartRecord:
     """Return a part that is done. InputError where it is damaged, or was made with other settings."""
-    record = records.read(path, PartRecord, what="a part that mien predict --shard has written")
+    record = records.read(path, PartRecord, what="a part of mien predict --shard; remove it and run the shards again")
     if record.made_with != made_with:
         raise InputError(f"{path}: made with other settings than {JOB} says; remove it and run the shards again")
     return record

@@ -60,7 +60,7 @@ def run_shard(paths: Sequence[Path], job: PredictJob, shard: str) -> int:
     outcomes, left = remaining(worker.out, about, mine, f"shard {shard}")
     for record in _watched(worker, left, about):
         outcomes.update(record.outcomes)
-    return job.exit_code(outcomes | ({"unread"} if unread else set()))
+    return max(job.exit_code(outcomes), int(unread))
 
 
 def check_options(job: PredictJob, option: str) -> None:
