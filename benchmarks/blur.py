@@ -8,7 +8,7 @@ detector finds at 1.5 times the size, in single frames. What `mien predict` find
 and with five frames a second. A face is left where less than 90 % of its box is covered, and found again where the
 detector finds, in the covered frame at 1.5 times the size, a box that shares 0.3 with it (intersection over union).
 
-2026-11-27, --seconds 30, every frame, faces, left, found again: fer_test.mp4 115, 0, 0; clips 5,625, 10, 3; with --lose 1
+2026-11-27, every frame, faces, left, found again: fer_test.mp4 115, 0, 0; clips 5,625, 10, 3; with --lose 1
 5,625, 41, 20; photos 75, 2, 1. Five frames a second: 115, 0, 0; 5,625, 15, 11; with --lose 1 5,625, 65, 43.
 """
 
