@@ -81,6 +81,13 @@ def test_what_is_not_usable_counts_nowhere_but_in_valid() -> None:
     assert row["per_minute"] == pytest.approx(2 / 45 * 60, abs=0.01)
 
 
+def test_an_event_in_which_nothing_is_usable_is_no_missing_response() -> None:
+    every = np.arange(1500) / 25
+    curve = made_curve(THREE, usable=(every < 43) | (every >= 51))  # all of the third event
+    row = summed(curve, windows={curve.key: EVENTS})["smile", "happy"]
+    assert (row["occurrences"], row["episodes"], row["responses"]) == (3, 2, 1.0)
+
+
 def test_nothing_usable_leaves_the_cells_empty() -> None:
     curve = made_curve(THREE, usable=np.zeros(1500, np.bool_))
     row = summed(curve)["", "happy"]

@@ -14,7 +14,7 @@ event, or all videos of the condition (an empty event). c = s - b is the curve c
     share           share of the valid time that is in episodes
     episodes        episodes that begin within the windows; per_minute: per minute of valid time
     duration        their mean length in seconds, also where they last beyond the window
-    responses       share of the occurrences in which one begins
+    responses       share of the occurrences with usable time in which one begins
     latency         mean seconds from the beginning of these occurrences to its first onset; an expression that is there
                     already when the event begins is no response
 
@@ -145,7 +145,7 @@ def _row(
         "episodes": total["episodes"],
         "per_minute": _ratio(60 * total["episodes"], valid),
         "duration": _ratio(total["duration"], total["episodes"]),
-        "responses": total["responses"] / n,
+        "responses": _ratio(total["responses"], sum(one["valid"].any() for one in several)),
         "latency": _ratio(total["latency"], total["responses"]),
     }
     row: Row = {
