@@ -119,8 +119,9 @@ def test_no_page_is_wider_than_the_screen(site: Path, browser: Browser, address:
     assert errors == []
 
 
-def test_search_finds_a_page_and_nothing_leaves(browser: Browser, address: str) -> None:
-    page = browser.new_page(viewport={"width": WIDTHS["desk"], "height": 800})
+@pytest.mark.parametrize("width", WIDTHS.values(), ids=list(WIDTHS))
+def test_search_finds_a_page_and_nothing_leaves(browser: Browser, address: str, width: int) -> None:
+    page = browser.new_page(viewport={"width": width, "height": 800})
     asked: list[str] = []
 
     def note(request: Request) -> None:
@@ -128,12 +129,12 @@ def test_search_finds_a_page_and_nothing_leaves(browser: Browser, address: str) 
 
     page.on("request", note)
     page.goto(address + "index.html")
-    page.get_by_role("textbox", name="Search").fill("prediction set")
-    first = page.locator(".md-search-result__link").first
-    first.wait_for()
-    assert "calibration.html" in " ".join(
-        link.get_attribute("href") or "" for link in page.locator(".md-search-result__link").all()
-    )
-    first.click()
+    if width == WIDTHS["phone"]:
+        page.locator(".md-header__button[for=__search]").click()
+    page.locator("input.md-search__input").press_sequentially("prediction set")
+    links = page.locator(".md-search-result__link")
+    links.first.wait_for()
+    assert "calibration.html" in " ".join(link.get_attribute("href") or "" for link in links.all())
+    links.first.click()
     page.wait_for_url("**/*.html*")
     assert {urlsplit(url).netloc for url in asked if not url.startswith("blob:")} == {urlsplit(address).netloc}
