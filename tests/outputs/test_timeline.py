@@ -13,7 +13,7 @@ from mien.faces.annotate import COLOURS, palette
 from mien.faces.faces import VideoFaces
 from mien.outputs import panels
 from mien.outputs.drawing import INK
-from mien.outputs.panels import Bar, Panel, columns, draw_panels
+from mien.outputs.panels import Bar, TimelinePanel, columns, draw_panels
 from mien.outputs.timeline import Timeline, draw_timeline
 from mien.recognition.episodes import EpisodeFinder, VideoSummary
 from tests.recognition.test_smoothing import CLASSES, frame_faces
@@ -118,11 +118,11 @@ def episodes(seconds: float, every: float, length: float) -> list[Bar]:
     return [Bar("happy", time, time + length, time + length / 2) for time in times]
 
 
-def panel(seconds: float, bars: list[Bar], events: list[Bar] | None = None) -> Panel:
-    return Panel("P1", "", 0, seconds, np.tile([0.9, 0.1], (panels.BINS, 1)), bars, events or [])
+def panel(seconds: float, bars: list[Bar], events: list[Bar] | None = None) -> TimelinePanel:
+    return TimelinePanel("P1", "", 0, seconds, np.tile([0.9, 0.1], (panels.BINS, 1)), bars, events or [])
 
 
-def marks(one: Panel) -> int:
+def marks(one: TimelinePanel) -> int:
     """Return how many apexes are marked."""
     svg = draw_panels([one], palette(CLASSES), "t").to_svg()
     return sum(f'fill="#{bytes(INK).hex()}"' in line for line in svg.splitlines() if line.startswith("<polygon"))
@@ -164,7 +164,7 @@ def test_events_are_named_where_there_is_room() -> None:
 
 def test_panels_of_other_stretches_have_times_of_their_own() -> None:
     means = np.tile([0.9, 0.1], (panels.BINS, 1))
-    both = [Panel("a", "", -20, 40, means, []), Panel("b", "", 100, 130, means, [])]
+    both = [TimelinePanel("a", "", -20, 40, means, []), TimelinePanel("b", "", 100, 130, means, [])]
     svg = draw_panels(both, palette(CLASSES), "t").to_svg()
     assert {"-0:20", "0:40", "1:40", "2:10"} <= set(re.findall(">(-?[\\d:]+)</text>", svg))
     same = draw_panels([both[0], both[0]], palette(CLASSES), "t").to_svg()

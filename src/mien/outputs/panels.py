@@ -42,7 +42,7 @@ class Bar(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Panel:
+class TimelinePanel:
     """A face over a stretch of time."""
 
     name: str
@@ -56,7 +56,9 @@ class Panel:
     events: Sequence[Bar] = field(default=())
 
 
-def draw_panels(panels: Sequence[Panel], colours: Mapping[str, Colour], title: str, *, width: float = WIDTH) -> Drawing:
+def draw_panels(
+    panels: Sequence[TimelinePanel], colours: Mapping[str, Colour], title: str, *, width: float = WIDTH
+) -> Drawing:
     """Return the drawing of panels, one below the other, all with the same number of pixels for a second.
 
     Args:
@@ -100,7 +102,7 @@ def draw_panels(panels: Sequence[Panel], colours: Mapping[str, Colour], title: s
 class _Pen:
     """Draws one panel, from `top` down."""
 
-    def __init__(self, drawing: Drawing, panel: Panel, scale: float, top: float, named: dict[str, str]) -> None:
+    def __init__(self, drawing: Drawing, panel: TimelinePanel, scale: float, top: float, named: dict[str, str]) -> None:
         self.drawing, self.panel, self.scale, self.top, self.named = drawing, panel, scale, top, named
         self.right = LEFT + (panel.end - panel.start) * scale
 
@@ -192,7 +194,7 @@ class _Pen:
                     self.drawing.text(start + 4, top + ROW - 6, text, size=11)
 
 
-def columns(bars: Sequence[Bar], panel: Panel, scale: float) -> list[tuple[list[float], NDArray[np.float64]]]:
+def columns(bars: Sequence[Bar], panel: TimelinePanel, scale: float) -> list[tuple[list[float], NDArray[np.float64]]]:
     """Return where short bars are summed up: runs of columns, as edges [n + 1] in pixels and heights [n], 0 to 1."""
     if not bars:
         return []
@@ -209,11 +211,11 @@ def columns(bars: Sequence[Bar], panel: Panel, scale: float) -> list[tuple[list[
     return [(xs[a : b + 1].tolist(), heights[a:b]) for a, b in _runs(heights > 0)]
 
 
-def _span(panel: Panel) -> tuple[float, float]:
+def _span(panel: TimelinePanel) -> tuple[float, float]:
     return panel.start, panel.end
 
 
-def _rows(panel: Panel, colours: dict[str, Colour]) -> dict[str, list[Bar]]:
+def _rows(panel: TimelinePanel, colours: dict[str, Colour]) -> dict[str, list[Bar]]:
     """Return the bars of each expression that has some, in the order of the legend; those without a colour last."""
     order = [*colours, *sorted({bar.label for bar in panel.episodes} - set(colours))]
     found: dict[str, list[Bar]] = {name: [] for name in order}
@@ -251,7 +253,7 @@ def _most(
     }
 
 
-def _names(panels: Sequence[Panel], events: Sequence[Sequence[Sequence[Bar]]]) -> Iterator[str]:
+def _names(panels: Sequence[TimelinePanel], events: Sequence[Sequence[Sequence[Bar]]]) -> Iterator[str]:
     for panel, lanes in zip(panels, events, strict=True):
         yield panel.name
         yield from (bar.label for bar in panel.episodes)

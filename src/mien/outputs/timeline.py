@@ -12,7 +12,7 @@ from mien.core.files import replacing, write_text, writing
 from mien.faces.annotate import palette
 from mien.faces.faces import VideoFaces
 from mien.outputs.drawing import Drawing
-from mien.outputs.panels import BINS, Bar, Panel, draw_panels
+from mien.outputs.panels import BINS, Bar, TimelinePanel, draw_panels
 from mien.recognition.episodes import VideoSummary
 
 PERSONS = 12  # the longest are shown
@@ -97,5 +97,5 @@ def draw_timeline(
     panels = []
     for person, rows in means.items():
         seconds = summary.end * float(np.isfinite(rows[:, 0]).mean())
-        panels.append(Panel(f"face {person}", f"{seconds:.1f} s", 0.0, summary.end, rows, bars[person]))
+        panels.append(TimelinePanel(f"face {person}", f"{seconds:.1f} s", 0.0, summary.end, rows, bars[person]))
     return draw_panels(panels, palette(classes), f"{title}: probabilities of expressions, smoothed{shown}")

@@ -14,7 +14,7 @@ from mien.core.files import replacing, write_text
 from mien.core.paths import file_name
 from mien.faces.annotate import palette
 from mien.outputs.drawing import Drawing
-from mien.outputs.panels import BINS, Bar, Panel, clock, draw_panels
+from mien.outputs.panels import BINS, Bar, TimelinePanel, clock, draw_panels
 from mien.study.numbers.curves import TimeSeries
 from mien.study.numbers.tables import StudyCurves, read_study
 from mien.study.numbers.windows import whole
@@ -62,7 +62,7 @@ def write_timelines(
     data = read_study(folder)
     curves, chosen = _of_persons(data.curves, persons), _expressions(data, expressions)
     colours = {name: colour for name, colour in palette(data.curves[0].classes).items() if name in chosen}
-    panels: dict[str, list[Panel]] = {}
+    panels: dict[str, list[TimelinePanel]] = {}
     for curve in curves:
         if (made := panel_of(data, curve, chosen, begin, until, name=_name(curve, curves))) is not None:
             panels.setdefault(curve.participant, []).append(made)
@@ -83,7 +83,7 @@ def write_timelines(
 
 def panel_of(
     data: StudyCurves, curve: TimeSeries, expressions: Sequence[str], begin: float, until: float, *, name: str
-) -> Panel | None:
+) -> TimelinePanel | None:
     """Return a curve between two times of the study as it is drawn; None where it has none of them."""
     limits = whole(curve)
     start, end = max(begin, limits.start + curve.offset), min(until, limits.end + curve.offset)
@@ -107,7 +107,7 @@ def panel_of(
         for one in data.windows[curve.key]
         if one.start + curve.offset < end and one.end + curve.offset > start
     ]
-    return Panel(name, f"{share:.0%} valid", start, end, means, bars, events)
+    return TimelinePanel(name, f"{share:.0%} valid", start, end, means, bars, events)
 
 
 def _episodes(curve: TimeSeries, expression: str) -> list[tuple[float, float, float]]:

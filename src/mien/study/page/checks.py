@@ -13,7 +13,7 @@ LEAST_VALID = 0.5  # as `mien study compare` has it
 SURE = 0.8  # of a track's person
 
 
-class Check(NamedTuple):
+class Finding(NamedTuple):
     """A line, and the part of the page that shows it."""
 
     text: str
@@ -25,7 +25,7 @@ def checks(
     quality: Sequence[ClipQuality],
     curves: Sequence[TimeSeries],
     tracks: Mapping[str, Sequence[TrackCard]],
-) -> list[Check]:
+) -> list[Finding]:
     """Return what a look is worth, the gravest first.
 
     Args:
@@ -34,25 +34,25 @@ def checks(
         curves: of the study.
         tracks: video -> its rows of persons.csv.
     """
-    found = [Check(f"{video} was not read: {reason}", "settings") for video, reason in facts["not read"].items()]
-    found += [Check(one["damage"], "settings") for one in facts["videos"].values() if one["damage"]]
+    found = [Finding(f"{video} was not read: {reason}", "settings") for video, reason in facts["not read"].items()]
+    found += [Finding(one["damage"], "settings") for one in facts["videos"].values() if one["damage"]]
     for clip in quality:
         total = clip.total
         if total.usable < LEAST_VALID * total.frames:
             why = ", ".join(f"{name} {100 * count / total.frames:.0f} %" for name, count in total.ranked[:3])
             found.append(
-                Check(f"{clip.name}: {100 * total.shares[0]:.0f} % of the frames are usable ({why})", "quality")
+                Finding(f"{clip.name}: {100 * total.shares[0]:.0f} % of the frames are usable ({why})", "quality")
             )
     found += _missing(curves)
     if several := [" ".join(filter(None, key)) for key, persons in _persons(curves).items() if len(persons) > 1]:
         text = (
             f"{quantity(len(several), 'clip')} with more than one person ({first_few(several)}): name the participant"
         )
-        found.append(Check(text, "persons"))
+        found.append(Finding(text, "persons"))
     if videos := unsure(tracks):
         text = f"{quantity(sum(videos.values()), 'track')} whose person is not sure ({first_few(list(videos))})"
-        found.append(Check(text, "persons"))
-    found += [Check(note, "settings") for note in facts["events"] if " not used" in note or "several videos" in note]
+        found.append(Finding(text, "persons"))
+    found += [Finding(note, "settings") for note in facts["events"] if " not used" in note or "several videos" in note]
     return found
 
 
@@ -65,7 +65,7 @@ def unsure(tracks: Mapping[str, Sequence[TrackCard]]) -> dict[str, int]:
     return {video: count for video, count in counts.items() if count}
 
 
-def _missing(curves: Sequence[TimeSeries]) -> list[Check]:
+def _missing(curves: Sequence[TimeSeries]) -> list[Finding]:
     """Name the participants who lack a condition that most have."""
     of: dict[str, set[str]] = {}
     for curve in curves:
@@ -75,7 +75,7 @@ def _missing(curves: Sequence[TimeSeries]) -> list[Check]:
     for condition, count in counts.items():
         without = [name for name, several in of.items() if condition not in several]
         if condition and without and 2 * count > len(of):
-            found.append(Check(f"no video in the condition {condition}: {first_few(without)}", "overview"))
+            found.append(Finding(f"no video in the condition {condition}: {first_few(without)}", "overview"))
     return found
 
 
