@@ -69,12 +69,12 @@ def test_a_command_that_is_shown_can_be_parsed(mien: Mien, monkeypatch: pytest.M
 
 
 def test_the_two_counts_of_near_copies_are_those_of_card_and_benchmark() -> None:
-    """docs/data.md has the one by pixels, of the benchmark, and the one by prints, of the card."""
+    """docs/data.md has the one by pixels, of the benchmark, and the one by hashes, of the card."""
     by_hashes = read_card("default").scores[0].seen
     by_pixels = result.load(ROOT / "docs" / "benchmark" / "fer2013-default.json").models[0].seen_in_training
     assert by_hashes is not None
     assert by_pixels is not None
-    section = (ROOT / "docs" / "data.md").read_text().partition("### By pixels or by prints")[2]
+    section = (ROOT / "docs" / "data.md").read_text().partition("### By pixels or by hashes")[2]
     assert f"| {by_pixels.seen} | {by_hashes.seen} |" in section
     assert f"{by_pixels.seen} (12.7 %)" in (models := (ROOT / "docs" / "models.md").read_text())
     assert f"finds {by_hashes.seen} of them" in models

@@ -117,6 +117,6 @@ def test_guesses_of_tokens_are_bounded(recognizer: Recognizer, monkeypatch: pyte
 
 def test_what_is_counted_in_a_minute_is_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(guard, "KEYS", 3)
-    counts = guard.Minute()
+    counts = guard.MinuteCounts()
     assert [counts.count(key, 2) == 0 for key in "aaabcdef"] == [True, True, False, True, True, True, True, False]
     assert len(counts._counts) == 4

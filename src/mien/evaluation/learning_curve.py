@@ -17,7 +17,7 @@ STYLES = {"train": "training", "val": "validation"}  # of `page.css`; each begin
 
 
 @dataclass(frozen=True)
-class Panel:
+class CurvePanel:
     """One chart: its curves run over `across`."""
 
     title: str
@@ -30,7 +30,7 @@ class Panel:
     """Where across a vertical line is drawn, and its name."""
 
 
-def panels(epochs: Sequence[Epoch], recipe: Recipe | None = None) -> list[Panel]:
+def panels(epochs: Sequence[Epoch], recipe: Recipe | None = None) -> list[CurvePanel]:
     """Return loss and accuracy over the epochs, and the learning rate over the steps; [] without epochs.
 
     With the `recipe` also the further validation figures that it selects by or monitors. The epoch whose weights are
@@ -42,22 +42,22 @@ def panels(epochs: Sequence[Epoch], recipe: Recipe | None = None) -> list[Panel]
     kept = max((epoch.epoch for epoch in epochs if epoch.kept), default=None)
     mark = None if kept is None else (float(kept), f"epoch {kept}, kept")
 
-    def panel(name: str) -> Panel:
+    def panel(name: str) -> CurvePanel:
         curves = [
             Curve(style, label, [(float(epoch.epoch), getattr(epoch, f"{style}_{name}")) for epoch in shown])
             for style, label in STYLES.items()
         ]
-        return Panel(name, "epoch", curves, percent=name == "accuracy", mark=mark)
+        return CurvePanel(name, "epoch", curves, percent=name == "accuracy", mark=mark)
 
-    def further(name: Figure) -> Panel:
+    def further(name: Figure) -> CurvePanel:
         points = [(float(epoch.epoch), figure(epoch, name)) for epoch in shown]
-        return Panel(METRICS[name].title, "epoch", [Curve("val", STYLES["val"], points)], mark=mark)
+        return CurvePanel(METRICS[name].title, "epoch", [Curve("val", STYLES["val"], points)], mark=mark)
 
     watched = [name for name in _watched(recipe) if any(isfinite(figure(epoch, name)) for epoch in epochs)]
     rates = learning_rates(epochs)
     rates = rates * 2 if len(rates) == 1 else rates
     span = (0.0, max(rate for _, rate in rates))
-    rate = Panel("learning rate", "step", [Curve("val", "", rates)], span=span)
+    rate = CurvePanel("learning rate", "step", [Curve("val", "", rates)], span=span)
     return [panel("loss"), panel("accuracy"), *map(further, watched), rate]
 
 

@@ -48,7 +48,7 @@ Floats = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
-class Weight:
+class CueWeight:
     """Makes log-odds of a cue: base + slope * cue, at most `most` either way."""
 
     base: float
@@ -57,7 +57,7 @@ class Weight:
 
 
 PRIOR = 0.7
-WEIGHTS = (Weight(-3.2, 5.3, 3.0), Weight(0.7, -1.8, 1.5), Weight(2.8, -7.7, 3.0))
+WEIGHTS = (CueWeight(-3.2, 5.3, 3.0), CueWeight(0.7, -1.8, 1.5), CueWeight(2.8, -7.7, 3.0))
 """Of face, hair and clothes; chosen by logistic regression on half of the persons of benchmarks/tracking.py."""
 
 

@@ -62,7 +62,7 @@ class Guard:
         self.running = 0  # requests with photos or a video
         self._tokens = [_digest(token) for token in tokens]
         self._with_token: Counter[int] = Counter()  # running requests
-        self._requests, self._guesses = Minute(), Minute()  # by token, by address
+        self._requests, self._guesses = MinuteCounts(), MinuteCounts()  # by token, by address
         self._hosts = {settings.host.lower(), *(name.lower() for name in settings.allow_host)}
         self._held = 0  # bytes of running requests with photos
 
@@ -138,7 +138,7 @@ class Guard:
         self._held -= size
 
 
-class Minute:
+class MinuteCounts:
     """Counts by key, from 0 in each minute."""
 
     def __init__(self) -> None:

@@ -109,21 +109,21 @@ def base(root: Path) -> Path | None:
 
 
 @dataclass(frozen=True)
-class _Part:
+class _SplitFolders:
     """Class folders, and the split that they are in; "" where there are no split folders above them."""
 
     split: str
     folders: list[Path]
 
 
-def _parts(root: Path, problems: Problems | None = None) -> list[_Part]:
+def _parts(root: Path, problems: Problems | None = None) -> list[_SplitFolders]:
     """Return the class folders by split, and report what is odd about the splits."""
     report = problems.reporter(root) if problems else None
     top = base(root) or root
     inside = _folders(top, report)
     if not (splits := split_folders(inside)):
-        return [_Part("", inside)]
-    parts: dict[Path, _Part] = {}
+        return [_SplitFolders("", inside)]
+    parts: dict[Path, _SplitFolders] = {}
     for folder, split in sorted(splits.items(), key=lambda item: item[0].is_symlink()):
         if again := next((other for other in parts if folder.samefile(other)), None):
             if problems:
@@ -134,7 +134,7 @@ def _parts(root: Path, problems: Problems | None = None) -> list[_Part]:
         if problems and same:
             both = " and ".join(printable(path.name) for path in (*same, folder))
             problems.notes.append(f"{both} all mean the split {split}; they are joined")
-        parts[folder] = _Part(split, _folders(_unwrapped(folder), report))
+        parts[folder] = _SplitFolders(split, _folders(_unwrapped(folder), report))
     return list(parts.values())
 
 
@@ -163,7 +163,7 @@ def _report_unread(root: Path, problems: Problems) -> None:
     problems.leave_out("in no class folder", len(images), first_few(images))
 
 
-def _report_nested(parts: Iterable[_Part], problems: Problems) -> None:
+def _report_nested(parts: Iterable[_SplitFolders], problems: Problems) -> None:
     """Say which folders in class folders may have been meant as the classes: the upper ones may be persons."""
     folders = [folder for part in parts for folder in part.folders]
     if any(find_class(folder.name) for folder in folders):
