@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from mien.core.errors import InputError
 from mien.datasets import DataSpec, read
-from mien.datasets.splits import assign, cut, find_split, find_splits, split_and_class, split_name
+from mien.datasets.splits import assign_splits, find_split, find_splits, split_and_class, split_name, stratified_split
 from tests import drawn
 from tests.datasets import layouts
 
@@ -43,7 +43,7 @@ def deal(n: int = 200, splits: str = "", groups: int = 0, seed: int = 0, order: 
     ids = np.array([f"{i:04d}" for i in range(n)])[::order]
     labels = np.array([int(name) % 2 for name in ids])
     members = np.array([f"g{int(name) % groups}" if groups else "" for name in ids])
-    found = assign(np.full(n, splits), labels, ids, members, holdout=(0.1, 0.2), seed=seed)
+    found = assign_splits(np.full(n, splits), labels, ids, members, holdout=(0.1, 0.2), seed=seed)
     return dict(zip(ids.tolist(), found.tolist(), strict=True))
 
 
@@ -89,13 +89,13 @@ def test_a_cut_keeps_groups_whole_and_meets_the_shares(
     labels = np.repeat(np.arange(len(counts)), counts)
     groups = np.array([f"{label}-{row // group}" for row, label in enumerate(labels.tolist())], dtype=str)
     named = dict(zip(("train", "validation", "test"), shares, strict=False))
-    found = cut(labels, groups, named, seed)
+    found = stratified_split(labels, groups, named, seed)
     assert set(found.tolist()) <= set(named)
     assert len(set(zip(groups.tolist(), found.tolist(), strict=True))) == len(set(groups.tolist()))
     for label, count in enumerate(counts):
         for split, share in named.items():
             assert abs(((found == split) & (labels == label)).sum() - share * count) <= 2 * group
-    back = cut(labels[::-1], groups[::-1], named, seed)
+    back = stratified_split(labels[::-1], groups[::-1], named, seed)
     assert np.array_equal(back[::-1], found)
 
 
@@ -103,13 +103,13 @@ def test_what_a_dataset_says_stays_and_a_missing_validation_part_comes_from_trai
     ids = np.array([f"{i}" for i in range(40)])
     labels, groups = np.zeros(40, dtype=np.int64), np.full(40, "")
     own = np.array(["train"] * 30 + ["test"] * 10, dtype="<U10")
-    found = assign(own, labels, ids, groups, holdout=(0.1, 0.2), seed=0)
+    found = assign_splits(own, labels, ids, groups, holdout=(0.1, 0.2), seed=0)
     assert (found[30:] == "test").all()
     assert (found == "validation").sum() == 3
     own[:5] = "validation"
-    assert np.array_equal(assign(own, labels, ids, groups, holdout=(0.1, 0.2), seed=0), own)
+    assert np.array_equal(assign_splits(own, labels, ids, groups, holdout=(0.1, 0.2), seed=0), own)
     with pytest.raises(InputError, match="fractions of at least 0 whose sum is below 1"):
-        assign(own, labels, ids, groups, holdout=(0.5, 0.5), seed=0)
+        assign_splits(own, labels, ids, groups, holdout=(0.5, 0.5), seed=0)
 
 
 @pytest.mark.parametrize(

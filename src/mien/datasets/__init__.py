@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from mien.datasets.checks.issues import IssueReport, check
     from mien.datasets.dataset import Dataset, ImageSpec
-    from mien.datasets.reading import detect, open_dataset, read, select_samples, take
+    from mien.datasets.reading import detect, open_dataset, read, samples_at, select_samples
     from mien.datasets.samples import Problem, Samples, fingerprint
     from mien.datasets.spec import DataSpec
     from mien.datasets.splits import split_name
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 _HOMES = {
     "checks.issues": ("IssueReport", "check"),
     "dataset": ("Dataset", "ImageSpec"),
-    "reading": ("detect", "open_dataset", "read", "select_samples", "take"),
+    "reading": ("detect", "open_dataset", "read", "select_samples", "samples_at"),
     "samples": ("Problem", "Samples", "fingerprint"),
     "spec": ("DataSpec",),
     "splits": ("split_name",),
@@ -35,9 +35,9 @@ __all__ = [
     "fingerprint",
     "open_dataset",
     "read",
+    "samples_at",
     "select_samples",
     "split_name",
-    "take",
 ]
 
 

@@ -19,7 +19,7 @@ from mien.datasets.notices import notice_lost, notices
 from mien.datasets.readers import locate, readers
 from mien.datasets.samples import Samples
 from mien.datasets.spec import DataSpec
-from mien.datasets.splits import SPLITS, assign, check_shares, split_name
+from mien.datasets.splits import SPLITS, assign_splits, check_shares, split_name
 
 
 def detect(path: str | Path, targets: str = "label") -> str:
@@ -85,7 +85,7 @@ def select_samples(table: Dataset, spec: DataSpec) -> Samples:
             f"; too few {what} for a share of them, give a larger --holdout" if wanted not in there == ["train"] else ""
         )
         raise InputError(f"{spec.path}: no split {spec.split!r} in it{less}; it has {', '.join(there) or 'none'}{few}")
-    samples = take(table, np.flatnonzero(chosen))
+    samples = samples_at(table, np.flatnonzero(chosen))
     if spec.classes is None or not samples.classes:
         return samples
     classes, becomes = select(samples.classes, spec.classes)
@@ -138,7 +138,7 @@ def open_dataset(
     if shares is None:
         validation = usual if spec.holdout is None else spec.holdout
         shares = (reader.holdout[0] if validation is None else validation, reader.holdout[1])
-    splits = assign(table.splits, own, table.ids, table.groups, holdout=shares, seed=seed)
+    splits = assign_splits(table.splits, own, table.ids, table.groups, holdout=shares, seed=seed)
     table = replace(table, splits=np.where(kept, splits, ""))
     if excluded:
         table = excluded.leave_out(table, root)
@@ -148,7 +148,7 @@ def open_dataset(
     return table
 
 
-def take(table: Dataset, rows: NDArray[np.int64]) -> Samples:
+def samples_at(table: Dataset, rows: NDArray[np.int64]) -> Samples:
     """Return the samples at ascending row numbers; images stay memory-mapped where the rows are consecutive."""
     consecutive = len(rows) and rows[-1] - rows[0] + 1 == len(rows)
     index = slice(rows[0], rows[-1] + 1) if consecutive else rows

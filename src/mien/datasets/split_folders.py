@@ -29,7 +29,7 @@ from mien.datasets.notices import notice_unused
 from mien.datasets.readers import locate
 from mien.datasets.reading import open_dataset
 from mien.datasets.spec import DataSpec
-from mien.datasets.splits import SPLITS, cut
+from mien.datasets.splits import SPLITS, stratified_split
 
 
 @dataclass(frozen=True)
@@ -88,7 +88,7 @@ def split_folders(
         _check_links(spec.path, root, files)
     table = _labelled(spec, open_dataset(spec, shares=(0.0, 0.0)).used())
     keys = _keys(table)
-    table = replace(table, splits=cut(table.hard, keys, wanted, seed))
+    table = replace(table, splits=stratified_split(table.hard, keys, wanted, seed))
     _notices(spec, table, keys, wanted)
     places = _places(table, files)
     with os_errors(out), replacing_folder(out) as part:

@@ -150,7 +150,7 @@ def _sharing(names: Iterable[str]) -> dict[str, str]:
     return found if alike and not any(find_class(word) for rest in rests for word in rest) else {}
 
 
-def assign(
+def assign_splits(
     splits: NDArray[np.str_],
     labels: NDArray[np.int64],
     ids: NDArray[np.str_],
@@ -184,9 +184,9 @@ def assign(
         free, shares = result == "train", {"validation": holdout[0]}
     if (groups != "").any():
         names, member = np.unique(groups[free], return_inverse=True)
-        result[free] = _cut(np.zeros(len(names), dtype=np.int64), names, shares, seed)[member]
+        result[free] = _draw(np.zeros(len(names), dtype=np.int64), names, shares, seed)[member]
     else:
-        result[free] = _cut(labels[free], ids[free], shares, seed)
+        result[free] = _draw(labels[free], ids[free], shares, seed)
     return result
 
 
@@ -212,7 +212,7 @@ def check_shares(splits: NDArray[np.str_], shares: tuple[float | None, float], w
         raise InputError(f"{where}: names its train split; only a validation share is held out from it, no test share")
 
 
-def cut(
+def stratified_split(
     labels: NDArray[np.int64], groups: NDArray[np.str_], shares: Mapping[str, float], seed: int
 ) -> NDArray[np.str_]:
     """Return a split for each sample, str [n]; a group stays whole, and each split gets its share of every label.
@@ -239,7 +239,7 @@ def cut(
     return np.array(list(shares))[chosen][member]
 
 
-def _cut(labels: NDArray[np.int64], ids: NDArray[np.str_], shares: dict[str, float], seed: int) -> NDArray[np.str_]:
+def _draw(labels: NDArray[np.int64], ids: NDArray[np.str_], shares: dict[str, float], seed: int) -> NDArray[np.str_]:
     """Return train or a name of `shares` for each id, str [n]; each share is taken from every label."""
     result = np.full(len(ids), "train", dtype="<U10")
     shuffled = _shuffled(ids, seed)

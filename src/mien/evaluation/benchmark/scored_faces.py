@@ -76,7 +76,7 @@ def _dataset(protocol: Protocol, root: Path, image: ImageSpec) -> Dataset:
 
 def _labelled(table: Dataset, rows: NDArray[np.bool_], protocol: Protocol) -> Samples:
     """Return the rows, a mask, that have one of a protocol's classes."""
-    samples = datasets.take(table, np.flatnonzero(rows)).relabel(protocol.classes)
+    samples = datasets.samples_at(table, np.flatnonzero(rows)).relabel(protocol.classes)
     return samples if (samples.hard >= 0).all() else samples[samples.hard >= 0]
 
 
