@@ -289,7 +289,7 @@ def test_what_a_run_holds_besides_its_recipe_is_none_and_the_recipe_is_named(tmp
     for name in (".", "metrics.jsonl", "all.jsonl", "report.json", "m.onnx"):
         with pytest.raises(InputError, match=rf"expected a recipe: that of its run is {tmp_path / 'recipe.json'}$"):
             recipes.find(tmp_path / name)
-    with pytest.raises(InputError, match=r"metrics.jsonl: no recipe, for it has epoch, step, train_loss and 2 more"):
+    with pytest.raises(InputError, match=r"metrics.jsonl: no recipe: it has epoch, step, train_loss and 2 more"):
         recipes.find(tmp_path / "metrics.jsonl")
 
 

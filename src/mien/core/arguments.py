@@ -63,7 +63,7 @@ def _fits(value: Any, hint: Any) -> bool:
         return any(_fits(value, part) for part in parts)
     if kind is Literal:
         return isinstance(value, str) and value in parts
-    if kind is Iterable:  # an iterator is not looked into, for it would be spent
+    if kind is Iterable:  # an iterator is not looked into, because it would be spent
         each = value if isinstance(value, Collection) else ()
         return isinstance(value, Iterable) and all(_fits(one, parts[0]) for one in each)
     if kind is int:

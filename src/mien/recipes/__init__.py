@@ -72,5 +72,5 @@ def _read(path: Path) -> Recipe:
     found = inner if isinstance(inner := stored.get("recipe"), dict) else stored
     unknown = found.keys() - {entry.name for entry in fields(Recipe)}
     if len(unknown) > max(2, len(found) - len(unknown)):  # a slip or two is named below
-        raise InputError(f"{path}: no recipe, for it has {first_few(list(found))}; expected {wanted}")
+        raise InputError(f"{path}: no recipe: it has {first_few(list(found))}; expected {wanted}")
     return records.from_json(found, Recipe, where=str(path), strict=True)

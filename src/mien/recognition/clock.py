@@ -1,8 +1,8 @@
 """Times that never fall, from the timestamps of a stream.
 
-Two recordings joined end to end begin twice, a broadcast's clock is set anew, a timestamp is missing: a player goes
-on, and so do we. A timestamp that falls, or leaps further than any still picture lasts, is a jump; after it, time goes
-on as if it had followed at once.
+Two recordings joined end to end begin twice, a broadcast's clock is set again, a timestamp is missing: a player goes
+on, and mien does too. A timestamp that falls, or leaps further than any still image lasts, is a jump; after it, time
+goes on as if it had followed at once.
 """
 
 from dataclasses import dataclass, field

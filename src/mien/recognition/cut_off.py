@@ -1,7 +1,7 @@
 """Whether a video file ends where its container says.
 
 FFmpeg plays what is left of a file that is cut off and says so only in its log, or not at all (half of a live WebM);
-and a length in seconds proves nothing, for sound may be longer than the picture. So we compare the sizes that the
+and a length in seconds proves nothing: sound may be longer than the video. So we compare the sizes that the
 container states with the bytes that are there. Only headers are read.
 """
 

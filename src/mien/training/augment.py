@@ -239,7 +239,7 @@ def jpeg(images: Tensor, generator: torch.Generator) -> Tensor:
 
 @cache
 def jpeg_table(device: torch.device) -> Tensor:
-    """Return JPEG's luminance table; made once, for the host waits where numbers go to a GPU."""
+    """Return JPEG's luminance table; made once, because the host waits where numbers go to a GPU."""
     return torch.tensor(JPEG, dtype=torch.float32, device=device)
 
 

@@ -31,7 +31,7 @@ class Scaling(NamedTuple):
 
     @cache  # noqa: B019  (a tuple of numbers: it is compared by value)
     def tensors(self, device: torch.device) -> tuple[Tensor, Tensor]:
-        """Return both as float32 [1, c, 1, 1]; made once, for the host waits where numbers go to a GPU."""
+        """Return both as float32 [1, c, 1, 1]; made once, because the host waits where numbers go to a GPU."""
         mean, std = (torch.tensor(values, dtype=torch.float32, device=device).view(1, -1, 1, 1) for values in self)
         return mean, std
 
@@ -120,7 +120,7 @@ class Batches:
         if images.ndim == 3 or ((images[..., 0] == images[..., 1]) & (images[..., 0] == images[..., 2])).all():
             # grey: `normalise` repeats it, after a third of the work
             images = images.reshape(*images.shape[:3], -1)[..., :1]
-        # uint8 [n, h, w, 1 or 3]; a copy, for the source may be read-only
+        # uint8 [n, h, w, 1 or 3]; a copy, because the source may be read-only
         self.images = torch.from_numpy(np.array(images)).to(device)
         self.targets = torch.from_numpy(np.asarray(targets)).to(device)
         self.groups = None if groups is None else torch.from_numpy(groups)

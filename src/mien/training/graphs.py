@@ -30,7 +30,7 @@ class Captured(NamedTuple):
 class Graphs:
     """A function that adds gradients, as one CUDA graph for each shape of its images.
 
-    The results are those of the function itself, for a graph takes its random numbers from the generators' present
+    The results are those of the function itself: a graph takes its random numbers from the generators' present
     seeds. (It needs a function that never waits for the device, and shapes that do not depend on what is drawn.)
 
     Args:

@@ -139,7 +139,7 @@ def _check_figures(recipe: Recipe, validation: Split) -> None:
     for option, figures in (("monitor", known), ("select", known | {"last"})):
         if (name := getattr(recipe, option)) not in figures:
             raise InputError(
-                f"{option} {name}: undefined, for the validation labels are no distributions of votes; "
+                f"{option} {name}: undefined: the validation labels are no distributions of votes; "
                 f"expected one of {', '.join(sorted(figures))}"
             )
 

@@ -36,7 +36,7 @@ def choose_method(
         model: what the session was opened for.
         session: for the output to explain.
         method: as `mien.explain` takes it.
-        grad_cam: makes a `mien.training.grad_cam.GradCam`; called only where it may be chosen, for it imports torch.
+        grad_cam: makes a `mien.training.grad_cam.GradCam`, which imports torch; called only where it may be chosen.
 
     Raises:
         InputError: an unknown method, or the model has no Grad-CAM.

@@ -151,7 +151,7 @@ def check_output(name: str, model: nn.Module, *, classes: int, channels: int, si
     if got != [2, classes]:
         raise InputError(f"{name}: returns {got} for images {shape}; expected {[2, classes]}, a logit for each class")
     if logits.min() >= 0 and torch.allclose(logits.sum(1), torch.ones(2), atol=1e-3):
-        notice(f"{name}: returns what looks like probabilities; leave its softmax out, for training expects logits")
+        notice(f"{name}: returns what looks like probabilities; leave its softmax out, because training expects logits")
 
 
 def _reference(made: Callable[..., Any]) -> str:
