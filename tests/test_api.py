@@ -50,8 +50,9 @@ def run(fer2013: Path, tmp_path_factory: pytest.TempPathFactory) -> mien.Run:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Leave out the export and the drawings, which take longer than a tiny run."""
+    """Leave out the exports and the drawings, which take longer than a tiny run."""
     monkeypatch.setattr("mien.training.start.export", lambda run: run / "model.onnx")
+    monkeypatch.setattr("mien.training.start.try_export", lambda *_: None)
     for name in ("draw_training_images", "draw_results"):
         monkeypatch.setattr(f"mien.training.plots.{name}", lambda *_: None)
 
