@@ -21,8 +21,8 @@ Last result (2026-11-27, Python 3.11, TensorFlow 2.21; accuracy with 95 % interv
         mien, default               0.7203 [0.7053, 0.7347]  balanced 0.688
         mien, small                 0.6896 [0.6743, 0.7045]  balanced 0.648
 
-The photos are of the set that mien was trained on, of other persons: that helps mien. Contempt, which fer lacks, is left
-out of mien's answers.
+The photos are of the set that mien was trained on, of other persons: that helps mien. Contempt, which fer lacks, is
+left out of mien's answers.
 """
 
 import argparse
