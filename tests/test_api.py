@@ -2,6 +2,7 @@
 
 import inspect
 import json
+import re
 import shlex
 import subprocess
 import sys
@@ -16,6 +17,9 @@ from PIL import Image
 from torch import Tensor, nn
 
 import mien
+import mien.compat
+import mien.scale
+import mien.serving
 from mien import cli
 from mien.core.labels import FER2013
 from mien.recipes import read_epochs
@@ -68,6 +72,17 @@ def test_the_public_names_are_these_and_no_others() -> None:
         assert getattr(mien, name).__doc__
     with pytest.raises(AttributeError, match="no attribute 'fit'"):
         mien.fit  # noqa: B018
+
+
+def test_the_public_names_of_other_modules_are_these() -> None:
+    assert mien.compat.__all__ == ["FER", "DeepFace", "Video"]
+    assert mien.serving.__all__ == ["Client", "ServiceError"]
+    assert mien.scale.__all__ == ["ExpressionActor"]
+    api = (Path(__file__).parents[1] / "docs" / "api.md").read_text()
+    shown = set(re.findall(r"^::: mien\.(\S+)$", api, re.MULTILINE))
+    others = {f"{module}.{name}" for module in ("compat", "serving", "scale") for name in getattr(mien, module).__all__}
+    others = others - {"compat.Video"} | {"compat.FERVideo"}  # the name of the class
+    assert shown == {*mien.__all__} - {"__version__"} | others
 
 
 def test_what_needs_no_torch_loads_none() -> None:
