@@ -55,6 +55,12 @@ def test_the_pythons_that_are_tested_are_those_that_are_promised() -> None:
     assert tested == {(system, python) for system in ("macos", "windows") for python in (promised[0], promised[-1])}
 
 
+def test_the_workflow_installs_what_make_test_installs() -> None:
+    everything = re.search(r"--editable '(\.\[.*?\])' --group dev", (ROOT / "Makefile").read_text())
+    assert everything is not None
+    assert workflow("tests")["env"]["EVERYTHING"] == everything[1]
+
+
 def test_only_what_publishes_may_write() -> None:
     for path in (ROOT / ".github" / "workflows").glob("*.yml"):
         jobs = workflow(path.stem)
