@@ -90,13 +90,13 @@ def split_folders(
     keys = _keys(table)
     table = replace(table, splits=stratified_split(table.hard, keys, wanted, seed))
     _notices(spec, table, keys, wanted)
-    places = _places(table, files)
+    targets = _target_paths(table, files)
     with os_errors(out), replacing_folder(out) as part:
         if not links:
             copied = [files[id].path for id in table.ids.tolist() if id in files and not files[id].box]
             check_room(part, sum(path.stat().st_size for path in copied))
-        for place, source in track(zip(places, _sources(spec, table, files), strict=True), "writing", len(places)):
-            _write(part / place, source, links=links)
+        for target, source in track(zip(targets, _sources(spec, table, files), strict=True), "writing", len(targets)):
+            _write(part / target, source, links=links)
         ids, groups = table.ids.tolist(), table.groups.tolist()
         manifest = SplitManifest(
             source=Source(str(spec.path.resolve()), reader.name, len(table.ids), table.fingerprint),
@@ -105,7 +105,9 @@ def split_folders(
             links=links,
             versions={"mien": version("mien"), "numpy": np.__version__},
             counts=table.counts,
-            rows=[SplitRow(printable(place.as_posix()), *row) for place, *row in zip(places, ids, groups, strict=True)],
+            rows=[
+                SplitRow(printable(target.as_posix()), *row) for target, *row in zip(targets, ids, groups, strict=True)
+            ],
         )
         records.write(part / "manifest.json", manifest)
     return manifest
@@ -172,11 +174,11 @@ def _notices(spec: DataSpec, table: Dataset, keys: NDArray[np.str_], wanted: Map
             notice(f"{path}: NO {split} image of {first_few(absent, 10)}")
 
 
-def _places(table: Dataset, files: Mapping[str, ImageFile]) -> list[Path]:
+def _target_paths(table: Dataset, files: Mapping[str, ImageFile]) -> list[Path]:
     """Return where each sample goes: under its file's name, with a number where its class has that name already."""
     used = set[tuple[str, str]]()
     numbers = Counter[tuple[str, Path]]()
-    places = []
+    targets = []
     for id, code, split in zip(table.ids.tolist(), table.hard.tolist(), table.splits.tolist(), strict=True):
         file, label = files.get(id), table.classes[code]
         plain = name = Path(file.path.name if file and not file.box else f"{file_name(id)}.png")
@@ -184,8 +186,8 @@ def _places(table: Dataset, files: Mapping[str, ImageFile]) -> list[Path]:
             numbers[label, plain] += 1
             name = plain.with_stem(f"{plain.stem}-{numbers[label, plain] + 1}")
         used.add((label, str(name).casefold()))
-        places.append(Path(split, label, name))
-    return places
+        targets.append(Path(split, label, name))
+    return targets
 
 
 def _sources(spec: DataSpec, table: Dataset, files: Mapping[str, ImageFile]) -> Iterator[Path | images.Pixels]:

@@ -43,7 +43,7 @@ class ArrivingFile(RawIOBase):
     def __init__(self) -> None:
         self._file = tempfile.TemporaryFile(buffering=0)  # noqa: SIM115 - `close` closes it
         self._change = threading.Condition()
-        self._size = self._place = 0
+        self._size = self._position = 0
         self._whole = False
         self.failure: Exception | None = None
         """Why not all of it came."""
@@ -71,7 +71,7 @@ class ArrivingFile(RawIOBase):
         return True
 
     def tell(self) -> int:
-        return self._place
+        return self._position
 
     def seek(self, offset: int, whence: int = SEEK_SET, /) -> int:
         if (offset, whence) == (-1, SEEK_END):  # so FFmpeg asks for the size: it is not known, however fast it comes
@@ -79,11 +79,11 @@ class ArrivingFile(RawIOBase):
         with self._change:
             if whence == SEEK_END:
                 self._change.wait_for(lambda: self._whole)
-            place = offset + {SEEK_SET: 0, SEEK_CUR: self._place, SEEK_END: self._size}[whence]
-            if place < 0:  # a damaged file says so
+            position = offset + {SEEK_SET: 0, SEEK_CUR: self._position, SEEK_END: self._size}[whence]
+            if position < 0:  # a damaged file says so
                 return -1
-            self._place = place
-            return place
+            self._position = position
+            return position
 
     def read(self, size: int = -1, /) -> bytes:
         """Return up to `size` bytes: at least one, but at the end.
@@ -91,10 +91,10 @@ class ArrivingFile(RawIOBase):
         A failure ends the file, and is no more: an exception would come out of FFmpeg anywhere.
         """
         with self._change:
-            self._change.wait_for(lambda: self._whole or (size >= 0 and self._place < self._size))
-            self._file.seek(min(self._place, self._size))
+            self._change.wait_for(lambda: self._whole or (size >= 0 and self._position < self._size))
+            self._file.seek(min(self._position, self._size))
             data = self._file.read(size)
-            self._place += len(data)
+            self._position += len(data)
             return data
 
     def close(self) -> None:

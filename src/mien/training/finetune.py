@@ -153,11 +153,11 @@ def _order(recipe: Recipe, network: nn.Module) -> list[nn.Module]:
         network.train(training)
         for hook in hooks:
             hook.remove()
-    places, place = {module: number for number, module in enumerate(ran)}, -1
+    orders, order = {module: number for number, module in enumerate(ran)}, -1
     ranked = []
     for number, module in enumerate(holders):
-        place = places.get(module, place)
-        ranked.append((place, module not in ran, number))
+        order = orders.get(module, order)
+        ranked.append((order, module not in ran, number))
     return [holders[number] for *_, number in sorted(ranked)]
 
 

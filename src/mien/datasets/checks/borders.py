@@ -58,10 +58,10 @@ def _bars(turned: list[NDArray[np.int16]]) -> NDArray[np.int64]:
     level = np.stack([np.median(view[:, 0], axis=1) for view in turned])
     flat = [(np.abs(view - grey[:, None, None]) <= FLAT).all(axis=2) for view, grey in zip(turned, level, strict=True)]
     deep = np.stack([np.logical_and.accumulate(rows, axis=1).sum(axis=1) for rows in flat])
-    found, place = np.zeros_like(deep), np.arange(SIDE)
+    found, position = np.zeros_like(deep), np.arange(SIDE)
     for side, view in enumerate(turned):
         # where bars lie left and right as well, this one need only end between them
-        between = (place >= deep[side - 1][:, None]) & (place < SIDE - deep[(side + 1) % 4][:, None])
+        between = (position >= deep[side - 1][:, None]) & (position < SIDE - deep[(side + 1) % 4][:, None])
         after = view[np.arange(len(view)), np.minimum(deep[side] + 1, SIDE - 1)]  # one row on: a resized edge is soft
         ends = (np.abs(after - level[side][:, None]) > JUMP).sum(axis=1)
         bar = (deep[side] >= NARROWEST) & (ends >= ALONG * np.maximum(between.sum(axis=1), NARROWEST))

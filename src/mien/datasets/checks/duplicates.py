@@ -148,9 +148,13 @@ def _signs() -> NDArray[np.float32]:
 
 def _describe(images: Pixels, rows: NDArray[np.int64]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """Return the low frequencies of each image, scaled to length 1, float32 [m, d], and its deviation, [m]."""
-    places, lines = _frequencies(), waves(FREQUENCIES)
-    basis = (lines[places[:, 0], :, None] * lines[places[:, 1], None, :]).reshape(len(places), -1).astype(np.float32)
-    described, spread = np.empty((len(rows), len(places)), np.float32), np.empty(len(rows), np.float32)
+    frequencies, lines = _frequencies(), waves(FREQUENCIES)
+    basis = (
+        (lines[frequencies[:, 0], :, None] * lines[frequencies[:, 1], None, :])
+        .reshape(len(frequencies), -1)
+        .astype(np.float32)
+    )
+    described, spread = np.empty((len(rows), len(frequencies)), np.float32), np.empty(len(rows), np.float32)
     for start in range(0, len(rows), BLOCK):
         flat = np.stack([grey(images[row]) for row in rows[start : start + BLOCK]]).reshape(-1, SIDE * SIDE)
         values = flat.astype(np.float32)
@@ -175,7 +179,7 @@ def _whiten(described: NDArray[np.float32], signs: NDArray[np.float32]) -> NDArr
 def _similar(
     vectors: NDArray[np.float32], signs: NDArray[np.float32], digests: NDArray[np.bytes_]
 ) -> NDArray[np.int64]:
-    """Return the pairs of similar vectors, int64 [p, 3]: place, higher place, and 1 where one of them is mirrored.
+    """Return the pairs of similar vectors, int64 [p, 3]: index, higher index, and 1 where one of them is mirrored.
 
     The space is cut into cells around some of the vectors (the lowest digests: the same ones in any order). Each vector
     lies in its nearest cell and is compared with what lies in its `PROBED` nearest ones, so that the work grows with
@@ -263,9 +267,9 @@ def _group(
     for start in track(starts, "comparing copies", len(starts)):
         bands.clear()
         for i, j, mirrored in pairs[start : start + BLOCK].tolist():
-            for place in (i, j):
-                if place not in bands:
-                    bands[place] = _band(images[rows[place]])
+            for index in (i, j):
+                if index not in bands:
+                    bands[index] = _band(images[rows[index]])
             if _correlate(bands[i], bands[j][:, ::-1] if mirrored else bands[j])[0] >= ALIKE:
                 friends.setdefault(i, []).append(j)
                 friends.setdefault(j, []).append(i)
@@ -273,13 +277,13 @@ def _group(
     for group in _components(friends):
         rest = set(group)
         while rest:  # the best connected leads; who is not like it waits for another leader
-            head = min(rest, key=lambda place: (-len(rest.intersection(friends[place])), digests[rows[place]]))
+            head = min(rest, key=lambda index: (-len(rest.intersection(friends[index])), digests[rows[index]]))
             own = _band(images[rows[head]])
-            joined = {place for place in rest if place in friends[head] or place == head}
-            joined |= {place for place in rest - joined if _alike(own, _band(images[rows[place]]))}
+            joined = {index for index in rest if index in friends[head] or index == head}
+            joined |= {index for index in rest - joined if _alike(own, _band(images[rows[index]]))}
             leader[sorted(joined)] = head
             rest -= joined
-    alike = [(place, friend) for place in friends for friend in friends[place] if place < friend]
+    alike = [(index, friend) for index in friends for friend in friends[index] if index < friend]
     return rows[leader], rows[np.array(alike, dtype=np.int64).reshape(-1, 2)]
 
 
@@ -295,8 +299,8 @@ def _components(friends: dict[int, list[int]]) -> Iterator[list[int]]:
             continue
         seen.add(start)
         group = [start]
-        for place in group:  # grows while it is walked
-            group += (new := [friend for friend in friends[place] if friend not in seen])
+        for index in group:  # grows while it is walked
+            group += (new := [friend for friend in friends[index] if friend not in seen])
             seen.update(new)
         yield group
 

@@ -44,7 +44,7 @@ class Occlusion:
         self.starts = [*range(0, last, stride), last]
         self.detail = (
             f"windows of {self.window} x {self.window} of {size} x {size} pixels, filled with the crop's blur, at "
-            f"{len(self.starts) ** 2} places, {stride} pixels apart; a pixel shows the mean over its windows"
+            f"{len(self.starts) ** 2} windows, {stride} pixels apart; a pixel shows the mean over its windows"
         )
 
     def __call__(self, crops: Pixels, columns: NDArray[np.int64]) -> Iterator[HeatMap]:
@@ -64,8 +64,8 @@ class Occlusion:
         """Return the crop, and then with each of its windows covered, row by row."""
         filled = self.fill(crop)
         found = np.repeat(crop[None], 1 + len(self.starts) ** 2, axis=0)
-        places = ((top, left) for top in self.starts for left in self.starts)
-        for one, (top, left) in zip(found[1:], places, strict=True):
+        corners = ((top, left) for top in self.starts for left in self.starts)
+        for one, (top, left) in zip(found[1:], corners, strict=True):
             part = slice(top, top + self.window), slice(left, left + self.window)
             one[part] = filled[part]
         return found
