@@ -89,12 +89,12 @@ SCORES = [entry.name for entry in fields(Scores) if entry.name != "metrics"]
 
 
 def class_table(scores: Scores) -> Table:
-    """Return the scores of each class; the last column is how many answers name it."""
+    """Return the scores of each class; the last column is how many samples are predicted as it."""
     rows = []
     for name, one in scores.per_class.items():
         ratios = map(cell, (one.precision, one.recall, one.f1))
         rows.append([name, *ratios, f"{one.support:,}", f"{one.predicted:,}"])
-    return ["class", "precision", "recall", "F1", "n", "answers"], rows
+    return ["class", "precision", "recall", "F1", "n", "predicted"], rows
 
 
 def evaluate(

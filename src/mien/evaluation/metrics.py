@@ -5,7 +5,7 @@ scikit-learn has most of these, but is much to install for recognising a face; t
 docs/evaluation.md defines each figure and gives its source.
 
 A ratio whose denominator is zero is undefined: it is None, and means leave it out. So the recall of a class without
-samples is None, the precision of a class that no answer names is None, and the F1 of a class is None where both hold.
+samples is None, the precision of a class that is never predicted is None, and the F1 is None where both hold.
 """
 
 from collections.abc import Callable, Sequence
@@ -56,7 +56,7 @@ class Outcomes:
 
     @cached_property
     def confusion(self) -> Counts:
-        """int64 [k, k]: rows are the truth, columns the answers."""
+        """int64 [k, k]: rows are the truth, columns the predictions."""
         k = self.probabilities.shape[1]
         return np.bincount(self.truth * k + self.predicted, minlength=k * k).reshape(k, k).astype(np.int64)
 
@@ -75,7 +75,7 @@ class Outcomes:
 
 
 def accuracy(confusion: Counts) -> NDArray[np.float64]:
-    """Return the share of right answers, [...], of confusions [..., k, m]; columns from k on are no class."""
+    """Return the share of correct predictions, [...], of confusions [..., k, m]; columns from k on are no class."""
     return np.asarray(np.trace(confusion, axis1=-2, axis2=-1) / confusion.sum(axis=(-2, -1)))
 
 
@@ -103,7 +103,7 @@ def ece(outcomes: Outcomes) -> float:
 
 
 def kl(outcomes: Outcomes) -> float | None:
-    """Return the mean Kullback-Leibler divergence, in nats, from the answers to the votes; None without votes."""
+    """Return the mean Kullback-Leibler divergence, in nats, from the predictions to the votes; None without votes."""
     if outcomes.votes is None:
         return None
     votes = outcomes.votes
@@ -160,7 +160,7 @@ INTERVAL = "95 % interval"  # the heading over the interval of the accuracy
 
 @dataclass(frozen=True)
 class MetricValues:
-    """The figures of n answers."""
+    """The figures of n predictions."""
 
     n: int
     metrics: dict[str, float]
@@ -174,7 +174,7 @@ class MetricValues:
 
     @property
     def accuracy(self) -> float:
-        """The share of right answers."""
+        """The share of correct predictions."""
         return self.metrics["accuracy"]
 
     @property
@@ -222,7 +222,7 @@ class Scores(MetricValues):
     classes: tuple[str, ...]
     per_class: dict[str, ClassScores]
     confusion: Counts
-    """int64 [k, k]: rows are the truth, columns the answers, both in the order of `classes`."""
+    """int64 [k, k]: rows are the truth, columns the predictions, both in the order of `classes`."""
     bins: tuple[ReliabilityBin, ...]
     annotator: Annotator | None = None
     """Scores of one annotator, where the labels are votes."""
@@ -241,10 +241,10 @@ class Scores(MetricValues):
 
 
 def score(probabilities: NDArray[np.float32], labels: NDArray[Any], classes: Sequence[str]) -> Scores:
-    """Score answers against the truth.
+    """Score predictions against the truth.
 
     Args:
-        probabilities: float [n, k], rows summing to 1; the answer is the first of the most probable classes.
+        probabilities: float [n, k], rows summing to 1; the prediction is the first of the most probable classes.
         labels: int [n], index into `classes`; or float [n, k], the votes as a distribution per row: the truth is then
             the first of the most voted classes.
         classes: the k names.
@@ -277,7 +277,7 @@ def score(probabilities: NDArray[np.float32], labels: NDArray[Any], classes: Seq
 
 @dataclass(frozen=True)
 class EndToEnd(MetricValues):
-    """Scores over n whole photos, by `COUNT_METRICS`: a face that was not found counts as a wrong answer."""
+    """Scores over n whole photos, by `COUNT_METRICS`: a face that was not found counts as a wrong prediction."""
 
     detector: str
     coverage: float

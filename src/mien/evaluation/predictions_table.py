@@ -1,4 +1,4 @@
-"""predictions.csv: what the model answers to each image."""
+"""predictions.csv: what the model predicts for each image."""
 
 from pathlib import Path
 
@@ -18,7 +18,7 @@ def save_predictions(path: Path, scored: Scored) -> None:
     Raises:
         InputError: the file cannot be written.
     """
-    classes, truth, answers = scored.alignment.classes, scored.truth, scored.probabilities.argmax(axis=1)
+    classes, truth, predicted = scored.alignment.classes, scored.truth, scored.probabilities.argmax(axis=1)
     named = all(str(one).lower().endswith(tuple(SUFFIXES)) for one in scored.ids[:BLOCK])
     columns = ["file" if named else "id", "label", "prediction", "correct", "confidence"]
     with replacing(path) as part, part.open("w", encoding="utf-8", errors="backslashreplace", newline="") as file:
@@ -30,11 +30,11 @@ def save_predictions(path: Path, scored: Scored) -> None:
                     [
                         str(scored.ids[row]),
                         classes[truth[row]],
-                        classes[answers[row]],
-                        bool(truth[row] == answers[row]),
+                        classes[predicted[row]],
+                        bool(truth[row] == predicted[row]),
                         *(
                             f"{share:.6f}"
-                            for share in (scored.probabilities[row, answers[row]], *scored.probabilities[row])
+                            for share in (scored.probabilities[row, predicted[row]], *scored.probabilities[row])
                         ),
                     ]
                     for row in rows

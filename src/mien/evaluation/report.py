@@ -150,14 +150,14 @@ def _confused(scores: Scores) -> list[str]:
     np.fill_diagonal(rates, 0)
     worst = [np.unravel_index(index, rates.shape) for index in np.argsort(rates, axis=None)[::-1][:3]]
     return [
-        f"{scores.classes[truth]} for {scores.classes[answer]} ({100 * rates[truth, answer]:.0f} %)"
-        for truth, answer in worst
-        if rates[truth, answer] > 0
+        f"{scores.classes[truth]} for {scores.classes[predicted]} ({100 * rates[truth, predicted]:.0f} %)"
+        for truth, predicted in worst
+        if rates[truth, predicted] > 0
     ]
 
 
 def _coverage(evaluation: Evaluation) -> str:
-    """Return the chart of accuracy over the share of answers that are kept."""
+    """Return the chart of accuracy over the share of predictions that are kept."""
     points = [(round(100 * coverage), accuracy) for coverage, accuracy in evaluation.selective.curve]
     curves = [charts.Curve("val", "accuracy", points)]
     if at := evaluation.selective.abstention:

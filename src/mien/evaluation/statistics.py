@@ -66,11 +66,11 @@ def newcombe(first: tuple[float, Interval], second: tuple[float, Interval]) -> I
 def permutation_test(hits: NDArray[np.int64], support: NDArray[np.int64], *, shuffles: int, seed: int) -> float:
     """Return the p-value of the difference between the highest and the lowest accuracy of several groups.
 
-    The null hypothesis: the accuracy depends on the class alone. Right answers are shuffled among the groups within
-    each class; SciPy's permutation test does not do that by strata.
+    The null hypothesis: the accuracy depends on the class alone. Correct predictions are shuffled among the groups
+    within each class; SciPy's permutation test does not do that by strata.
 
     Args:
-        hits: right answers, [groups, classes].
+        hits: correct predictions, [groups, classes].
         support: samples, likewise.
         shuffles: how many.
         seed: of the shuffles.
@@ -118,7 +118,7 @@ def holm(p_values: Sequence[float]) -> list[float]:
 def resample(counts: NDArray[Any], *, resamples: int, seed: int) -> NDArray[np.int64]:
     """Return bootstrap resamples, int64 [resamples, cells], of samples of which `counts` [cells] fall into each cell.
 
-    A figure that depends on the counts of the cells alone (truth and answer; right or wrong) needs no more (Efron
+    A figure that depends on the counts of the cells alone (truth and prediction; right or wrong) needs no more (Efron
     1979). The counts follow the multinomial distribution, so the time does not depend on n; SciPy's bootstrap draws
     every sample.
     """

@@ -29,7 +29,7 @@ class SubsetScores(MetricValues):
     """The scores of some of the samples. Ratios are in 0..1."""
 
     confidence: float
-    """Mean probability of the answers."""
+    """Mean probability of the predictions."""
 
 
 def subset_scores(scored: Scored, rows: Any = slice(None)) -> SubsetScores:
@@ -74,7 +74,7 @@ class Column:
     gap: Gap | None
     """Between groups of at least `LEAST` samples; None where fewer than two are that large."""
     p_value: float | None
-    """Permutation test: how often shuffling right and wrong answers within each class gives a gap as large."""
+    """Permutation test: how often shuffling correct and wrong predictions within each class gives a gap as large."""
     label_adjusted: Gap | None
     """The gap with the classes weighted alike; None where the groups have no class in common."""
     compared: tuple[str, ...]

@@ -16,7 +16,7 @@ run ends as by early stopping: the best weights are exported. Another exception 
 def call_back(callback: Callback, run: Run, epoch: Epoch) -> bool:
     """Call it; return whether it ends the run."""
     try:
-        answer = callback(run, epoch)
+        result = callback(run, epoch)
     except StopTraining:
         return True
-    return isinstance(answer, bool | np.bool_) and not answer
+    return isinstance(result, bool | np.bool_) and not result

@@ -28,7 +28,7 @@ class CalibrationOptions:
     method: str = "temperature"
     """temperature, vector, or keep: the scaling that the model has."""
     abstain_at: float | None = None
-    """The accuracy that the answers above the threshold shall have; None: no threshold."""
+    """The accuracy that the predictions above the threshold shall have; None: no threshold."""
     coverage: float | None = None
     """How often a prediction set shall hold the truth; None: no sets."""
     share: float = 1.0

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from mien.core.errors import needs_extra
 
-LOWEST, HIGHEST = 0.25, 4.0  # temperatures; there is no best one where the answers are all right or all wrong
+LOWEST, HIGHEST = 0.25, 4.0  # temperatures; there is no best one where the predictions are all right or all wrong
 PENALTY = 10.0  # of vector scaling towards the temperature, in faces; LOG.md, 2026-11-21
 
 Floats = NDArray[np.float64]

@@ -1,4 +1,4 @@
-"""Fitted on labelled faces: the confidence below which an answer is uncertain, and the quantile of the sets."""
+"""Fitted on labelled faces: the confidence below which a prediction is uncertain, and the quantile of the sets."""
 
 from math import ceil
 
@@ -8,26 +8,26 @@ from numpy.typing import NDArray
 from mien.core.errors import InputError
 from mien.evaluation.statistics import binomial_tail
 
-RISK = 0.05  # the probability that the answers above the threshold miss the target on further faces
+RISK = 0.05  # the probability that the predictions above the threshold miss the target on further faces
 CANDIDATES = 2000  # thresholds tried, at equal distances in the ordered faces where there are more
 SHOWN = 20  # faces that the best accuracy in the message rests on, at least
 
 
 def threshold(confidence: NDArray[np.float64], correct: NDArray[np.bool_], target: float) -> float:
-    """Return the lowest confidence from which on the answers reach the target accuracy, with confidence 95 %.
+    """Return the lowest confidence from which on the predictions reach the target accuracy, with confidence 95 %.
 
     The one-sided 95 % bound of Clopper and Pearson (1934) of their accuracy reaches the target: were it lower, so many
-    right answers would have a probability of at most `RISK`. The plain share of right answers would hold on further
-    faces every second time only (LOG.md, 2026-11-21). This is the rule of Geifman and El-Yaniv 2017 without their
-    correction for the search, which costs more answers than it needs.
+    correct predictions would have a probability of at most `RISK`. The plain share of correct predictions would hold on
+    further faces every second time only (LOG.md, 2026-11-21). This is the rule of Geifman and El-Yaniv 2017 without their
+    correction for the search, which costs more predictions than it needs.
 
     Args:
-        confidence: [n], of the answer.
+        confidence: [n], of the prediction.
         correct: [n], whether it is right.
         target: accuracy, above 0, below 1.
 
     Returns:
-        The confidence, 0..1; 0 where all answers reach the target.
+        The confidence, 0..1; 0 where all predictions reach the target.
 
     Raises:
         InputError: no threshold reaches it; the message says what the best one reaches.

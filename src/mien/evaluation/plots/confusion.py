@@ -51,14 +51,14 @@ def confusion(scores: Scores, names: Sequence[str], title: str) -> Sheet:
     for y, text, points, options in texts:
         sheet.text(MARGIN, y, text, points, **options)
     sheet.cells(left, top, side, rates)
-    for row, answer in np.ndindex(counts.shape):
-        rate, count = rates[row, answer], int(counts[row, answer])
+    for row, predicted in np.ndindex(counts.shape):
+        rate, count = rates[row, predicted], int(counts[row, predicted])
         if not (count or few):
             continue
         colour = "white" if rate > 0.7 else INK if count else SOFT
         share = "–" if np.isnan(rate) else "<1" if 0 < rate < 0.005 else f"{100 * rate:.0f}"
         share += " %" * (few and share != "–")
-        x, y = left + side * (answer + 0.5), top + side * (row + 0.5)
+        x, y = left + side * (predicted + 0.5), top + side * (row + 0.5)
         sheet.text(x, y - 0.01, share, size, ha="center", va="bottom", color=colour)
         sheet.text(x, y + size * 0.45 / 72, f"{count:,}", small, ha="center", color=colour)
     for index, (name, column) in enumerate(zip(rows, columns, strict=True)):

@@ -83,10 +83,10 @@ def samples(scored: Scored, images: Pixels, names: Sequence[str], title: str) ->
     for position, row in enumerate(chosen):
         x, y = MARGIN + across * (position % columns), top + down * (position // columns)
         truth, probabilities = int(scored.truth[row]), scored.probabilities[row]
-        answer = int(probabilities.argmax())
+        predicted = int(probabilities.argmax())
         name = wrapped(names[truth], across - 0.9, 9, lines=1, weight="bold")
         sheet.text(x, y, name, 9, weight="bold")
-        right = ("✓ right", BLUE) if answer == truth else ("✗ wrong", ORANGE)
+        right = ("✓ right", BLUE) if predicted == truth else ("✗ wrong", ORANGE)
         sheet.text(x + across - 0.25, y, right[0], 8, ha="right", color=right[1])
         sheet.image(x, y + heading, SIDE, images[scored.rows[row]])
         _bars(sheet, (x + SIDE + 0.12, y + heading), probabilities, truth, names, (left, bars), shown, size)
@@ -111,11 +111,11 @@ def _bars(
     (x, y), (left, full) = corner, widths
     pitch = min(SIDE / shown, 0.22)
     y += (SIDE - pitch * shown) / 2
-    answer = int(probabilities.argmax())
+    predicted = int(probabilities.argmax())
     for place, code in enumerate(order):
         middle, share = y + pitch * (place + 0.5), float(probabilities[code])
-        colour = BLUE if code == truth else ORANGE if code == answer else GREY
-        strong = {"color": INK} if code in (truth, answer) else {"color": SOFT}
+        colour = BLUE if code == truth else ORANGE if code == predicted else GREY
+        strong = {"color": INK} if code in (truth, predicted) else {"color": SOFT}
         sheet.text(x + left, middle, shortened(names[code], left, size), size, ha="right", va="center", **strong)
         sheet.bar(x + left + 0.06, middle - pitch * 0.36, max(full * share, 0.008), pitch * 0.72, colour)
         sheet.text(x + left + 0.1 + full * share, middle, f"{100 * share:.0f} %", size, va="center", **strong)
@@ -131,15 +131,15 @@ class TrainingImage:
 
 
 def mistakes(scored: Scored, images: Pixels, names: Sequence[str], title: str) -> Sheet:
-    """Return the page of the most confident wrong answers; arguments as for `samples`."""
+    """Return the page of the most confident wrong predictions; arguments as for `samples`."""
     wrong = int((~scored.correct).sum())
     worst = scored.surest_mistakes(MISTAKES)
     tiles = []
     for row in worst:
-        answer = int(scored.probabilities[row].argmax())
+        predicted = int(scored.probabilities[row].argmax())
         lines = [
             (f"true: {names[scored.truth[row]]}", BLUE, "bold"),
-            (f"predicted: {names[answer]}, {100 * scored.probabilities[row, answer]:.0f} %", ORANGE, "normal"),
+            (f"predicted: {names[predicted]}, {100 * scored.probabilities[row, predicted]:.0f} %", ORANGE, "normal"),
         ]
         tiles.append(TrainingImage(images[scored.rows[row]], lines, str(scored.ids[row])))
     if wrong:
