@@ -18,8 +18,8 @@ def threshold(confidence: NDArray[np.float64], correct: NDArray[np.bool_], targe
 
     The one-sided 95 % bound of Clopper and Pearson (1934) of their accuracy reaches the target: were it lower, so many
     correct predictions would have a probability of at most `RISK`. The plain share of correct predictions would hold on
-    further faces every second time only (LOG.md, 2026-11-21). This is the rule of Geifman and El-Yaniv 2017 without their
-    correction for the search, which costs more predictions than it needs.
+    further faces every second time only (LOG.md, 2026-11-21). This is the rule of Geifman and El-Yaniv 2017 without
+    their correction for the search, which costs more predictions than it needs.
 
     Args:
         confidence: [n], of the prediction.
