@@ -142,7 +142,7 @@ def test_a_perfect_model_has_no_mistakes_to_show(
     make_model: MakeModel, make_samples: MakeSamples, data: DataFacts
 ) -> None:
     text = case_of(make_model(), make_samples([0, 1, 2]), data).page()
-    assert "every answer was right" in text
+    assert "every prediction was correct" in text
     assert "undefined" in text  # of the classes without samples
     Page(text)
 
