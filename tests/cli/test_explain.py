@@ -40,7 +40,7 @@ def test_a_picture_per_photo(mien: Mien, model: Path, crops: Path, tmp_path: Pat
     assert code == 0
     assert printed.splitlines() == [str(out / "0.png"), str(out / "3.png")]
     assert sorted(out.iterdir()) == [out / "0.png", out / "3.png"]
-    assert "occlusion maps: windows of 12 x 12 of 48 x 48 pixels, filled with the crop's blur, at 100 places" in said
+    assert "occlusion maps: windows of 12 x 12 of 48 x 48 pixels, filled with the crop's blur, at 100 positions" in said
     assert "(not Grad-CAM: " in said
     assert "blocks.onnx has no torch weights; a run folder and the bundled models have)" in said
     assert "2 faces of 2 photos. It shows which parts of this crop the network's answer depends on; not whether" in said

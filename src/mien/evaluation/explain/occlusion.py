@@ -44,7 +44,7 @@ class Occlusion:
         self.starts = [*range(0, last, stride), last]
         self.detail = (
             f"windows of {self.window} x {self.window} of {size} x {size} pixels, filled with the crop's blur, at "
-            f"{len(self.starts) ** 2} windows, {stride} pixels apart; a pixel shows the mean over its windows"
+            f"{len(self.starts) ** 2} positions, {stride} pixels apart; a pixel shows the mean over its windows"
         )
 
     def __call__(self, crops: Pixels, columns: NDArray[np.int64]) -> Iterator[HeatMap]:
