@@ -1,11 +1,11 @@
 """What decides the rows of a job's tables, so that `--resume` can refuse to mix them."""
 
-import hashlib
 from dataclasses import fields
 from pathlib import Path
 
 from mien import __version__
 from mien.core.console import quantity
+from mien.core.download import file_sha256
 from mien.core.files import os_errors
 from mien.core.paths import printable
 from mien.faces.detectors import detector_name, load_detector
@@ -64,9 +64,9 @@ def with_source(settings: Settings, video: Path) -> Settings:
 
 
 def _digest(path: Path, *more: Path) -> str:
-    """Return what tells a file from others, and its name for readers."""
-    digest = hashlib.sha256()
+    """Return the begin of each file's SHA-256, and its name for readers; `more` where they are there."""
+    found = []
     for one in (path, *filter(Path.is_file, more)):
         with os_errors(one):
-            digest.update(one.read_bytes())
-    return f"{digest.hexdigest()[:16]} ({path.name})"
+            found.append(f"{file_sha256(one)[:16]} ({one.name})")
+    return ", ".join(found)
