@@ -59,7 +59,13 @@ def test_an_example_gives_the_rows_of_the_actor(folder: Path, tmp_path: Path, ne
     path = os.pathsep.join(filter(None, [str(PAGE.parents[1] / "src"), os.environ.get("PYTHONPATH")]))
     environment = {**os.environ, "PYTHONPATH": path, "RAY_USAGE_STATS_ENABLED": "0", "PYSPARK_PYTHON": sys.executable}
     done = subprocess.run(
-        [sys.executable, "example.py"], cwd=work, env=environment, capture_output=True, text=True, check=False
+        [sys.executable, "example.py"],
+        cwd=work,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=600,  # an engine whose processes are lost may wait for ever
     )
     assert done.returncode == 0, done.stderr[-2000:]
     if need:
