@@ -47,6 +47,42 @@ def test_faces_are_covered_but_those_of_kept_persons(mien: Mien, study: Path) ->
     assert texture(study / "s" / "b.mp4") > 30
 
 
+def test_a_number_is_another_person_in_each_video(mien: Mien, study: Path) -> None:
+    code, _, err = mien("study", "share", study, "--keep", "1")
+    assert code == 2
+    assert err == (
+        f"mien: {study / 'persons.csv'}: 1 is a number of its own in each video (a.mp4, b.mp4); "
+        "give the person a name in persons.csv, or name VIDEO:1\n"
+    )
+    assert not (study / "out" / "shared").exists()
+    code, _, err = mien("study", "share", study, "--keep", "b.mp4:1")
+    assert code == 0
+    assert err.splitlines()[-1].endswith(
+        "b.mp4:1 not covered; 1 video without a kept person; look at them before you share them"
+    )
+    assert texture(study / "out" / "shared" / "a.mp4") < 8
+    assert texture(study / "out" / "shared" / "b.mp4") > 30
+    (study / "videos.csv").write_text("file\na.mp4\n")  # rows of other videos stay in persons.csv
+    code, _, err = mien("study", "share", study, "--keep", "1", "--out", study / "s")
+    assert (code, "; 0 videos without a kept person" in err) == (0, True)
+    text = (study / "persons.csv").read_text()
+    (study / "persons.csv").write_text(text.replace('"a.mp4",1,"1",""', '"a.mp4",1,"1","yes"'))
+    assert "persons.csv: no person 1" in mien("study", "share", study, "--keep", "1")[2]  # removed, so covered
+
+
+def test_nobody_is_kept_by_a_table_of_other_tracks(mien: Mien, study: Path) -> None:
+    """Another number of seconds from frame to frame gives tracks other numbers."""
+    persons = study / "persons.csv"
+    head, row, *_ = persons.read_text().splitlines()
+    cells = row.split(",")
+    cells[head.split(",").index('"shown"')] = "99"
+    persons.write_text("\n".join([head, ",".join(cells)]) + "\n")
+    code, _, err = mien("study", "share", study, "--keep", "1")
+    assert (code, "persons.csv: a.mp4 has other tracks now; mien study run" in err) == (2, True)
+    assert not (study / "out" / "shared").exists()
+    assert mien("study", "share", study)[0] == 0  # covers everybody
+
+
 def test_what_would_show_a_face_is_refused(mien: Mien, study: Path) -> None:
     for options, message in (
         (["--keep", "Ana"], "persons.csv: no person Ana"),

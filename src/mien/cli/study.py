@@ -214,7 +214,7 @@ def share_study(folder: Path, /, *, keep: tuple[str, ...] = (), out: Path | None
 
     Args:
         folder: Of the study.
-        keep: Persons, as persons.csv calls them, whose faces are left as they are.
+        keep: Persons, as persons.csv calls them, whose faces are left as they are; VIDEO:PERSON in one video only.
         out: The folder of the copies; out/shared of the study by default.
     """
     from mien.study.share import share_study

@@ -20,7 +20,7 @@ from mien.outputs.predict_job import available_cores
 from mien.outputs.video_rows import from_rows
 from mien.study.clips import read_clips
 from mien.study.frames import frames_paths
-from mien.study.people import PersonRow, read_persons
+from mien.study.people import FILE, PersonRow, read_persons
 from mien.study.project import Study
 from mien.study.recognise import Cached, recognise
 
@@ -34,12 +34,14 @@ def share_study(folder: Path, *, keep: Sequence[str] = (), out: Path | None = No
 
     Args:
         folder: of the study.
-        keep: persons, as persons.csv calls them, whose faces are left as they are.
+        keep: persons, as persons.csv calls them, whose faces are left as they are; VIDEO:PERSON keeps a person in one
+            video only. A number that several videos have is refused: it is another person in each.
         out: the folder of the copies, by default out/shared of the study.
 
     Raises:
         InputError: a mistake in a file of the study, frames too far apart to follow a face, a person who is in no
-            video, a video that cannot be read or of which a part was recognised only, a copy that cannot be written.
+            video, persons.csv of other tracks than there are now, a video that cannot be read or of which a part was
+            recognised only, a copy that cannot be written.
         MissingExtra: pyarrow is not installed.
     """
     study = Study.read(folder)
@@ -52,23 +54,63 @@ def share_study(folder: Path, *, keep: Sequence[str] = (), out: Path | None = No
     with only_one(study.folder):
         clips = read_clips(study)
         persons = read_persons(study)
-        known = dict.fromkeys(row.person for row in persons)
-        if missing := [name for name in keep if name not in known]:
-            near = did_you_mean(missing[0], known)
-            raise InputError(f"{study.folder / 'persons.csv'}: no person {first_few(missing)}{near}")
         paths = {clip.video: clip.path for clip in clips}
+        kept = _kept(study, [row for row in persons if row.video in paths and not row.remove], keep)
         found = recognise(study, clips)
         tables = {video: _whole(found[path], path) for video, path in paths.items()}
+        for video in kept:
+            _check_tracks(study, video, tables[video], persons)
         written = []
         for video, named in frames_paths(target, list(paths)).items():
             path = named.with_suffix(".mp4")
             if path.resolve() == paths[video].resolve():
                 raise InputError(f"{path}: a copy would overwrite this video; choose another folder for --out")
-            _write(paths[video], tables[video], path, [row for row in persons if row.video == video], keep)
+            _write(paths[video], tables[video], path, [row for row in persons if row.video == video], kept.get(video, []))
             written.append(path)
-    kept = f", {first_few(list(keep))} not covered" if keep else ""
-    say(f"wrote {quantity(len(written), 'video')} to {target}{kept}; look at them before you share them")
+    about = ""
+    if keep:
+        without = quantity(len(written) - len(kept), "video")
+        about = f", {first_few(list(keep))} not covered; {without} without a kept person"
+    say(f"wrote {quantity(len(written), 'video')} to {target}{about}; look at them before you share them")
     return written
+
+
+def _kept(study: Study, persons: Sequence[PersonRow], keep: Sequence[str]) -> dict[str, list[str]]:
+    """Return the persons of each video whose faces are not covered; a video without one is not in it.
+
+    Raises:
+        InputError: nobody has a name, or it is a number in several videos.
+    """
+    videos: dict[str, list[str]] = {}
+    for row in persons:
+        videos.setdefault(row.person, []).append(row.video)
+    found: dict[str, list[str]] = {}
+    for name in keep:
+        video, _, person = name.rpartition(":")
+        theirs = set(videos.get(name, ()))
+        if len(theirs) > 1 and name.isdecimal():
+            raise InputError(
+                f"{study.folder / FILE}: {name} is a number of its own in each video ({first_few(sorted(theirs))}); "
+                f"give the person a name in {FILE}, or name VIDEO:{name}"
+            )
+        if not theirs and video in videos.get(person, ()):
+            theirs, name = {video}, person
+        if not theirs:
+            raise InputError(f"{study.folder / FILE}: no person {name}{did_you_mean(name, videos)}")
+        for one in theirs:
+            found.setdefault(one, []).append(name)
+    return found
+
+
+def _check_tracks(study: Study, video: str, cached: Cached, persons: Sequence[PersonRow]) -> None:
+    """Raise InputError where a video has other tracks than persons.csv: its numbers would be other faces."""
+    known = {(row.track, row.shown, row.x, row.y, row.w, row.h) for row in persons if row.video == video}
+    now = {(one.track, one.shown, one.x, one.y, one.w, one.h) for one in cached.record.tracks}
+    if known != now:
+        raise InputError(
+            f"{study.folder / FILE}: {video} has other tracks now; mien study run {study.folder} writes them, "
+            "look at them before you keep a person"
+        )
 
 
 def _whole(found: Cached | str, path: Path) -> Cached:
@@ -88,7 +130,7 @@ def _write(source: Path, cached: Cached, path: Path, persons: Sequence[PersonRow
     from rich.progress import TaskProgressColumn
 
     names = list(dict.fromkeys(row.person for row in persons))
-    number = {row.track: names.index(row.person) for row in persons}
+    number = {row.track: names.index(row.person) for row in persons if not row.remove}
     cover = FaceCover([names.index(name) for name in keep if name in names])
     with (
         annotate_video(source, path, threads=available_cores(), cover=cover, draw=False) as copy,
