@@ -65,7 +65,9 @@ def share_study(folder: Path, *, keep: Sequence[str] = (), out: Path | None = No
             path = named.with_suffix(".mp4")
             if path.resolve() == paths[video].resolve():
                 raise InputError(f"{path}: a copy would overwrite this video; choose another folder for --out")
-            _write(paths[video], tables[video], path, [row for row in persons if row.video == video], kept.get(video, []))
+            _write(
+                paths[video], tables[video], path, [row for row in persons if row.video == video], kept.get(video, [])
+            )
             written.append(path)
     about = ""
     if keep:
