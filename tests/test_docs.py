@@ -89,7 +89,8 @@ def blocks(page: Path) -> list[str]:
 def test_the_python_code_of_all_pages_has_the_types_of_mien(tmp_path: Path) -> None:
     """As a user's checker sees it: without annotations of the user's own."""
     for page in PAGES:
-        if found := blocks(page):
+        # scale.md has a program for each engine; tests/scale runs them, where the engine is installed
+        if page.name != "scale.md" and (found := blocks(page)):
             (tmp_path / f"{page.stem.replace('-', '_')}.py").write_text("\n".join(found))
     assert len(list(tmp_path.iterdir())) > 8
     lenient = ["--allow-untyped-defs", "--allow-untyped-calls", "--no-warn-unused-ignores"]

@@ -100,7 +100,7 @@ def test_verbose_versions(mien: Mien) -> None:
     lines = dict(line.split(maxsplit=1) for line in out.replace("not here", "missing").splitlines())
     assert lines["mien"] == __version__
     assert "numpy " in lines["packages"]
-    assert "cpu" in lines["onnxruntime can use"].split(", ")
+    assert "cpu" in lines["providers"].split(", ")
     assert [word.split()[0] for word in lines["models"].split(", ")] == ["default", "small", "yunet"]
     assert "missing" not in lines["models"]
     assert str(Path.home()) not in out

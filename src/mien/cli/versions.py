@@ -42,7 +42,7 @@ def _lines() -> Iterator[tuple[str, str]]:
     installed, missing = _packages()
     yield "packages", ", ".join(installed)
     yield "not here", ", ".join(missing) or "none"
-    yield "onnxruntime can use", ", ".join(short_name(name) for name in onnxruntime.get_available_providers())
+    yield "providers", ", ".join(short_name(name) for name in onnxruntime.get_available_providers())
     models = {**bundled(), "yunet": ASSETS / "yunet" / "yunet.onnx"}
     yield "models", ", ".join(f"{name} {_digest(path)}" for name, path in models.items())
     yield "browser", "recognises faces" if in_browser() else "onnxruntime-web is not here; the page asks the service"
