@@ -53,6 +53,45 @@ def test_the_machines_coding_comes_back_from_each_form(mien: Mien, make_study: M
     assert kappa(folder / "out" / "frames.csv", folder / "labels", 0.04) == (1.0, 250)  # a folder is a coder
 
 
+def test_the_summary_of_other_frames_is_refused(mien: Mien, make_study: MakeStudy) -> None:
+    """persons.csv, or a setting, has changed since; the same tables again are the same."""
+    folder = made(make_study, "P1,,calm,a.mp4,,,", "P2,,,b.mp4,,,")
+    run(folder)
+    assert mien("study", "export", folder, "--to", "webvtt")[0] == 0
+    persons = folder / "persons.csv"
+    persons.write_text(persons.read_text().replace('"a.mp4",1,"1"', '"a.mp4",1,"Anna"'))
+    code, _, err = mien("study", "export", folder, "--to", "webvtt")
+    assert (code, "not used before it is run again: persons.csv\n" in err) == (0, True)
+    run(folder)
+    for verb in ("export", "compare", "methods"):
+        code, _, err = mien("study", verb, folder)
+        assert code == 2
+        assert "before the last mien study run, of other frames; run mien study summary" in err.splitlines()[-1]
+    assert mien("study", "summary", folder)[0] == 0
+    assert mien("study", "export", folder, "--to", "webvtt")[0] == 0
+    assert "Anna" in (folder / "out" / "export" / "a.vtt").read_text()
+    toml = folder / "study.toml"
+    toml.write_text(toml.read_text() + "[numbers]\nsmoothing = 0.5\n")
+    code, _, err = mien("study", "export", folder, "--to", "webvtt")
+    assert (code, "[numbers] has changed since mien study summary; run" in err.splitlines()[-1]) == (2, True)
+
+
+def test_a_run_that_was_interrupted_leaves_no_settings(
+    mien: Mien, make_study: MakeStudy, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = made(make_study, "P1,,calm,a.mp4,,,")
+
+    def interrupted(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched:
+        patched.setattr("mien.study.run.write_frames", interrupted)
+        assert mien("study", "run", folder, "--jobs", "1")[0] == 130
+    for verb in ("summary", "timeline", "page", "export"):
+        code, _, err = mien("study", verb, folder)
+        assert (code, "settings.json: no such file; mien study run" in err.splitlines()[-1]) == (2, True)
+
+
 def test_a_study_without_tables_says_what_to_do(mien: Mien, make_study: MakeStudy) -> None:
     folder = make_study("P1,,calm,a.mp4,,,")
     video(folder / "a.mp4", LEVELS)

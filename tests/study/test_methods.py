@@ -19,6 +19,8 @@ from mien.faces.detectors.yunet import BUNDLED
 from mien.study.methods import write_methods
 from mien.study.numbers.analyses import ComparisonRecord, SynchronyRecord
 from mien.study.numbers.settings import ComparisonSettings, SynchronySettings
+from mien.study.project import Study
+from mien.study.state import check_summary
 from tests.blocks import Mien
 from tests.blocks import mien as mien  # the fixture
 from tests.drawn_video import write
@@ -150,9 +152,10 @@ def test_the_baseline_is_that_of_the_summary(make_study: MakeStudy, rest: str, s
 
 def test_comparisons_and_synchrony_are_described_as_they_were_made(make_study: MakeStudy) -> None:
     folder = make_study()
+    digest = check_summary(Study.read(folder))
     settings = ComparisonSettings(figure="per_minute", event="film", least_valid=0.6)
     record = ComparisonRecord(
-        __version__, "0.14.4", settings, "calm", ("loud",), ("within",), 9, 2, ("not compared: P7",)
+        __version__, "0.14.4", settings, "calm", ("loud",), ("within",), 9, 2, ("not compared: P7",), digest
     )
     records.write(folder / "out" / "compare_per_minute_film_by_condition.json", record)
     made = write_methods(folder)
@@ -167,15 +170,18 @@ def test_comparisons_and_synchrony_are_described_as_they_were_made(make_study: M
     assert {"seabold2010", "schluchter1990", "holm1979"} <= set(keys(made.bibtex))
     assert not {"welch1947", "benjamini1995", "boker2002"} & set(keys(made.bibtex))
     settings = ComparisonSettings(correction="fdr", by="event")
-    record = ComparisonRecord(__version__, "0.14.4", settings, "a", ("b",), ("between",), 1, 0, ())
+    record = ComparisonRecord(__version__, "0.14.4", settings, "a", ("b",), ("between",), 1, 0, (), digest)
     records.write(folder / "out" / "compare_mean_by_event.json", record)
-    records.write(folder / "out" / "synchrony.json", SynchronyRecord(__version__, SynchronySettings(lag=3), 12))
+    records.write(folder / "out" / "synchrony.json", SynchronyRecord(__version__, SynchronySettings(lag=3), 12, digest))
     made = write_methods(folder)
     assert "between events (b; reference a) over participants by Welch's t test (Welch 1947)." in made.text
     assert "as a false discovery rate (Benjamini and Hochberg 1995)." in made.text
     assert "Synchrony of 12 pairs of people" in made.text
     assert "up to 3 s in both directions (Boker et al. 2002)" in made.text
     assert {"welch1947", "benjamini1995", "boker2002", "moulder2018"} <= set(keys(made.bibtex))
+    records.write(folder / "out" / "synchrony.json", SynchronyRecord(__version__, SynchronySettings(), 12, "other"))
+    with pytest.raises(InputError, match=r"synchrony\.json: made before the last .* run mien study synchrony again"):
+        write_methods(folder)
 
 
 def test_the_command_prints_and_writes(make_study: MakeStudy, mien: Mien, tmp_path: Path) -> None:
@@ -200,12 +206,14 @@ def test_what_is_missing_or_changed_is_one_line(make_study: MakeStudy, mien: Mie
     ):
         write_methods(folder)
     (folder / "out" / "numbers.json").write_text("{}")
-    with pytest.raises(InputError, match="made by another version; mien study run and summary make it anew"):
+    with pytest.raises(InputError, match=r"made by another version; mien study summary .* makes it anew"):
         write_methods(folder)
     (folder / "out" / "numbers.json").unlink()
     code, out, err = mien("study", "methods", str(folder))
     assert (code, out) == (2, "")
-    assert err == f"mien: {folder / 'out' / 'numbers.json'}: no such file; mien study summary {folder} makes it\n"
+    changed, missing = err.splitlines()[-2:]
+    assert changed == "changed since mien study run, and not used before it is run again: study.toml [settings]"
+    assert missing == f"mien: {folder / 'out' / 'numbers.json'}: no such file; mien study summary {folder} makes it"
     (folder / "out" / "settings.json").unlink()
     with pytest.raises(InputError, match=r"settings\.json: no such file; mien study run .* makes it"):
         write_methods(folder)

@@ -52,6 +52,7 @@ The modules, each of which imports only those above it:
     events      which events of files (`mien.core.event_files`) belong to a clip
     recognise   videos -> cache/, several at a time
     people      tracks -> persons; persons.csv
+    state       which files in out/ belong together
     frames      cache/ + persons + rules -> out/frames/
     numbers     pure functions of arrays: smoothing in time, episodes, baseline, indices, summary, compare, synchrony
     tables      CSV, Parquet and SPSS files

@@ -75,7 +75,7 @@ def read_events(study: Study, clips: Sequence[Clip]) -> StudyEvents:
     notes, labels, tiers = list[str](), set[str](), set[str]()
     people = {clip.participant.casefold() for clip in clips}
     for excluding, names in ((False, study.study.events), (True, study.rules.exclude)):
-        for path in _files(study, names):
+        for path in event_files(study, names):
             file = read_event_file(path)
             labels |= {event.label for event in file.events}
             tiers |= {event.tier for event in file.events}
@@ -123,7 +123,7 @@ def read_events(study: Study, clips: Sequence[Clip]) -> StudyEvents:
     return StudyEvents(found, notes)
 
 
-def _files(study: Study, names: Sequence[str]) -> list[Path]:
+def event_files(study: Study, names: Sequence[str]) -> list[Path]:
     """Return the files that study.toml names; patterns are allowed."""
     files = []
     for name in names:

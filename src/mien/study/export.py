@@ -21,6 +21,7 @@ from mien.study.clips import read_clips
 from mien.study.frames import frames_paths
 from mien.study.numbers.tables import read_table
 from mien.study.project import Study
+from mien.study.state import check_summary, read_run
 
 Content = Literal["episodes", "labels"]
 
@@ -37,7 +38,8 @@ def export_study(
         out: the folder of the files, by default out/export of the study.
 
     Raises:
-        InputError: there is no study, or it was not run, or a file cannot be written.
+        InputError: there is no study, or it was not run, or its summary is of other frames, or a file cannot be
+            written.
         MissingExtra: pyarrow, or for .eaf pympi-ling, is not installed.
     """
     if not formats:
@@ -54,6 +56,7 @@ def export_study(
         raise InputError(
             f"{study.folder}: no row of the videos has {first_few(gone)} any more; run mien study run again"
         )
+    read_run(study)
     frames = frames_paths(study.out / "frames", list(ends))
     found = (
         _episodes(study) if content == "episodes" else {video: _labels(frames[video], ends[video]) for video in ends}
@@ -87,7 +90,10 @@ def export_study(
 def _episodes(study: Study) -> dict[str, list[CodedStretch]]:
     """Return the episodes of each video, in order of onset; one that two rows of videos.csv share is there once."""
     found: dict[str, dict[CodedStretch, None]] = {}
+    check_summary(study)
     columns = ("video", "person", "expression", "onset", "offset", "mean")
+    if not (study.out / "episodes.csv").is_file():
+        return {}  # there is none in any video
     for row in read_table(study, "episodes", columns, "mien study summary"):
         onset, offset, mean = (number(row[name]) or 0.0 for name in ("onset", "offset", "mean"))
         found.setdefault(row["video"], {})[CodedStretch(row["person"], row["expression"], onset, offset, mean)] = None

@@ -15,7 +15,6 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from mien.core import records
 from mien.core.console import first_few, quantity
 from mien.core.csv_files import number
 from mien.core.download import file_sha256
@@ -34,7 +33,7 @@ from mien.study.numbers.analyses import ComparisonRecord, SynchronyRecord, read_
 from mien.study.numbers.baseline import baseline_rule
 from mien.study.numbers.tables import read_table
 from mien.study.project import Study, StudyNumbers
-from mien.study.run import SETTINGS
+from mien.study.state import digest_of_figures, read_numbers, read_run
 
 SOURCES = {"fer2013": "goodfellow2013", "facial_expressions": "muxspace"}
 """What datasets are called, or the kind of their reader -> the reference."""
@@ -117,21 +116,12 @@ def _references(version: str) -> str:
 
 def _read(study: Study) -> _Facts:
     """Return what the files of a study say."""
-    facts = {}
-    for name, maker in ((SETTINGS, "run"), ("numbers.json", "summary")):
-        path = study.out / name
-        if not path.is_file():
-            raise InputError(f"{path}: no such file; mien study {maker} {study.folder} makes it")
-        facts[name] = records.read(path, dict[str, Any], what=f"a file of mien study {maker}")
-    run = facts[SETTINGS]
+    run, (digest, numbers) = read_run(study), read_numbers(study)
     try:
-        numbers = records.from_json(
-            facts["numbers.json"]["numbers"], StudyNumbers, where=str(study.out / "numbers.json")
-        )
         held = run["recognition"].get("--model"), run["recognition"].get("--detector")
         run["clips"], run["videos"], run["usable"], run["settings"]["every"]
     except (KeyError, AttributeError, TypeError):
-        raise InputError(f"{study.out}: made by another version; mien study run and summary make it anew") from None
+        raise InputError(f"{study.out}: made by another version; mien study run makes it anew") from None
     now = table_settings(study.job(), video=True)
     if held != (now["--model"], now["--detector"]):
         raise InputError(
@@ -143,7 +133,7 @@ def _read(study: Study) -> _Facts:
     model, path = study.job().model, resolve(study.job().model)
     name = model_name(path)
     described = name if name in bundled() else model if Path(model).is_dir() else None
-    comparisons, synchrony = read_records(study)
+    comparisons, synchrony = read_records(study, digest_of_figures(digest, numbers))
     return _Facts(
         study=study,
         run=run,

@@ -24,9 +24,9 @@ from mien.recognition.tracking import overlaps
 from mien.study.frames import Persons
 from mien.study.project import Study
 from mien.study.recognise import Cached, picture_path
+from mien.study.state import PERSONS
 from mien.study.tables import write_csv
 
-FILE = "persons.csv"
 YES, NO = ("yes", "y", "x", "1", "true", "remove"), ("", "no", "n", "0", "false")
 LIKE = 0.5  # intersection over union of a face in two runs
 
@@ -75,7 +75,7 @@ def read_persons(study: Study) -> list[PersonRow]:
     Raises:
         InputError: a column is missing, or a mistake in a row; names the file and the line.
     """
-    path = study.folder / FILE
+    path = study.folder / PERSONS
     if not path.exists():
         return []
     table = sniff(path)
@@ -127,7 +127,7 @@ def update_persons(study: Study, old: Sequence[PersonRow], videos: Mapping[str, 
         lost += left
     if lost:
         names = first_few([f"{row.video}, track {row.track}: {row.person}" for row in lost])
-        say(f"{study.folder / FILE}: {quantity(len(lost), 'edit')} of tracks that there are no longer ({names})")
+        say(f"{study.folder / PERSONS}: {quantity(len(lost), 'edit')} of tracks that there are no longer ({names})")
     _write(study, rows)
     return {
         video: {row.track: None if row.remove else row.person for row in rows if row.video == video} for video in videos
@@ -199,8 +199,8 @@ def _check(study: Study, rows: Sequence[PersonRow], cached: Cached) -> None:
         if (other := names.get(seen.setdefault((frame, row.person), track))) is not None and other.track != track:
             first, second = sorted((row, other), key=lambda one: one.line)
             raise InputError(
-                f"{study.folder / FILE}:{second.line}: tracks {first.track} and {second.track} of {row.video} are both "
-                f"{row.person!r}, and are seen together at {time:.2f} s; give them two names, or remove one"
+                f"{study.folder / PERSONS}:{second.line}: tracks {first.track} and {second.track} of {row.video} are "
+                f"both {row.person!r}, and are seen together at {time:.2f} s; give them two names, or remove one"
             )
 
 
@@ -210,4 +210,4 @@ def _write(study: Study, rows: Sequence[PersonRow]) -> None:
     kinds = {**dict.fromkeys(TEXTS, pyarrow.string()), **dict.fromkeys(WHOLE, pyarrow.int64())}
     schema = pyarrow.schema([(name, kinds.get(name, pyarrow.float64())) for name in COLUMNS])
     table = pyarrow.Table.from_pylist([{name: getattr(row, name) for name in COLUMNS} for row in rows], schema)
-    write_csv(study.folder / FILE, [table], study.output)
+    write_csv(study.folder / PERSONS, [table], study.output)

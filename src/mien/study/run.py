@@ -20,12 +20,11 @@ from mien.study.frames import ClipCounts, Persons, frames_paths, pieces, write_f
 from mien.study.people import read_persons, update_persons
 from mien.study.project import Study
 from mien.study.recognise import Cached, recognise
+from mien.study.state import SETTINGS, digest_of_tables, digests_of_sources
 from mien.study.tables import write_csv, write_sav, write_table
 
 if TYPE_CHECKING:
     import pyarrow
-
-SETTINGS = "settings.json"
 
 
 @dataclass(frozen=True)
@@ -91,6 +90,7 @@ def _write(
     persons: Mapping[str, Persons],
 ) -> StudyRun:
     """Write out/."""
+    (study.out / SETTINGS).unlink(missing_ok=True)  # until all tables belong together
     folder = study.out / "frames"
     folder.mkdir(parents=True, exist_ok=True)
     by_video: dict[str, list[Clip]] = {}
@@ -260,6 +260,8 @@ def _write_settings(run: StudyRun, events: StudyEvents, found: Mapping[Path, Cac
         ],
         "not read": run.unread,
         "events": events.notes,
+        "digest": digest_of_tables(study),
+        "sources": digests_of_sources(study),
     }
     records.write(study.out / SETTINGS, facts)
 

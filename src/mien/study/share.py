@@ -20,9 +20,10 @@ from mien.outputs.predict_job import available_cores
 from mien.outputs.video_rows import from_rows
 from mien.study.clips import read_clips
 from mien.study.frames import frames_paths
-from mien.study.people import FILE, PersonRow, read_persons
+from mien.study.people import PersonRow, read_persons
 from mien.study.project import Study
 from mien.study.recognise import Cached, recognise
+from mien.study.state import PERSONS
 
 PIECE = 4096  # rows that are read at a time
 
@@ -92,13 +93,13 @@ def _kept(study: Study, persons: Sequence[PersonRow], keep: Sequence[str]) -> di
         theirs = set(videos.get(name, ()))
         if len(theirs) > 1 and name.isdecimal():
             raise InputError(
-                f"{study.folder / FILE}: {name} is a number of its own in each video ({first_few(sorted(theirs))}); "
-                f"give the person a name in {FILE}, or name VIDEO:{name}"
+                f"{study.folder / PERSONS}: {name} is a number of its own in each video ({first_few(sorted(theirs))}); "
+                f"give the person a name in {PERSONS}, or name VIDEO:{name}"
             )
         if not theirs and video in videos.get(person, ()):
             theirs, name = {video}, person
         if not theirs:
-            raise InputError(f"{study.folder / FILE}: no person {name}{did_you_mean(name, videos)}")
+            raise InputError(f"{study.folder / PERSONS}: no person {name}{did_you_mean(name, videos)}")
         for one in theirs:
             found.setdefault(one, []).append(name)
     return found
@@ -110,7 +111,7 @@ def _check_tracks(study: Study, video: str, cached: Cached, persons: Sequence[Pe
     now = {(one.track, one.shown, one.x, one.y, one.w, one.h) for one in cached.record.tracks}
     if known != now:
         raise InputError(
-            f"{study.folder / FILE}: {video} has other tracks now; mien study run {study.folder} writes them, "
+            f"{study.folder / PERSONS}: {video} has other tracks now; mien study run {study.folder} writes them, "
             "look at them before you keep a person"
         )
 

@@ -17,12 +17,19 @@ from mien.study.init import study_toml
 from mien.study.numbers.summary import FIGURES, UNIT
 from mien.study.numbers.tables import read_summary
 from mien.study.project import Study
+from mien.study.state import KEYS, digests_of_sources
 from mien.study.tables import write_csv
 from tests.blocks import Mien
 from tests.blocks import mien as mien  # the fixture
 from tests.study.numbers.made import CLASSES, probabilities, pulses
 
 SMILES = {"calm": [(20, 23)], "stress": [(10, 13), (20, 23), (31, 34)]}
+
+
+def write_settings(study: Study, **facts: Any) -> None:
+    """Write settings.json, as `mien study run` does at its end."""
+    made = {**dict.fromkeys(KEYS, ""), "digest": "1", "sources": digests_of_sources(study), **facts}
+    (study.out / "settings.json").write_text(json.dumps(made))
 
 
 def rows_of(participant: str, condition: str, person: str, happy: np.ndarray, video: str = "") -> dict[str, Any]:
@@ -61,6 +68,7 @@ def write_study(folder: Path, clips: list[dict[str, Any]], text: str = "") -> Pa
             {**key, "label": "question", "start": 18.5, "end": 30.0, "excluded": False},
             {**key, "label": "break", "start": 36.0, "end": 40.0, "excluded": True},
         ]
+    write_settings(study)
     write_csv(folder / "out" / "events.csv", [pyarrow.Table.from_pylist(events)], study.output)
     return folder
 

@@ -1,6 +1,5 @@
 """The page of studies in which there is little to see."""
 
-import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -15,7 +14,7 @@ from mien.study.page.write import write_page
 from mien.study.people import COLUMNS
 from mien.study.project import Study, StudyOutput
 from mien.study.tables import write_csv
-from tests.study.numbers.test_commands import rows_of, write_study
+from tests.study.numbers.test_commands import rows_of, write_settings, write_study
 
 Make = Callable[..., Path]
 FACTS: dict[str, Any] = {
@@ -34,7 +33,7 @@ def make(tmp_path: Path) -> Make:
         filled = {**dict.fromkeys(COLUMNS, 0), "person": "1", "remove": "", "picture": "", "maybe": "", "proposed": 1}
         rows = [{**filled, "video": "a.mp4", "frames": 9, "sureness": 0.9, **row} for row in persons or [{"track": 1}]]
         write_csv(folder / "persons.csv", [pyarrow.Table.from_pylist(rows)], StudyOutput())
-        (folder / "out" / "settings.json").write_text(json.dumps(FACTS | facts))
+        write_settings(Study.read(folder), **FACTS | facts)
         return folder
 
     return one

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 from mien import __version__
 from mien.core import records
@@ -21,9 +21,11 @@ from mien.study.numbers.summary import Row, plain
 from mien.study.numbers.synchrony import LEAST, Synchrony, dyads, synchrony
 from mien.study.numbers.tables import read_study, read_summary, write_rows
 from mien.study.project import Study
+from mien.study.state import check_summary, digest_of_figures, read_run
 
 NAMES = ("participant", "person", "video")
 SYNCHRONY = "synchrony"
+T = TypeVar("T", "ComparisonRecord", "SynchronyRecord")
 
 
 @dataclass(frozen=True)
@@ -45,6 +47,8 @@ class ComparisonRecord:
     """Tests with participants as a fixed effect, where the mixed model could not be used."""
     notes: tuple[str, ...]
     """What was not compared."""
+    digest: str = ""
+    """Of the frames and [numbers] that the summary was made of."""
 
 
 @dataclass(frozen=True)
@@ -56,37 +60,46 @@ class SynchronyRecord:
     settings: SynchronySettings
     pairs: int
     """Of people, in one session and condition."""
+    digest: str = ""
+    """Of the frames and [numbers]."""
 
 
-def read_records(study: Study) -> tuple[list[ComparisonRecord], SynchronyRecord | None]:
+def read_records(study: Study, digest: str) -> tuple[list[ComparisonRecord], SynchronyRecord | None]:
     """Return how the comparisons and the synchrony in out/ were made.
 
     Raises:
-        InputError: a file is damaged.
+        InputError: a file is damaged, or was made of other frames or [numbers] than `digest` says.
     """
-    what = "a file of mien study compare"
-    comparisons = [records.read(path, ComparisonRecord, what=what) for path in sorted(study.out.glob("compare_*.json"))]
-    path = study.out / f"{SYNCHRONY}.json"
-    return comparisons, records.read(
-        path, SynchronyRecord, what="a file of mien study synchrony"
-    ) if path.is_file() else None
+
+    def read(path: Path, kind: type[T], verb: str) -> T:
+        found = records.read(path, kind, what=f"a file of mien study {verb}")
+        if found.digest != digest:
+            raise InputError(
+                f"{path}: made before the last mien study run or summary; run mien study {verb} again, or delete it"
+            )
+        return found
+
+    paths, path = sorted(study.out.glob("compare_*.json")), study.out / f"{SYNCHRONY}.json"
+    comparisons = [read(one, ComparisonRecord, "compare") for one in paths]
+    return comparisons, read(path, SynchronyRecord, "synchrony") if path.is_file() else None
 
 
 def write_comparison(folder: Path, settings: ComparisonSettings) -> list[Comparison]:
     """Compare conditions (`mien.study.numbers.compare`), and write compare_FIGURE[_EVENT]_by_FACTOR.csv into out/.
 
     Raises:
-        InputError: no summary, or as `compare`.
+        InputError: no summary, one of other frames than now, or as `compare`.
         MissingExtra: statsmodels is not installed.
     """
     study = Study.read(folder)
-    found, notes = compare(read_summary(study), settings)
+    rows, digest = read_summary(study), check_summary(study)
+    found, notes = compare(rows, settings)
     for note in notes:
         say(note)
     figure, by, event = settings.figure, settings.by, settings.event
     name = file_name("_".join(filter(None, ["compare", figure, event if by != "event" else "", "by", by])))
-    rows = [{"figure": figure, "event": event, **vars(one)} for one in found]
-    write_rows(study, name, rows, ("figure", "event", "expression", "reference", "level", "design", "note"))
+    table = [{"figure": figure, "event": event, **vars(one)} for one in found]
+    write_rows(study, name, table, ("figure", "event", "expression", "reference", "level", "design", "note"))
     import statsmodels  # `compare` has found it
 
     tested = [one for one in found if one.p is not None]
@@ -100,6 +113,7 @@ def write_comparison(folder: Path, settings: ComparisonSettings) -> list[Compari
         tests=len(tested),
         fixed=sum(FIXED in one.note for one in tested),
         notes=tuple(notes),
+        digest=digest,
     )
     records.write(study.out / f"{name}.json", made)
     return found
@@ -205,7 +219,8 @@ def write_synchrony(folder: Path, settings: SynchronySettings, *, pairs: Path | 
     write_rows(data.study, f"{SYNCHRONY}_windows", windows, texts)
     record = data.study.out / f"{SYNCHRONY}.json"
     if rows:
-        records.write(record, SynchronyRecord(__version__, settings, len(found) - len(short)))
+        digest = digest_of_figures(read_run(data.study)["digest"], data.study.numbers)
+        records.write(record, SynchronyRecord(__version__, settings, len(found) - len(short), digest))
     else:
         record.unlink(missing_ok=True)
     return rows

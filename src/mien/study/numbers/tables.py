@@ -29,6 +29,7 @@ from mien.study.numbers.indices import FORMULAS
 from mien.study.numbers.summary import FIGURES, UNIT, CorrectedCurve, Row, summarise, wide
 from mien.study.numbers.windows import Window, windows_of
 from mien.study.project import Study
+from mien.study.state import NUMBERS, read_run
 from mien.study.tables import write_csv, write_table
 
 if TYPE_CHECKING:
@@ -63,6 +64,7 @@ def read_study(folder: Path) -> StudyCurves:
     """
     study = Study.read(folder)
     curves = read_curves(study.out, study.numbers)
+    read_run(study)
     events = read_events(study)
     windows = {
         curve.key: windows_of(curve, events.get(curve.key[:-1], []), after_point=study.numbers.after_point)
@@ -152,6 +154,7 @@ def write_summary(folder: Path) -> list[Row]:
     for participant in track(participants, "summing up", len(participants)):
         mine = [curve for curve in data.curves if curve.participant == participant]
         rows += summarise(mine, data.windows, data.baselines, study.numbers)
+    (study.out / NUMBERS).unlink(missing_ok=True)  # until all tables belong together
     _write_curves(data)
     for name, found, texts in (
         ("baselines", _baselines(data), ("participant", "session", "person", "expression", "source")),
@@ -160,7 +163,7 @@ def write_summary(folder: Path) -> list[Row]:
         ("summary_wide", wide(rows), UNIT),
     ):
         write_rows(study, name, found, texts)
-    records.write(study.out / "numbers.json", _facts(data))
+    records.write(study.out / NUMBERS, _facts(data))
     return rows
 
 
@@ -186,6 +189,7 @@ def _facts(data: StudyCurves) -> dict[str, Any]:
     return {
         "mien": __version__,
         "numbers": numbers,
+        "digest": read_run(data.study)["digest"],
         "s_...": f"mean of p_... over usable frames, weights exp(-dt^2 / (2 SD^2)) over |dt| <= 3 SD, SD {sd}",
         "c_...": "s_... - baseline",
         "episodes": numbers.rule.text,

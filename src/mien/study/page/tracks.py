@@ -11,9 +11,10 @@ import numpy as np
 from PIL import Image
 
 from mien.core.errors import InputError
-from mien.study.people import COLUMNS, FILE, PersonRow, read_persons
+from mien.study.people import COLUMNS, PersonRow, read_persons
 from mien.study.project import Study
 from mien.study.recognise import find_table
+from mien.study.state import PERSONS
 
 PICTURES = 400  # of the tracks with the most frames; more would make the page heavy
 SIDE = 88  # pixels of a picture
@@ -35,8 +36,8 @@ def cards(study: Study, *, pictures: bool) -> dict[str, list[TrackCard]]:
         InputError: a mistake in persons.csv, or no such file.
     """
     rows = read_persons(study)
-    if not rows and not (study.folder / FILE).exists():
-        raise InputError(f"{study.folder / FILE}: no such file; mien study run {study.folder} makes it")
+    if not rows and not (study.folder / PERSONS).exists():
+        raise InputError(f"{study.folder / PERSONS}: no such file; mien study run {study.folder} makes it")
     largest = sorted(rows, key=lambda row: -row.frames)[: PICTURES if pictures else 0]
     shown = {(row.video, row.track) for row in largest}
     found: dict[str, list[TrackCard]] = {}

@@ -1,6 +1,5 @@
 """out/page.html of a study: everything that it shows, in one file that asks nothing of a network."""
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +11,7 @@ from mien import __version__
 from mien.core import records
 from mien.core.console import duration, quantity, working
 from mien.core.errors import InputError
-from mien.core.files import os_errors, write_text
+from mien.core.files import write_text
 from mien.core.html import SHARED, inline_modules, render
 from mien.core.tables import cell
 from mien.outputs.panels import clock
@@ -27,8 +26,7 @@ from mien.study.page.moments import MomentClip, cut, strongest
 from mien.study.page.quality import ClipQuality, read_quality
 from mien.study.page.series import NONE, STATES, Shown, pack
 from mien.study.page.tracks import cards, table, together
-from mien.study.project import Study
-from mien.study.run import SETTINGS
+from mien.study.state import read_run
 
 STATIC = Path(__file__).with_name("static")
 MODULES = (
@@ -67,7 +65,7 @@ def write_page(folder: Path, *, clips: int = CLIPS, pictures: bool = True) -> Pa
     if not 0 <= clips <= 500:
         raise InputError(f"--clips {clips}: expected 0 to 500")
     data = read_study(folder)
-    study, facts = data.study, _run_facts(data.study)
+    study, facts = data.study, read_run(data.study)
     pictures = pictures and study.output.pictures
     with working("reading the quality of all frames"):
         quality = read_quality(study.out / "frames")
@@ -118,20 +116,6 @@ def write_page(folder: Path, *, clips: int = CLIPS, pictures: bool = True) -> Pa
     path = study.out / "page.html"
     write_text(path, text)
     return path
-
-
-def _run_facts(study: Study) -> dict[str, Any]:
-    path = study.out / SETTINGS
-    if not path.is_file():
-        raise InputError(f"{path}: no such file; mien study run {study.folder} makes it")
-    with os_errors(path):
-        try:
-            found: dict[str, Any] = json.loads(path.read_bytes())
-        except ValueError:
-            found = {}
-    if not {"videos", "recognition", "not read", "events", "usable"} <= set(found):
-        raise InputError(f"{path}: not as mien study run {study.folder} writes it; it makes it anew")
-    return found
 
 
 def _moments(data: StudyCurves, facts: Mapping[str, Any], most: int) -> list[MomentClip]:
