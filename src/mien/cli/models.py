@@ -43,7 +43,7 @@ def list_models(*, json: bool = False) -> None:
         show_json(records.dumps(cards))
     else:
         table = table_of([_cells(name, card) for name, card in cards.items()])
-        show_table(terminal_table(*table, narrow=True))
+        show_table(terminal_table(*table))
         say("scores: accuracy / balanced accuracy (mean recall of the classes), of the crop alone")
         say(
             "file's shares: the answers assume the shares of the classes that the file names, as without --prior; web "

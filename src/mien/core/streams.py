@@ -21,6 +21,7 @@ _OBEYED = "\0-\x08\x0b-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028\u2029\u202a-\u202e\
 _IN_LINE, _IN_TEXT = re.compile(rf"[{_OBEYED}\t\n]"), re.compile(f"[{_OBEYED}]")
 _PLAIN = {"–": "-", "—": "-", "…": "...", "→": "->", "±": "+-", "×": "x", "°": " degrees", "─": "-"}
 LONGEST = 2000  # characters of a message
+UNBROKEN = 10_000  # characters of a line of a table in a file
 _spelt: set[str] = set()  # the characters that stdout could not print
 
 
@@ -75,10 +76,10 @@ def show_json(text: str, *, end: str = "\n") -> None:
     _write((_IN_TEXT.sub(_json_escaped, text) if sys.stdout.isatty() else text) + end)
 
 
-def show_table(table: "RenderableType", *, width: int = 120) -> None:
-    """Write what rich draws to stdout, as wide as the terminal, or `width` where it goes to a file."""
+def show_table(table: "RenderableType") -> None:
+    """Write what rich draws to stdout: at most as wide as the terminal, in files as wide as its texts."""
     drawn = Drawn()
-    safe_console(file=drawn, width=None if drawn.isatty() else width).print(table)
+    safe_console(file=drawn, width=None if drawn.isatty() else UNBROKEN).print(table)
     _write(drawn.getvalue())
 
 

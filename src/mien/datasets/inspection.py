@@ -15,6 +15,7 @@ from mien.core.errors import InputError
 from mien.core.files import replacing
 from mien.core.fonts import drawable, load_font
 from mien.core.streams import visible
+from mien.core.tables import TerminalTable, terminal_table
 from mien.datasets.dataset import Dataset
 from mien.datasets.notices import notice_unused
 from mien.datasets.reading import detect, open_dataset
@@ -23,7 +24,6 @@ from mien.datasets.spec import DataSpec
 
 if TYPE_CHECKING:
     from rich.console import Group
-    from rich.table import Table as Grid
 
 SHOWN = 20  # problems printed; --json has them all
 SHEETS = {".png": "PNG", ".jpg": "JPEG", ".jpeg": "JPEG", ".webp": "WEBP"}
@@ -136,21 +136,13 @@ def terminal(found: Inspection) -> "Group":
     return Group(Text(visible(f"{found.path}: {found.kind}")), grid, Text("\n".join(map(visible, lines))))
 
 
-def counts_table(counts: Mapping[str, Mapping[str, int]]) -> "Grid":
+def counts_table(counts: Mapping[str, Mapping[str, int]]) -> TerminalTable:
     """Return split -> class -> images as a table for a terminal, a row for each class."""
-    from rich.table import Table as Grid
-    from rich.text import Text
-
-    grid = Grid("class", *counts, "all")
-    for column in grid.columns[1:]:
-        column.justify = "right"
-    for name in dict.fromkeys(name for part in counts.values() for name in part):
-        row = [part.get(name, 0) for part in counts.values()]
-        grid.add_row(Text(visible(name)), *[f"{count:,}" for count in [*row, sum(row)]])
-    totals = [sum(part.values()) for part in counts.values()]
-    grid.add_section()
-    grid.add_row("all", *[f"{count:,}" for count in [*totals, sum(totals)]])
-    return grid
+    names = dict.fromkeys(name for part in counts.values() for name in part)
+    numbers = {name: [part.get(name, 0) for part in counts.values()] for name in names}
+    rows = [*numbers.items(), ("all", [sum(part.values()) for part in counts.values()])]
+    texts = [[name, *(f"{count:,}" for count in (*row, sum(row)))] for name, row in rows]
+    return terminal_table(["class", *counts, "all"], texts)
 
 
 def _listed(counts: dict[str, int]) -> str:

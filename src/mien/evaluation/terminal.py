@@ -5,12 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 from rich.cells import cell_len
 from rich.console import Group, RenderableType
-from rich.table import Table as RichTable
 from rich.text import Text
 
 from mien.core.console import first_few
 from mien.core.labels import find_class
-from mien.core.tables import table_of, terminal_table
+from mien.core.tables import TerminalTable, table_of, terminal_table
 from mien.evaluation.comparison import ComparisonRow
 from mien.evaluation.evaluation import Evaluation, class_table
 from mien.evaluation.metrics import METRICS, Scores
@@ -41,7 +40,7 @@ def evaluation_tables(evaluations: Sequence[Evaluation]) -> RenderableType:
     )
 
 
-def rate_table(scores: Scores, chosen: Sequence[int], title: str) -> RichTable:
+def rate_table(scores: Scores, chosen: Sequence[int], title: str) -> TerminalTable:
     """Return the confusion matrix of some classes in percent; numbers name its columns where the names are too long."""
     names, rates = [scores.classes[index] for index in chosen], scores.rates
     short = sum(map(cell_len, names)) + 2 * len(names) <= WIDE

@@ -6,6 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 
 from mien.core.console import quantity
 from mien.core.streams import say, show, show_json, show_table, visible
+from mien.core.tables import terminal_table
 from mien.faces.faces import POSE
 from mien.outputs.photos import Photo, photo_columns, ranked
 from mien.outputs.tables.text_formats import CSV
@@ -14,17 +15,10 @@ from mien.outputs.tables.text_formats import CSV
 def print_table(photos: Iterable[Photo], classes: Sequence[str]) -> None:
     """Write a row per face when all photos are done: file, face, expression, the runner-up, box, angles of the
     head where they were looked for; and the detector."""
-    from rich import box
-    from rich.table import Column, Table
+    from rich.console import Group
     from rich.text import Text
 
-    table = Table(
-        Column("file", overflow="fold"),
-        Column("face", justify="right"),
-        *(Column(name, no_wrap=True) for name in ("expression", "runner-up", "box")),
-        box=box.SIMPLE,
-        caption_justify="left",
-    )
+    head, rows, detector = ["file", "face", "expression", "runner-up", "box", "roll yaw pitch"], list[list[str]](), ""
     for photo in photos:
         if not photo.faces:
             continue
@@ -33,13 +27,12 @@ def print_table(photos: Iterable[Photo], classes: Sequence[str]) -> None:
             first += f" ({flags})" if flags else ""
             cells = [photo.name, str(index), first, second, " ".join(map(str, face["box"]))]
             if photo.faces.head_pose is not None:
-                if len(table.columns) == len(cells):
-                    table.add_column("roll yaw pitch", no_wrap=True)
                 cells.append("" if face["roll"] is None else " ".join(str(round(face[name])) for name in POSE))
-            table.add_row(*(Text(visible(cell)) for cell in cells))
-        table.caption = Text(visible(f"  detector: {photo.faces.detector}"))
-    if table.row_count:
-        show_table(table, width=10_000)
+            rows.append(cells)
+        detector = photo.faces.detector
+    if rows:
+        table = terminal_table(head[: len(rows[0])], rows, left=2)
+        show_table(Group(table, Text(visible(f"  detector: {detector}"))))
 
 
 def print_json(photos: Iterable[Photo], classes: Sequence[str]) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 from mien.core.files import write_text
 from mien.core.html import render
 from mien.core.streams import visible
+from mien.core.tables import terminal_table
 from mien.datasets.checks.check import Check, Issue
 from mien.datasets.checks.issues import IssueReport, count
 
@@ -69,13 +70,12 @@ def _shown(report: IssueReport) -> Iterator[tuple[Check, str, list[Issue]]]:
 def terminal(report: IssueReport) -> "Lines":
     """Return the issues for a terminal."""
     from rich.console import Group as Lines
-    from rich.table import Table as Grid
     from rich.text import Text
 
-    grid = Grid("finding", "count", "")
-    grid.columns[1].justify = "right"
-    for one, issues in report.found:
-        grid.add_row(one.title, f"{count(issues):,}", "fault" if one.name in report.faults else "")
+    rows = [
+        [one.title, f"{count(issues):,}", "fault" if one.name in report.faults else ""] for one, issues in report.found
+    ]
+    grid = terminal_table(["finding", "count", ""], rows)
     lines = [line for one, issues in report.found for line in _lines(report, one, issues)]
     head = f"{report.path}: {report.kind}, {len(report.table.ids):,} images"
     return Lines(Text(visible(head)), grid, Text("\n".join(map(visible, lines))))

@@ -2,12 +2,10 @@
 
 from collections.abc import Sequence
 
-from rich import box
 from rich.console import Group, RenderableType
-from rich.table import Table
 from rich.text import Text
 
-from mien.core.tables import terminal_table
+from mien.core.tables import TerminalTable, terminal_table
 from mien.evaluation.benchmark import leaderboard
 from mien.evaluation.benchmark.leaderboard import LeaderboardRow, leaderboard_row
 from mien.evaluation.benchmark.protocols import PROTOCOLS
@@ -18,13 +16,13 @@ from mien.evaluation.metrics import METRICS
 from mien.evaluation.predictions import VIEWS
 
 
-def protocol_table() -> Table:
+def protocol_table() -> TerminalTable:
     """Return the table of all protocols."""
-    table = Table("protocol", "hash", "choose", "final", "n classes", "what", box=box.SIMPLE)
-    for name, protocol in PROTOCOLS.items():
-        final, n = protocol.final or "none", str(len(protocol.classes))
-        table.add_row(name, protocol.hash, protocol.choose, final, n, protocol.title)
-    return table
+    rows = [
+        [name, one.hash, one.choose, one.final or "none", str(len(one.classes)), one.title]
+        for name, one in PROTOCOLS.items()
+    ]
+    return terminal_table(["protocol", "hash", "choose", "final", "n classes", "what"], rows)
 
 
 def result_tables(result: Result) -> RenderableType:
@@ -35,8 +33,8 @@ def result_tables(result: Result) -> RenderableType:
     parts: list[RenderableType] = [Text(f"{result.name}: {leaderboard.title([result], 'none')}")]
     if left := result.data.duplicates:
         parts.append(Text(f"left out: {left:,} faces that training has too"))
-    parts.append(terminal_table(["view", *header[1:]], views, narrow=True))
-    parts.append(terminal_table(*leaderboard.cost_table(rows[:1]), narrow=True))
+    parts.append(terminal_table(["view", *header[1:]], views))
+    parts.append(terminal_table(*leaderboard.cost_table(rows[:1])))
     if votes := result.models[0].votes:
         parts += _votes(votes)
     for view, test in result.against.views.items() if result.against else ():
@@ -62,13 +60,13 @@ def _votes(votes: VotesResult) -> list[RenderableType]:
         for level in votes.levels
     ]
     text = Text(f"FER+ votes (output {votes.output}, n = {votes.n:,}): {'; '.join(shown)}")
-    return [text, terminal_table(["annotators who agree", "n", "accuracy", "one annotator"], rows, narrow=True)]
+    return [text, terminal_table(["annotators who agree", "n", "accuracy", "one annotator"], rows)]
 
 
 def comparison(name: str, rows: Sequence[LeaderboardRow], tests: Sequence[PairedTest]) -> RenderableType:
     """Return results in one table, what they cost, and the tests of all pairs."""
     tables = [leaderboard.score_table(rows), leaderboard.cost_table(rows)]
-    parts = [terminal_table(*table, narrow=True) for table in tables]
+    parts = [terminal_table(*table) for table in tables]
     if tests:
-        parts.append(terminal_table(*leaderboard.paired_test_table(tests), left=2, narrow=True))
+        parts.append(terminal_table(*leaderboard.paired_test_table(tests), left=2))
     return Group(Text(name), *parts)

@@ -29,11 +29,11 @@ def audit_tables(audit: Audit) -> RenderableType:
     lines = [heading(audit.evaluation), f"clean: {clean_figures(audit)}", *remarks(audit)]
     parts: list[RenderableType] = [Text(line) for line in lines]
     if audit.corruptions:
-        parts.append(terminal_table(*_corruptions(audit), left=2, narrow=True))
-    parts.append(terminal_table(*strata(audit), left=2, narrow=True))
+        parts.append(terminal_table(*_corruptions(audit), left=2))
+    parts.append(terminal_table(*strata(audit), left=2))
     for column in audit.groups.columns if audit.groups else ():
         header, rows = group_table(column)
-        parts.append(terminal_table(header[:-1], [row[:-1] for row in rows], narrow=True))
+        parts.append(terminal_table(header[:-1], [row[:-1] for row in rows]))
         parts.append(Text(gap_verdict(column, audit.evaluation.scores.classes) + "\n"))
     return Group(*parts)
 
