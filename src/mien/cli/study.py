@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from tyro.conf import arg
 
 from mien.cli.parse import Verb
+from mien.core.console import first_few, quantity
 from mien.core.streams import say, show, show_table
 from mien.core.tables import terminal_table
 from mien.core.time_rules import CodingFormat
@@ -93,7 +94,8 @@ def summarise_study(folder: Path, /) -> None:
     baselines.csv, curves.parquet with raw, smoothed and corrected probabilities, and numbers.json with the settings.
     [numbers] in study.toml says how; docs/studies.md has the formulas.
 
-    Prints the figures of each condition, averaged over people.
+    Prints the figures of each condition, averaged over participants: of each the person who is called as the
+    participant, or else is seen longest. Other persons are in the files only.
 
     Examples:
         $ mien study summary talks/
@@ -101,9 +103,14 @@ def summarise_study(folder: Path, /) -> None:
     Args:
         folder: Of the study.
     """
+    from mien.study.numbers.summary import main_persons
     from mien.study.numbers.tables import summary_table, write_summary
 
-    show_table(terminal_table(*summary_table(write_summary(folder)), left=2))
+    rows, others = main_persons(write_summary(folder))
+    header, cells = summary_table(rows)
+    show_table(terminal_table(header, cells, left=header.index("participants")))
+    if others:
+        say(f"not in this table, but in the files: {quantity(len(others), 'other person')} ({first_few(others)})")
     say(f"to see and check it: mien study page {folder}")
 
 

@@ -240,6 +240,32 @@ def test_synchrony_of_people_in_one_video_and_of_pairs(mien: Mien, tmp_path: Pat
     assert (code, err) == (2, f"mien: {tmp_path / 'pairs.csv'}:2: nobody is called 'Di'\n")
 
 
+def test_videos_too_short_for_synchrony_are_named_with_what_to_do(mien: Mien, tmp_path: Path) -> None:
+    happy = pulses((20, 23, 0.9))(np.arange(400) / 10)
+    clips = [rows_of("D1", "calm", person, happy, "d1.mp4") for person in ("Ann", "Bo")]
+    study = write_study(tmp_path / "dyads", [{name: [*clips[0][name], *clips[1][name]] for name in clips[0]}])
+    (study / "out" / "synchrony.csv").write_text("of an earlier run")
+    code, out, err = mien("study", "synchrony", str(study))
+    assert (code, out) == (2, "")
+    assert err == (
+        "mien: not measured: 1 pair with less than 160 s in common (5 windows and the lags): "
+        "D1 Ann and D1 Bo (calm) 40 s; choose a shorter --window or --lag\n"
+    )
+    assert not (study / "out" / "synchrony.csv").exists()
+
+
+def test_the_printed_summary_has_one_person_per_participant(mien: Mien, tmp_path: Path) -> None:
+    still, smiling = np.full(400, 0.1), np.full(400, 0.9)
+    clips = [rows_of("P1", "", "1", still), rows_of("P2", "", "1", still), rows_of("P2", "", "guest", smiling[:100])]
+    both = {name: [*clips[1][name], *clips[2][name]] for name in clips[1]}
+    study = write_study(tmp_path / "s", [clips[0], both])
+    code, out, err = mien("study", "summary", str(study))
+    assert code == 0
+    (happy,) = [line.split() for line in out.splitlines() if line.split()[:1] == ["happy"]]
+    assert (happy[1], happy[3]) == ("2", "0.100")
+    assert "not in this table, but in the files: 1 other person (P2 guest)" in err.splitlines()
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -18,7 +18,7 @@ from mien.study.numbers.compare import FIXED, POWER, Comparison, compare
 from mien.study.numbers.curves import TimeSeries
 from mien.study.numbers.settings import ComparisonSettings, SynchronySettings, chosen_expressions
 from mien.study.numbers.summary import Row, plain
-from mien.study.numbers.synchrony import LEAST, Synchrony, dyads, synchrony
+from mien.study.numbers.synchrony import LEAST, Synchrony, common_time, dyads, synchrony
 from mien.study.numbers.tables import read_study, read_summary, write_rows
 from mien.study.project import Study
 from mien.study.state import check_summary, digest_of_figures, read_run
@@ -187,7 +187,7 @@ def write_synchrony(folder: Path, settings: SynchronySettings, *, pairs: Path | 
     if not found:
         reason = "no two of its pairs share a session and condition" if pairs else "no video shows two people"
         raise InputError(f"{pairs or folder}: {reason}; name pairs of participants in a table with columns a and b")
-    rows, windows, short = list[Row](), list[Row](), list[str]()
+    rows, windows, without = list[Row](), list[Row](), list[tuple[TimeSeries, TimeSeries]]()
     for one, other in track(found, "synchrony", len(found)):
         held: dict[str, Synchrony] = {}
         for name in names:
@@ -202,7 +202,7 @@ def write_synchrony(folder: Path, settings: SynchronySettings, *, pairs: Path | 
             **{f"{name}_b": getattr(other, name) for name in NAMES},
         }
         if not held:
-            short.append(f"{one.participant} {one.person} and {other.participant} {other.person}")
+            without.append((one, other))
         for name, made in held.items():
             facts = {what: plain(value) for what, value in vars(made).items() if what != "windows"}
             rows.append(
@@ -212,18 +212,46 @@ def write_synchrony(folder: Path, settings: SynchronySettings, *, pairs: Path | 
                 {**key, "expression": name, **{what: plain(value) for what, value in vars(window).items()}}
                 for window in made.windows
             ]
-    if short:
-        say(f"fewer than {LEAST} windows in common, or nothing varies: {first_few(short)}")
+    lines = _unmeasured(without, settings)
+    if not rows:
+        for name in (SYNCHRONY, f"{SYNCHRONY}_windows"):
+            for suffix in (".csv", ".sav", ".json"):
+                (data.study.out / f"{name}{suffix}").unlink(missing_ok=True)
+        raise InputError("; ".join(lines))
+    for line in lines:
+        say(line)
     texts = ("session", "condition", "expression", *(f"{one}_{side}" for side in "ab" for one in NAMES))
     write_rows(data.study, SYNCHRONY, rows, texts)
     write_rows(data.study, f"{SYNCHRONY}_windows", windows, texts)
-    record = data.study.out / f"{SYNCHRONY}.json"
-    if rows:
-        digest = digest_of_figures(read_run(data.study)["digest"], data.study.numbers)
-        records.write(record, SynchronyRecord(__version__, settings, len(found) - len(short), digest))
-    else:
-        record.unlink(missing_ok=True)
+    digest = digest_of_figures(read_run(data.study)["digest"], data.study.numbers)
+    record = SynchronyRecord(__version__, settings, len(found) - len(without), digest)
+    records.write(data.study.out / f"{SYNCHRONY}.json", record)
     return rows
+
+
+def _unmeasured(pairs: Sequence[tuple[TimeSeries, TimeSeries]], settings: SynchronySettings) -> list[str]:
+    """Return lines that name the pairs without synchrony, and what to do."""
+    least = LEAST * settings.window + 2 * settings.lag
+    short, other = dict[str, float](), list[str]()
+    for pair in pairs:
+        start, end = common_time(*pair)
+        names = [
+            one.participant if one.participant == one.person else f"{one.participant} {one.person}" for one in pair
+        ]
+        about = " and ".join(names) + (f" ({pair[0].condition})" if pair[0].condition else "")
+        if end - start < least:
+            short[about] = max(0.0, end - start)
+        else:
+            other.append(about)
+    lines = []
+    if short:
+        line = f"{quantity(len(short), 'pair')} with less than {least:g} s in common ({LEAST} windows and the lags)"
+        named = ", ".join(f"{about} {seconds:.0f} s" for about, seconds in short.items())
+        lines.append(f"not measured: {line}: {named}; choose a shorter --window or --lag")
+    if other:
+        line = f"{quantity(len(other), 'pair')} with fewer than {LEAST} windows in which both are usable and vary"
+        lines.append(f"not measured: {line}: {', '.join(other)}; choose a shorter --window")
+    return lines
 
 
 def _read_pairs(path: Path, curves: Sequence[TimeSeries]) -> list[tuple[str, str]]:

@@ -34,7 +34,7 @@ from numpy.typing import NDArray
 from mien.core.console import first_few
 from mien.core.errors import InputError, needs_extra
 from mien.study.numbers.settings import ComparisonSettings, Correction, Factor, check_name, chosen_expressions
-from mien.study.numbers.summary import FIGURES, Row
+from mien.study.numbers.summary import FIGURES, Row, main_persons
 
 Values = Mapping[str, Mapping[str, float]]
 """Level -> participant -> value."""
@@ -136,26 +136,14 @@ def compare(rows: Sequence[Row], settings: ComparisonSettings) -> tuple[list[Com
 
 
 def _taken(rows: Sequence[Row], by: Factor, event: str, least_valid: float) -> tuple[list[Row], list[str]]:
-    """Return the rows of each participant's main person that are valid enough, and what was left out.
-
-    In each session and condition that is the person who is called as the participant, or else is seen longest: numbers
-    of persons are of one video.
-    """
-    shown: dict[tuple[str, ...], dict[str, float]] = defaultdict(lambda: defaultdict(float))
-    first = rows[0]["expression"] if rows else ""
-    for row in rows:
-        if not row["event"] and row["expression"] == first:
-            shown[_unit(row)][row["person"]] += row["seconds"] * (row["valid"] or 0)
-    main = {
-        unit: unit[0] if unit[0] in seen else max(sorted(seen), key=seen.__getitem__) for unit, seen in shown.items()
-    }
-    persons = [row for row in rows if main.get(_unit(row)) == row["person"]]
+    """Return the rows of each participant's main person that are valid enough, and what was left out."""
+    persons, left = main_persons(rows)
     notes = []
-    if left := {f"{unit[0]} {name}" for unit, seen in shown.items() for name in seen if name != main[unit]}:
-        notes.append(f"not compared: other persons in the videos of a participant: {first_few(sorted(left))}")
+    if left:
+        notes.append(f"not compared: other persons in the videos of a participant: {first_few(left)}")
     names: dict[str, set[str]] = defaultdict(set)
-    for unit, person in main.items():
-        names[unit[0]].add(person)
+    for row in persons:
+        names[row["participant"]].add(row["person"])
     if several := [f"{one} ({', '.join(sorted(called))})" for one, called in sorted(names.items()) if len(called) > 1]:
         notes.append(
             f"participants whose person has several names, each with a baseline of its own: {first_few(several)}; "
@@ -171,10 +159,6 @@ def _taken(rows: Sequence[Row], by: Factor, event: str, least_valid: float) -> t
     if poor:
         notes.append(f"not compared: less than {least_valid:.0%} of the time is valid: {first_few(sorted(poor))}")
     return valid, notes
-
-
-def _unit(row: Row) -> tuple[str, ...]:
-    return row["participant"], row["session"], row["condition"]
 
 
 def _values(rows: Sequence[Row], expression: str, figure: str, by: Factor) -> Values:

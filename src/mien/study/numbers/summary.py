@@ -199,3 +199,25 @@ def wide(rows: Sequence[Row]) -> list[Row]:
         made = found.setdefault(key, {name: row[name] for name in (*UNIT, *shared)})
         made |= {f"{figure}_{row['expression']}": row[figure] for figure in FIGURES if figure not in shared}
     return list(found.values())
+
+
+def main_persons(rows: Sequence[Row]) -> tuple[list[Row], list[str]]:
+    """Return the rows of each participant's main person, and the names of the others.
+
+    In each session and condition that is the person who is called as the participant, or else is seen longest: numbers
+    of persons are of one video.
+    """
+    shown: dict[tuple[str, ...], dict[str, float]] = defaultdict(lambda: defaultdict(float))
+    first = rows[0]["expression"] if rows else ""
+    for row in rows:
+        if not row["event"] and row["expression"] == first:
+            shown[_session(row)][row["person"]] += row["seconds"] * (row["valid"] or 0)
+    main = {
+        unit: unit[0] if unit[0] in seen else max(sorted(seen), key=seen.__getitem__) for unit, seen in shown.items()
+    }
+    others = {f"{unit[0]} {name}" for unit, seen in shown.items() for name in seen if name != main[unit]}
+    return [row for row in rows if main.get(_session(row)) == row["person"]], sorted(others)
+
+
+def _session(row: Row) -> tuple[str, ...]:
+    return row["participant"], row["session"], row["condition"]

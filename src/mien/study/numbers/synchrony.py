@@ -70,8 +70,7 @@ def synchrony(
     """
     step = max(settings.step, one[0].step, other[0].step)
     wide, far = round(settings.window / step), round(settings.lag / step)
-    start = max(curve.times[0] + curve.offset for curve, _ in (one, other))
-    end = min(curve.times[-1] + curve.offset for curve, _ in (one, other))
+    start, end = common_time(one[0], other[0])
     count = int((end - start) / step + 1e-6) + 1
     blocks = (count - 2 * far) // wide
     if blocks < LEAST:
@@ -109,6 +108,13 @@ def synchrony(
         effect=float((mean[best] - chance.mean()) / spread) if spread else np.nan,
         p=float((1 + (chance >= mean[best] - 1e-12).sum()) / (1 + len(chance))),
     )
+
+
+def common_time(one: TimeSeries, other: TimeSeries) -> tuple[np.float64, np.float64]:
+    """Return the beginning and the end of the time that two curves have in common, in seconds of the study."""
+    start = max(curve.times[0] + curve.offset for curve in (one, other))
+    end = min(curve.times[-1] + curve.offset for curve in (one, other))
+    return start, end
 
 
 def _largest(z: Numbers, order: NDArray[np.int64]) -> float:

@@ -199,23 +199,29 @@ def _facts(data: StudyCurves) -> dict[str, Any]:
 
 
 def summary_table(rows: Sequence[Row]) -> Table:
-    """Return figures of whole conditions, averaged over people, for the terminal."""
-    groups: dict[tuple[str, str], list[Row]] = {}
+    """Return figures of whole conditions for the terminal: means over participants of means over their sessions.
+
+    Args:
+        rows: of one person per participant (`mien.study.numbers.summary.main_persons`).
+    """
+    groups: dict[tuple[str, str], dict[str, list[Row]]] = {}
     for row in rows:
         if not row["event"]:
-            groups.setdefault((row["condition"], row["expression"]), []).append(row)
-    head = ["condition", "expression", "people", *SHOWN]
+            group = groups.setdefault((row["condition"], row["expression"]), {})
+            group.setdefault(row["participant"], []).append(row)
+    head = ["condition", "expression", "participants", *SHOWN]
     body = [
-        [condition, expression, str(len(several)), *(cell(_average(several, name), ".3f") for name in SHOWN)]
-        for (condition, expression), several in sorted(groups.items(), key=lambda item: item[0][0])
+        [condition, expression, str(len(group)), *(cell(_average(group, name), ".3f") for name in SHOWN)]
+        for (condition, expression), group in sorted(groups.items(), key=lambda item: item[0][0])
     ]
     kept = [at for at in range(len(head)) if at or any(row[0] for row in body)]
     return [head[at] for at in kept], [[row[at] for at in kept] for row in body]
 
 
-def _average(rows: Sequence[Row], name: str) -> float | None:
-    values = [row[name] for row in rows if row[name] is not None]
-    return float(np.mean(values)) if values else None
+def _average(group: Mapping[str, Sequence[Row]], name: str) -> float | None:
+    values = [[row[name] for row in rows if row[name] is not None] for rows in group.values()]
+    means = [np.mean(several) for several in values if several]
+    return float(np.mean(means)) if means else None
 
 
 def _write_curves(data: StudyCurves) -> None:
