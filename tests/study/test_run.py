@@ -2,12 +2,14 @@
 
 import csv
 import json
+import os
 import shutil
 import signal
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterable
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -252,7 +254,6 @@ def test_how_many_videos_at_a_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Pa
 
 def test_two_at_once_are_refused(make_study: MakeStudy, tmp_path: Path) -> None:
     import fcntl
-    import os
 
     video(tmp_path / "a.mp4", [0])
     folder = make_study("P1,,,a.mp4,,,")
@@ -289,6 +290,29 @@ def test_ten_interruptions_change_no_row(
             run(folder)
     run(folder)
     assert tables(folder) == wanted
+
+
+@pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="needs /proc")
+def test_an_early_interruption_is_one_line(make_study: MakeStudy, tmp_path: Path) -> None:
+    """Ctrl-C reaches all processes of a terminal; those that have just begun are still importing."""
+    for number, name in enumerate("abc"):
+        video(tmp_path / f"{name}.mp4", [(n + number) % 250 for n in range(500)])
+    folder = make_study("P1,,,a.mp4,,,", "P2,,,b.mp4,,,", "P3,,,c.mp4,,,")
+    command = [sys.executable, "-m", "mien", "study", "run", str(folder), "--jobs", "2"]
+    process = subprocess.Popen(command, stderr=subprocess.PIPE, text=True, start_new_session=True)
+    begun = 0
+    while begun < 2 and process.poll() is None:
+        time.sleep(0.02)
+        begun = 0
+        for path in Path("/proc").glob("[0-9]*"):
+            with suppress(OSError):  # it has ended meanwhile
+                ours = os.getpgid(int(path.name)) == process.pid
+                begun += ours and b"spawn_main" in (path / "cmdline").read_bytes()
+    time.sleep(0.4)  # the interpreter has begun
+    os.killpg(process.pid, signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert (begun, process.returncode) == (2, 130)
+    assert err == "mien: interrupted; 3 videos left; the same command goes on where it stopped\n"
 
 
 @pytest.mark.slow

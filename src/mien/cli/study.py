@@ -80,9 +80,15 @@ def run_study(folder: Path, /, *, jobs: int | None = None, engine: Literal["ray"
         jobs: Videos at a time; as many as cores and memory allow by default.
         engine: Recognise on a Ray cluster that sees the folder, or with Ray on this machine (needs mien[ray]).
     """
-    from mien.study.run import report, run_study
+    try:
+        from mien.study.run import report, run_study
 
-    done = run_study(folder, jobs=jobs, engine=engine)
+        done = run_study(folder, jobs=jobs, engine=engine)
+    except (KeyboardInterrupt, ImportError) as error:
+        if isinstance(error, ImportError) and not isinstance(error.__cause__, KeyboardInterrupt):
+            raise  # onnxruntime makes an ImportError of Ctrl-C while it loads
+        said = str(error) if isinstance(error, KeyboardInterrupt) else ""
+        raise KeyboardInterrupt(said or "interrupted; the same command goes on where it stopped") from None
     report(done)
     return done.exit_code
 

@@ -15,7 +15,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, MutableSequence, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ProcessPoolExecutor, wait
 from concurrent.futures.process import BrokenProcessPool
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
@@ -302,8 +302,11 @@ def _in_processes(
     board: Any = context.RawArray("d", len(tasks))
     stop = context.Event()
     pool = ProcessPoolExecutor(workers, mp_context=context, initializer=_begin, initargs=(board, stop))
+    waiting: dict[Future[Recognised | str], int] = {}
     try:
-        waiting: dict[Future[Recognised | str], int] = {pool.submit(_work, tasks[at], at, threads): at for at in order}
+        with _no_interrupt():
+            for at in order:
+                waiting[pool.submit(_work, tasks[at], at, threads)] = at
         while waiting:
             for future in wait(waiting, timeout=0.5, return_when=FIRST_COMPLETED).done:
                 at = waiting.pop(future)
@@ -316,6 +319,20 @@ def _in_processes(
     finally:
         stop.set()  # each ends after the frame that it is at
         pool.shutdown(cancel_futures=True)
+
+
+@contextmanager
+def _no_interrupt() -> Iterator[None]:
+    """Hold back Ctrl-C for the `with` block, and from the processes that begin in it: they are importing for seconds
+    before `_begin` runs."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 _board: Any = None
