@@ -46,8 +46,19 @@ def test_events_of_participants_are_on_the_clock_of_the_study(tmp_path: Path) ->
     assert spans(found, LATE) == [("c", 1.0, 3.0)]  # and b was over before this video began
     assert found.notes == [
         f"{tmp_path / 'events.csv'}: table, 3 events, 1 of which are used in several videos, as nothing says in which",
-        f"{tmp_path / 'events.csv'}: 1 event not used, no row of videos.csv has participant P3",
-        f"{tmp_path / 'events.csv'}: 1 event not used, no row of videos.csv has participant P1, session x",
+        f"{tmp_path / 'events.csv'}: 1 event (line 5) not used, no row of videos.csv has participant P3",
+        f"{tmp_path / 'events.csv'}: 1 event (line 6) not used, no row of videos.csv has participant P1, session x",
+    ]
+
+
+def test_an_unknown_name_has_its_lines_and_a_similar_one(tmp_path: Path) -> None:
+    two = clip("P03", "a/P03_calm.mp4")
+    rows = ["P09,,1,2,a", ",P3_calm.mp4,1,2,b", *["P09,,1,2,c"] * 4]
+    found = events(tmp_path, "\n".join(["participant,video,start,end,label", *rows]), ONE, two)
+    lines = [note.removeprefix(f"{tmp_path / 'events.csv'}: ") for note in found.notes[1:]]
+    assert lines == [
+        "5 events (lines 2, 4, 5 and 2 more) not used, no row of videos.csv has participant P09; did you mean 'P03'?",
+        "1 event (line 3) not used, no row of videos.csv has video P3_calm.mp4; did you mean 'a/P03_calm.mp4'?",
     ]
 
 
@@ -64,7 +75,9 @@ def test_events_of_videos_are_on_the_clock_of_the_video(tmp_path: Path) -> None:
     text = "video,participant,start,end,label\nC:\\films\\two.mov,Speaker A,1,2,a\nother.mp4,,1,2,b\n"
     found = events(tmp_path, text, ONE, TWO)
     assert (spans(found, ONE), spans(found, TWO)) == ([], [("a", 1.0, 2.0)])
-    assert found.notes[1:] == [f"{tmp_path / 'events.csv'}: 1 event not used, no row of videos.csv has video other.mp4"]
+    assert found.notes[1:] == [
+        f"{tmp_path / 'events.csv'}: 1 event (line 3) not used, no row of videos.csv has video other.mp4"
+    ]
 
 
 @pytest.mark.parametrize("name", ["two.csv", "P2/events.csv", "two/annotations.csv"])

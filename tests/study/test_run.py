@@ -230,6 +230,8 @@ def test_what_cannot_be_read_is_named(mien: Mien, make_study: MakeStudy, tmp_pat
     assert data
     folder = make_study("P1,,,a.mp4,,,", "P2,,,text.mp4,,,", "P3,,,gone.mp4,,,", "P4,,,half.mkv,,,")
     code, out, err = mien("study", "run", str(folder), "--jobs", "1")
+    missing = f"{folder / 'videos.csv'}:4: no such file: {tmp_path / 'gone.mp4'}; the others go on\n"
+    assert err.startswith(missing)  # before the work
     assert code == 1
     assert "P1" in out
     assert f"not read: gone.mp4 ({tmp_path / 'gone.mp4'}: no such file)" in err
@@ -240,6 +242,47 @@ def test_what_cannot_be_read_is_named(mien: Mien, make_study: MakeStudy, tmp_pat
     assert facts["videos"]["half.mkv"]["damage"]
     make_study("P3,,,gone.mp4,,,")
     assert mien("study", "run", str(folder), "--jobs", "1")[0] == 2
+
+
+def test_a_part_beyond_the_end_of_its_video_is_said(mien: Mien, make_study: MakeStudy, tmp_path: Path) -> None:
+    for number, name in enumerate("ab"):
+        video(tmp_path / f"{name}.mp4", [number] * 50)
+    folder = make_study("P1,,x,a.mp4,,1,", "P1,,y,a.mp4,1,0:09,", "P1,,z,a.mp4,0:20,0:30,", "P2,,,b.mp4,3,,")
+    code, _, err = mien("study", "run", folder, "--jobs", "1")
+    table = folder / "videos.csv"
+    assert code == 1
+    assert err.splitlines()[:3] == [
+        f"{table}:3: ends at 9 s, but a.mp4 has 2.00 s; correct videos.csv",
+        f"{table}:4: begins at 20 s, but a.mp4 has 2.00 s; correct videos.csv",
+        f"{table}:5: begins at 3 s, but b.mp4 has 2.00 s; correct videos.csv",
+    ]
+    assert f"not read: a.mp4 from 20 s ({table}:4: no frame from 20 s to 30 s; the video has 2.00 s)\n" in err
+    assert f"not read: b.mp4 from 3 s ({table}:5: no frame from 3 s; the video has 2.00 s)\n" in err
+    with (folder / "out" / "videos.csv").open(newline="") as file:
+        rows = [(row["condition"], row["end"], row["frames"]) for row in csv.DictReader(file)]
+    assert rows == [("x", "1", "25"), ("y", "2", "25")]
+    make_study("P1,,x,a.mp4,,2.3,")  # as good as its end
+    code, _, err = mien("study", "run", folder, "--jobs", "1")
+    assert (code, "correct videos.csv" in err) == (0, False)
+    make_study("P2,,,b.mp4,3,,")
+    assert mien("study", "run", folder, "--jobs", "1")[0] == 2
+
+
+def test_a_baseline_that_no_event_has_is_said_before_the_work(
+    mien: Mien, make_study: MakeStudy, tmp_path: Path
+) -> None:
+    video(tmp_path / "a.mp4", [0] * 5)
+    (tmp_path / "events.csv").write_text("start,end,label\n0,0.1,rest\n")
+    rest = '[study]\nevents = "events.csv"\n[numbers]\nbaseline_event = '
+    folder = make_study("P1,,,a.mp4,,,", rest=f'{rest}"rset"')
+    code, _, err = mien("study", "run", folder, "--jobs", "1")
+    assert (code, err.splitlines()[1]) == (
+        0,
+        f"{folder / 'study.toml'}, [numbers]: baseline_event 'rset': no event has this label; summary needs one; "
+        "did you mean 'rest'?",
+    )
+    make_study("P1,,,a.mp4,,,", rest=f'{rest}"rest"')
+    assert "baseline_event" not in mien("study", "run", folder, "--jobs", "1")[2]
 
 
 def test_how_many_videos_at_a_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:

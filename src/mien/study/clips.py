@@ -37,6 +37,8 @@ class Clip:
     """Seconds of the video: frames from `start` on, before `end`."""
     offset: float = 0.0
     """Seconds that are added to times of the video for times of the study."""
+    line: int = 0
+    """In videos.csv; 0: a pattern found it."""
 
 
 def read_clips(study: Study) -> list[Clip]:
@@ -136,6 +138,7 @@ def _from_table(study: Study, path: Path) -> list[Clip]:
             start=times["start"] or 0.0,
             end=inf if times["end"] is None else times["end"],
             offset=times["offset"] or 0.0,
+            line=line,
         )
         if clip.end <= clip.start:
             raise InputError(f"{where}: ends at {found['end']}, not after its start {found.get('start') or 0}")

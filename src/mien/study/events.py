@@ -1,9 +1,9 @@
 """Which events of a study belong to which of its videos, and at which of their seconds."""
 
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
+from difflib import get_close_matches
+from pathlib import Path, PurePath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -81,7 +81,7 @@ def read_events(study: Study, clips: Sequence[Clip]) -> StudyEvents:
             tiers |= {event.tier for event in file.events}
             chosen = [event for event in file.events if not study.study.tiers or event.tier in ("", *study.study.tiers)]
             named = [clip for clip in clips if _named_after(path, clip)]
-            used, several, lost = 0, 0, Counter[str]()
+            used, several, lost = 0, 0, dict[str, list[Event]]()
             for event in chosen:
                 bare, clock, theirs = event, "study", list(clips)
                 if event.participant.casefold() not in people and (event.video or named):
@@ -95,7 +95,7 @@ def read_events(study: Study, clips: Sequence[Clip]) -> StudyEvents:
                     clock, theirs = "video" if _by_video(path, named) else "study", named
                 theirs = [clip for clip in theirs if _fits(bare, clip)]
                 if not theirs:
-                    lost[_missing(event)] += 1
+                    lost.setdefault(_missing(event, clips), []).append(event)
                     continue
                 used += 1
                 several += len({clip.path for clip in theirs}) > 1
@@ -112,7 +112,7 @@ def read_events(study: Study, clips: Sequence[Clip]) -> StudyEvents:
                 notes.append(
                     f"{path}: {quantity(skipped, 'event')} not used, of tiers that [study] tiers does not name"
                 )
-            notes += [f"{path}: {quantity(count, 'event')} not used, {why}" for why, count in lost.items()]
+            notes += [f"{path}: {_lines(events)} not used, {why}" for why, events in lost.items()]
     for key, names, known in (
         ("[rules], events", study.rules.events, labels),
         ("[study], tiers", study.study.tiers, tiers),
@@ -162,11 +162,24 @@ def _fits(event: Event, clip: Clip) -> bool:
     )
 
 
-def _missing(event: Event) -> str:
-    """Return why an event belongs to no clip."""
+def _missing(event: Event, clips: Sequence[Clip]) -> str:
+    """Return why an event belongs to no clip, with a similar name where one of its names is in no clip."""
     keys = ("video", "participant", "session", "condition")
     named = [f"{key} {getattr(event, key)}" for key in keys if getattr(event, key)]
-    return f"no row of videos.csv has {', '.join(named)}"
+    near = ""
+    for key in keys:
+        known = {PurePath(getattr(clip, key)).stem.casefold(): getattr(clip, key) for clip in clips}
+        name = PurePath(getattr(event, key)).stem.casefold()
+        if not near and name and name not in known and (found := get_close_matches(name, known, n=1)):
+            near = f"; did you mean {known[found[0]]!r}?"
+    return f"no row of videos.csv has {', '.join(named)}{near}"
+
+
+def _lines(events: Sequence[Event]) -> str:
+    """Return the number of events, and the first of their lines."""
+    lines = [str(event.line) for event in events if event.line]
+    where = f" (line{'s' * (len(lines) > 1)} {first_few(lines)})" if lines else ""
+    return f"{quantity(len(events), 'event')}{where}"
 
 
 def at_moments(events: Sequence[ClipEvent], times: NDArray[np.float64], *, excluded: bool = False) -> list[str]:

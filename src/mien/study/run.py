@@ -1,6 +1,7 @@
 """`mien study run`: from the videos of a study to its tables. What has not changed is not recognised again."""
 
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
@@ -9,22 +10,25 @@ from typing import TYPE_CHECKING, Any
 from mien import __version__
 from mien.core import records
 from mien.core.console import first_few, quantity, track
-from mien.core.errors import InputError, needs_extra
+from mien.core.errors import InputError, did_you_mean, needs_extra
 from mien.core.files import check_folder, only_one
 from mien.core.streams import say, show_table
 from mien.core.tables import terminal_table
+from mien.recognition.video import Video
 from mien.scale.ray_engine import Engine
 from mien.study.clips import KEY, Clip, read_clips
 from mien.study.events import ClipEvent, StudyEvents, read_events
 from mien.study.frames import ClipCounts, Persons, frames_paths, pieces, write_frames
 from mien.study.people import read_persons, update_persons
 from mien.study.project import Study
-from mien.study.recognise import Cached, recognise
+from mien.study.recognise import Cached, Recognised, recognise
 from mien.study.state import SETTINGS, digest_of_tables, digests_of_sources
 from mien.study.tables import write_csv, write_sav, write_table
 
 if TYPE_CHECKING:
     import pyarrow
+
+BEYOND = 0.5  # seconds that the end of a part may be after the end of its video without a word
 
 
 @dataclass(frozen=True)
@@ -35,7 +39,7 @@ class StudyRun:
     counts: list[ClipCounts]
     """Of the clips whose video could be read, in their order."""
     unread: dict[str, str]
-    """Video -> why it could not be read."""
+    """Video, or a part without a frame -> why it could not be read."""
     damaged: list[str]
     """Videos that could not be read to their end."""
 
@@ -76,10 +80,48 @@ def run_study(folder: Path, *, jobs: int | None = None, engine: Engine | None = 
         events = read_events(study, clips)
         for note in events.notes:
             say(note)
+        _check_baseline(study, events)
         edits = read_persons(study)  # a mistake there is said before hours of work
+        _check_files(study, clips)
         found = recognise(study, clips, jobs=jobs, engine=engine)
         videos = {clip.video: cached for clip in clips if isinstance(cached := found[clip.path], Cached)}
         return _write(study, clips, events, found, update_persons(study, edits, videos))
+
+
+def _check_baseline(study: Study, events: StudyEvents) -> None:
+    """Say where no event has the label of the baseline: `mien study summary` refuses it, after hours of work."""
+    label = study.numbers.baseline_event
+    known = {event.label for several in events.of_clip.values() for event in several if not event.exclude}
+    if label and label not in known:
+        near = did_you_mean(label, known)
+        say(f"{study.file}, [numbers]: baseline_event {label!r}: no event has this label; summary needs one{near}")
+
+
+def _check_files(study: Study, clips: Sequence[Clip]) -> None:
+    """Say which files are missing, and which parts go beyond the end of their video, before hours of work."""
+    for clip in clips:
+        if not clip.path.exists():
+            say(f"{_where(study, clip)}: no such file: {clip.path}; the others go on")
+        elif clip.start or clip.end < inf:
+            with suppress(InputError), Video(clip.path) as video:  # one that cannot be read is said later
+                length = video.duration or inf
+                for name, at, most in (("begins", clip.start, length), ("ends", clip.end, length + BEYOND)):
+                    if most <= at < inf:
+                        said = f"{name} at {at:g} s, but {clip.video} has {length:.2f} s"
+                        say(f"{_where(study, clip)}: {said}; correct videos.csv")
+                        break
+
+
+def _where(study: Study, clip: Clip) -> str:
+    """Return the row of a clip for a message."""
+    return f"{study.path(study.study.videos)}:{clip.line}" if clip.line else str(study.path(study.study.videos))
+
+
+def _no_frame(study: Study, clip: Clip, record: Recognised) -> str:
+    """Return why a clip of a video that was read has no frame."""
+    length = "" if record.duration is None else f"; the video has {record.duration:.2f} s"
+    end = "" if clip.end == inf else f" to {clip.end:g} s"
+    return f"{_where(study, clip)}: no frame from {clip.start:g} s{end}{length}"
 
 
 def _write(
@@ -111,9 +153,12 @@ def _write(
     for path in set(folder.glob("*.parquet")) - set(paths.values()):
         path.unlink()  # of a video that the study had before
     unread = {rows[0].video: str(found[rows[0].path]) for video, rows in by_video.items() if video not in read}
+    for clip in [clip for clip, one in counts.items() if not one.frames]:
+        del counts[clip]
+        unread[f"{clip.video} from {clip.start:g} s"] = _no_frame(study, clip, _record(found, [clip]))
     damaged = [video for video, rows in read.items() if _record(found, rows).damage]
     run = StudyRun(study, [counts[clip] for clip in clips if clip in counts], unread, damaged)
-    if read:
+    if run.counts:
         _write_copies(study, folder, next(iter(classes)))
         write_table(study.out, "videos", _videos_table(run, found), study.output)
         write_table(study.out, "events", _events_table(run, events_of), study.output)
