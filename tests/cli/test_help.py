@@ -45,3 +45,12 @@ def test_the_options_of_predict_are_one_group_besides_the_rule_of_episodes(mien:
     _, out, _ = mien("predict", "--help")
     groups = re.findall("^╭─ (.*?) ─", out, re.MULTILINE)
     assert groups == ["positional arguments", "options", "episodes options"]
+
+
+def test_help_of_a_verb_says_what_each_action_does(mien: Mien) -> None:
+    _, out, _ = mien("study", "--help")
+    listed = out.partition("\nactions:\n")[2]
+    assert re.findall(r"^  (\w+) +[A-Z]", listed, re.MULTILINE) == [
+        action for verb, action in ACTIONS if verb == "study"
+    ]
+    assert "mien study share talks/" in out

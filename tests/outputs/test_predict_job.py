@@ -216,7 +216,8 @@ def test_a_table_is_interrupted_and_goes_on(
     arguments = [folder, "--model", model, "--table"]
     code, out, err = predict(capsys, *arguments, whole)
     assert (code, out) == (1, "")
-    assert re.fullmatch(r"3 photos, 1 face: \w+ 1", err.splitlines()[-1])
+    assert re.fullmatch(r"3 photos, 1 face: \w+ 1", err.splitlines()[-2])
+    assert err.splitlines()[-1] == f"wrote {whole}"
 
     def interrupt(photo: Photo) -> list[dict[str, Any]]:
         if "sky" in photo.name:
@@ -272,8 +273,8 @@ def test_a_photo_without_a_face_is_a_result_unless_a_face_is_required(
 
 def test_gallery_and_sheet(capsys: Capture, folder: Path, model: Path, tmp_path: Path) -> None:
     pages = (tmp_path / "faces.html", tmp_path / "faces.png")
-    code, _, _ = predict(capsys, folder, "--model", model, "--gallery", pages[0], "--sheet", pages[1], "--json")
-    assert code == 1
+    code, _, err = predict(capsys, folder, "--model", model, "--gallery", pages[0], "--sheet", pages[1], "--json")
+    assert (code, err.splitlines()[-2:]) == (1, [f"wrote {page}" for page in pages])
     assert pages[0].read_text("utf-8").count("<img ") == 1
     assert pages[1].stat().st_size > 1000
 

@@ -28,7 +28,7 @@ def test_a_new_study_has_the_defaults_and_its_videos(mien: Mien, tmp_path: Path)
     assert (code, out) == (0, "")
     assert err.splitlines() == [
         "passed over: 1 file that no video is called like (all_notes.txt)",
-        f"wrote {folder / 'videos.csv'}: 2 videos; fill in participant, session and condition",
+        f"wrote {folder / 'videos.csv'}: 2 videos; fill in session if the study has several",
         f"wrote {folder / 'study.toml'}; next: mien study run {folder}",
     ]
     study = Study.read(folder)
@@ -42,6 +42,38 @@ def test_a_new_study_has_the_defaults_and_its_videos(mien: Mien, tmp_path: Path)
     assert (code, err) == (
         2,
         f"mien: {folder / 'study.toml'}: exists already; edit it, or choose another folder\n",
+    )
+
+
+@pytest.mark.parametrize(
+    ("pattern", "names", "said"),
+    [
+        ((), (), ["0 videos", "no video was found in {folder}: add a row to {folder}/videos.csv for each, then"]),
+        (
+            (),
+            ("a.mp4",),
+            [
+                "1 video; participant is the name of the file: correct it; "
+                "fill in session and condition if the study has several",
+                "next",
+            ],
+        ),
+        (("{folder}/{{participant}}_{{session}}_{{condition}}.mp4",), ("P1_1_calm.mp4",), ["1 video", "next"]),
+    ],
+)
+def test_it_says_what_is_left_to_fill_in(
+    mien: Mien, tmp_path: Path, pattern: tuple[str, ...], names: tuple[str, ...], said: list[str]
+) -> None:
+    made(tmp_path, *names)
+    given = [option for one in pattern for option in ("--videos", one.format(folder=tmp_path))]
+    code, _, err = mien("study", "init", str(tmp_path), *given)
+    found, then = (text.format(folder=tmp_path) for text in said)
+    assert (code, err.splitlines()) == (
+        0,
+        [
+            f"wrote {tmp_path / 'videos.csv'}: {found}",
+            f"wrote {tmp_path / 'study.toml'}; {then}: mien study run {tmp_path}",
+        ],
     )
 
 
@@ -63,7 +95,7 @@ def test_every_key_of_the_file_is_one_that_is_read(tmp_path: Path) -> None:
         ("[settings\n", ": not TOML: Expected ']' at the end of a table declaration"),
         ("[setting]\n", ": no table [setting]; did you mean 'settings'?"),
         ("settings = 1\n", ": settings: expected a table, a line [settings] with its keys below"),
-        ("[settings]\nevry = 1\n", ", [settings]: no key 'evry'; did you mean 'every'?"),
+        ("[settings]\nevry = 1\n", ", [settings]: no key 'evry'; did you mean 'every'? (known: model, "),
         ('[settings]\nevery = "a"\n', ", [settings]: every = 'a': expected a number"),
         ("[settings]\nevery = -1\n", ", [settings]: every -1: expected a number from 0 to 3600"),
         ("[study]\nevents = [1]\n", ", [study]: events = [1]: expected a list of text"),
@@ -127,6 +159,14 @@ def test_a_mistake_in_the_rows_is_one_line(tmp_path: Path, rows: list[str], mess
     assert str(caught.value).startswith(str(tmp_path / message))
 
 
+def test_a_table_without_files_says_that_they_are_all_it_needs(tmp_path: Path) -> None:
+    optional = "expected a column file, and if the study has them participant, session, condition, start, end, offset"
+    for head, here in (("participant,video", "columns 'participant, video'"), ("", "empty")):
+        with pytest.raises(InputError) as caught:
+            read_clips(table(tmp_path, head=head))
+        assert str(caught.value) == f"{tmp_path / 'videos.csv'}: {here}; {optional}"
+
+
 def test_a_pattern_in_place_of_a_table(tmp_path: Path) -> None:
     made(tmp_path, "in/s1/P1-calm.mp4", "in/s2/P1-calm.mp4", "in/s2/.hidden.mp4")
     (tmp_path / "study.toml").write_text('[study]\nvideos = "in/{session}/{participant}-{condition}.mp4"\n')
@@ -138,6 +178,6 @@ def test_a_pattern_in_place_of_a_table(tmp_path: Path) -> None:
     assert [clip.video for clip in clips] == ["in/s1/P1-calm.mp4", "in/s2/P1-calm.mp4"]
     (tmp_path / "study.toml").write_text('[study]\nvideos = "in/{person}.mp4"\n')
     with pytest.raises(
-        InputError, match=r"\{person\}: expected \{participant\}, \{session\}, \{condition\}, each once"
+        InputError, match=r"\{person\}: expected any of \{participant\}, \{session\}, \{condition\}, none"
     ):
         read_clips(Study.read(tmp_path))

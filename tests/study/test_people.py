@@ -123,6 +123,13 @@ def test_mistakes_are_one_line_and_said_before_the_work(
         run_study(study, jobs=1)
 
 
+def test_an_empty_file_is_said_to_be_empty(tmp_path: Path) -> None:
+    (tmp_path / "study.toml").touch()
+    (tmp_path / "persons.csv").touch()
+    with pytest.raises(InputError, match=r"persons\.csv: empty; put its rows back, or delete the file for a new one"):
+        read_persons(Study.read(tmp_path))
+
+
 def test_a_column_is_missing(study: Path) -> None:
     (study / "persons.csv").write_text("video,track\na.mp4,1\n")
     with pytest.raises(InputError, match=r"persons.csv: no column person, remove"):

@@ -60,9 +60,9 @@ def _description(function: Verb) -> str:
     return "\n\n".join(part if "\n " in part else _fill(part) for part in text.split("\n\n"))
 
 
-def _fill(text: str) -> str:
+def _fill(text: str, *, indent: int = 0) -> str:
     width = min(shutil.get_terminal_size().columns, 120)
-    return fill(text, width, break_on_hyphens=False, break_long_words=False)
+    return fill(text, width, subsequent_indent=" " * indent, break_on_hyphens=False, break_long_words=False)
 
 
 def _complaint(box: str) -> str:
@@ -101,6 +101,10 @@ def run_action(about: Verb, verb: str, actions: dict[str, Verb], arguments: list
     if action in ("-h", "--help"):
         show("usage: " + "\n       ".join(f"{usage} [options]" for usage in usages))
         show("\n" + _description(about))
+        show("\nactions:")
+        for usage, function in actions.items():
+            name, about_it = usage.split()[0], inspect.cleandoc(function.__doc__ or "").split("\n\n")[0]
+            show(_fill(f"{f'  {name}':<14}{' '.join(about_it.split())}", indent=14))
         show(f"\nmien {verb} ACTION --help shows an action's options and examples.")
         return 0
     for usage, function in actions.items():

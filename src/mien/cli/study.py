@@ -29,6 +29,7 @@ def study() -> None:
         $ mien study methods talks/
         $ mien study page talks/
         $ mien study timeline talks/
+        $ mien study share talks/ --keep Anna
     """
 
 

@@ -52,7 +52,7 @@ def shares_of(prior: Prior, labels: Sequence[str], trained: Sequence[float]) -> 
     for name in prior:
         if name not in labels:
             raise InputError(
-                f"{where}: no class {name!r}{did_you_mean(name, labels)}; the model has {', '.join(labels)}"
+                f"{where}: no class {name!r}{did_you_mean(name, labels)} (the model has {', '.join(labels)})"
             )
     if missing := [name for name in labels if name not in prior]:
         raise InputError(f"{where}: no share for {', '.join(missing)}")

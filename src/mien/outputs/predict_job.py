@@ -125,6 +125,8 @@ def _predict_photos(files: dict[Path, Path], job: PredictJob, cores: int) -> set
             raise
         if gallery:
             gallery.save()
+    for path in filter(None, (job.table if left else None, *pages)):
+        say(f"wrote {printable(path)}")
     if drawn and copies:
         say(f"wrote annotated copies of {quantity(drawn, 'photo')} to {printable(job.out)}")
     return outcomes

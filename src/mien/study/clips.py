@@ -71,7 +71,8 @@ def find_videos(folder: Path, pattern: str) -> list[Clip]:
     """
     for name in (names := FIELD.findall(pattern)):
         if name not in KEY or names.count(name) > 1:
-            raise InputError(f"{pattern}: {{{name}}}: expected {', '.join(f'{{{one}}}' for one in KEY)}, each once")
+            known = ", ".join(f"{{{one}}}" for one in KEY)
+            raise InputError(f"{pattern}: {{{name}}}: expected any of {known}, none of them twice")
     place = folder / Path(pattern).expanduser()
     if place.is_file():
         found = [place]
@@ -116,7 +117,9 @@ def _from_table(study: Study, path: Path) -> list[Clip]:
         raise InputError(f"{path}: no such file; it is named in {study.folder / 'study.toml'}, [study], videos")
     table = sniff(path)
     if "file" not in table.names:
-        raise InputError(f"{path}: columns {', '.join(table.header)[:80]!r}; expected {', '.join(COLUMNS)}")
+        here = f"columns {', '.join(table.header)[:80]!r}" if any(table.header) else "empty"
+        others = ", ".join(name for name in COLUMNS if name != "file")
+        raise InputError(f"{path}: {here}; expected a column file, and if the study has them {others}")
     if unused := [name for name in table.header if name.lower() not in COLUMNS]:
         notice(f"{path}: {quantity(len(unused), 'column')} not used ({first_few(unused)})")
     clips: list[Clip] = []

@@ -11,7 +11,7 @@ from mien.core.files import check_folder, write_text
 from mien.core.paths import relative
 from mien.core.streams import say
 from mien.faces.quality import REASONS
-from mien.study.clips import clips_table, find_videos
+from mien.study.clips import KEY, clips_table, find_videos
 from mien.study.project import FILE, Study, StudyRules, StudySources
 
 TABLE = "videos.csv"
@@ -126,11 +126,22 @@ def init_study(
     sources = StudySources(name or folder.resolve().name, TABLE, tuple(relative(Path(file), folder) for file in events))
     rules = StudyRules(exclude=tuple(relative(Path(file), folder) for file in exclude))
     study = Study(folder, sources, rules=rules)
-    if (table := folder / TABLE).exists():
+    table, then = folder / TABLE, "next"
+    if table.exists():
         say(f"{table}: exists already, and is kept")
     else:
         write_text(table, clips_table(clips))
-        say(f"wrote {table}: {quantity(len(clips), 'video')}; fill in participant, session and condition")
+        say(f"wrote {table}: {quantity(len(clips), 'video')}{_left(videos) if clips else ''}")
+        if not clips:
+            then = f"no video was found in {folder}: add a row to {table} for each, then"
     write_text(path, study_toml(study))
-    say(f"wrote {path}; next: mien study run {folder}")
+    say(f"wrote {path}; {then}: mien study run {folder}")
     return study
+
+
+def _left(videos: Sequence[str]) -> str:
+    """Return what patterns for videos leave to fill in by hand."""
+    left = [name for name in KEY if not videos or any(f"{{{name}}}" not in given for given in videos)]
+    named = "; participant is the name of the file: correct it" if "participant" in left else ""
+    empty = " and ".join(name for name in left if name != "participant")
+    return named + (f"; fill in {empty} if the study has several" if empty else "")

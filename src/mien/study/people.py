@@ -80,7 +80,8 @@ def read_persons(study: Study) -> list[PersonRow]:
         return []
     table = sniff(path)
     if missing := [name for name in COLUMNS if name not in table.names]:
-        raise InputError(f"{path}: no column {first_few(missing)}; put it back, or delete the file for a new one")
+        what = f"no column {first_few(missing)}; put it back" if any(table.names) else "empty; put its rows back"
+        raise InputError(f"{path}: {what}, or delete the file for a new one")
     found: dict[tuple[str, int], PersonRow] = {}
     for line, cells in table.rows(utf8=True):
         texts = {name: from_cell(cell.strip()) for name, cell in zip(table.names, cells, strict=True)}

@@ -75,7 +75,9 @@ class StudyRules:
     def __post_init__(self) -> None:
         for name in self.quality:
             if name not in REASONS:
-                raise InputError(f"quality: no reason {name!r}{did_you_mean(name, REASONS)}; {', '.join(REASONS)}")
+                raise InputError(
+                    f"quality: no reason {name!r}{did_you_mean(name, REASONS)} (known: {', '.join(REASONS)})"
+                )
 
 
 @dataclass(frozen=True)
@@ -219,7 +221,7 @@ class Study:
         kinds: dict[str, Any] = {entry.name: entry.default_factory for entry in fields(cls) if entry.name != "folder"}
         for table, value in facts.items():
             if table not in kinds:
-                raise InputError(f"{path}: no table [{table}]{did_you_mean(table, kinds)}; {', '.join(kinds)}")
+                raise InputError(f"{path}: no table [{table}]{did_you_mean(table, kinds)} (known: {', '.join(kinds)})")
             if not isinstance(value, Mapping):
                 raise InputError(f"{path}: {table}: expected a table, a line [{table}] with its keys below")
         tables = {name: _table(path, name, facts.get(name, {}), kind) for name, kind in kinds.items()}
@@ -231,7 +233,7 @@ def _table(path: Path, name: str, facts: Mapping[str, Any], kind: type[T]) -> T:
     where, hints = f"{path}, [{name}]", get_type_hints(kind)
     for key in facts:
         if key not in hints:
-            raise InputError(f"{where}: no key {key!r}{did_you_mean(key, hints)}; {', '.join(hints)}")
+            raise InputError(f"{where}: no key {key!r}{did_you_mean(key, hints)} (known: {', '.join(hints)})")
     values: dict[str, Any] = {}
     for key, value in facts.items():
         values[key] = [value] if isinstance(value, str) and get_origin(hints[key]) is tuple else value

@@ -99,7 +99,12 @@ def _kept(study: Study, persons: Sequence[PersonRow], keep: Sequence[str]) -> di
         if not theirs and video in videos.get(person, ()):
             theirs, name = {video}, person
         if not theirs:
-            raise InputError(f"{study.folder / PERSONS}: no person {name}{did_you_mean(name, videos)}")
+            there = (
+                f"there are {first_few(sorted(videos), 12)}"
+                if videos
+                else f"mien study run {study.folder} finds persons"
+            )
+            raise InputError(f"{study.folder / PERSONS}: no person {name}{did_you_mean(name, videos)} ({there})")
         for one in theirs:
             found.setdefault(one, []).append(name)
     return found

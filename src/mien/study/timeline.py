@@ -127,7 +127,9 @@ def _of_persons(curves: Sequence[TimeSeries], names: Sequence[str]) -> list[Time
     known = list(dict.fromkeys(name for curve in curves for name in (curve.participant, curve.person) if name))
     for name in names:
         if name not in known:
-            raise InputError(f"no participant or person {name!r}{did_you_mean(name, known)}; {first_few(known, 12)}")
+            raise InputError(
+                f"no participant or person {name!r}{did_you_mean(name, known)} (there are {first_few(known, 12)})"
+            )
     return [one for one in curves if not names or one.participant in names or one.person in names]
 
 
@@ -135,7 +137,7 @@ def _expressions(data: StudyCurves, names: Sequence[str]) -> list[str]:
     known = data.curves[0].classes
     for name in names:
         if name not in known:
-            raise InputError(f"no expression {name!r}{did_you_mean(name, known)}; {first_few(known, 12)}")
+            raise InputError(f"no expression {name!r}{did_you_mean(name, known)} (there are {first_few(known, 12)})")
     return [name for name in known if not names or name in names]
 
 

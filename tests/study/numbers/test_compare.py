@@ -248,7 +248,7 @@ def test_a_figure_that_an_expression_lacks_is_left_out() -> None:
         ({"figure": "meen"}, "no figure 'meen'; did you mean 'mean'?"),
         ({"figure": "mean_low"}, "no figure 'mean_low'"),
         ({"expressions": ["hapy"]}, "no expression 'hapy'; did you mean 'happy'?"),
-        ({"reference": "quiet"}, "no condition 'quiet'; there are calm, stress"),
+        ({"reference": "quiet"}, "no condition 'quiet' (there are calm, stress)"),
         ({"event": "film"}, "no event 'film'"),
         ({"by": "session"}, "session: only ''; a comparison needs two"),
         ({"by": "event"}, "event: none; a comparison needs two"),

@@ -258,7 +258,8 @@ def _read_pairs(path: Path, curves: Sequence[TimeSeries]) -> list[tuple[str, str
     """Return the pairs of a table with columns a and b. InputError: no such columns, or a name that nobody has."""
     file = sniff(path)
     if not {"a", "b"} <= set(file.names):
-        raise InputError(f"{path}: no columns a and b: {first_few(file.header)}")
+        here = first_few(file.header) if any(file.header) else "empty"
+        raise InputError(f"{path}: no columns a and b: {here}")
     at, names = (
         [file.names.index(name) for name in "ab"],
         {n for curve in curves for n in (curve.participant, curve.person)},
