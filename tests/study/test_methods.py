@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,8 @@ from mien.core.download import file_sha256
 from mien.core.errors import InputError
 from mien.evaluation.card.bundled import read_card
 from mien.faces.detectors.yunet import BUNDLED
-from mien.study.methods import write_methods
+from mien.study.material import _length
+from mien.study.methods import _score, write_methods
 from mien.study.numbers.analyses import ComparisonRecord, SynchronyRecord
 from mien.study.numbers.settings import ComparisonSettings, SynchronySettings
 from mien.study.project import Study
@@ -56,7 +58,7 @@ def keys(bibtex: str) -> list[str]:
 def test_it_says_what_was_done_with_what(make_study: MakeStudy) -> None:
     made = write_methods(make_study())
     assert (
-        "2 participants were filmed in 4 videos, 2 conditions (calm, loud_talk); 0.00 hours were analysed." in made.text
+        "2 participants were filmed in 4 videos, 2 conditions (calm, loud_talk); 8 seconds were analysed." in made.text
     )
     assert "2 conditions (calm, loud\\_talk)" in made.markdown
     assert f"with mien {__version__} (The mien authors) and onnxruntime {onnxruntime.__version__}." in made.text
@@ -124,6 +126,51 @@ def test_the_detector_is_cited_and_what_it_missed_is_counted(make_study: MakeStu
     assert "Probabilities were not smoothed." in made.text
     assert {"wu2023"} <= set(keys(made.bibtex))
     assert "hesterberg2015" not in keys(made.bibtex)
+
+
+def test_persons_and_events_are_counted(make_study: MakeStudy, mien: Mien) -> None:
+    folder = make_study()
+    (folder / "events.csv").write_text("participant,condition,start,end,label\nP1,,0,1,rest\nP2,calm,1,2,film\n")
+    toml = folder / "study.toml"
+    toml.write_text(toml.read_text().replace("[study]", '[study]\nevents = "events.csv"\n', 1))
+    toml.write_text(toml.read_text() + '[rules]\nevents = "film"\n')
+    assert mien("study", "run", folder, "--jobs", "1")[0] == mien("study", "summary", folder)[0] == 0
+    text = write_methods(folder).text
+    assert "there were 4 tracks. mien proposed which tracks of a video show the same person: 4 persons, counted" in text
+    assert "Nothing of this was changed by hand." in text
+    assert (
+        "2 events with 1 label were used (rest 2). 1 event with 1 label was used to leave out frames (film 1)." in text
+    )
+    assert "Events were read from events.csv (table); one that is in several videos counts in each." in text
+    persons = folder / "persons.csv"
+    head, *rows = persons.read_text().splitlines()
+    columns = head.replace('"', "").split(",")
+    cells = [row.split(",") for row in rows]
+    cells[0][columns.index("person")], cells[1][columns.index("remove")] = '"Anna"', '"yes"'
+    extra = list(cells[2])  # the same video with a second person, who is merged with the first
+    extra[columns.index("track")] = extra[columns.index("proposed")] = "2"
+    persons.write_text("\n".join([head, *map(",".join, [*cells, extra])]) + "\n")
+    text = write_methods(folder).text
+    assert "there were 5 tracks." in text
+    assert "5 persons, counted in each video by itself." in text
+    assert "By hand, 1 name was given, 1 proposed person was merged with another, 1 track was removed." in text
+    assert "Anna" not in text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"), [(90, "90 seconds"), (119.6, "120 seconds"), (750, "12.5 minutes"), (9000, "2.50 hours")]
+)
+def test_a_length_is_in_the_unit_that_suits_it(seconds: float, said: str) -> None:
+    assert _length(seconds) == said
+
+
+def test_one_near_copy_is_one() -> None:
+    card = read_card("default")
+    (one,) = [score for score in card.scores if score.seen and score.seen.accuracy_of_unseen is not None][:1]
+    assert one.seen is not None
+    said = [_score(replace(one, seen=replace(one.seen, seen=n))) for n in (1, 1200)]
+    assert "without the 1 near copy of training images" in said[0]
+    assert "without the 1,200 near copies of training images" in said[1]
 
 
 def test_another_network_has_no_accuracy(make_study: MakeStudy, model: Path) -> None:

@@ -57,6 +57,7 @@ The modules, each of which imports only those above it:
     numbers     pure functions of arrays: smoothing in time, episodes, baseline, indices, summary, compare, synchrony
     tables      CSV, Parquet and SPSS files
     run         `mien study run`: all of it in order
+    material    sentences on participants, persons, events and frames
     methods     `mien study methods`: what a paper says of it
     export, share    `mien study export` and `mien study share`
     timeline    figures for print

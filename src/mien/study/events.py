@@ -1,7 +1,7 @@
 """Which events of a study belong to which of its videos, and at which of their seconds."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
 from pathlib import Path, PurePath
 
@@ -39,6 +39,8 @@ class StudyEvents:
     """Those of each clip, in seconds of its video, or in frames."""
     notes: list[str]
     """Lines: files with counts, what was not used, what is used several times."""
+    forms: Mapping[str, str] = field(default_factory=dict)
+    """The name of each file -> its form."""
 
     def of(self, clip: Clip, frames: NDArray[np.int64], times: NDArray[np.float64]) -> list[ClipEvent]:
         """Return the events within a clip, by start; `frames` and `times` of its video turn frames into seconds.
@@ -72,11 +74,12 @@ def read_events(study: Study, clips: Sequence[Clip]) -> StudyEvents:
         InputError: a file that cannot be used, or a label or tier in study.toml that no event has.
     """
     found: dict[Clip, list[Event]] = {clip: [] for clip in clips}
-    notes, labels, tiers = list[str](), set[str](), set[str]()
+    notes, labels, tiers, forms = list[str](), set[str](), set[str](), dict[str, str]()
     people = {clip.participant.casefold() for clip in clips}
     for excluding, names in ((False, study.study.events), (True, study.rules.exclude)):
         for path in event_files(study, names):
             file = read_event_file(path)
+            forms[path.name] = file.kind
             labels |= {event.label for event in file.events}
             tiers |= {event.tier for event in file.events}
             chosen = [event for event in file.events if not study.study.tiers or event.tier in ("", *study.study.tiers)]
@@ -120,7 +123,7 @@ def read_events(study: Study, clips: Sequence[Clip]) -> StudyEvents:
         for name in names:
             if name not in known:
                 raise InputError(f"{study.file}, {key}: no event has {name!r}; there are {first_few(sorted(known), 8)}")
-    return StudyEvents(found, notes)
+    return StudyEvents(found, notes, forms)
 
 
 def event_files(study: Study, names: Sequence[str]) -> list[Path]:

@@ -8,15 +8,13 @@ their words were looked up.
 
 import re
 import shlex
-from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from mien.core.console import first_few, quantity
-from mien.core.csv_files import number
+from mien.core.console import quantity
 from mien.core.download import file_sha256
 from mien.core.errors import InputError
 from mien.core.files import check_folder, write_text
@@ -29,9 +27,9 @@ from mien.faces.detectors.yunet import BUNDLED
 from mien.models.bundled import bundled, model_name, resolve
 from mien.models.session import Session
 from mien.outputs.settings import table_settings
+from mien.study.material import events, frames, material, names, persons
 from mien.study.numbers.analyses import ComparisonRecord, SynchronyRecord, read_records
 from mien.study.numbers.baseline import baseline_rule
-from mien.study.numbers.tables import read_table
 from mien.study.project import Study, StudyNumbers
 from mien.study.state import digest_of_figures, read_numbers, read_run
 
@@ -146,36 +144,15 @@ def _read(study: Study) -> _Facts:
 
 
 def _paragraphs(facts: _Facts) -> Iterator[str]:
-    yield " ".join(_material(facts))
-    yield " ".join(_recognition(facts))
+    yield " ".join(material(facts.study, facts.run))
+    yield " ".join([*_recognition(facts), *persons(facts.study, facts.run)])
     yield " ".join(_model(facts))
-    yield " ".join(_used(facts))
+    yield " ".join([*events(facts.study, facts.run), *frames(facts.run)])
     yield " ".join(_numbers(facts))
     for one in facts.comparisons:
         yield " ".join(_comparison(one))
     if facts.synchrony:
         yield _synchrony(facts.synchrony)
-
-
-def _material(facts: _Facts) -> Iterator[str]:
-    """Yield sentences on participants, videos, hours, and what was not read."""
-    rows = read_table(
-        facts.study, "videos", ("participant", "session", "condition", "video", "start", "end"), "mien study run"
-    )
-    parts = {
-        (row["video"], row["start"], row["end"]) for row in rows
-    }  # one that several participants share counts once
-    hours = sum((number(end) or 0.0) - (number(start) or 0.0) for _, start, end in parts) / 3600
-    text = f"{quantity(len({row['participant'] for row in rows}), 'participant')} were filmed in "
-    text += quantity(len({row["video"] for row in rows}), "video")
-    for name in ("condition", "session"):
-        if levels := sorted({row[name] for row in rows} - {""}):
-            text += f", {quantity(len(levels), name)} ({_names(levels)})"
-    yield f"{text}; {hours:.2f} hours were analysed."
-    if unread := facts.run["not read"]:
-        yield f"{quantity(len(unread), 'further video')} could not be read ({_names(list(unread))})."
-    if damaged := [name for name, one in facts.run["videos"].items() if one["damage"]]:
-        yield f"{quantity(len(damaged), 'video')} could not be read to the end ({_names(damaged)})."
 
 
 def _recognition(facts: _Facts) -> Iterator[str]:
@@ -280,25 +257,13 @@ def _score(one: CardScore) -> str:
     detector = f", faces found by {one.detector}" if one.detector else ""
     unseen = ""
     if one.seen and one.seen.seen and one.seen.accuracy_of_unseen is not None:
-        unseen = f"; without the {one.seen.seen:,} near copies of training images {one.seen.accuracy_of_unseen:.4f}"
+        copies = f"{one.seen.seen:,} near {'copy' if one.seen.seen == 1 else 'copies'}"
+        unseen = f"; without the {copies} of training images {one.seen.accuracy_of_unseen:.4f}"
     balanced = f"balanced accuracy {one.metrics['balanced_accuracy']:.3f}"
     return (
         f"{escape_markdown(one.title)}{source}, {one.split}{detector}: {one.metrics['accuracy']:.4f} (95 % interval "
         f"{interval_text(one.interval)}, n = {one.n:,}; {balanced}{unseen})"
     )
-
-
-def _used(facts: _Facts) -> Iterator[str]:
-    """Yield sentences on the frames that were used, and on those that were not."""
-    clips = facts.run["clips"]
-    frames, faces, usable = (sum(one[f"frames{name}"] for one in clips) for name in ("", " with a face", " usable"))
-    yield f"Of {frames:,} frames, {faces:,} showed a face and {usable:,} were used. {facts.run['usable']}"
-    reasons = Counter[str]()
-    for one in clips:
-        reasons.update(one["rows not usable"])
-    if reasons:
-        found = ", ".join(f"{escape_markdown(reason)} {count:,}" for reason, count in reasons.most_common())
-        yield f"Rows that were not used, one for each frame and face, by reason (a row may have several): {found}."
 
 
 def _numbers(facts: _Facts) -> Iterator[str]:
@@ -336,7 +301,7 @@ def _comparison(one: ComparisonRecord) -> Iterator[str]:
         ways.append("Welch's t test [@welch1947]")
     yield (
         f"The figure {escape_markdown(settings.figure)}{during} was compared between {settings.by}s "
-        f"({_names(one.levels)}; reference {escape_markdown(one.reference)}) over participants by {' and '.join(ways)}."
+        f"({names(one.levels)}; reference {escape_markdown(one.reference)}) over participants by {' and '.join(ways)}."
     )
     if one.fixed:
         yield (
@@ -366,10 +331,6 @@ def _ethics(facts: _Facts) -> list[str]:
     kept = "keeps one small picture" if facts.study.output.pictures else "keeps no picture"
     figures = f"{FIGURES} The folder of the study {kept} of each face that was followed."
     return [" ".join(text.split()) for text in (figures, LAW)]
-
-
-def _names(names: Sequence[str]) -> str:
-    return escape_markdown(first_few(names, 8))
 
 
 def _plain(markdown: str, library: Mapping[str, str]) -> str:

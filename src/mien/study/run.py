@@ -305,6 +305,7 @@ def _write_settings(run: StudyRun, events: StudyEvents, found: Mapping[Path, Cac
         ],
         "not read": run.unread,
         "events": events.notes,
+        "event files": events.forms,
         "digest": digest_of_tables(study),
         "sources": digests_of_sources(study),
     }

@@ -19,7 +19,7 @@ from mien.study.project import Study, StudyNumbers
 SETTINGS = "settings.json"
 NUMBERS = "numbers.json"
 PERSONS = "persons.csv"
-KEYS = {"videos", "recognition", "not read", "events", "usable", "digest", "sources"}
+KEYS = {"videos", "recognition", "not read", "events", "event files", "usable", "digest", "sources"}
 
 
 def digest_of_tables(study: Study) -> str:
