@@ -56,13 +56,14 @@ def test_the_machines_coding_comes_back_from_each_form(mien: Mien, make_study: M
 def test_the_summary_of_other_frames_is_refused(mien: Mien, make_study: MakeStudy) -> None:
     """persons.csv, or a setting, has changed since; the same tables again are the same."""
     folder = made(make_study, "P1,,calm,a.mp4,,,", "P2,,,b.mp4,,,")
-    run(folder)
+    assert "of other frames" not in mien("study", "run", folder, "--jobs", "1")[2]
     assert mien("study", "export", folder, "--to", "webvtt")[0] == 0
     persons = folder / "persons.csv"
     persons.write_text(persons.read_text().replace('"a.mp4",1,"1"', '"a.mp4",1,"Anna"'))
     code, _, err = mien("study", "export", folder, "--to", "webvtt")
     assert (code, "not used before it is run again: persons.csv\n" in err) == (0, True)
-    run(folder)
+    assert "of other frames; run mien study summary" in mien("study", "run", folder, "--jobs", "1")[2]
+    assert "of other frames" in mien("study", "run", folder, "--jobs", "1")[2]
     for verb in ("export", "compare", "methods"):
         code, _, err = mien("study", verb, folder)
         assert code == 2

@@ -22,7 +22,7 @@ from mien.study.frames import ClipCounts, Persons, frames_paths, pieces, write_f
 from mien.study.people import read_persons, update_persons
 from mien.study.project import Study
 from mien.study.recognise import Cached, Recognised, recognise
-from mien.study.state import SETTINGS, digest_of_tables, digests_of_sources
+from mien.study.state import NUMBERS, SETTINGS, digest_of_tables, digests_of_sources, read_numbers
 from mien.study.tables import write_csv, write_sav, write_table
 
 if TYPE_CHECKING:
@@ -338,6 +338,11 @@ def report(run: StudyRun) -> None:
     say(f"{run.study.out}: {quantity(len(run.counts), 'clip')}, {quantity(total, 'frame')}, {usable:,} usable")
     for video, reason in run.unread.items():
         say(f"not read: {video} ({reason})")
+    if (run.study.out / NUMBERS).is_file():
+        try:
+            read_numbers(run.study)
+        except InputError as error:  # of other frames than these
+            say(str(error))
     if run.counts:
         say(f"to see and check it: mien study page {run.study.folder}")
     if run.damaged:
