@@ -21,11 +21,11 @@ time: seconds and photos/s are not those of a free machine):
         and 4.2 s); 2,000 paths through map_batches of Ray Data 11.5 s (16 paths: 12.5 s); Ray starts in 22 s
     memory (--photos: FER2013's images, 20,000): 175 s by two shards, 114 photos/s, 1,242 parts; the larger process has
         102 101 99 98 98 96 97 97 96 98 MB in the tenths of its way; --merge takes 7.4 s and 50 MB
-    cores (2,000 of the same images, 2 runs), photos/s with the start, and in brackets from the first part on; the other
-        processes decide these figures, so that they say nothing yet about the gain of a second core:
-        one process on one core: 99, 92           two processes, half the photos each: 120, 181
-        one shard on one core: 92 (110), 144 (168)    two shards: 59 (69), 128 (155)
-        one Ray actor: 51 (250), 61 (203)         two Ray actors: 33 (212), 68 (325)
+    cores (--n 400 of shared/photos, an hour later, nothing else running), photos/s with the start (mean, sd), and in
+        brackets from the first part on:
+        one process on one core: 29.5 (sd 0.8)         two processes, half the photos each: 41.9 (1.9)
+        one shard on one core: 28.8 (0.3) (31.2)       two shards: 47.9 (0.1) (56.9)
+        one Ray actor: 16.8 (0.1) (29.0)               two Ray actors: 23.7 (0.2) (53.9)
     cluster: docs/scale.md has the table
 """
 
