@@ -90,7 +90,7 @@ def test_many_classes_are_cut_and_it_is_said(tmp_path: Path, make_model: MakeMod
     code, text, err = mien("evaluate", make_model(labels=names), "--data", tmp_path / "data", "--split", "all")
     assert code == 0, err
     assert "12 of 16 classes are shown; --json has all" in text
-    assert max(map(len, text.splitlines())) <= 121
+    assert max(map(len, text.splitlines()[1:])) <= 121  # the first has the paths
     found = score(np.eye(1000, dtype=np.float32), np.roll(np.arange(1000), 7), [str(number) for number in range(1000)])
     shown, counts, caption = _matrix(found)
     assert len(shown) == len(counts) == 40
