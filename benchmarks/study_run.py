@@ -7,6 +7,10 @@ The clip is scaled to 1280 x 720 at 25 frames/s and repeated, packet by packet, 
 the same bytes. The first run is not interrupted: wall time, peak memory of all its processes together (their
 proportional sets, every half second), rows. The second has an empty cache and gets kill -9 after equal parts of that
 time; then its rows are compared with those of the first.
+
+Last result (2026-11-27, two cores of an AMD EPYC with AVX-512 VNNI, --hours 0.4 --videos 4 --kills 4): 0.127 hours per
+hour of video, peak 448 MB, 14,812 rows; again with nothing to recognise 4.5 s; after 4 times kill -9 the same rows. Ten
+hours have not been run.
 """
 
 import argparse
