@@ -11,10 +11,10 @@ from mien.core.errors import InputError
 from mien.faces.faces import FRAME, columns
 from mien.outputs.tables import TableWriter
 from mien.study import frames as module
+from mien.study.cache import Cached, Recognised
 from mien.study.clips import Clip
 from mien.study.frames import ClipCounts, Persons, frames_paths, pieces, write_frames
 from mien.study.project import StudyRules
-from mien.study.recognise import Cached, Recognised
 
 CLASSES = ("happy", "sad")
 ALL = StudyRules(quality=())

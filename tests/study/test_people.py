@@ -13,9 +13,9 @@ import pytest
 
 from mien.core.errors import InputError
 from mien.recognition.people import TrackSummary
+from mien.study.cache import Cached, Recognised
 from mien.study.people import PersonRow, read_persons, update_persons
 from mien.study.project import Study, StudyOutput
-from mien.study.recognise import Cached, Recognised
 from mien.study.run import run_study
 from tests.drawn_video import write
 from tests.study.test_run import HEAD, make_study  # noqa: F401  the fixture

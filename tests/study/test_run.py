@@ -21,7 +21,7 @@ import pytest
 from mien.core.errors import InputError
 from mien.outputs.jobs import PredictJob
 from mien.outputs.video_rows import to_rows
-from mien.study import recognise
+from mien.study import video_task, workers
 from mien.study.frames import columns_of
 from mien.study.run import StudyRun, run_study
 from tests.blocks import Mien
@@ -68,13 +68,13 @@ def tables(folder: Path) -> dict[str, Any]:
 def counted(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """The names of the videos that are recognised."""
     names: list[str] = []
-    original = recognise._recognise
+    original = video_task.recognise_video
 
-    def count(task: recognise.Task, *rest: Any) -> Any:
+    def count(task: video_task.VideoTask, *rest: Any) -> Any:
         names.append(task.path.name)
         return original(task, *rest)
 
-    monkeypatch.setattr(recognise, "_recognise", count)
+    monkeypatch.setattr(workers, "recognise_video", count)
     return names
 
 
@@ -288,11 +288,11 @@ def test_a_baseline_that_no_event_has_is_said_before_the_work(
 def test_how_many_videos_at_a_time(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     job = PredictJob()
     sizes = (64 * 48, 1920 * 1080)
-    tasks = [recognise.Task(Path(), Path(), "", job, {}, 0.0, 1.0, False, 1.0, pixels) for pixels in sizes]
-    monkeypatch.setattr(recognise, "available_cores", lambda: 16)
+    tasks = [video_task.VideoTask(Path(), Path(), "", job, {}, 0.0, 1.0, False, 1.0, pixels) for pixels in sizes]
+    monkeypatch.setattr(workers, "available_cores", lambda: 16)
     for free, wanted in ((None, 16), (64 << 30, 16), (2 << 30, 5), (1 << 20, 1)):
-        monkeypatch.setattr(recognise, "available_memory", lambda free=free: free)
-        assert recognise._workers(tasks) == wanted
+        monkeypatch.setattr(workers, "available_memory", lambda free=free: free)
+        assert workers.worker_count(tasks) == wanted
 
 
 def test_two_at_once_are_refused(make_study: MakeStudy, tmp_path: Path) -> None:
@@ -326,7 +326,7 @@ def test_ten_interruptions_change_no_row(
             raise KeyboardInterrupt
         return original(faces)
 
-    monkeypatch.setattr(recognise, "to_rows", interrupted)
+    monkeypatch.setattr(video_task, "to_rows", interrupted)
     for number in range(10):
         left[0] = 20 + 3 * number
         with pytest.raises(KeyboardInterrupt, match=r"video.? left; the same command goes on where it stopped"):

@@ -7,7 +7,7 @@ A study is a folder:
                     (`mien.study.clips`); a glob in study.toml does as well
     persons.csv     the tracks of each video and the person that each belongs to; names, merges and removals are edited
                     here and kept (`mien.study.people`)
-    cache/          what the networks said: never edited, and may be deleted (`mien.study.recognise`)
+    cache/          what the networks said: never edited, and may be deleted (`mien.study.cache`)
         KEY.parquet     the rows of `mien predict` (`mien.faces.faces.columns(classes, FRAME)`); KEY is a digest of the
                         video's bytes and the settings of recognition
         KEY.json        a `Recognised`: written once the video is done; without it the video is continued
@@ -47,15 +47,18 @@ video is in seconds of that video; any other in seconds of the study (time_study
 The modules, each of which imports only those above it:
 
     project     study.toml: `Study`, `StudySettings`, `StudyRules`; errors of one line
-    init        `mien study init`
     clips       `Clip`, a row of videos.csv with its file
+    init        `mien study init`
     events      which events of files (`mien.core.event_files`) belong to a clip
-    recognise   videos -> cache/, several at a time
-    people      tracks -> persons; persons.csv
+    cache       what is in cache/, and of which video
+    video_task  one video -> its table in cache/
+    workers     several videos at a time: processes, Ray's actors, memory
+    recognise   videos -> cache/: those that are not there
     state       which files in out/ belong together
-    frames      cache/ + persons + rules -> out/frames/
-    numbers     pure functions of arrays: smoothing in time, episodes, baseline, indices, summary, compare, synchrony
     tables      CSV, Parquet and SPSS files
+    frames      cache/ + persons + rules -> out/frames/
+    people      tracks -> persons; persons.csv
+    numbers     pure functions of arrays: smoothing in time, episodes, baseline, indices, summary, compare, synchrony
     run         `mien study run`: all of it in order
     material    sentences on participants, persons, events and frames
     methods     `mien study methods`: what a paper says of it

@@ -18,10 +18,10 @@ from mien.core.files import replacing
 from mien.core.paths import file_name
 from mien.faces.faces import FRAME, SEPARATOR, columns
 from mien.outputs.tables.format import cell_type
+from mien.study.cache import Cached
 from mien.study.clips import Clip
 from mien.study.events import ClipEvent, at_moments
 from mien.study.project import StudyRules
-from mien.study.recognise import Cached
 
 if TYPE_CHECKING:
     import pyarrow

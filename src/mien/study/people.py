@@ -21,9 +21,9 @@ from mien.core.errors import InputError
 from mien.core.streams import say
 from mien.recognition.people import TrackSummary
 from mien.recognition.tracking import overlaps
+from mien.study.cache import Cached, picture_path
 from mien.study.frames import Persons
 from mien.study.project import Study
-from mien.study.recognise import Cached, picture_path
 from mien.study.state import PERSONS
 from mien.study.tables import write_csv
 

@@ -16,12 +16,13 @@ from mien.core.streams import say, show_table
 from mien.core.tables import terminal_table
 from mien.recognition.video import Video
 from mien.scale.ray_engine import Engine
+from mien.study.cache import Cached, Recognised
 from mien.study.clips import KEY, Clip, read_clips
 from mien.study.events import ClipEvent, StudyEvents, read_events
 from mien.study.frames import ClipCounts, Persons, frames_paths, pieces, write_frames
 from mien.study.people import read_persons, update_persons
 from mien.study.project import Study
-from mien.study.recognise import Cached, Recognised, recognise
+from mien.study.recognise import recognise
 from mien.study.state import NUMBERS, SETTINGS, digest_of_tables, digests_of_sources, read_numbers
 from mien.study.tables import write_csv, write_sav, write_table
 

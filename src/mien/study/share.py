@@ -18,11 +18,12 @@ from mien.outputs.blur import FaceCover
 from mien.outputs.jobs import SPARSEST
 from mien.outputs.predict_job import available_cores
 from mien.outputs.video_rows import from_rows
+from mien.study.cache import Cached
 from mien.study.clips import read_clips
 from mien.study.frames import frames_paths
 from mien.study.people import PersonRow, read_persons
 from mien.study.project import Study
-from mien.study.recognise import Cached, recognise
+from mien.study.recognise import recognise
 from mien.study.state import PERSONS
 
 PIECE = 4096  # rows that are read at a time

@@ -11,9 +11,9 @@ import numpy as np
 from PIL import Image
 
 from mien.core.errors import InputError
+from mien.study.cache import find_table
 from mien.study.people import COLUMNS, PersonRow, read_persons
 from mien.study.project import Study
-from mien.study.recognise import find_table
 from mien.study.state import PERSONS
 
 PICTURES = 400  # of the tracks with the most frames; more would make the page heavy
