@@ -2,10 +2,12 @@
 
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Annotated
 
 import pytest
+from tyro.conf import arg
 
-from mien.cli.options import Data, Model, PositionalData, Unused
+from mien.cli.options import Data, Model, PositionalData, Trackers, Unused
 from mien.cli.parse import run
 from mien.core.errors import InputError
 from mien.datasets.spec import DataSpec, Merge
@@ -50,6 +52,25 @@ def test_their_help_is_the_sentence_under_the_field(capsys: pytest.CaptureFixtur
 def test_a_field_that_a_verb_does_not_use_is_refused() -> None:
     with pytest.raises(InputError, match="--merge: no such option"):
         run(measure, "mien measure", ["default", "--data", "faces", "--merge", "drop"])
+
+
+@dataclass(frozen=True)
+class Job:
+    export: tuple[str, ...] = ()
+
+
+def make(job: Annotated[Job, arg(name="")], *, photos: tuple[Path, ...] = (), log: Trackers = None) -> int:
+    """Make."""
+    assert (job.export, photos) == ((), ())
+    assert not log
+    return 4
+
+
+def test_a_list_without_a_value_is_refused_but_where_it_may_be_none() -> None:
+    assert run(make, "mien make", ["--log"]) == 4
+    for option in ("--export", "--photos"):
+        with pytest.raises(InputError, match=rf"{option}: a value is missing \(see mien make --help\)"):
+            run(make, "mien make", [option, "--log"])
 
 
 def test_bad_values_are_those_of_dataspec() -> None:

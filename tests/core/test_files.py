@@ -62,6 +62,18 @@ def test_a_path_without_a_name_is_told(name: str) -> None:
         pass
 
 
+def test_what_is_at_an_address_is_not_made_a_folder_called_like_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for call in (check_folder, lambda path: write_text(path / "t.csv", "")):
+        with pytest.raises(
+            InputError, match=r"s3://bucket/out.*: an address; mien writes to folders that this machine sees"
+        ):
+            call(Path("s3://bucket/out"))
+    assert not [*tmp_path.iterdir()]
+
+
 def test_a_folder_is_checked_before_it_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     check_folder(tmp_path / "not" / "yet")
     assert not (tmp_path / "not").exists()

@@ -71,6 +71,16 @@ def test_a_file_that_cannot_be_read_is_a_row_with_an_error(actor: ExpressionActo
     assert {value for name, value in rows[2].items() if name not in ("file", "error")} == {None}
 
 
+def test_a_row_without_a_path_has_an_error_and_the_others_are_done(actor: ExpressionActor, folder: Path) -> None:
+    names = [None, str(folder / "0.png"), "", f"{'x' * 5000}.mp4", str(folder / "255.png")]
+    rows = actor(pyarrow.table({"path": names})).to_pylist()
+    assert [row["file"] for row in rows] == names
+    assert [row["error"] for row in rows] == ["no path", None, "no path", f"{names[3]}: File name too long", None]
+    assert actor(pyarrow.table({"path": [float("nan")]})).to_pylist()[0]["error"] == "no path"  # of pandas
+    for empty in (pyarrow.string(), pyarrow.null()):
+        assert actor(pyarrow.table({"path": pyarrow.array([], empty)})).schema == actor.schema
+
+
 def test_a_video_that_is_cut_off_keeps_its_rows_and_has_an_error(actor: ExpressionActor, tmp_path: Path) -> None:
     noise = np.random.default_rng(0).integers(0, 256, (75, 64, 96, 3), dtype=np.uint8)
     data = write(tmp_path / "whole.mkv", list(noise)).read_bytes()
@@ -102,12 +112,24 @@ def test_notes_are_warnings(model: Path, tmp_path: Path) -> None:
 def test_batches_without_paths_are_refused(actor: ExpressionActor, model: Path, folder: Path) -> None:
     with pytest.raises(InputError, match="a batch has the columns file, n; expected path"):
         actor(pyarrow.table({"file": ["a"], "n": [1]}))
-    for wrong in ([None], [3]):
+    with pytest.raises(InputError, match=r"a batch has the columns paths; expected path; did you mean 'paths'\?"):
+        actor(pyarrow.table({"paths": ["a"]}))
+    with pytest.raises(InputError, match=r"a batch has the columns path, path; expected path$"):
+        actor(pyarrow.table([pyarrow.array(["a"])] * 2, names=["path", "path"]))
+    for wrong in (3, b"a.jpg", ["a.jpg"]):
         with pytest.raises(InputError, match="path: expected paths, got"):
-            actor(pyarrow.table({"path": wrong}))
+            actor(pyarrow.table({"path": [wrong]}))
+    for other in ({"path": np.array(["a.jpg"])}, ["a.jpg"], None):
+        with pytest.raises(
+            InputError, match=r"expected a pyarrow Table, got .* \(in Ray Data: batch_format='pyarrow'\)"
+        ):
+            actor(other)
     assert ExpressionActor(model, "none", column="file")(pyarrow.table({"file": [str(folder / "0.png")]})).num_rows == 1
     with pytest.raises(InputError, match="smoothing -1 s"):
         ExpressionActor(model, "none", smoothing=-1)
+    for every in (-1, float("nan"), "0.2s", None):
+        with pytest.raises(InputError, match=r"every .*: expected seconds from 0, which takes all frames"):
+            ExpressionActor(model, "none", every=every)  # type: ignore[arg-type]
 
 
 def test_no_engine_is_imported(model: Path, folder: Path) -> None:

@@ -99,7 +99,10 @@ def test_copies_are_few_and_do_not_stay(bucket: str) -> None:
 @pytest.mark.parametrize(
     ("address", "message"),
     [
-        ("memory://nowhere/in", "memory://nowhere/in: "),
+        ("memory://nowhere/in", "memory://nowhere/in: cannot be read (nothing is there)"),
+        ("memory://nowhere/in.jpg", "memory://nowhere/in.jpg: cannot be read (nothing is there)"),
+        ("memory://nowhere/*.jpg", "memory://nowhere/*.jpg: no photo or video there; looked for"),
+        ("s3://bucket/in", "s3://bucket/in: cannot be read (Install s3fs"),
         ("nothing://bucket/in", "nothing://bucket/in: cannot be read (Protocol not known: nothing)"),
     ],
 )
@@ -124,8 +127,11 @@ def test_photos_over_http(capsys: Capture, archive: Path, model: Path, tmp_path:
         assert predict(capsys, *given, *options, "--shard", "1/1")[0] == 1
         code, _, err = predict(capsys, f"{root}/gone.png", *options[:4], "--shard", "1/1", "--out", tmp_path / "o")
         assert (code, len(err.splitlines())) == (2, 1)
-        assert err.startswith(f"mien: {root}/gone.png: cannot be read (")
+        assert err.startswith(f"mien: {root}/gone.png: cannot be read (404")
         server.shutdown()
+    for address in (f"{root}/000.png", f"{root}/"):
+        with pytest.raises(InputError, match=r"cannot be read \(Cannot connect to host"):
+            list_address(address)
     predict(capsys, "--merge", tmp_path / "out")
     found = read(tmp_path / "out" / "faces.csv")
     assert [row["file"] for row in found] == given

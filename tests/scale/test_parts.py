@@ -43,6 +43,11 @@ def test_every_part_is_in_one_shard(count: int) -> None:
     assert max(photos) - min(photos) <= 1
 
 
+def test_far_more_shards_than_files_take_no_memory() -> None:
+    parts = [part("p", 0), part("v", 9)]
+    assert [share(parts, index, 999_999_999) for index in (1, 2)] == [parts[::-1], []]
+
+
 def test_shards_get_as_many_bytes_of_video_the_largest_first() -> None:
     sizes = [900, 10, 500, 480, 30, 20, 450, 10, 10]
     shares = [share([part(f"v{n}", size) for n, size in enumerate(sizes)], index, 2) for index in (1, 2)]

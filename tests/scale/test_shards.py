@@ -192,6 +192,14 @@ def test_a_copy_of_the_model_under_another_name_is_the_same(
             '{"made_with": "x", "outcomes": [], "messages": [], "rows": []}',
             "made with other settings than job.json says",
         ),
+        (
+            '{"made_with": "MADE", "outcomes": [], "messages": [], "rows": []}',
+            "of other files than job.json says; remove it and run the shards again",
+        ),
+        (
+            '{"made_with": "MADE", "outcomes": ["face"], "messages": [], "rows": [{"x": 1}]}',
+            "of other files than job.json says; remove it and run the shards again",
+        ),
     ],
 )
 def test_a_part_that_is_damaged_or_of_another_job_is_one_line(
@@ -199,8 +207,8 @@ def test_a_part_that_is_damaged_or_of_another_job_is_one_line(
 ) -> None:
     out = tmp_path / "out"
     shard(capsys, three, options, out)
-    damaged = next((out / "parts").glob("*.json"))
-    damaged.write_text(text)
+    damaged = parts.part_path(out, parts.part_name([str(three / "001.mp4")]))
+    damaged.write_text(text.replace("MADE", json.loads(damaged.read_text())["made_with"]))
     for arguments in (["--merge", out], [three, *options, "--shard", "1/1", "--out", out]):
         code, _, err = predict(capsys, *arguments)
         assert (code, len(err.splitlines())) == (2, 1)
@@ -209,9 +217,32 @@ def test_a_part_that_is_damaged_or_of_another_job_is_one_line(
     assert not (out / "faces.csv").exists()
 
 
+def test_damaged_parts_are_counted_and_a_lost_job_is_written_again(
+    capsys: Capture, three: Path, options: list[object], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    shard(capsys, three, options, out)
+    whole = content(tmp_path)
+    (out / "job.json").write_text("{")
+    for arguments in (["--merge", out], [three, *options, "--shard", "1/1", "--out", out]):
+        assert "; remove it and run the shards again\n" in predict(capsys, *arguments)[2]
+    (out / "job.json").unlink()
+    code, err = shard(capsys, three, options, out)
+    assert (code, err) == (0, f"{out}: shard 1/1, files done 4, to go 0\n")
+    assert content(tmp_path) == whole
+    several = sorted((out / "parts").iterdir())
+    for path in several:
+        path.write_text("{")
+    code, _, err = predict(capsys, "--merge", out)
+    assert (code, len(err.splitlines())) == (2, 1)
+    assert err.endswith(f"run the shards again (and {len(several) - 1} others like it)\n")
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
+        (["IN", "--shard", "1/1", "--out", "s3://bucket/out"], "mien: s3://bucket/out: an address; mien writes to"),
+        (["IN", "--out", "s3://bucket/out"], "mien: s3://bucket/out: an address; mien writes to"),
         (["IN", "--shard", "0/0", "--out", "OUT"], "--shard 0/0: expected I/N"),
         (["IN", "--shard", "5/3", "--out", "OUT"], "--shard 5/3: expected I/N"),
         (
@@ -249,7 +280,7 @@ def test_tables_of_somebody_are_not_replaced(
     (out / "001.csv").write_text("mine")
     code, err = shard(capsys, three, options, out)
     assert (code, content(out)) == (2, {"001.csv": b"mine"})
-    assert "001.csv: exists already" in err
+    assert "001.csv: exists already; remove it, or choose another folder as --out" in err
     (out / "001.csv").unlink()
     shard(capsys, three, options, out)
     (tmp_path / "t.csv").write_text("mine")
@@ -288,6 +319,16 @@ def test_a_face_may_be_required(capsys: Capture, three: Path, options: list[obje
     assert shard(capsys, three, given, tmp_path / "out")[0] == 0
     assert predict(capsys, "--merge", tmp_path / "out")[0] == 0
     assert predict(capsys, "--merge", tmp_path / "out", "--require-face")[0] == 1
+
+
+def test_names_that_are_too_long_are_files_that_cannot_be_read(
+    capsys: Capture, three: Path, options: list[object], tmp_path: Path
+) -> None:
+    names = [f"{'x' * 300}.{suffix}" for suffix in ("mp4", "jpg", "txt")]
+    for given in (["--shard", "1/1"], []):
+        code, _, err = predict(capsys, *names, three / "000.png", *options, *given, "--out", tmp_path / "out")
+        assert code == 1
+        assert err.count(": File name too long") == 3
 
 
 @pytest.mark.slow

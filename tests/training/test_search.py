@@ -37,8 +37,15 @@ def test_values_have_the_types_of_their_fields() -> None:
         (["lr"], "--search lr: expected FIELD=VALUE,VALUE or FIELD=FIRST..LAST"),
         (["lr="], "expected FIELD=VALUE"),
         (["epoch=1,2"], "no field 'epoch' of a recipe; did you mean 'epochs'?"),
-        (["lr=0.1,fast"], "--search lr=0.1,fast: "),
-        (["epochs=0.5"], "--search epochs=0.5: "),
+        (["=1"], "--search =1: expected FIELD=VALUE"),
+        (["lr=0.1,fast"], "--search lr=0.1,fast: lr 'fast': expected a number"),
+        (["lr=0.1,"], "--search lr=0.1,: lr '': expected a number"),
+        (["lr=-1"], "lr -1.0 must be above 0"),
+        (["epochs=0.5"], "--search epochs=0.5: epochs 0.5: expected a whole number"),
+        (["seed=0..1.5"], "seed '0..1.5': expected a whole number"),
+        (["select=accurcy"], "select 'accurcy': expected loss, accuracy, "),
+        (["select=accurcy"], "; did you mean 'accuracy'?"),
+        (["seed=0..999999999999"], "1,000,000,000,000 runs; at most 10,000"),
         (["seed=4..0"], "the first number is above the last"),
         (["lr=1", "lr=2"], "lr is given twice"),
         (["seed=0..99999"], "100,000 runs; at most 10,000"),
@@ -52,7 +59,10 @@ def test_what_is_no_grid_is_one_line(texts: list[str], message: str) -> None:
 
 
 def test_names_of_folders_are_names() -> None:
-    assert folder_name({"lr": 0.01, "model": "a/b.py:Net"}) == "lr-0.01_model-a-b.py-Net"
+    several = [{"lr": 0.01, "model": f"a{sign}b.py"} for sign in "/-?"] + [{"model": "a" * 200 + end} for end in "bc"]
+    assert len({folder_name(values) for values in several}) == len(several)
+    assert folder_name(several[1]) == "lr-0.01_model-a-b.py"
+    assert folder_name(several[0]).startswith("lr-0.01_model-a-b.py-")
 
 
 @pytest.mark.slow

@@ -4,10 +4,12 @@ import functools
 import inspect
 import re
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import redirect_stderr, redirect_stdout
+from dataclasses import fields, is_dataclass
 from textwrap import fill
 from types import ModuleType
+from typing import Any
 
 from mien.core.errors import InputError, did_you_mean
 from mien.core.streams import Drawn, show, show_styled
@@ -32,6 +34,9 @@ def run(function: Verb, program: str, arguments: list[str], **defaults: object) 
 
     @functools.wraps(function)
     def parsed(*given: object, **named: object) -> Callable[[], int | None]:
+        for option in _empty_lists(function, named):
+            if option in arguments:
+                raise InputError(f"{option}: a value is missing (see {program} --help)")
         return functools.partial(function, *map(_spec, given), **{name: _spec(value) for name, value in named.items()})
 
     # tyro keeps line breaks under Args, and looks through functools.wraps for the docstring
@@ -52,6 +57,21 @@ def run(function: Verb, program: str, arguments: list[str], **defaults: object) 
         show_styled("\n\n".join([_fill(usage), _description(function), options.strip()]))
         return 0
     return verb() or 0
+
+
+def _empty_lists(function: Verb, values: Mapping[str, object]) -> Iterator[str]:
+    """Yield the options of lists that are empty: also those after which no value came, but for those that may be None.
+
+    A pattern of the shell may match nothing.
+    """
+    for name, value in values.items():
+        given: Any = {name: value}
+        defaults = {name: inspect.signature(function).parameters[name].default}
+        if is_dataclass(value):
+            given, defaults = vars(value), {field.name: field.default for field in fields(value)}
+        for option, default in defaults.items():
+            if default == () == given[option]:
+                yield f"--{option.replace('_', '-')}"
 
 
 def _description(function: Verb) -> str:

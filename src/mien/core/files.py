@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from mien.core.errors import InputError
+from mien.core.paths import check_local
 
 try:
     import fcntl
@@ -47,6 +48,7 @@ def replacing(path: Path, *, durable: bool = False) -> Iterator[Path]:
     """
     if not path.name:  # . and /
         raise InputError(f"{path}: a folder; expected the name of a file")
+    check_local(path)
     with writing(path):
         path.parent.mkdir(parents=True, exist_ok=True)
         _remove_stale(path.parent.resolve())
@@ -165,6 +167,7 @@ def os_errors(path: Path) -> Iterator[None]:
 
 def check_folder(folder: Path) -> None:
     """Raise InputError where no file can be written into a folder, existing or not. For use before long work."""
+    check_local(folder)
     with writing(folder):
         existing = next(parent for parent in (folder, *folder.absolute().parents) if parent.exists())
     if not existing.is_dir() or not os.access(existing, os.W_OK | os.X_OK):

@@ -50,6 +50,12 @@ def local_path(path: str | os.PathLike[str]) -> Path:
     return Path(rest if re.match("[A-Za-z]:", rest) else f"/{rest}")
 
 
+def check_local(path: str | os.PathLike[str]) -> None:
+    """Raise InputError where what is to be written is at an address of another machine."""
+    if elsewhere := address(path):
+        raise InputError(f"{elsewhere}: an address; mien writes to folders that this machine sees")
+
+
 def user_folder(own: str, shared: str, below_home: str) -> Path | None:
     """Return where mien keeps files of this user: the folder that the environment variable `own` names, or mien/ in
     that of `shared`, or below the home folder; None where there is no home."""

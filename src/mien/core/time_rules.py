@@ -4,6 +4,7 @@ loading NumPy. `mien.recognition.smoothing` and `mien.recognition.episodes` appl
 
 from dataclasses import dataclass
 from math import inf
+from numbers import Real
 from typing import Literal
 
 from mien.core.errors import InputError
@@ -20,8 +21,24 @@ single frames a fifth is left at 25 frames/s."""
 
 def check_smoothing(seconds: float) -> None:
     """Raise InputError where this cannot be a filter's standard deviation."""
-    if not 0 <= seconds < inf:
-        raise InputError(f"smoothing {seconds:g} s: expected seconds from 0, which leaves probabilities as they are")
+    if not _is_time(seconds):
+        raise InputError(
+            f"smoothing {_shown(seconds)}: expected seconds from 0, which leaves probabilities as they are"
+        )
+
+
+def check_every(seconds: float) -> None:
+    """Raise InputError where this cannot be the time from one frame to the next."""
+    if not _is_time(seconds):
+        raise InputError(f"every {_shown(seconds)}: expected seconds from 0, which takes all frames")
+
+
+def _is_time(seconds: object) -> bool:
+    return isinstance(seconds, Real) and 0 <= float(seconds) < inf
+
+
+def _shown(seconds: object) -> str:
+    return f"{float(seconds):g} s" if isinstance(seconds, Real) else repr(seconds)
 
 
 @dataclass(frozen=True)

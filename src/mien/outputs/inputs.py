@@ -163,7 +163,7 @@ def _short(stem: str) -> str:
 def is_video(path: Path) -> bool:
     """Return whether a file is a video: by its content; by its name where the content is neither picture nor video."""
     suffix = path.suffix.lower()
-    if not path.is_file():
+    if not os.path.isfile(path):  # noqa: PTH113 - as _exists
         return suffix in video.SUFFIXES
     with suppress(Exception), path.open("rb") as file:  # a damaged header makes Pillow raise anything
         if is_still(file.read(512)):  # to FFmpeg a video; a damaged one too

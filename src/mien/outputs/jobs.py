@@ -8,6 +8,7 @@ from typing import Literal
 
 from mien.core.errors import InputError
 from mien.core.limits import MAX_PIXELS, Truncated
+from mien.core.paths import check_local
 from mien.core.time_rules import EPISODES, SMOOTHING, CodingFormat, EpisodeRule, check_smoothing
 
 Outcome = Literal["face", "no face", "damaged", "unread"]
@@ -115,6 +116,8 @@ class PredictJob:
     def check(self, *, photos: bool, videos: bool) -> None:
         """Raise InputError where options exclude each other, or are for inputs that are not there."""
         pages = self.gallery or self.sheet
+        for path in filter(None, (self.out, self.table, self.gallery, self.sheet)):
+            check_local(path)
         self.seconds()
         check_smoothing(self.smoothing)
         self.episodes.check()

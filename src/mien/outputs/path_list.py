@@ -45,7 +45,7 @@ def read_stdin() -> list[Path]:
 def is_list(path: Path, suffixes: Collection[str]) -> bool:
     """Return whether a file is a list of photos or videos rather than one of them: text whose first line is a path, of
     a file or with one of the suffixes."""
-    if not path.is_file():  # a named pipe, say
+    if not os.path.isfile(path):  # noqa: PTH113 - a named pipe, say; and as _exists
         return False
     try:
         with path.open("rb") as file:

@@ -1,5 +1,6 @@
 """What decides the rows of a job's tables, so that `--resume` can refuse to mix them."""
 
+import os
 from dataclasses import fields
 from pathlib import Path
 
@@ -59,7 +60,7 @@ def table_settings(job: PredictJob, *, video: bool) -> Settings:
 
 def with_source(settings: Settings, video: Path) -> Settings:
     """Return the settings of a video's table with the video itself: another of that name gets other rows."""
-    size = video.stat().st_size if video.is_file() else 0
+    size = video.stat().st_size if os.path.isfile(video) else 0  # noqa: PTH113 - False for names too long
     return {**settings, "video": f"{printable(video.name)}, {quantity(size, 'byte')}"}
 
 

@@ -20,6 +20,7 @@ from mien.core.console import quantity
 from mien.core.errors import InputError
 from mien.core.files import os_errors
 from mien.core.paths import local_path
+from mien.core.time_rules import check_every
 from mien.recognition.clock import FILE_GAP, SLACK, STREAM_GAP, Clock
 from mien.recognition.cut_off import cut_off
 
@@ -154,18 +155,18 @@ class Video(AbstractContextManager["Video"]):
     ) -> None:
         import av
 
-        if not 0 <= every < float("inf"):
-            raise InputError(f"every {every:g} s: expected seconds from 0")
+        check_every(every)
         self.every, self.damage, self.max_pixels = every, "", max_pixels
         self.begin, self.until = begin, until
         self._source: Path | BinaryIO
         if isinstance(source, str | Path):
             path, self.path = source, local_path(source)
             self._source = self.path
-            if not self.path.is_file():
-                raise InputError(f"{path}: {'not a file' if self.path.exists() else 'no such file or folder'}")
-            if not self.path.stat().st_size:
-                raise InputError(f"{path}: empty")
+            with os_errors(self.path):  # a name that is too long, say
+                if not self.path.is_file():
+                    raise InputError(f"{path}: {'not a file' if self.path.exists() else 'no such file or folder'}")
+                if not self.path.stat().st_size:
+                    raise InputError(f"{path}: empty")
         else:
             name = getattr(source, "name", None)
             self._source, path = source, name if isinstance(name, str) else "the open file"

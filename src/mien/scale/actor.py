@@ -1,15 +1,15 @@
 """Recognition as a function of a batch of paths: what Ray Data, Daft, Spark and Dask call. It imports none of them."""
 
 import warnings
-from collections.abc import Iterator, Sequence
-from itertools import islice
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import groupby, islice
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mien.core.arguments import short
-from mien.core.errors import InputError
+from mien.core.errors import InputError, did_you_mean
 from mien.core.paths import printable
-from mien.core.time_rules import SMOOTHING, check_smoothing
+from mien.core.time_rules import SMOOTHING, check_every, check_smoothing
 from mien.faces.detectors import Detector
 from mien.faces.faces import FRAME, PHOTO, columns
 from mien.outputs.tables.parquet_format import arrow_schema
@@ -65,6 +65,7 @@ class ExpressionActor:
         **options: Any,
     ) -> None:
         check_smoothing(smoothing)
+        check_every(every)
         self.column, self.every, self.smoothing, self.threads = column, every, smoothing, threads
         self.recognizer = Recognizer(model, detector, threads=threads, **options)
         self.schema = arrow_schema([*PHOTO, *columns(self.recognizer.session.info.labels, FRAME), "error"])
@@ -72,28 +73,40 @@ class ExpressionActor:
     def __call__(self, batch: "pyarrow.Table | pyarrow.RecordBatch") -> "pyarrow.Table":
         """Return the faces in the photos and videos whose paths are in `column`, in that order.
 
-        A photo or a frame without a face has a row with empty cells. A file that cannot be read has a row with `error`,
-        and a video that cannot be read to its end has one after its frames.
+        A photo or a frame without a face has a row with empty cells. A file that cannot be read, or a row without a
+        path, has a row with `error`, and a video that cannot be read to its end has one after its frames.
 
         Raises:
-            InputError: the batch has no such column, or no text in it.
+            InputError: the batch is no table of pyarrow, has no such column, or something else than text in it.
 
         Warns:
             UserWarning: what of a file was not read as it is, or is odd.
         """
         import pyarrow
 
-        if self.column not in batch.schema.names:
-            raise InputError(f"a batch has the columns {', '.join(batch.schema.names)}; expected {self.column}")
-        names = batch.column(self.column).to_pylist()
-        if wrong := [name for name in names if not isinstance(name, str)]:
+        if not isinstance(batch, pyarrow.Table | pyarrow.RecordBatch):
+            raise InputError(f"expected a pyarrow Table, got {short(batch)} (in Ray Data: batch_format='pyarrow')")
+        found = batch.schema.names
+        if found.count(self.column) != 1:
+            near = did_you_mean(str(self.column), {*found} - {self.column})
+            raise InputError(f"a batch has the columns {', '.join(found) or '(none)'}; expected {self.column}{near}")
+        names = [None if name != name else name for name in batch.column(self.column).to_pylist()]  # nan of pandas
+        if wrong := [name for name in names if not isinstance(name, str | None)]:
             raise InputError(f"{self.column}: expected paths, got {short(wrong[0])}")
         rows, pieces = self._rows(names), list[Any]()
         while some := list(islice(rows, ROWS)):
             pieces.append(pyarrow.RecordBatch.from_pylist(some, schema=self.schema))
         return pyarrow.Table.from_batches(pieces, schema=self.schema)
 
-    def _rows(self, names: Sequence[str]) -> Iterator[dict[str, Any]]:
+    def _rows(self, names: Sequence[str | None]) -> Iterator[dict[str, Any]]:
+        """Yield the rows of the files, in order."""
+        for given, several in groupby(names, bool):
+            if given:
+                yield from self._file_rows(filter(None, several))
+            else:
+                yield from ({"file": name, "error": "no path"} for name in several)
+
+    def _file_rows(self, names: Iterable[str]) -> Iterator[dict[str, Any]]:
         for copy, photo in read_files(self.recognizer, names, workers=self.threads):
             if photo is None:
                 yield from self._video(copy)

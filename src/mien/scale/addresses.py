@@ -36,6 +36,8 @@ def list_address(url: str) -> dict[str, tuple[Path, int]]:
         found: dict[str, Any] = (
             system.glob(root, detail=True) if glob.has_magic(root) else system.find(root, detail=True)
         )
+        if not (found or glob.has_magic(root)):
+            system.info(root)  # which says why nothing is found
     folder = PurePosixPath(root[: root.index("*")]).parent if "*" in root else PurePosixPath(root)
     files, others = dict[str, tuple[Path, int]](), list[str]()
     for name, facts in sorted(found.items()):
@@ -137,6 +139,11 @@ def _errors(url: str) -> Iterator[None]:
         yield
     except InputError:
         raise
+    except FileNotFoundError as error:  # its text is the address
+        raise InputError(f"{url}: cannot be read ({_first_line(error.__cause__ or 'nothing is there')})") from None
     except Exception as error:
-        reason = str(error).strip().splitlines()
-        raise InputError(f"{url}: cannot be read ({reason[0] if reason else type(error).__name__})") from None
+        raise InputError(f"{url}: cannot be read ({_first_line(error)})") from None
+
+
+def _first_line(error: object) -> str:
+    return next(iter(str(error).strip().splitlines()), type(error).__name__)

@@ -7,7 +7,8 @@ and after a crash they start again.
 
 import hashlib
 import heapq
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+import os
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -94,8 +95,7 @@ def open_job(paths: Sequence[Path], job: PredictJob, labels: Sequence[str]) -> t
     if (job.out / JOB).exists():
         _check_same(job.out / JOB, read_job(job.out), wanted)
     else:
-        for stem in stems.values():  # before hours of work
-            check_table(table_path(stem, job), resume=False)
+        _check_free(job, stems)  # before hours of work
         records.write(job.out / JOB, wanted)
     parts, ahead = list[Part](), iter(files)
     for several in cut(names):
@@ -104,6 +104,17 @@ def open_job(paths: Sequence[Path], job: PredictJob, labels: Sequence[str]) -> t
         size = _video_size(paths[0], sizes) if _is_called_video(several[0]) else 0
         parts.append(Part(part_name(several), several, tuple(below), size))
     return wanted, parts, unread
+
+
+def _check_free(job: PredictJob, stems: Mapping[Path, Path]) -> None:
+    """Raise InputError where a table of a video that is still to be done exists, or its format is none."""
+    assert job.out
+    for file, stem in stems.items():
+        table = table_path(stem, job)
+        check_table(table, resume=True)
+        done = part_path(job.out, part_name((address(file) or printable(file),)))
+        if os.path.lexists(table) and not (done.exists() or (job.out / JOB).exists()):  # by another process, meanwhile
+            raise InputError(f"{table}: exists already; remove it, or choose another folder as --out")
 
 
 def _list(paths: Sequence[Path], out: Path) -> tuple[dict[Path, Path], dict[Path, int], bool]:
@@ -124,7 +135,9 @@ def read_job(folder: Path) -> PartsJob:
     """Return the `job.json` of a folder of parts. InputError where there is none."""
     if not (folder / JOB).exists():
         raise InputError(f"{folder}: no {JOB} in it; expected the folder that was --out of mien predict --shard")
-    return records.read(folder / JOB, PartsJob, what="what mien predict --shard writes")
+    return records.read(
+        folder / JOB, PartsJob, what="what mien predict --shard writes; remove it and run the shards again"
+    )
 
 
 def _settings(job: PredictJob) -> dict[str, str]:
@@ -183,11 +196,13 @@ def part_path(folder: Path, name: str) -> Path:
     return folder / "parts" / f"{name}.json"
 
 
-def read_part(path: Path, made_with: str) -> PartRecord:
-    """Return a part that is done. InputError where it is damaged, or was made with other settings."""
+def read_part(path: Path, made_with: str, files: Collection[str]) -> PartRecord:
+    """Return a part that is done. InputError where it is damaged, of other files, or was made with other settings."""
     record = records.read(path, PartRecord, what="a part of mien predict --shard; remove it and run the shards again")
     if record.made_with != made_with:
         raise InputError(f"{path}: made with other settings than {JOB} says; remove it and run the shards again")
+    if len(record.outcomes) != len(files) or any(row.get("file") not in files for row in record.rows):
+        raise InputError(f"{path}: of other files than {JOB} says; remove it and run the shards again")
     return record
 
 
@@ -196,8 +211,9 @@ def share(parts: Sequence[Part], index: int, count: int) -> list[Part]:
 
     Each video, the largest first, goes to the shard that has the fewest bytes so far; photos go round.
     """
-    loads, mine = [(0, shard) for shard in range(1, count + 1)], list[Part]()
-    for part in longest_first(part for part in parts if part.size):
+    videos = longest_first(part for part in parts if part.size)
+    loads, mine = [(0, shard) for shard in range(1, min(count, len(videos)) + 1)], list[Part]()
+    for part in videos:
         load, shard = heapq.heappop(loads)
         heapq.heappush(loads, (load + part.size, shard))
         if shard == index:

@@ -11,6 +11,7 @@ from pathlib import Path
 from mien.core.console import first_few, progress_bar, quantity
 from mien.core.errors import InputError
 from mien.core.files import writing
+from mien.core.paths import check_local
 from mien.core.streams import say
 from mien.outputs.codings import check_formats
 from mien.outputs.jobs import Outcome, PredictJob
@@ -80,7 +81,7 @@ def remaining(folder: Path, about: PartsJob, some: Sequence[Part], name: str) ->
     outcomes, left = set[Outcome](), list[Part]()
     for part in some:
         if (path := parts.part_path(folder, part.name)).exists():
-            outcomes.update(parts.read_part(path, about.digest).outcomes)
+            outcomes.update(parts.read_part(path, about.digest, part.files).outcomes)
         else:
             left.append(part)
     to_go, total = (sum(len(part.files) for part in several) for several in (left, some))
@@ -124,16 +125,23 @@ def merge(folder: Path, job: PredictJob) -> int:
             f"{quantity(len(missing), 'file')} ({first_few(missing)}); run the shards again: they do what is missing"
         )
     files_with: dict[Outcome, list[str]] = {}
-    expressions, photos = Counter[str](), 0
+    expressions, photos, damaged = Counter[str](), 0, list[str]()
     with writing(table), tempfile.TemporaryDirectory(dir=_made(table.parent), prefix=".merge-") as work:
         with TableWriter(Path(work) / table.name, photo_columns(about.labels), settings=about.photos) as writer:
             for name, files in files_of.items():
-                record = parts.read_part(parts.part_path(folder, name), about.digest)
+                try:
+                    record = parts.read_part(parts.part_path(folder, name), about.digest, files)
+                except InputError as error:
+                    damaged.append(str(error))
+                    continue
                 writer.write(record.rows)
                 photos += len({row["file"] for row in record.rows})
                 expressions.update(row["expression"] for row in record.rows if row.get("expression"))
                 for file, outcome in zip(files, record.outcomes, strict=True):
                     files_with.setdefault(outcome, []).append(file)
+        if damaged:
+            more = f" (and {quantity(len(damaged) - 1, 'other')} like it)" if len(damaged) > 1 else ""
+            raise InputError(damaged[0] + more)
         if photos:
             move_files(Path(work), table.parent)
     _report(folder, table, photos, len(about.files) - photos, expressions, files_with)
@@ -145,6 +153,7 @@ def merged_table(folder: Path, job: PredictJob) -> Path:
     if job.table and os.path.lexists(job.table):
         raise InputError(f"{job.table}: exists already; remove it, or choose another file")
     table = job.table or folder / TABLE
+    check_local(table)
     check_table(table, resume=True)
     return table
 

@@ -1,6 +1,7 @@
 """A search over recipes: a run for each combination of values, here or on Ray, and one table of them all."""
 
 import functools
+import hashlib
 import itertools
 import json
 import re
@@ -8,7 +9,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from statistics import mean, stdev
-from typing import Any, Literal
+from typing import Any, Literal, get_type_hints
 
 import torch
 
@@ -70,17 +71,19 @@ def parse_grid(texts: Sequence[str], recipe: Recipe) -> dict[str, list[Any]]:
     for text in texts:
         name, given, values = text.partition("=")
         name = name.replace("-", "_")
-        if not (given and values):
+        if not (name and given and values):
             raise InputError(f"--search {text}: expected FIELD=VALUE,VALUE or FIELD=FIRST..LAST, such as lr=0.01,0.05")
         if name not in known:
             raise InputError(f"--search {text}: no field {name!r} of a recipe{did_you_mean(name, known)}")
         if name in grid:
             raise InputError(f"--search: {name} is given twice; separate its values by commas")
-        span = re.fullmatch(r"(-?\d+)\.\.(-?\d+)", values)
-        found = list(range(int(span[1]), int(span[2]) + 1)) if span else [_value(one) for one in values.split(",")]
-        grid[name] = [getattr(_with(recipe, {name: one}, f"--search {text}"), name) for one in dict.fromkeys(found)]
+        span = re.fullmatch(r"(-?\d{1,18})\.\.(-?\d{1,18})", values)
+        found = range(int(span[1]), int(span[2]) + 1) if span else [_value(one) for one in values.split(",")]
         if not found:
             raise InputError(f"--search {text}: the first number is above the last")
+        if len(found) > MOST:  # before they are listed
+            raise InputError(f"--search {text}: {len(found):,} runs; at most {MOST:,}")
+        grid[name] = [_field(recipe, name, one, f"--search {text}") for one in dict.fromkeys(found)]
     if (number := functools.reduce(lambda count, values: count * len(values), grid.values(), 1)) > MOST:
         raise InputError(f"--search: {number:,} runs; at most {MOST:,}")
     return grid
@@ -93,8 +96,18 @@ def _value(text: str) -> Any:
         return {"True": True, "False": False, "None": None}.get(text, text)
 
 
+def _field(recipe: Recipe, name: str, value: Any, where: str) -> Any:
+    """Return a value as the field of the recipe holds it. InputError where it cannot be that field's."""
+    kind = get_type_hints(Recipe)[name]
+    try:
+        records.from_json(value, kind, where=where)
+    except InputError:
+        near = did_you_mean(str(value), records.choices(kind))
+        raise InputError(f"{where}: {name} {value!r}: expected {records.in_words(kind)}{near}") from None
+    return getattr(_with(recipe, {name: value}, where), name)
+
+
 def _with(recipe: Recipe, values: Values, where: str) -> Recipe:
-    """Return the recipe with values of other types checked."""
     return records.from_json({**records.to_json(recipe), **values}, Recipe, where=where)
 
 
@@ -157,13 +170,15 @@ def search(
 
 
 def folder_name(values: Values) -> str:
-    """Return the name of a run's folder.
+    """Return the name of a run's folder: no two of other values have the same.
 
     Example:
         >>> folder_name({"lr": 0.01, "seed": 0})
         'lr-0.01_seed-0'
     """
-    return file_name("_".join(f"{name}-{value}" for name, value in values.items()))
+    text = "_".join(f"{name}-{value}" for name, value in values.items())
+    name = file_name(text)
+    return name if name == text else f"{name}-{hashlib.sha256(text.encode()).hexdigest()[:8]}"
 
 
 def finished(folder: Path) -> bool:
