@@ -1,5 +1,6 @@
 """Readers of events, each on a file as its program writes it."""
 
+import gzip
 import json
 from pathlib import Path
 
@@ -21,6 +22,7 @@ def spans(file: EventFile) -> list[tuple[str, float, float]]:
 @pytest.mark.parametrize(
     ("head", "row"),
     [
+        ("subject\tonset\tduration\ttrial_type", "P1\t1.5\t1.5\ttask"),  # BIDS
         ("participant,start,end,label", "P1,1.5,3,task"),
         ("Participant;Start;End;Label", "P1;1,5;3;task"),
         ("subject\tonset\tduration\tevent", "P1\t00:00:01.500\t1.5\ttask"),
@@ -38,7 +40,7 @@ def test_a_table_with_a_header(tmp_path: Path, head: str, row: str) -> None:
 def test_an_event_without_an_end_is_a_point(tmp_path: Path) -> None:
     file = read(tmp_path, "events.csv", "video,start,end,label\nfilms/a.mp4,2,,tap\nb.mp4,1,2,\n")
     assert (spans(file), file.events[0].video) == ([("tap", 2.0, 2.0)], "a.mp4")
-    assert file.notes == ["1 event not used, without a label"]
+    assert file.notes == ["1 event (line 3) not used, without a label"]
 
 
 BORIS = [  # boris/export_observation.py, export_tabular_events, of version 9
@@ -126,6 +128,8 @@ def test_boris_aggregated_events_of_files_that_follow_each_other(tmp_path: Path)
         "task\t\t00:00:01.500\t1500\t00:00:03.000\t3000\t00:00:01.500\t1500\tcalm\ta.eaf\n",
         "Tempo iniziale - ss.msec\tTempo finale - ss.msec\ttask\n1.5\t3.0\tcalm\n",
         "Begin Time - ss.msec\tEnd Time - ss.msec\tDuration - ss.msec\ttask\texpression\n1.5\t3.0\t1.5\tcalm\t\n",
+        "task\t\t1.5\t3.0\t1.5\tcalm\n",
+        "task\t\t1500\t3000\t1500\tcalm\n",
         "Livello\tInizio\tFine\tTesto\ntask\t00:00:01.500\t00:00:03.000\tcalm\n",
         "Tier\tBegin Time - PAL\tBegin Time - msec\tEnd Time - PAL\tEnd Time - msec\tAnnotation\n"
         "task\t00:00:01:12\t1500\t00:00:03:00\t3000\tcalm\n",
@@ -140,6 +144,8 @@ def test_boris_aggregated_events_of_files_that_follow_each_other(tmp_path: Path)
         "German",
         "Italian, a column per tier",
         "a tier called expression",
+        "no header, seconds",
+        "no header, milliseconds",
         "unknown words",
         "frames and milliseconds",
     ],
@@ -189,6 +195,19 @@ def test_parts_of_an_annotation_of_elan_have_even_lengths(tmp_path: Path) -> Non
     assert file.notes == ["1 event not used, without a time of its own", "1 event not used, without a label"]
 
 
+def test_parts_of_a_symbolic_subdivision_divide_the_time_of_their_parent(tmp_path: Path) -> None:
+    child = (
+        '<ANNOTATION><REF_ANNOTATION ANNOTATION_ID="{0}" ANNOTATION_REF="1" {1}><ANNOTATION_VALUE>{0}'
+        "</ANNOTATION_VALUE></REF_ANNOTATION></ANNOTATION>"
+    )
+    parts = child.format("a", "") + child.format("b", 'PREVIOUS_ANNOTATION="a"')
+    text = EAF.format(ANNOTATION.format(1, 4, "all") + "{}").replace('<TIER TIER_ID="empty"/>', "")
+    both = text.format("").replace("</TIER>", f'</TIER><TIER TIER_ID="parts">{parts}</TIER>')
+    assert spans(read(tmp_path, "a.eaf", both)) == [("all", 1.0, 4.0), ("a", 1.0, 2.5), ("b", 2.5, 4.0)]
+    alone = both.replace('PREVIOUS_ANNOTATION="a"', "")  # as of two tiers: nothing says that they share the time
+    assert spans(read(tmp_path, "a.eaf", alone)) == [("all", 1.0, 4.0), ("a", 1.0, 4.0), ("b", 1.0, 4.0)]
+
+
 def test_other_columns_may_be_in_another_encoding(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_bytes("start,end,label,remark\n1,2,task,très\n".encode("latin-1"))
     assert spans(read_event_file(tmp_path / "a.csv")) == [("task", 1.0, 2.0)]
@@ -226,6 +245,11 @@ def test_annotations_of_pyfeat_live_are_in_frames(tmp_path: Path) -> None:
 )
 def test_subtitles(tmp_path: Path, name: str, text: str) -> None:
     assert spans(read(tmp_path, name, text)) == [("Hello you", 1.5, 3.0)]
+
+
+def test_subtitles_with_odd_blank_lines_and_numbers(tmp_path: Path) -> None:
+    text = "9\n00:00:01,0 --> 00:00:02,0\nI am\n\n30\n9\n00:00:03,0-->00:00:04,0\nyou\n\n00:00:05,0 --> 00:00:06,0\n7\n"
+    assert spans(read(tmp_path, "a.srt", text)) == [("I am 30", 1.0, 2.0), ("you", 3.0, 4.0), ("7", 5.0, 6.0)]
 
 
 def test_who_speaks_in_web_vtt_is_the_person(tmp_path: Path) -> None:
@@ -330,6 +354,11 @@ def test_textgrids_of_pympi(tmp_path: Path) -> None:
         read_event_file(tmp_path / "a.TextGrid")
 
 
+def test_a_text_may_look_like_a_comment_of_praat(tmp_path: Path) -> None:
+    text = SHORT.replace("5.5\n2\n", '5.5\n! "mine"\n2\n', 1).replace("he said", "no\n! he said")
+    assert read(tmp_path, "a.TextGrid", text).events[0].label == 'no ! he said "5 é"'
+
+
 def project(*events: list[object]) -> dict[str, object]:
     """A project of BORIS as version 9 saves it, as far as it is read."""
     states = {"0": {"code": "talk", "type": "State event"}, "1": {"code": "tap", "type": "Point event"}}
@@ -358,6 +387,8 @@ def test_a_project_of_boris(tmp_path: Path) -> None:
     ]
     assert (file.kind, file.notes) == ("BORIS, project", ["1 event not used, that begin and do not stop"])
     assert file.events[0].modifier == "left"
+    (tmp_path / "a.boris_gz").write_bytes(gzip.compress((tmp_path / "a.boris").read_bytes()))
+    assert spans(read_event_file(tmp_path / "a.boris_gz")) == spans(file)
 
 
 @pytest.mark.parametrize(
@@ -382,6 +413,12 @@ def test_a_project_of_boris(tmp_path: Path) -> None:
         ("a.csv", "start,end,label\n5,x,task\n", ":2: end 'x': expected seconds from 0, or hh:mm:ss.mmm"),
         ("a.csv", "start,end,label\n5,4,task\n", ":2: ends at 4, before its start 5"),
         ("a.csv", boris(("P1", "talk", "BEGIN", 1.0)), ":2: 'BEGIN': expected START, STOP or POINT"),
+        ("a.csv", "start,end,label\n1,5,2,5,task\n", ":2: 5 cells, expected 3; put texts and numbers in quotes"),
+        ("a.csv", "start,label\n1,task\n", ": its first line has 'start, label'; a column end or duration is missing"),
+        ("a.eaf", EAF.format(ANNOTATION.format(4, 1, "x")), ", tier happy, 4 s: ends at 1, before its start 4"),
+        ("a.eaf", EAF.replace('"1000"', '"x"').format(""), ": damaged: a time is no number (could not convert"),
+        ("a.srt", "1\n00:00:05,0 --> 00:00:04,0\nx\n", ":2: ends at 4, before its start 5"),
+        ("a.srt", "1\n00:00:05,0 --> 00:00:06,0\n\ufffd\n", ":3: characters that are not UTF-8; save it as text"),
         ("a.eaf", "<a/>", ": not an .eaf file of ELAN (it begins with a)"),
         ("a.eaf", "<a>", ": not an .eaf file of ELAN: no element found"),
         ("a.srt", "hello", ": no cues such as 00:00:01,000 --> 00:00:02,500"),

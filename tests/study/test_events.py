@@ -53,7 +53,7 @@ def test_events_of_participants_are_on_the_clock_of_the_study(tmp_path: Path) ->
 
 def test_an_unknown_name_has_its_lines_and_a_similar_one(tmp_path: Path) -> None:
     two = clip("P03", "a/P03_calm.mp4")
-    rows = ["P09,,1,2,a", ",P3_calm.mp4,1,2,b", *["P09,,1,2,c"] * 4]
+    rows = ["P09,,1,2,a", ",P3_calm.mp4,1,2,b", *(f"P09,,{n},9,c" for n in range(4))]
     found = events(tmp_path, "\n".join(["participant,video,start,end,label", *rows]), ONE, two)
     lines = [note.removeprefix(f"{tmp_path / 'events.csv'}: ") for note in found.notes[1:]]
     assert lines == [
@@ -105,6 +105,23 @@ def test_an_event_at_the_border_of_two_parts_belongs_to_one(tmp_path: Path) -> N
     found = events(tmp_path, "start,end,label\n1,5,a\n5,9,b\n5,5,point\n0,0,begin\n", calm, stress)
     assert spans(found, calm) == [("begin", 0.0, 0.0), ("a", 1.0, 5.0)]
     assert spans(found, stress) == [("point", 5.0, 5.0), ("b", 5.0, 9.0)]
+
+
+def test_an_event_that_is_there_twice_counts_once(tmp_path: Path) -> None:
+    found = events(tmp_path, "start,end,label\n1,2,a\n1,2,b\n1,2,a\n", ONE)
+    assert spans(found, ONE) == [("a", 1.0, 2.0), ("b", 1.0, 2.0)]
+    assert found.notes[1:] == [f"{tmp_path / 'events.csv'}: 1 event (line 4) not used, the same as an earlier one"]
+
+
+def test_events_at_times_that_no_video_has_are_named(tmp_path: Path) -> None:
+    """Such as those in milliseconds, or on the clock of another study."""
+    text = "participant,start,end,label\nP2,0,4,early\nP2,11,999,long\nP2,13,13,point\nP2,13.1,14,late\nP1,20,21,x\n"
+    found = events(tmp_path, text, ONE, TWO)
+    frames = np.arange(0, 75, 5)
+    read = {TWO: found.of(TWO, frames, frames / 25)}  # 3 s; ONE could not be read
+    assert [(event.label, event.end) for event in read[TWO]] == [("long", 989.0)]
+    line = f"{tmp_path / 'events.csv'}: 3 events (lines 2, 4, 5) not used, at times that its videos do not have"
+    assert found.outside(read) == [f"{line} (0 to 4 s)"]
 
 
 def test_frames_become_seconds(tmp_path: Path) -> None:

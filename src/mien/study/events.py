@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from mien.core.console import first_few, quantity
 from mien.core.errors import InputError
 from mien.core.event_files import Event, read_event_file
+from mien.core.event_files.event import counted
 from mien.core.files import os_errors
 from mien.faces.faces import SEPARATOR
 from mien.study.clips import Clip
@@ -29,37 +30,64 @@ class ClipEvent:
     """Whether frames within it are not usable."""
     file: str
     """Where it was read."""
+    number: int = field(default=0, compare=False)
+    """Of the event in `StudyEvents.all`."""
 
 
 @dataclass(frozen=True)
 class StudyEvents:
     """The events of a study: in the order of its clips, and what is to be said about them."""
 
-    of_clip: Mapping[Clip, list[Event]]
-    """Those of each clip, in seconds of its video, or in frames."""
+    of_clip: Mapping[Clip, list[tuple[int, Event]]]
+    """Those of each clip, in seconds of its video, or in frames; with their numbers in `all`."""
     notes: list[str]
     """Lines: files with counts, what was not used, what is used several times."""
     forms: Mapping[str, str] = field(default_factory=dict)
     """The name of each file -> its form."""
+    all: Sequence[tuple[Path, Event]] = ()
+    """The events as they were read, with their files."""
 
     def of(self, clip: Clip, frames: NDArray[np.int64], times: NDArray[np.float64]) -> list[ClipEvent]:
         """Return the events within a clip, by start; `frames` and `times` of its video turn frames into seconds.
 
-        A point in time belongs to the clip as a frame would: at its start, not at its end.
+        A point in time belongs to the clip as a frame would: at its start, not at its end. What begins after the last
+        frame is not in it.
         """
-        found = []
+        found, until = [], clip.end
+        if len(times):
+            seconds = np.unique(times)
+            until = min(until, seconds[-1] + (np.median(np.diff(seconds)) if len(seconds) > 1 else 0.0))
         if len(frames) and frames[-1] > frames[0]:  # the last frame lasts as long as others
             rate = (times[-1] - times[0]) / (frames[-1] - frames[0])
             frames, times = np.r_[frames, frames[-1] + 1], np.r_[times, times[-1] + rate]
-        for event in self.of_clip[clip]:
+        for number, event in self.of_clip[clip]:
             start, end = event.start, event.end
             if event.frames:
                 start, end = (float(np.interp(at, frames, times)) for at in (start, end + 1))
             point = start == end and clip.start <= start < clip.end
             start, end = max(start, clip.start), min(end, clip.end)
-            if start < end or point:
-                found.append(ClipEvent(event.label, start, end, event.exclude, event.file))
+            if (start < end or point) and start < until:
+                found.append(ClipEvent(event.label, start, end, event.exclude, event.file, number))
         return sorted(found, key=lambda event: (event.start, event.end, event.label))
+
+    def outside(self, found: Mapping[Clip, Sequence[ClipEvent]]) -> list[str]:
+        """Return a line for each file with events at times that none of their videos has, all of which were read.
+
+        Args:
+            found: what `of` returned for each clip that was read.
+        """
+        shown = {event.number for several in found.values() for event in several}
+        shown |= {number for clip, several in self.of_clip.items() if clip not in found for number, _ in several}
+        lost: dict[Path, list[Event]] = {}
+        for number in sorted({number for several in self.of_clip.values() for number, _ in several} - shown):
+            path, event = self.all[number]
+            lost.setdefault(path, []).append(event)
+        lines = []
+        for path, events in lost.items():
+            unit = "frame " if events[0].frames else ""
+            first = f"{unit}{events[0].start:g} to {events[0].end:g}{'' if unit else ' s'}"
+            lines.append(f"{path}: {counted(events)} not used, at times that its videos do not have ({first})")
+        return lines
 
 
 def read_events(study: Study, clips: Sequence[Clip]) -> StudyEvents:
@@ -73,7 +101,8 @@ def read_events(study: Study, clips: Sequence[Clip]) -> StudyEvents:
     Raises:
         InputError: a file that cannot be used, or a label or tier in study.toml that no event has.
     """
-    found: dict[Clip, list[Event]] = {clip: [] for clip in clips}
+    found: dict[Clip, list[tuple[int, Event]]] = {clip: [] for clip in clips}
+    every = list[tuple[Path, Event]]()
     notes, labels, tiers, forms = list[str](), set[str](), set[str](), dict[str, str]()
     people = {clip.participant.casefold() for clip in clips}
     for excluding, names in ((False, study.study.events), (True, study.rules.exclude)):
@@ -84,8 +113,13 @@ def read_events(study: Study, clips: Sequence[Clip]) -> StudyEvents:
             tiers |= {event.tier for event in file.events}
             chosen = [event for event in file.events if not study.study.tiers or event.tier in ("", *study.study.tiers)]
             named = [clip for clip in clips if _named_after(path, clip)]
-            used, several, lost = 0, 0, dict[str, list[Event]]()
+            used, several, lost, seen = 0, 0, dict[str, list[Event]](), set[Event]()
             for event in chosen:
+                alike = replace(event, line=0)
+                if alike in seen:
+                    lost.setdefault("the same as an earlier one", []).append(event)
+                    continue
+                seen.add(alike)
                 bare, clock, theirs = event, "study", list(clips)
                 if event.participant.casefold() not in people and (event.video or named):
                     bare = replace(event, participant="")  # a speaker or a role
@@ -106,7 +140,8 @@ def read_events(study: Study, clips: Sequence[Clip]) -> StudyEvents:
                 for clip in theirs:
                     shift = clip.offset if clock == "study" and not event.frames else 0.0
                     moved = replace(event, start=event.start - shift, end=event.end - shift, exclude=exclude)
-                    found[clip].append(moved)
+                    found[clip].append((len(every), moved))
+                every.append((path, event))
             line = f"{path}: {file.kind}, {quantity(used, 'event')}"
             if several:
                 line += f", {several:,} of which are used in several videos, as nothing says in which"
@@ -115,7 +150,7 @@ def read_events(study: Study, clips: Sequence[Clip]) -> StudyEvents:
                 notes.append(
                     f"{path}: {quantity(skipped, 'event')} not used, of tiers that [study] tiers does not name"
                 )
-            notes += [f"{path}: {_lines(events)} not used, {why}" for why, events in lost.items()]
+            notes += [f"{path}: {counted(events)} not used, {why}" for why, events in lost.items()]
     for key, names, known in (
         ("[rules], events", study.rules.events, labels),
         ("[study], tiers", study.study.tiers, tiers),
@@ -123,7 +158,7 @@ def read_events(study: Study, clips: Sequence[Clip]) -> StudyEvents:
         for name in names:
             if name not in known:
                 raise InputError(f"{study.file}, {key}: no event has {name!r}; there are {first_few(sorted(known), 8)}")
-    return StudyEvents(found, notes, forms)
+    return StudyEvents(found, notes, forms, every)
 
 
 def event_files(study: Study, names: Sequence[str]) -> list[Path]:
@@ -176,13 +211,6 @@ def _missing(event: Event, clips: Sequence[Clip]) -> str:
         if not near and name and name not in known and (found := get_close_matches(name, known, n=1)):
             near = f"; did you mean {known[found[0]]!r}?"
     return f"no row of videos.csv has {', '.join(named)}{near}"
-
-
-def _lines(events: Sequence[Event]) -> str:
-    """Return the number of events, and the first of their lines."""
-    lines = [str(event.line) for event in events if event.line]
-    where = f" (line{'s' * (len(lines) > 1)} {first_few(lines)})" if lines else ""
-    return f"{quantity(len(events), 'event')}{where}"
 
 
 def at_moments(events: Sequence[ClipEvent], times: NDArray[np.float64], *, excluded: bool = False) -> list[str]:

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -92,7 +92,7 @@ def run_study(folder: Path, *, jobs: int | None = None, engine: Engine | None = 
 def _check_baseline(study: Study, events: StudyEvents) -> None:
     """Say where no event has the label of the baseline: `mien study summary` refuses it, after hours of work."""
     label = study.numbers.baseline_event
-    known = {event.label for several in events.of_clip.values() for event in several if not event.exclude}
+    known = {event.label for several in events.of_clip.values() for _, event in several if not event.exclude}
     if label and label not in known:
         near = did_you_mean(label, known)
         say(f"{study.file}, [numbers]: baseline_event {label!r}: no event has this label; summary needs one{near}")
@@ -157,13 +157,16 @@ def _write(
     for clip in [clip for clip, one in counts.items() if not one.frames]:
         del counts[clip]
         unread[f"{clip.video} from {clip.start:g} s"] = _no_frame(study, clip, _record(found, [clip]))
+    outside = events.outside(events_of)
+    for line in outside:
+        say(line)
     damaged = [video for video, rows in read.items() if _record(found, rows).damage]
     run = StudyRun(study, [counts[clip] for clip in clips if clip in counts], unread, damaged)
     if run.counts:
         _write_copies(study, folder, next(iter(classes)))
         write_table(study.out, "videos", _videos_table(run, found), study.output)
         write_table(study.out, "events", _events_table(run, events_of), study.output)
-    _write_settings(run, events, found)
+    _write_settings(run, replace(events, notes=[*events.notes, *outside]), found)
     return run
 
 

@@ -38,6 +38,7 @@ READERS: dict[str, Callable[[Path], EventFile]] = {
     ".vtt": read_subtitles,
     ".textgrid": read_textgrid,
     ".boris": read_project,
+    ".boris_gz": read_project,
 }
 """Of the forms that are known by their suffix."""
 

@@ -5,9 +5,8 @@ from pathlib import Path
 from typing import Any
 
 from mien.core import records
-from mien.core.csv_files import read_text
 from mien.core.errors import InputError
-from mien.core.event_files.event import EventFile
+from mien.core.event_files.event import EventFile, text_of
 from mien.core.event_files.tables import Row, pair_events
 
 
@@ -17,7 +16,7 @@ def read_project(path: Path) -> EventFile:
     Raises:
         InputError: it cannot be read, or is no project of BORIS.
     """
-    project = records.loads(read_text(path), dict[str, Any], where=str(path))
+    project = records.loads(text_of(path), dict[str, Any], where=str(path))
     try:
         states = {one["code"] for one in project["behaviors_conf"].values() if one["type"].lower().startswith("state")}
         rows = list(_rows(project["observations"], states))

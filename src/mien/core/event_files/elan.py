@@ -26,25 +26,17 @@ def read_eaf(path: Path) -> EventFile:
         raise InputError(f"{path}: times in {header.get('TIME_UNITS')}; expected milliseconds")
     media = sorted(root.iter("MEDIA_DESCRIPTOR"), key=lambda one: not one.get("MIME_TYPE", "").startswith("video"))
     url = media[0].get("MEDIA_URL", "") if media else ""
-    shift = float(media[0].get("TIME_ORIGIN") or 0) / unit if media else 0.0  # of the media at 0 of the annotations
+    try:
+        shift = float(media[0].get("TIME_ORIGIN") or 0) / unit if media else 0.0  # of the media at 0 of the annotations
+        slots = {slot.get("TIME_SLOT_ID"): slot.get("TIME_VALUE") for slot in root.iter("TIME_SLOT")}
+        spans = _spans(root, {name: float(value) for name, value in slots.items() if value is not None})
+    except ValueError as error:
+        raise InputError(f"{path}: damaged: a time is no number ({error})") from None
     video = bare_name(unquote(urlparse(url).path) or url)
-    slots = {slot.get("TIME_SLOT_ID"): slot.get("TIME_VALUE") for slot in root.iter("TIME_SLOT")}
-    spans: dict[str | None, tuple[float | None, float | None]] = {}
-    parents: dict[str | None, str | None] = {}
-    for tier in root.iter("TIER"):
-        annotations = list(tier.iter("ALIGNABLE_ANNOTATION"))
-        times = _times([(one.get("TIME_SLOT_REF1"), one.get("TIME_SLOT_REF2")) for one in annotations], slots)
-        spans |= {one.get("ANNOTATION_ID"): span for one, span in zip(annotations, times, strict=True)}
-    for found in root.iter("REF_ANNOTATION"):
-        parents[found.get("ANNOTATION_ID")] = found.get("ANNOTATION_REF")
     events, unlabelled, untimed = list[Event](), list[Event](), 0
     for tier in root.iter("TIER"):
-        for found in (*tier.iter("ALIGNABLE_ANNOTATION"), *tier.iter("REF_ANNOTATION")):
-            name, seen = found.get("ANNOTATION_ID"), set[str | None]()
-            while name in parents and name not in seen:
-                seen.add(name)
-                name = parents[name]
-            first, last = spans.get(name, (None, None))
+        for found in tier.iterfind("ANNOTATION/*"):
+            first, last = spans.get(found, (None, None))
             label = (found.findtext("ANNOTATION_VALUE") or "").strip()
             if first is None or last is None:
                 untimed += 1
@@ -59,14 +51,47 @@ def read_eaf(path: Path) -> EventFile:
     return EventFile(path, "ELAN", events, lost, unlabelled)
 
 
+Span = tuple[float | None, float | None]
 Slots = tuple[str | None, str | None]
 
 
-def _times(spans: Sequence[Slots], slots: Mapping[str | None, str | None]) -> list[tuple[float | None, float | None]]:
+def _spans(root: ET.Element, slots: Mapping[str | None, float]) -> dict[ET.Element, Span]:
+    """Return the time of each annotation. One that refers to another has its time; where several follow one another
+    there, as in a symbolic subdivision, they divide it evenly."""
+    spans: dict[ET.Element, Span] = {}
+    by_name: dict[str | None, Span] = {}
+    for tier in root.iter("TIER"):
+        annotations = tier.findall("ANNOTATION/ALIGNABLE_ANNOTATION")
+        times = _times([(one.get("TIME_SLOT_REF1"), one.get("TIME_SLOT_REF2")) for one in annotations], slots)
+        spans |= dict(zip(annotations, times, strict=True))
+        by_name |= {one.get("ANNOTATION_ID"): time for one, time in zip(annotations, times, strict=True)}
+    waiting = [chain for tier in root.iter("TIER") for chain in _chains(tier)]
+    while ready := [chain for chain in waiting if chain[0].get("ANNOTATION_REF") in by_name]:
+        for chain in ready:
+            first, last = by_name[chain[0].get("ANNOTATION_REF")]
+            for at, one in enumerate(chain):
+                if first is not None and last is not None:
+                    share = (last - first) / len(chain)
+                    spans[one] = first + at * share, first + (at + 1) * share
+                by_name[one.get("ANNOTATION_ID")] = spans.get(one, (None, None))
+        waiting = [chain for chain in waiting if chain not in ready]
+    return spans
+
+
+def _chains(tier: ET.Element) -> list[list[ET.Element]]:
+    """Return the annotations of a tier that refer to others: those together that follow one another."""
+    chains: dict[str | None, list[ET.Element]] = {}  # by the name of the last
+    for one in tier.iterfind("ANNOTATION/REF_ANNOTATION"):
+        chain = chains.pop(one.get("PREVIOUS_ANNOTATION"), []) if one.get("PREVIOUS_ANNOTATION") else []
+        chains[one.get("ANNOTATION_ID")] = [*chain, one]
+    return list(chains.values())
+
+
+def _times(spans: Sequence[Slots], slots: Mapping[str | None, float]) -> list[Span]:
     """Return the times of a tier's annotations; slots without one divide the time between their neighbours evenly."""
     chain = list(dict.fromkeys(slot for span in spans for slot in span))
-    known = [(at, float(slots[slot] or 0)) for at, slot in enumerate(chain) if slots.get(slot) is not None]
-    times: dict[str | None, float | None] = {chain[at]: time for at, time in known}
+    known = [(at, slots[slot]) for at, slot in enumerate(chain) if slot in slots]
+    times: dict[str | None, float] = {chain[at]: time for at, time in known}
     for (at, time), (after, later) in pairwise(known):
         for number in range(at + 1, after):
             times[chain[number]] = time + (later - time) * (number - at) / (after - at)

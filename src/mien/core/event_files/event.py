@@ -1,11 +1,11 @@
 """What a reader of events returns, and what the readers share."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
 from mien.core import csv_files
-from mien.core.console import quantity
+from mien.core.console import first_few, quantity
 from mien.core.errors import InputError
 
 
@@ -56,10 +56,38 @@ class EventFile:
     unlabelled: list[Event] = field(default_factory=list)
     """Those without a label."""
 
+    def __post_init__(self) -> None:
+        for event in self.events:
+            if event.end < event.start:
+                where = f"{self.path}{event.position}"
+                raise InputError(f"{where}: ends at {event.end:g}, before its start {event.start:g}")
+
     @property
     def notes(self) -> list[str]:
         """What was not read or used, with its count."""
-        return [*self.lost, *not_used({"without a label": len(self.unlabelled)})]
+        empty = [f"{counted(self.unlabelled)} not used, without a label"] if self.unlabelled else []
+        return [*self.lost, *empty]
+
+
+def counted(events: Sequence[Event]) -> str:
+    """Return the number of events, and the first of their lines.
+
+    Example:
+        >>> counted([Event("a", 1, 2, line=3), Event("b", 1, 2, line=7)])
+        '2 events (lines 3, 7)'
+    """
+    lines = [str(event.line) for event in events if event.line]
+    where = f" (line{'s' * (len(lines) > 1)} {first_few(lines)})" if lines else ""
+    return f"{quantity(len(events), 'event')}{where}"
+
+
+def text_of(path: Path) -> str:
+    """Return the text of a small file. InputError where it is not in the encoding that it seems to be in."""
+    text = csv_files.read_text(path)
+    if "\ufffd" in text:
+        line = text[: text.index("\ufffd")].count("\n") + 1
+        raise InputError(f"{path}:{line}: characters that are not UTF-8; save it as text in UTF-8")
+    return text
 
 
 def seconds(text: str, column: str, where: str) -> float:

@@ -4,11 +4,11 @@ import html
 import re
 from pathlib import Path
 
-from mien.core.csv_files import read_text
 from mien.core.errors import InputError
-from mien.core.event_files.event import Event, EventFile, not_used, seconds
+from mien.core.event_files.event import Event, EventFile, seconds, text_of
 
 CUE = re.compile(r"((?:\d+:)?\d+:\d\d[.,]\d{1,3})\s*-->\s*((?:\d+:)?\d+:\d\d[.,]\d{1,3})")
+NUMBER = re.compile(r"(?:^|\n)[ \t]*\d+[ \t]*\n[ \t]*\Z")  # of the next cue, in the line above its times
 VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>")
 
 
@@ -16,23 +16,23 @@ def read_subtitles(path: Path) -> EventFile:
     """Return the cues; who speaks in WebVTT is the person.
 
     Raises:
-        InputError: it cannot be read, or there is no cue.
+        InputError: it cannot be read, there is no cue, or one that ends before it begins.
     """
-    text = read_text(path)
-    events, empty = list[Event](), 0
-    line = 1
-    for block in re.split(r"(\n[ \t]*\n)", text):
-        if match := CUE.search(block):
-            at = line + block[: match.start()].count("\n")
-            _, _, below = block[match.end() :].partition("\n")
-            voice = VOICE.search(below)
-            label = " ".join(html.unescape(re.sub(r"<[^>]*>|\{\\[^}]*\}", "", below)).split())
-            start, end = (seconds(time, "time", f"{path}:{at}") for time in match.groups())
-            empty += not label
-            if label:
-                speaker = html.unescape(voice[1]).strip() if voice else ""
-                events.append(Event(label, start, max(start, end), person=speaker, line=at))
-        line += block.count("\n")
-    if not events:
+    text = text_of(path)
+    found = list(CUE.finditer(text))
+    if not found:
         raise InputError(f"{path}: no cues such as 00:00:01,000 --> 00:00:02,500")
-    return EventFile(path, "subtitles", events, not_used({"without text": empty}))
+    events, unlabelled = list[Event](), list[Event]()
+    for match, after in zip(found, [*found[1:], None], strict=True):
+        line = text.count("\n", 0, match.start()) + 1
+        below = text[match.end() : after.start() if after else len(text)].partition("\n")[2]
+        if path.suffix.lower() == ".vtt":  # a comment or a style may follow
+            below = re.split(r"\n[ \t]*\n", f"\n{below}", maxsplit=1)[0]
+        elif after:
+            below = NUMBER.sub("", below)
+        voice = VOICE.search(below)
+        label = " ".join(html.unescape(re.sub(r"<[^>]*>|\{\\[^}]*\}", "", below)).split())
+        start, end = (seconds(time, "time", f"{path}:{line}") for time in match.groups())
+        speaker = html.unescape(voice[1]).strip() if voice else ""
+        (events if label else unlabelled).append(Event(label, start, end, person=speaker, line=line))
+    return EventFile(path, "subtitles", events, [], unlabelled)

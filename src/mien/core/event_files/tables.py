@@ -12,7 +12,7 @@ from mien.core.event_files.event import Event, EventFile, bare_name, not_used, s
 from mien.core.paths import printable
 
 NAMES = {  # what columns are called, in lower case and without the unit of their times; the first that is there counts
-    "label": ("label", "expression", "emotion", "annotation", "behavior", "behaviour", "event", "code"),
+    "label": ("label", "expression", "emotion", "annotation", "behavior", "behaviour", "event", "code", "trial_type"),
     "start": ("start", "onset", "begin", "begin time", "start time", "start_time", "begin_time"),
     "end": ("end", "offset", "stop", "end time", "stop time", "end_time", "stop_time"),
     "duration": ("duration",),
@@ -78,9 +78,9 @@ def events_of_rows(path: Path, lines: Iterable[tuple[int, Sequence[str]]], *, ex
     for at, (_, cells) in enumerate(rows[:LOOK]):
         columns = roles(cells)
         if {"start_frame", "end_frame"} <= columns.keys():
-            return _pyfeat(path, _named(path, rows[at + 1 :], columns))
+            return _pyfeat(path, _named(path, rows[at + 1 :], columns, len(cells)))
         if {"label", "time", "status"} <= columns.keys():
-            return pair_events(path, "BORIS, tabular", _named(path, rows[at + 1 :], columns))
+            return pair_events(path, "BORIS, tabular", _named(path, rows[at + 1 :], columns, len(cells)))
         if "start" in columns and {"end", "duration"} & columns.keys():
             header = [cell.strip() for cell in cells]
             if _elan_time(header[0]) and "annotation" not in (name.lower() for name in header):
@@ -89,7 +89,11 @@ def events_of_rows(path: Path, lines: Iterable[tuple[int, Sequence[str]]], *, ex
                 kind = (
                     "ELAN, tab text" if "tier" in columns else "BORIS, aggregated" if "status" in columns else "table"
                 )
-                return _intervals(path, kind, list(_named(path, rows[at + 1 :], columns)), header, columns)
+                return _intervals(path, kind, list(_named(path, rows[at + 1 :], columns, len(cells))), header, columns)
+        if at == 0 and {"start", "label"} <= columns.keys():
+            names = ", ".join(cell.strip() for cell in cells)[:80]
+            why = "a column end or duration is missing; its cells may be empty, for moments"
+            raise InputError(f"{path}: its first line has {names!r}; {why}")
     if found := _headless(path, rows):
         return found
     first = ", ".join(rows[0][1])[:80] if rows else "nothing"
@@ -145,8 +149,15 @@ def _elan_time(cell: str) -> bool:
     return ELAN.fullmatch(cell.strip().strip('"').lower()) is not None
 
 
-def _named(path: Path, rows: Sequence[tuple[int, Sequence[str]]], columns: Mapping[str, int]) -> Iterator[Row]:
+def _named(
+    path: Path, rows: Sequence[tuple[int, Sequence[str]]], columns: Mapping[str, int], width: int
+) -> Iterator[Row]:
+    """Yield the cells of rows by role. InputError where a row has more cells than the header: a decimal comma between
+    commas would move all that follows."""
     for line, cells in rows:
+        if any(cell.strip() for cell in cells[width:]):
+            why = "put texts and numbers in quotes that have the separator in them"
+            raise InputError(f"{path}:{line}: {len(cells)} cells, expected {width}; {why}")
         texts = used_cells(path, line, cells, columns)
         yield line, {role: "" if text.lower() in NOBODY else text for role, text in texts.items()}
 
@@ -184,8 +195,6 @@ def _intervals(
             end = start + seconds(text, header[columns["duration"]], where) / scale["duration"]
         else:
             end = start
-        if end < start:
-            raise InputError(f"{where}: ends at {row['end']}, before its start {row['start']}")
         found = joined(row, _event(row, line, start, end))
         (events if row["label"] else unlabelled).extend(found)
     return EventFile(path, kind, events, joined.notes, unlabelled)
@@ -266,7 +275,7 @@ def _tiers(
     ]
     tall: list[Row] = []
     for line, cells in rows:
-        shared = next(iter(_named(path, [(line, cells)], columns)))[1]
+        shared = next(_named(path, [(line, cells)], columns, len(header)))[1]
         found = [at for at in tiers if at < len(cells) and cells[at].strip()]
         tall += [(line, {**shared, "label": from_cell(cells[at].strip()), "tier": header[at]}) for at in found]
     return _intervals(path, "ELAN, tab text", tall, header, columns)
@@ -276,23 +285,50 @@ def _headless(path: Path, rows: Sequence[tuple[int, Sequence[str]]]) -> EventFil
     """Return the events of ELAN's tab text without a header, or with one in another language: tier, participant, times,
     annotation. None: it is none."""
     events, unlabelled = list[Event](), list[Event]()
+    unit = _unit(rows)
     for number, (line, cells) in enumerate(rows):
         clocks = [at for at, cell in enumerate(cells) if re.fullmatch(CLOCK, cell.strip())]
+        if unit and (found := _span(cells)):
+            clocks = [found, found + 1, found + 2]
         if len(clocks) < 2:
             if number == 0:
                 continue  # names of columns
             if number == 1:
                 return None
             raise InputError(f"{path}:{line}: no begin and end such as 00:00:01.500; expected {EXPECTED}")
-        start, end = (seconds(cells[at], "time", f"{path}:{line}") for at in clocks[:2])
-        participant = cells[1].strip() if clocks[0] > 1 else ""
-        after = [cell.strip() for cell in cells[clocks[-1] + 1 :]]
-        while len(after) > 1 and (number_of(after[0]) is not None or re.fullmatch(r"[\d:;]+", after[0])):
-            after.pop(0)  # the same time in another format
-        label, tier = from_cell(after[0]) if after else "", cells[0].strip() if clocks[0] else ""
-        event = Event(label, start, end, participant=participant, tier=tier, line=line)
-        (events if label else unlabelled).append(event)
-    return EventFile(path, "ELAN, tab text", events, [], unlabelled) if events or unlabelled else None
+        start, end = (seconds(cells[at], "time", f"{path}:{line}") / (unit or 1) for at in clocks[:2])
+        after = dict(enumerate(cells[clocks[-1] + 1 :], start=clocks[-1] + 1))
+        while len(after) > 1 and (
+            number_of(cells[at := min(after)]) is not None or re.fullmatch(r"[\d:;]+", cells[at])
+        ):
+            del after[at]  # the same time in another format
+        columns = {"label": min(after, default=len(cells)), **({"tier": 0} if clocks[0] else {})}
+        columns |= {"participant": 1} if clocks[0] > 1 else {}
+        texts = used_cells(path, line, cells, columns)
+        event = Event(start=start, end=end, line=line, **texts)
+        (events if event.label else unlabelled).append(event)
+    said = ["no unit of times is named, and they have no fractions: read as milliseconds"] if unit == 1000 else []
+    return EventFile(path, "ELAN, tab text", events, said, unlabelled) if events or unlabelled else None
+
+
+def _unit(rows: Sequence[tuple[int, Sequence[str]]]) -> int:
+    """Return how many units a second has where each row has begin, end and duration as numbers; 0: they have not.
+
+    ELAN writes a point in seconds, and none in milliseconds.
+    """
+    found = [(cells, _span(cells)) for _, cells in rows]
+    if not found or not all(at for _, at in found):
+        return 0
+    return 1000 if all("." not in cell for cells, at in found for cell in cells[at : at + 3]) else 1
+
+
+def _span(cells: Sequence[str]) -> int:
+    """Return the column from which on three cells are begin, end and their difference, after a tier; 0: none are."""
+    numbers = [number_of(cell) for cell in cells]
+    for at, (begin, end, length) in enumerate(zip(numbers[1:], numbers[2:], numbers[3:], strict=False), start=1):
+        if begin is not None and end is not None and length is not None and abs(end - begin - length) < 0.0015 <= end:
+            return at
+    return 0
 
 
 def _pyfeat(path: Path, rows: Iterator[Row]) -> EventFile:

@@ -4,14 +4,14 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from mien.core.csv_files import read_text
 from mien.core.errors import InputError
-from mien.core.event_files.event import Event, EventFile
+from mien.core.event_files.event import Event, EventFile, text_of
 from mien.core.files import os_errors
 
 # Praat reads what is between spaces: texts in quotes, numbers, flags; all else is there for people
-TOKEN = re.compile(r'(?<!\S)(?:"((?:[^"]|"")*)"|([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|<(\w+)>)(?!\S)')
-COMMENT = re.compile(r"(?m)^\s*!.*$")
+TOKEN = re.compile(
+    r'(?m)(?<!\S)(?:"((?:[^"]|"")*)"|([-+]?(?:\d+\.?\d*|\.\d+)(?:[eE][-+]?\d+)?)|<(\w+)>)(?!\S)|(^[ \t]*!.*)'
+)
 
 
 def read_textgrid(path: Path) -> EventFile:
@@ -24,11 +24,12 @@ def read_textgrid(path: Path) -> EventFile:
         binary = file.read(12) == b"ooBinaryFile"
     if binary:
         raise InputError(f"{path}: a binary TextGrid; in Praat, Save as text file")
-    text = read_text(path)
+    text = text_of(path)
     if "TextGrid" not in text[:200] or "chronological" in text[:200]:
         raise InputError(f"{path}: not a TextGrid; in Praat, select the TextGrid alone, then Save as text file")
     events, unlabelled, tier = list[Event](), list[Event](), "its head"
-    tokens = TOKEN.finditer(COMMENT.sub("", text.partition("TextGrid")[2].removeprefix('"')))
+    found = TOKEN.finditer(text.partition("TextGrid")[2].removeprefix('"'))
+    tokens = (token for token in found if not token[4])  # a comment
     try:
         _numbers(tokens, 2)  # of the whole
         if next(tokens)[3] != "exists":
