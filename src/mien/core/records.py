@@ -22,7 +22,7 @@ from mien.core.paths import from_printable, printable
 
 T = TypeVar("T")
 WORDS = {
-    str: "text", int: "a whole number", float: "a number", bool: "True or False", Path: "a path", type(None): "None",
+    str: "text", int: "a whole number", float: "a number", bool: "true or false", Path: "a path", type(None): "None",
     PathLike: "a path", Mapping: "a dict",
 }  # fmt: skip
 

@@ -7,7 +7,7 @@ import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from pathlib import Path
-from typing import Any, TypeVar, get_origin, get_type_hints
+from typing import Any, get_origin, get_type_hints
 
 from mien.core import records
 from mien.core.errors import InputError, did_you_mean
@@ -17,7 +17,6 @@ from mien.faces.quality import REASONS
 from mien.outputs.jobs import PredictJob
 
 FILE = "study.toml"
-T = TypeVar("T")
 
 
 @dataclass(frozen=True)
@@ -123,6 +122,7 @@ class StudyNumbers:
         _range("after_point", self.after_point, 0.001, 3600)
         _range("resamples", self.resamples, 0, 100_000)
         _range("block", self.block, 0.1, 3600)
+        _range("seed", self.seed, 0, 1e9)
 
     @property
     def rule(self) -> EpisodeRule:
@@ -217,23 +217,31 @@ class Study:
         except UnicodeDecodeError:
             raise InputError(f"{path}: not text in UTF-8; save it as such") from None
         except tomllib.TOMLDecodeError as error:
-            raise InputError(f'{path}: not TOML: {error}; texts need quotes: name = "text"') from None
+            hint = 'texts need quotes, numbers a decimal point: name = "text", every = 0.2; paths have / in place of \\'
+            raise InputError(f"{path}: not TOML: {error}; {hint}") from None
         kinds: dict[str, Any] = {entry.name: entry.default_factory for entry in fields(cls) if entry.name != "folder"}
         for table, value in facts.items():
             if table not in kinds:
-                raise InputError(f"{path}: no table [{table}]{did_you_mean(table, kinds)} (known: {', '.join(kinds)})")
+                near = _table_of(table, kinds) or did_you_mean(table, kinds)
+                raise InputError(f"{path}: no table [{table}]{near} (known: {', '.join(kinds)})")
             if not isinstance(value, Mapping):
                 raise InputError(f"{path}: {table}: expected a table, a line [{table}] with its keys below")
-        tables = {name: _table(path, name, facts.get(name, {}), kind) for name, kind in kinds.items()}
+        tables = {name: _table(path, name, facts.get(name, {}), kinds) for name in kinds}
         return cls(folder, **tables)
 
 
-def _table(path: Path, name: str, facts: Mapping[str, Any], kind: type[T]) -> T:
+def _table_of(key: str, kinds: Mapping[str, Any]) -> str:
+    """Return where a key belongs, if it is of another table than the one that it is in."""
+    return "".join(f"; it belongs below [{name}]" for name, kind in kinds.items() if key in get_type_hints(kind))
+
+
+def _table(path: Path, name: str, facts: Mapping[str, Any], kinds: Mapping[str, Any]) -> Any:
     """Return a table of study.toml as its dataclass."""
-    where, hints = f"{path}, [{name}]", get_type_hints(kind)
+    where, hints = f"{path}, [{name}]", get_type_hints(kinds[name])
     for key in facts:
         if key not in hints:
-            raise InputError(f"{where}: no key {key!r}{did_you_mean(key, hints)} (known: {', '.join(hints)})")
+            near = _table_of(key, kinds) or did_you_mean(key, hints)
+            raise InputError(f"{where}: no key {key!r}{near} (known: {', '.join(hints)})")
     values: dict[str, Any] = {}
     for key, value in facts.items():
         values[key] = [value] if isinstance(value, str) and get_origin(hints[key]) is tuple else value
@@ -241,7 +249,7 @@ def _table(path: Path, name: str, facts: Mapping[str, Any], kind: type[T]) -> T:
             records.from_json(values[key], hints[key], where=where)
         except InputError:
             raise InputError(f"{where}: {key} = {value!r}: expected {records.in_words(hints[key])}") from None
-    return records.from_json(values, kind, where=where)
+    return records.from_json(values, kinds[name], where=where)
 
 
 def _range(key: str, value: float, least: float, most: float) -> None:

@@ -218,6 +218,8 @@ def test_events_can_be_compared_and_can_be_the_time() -> None:
             "all values or differences alike: nothing to test with",
         ),
         ([row(n, level, n / 10 + (level == "b")) for n in range(9) for level in "ab"], "nothing to test with"),
+        ([row(n, level, n / 10 + (level == "b") / 10) for n in range(5) for level in "ab"], "nothing to test with"),
+        (within(1, 0.1), "1 participant with both: too few for a test"),
     ],
 )
 def test_where_there_is_no_test_it_is_said(rows: list[Row], note: str) -> None:

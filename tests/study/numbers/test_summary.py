@@ -55,6 +55,18 @@ def test_the_figures_are_those_of_the_curve_at_any_sampling(rate: int, smoothing
     assert during["area"] == pytest.approx(4 * 0.8 + 3 * 0.6, abs=2 * step)
 
 
+def test_what_two_occurrences_share_counts_once() -> None:
+    """Such as the seconds after beeps that follow one another; each beep has its own response."""
+    curve = made_curve(THREE)
+    twice = [Window("beep", 10, 15), Window("beep", 11, 16), Window("beep", 40, 45)]
+    rows = summed(curve, windows={curve.key: [*twice, Window("once", 10, 16), Window("once", 40, 45)]})
+    row, once = rows["beep", "happy"], rows["once", "happy"]
+    for name in ("seconds", "mean", "area", "share", "episodes", "per_minute"):
+        assert row[name] == once[name]
+    assert (row["seconds"], row["episodes"], row["occurrences"]) == (pytest.approx(11), 1, 3)
+    assert (row["responses"], row["latency"]) == (pytest.approx(2 / 3), pytest.approx(1, abs=0.05))
+
+
 def test_uneven_sampling_weighs_time_not_frames() -> None:
     times = np.r_[np.arange(0, 30, 0.5), np.arange(30, 60, 0.04)]
     row = summed(made_curve(pulses((0, 30, 0.85)), times=times.tolist()))["", "happy"]

@@ -149,6 +149,14 @@ def test_pairs_are_those_of_a_video_or_those_asked_for() -> None:
     assert dyads([curves[0], other], [("P1", "P2")]) == []
 
 
+def test_nobody_is_in_synchrony_with_himself() -> None:
+    """Two rows of videos.csv have the persons of one video both, before persons.csv names them."""
+    curves = [made_curve(pulses(), participant=one, person=person) for one in ("P1", "P2") for person in "12"]
+    assert [(one.person, other.person) for one, other in dyads(curves)] == [("1", "2")]
+    asked = dyads(curves, [("P1", "P2")])
+    assert [(one.person, other.person) for one, other in asked] == [("1", "2"), ("2", "1")]
+
+
 @pytest.mark.parametrize("settings", [{"step": 0}, {"window": 1}, {"lag": 40}, {"lag": -1}, {"surrogates": 5}])
 def test_settings_that_make_no_sense_are_refused(settings: dict[str, Any]) -> None:
     with pytest.raises(InputError, match="expected"):

@@ -31,7 +31,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 
-from mien.core.console import first_few
+from mien.core.console import first_few, quantity
 from mien.core.errors import InputError, needs_extra
 from mien.study.numbers.settings import ComparisonSettings, Correction, Factor, check_name, chosen_expressions
 from mien.study.numbers.summary import FIGURES, Row, main_persons
@@ -185,9 +185,9 @@ def _compared(values: Values, expression: str, reference: str, others: Sequence[
     for level in others:
         theirs = values.get(level, {})
         few, test = _fewest(base, theirs, between), tests.get(level)
-        note = f"{few} participants {'in a condition' if between else 'with both'}: too few for a test"
+        note = f"{quantity(few, 'participant')} {'in a condition' if between else 'with both'}: too few for a test"
         if few >= LEAST:
-            note = f"only {few} participants" if few < FEW else ""
+            note = f"only {quantity(few, 'participant')}" if few < FEW else ""
             if not test:
                 note = "all values or differences alike: nothing to test with"
             elif test.note:
@@ -229,14 +229,13 @@ def _within(values: Values, reference: str) -> tuple[dict[str, _Test], float | N
     if df < 1 or unit < 1e-12:
         return {}, None
     design = np.array([[level == other for other in levels[1:]] for level, _, _ in held], np.float64)
-    fitted, note = _mixed(y / unit, design, participants), ""
-    if fitted is None:
-        note = FIXED
-        fitted = _fixed(y / unit, design, participants, float(df))
-    effects, covariance, variance = fitted
-    errors = np.sqrt(np.diag(covariance))
-    if errors.max() < 1e-5:
+    plain = _fixed(y / unit, design, participants, float(df))
+    if np.diag(plain[1]).max() < 1e-18:  # the mixed model would find its optimiser's error
         return {}, None
+    fitted = _mixed(y / unit, design, participants)
+    note = "" if fitted else FIXED
+    effects, covariance, variance = fitted or plain
+    errors = np.sqrt(np.diag(covariance))
     f = float(effects @ np.linalg.solve(covariance, effects)) / (k - 1)
     tests = {
         level: _Test(unit * float(effect), unit * float(error), float(df), unit * float(np.sqrt(variance)), note)

@@ -69,7 +69,8 @@ class SynchronySettings:
 def check_name(name: str, known: Sequence[str], what: str) -> None:
     """Raise InputError where no figure, expression ... is called so."""
     if name not in known:
-        raise InputError(f"no {what} {name!r}{did_you_mean(name, known)} (there are {first_few(list(known), 12)})")
+        there = f"there are {first_few(list(known), 12)}" if known else "there is none"
+        raise InputError(f"no {what} {name!r}{did_you_mean(name, known)} ({there})")
 
 
 def chosen_expressions(asked: Sequence[str], known: Sequence[str]) -> list[str]:

@@ -1,7 +1,8 @@
 """What a person showed in a condition or during an event: one row for each expression and index.
 
 All figures are of the smoothed curve s, weighted by time, over the usable time of the windows: all occurrences of an
-event, or all videos of the condition (an empty event). c = s - b is the curve corrected by the person's baseline b.
+event, or all videos of the condition (an empty event). What several occurrences share counts once, but each has its own
+response and latency. c = s - b is the curve corrected by the person's baseline b.
 
     occurrences     windows: how often the event is in the videos
     seconds         time that was looked at
@@ -23,7 +24,7 @@ where all of them are alike. Indices have no episodes: these cells are empty, an
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from functools import cached_property
 from typing import Any
 from zlib import crc32
@@ -33,7 +34,7 @@ import numpy as np
 from mien.study.numbers.baseline import Baseline
 from mien.study.numbers.bootstrap import block_edges, ratio_interval
 from mien.study.numbers.curves import Numbers, TimeSeries
-from mien.study.numbers.windows import Window, whole
+from mien.study.numbers.windows import Window, united, whole
 from mien.study.project import StudyNumbers
 
 UNIT = ("participant", "session", "condition", "person", "event")
@@ -74,9 +75,6 @@ class CorrectedCurve:
         starts = (self.onsets >= window.start) & (self.onsets < window.end)
         onsets, lengths = self.onsets[starts], (self.offsets - self.onsets)[starts]
         at = np.searchsorted(edges, onsets, side="right") - 1
-        latency, response = np.zeros(len(edges) - 1), np.zeros(len(edges) - 1)
-        if len(onsets):
-            latency[0], response[0] = onsets[0] - window.start, 1
         return {
             "seconds": curve.integrate(np.ones(len(curve.times)), edges),
             "valid": curve.integrate(curve.usable.astype(np.float64), edges),
@@ -86,9 +84,16 @@ class CorrectedCurve:
             "share": curve.integrate(self._within, edges),
             "episodes": np.bincount(at, minlength=len(edges) - 1).astype(np.float64),
             "duration": np.bincount(at, lengths, minlength=len(edges) - 1),
-            "latency": latency,
-            "responses": response,
         }
+
+    def latency(self, window: Window) -> float:
+        """Return the seconds from the beginning of a window to its first onset; NaN where none is in it."""
+        onsets = self.onsets[(self.onsets >= window.start) & (self.onsets < window.end)]
+        return float(onsets[0]) - window.start if len(onsets) else np.nan
+
+    def usable(self, window: Window) -> bool:
+        """Return whether some time of a window is usable."""
+        return bool(self.curve.integrate(self.curve.usable.astype(np.float64), np.array([window.start, window.end]))[0])
 
     def largest(self, window: Window) -> float:
         """Return the largest smoothed value of a window; -inf where nothing is usable."""
@@ -123,29 +128,31 @@ def summarise(
         for name in mine[0].smoothed:
             corrected = [CorrectedCurve(curve, name, baselines[curve.key].values[name]) for curve in mine]
             for label in labels:
-                parts = [(one, w) for one in corrected for w in held[one.curve.key] if w.label == label]
+                parts = [(one, [w for w in held[one.curve.key] if w.label == label]) for one in corrected]
                 rows.append(_row((*unit, label), name, parts, numbers))
     return sorted(rows, key=lambda row: tuple(row[key] for key in UNIT))  # expressions stay in their order
 
 
 def _row(
-    unit: tuple[str, ...], name: str, parts: Iterable[tuple[CorrectedCurve, Window]], numbers: StudyNumbers
+    unit: tuple[str, ...], name: str, parts: Sequence[tuple[CorrectedCurve, Sequence[Window]]], numbers: StudyNumbers
 ) -> Row:
     """Return the row of one expression in the windows of one unit."""
-    parts = list(parts)
-    several = [one.blocks(window, numbers.block) for one, window in parts]
+    occurrences = [(one, window) for one, windows in parts for window in windows]
+    several = [one.blocks(window, numbers.block) for one, windows in parts for window in united(windows)]
     sums: dict[str, Numbers] = {key: np.concatenate([one[key] for one in several]) for key in several[0]}
+    latencies = np.array([one.latency(window) for one, window in occurrences])
+    sums |= {"latency": np.nan_to_num(latencies), "responses": np.isfinite(latencies).astype(np.float64)}
     total = {key: float(values.sum()) for key, values in sums.items()}
     rng = np.random.default_rng([numbers.seed, crc32("\0".join((*unit, name)).encode())])  # of this row alone
-    valid, baseline, n = total["valid"], parts[0][0].baseline, len(parts)
-    largest = max(one.largest(window) for one, window in parts)
+    valid, baseline, n = total["valid"], parts[0][0].baseline, len(occurrences)
+    largest = max(one.largest(window) for one, window in occurrences)
     episodic = name in parts[0][0].curve.classes
     of_episodes = {
         "share": _ratio(total["share"], valid),
         "episodes": total["episodes"],
         "per_minute": _ratio(60 * total["episodes"], valid),
         "duration": _ratio(total["duration"], total["episodes"]),
-        "responses": _ratio(total["responses"], sum(one["valid"].any() for one in several)),
+        "responses": _ratio(total["responses"], sum(one.usable(window) for one, window in occurrences)),
         "latency": _ratio(total["latency"], total["responses"]),
     }
     row: Row = {

@@ -166,16 +166,20 @@ def dyads(curves: Sequence[TimeSeries], pairs: Sequence[tuple[str, str]] = ()) -
     Args:
         curves: of the study.
         pairs: names of participants, or of persons, that belong together; they are compared in every session and
-            condition that both have, on the clock of the study. Without any: all people who are in one video.
+            condition that both have, on the clock of the study. Without any: all people who are in one video. Where
+            rows of several participants show one person of a video, as nothing names it, that is one curve.
     """
-    found = []
+    found, seen = [], set[tuple[str, ...]]()
     for at, one in enumerate(curves):
         for other in curves[at + 1 :]:
             apart = (one.participant, one.person) != (other.participant, other.person)
             alike = (one.session, one.condition) == (other.session, other.condition)
-            if not (apart and alike and one.seen.any() and other.seen.any()):
+            same = one.video == other.video and one.person == other.person
+            if same or not (apart and alike and one.seen.any() and other.seen.any()):
                 continue
-            if not pairs and one.video == other.video:
+            both = (one.session, one.condition, one.video, *sorted((one.person, other.person)))
+            if not pairs and one.video == other.video and both not in seen:
+                seen.add(both)
                 found.append((one, other))
             for a, b in pairs:
                 if a in (one.participant, one.person) and b in (other.participant, other.person):

@@ -1,7 +1,7 @@
 """The stretches of a video that figures are about: the whole of it, and each event."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from mien.study.numbers.curves import TimeSeries
 
@@ -35,3 +35,19 @@ def windows_of(curve: TimeSeries, events: Sequence[Window], *, after_point: floa
         if start < end:
             found.append(Window(event.label, start, end))
     return sorted(found, key=lambda one: (one.start, one.end, one.label))
+
+
+def united(windows: Sequence[Window]) -> list[Window]:
+    """Return windows of one label, those that overlap as one, so that no time counts twice.
+
+    Example:
+        >>> united([Window("beep", 1, 6), Window("beep", 4, 9), Window("beep", 9, 14)])
+        [Window(label='beep', start=1, end=9), Window(label='beep', start=9, end=14)]
+    """
+    found = list[Window]()
+    for one in sorted(windows, key=lambda one: one.start):
+        if found and one.start < found[-1].end:
+            found[-1] = replace(found[-1], end=max(found[-1].end, one.end))
+        else:
+            found.append(one)
+    return found
