@@ -216,6 +216,11 @@ def test_comparisons_and_synchrony_are_described_as_they_were_made(make_study: M
     assert "in at least 60% of the time. Not compared: P7." in made.text
     assert {"seabold2010", "schluchter1990", "holm1979"} <= set(keys(made.bibtex))
     assert not {"welch1947", "benjamini1995", "boker2002"} & set(keys(made.bibtex))
+    record = ComparisonRecord(__version__, "0.14.4", settings, "calm", ("loud",), ("within",), 0, 0, (), digest)
+    records.write(folder / "out" / "compare_per_minute_film_by_condition.json", record)
+    made = write_methods(folder)
+    assert "described for conditions (loud; reference calm); nothing could be tested" in made.text
+    assert "Holm" not in made.text
     settings = ComparisonSettings(correction="fdr", by="event")
     record = ComparisonRecord(__version__, "0.14.4", settings, "a", ("b",), ("between",), 1, 0, (), digest)
     records.write(folder / "out" / "compare_mean_by_event.json", record)

@@ -299,10 +299,12 @@ def _comparison(one: ComparisonRecord) -> Iterator[str]:
         )
     if "between" in one.designs:
         ways.append("Welch's t test [@welch1947]")
-    yield (
-        f"The figure {escape_markdown(settings.figure)}{during} was compared between {settings.by}s "
-        f"({names(one.levels)}; reference {escape_markdown(one.reference)}) over participants by {' and '.join(ways)}."
-    )
+    figure = f"The figure {escape_markdown(settings.figure)}{during}"
+    levels = f"{settings.by}s ({names(one.levels)}; reference {escape_markdown(one.reference)})"
+    if not one.tests:
+        yield f"{figure} was described for {levels}; nothing could be tested: there were too few values, or all were alike."
+        return
+    yield f"{figure} was compared between {levels} over participants by {' and '.join(ways)}."
     if one.fixed:
         yield (
             f"In {one.fixed} of {one.tests} tests that model found no variance between participants, or did not "
