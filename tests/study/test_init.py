@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from mien.core.console import forget_notices
 from mien.core.errors import InputError
 from mien.study.clips import read_clips
 from mien.study.init import init_study
@@ -161,6 +162,22 @@ def test_a_mistake_in_the_rows_is_one_line(tmp_path: Path, rows: list[str], mess
     with pytest.raises(InputError) as caught:
         read_clips(table(tmp_path, *rows))
     assert str(caught.value).startswith(str(tmp_path / message))
+
+
+def test_names_that_differ_in_capitals_and_columns_with_a_slip_are_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    forget_notices()
+    head = "participant,conditon,condition,file"
+    read_clips(table(tmp_path, "P1,,Calm,a.mp4", "P1,,calm,b.mp4", "p 1,,calm,c.mp4", "P2,,calm,d.mp4", head=head))
+    read_clips(table(tmp_path, "P1,calm,a.mp4", head="participant,conditon,file"))
+    path = tmp_path / "videos.csv"
+    assert capsys.readouterr().err.splitlines() == [
+        f"{path}: 1 column not used (conditon)",
+        f"{path}: participant 'P1' and 'p 1' count as 2; if they are one, write them alike",
+        f"{path}: condition 'Calm' and 'calm' count as 2; if they are one, write them alike",
+        f"{path}: 1 column not used (conditon); did you mean 'condition'?",
+    ]
 
 
 def test_a_table_without_files_says_that_they_are_all_it_needs(tmp_path: Path) -> None:

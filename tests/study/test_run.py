@@ -131,6 +131,17 @@ def test_what_has_not_changed_is_not_recognised_again(
     make_study("P1,,,a.mp4,,,", "P2,,,c.mp4,,,")
     run(folder)
     assert len(counted) == 5  # what the settings of before made is still there
+    before = tables(folder)
+    for table in (folder / "cache").glob("*.parquet"):
+        table.write_bytes(table.read_bytes()[:100])  # as after a full disk
+    run(folder)
+    assert (len(counted), tables(folder)) == (7, before)
+    table = next(one for one in (folder / "cache").glob("*.parquet") if one.stat().st_size > 100)
+    table.write_bytes(b"PAR1" + b"\x5a" * 56 + table.read_bytes()[60:])
+    with pytest.raises(
+        InputError, match=r"cache/.*\.parquet: damaged \(.*\); delete it, and mien study run recognises"
+    ):
+        run(folder)
 
 
 def test_parts_of_a_video(make_study: MakeStudy, tmp_path: Path, counted: list[str]) -> None:
@@ -228,17 +239,18 @@ def test_what_cannot_be_read_is_named(mien: Mien, make_study: MakeStudy, tmp_pat
     half = (tmp_path / "half.mkv").read_bytes()
     (tmp_path / "half.mkv").write_bytes(half[: len(half) // 2])
     assert data
-    folder = make_study("P1,,,a.mp4,,,", "P2,,,text.mp4,,,", "P3,,,gone.mp4,,,", "P4,,,half.mkv,,,")
+    folder = make_study("P1,,,a.mp4,,,", "P2,,,text.mp4,,,", "P3,,,hals.mkv,,,", "P4,,,half.mkv,,,")
     code, out, err = mien("study", "run", str(folder), "--jobs", "1")
-    missing = f"{folder / 'videos.csv'}:4: no such file: {tmp_path / 'gone.mp4'}; the others go on\n"
+    near = "did you mean 'half.mkv'?"
+    missing = f"{folder / 'videos.csv'}:4: no such file: {tmp_path / 'hals.mkv'}; {near}; the others go on\n"
     assert err.startswith(missing)  # before the work
     assert code == 1
     assert "P1" in out
-    assert f"not read: gone.mp4 ({tmp_path / 'gone.mp4'}: no such file)" in err
+    assert f"not read: hals.mkv ({tmp_path / 'hals.mkv'}: no such file)" in err
     assert f"not read: text.mp4 ({tmp_path / 'text.mp4'}: not a video" in err
     assert "not read to the end: 1 video (half.mkv)" in err
     facts = json.loads((folder / "out" / "settings.json").read_text())
-    assert sorted(facts["not read"]) == ["gone.mp4", "text.mp4"]
+    assert sorted(facts["not read"]) == ["hals.mkv", "text.mp4"]
     assert facts["videos"]["half.mkv"]["damage"]
     make_study("P3,,,gone.mp4,,,")
     assert mien("study", "run", str(folder), "--jobs", "1")[0] == 2

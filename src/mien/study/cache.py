@@ -8,8 +8,8 @@ file that is renamed or copied is not recognised again, and another model does n
 import hashlib
 import json
 import os
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -96,12 +96,38 @@ def find_cached(cache: Path, key: str, begin: float, until: float) -> Cached | N
     """Return the finished table of a video that has all frames of a part."""
     for path in sorted(cache.glob(f"{key}*.json")):
         table = path.with_suffix(".parquet")
-        if not path.name.endswith(".settings.json") and table.is_file():
+        if not path.name.endswith(".settings.json") and is_readable(table):
             with suppress(InputError):  # damaged: as if it were not there
                 record = records.read(path, Recognised, what="a record of mien study")
                 if record.covers(begin, until):
                     return Cached(table, record)
     return None
+
+
+def is_readable(table: Path) -> bool:
+    """Return whether there is a table that is not damaged, as its end says."""
+    import pyarrow.parquet
+
+    try:
+        return bool(pyarrow.parquet.read_metadata(table))
+    except (OSError, pyarrow.ArrowException):
+        return False
+
+
+@contextmanager
+def reading(table: Path) -> Iterator[None]:
+    """Turn what pyarrow raises for a damaged table into one line."""
+    import pyarrow
+
+    try:
+        yield
+    except (OSError, pyarrow.ArrowException) as error:
+        if isinstance(error, OSError) and error.errno:
+            raise  # of another file, or no room
+        reason = str(error).splitlines()[0]
+        raise InputError(
+            f"{table}: damaged ({reason}); delete it, and mien study run recognises its video anew"
+        ) from None
 
 
 def find_table(study: Study, sha256: str, settings: Settings, begin: float, until: float) -> Path | None:

@@ -2,6 +2,7 @@
 
 import glob
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from mien.core.console import first_few, notice, quantity
 from mien.core.csv_files import csv_text, from_cell, is_csv, seconds, sniff
-from mien.core.errors import InputError
+from mien.core.errors import InputError, did_you_mean
 from mien.core.paths import printable, relative
 from mien.recognition.video import SUFFIXES
 from mien.study.project import Study
@@ -51,6 +52,7 @@ def read_clips(study: Study) -> list[Clip]:
     rows = _from_table(study, study.path(named)) if is_csv(Path(named)) else find_videos(study.folder, named)
     if not rows:
         raise InputError(f"{study.folder / named}: no videos; add a row for each, or give a pattern in study.toml")
+    _note_alike(study.folder / named, rows)
     files = {row.path for row in rows}
     names = Counter(file.name for file in files)
     clips = []
@@ -58,6 +60,19 @@ def read_clips(study: Study) -> list[Clip]:
         unique = row.path.name if names[row.path.name] == 1 else Path(row.file).as_posix()
         clips.append(replace(row, video=printable(unique)))
     return clips
+
+
+def _note_alike(path: Path, rows: Sequence[Clip]) -> None:
+    """Say which names differ in capitals or spaces only: they count as two participants, or two conditions."""
+    for name in KEY:
+        spellings: dict[str, set[str]] = {}
+        for row in rows:
+            found = getattr(row, name)
+            spellings.setdefault(unicodedata.normalize("NFKC", found).casefold().replace(" ", ""), set()).add(found)
+        for several in spellings.values():
+            if len(several) > 1:
+                names = " and ".join(map(repr, sorted(several)))
+                notice(f"{path}: {name} {names} count as {len(several)}; if they are one, write them alike")
 
 
 def find_videos(folder: Path, pattern: str) -> list[Clip]:
@@ -121,7 +136,9 @@ def _from_table(study: Study, path: Path) -> list[Clip]:
         others = ", ".join(name for name in COLUMNS if name != "file")
         raise InputError(f"{path}: {here}; expected a column file, and if the study has them {others}")
     if unused := [name for name in table.header if name.lower() not in COLUMNS]:
-        notice(f"{path}: {quantity(len(unused), 'column')} not used ({first_few(unused)})")
+        missing = [name for name in COLUMNS if name not in table.names]
+        near = "".join(dict.fromkeys(did_you_mean(name.lower(), missing) for name in unused))
+        notice(f"{path}: {quantity(len(unused), 'column')} not used ({first_few(unused)}){near}")
     clips: list[Clip] = []
     lines: dict[tuple[str, ...], list[tuple[int, Clip]]] = {}
     for line, cells in table.rows(utf8=True):

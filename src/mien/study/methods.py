@@ -302,7 +302,8 @@ def _comparison(one: ComparisonRecord) -> Iterator[str]:
     figure = f"The figure {escape_markdown(settings.figure)}{during}"
     levels = f"{settings.by}s ({names(one.levels)}; reference {escape_markdown(one.reference)})"
     if not one.tests:
-        yield f"{figure} was described for {levels}; nothing could be tested: there were too few values, or all were alike."
+        why = "there were too few values, or all were alike"
+        yield f"{figure} was described for {levels}; nothing could be tested: {why}."
         return
     yield f"{figure} was compared between {levels} over participants by {' and '.join(ways)}."
     if one.fixed:

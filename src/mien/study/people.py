@@ -21,7 +21,7 @@ from mien.core.errors import InputError
 from mien.core.streams import say
 from mien.recognition.people import TrackSummary
 from mien.recognition.tracking import overlaps
-from mien.study.cache import Cached, picture_path
+from mien.study.cache import Cached, picture_path, reading
 from mien.study.frames import Persons
 from mien.study.project import Study
 from mien.study.state import PERSONS
@@ -172,7 +172,8 @@ def _tracks_at(rows: Sequence[PersonRow], cached: Cached) -> list[int | None]:
         return []
     import pyarrow.parquet
 
-    table = pyarrow.parquet.read_table(cached.table, columns=["time", "track", "x", "y", "w", "h"])
+    with reading(cached.table):
+        table = pyarrow.parquet.read_table(cached.table, columns=["time", "track", "x", "y", "w", "h"])
     times, tracks = (table[name].to_numpy() for name in ("time", "track"))
     boxes = np.stack([table[name].to_numpy() for name in "xywh"], axis=1).astype(np.float32)
     found = list[int | None]()
@@ -191,7 +192,8 @@ def _check(study: Study, rows: Sequence[PersonRow], cached: Cached) -> None:
         return
     import pyarrow.parquet
 
-    table = pyarrow.parquet.read_table(cached.table, columns=["frame", "time", "track"])
+    with reading(cached.table):
+        table = pyarrow.parquet.read_table(cached.table, columns=["frame", "time", "track"])
     seen: dict[tuple[int, str], int] = {}
     for frame, time, track in zip(*(column.to_pylist() for column in table.columns), strict=True):
         row = names.get(track)

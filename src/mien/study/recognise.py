@@ -4,10 +4,11 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mien.core.errors import InputError
+from mien.core.streams import say
 from mien.outputs.settings import table_settings
 from mien.recognition.video import Video
 from mien.scale.ray_engine import Engine
-from mien.study.cache import Cached, cache_key, find_cached, read_hashes
+from mien.study.cache import Cached, cache_key, find_cached, is_readable, read_hashes
 from mien.study.clips import Clip
 from mien.study.project import Study
 from mien.study.video_task import VideoTask
@@ -59,6 +60,9 @@ def recognise(
             found[path] = str(error)
             continue
         table = study.cache / f"{key}{f'-{begin:g}' if begin else ''}.parquet"
+        if table.is_file() and not is_readable(table):
+            say(f"{table}: damaged; {path.name} is recognised anew")
+            table.unlink()
         task = VideoTask(path, table, hashes[path], job, settings, begin, until, study.output.pictures, length, pixels)
         # a copy of a file that waits already has its rows
         tasks[path] = next((other for other in tasks.values() if other.table == table), task)

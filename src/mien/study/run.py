@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
+from difflib import get_close_matches
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -16,7 +17,7 @@ from mien.core.streams import say, show_table
 from mien.core.tables import terminal_table
 from mien.recognition.video import Video
 from mien.scale.ray_engine import Engine
-from mien.study.cache import Cached, Recognised
+from mien.study.cache import Cached, Recognised, reading
 from mien.study.clips import KEY, Clip, read_clips
 from mien.study.events import ClipEvent, StudyEvents, read_events
 from mien.study.frames import ClipCounts, Persons, frames_paths, pieces, write_frames
@@ -102,7 +103,7 @@ def _check_files(study: Study, clips: Sequence[Clip]) -> None:
     """Say which files are missing, and which parts go beyond the end of their video, before hours of work."""
     for clip in clips:
         if not clip.path.exists():
-            say(f"{_where(study, clip)}: no such file: {clip.path}; the others go on")
+            say(f"{_where(study, clip)}: no such file: {clip.path}{_similar(clip.path)}; the others go on")
         elif clip.start or clip.end < inf:
             with suppress(InputError), Video(clip.path) as video:  # one that cannot be read is said later
                 length = video.duration or inf
@@ -111,6 +112,15 @@ def _check_files(study: Study, clips: Sequence[Clip]) -> None:
                         said = f"{name} at {at:g} s, but {clip.video} has {length:.2f} s"
                         say(f"{_where(study, clip)}: {said}; correct videos.csv")
                         break
+
+
+def _similar(path: Path) -> str:
+    """Return the name of a file that there is, and that is like a missing one's."""
+    with suppress(OSError):  # names without suffixes: these make all alike
+        stems = {one.stem: one.name for one in path.parent.iterdir()}
+        if near := get_close_matches(path.stem, stems, n=1):
+            return f"; did you mean {stems[near[0]]!r}?"
+    return ""
 
 
 def _where(study: Study, clip: Clip) -> str:
@@ -147,7 +157,8 @@ def _write(
     for video, rows in track(list(read.items()), "writing frames", len(read)):
         cached = found[rows[0].path]
         assert isinstance(cached, Cached)
-        several, theirs = write_frames(paths[video], cached, rows, persons[video], events.of, study.rules)
+        with reading(cached.table):
+            several, theirs = write_frames(paths[video], cached, rows, persons[video], events.of, study.rules)
         counts |= {one.clip: one for one in several}
         events_of |= theirs
         _note_shared(video, several)
