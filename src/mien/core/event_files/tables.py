@@ -302,10 +302,9 @@ def _headless(path: Path, rows: Sequence[tuple[int, Sequence[str]]]) -> EventFil
             number_of(cells[at := min(after)]) is not None or re.fullmatch(r"[\d:;]+", cells[at])
         ):
             del after[at]  # the same time in another format
-        columns = {"label": min(after, default=len(cells)), **({"tier": 0} if clocks[0] else {})}
-        columns |= {"participant": 1} if clocks[0] > 1 else {}
-        texts = used_cells(path, line, cells, columns)
-        event = Event(start=start, end=end, line=line, **texts)
+        columns = {role: at for at, role in enumerate(("tier", "participant")[: clocks[0]])}
+        texts = used_cells(path, line, cells, {**columns, "label": min(after, default=len(cells))})
+        event = replace(_event(texts, line, start, end), participant=texts.get("participant", ""))
         (events if event.label else unlabelled).append(event)
     said = ["no unit of times is named, and they have no fractions: read as milliseconds"] if unit == 1000 else []
     return EventFile(path, "ELAN, tab text", events, said, unlabelled) if events or unlabelled else None
