@@ -4,8 +4,9 @@
 
 The first run makes both environments in mien's cache folder with uv (fer's takes 8 GB: it wants TensorFlow and torch);
 mien's is a plain install of this checkout, without extras. fer 25.10.3 does not run on what PyPI gives it today: it
-imports pkg_resources, which new setuptools lack, and reads the Haar cascade, which OpenCV 5 lacks; so both are held
-back here. FER(mtcnn=True) is left out: with TensorFlow 2.21 and torch 2.15 it aborts (LLVM registered twice).
+imports pkg_resources, which new setuptools lack; so these are held back here. (OpenCV 5.0 lacks the Haar cascade, 5.1
+has it again.) FER(mtcnn=True) is left out: with TensorFlow 2.21 and torch 2.15 it aborts (LLVM registered twice). A
+short run: `--repeats 1`.
 
 Last result (2026-11-21, Python 3.11, one core of an AMD EPYC, Zen 4, a network training on the other; 3 repeats, 16
 photos, 115 frames of 596 x 336):
@@ -36,7 +37,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-FER = ("fer==25.10.3", "setuptools<81", "opencv-contrib-python<5")
+FER = ("fer==25.10.3", "setuptools<81")
 ROOT = Path(__file__).parents[1]
 ALONE = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
 OPEN = {  # what a program imports and opens before its first face
