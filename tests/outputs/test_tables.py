@@ -112,6 +112,51 @@ def test_uncertain_and_prediction_sets_come_back(tmp_path: Path, form: str) -> N
         ]
 
 
+WHOLE = ("frame", "track", "person", "x", "y", "w", "h")
+EMPTY = {"frame": 1, "time": 0.1}
+SHOWN = photo("")[0] | {"frame": 0, "time": 0.0, "track": 3, "person": 2, "uncertain": True}
+
+
+def test_whole_numbers_stay_whole_numbers_where_cells_are_empty(tmp_path: Path) -> None:
+    import pandas
+    import pyarrow.parquet
+
+    path = tmp_path / "faces.parquet"
+    with TableWriter(path, columns(LABELS, FRAME)) as table:
+        table.write([SHOWN, EMPTY])
+    schema = pyarrow.parquet.read_schema(path)
+    assert {str(schema.field(name).type) for name in WHOLE} == {"int64"}
+    frame = pandas.read_parquet(path)
+    assert {str(frame[name].dtype) for name in WHOLE} == {"Int64"}
+    assert frame[frame["uncertain"]]["person"].tolist() == [2]
+
+
+@pytest.mark.parametrize("killed", [False, True])
+def test_a_table_with_floats_for_whole_numbers_goes_on(tmp_path: Path, killed: bool) -> None:
+    """As earlier versions wrote persons and boxes; `killed`: while such a table was continued."""
+    import pyarrow.parquet
+
+    path, names = tmp_path / "faces.parquet", columns(LABELS, FRAME)
+    with TableWriter(path, names) as table:
+        table.write([SHOWN, EMPTY])
+    wanted = pyarrow.parquet.read_table(path)
+    kinds = [(name, "float64" if name in WHOLE[2:] else wanted.schema.field(name).type) for name in names]
+    earlier = wanted.cast(pyarrow.schema(kinds))
+    pyarrow.parquet.write_table(earlier, path)
+    if killed:
+        text = "".join(json.dumps(row) + "\n" for row in earlier.to_pylist())
+        (tmp_path / f".{path.name}.part.jsonl").write_text(text)
+    with TableWriter(path, names, resume=True) as table:
+        assert [row["person"] for row in table.rows()] == [2, None]
+    assert pyarrow.parquet.read_table(path).equals(wanted)
+    at = names.index("w")
+    pyarrow.parquet.write_table(earlier.set_column(at, "w", pyarrow.array([2.5, None])), path)
+    before = path.read_bytes()
+    with pytest.raises(InputError, match=r"faces\.parquet: damaged \(Float value 2\.5.*choose another file"):
+        TableWriter(path, names, resume=True)
+    assert path.read_bytes() == before
+
+
 @pytest.mark.parametrize("form", FORMS)
 def test_an_error_ends_a_whole_table(tmp_path: Path, form: str) -> None:
     path = tmp_path / f"faces.{form}"

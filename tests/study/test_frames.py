@@ -46,6 +46,19 @@ def made(
     return counts, pyarrow.parquet.read_table(path).to_pylist()
 
 
+def test_a_table_of_an_earlier_version_has_floats_for_boxes(tmp_path: Path) -> None:
+    table = cached(tmp_path, (1,), ())
+    _, wanted = made(tmp_path, table, [clip("P1")], {})
+    now = pyarrow.parquet.read_table(table.table)
+    kinds = [
+        (name, "float64" if name in [*"xywh", "person"] else now.schema.field(name).type) for name in now.schema.names
+    ]
+    pyarrow.parquet.write_table(now.cast(pyarrow.schema(kinds)), table.table)
+    assert made(tmp_path, table, [clip("P1")], {})[1] == wanted
+    schema = pyarrow.parquet.read_schema(tmp_path / "frames" / "a.parquet")
+    assert {str(schema.field(name).type) for name in "xywh"} == {"int64"}
+
+
 def test_removed_persons_and_empty_frames_are_not_usable(tmp_path: Path) -> None:
     table = cached(tmp_path, (1, 2), (2,), (), (1,))
     counts, rows = made(tmp_path, table, [clip("P1")], {1: "Anna", 2: None})

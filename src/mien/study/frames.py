@@ -17,7 +17,7 @@ from mien.core.errors import InputError, needs_extra
 from mien.core.files import replacing
 from mien.core.paths import file_name
 from mien.faces.faces import FRAME, SEPARATOR, columns
-from mien.outputs.tables.format import cell_type
+from mien.outputs.tables.parquet_format import arrow_schema
 from mien.study.cache import Cached
 from mien.study.clips import Clip
 from mien.study.events import ClipEvent, at_moments
@@ -76,12 +76,7 @@ def columns_of(classes: Sequence[str]) -> list[str]:
 
 def schema_of(classes: Sequence[str]) -> "pyarrow.Schema":
     """Return the columns with their types."""
-    arrow = _pyarrow()
-    kinds = {str: arrow.string(), int: arrow.int64(), bool: arrow.bool_(), float: arrow.float64()}
-    whole = dict.fromkeys("xywh", int)
-    return arrow.schema(
-        [(name, kinds[{**TYPES, **whole}.get(name) or cell_type(name)]) for name in columns_of(classes)]
-    )
+    return arrow_schema(columns_of(classes), TYPES)
 
 
 def frames_paths(folder: Path, videos: Sequence[str]) -> dict[str, Path]:
@@ -203,7 +198,6 @@ def _rows(
     counts.persons = tuple(dict.fromkeys([*counts.persons, *(str(names[at]) for at in shown)]))
     return {
         **held,
-        **{name: held[name].cast(arrow.int64()) for name in "xywh"},
         **{name: [getattr(clip, name)] * n for name in OF_CLIP},
         "time_study": (times + clip.offset).round(6),
         "person": names,

@@ -71,7 +71,7 @@ def write_sav(path: Path, table: "pyarrow.Table", *, title: str) -> None:
     with needs_extra("study", "an SPSS file"):
         import pandas
         import pyreadstat
-    frame = table.to_pandas()
+    frame = table.to_pandas(ignore_metadata=True)  # SPSS has floats only
     for name in table.column_names:
         if str(table.schema.field(name).type) == "bool":
             frame[name] = frame[name].astype("float64")

@@ -18,7 +18,8 @@ _BUILTIN = tuple(
 )
 _TYPES: dict[str, type] = {
     **dict.fromkeys(("file", "expression", "quality", "prediction_set", "detector", "error"), str),
-    **{"face": int, "frame": int, "track": int, "uncertain": bool},
+    **dict.fromkeys(("face", "frame", "track", "person", "x", "y", "w", "h"), int),
+    "uncertain": bool,
 }
 
 
