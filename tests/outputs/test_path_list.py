@@ -79,3 +79,10 @@ def test_a_list_is_told_from_a_photo(tmp_path: Path, names: list[str]) -> None:
         (tmp_path / "file").write_bytes(content)
         assert is_list(tmp_path / "file", SUFFIXES) == expected
     assert not is_list(tmp_path, SUFFIXES)
+
+
+def test_files_with_the_suffix_of_a_photo_are_not_opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A list on stdin has thousands of them."""
+    (tmp_path / "a.JPG").touch()
+    monkeypatch.setattr(Path, "open", None)
+    assert not is_list(tmp_path / "a.JPG", SUFFIXES)

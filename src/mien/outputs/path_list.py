@@ -44,8 +44,8 @@ def read_stdin() -> list[Path]:
 
 def is_list(path: Path, suffixes: Collection[str]) -> bool:
     """Return whether a file is a list of photos or videos rather than one of them: text whose first line is a path, of
-    a file or with one of the suffixes."""
-    if not os.path.isfile(path):  # noqa: PTH113 - a named pipe, say; and as _exists
+    a file or with one of the suffixes. A file that has one of them itself is none, and is not opened."""
+    if path.suffix.lower() in suffixes or not os.path.isfile(path):  # noqa: PTH113 - a named pipe, say; and as _exists
         return False
     try:
         with path.open("rb") as file:
