@@ -184,7 +184,7 @@ def test_another_network_has_no_accuracy(make_study: MakeStudy, model: Path) -> 
 @pytest.mark.parametrize(
     ("rest", "said"),
     [
-        ('baseline_window = [0, 1]', "the mean of each expression during the window 0-1 s."),
+        ('baseline_window = [0, 1]', "the mean of each expression during the window 0 to 1 s."),
         ("baseline_quantile = 0.25", "the quantile 0.25 of all usable time"),
     ],
 )  # fmt: skip

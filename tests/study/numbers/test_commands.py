@@ -272,7 +272,7 @@ def test_the_printed_summary_has_one_person_per_participant(mien: Mien, tmp_path
         (["summary", "nowhere"], "study.toml: no such file; mien study init nowhere makes a study"),
         (["compare", "{study}", "--figure", "meen"], "no figure 'meen'; did you mean 'mean'?"),
         (["compare", "{study}", "--reference", "quiet"], "no condition 'quiet' (there are calm, stress)"),
-        (["compare", "{study}", "--by", "session"], "session: only ''; a comparison needs two"),
+        (["compare", "{study}", "--by", "session"], "session: none has a name; a comparison needs two"),
         (["synchrony", "{study}"], "no video shows two people; name pairs of participants in a table with columns a a"),
         (["synchrony", "{study}", "--expressions", "hapy"], "no expression 'hapy'; did you mean 'happy'?"),
         (

@@ -74,6 +74,11 @@ def test_uneven_sampling_weighs_time_not_frames() -> None:
     assert row["share"] == pytest.approx(0.5, abs=0.01)
 
 
+def test_the_latency_of_a_whole_video_is_from_its_first_frame() -> None:
+    row = summed(made_curve(pulses((4, 8, 0.85)), rate=2, seconds=20))["", "happy"]
+    assert (row["seconds"], row["latency"]) == (20, 4.0)
+
+
 def test_an_expression_that_is_there_already_is_no_response() -> None:
     curve = made_curve(THREE)
     row = summed(curve, windows={curve.key: EVENTS})["other", "happy"]

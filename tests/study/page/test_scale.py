@@ -62,7 +62,7 @@ def test_bins_average_what_there_is(run: Run) -> None:
 
 
 def test_times_of_the_axis(run: Run) -> None:
-    assert run("return [m.tickText(75), m.tickText(3675), m.tickText(0.4, 0.2), m.tickText(75.6, 0.2)];") == [
-        *("1:15", "1:01:15", "0:00.4", "1:15.6")
-    ]
+    assert run(
+        "return [75, 3675, -75].map((at) => m.tickText(at)).concat([0.4, 75.6, -0.2].map((at) => m.tickText(at, 0.2)))"
+    ) == [*("1:15", "1:01:15", "-1:15", "0:00.4", "1:15.6", "-0:00.2")]
     assert run("return [m.tickStep(7200, 1000), m.tickStep(10, 350), m.tickStep(2, 1000)];") == [600, 5, 0.2]

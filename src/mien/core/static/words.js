@@ -21,6 +21,7 @@ export function duration(seconds) {
 
 /** A time in a video: "1:02.4". */
 export function clock(seconds) {
+  if (seconds < 0) return `-${clock(-seconds)}`;
   const tenths = Math.round(10 * seconds), minutes = Math.floor(tenths / 600);
   return `${minutes}:${((tenths % 600) / 10).toFixed(1).padStart(4, "0")}`;
 }

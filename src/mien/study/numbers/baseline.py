@@ -70,7 +70,7 @@ def baseline_rule(numbers: StudyNumbers) -> str:
     if numbers.baseline_event:
         return f"event {numbers.baseline_event}"
     if numbers.baseline_window:
-        return "window {:g}-{:g} s".format(*numbers.baseline_window)
+        return "window {:g} to {:g} s".format(*numbers.baseline_window)
     return f"quantile {numbers.baseline_quantile:g} of all"
 
 

@@ -119,7 +119,7 @@ def compare(rows: Sequence[Row], settings: ComparisonSettings) -> tuple[list[Com
     taken, notes = _taken(rows, by, event, settings.least_valid)
     levels = sorted({row[by] for row in taken})
     if len(levels) < 2:
-        there = f"only {levels[0]!r}" if levels else "none"
+        there = "none" if not levels else f"only {levels[0]!r}" if levels[0] else "none has a name"
         raise InputError(f"{by}: {there}{' that is valid enough' if notes else ''}; a comparison needs two")
     reference = levels[0] if settings.reference is None else settings.reference
     check_name(reference, levels, by)

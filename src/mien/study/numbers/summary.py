@@ -87,9 +87,12 @@ class CorrectedCurve:
         }
 
     def latency(self, window: Window) -> float:
-        """Return the seconds from the beginning of a window to its first onset; NaN where none is in it."""
+        """Return the seconds from the beginning of a window to its first onset; NaN where none is in it.
+
+        A whole video begins with its first frame, whose cell begins before.
+        """
         onsets = self.onsets[(self.onsets >= window.start) & (self.onsets < window.end)]
-        return float(onsets[0]) - window.start if len(onsets) else np.nan
+        return float(onsets[0]) - max(window.start, float(self.curve.times[0])) if len(onsets) else np.nan
 
     def usable(self, window: Window) -> bool:
         """Return whether some time of a window is usable."""

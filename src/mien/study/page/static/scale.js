@@ -39,6 +39,7 @@ export const tickStep = (seconds, pixels) => STEPS.find((step) => (seconds / ste
 
 /** "1:02:03", with tenths where ticks are closer than a second. */
 export function tickText(seconds, step = 1) {
+  if (seconds < 0) return `-${tickText(-seconds, step)}`;
   const tenths = step < 1, whole = tenths ? Math.floor(seconds + 1e-6) : Math.round(seconds);
   const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, String(whole % 60).padStart(2, "0")];
   const text = hours ? `${hours}:${String(minutes).padStart(2, "0")}:${rest}` : `${minutes}:${rest}`;
