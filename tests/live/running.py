@@ -19,5 +19,5 @@ def live(*arguments: object) -> Iterator[str]:
             yield line.split()[2]
         finally:
             running.send_signal(signal.SIGINT)
-        assert running.wait(10) == 130
+        assert running.wait(60) == 130
         assert running.stderr.read() == "mien: interrupted\n"

@@ -12,15 +12,23 @@ from tests.serving.fuzzing import FORM
 from tests.serving.running import BOUNDARY, form
 
 
-def bombs() -> Iterator[tuple[str, str, bytes]]:
-    """Yield type, path and body of what is small and means much work, or is no photo at all."""
+def png(width: int, height: int, rows: bytes) -> bytes:
+    """Return a PNG file that says that it is so large."""
 
     def chunk(kind: bytes, data: bytes) -> bytes:
         return struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
 
-    def png(width: int, height: int, rows: bytes) -> bytes:
-        size = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
-        return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+    size = struct.pack(">IIBBBBB", width, height, 8, 0, 0, 0, 0)
+    return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", size) + chunk(b"IDAT", rows) + chunk(b"IEND", b"")
+
+
+def bomb(width: int, height: int) -> bytes:
+    """Return a PNG file of a few hundred bytes that says that it is so large."""
+    return png(width, height, zlib.compress(bytes(100_000), 9))
+
+
+def bombs() -> Iterator[tuple[str, str, bytes]]:
+    """Yield type, path and body of what is small and means much work, or is no photo at all."""
 
     def photo(kind: str, width: int, height: int, mode: str = "RGB", **options: Any) -> bytes:
         file = io.BytesIO()
@@ -29,7 +37,7 @@ def bombs() -> Iterator[tuple[str, str, bytes]]:
 
     black = photo("PNG", 5000, 5000)
     photos = [
-        png(60_000, 60_000, zlib.compress(bytes(100_000), 9)),
+        bomb(60_000, 60_000),
         png(5000, 5000, zlib.compress(bytes(1_000_000_000), 9)),
         black,
         photo("PNG", 25_000_000, 1, "L"),

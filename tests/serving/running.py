@@ -42,6 +42,7 @@ class Answer(NamedTuple):
         """The sentence of a problem, of which all else is checked."""
         assert self.headers["content-type"] == "application/problem+json"
         facts = self.json
+        assert facts.pop("error", facts["detail"]) == facts["detail"]  # of /analyze
         assert set(facts) == {"type", "title", "status", "detail"}
         assert facts["status"] == self.status
         assert "\n" not in facts["detail"]

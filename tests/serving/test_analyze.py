@@ -3,6 +3,7 @@
 import base64
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 
@@ -75,7 +76,10 @@ def test_paths_and_addresses_are_refused(service: RunningService, image: str) ->
         ({"anti_spoofing": True}, "anti_spoofing: mien cannot distinguish"),
         ({"detector_backend": "haar"}, "no detector 'haar'"),
         ({"img": ""}, "there is no image in the request"),
-        ({"img": 7}, "Expected `str`, got `int` - at `$.img`"),
+        ({"img": 7}, "Expected `str | array`, got `int` - at `$.img`"),
+        ({"img": []}, "there is no image in the request"),
+        ({"img": ["data:image/png;base64,eA==", "photo.jpg"]}, "img is no data URL"),
+        ({"enforce_detection": "maybe"}, "enforce_detection 'maybe': expected true or false"),
         ({"img": "data:image/png;base64,&"}, "not base64"),
         ({"img": "data:image/png;base64,bm8gcGhvdG8gYXQgYWxs"}, "image: not an image that Pillow can read"),
     ],
@@ -86,6 +90,34 @@ def test_what_cannot_be_done_is_refused(
     answer = service.send_json("/analyze", {"img": data_url, **more})
     assert answer.status == 400
     assert words in answer.detail
+    assert answer.json["error"] == answer.detail  # as DeepFace names it
+
+
+def test_several_images_and_fields_without_a_file(
+    service: RunningService, default_service: RunningService, data_url: str
+) -> None:
+    one = default_service.send_json("/analyze", {"img": data_url}).json["results"]
+    several = default_service.send_json("/analyze", {"img": [data_url, data_url]}).json["results"]
+    assert [len(faces) for faces in several] == [1, 1]
+    same(several[1], one)
+    fields = urlencode({"img": data_url, "actions": "['emotion']", "enforce_detection": "False"})
+    answer = default_service.request("POST", "/analyze", fields, kind="application/x-www-form-urlencoded")
+    same(answer.json["results"], one)
+    for body in (b"&".join([b"a=b"] * 99), b"img=\xff"):
+        answer = service.request("POST", "/analyze", body, kind="application/x-www-form-urlencoded")
+        assert (answer.status, answer.detail[:27]) == (
+            400,
+            "the form cannot be read: it" if b"img" in body else "the form cannot be read: to",
+        )
+    answer = service.send_json("/analyze", {"img": [data_url] * 17})
+    assert (answer.status, answer.detail) == (413, "17 photos in one request; at most 16 are read")
+
+
+@pytest.mark.parametrize(("given", "enforced"), [(0, False), ("no", False), (1, True), ("1", True), ("on", True)])
+def test_yes_and_no_as_many_languages_write_them(default_service: RunningService, given: Any, enforced: bool) -> None:
+    wall = f"data:image/png;base64,{base64.b64encode(grey(90)).decode()}"
+    answer = default_service.send_json("/analyze", {"img": wall, "enforce_detection": given})
+    assert answer.status == (400 if enforced else 200)
 
 
 def test_other_bodies(service: RunningService) -> None:

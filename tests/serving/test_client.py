@@ -2,9 +2,11 @@
 
 import re
 import shutil
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from mien import InputError, Recognizer
 from mien.core.labels import FER2013
 from mien.serving import Client, ServiceError
 from tests.drawn_video import bright, walking
-from tests.serving.running import TOKEN, GatedDetector, RunningService, grey, running, wait_for
+from tests.serving.running import TOKEN, GatedDetector, RunningService, grey, read_all, running, wait_for
 
 PAGE = Path(__file__).parents[2] / "docs" / "serving.md"
 
@@ -86,7 +88,7 @@ def test_names_of_any_kind(service: RunningService, folder: Path) -> None:
     assert found[3]["faces"][0]["expression"] == FER2013[0]
 
 
-def test_it_waits_where_there_is_no_room(model: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_waits_where_there_is_no_room(model: Path, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     gated, waits = GatedDetector(), list[float]()
     with running(Recognizer(model, gated, threads=1), threads=1, queue=1, max_files=1, seconds=30) as service:
         others = [threading.Thread(target=service.photo) for _ in range(2)]
@@ -107,6 +109,9 @@ def test_it_waits_where_there_is_no_room(model: Path, monkeypatch: pytest.Monkey
         monkeypatch.setattr("mien.serving.client.time.sleep", wait)
         assert Client(service.address).faces(grey(0))[0]["faces"]
         assert waits == [1]
+        monkeypatch.setattr(service.service, "_videos", 2)
+        monkeypatch.setattr("mien.serving.client.time.sleep", lambda _: setattr(service.service, "_videos", 0))
+        assert list(Client(service.address).video(folder / "clip.mp4"))
 
 
 def test_errors(service: RunningService, folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -122,6 +127,9 @@ def test_errors(service: RunningService, folder: Path, monkeypatch: pytest.Monke
         client.faces("gone.jpg")
     with pytest.raises(OSError, match="refused"):
         Client("http://127.0.0.1:9").faces(grey(0))
+    for token in ("two\nlines", "t\u00f6ken"):
+        with pytest.raises(InputError, match="token: expected one line of ASCII characters"):
+            Client(token=token)
     for address in ("127.0.0.1:8000", "ftp://127.0.0.1", "http://", "http://127.0.0.1:port"):
         with pytest.raises(InputError, match="expected an address such as http://127"):
             Client(address)
@@ -132,7 +140,39 @@ def test_tokens(recognizer: Recognizer, monkeypatch: pytest.MonkeyPatch) -> None
     with running(recognizer) as service:
         with pytest.raises(ServiceError, match="401: a valid token is needed"):
             Client(service.address).faces(grey(0))
-        assert Client(service.address + "/", token=TOKEN).faces(grey(0))[0]["faces"]
+        assert Client(service.address + "/", token=f"{TOKEN}\n").faces(grey(0))[0]["faces"]
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        (b"\x15\x03\x03\0\2\2P", "none of mien's"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nhi", "none of mien's"),
+        (b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n[]", "none of mien's"),
+        (b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n8\r\n{"ima', "the connection ended"),
+        (b"HTTP/1.1 502 Bad Gateway\r\nContent-Length: 8\r\n\r\n<h1>\nno\n", "502: <h1> no"),
+        (b"HTTP/1.1 503 Busy\r\nRetry-After: 3600\r\nContent-Length: 0\r\n\r\n", "503: Busy"),
+    ],
+)
+def test_other_servers(folder: Path, answer: bytes, words: str) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+
+        def serve() -> None:
+            for _ in range(2):
+                connection, _ = listener.accept()
+                with connection, suppress(OSError):
+                    connection.sendall(answer)
+                    connection.shutdown(socket.SHUT_WR)
+                    read_all(connection)
+
+        thread = threading.Thread(target=serve)
+        thread.start()
+        client = Client(f"http://127.0.0.1:{listener.getsockname()[1]}", timeout=60)
+        with pytest.raises(ServiceError, match=words):
+            client.faces(grey(0))
+        with pytest.raises(ServiceError, match=words):
+            list(client.video("clip.mp4"))
+        thread.join(10)
 
 
 def test_a_video_whose_rows_end_early_is_an_error(model: Path, folder: Path) -> None:
@@ -145,5 +185,5 @@ def test_a_video_whose_rows_end_early_is_an_error(model: Path, folder: Path) -> 
     with running(Recognizer(model, failing, threads=1)) as service:
         rows = Client(service.address).video("clip.mp4")
         assert next(rows)["frame"] == 0
-        with pytest.raises(ServiceError, match="the connection ended before the video did"):
+        with pytest.raises(ServiceError, match="the connection ended before the answer did"):
             list(rows)

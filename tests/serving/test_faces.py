@@ -1,8 +1,11 @@
 """Photos over HTTP: the answers are those of `mien predict --json`, whatever way they come and whoever else asks."""
 
 import base64
+import gzip
+import io
 import json
 import random
+import re
 import threading
 from pathlib import Path
 from typing import Any
@@ -10,12 +13,14 @@ from typing import Any
 import cv2
 import numpy as np
 import pytest
+from PIL import Image
 
 from mien import Recognizer, __version__
 from mien.cli import main
 from mien.core.download import file_sha256
 from mien.core.labels import FER2013
 from mien.models.bundled import bundled
+from tests.serving.bombs import bomb
 from tests.serving.running import BOUNDARY, GatedDetector, RunningService, form, grey, running, wait_for
 
 PART = form(("file", "a.png", grey(90)))
@@ -108,6 +113,7 @@ def test_raw_json_and_form_are_the_same(service: RunningService) -> None:
         (f"multipart/form-data; boundary={BOUNDARY}; charset=undefined", PART, 400, "its charset is not UTF-8"),
         ("image/png", b"", 400, "there is no photo in the request"),
         ("image/png", b"no photo", 422, "image: not an image that Pillow can read"),
+        ("application/json", b'\xef\xbb\xbf{"images": []}', 400, "there is no photo in the request"),
         ("text/plain", b"no photo", 415, "Content-Type is 'text/plain'; send multipart/form-data"),
         ("", b"no photo", 415, "Content-Type is 'missing'"),
     ],
@@ -143,6 +149,33 @@ def test_damaged_requests_are_answered(service: RunningService, capfd: pytest.Ca
             seen.add(service.request("POST", "/v1/faces", bytes(data), kind=kind).status)
     assert seen == {200, 400, 422}
     assert capfd.readouterr() == ("", "")
+
+
+@pytest.mark.parametrize("path", ["/v1/faces", "/v1/video", "/analyze"])
+def test_a_compressed_body_is_named_as_such(service: RunningService, path: str) -> None:
+    answer = service.request("POST", path, gzip.compress(grey(90)), {"Content-Encoding": "gzip"}, "image/png")
+    assert (answer.status, answer.headers["accept-encoding"]) == (415, "identity")
+    assert answer.detail == "Content-Encoding is 'gzip'; send the body as it is, not compressed"
+    assert service.photo(**{"Content-Encoding": "identity"}).status == 200
+
+
+def test_errors_name_no_options_that_a_client_does_not_have(service: RunningService) -> None:
+    half = grey(90, 480)
+    half = half[: len(half) // 2]
+    heic = b"\0\0\0\x18ftypheic\0\0\0\0mif1heic" + bytes(50)
+    for data in (half, heic, bomb(60_000, 60_000)):
+        answer = service.photo(data)
+        assert answer.status == 422
+        assert not re.search("--|pip|mien predict", answer.detail), answer.detail
+
+
+def test_what_was_not_read_is_said(service: RunningService) -> None:
+    file = io.BytesIO()
+    frames = [Image.new("L", (48, 48), level) for level in (90, 200)]
+    frames[0].save(file, "GIF", save_all=True, append_images=frames[1:])
+    image = service.photo(file.getvalue()).json["images"][0]
+    assert image["notes"] == ["an animation; its first frame is read"]
+    assert "notes" not in service.photo().json["images"][0]
 
 
 def test_several_unreadable_photos(service: RunningService) -> None:

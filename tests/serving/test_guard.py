@@ -11,7 +11,22 @@ from tests.serving.running import TOKEN, RunningService, running
 OPEN = ("/", "/docs", "/openapi.json", "/serve.css", "/health/live", "/health/ready")
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:{port}", "127.0.0.1.evil.example", "a b", "[::1", ""])
+@pytest.mark.parametrize(
+    "host",
+    [
+        "evil.example",
+        "evil.example:{port}",
+        "127.0.0.1.evil.example",
+        "a b",
+        "[::1",
+        "",
+        "me@localhost",
+        "localhost/evil.example",
+        "localhost#evil.example",
+        "localhost:x",
+        "localhost:999999",
+    ],
+)
 def test_other_hosts_are_refused(service: RunningService, host: str) -> None:
     for path in ("/", "/metrics", "/health/live"):
         answer = service.get(path, Host=host.format(port=service.port))
@@ -19,14 +34,18 @@ def test_other_hosts_are_refused(service: RunningService, host: str) -> None:
         assert answer.detail == "the service does not answer to this Host; --allow-host adds a name"
 
 
-@pytest.mark.parametrize("host", ["localhost", "localhost:{port}", "127.0.0.1:{port}", "[::1]:{port}", "192.168.1.7"])
+@pytest.mark.parametrize(
+    "host",
+    ["localhost", "LOCALHOST.:{port}", "localhost:{port}", "127.0.0.1:{port}", "[::1]:{port}", "192.168.1.7"],
+)
 def test_names_of_this_machine_and_numbers_are_served(service: RunningService, host: str) -> None:
     assert service.get("/health/live", Host=host.format(port=service.port)).status == 200
 
 
 def test_a_named_host_is_served(recognizer: Recognizer) -> None:
     with running(recognizer, allow_host=("Faces.example.org",)) as service:
-        assert service.get("/", Host="faces.example.org").status == 200
+        for host in ("faces.example.org", "FACES.example.org:80", "faces.example.org."):
+            assert service.get("/", Host=host).status == 200
         assert service.get("/", Host="other.example.org").status == 403
 
 

@@ -94,8 +94,8 @@ BUDGET = Budget(MAX_PIXELS)
 def check_size(image: Image.Image, most: int) -> None:
     if not 0 < image.width * image.height <= most:
         raise InputError(
-            f"too large; at most {most:,} pixels are read, it has {image.width} x {image.height} (mien predict "
-            "--max-pixels, or max_pixels, sets the limit)"
+            f"too large; at most {most:,} pixels are read, it has {image.width} x {image.height}",
+            remedy=" (mien predict --max-pixels, or max_pixels, sets the limit)",
         )
 
 
@@ -126,7 +126,8 @@ def from_file(
         file.seek(0)
         rest = truncation.recover(file.read(), kind, partial(_reduce, most=max_pixels))
         if not rest.complete and (accept == "refuse" or not rest.data):
-            raise InputError(f"damaged image ({rest.reason}{'; --truncated accept reads it' if rest.data else ''})")
+            remedy = "; --truncated accept reads it" if rest.data else ""
+            raise InputError(f"damaged image ({rest.reason})", remedy=remedy)
         loaded = from_file(io.BytesIO(rest.data), accept, max_pixels, stack, whole=True)
         return loaded if rest.complete else replace(loaded, notes=(rest.reason, *loaded.notes))
     notes = loaded.notes

@@ -11,6 +11,10 @@ from contextlib import contextmanager
 class InputError(ValueError):
     """What the user handed us cannot be used. The message says what is wrong, where (file, row) and what to do.
 
+    Args:
+        problem: the message.
+        remedy: its end, which helps who runs mien alone: an option or a command. Clients of `mien serve` get the rest.
+
     Example:
         >>> import mien
         >>> try:
@@ -19,6 +23,10 @@ class InputError(ValueError):
         ...     print(error)
         smal: no such model; expected default, small, a run folder or an .onnx file
     """
+
+    def __init__(self, problem: object = "", *, remedy: str = "") -> None:
+        super().__init__(f"{problem}{remedy}")
+        self.problem, self.remedy = str(problem), remedy
 
 
 class MissingExtra(ImportError):  # noqa: N818 - reads as what it is

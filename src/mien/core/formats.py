@@ -138,7 +138,8 @@ def _register_heif() -> None:
         with needs_extra("heic", "HEIC"):
             from pillow_heif import register_heif_opener
     except MissingExtra as error:
-        raise InputError(str(error)) from None
+        problem, colon, command = str(error).partition(": ")
+        raise InputError(problem, remedy=colon + command) from None
     register_heif_opener()
 
 

@@ -133,7 +133,7 @@ def _naming(name: str) -> Iterator[None]:
     except UnidentifiedImageError:
         raise InputError(f"{name}: not an image that Pillow can read") from None
     except InputError as error:
-        raise InputError(f"{name}: {error}") from None
+        raise InputError(f"{name}: {error.problem}", remedy=error.remedy) from None
     except MemoryError:
         raise InputError(f"{name}: not enough memory to decode it") from None
     except Exception as error:

@@ -67,10 +67,11 @@ class Photo:
         return [{"file": self.name, "detector": detector, "error": self.error or None}]
 
     def to_dict(self) -> dict[str, Any]:
-        """Return an object ready for JSON: file, detector, faces (`Faces.to_dicts`); or file, faces, error."""
+        """Return an object ready for JSON: file, detector, faces (`Faces.to_dicts`), notes; or file, faces, error."""
         if self.faces is None:
             return {"file": self.name, "faces": [], "error": self.error}
-        return {"file": self.name, "detector": self.faces.detector, "faces": self.faces.to_dicts()}
+        found = {"file": self.name, "detector": self.faces.detector, "faces": self.faces.to_dicts()}
+        return found | ({"notes": list(self.notes)} if self.notes else {})
 
 
 def photo_columns(labels: Sequence[str]) -> list[str]:

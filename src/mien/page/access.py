@@ -1,9 +1,9 @@
 """Whom the page is served to: requests by its own names and from its own pages; and the headers of every response."""
 
 import ipaddress
+import re
 from collections.abc import Collection
 from pathlib import PurePosixPath
-from urllib.parse import urlsplit
 
 from mien.page.facts import CSP
 
@@ -14,6 +14,7 @@ SECURITY = {
     "X-Content-Type-Options": "nosniff",
     "Cache-Control": "no-store",
 }
+_HOST = re.compile(r"(\[[0-9a-f:.]+(?:%[\w.~%-]+)?\]|[^\s:/?#@\[\]\\]+?)\.?(?::(\d{1,5}))?")
 TYPES = {
     "": "text/plain; charset=utf-8",
     ".css": "text/css; charset=utf-8",
@@ -27,6 +28,17 @@ TYPES = {
 }
 
 
+def parse_host(host: str) -> tuple[str, str] | None:
+    """Return name and port of a Host header, in lower case, without a dot at the end; None where it is none.
+
+    Example:
+        >>> parse_host("Faces.Example.org.:80"), parse_host("[::1]"), parse_host("me@localhost")
+        (('faces.example.org', '80'), ('::1', ''), None)
+    """
+    found = _HOST.fullmatch(host.lower())
+    return (found[1].strip("[]"), found[2] or "") if found else None
+
+
 def own_host(host: str, names: Collection[str] = ()) -> bool:
     """Return whether a request's Host is localhost, an address in numbers, or one of `names`, in lower case.
 
@@ -36,10 +48,10 @@ def own_host(host: str, names: Collection[str] = ()) -> bool:
         >>> own_host("127.0.0.1:8000"), own_host("evil.example:8000")
         (True, False)
     """
+    name, _ = parse_host(host) or ("", "")
+    if name and (name == "localhost" or name in names):
+        return True
     try:
-        name = urlsplit(f"//{host}").hostname or ""
-        if name == "localhost" or name in names:
-            return True
         ipaddress.ip_address(name.partition("%")[0])
     except ValueError:
         return False
@@ -54,7 +66,7 @@ def own_origin(origin: str, host: str) -> bool:
         (True, False)
     """
     scheme, _, name = origin.partition("://")
-    return scheme in ("http", "https") and name.lower() == host.lower()
+    return scheme.lower() in ("http", "https") and name.lower() == host.lower()
 
 
 def media_type(name: str) -> str:

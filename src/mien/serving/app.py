@@ -6,7 +6,7 @@ import hashlib
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import Future
-from functools import cache
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -51,14 +51,17 @@ class Service:
     Args:
         settings: the model, whom it serves, and the bounds.
         recognizer: in place of that of the settings.
+        tokens: those of the settings, where they have been read: a pipe can be read once.
 
     Raises:
         InputError: a setting, the model or the detector cannot be used.
     """
 
-    def __init__(self, settings: ServeSettings, recognizer: Recognizer | None = None) -> None:
+    def __init__(
+        self, settings: ServeSettings, recognizer: Recognizer | None = None, *, tokens: Sequence[str] | None = None
+    ) -> None:
         settings.check()
-        tokens = settings.tokens()
+        tokens = settings.tokens() if tokens is None else tokens
         self.settings, self.metrics, self._videos = settings, metrics.Metrics(), 0
         self.threads = settings.threads or available_cores()
         self.recognizer = recognizer or Recognizer(
@@ -109,7 +112,8 @@ class Service:
             *(Route(f"/{name}", _file(name, content)) for name, content in files.items()),
         ]
         pages = [f"/{name}" for name in files]
-        self.guard = Guard(Router(routes, redirect_slashes=False), settings, tokens, self.metrics, pages)
+        methods = {route.path: route.methods or () for route in routes}
+        self.guard = Guard(Router(routes, redirect_slashes=False), methods, settings, tokens, self.metrics, pages)
 
     def close(self) -> None:
         """End the threads, once what they have begun is done."""
@@ -121,8 +125,9 @@ class Service:
         self.pipeline.check_room()  # before the body is read
         photos = await uploads.read_photos(request, most=self.settings.max_files)
         read = time.perf_counter()
-        found = await self._run(request, [self._finder(photo) for photo in photos])
-        images = [_photo(photo, one) for photo, one in zip(photos, found, strict=True)]
+        notes: list[tuple[str, ...]] = [()] * len(photos)
+        found = await self._run(request, [self._finder(photo, notes, index) for index, photo in enumerate(photos)])
+        images = list(map(_photo, photos, found, notes))
         if all(photo.error for photo in images):
             raise HttpProblem(422, images[0].error if len(images) == 1 else f"none can be read; {images[0].error}")
         done = time.perf_counter()
@@ -136,9 +141,10 @@ class Service:
             }
         )
 
-    def _finder(self, photo: UploadedPhoto) -> Find:
+    def _finder(self, photo: UploadedPhoto, notes: list[tuple[str, ...]], index: int) -> Find:
         def find() -> FaceCrops:
             with self.recognizer.reading(photo.open()) as image:
+                notes[index] = image.notes
                 return self.recognizer.find_faces(image.pixels, scale=image.scale)
 
         return find
@@ -193,21 +199,21 @@ class Service:
     async def analyze(self, request: Request) -> Response:
         """Answer as DeepFace's own API does: results, a list with a dictionary for each face."""
         self.pipeline.check_room()
-        photo, asked = await self._analyze_request(request)
+        photos, asked = await self._analyze_request(request)
         actions = asked.actions.strip("[]() ").split(",") if isinstance(asked.actions, str) else asked.actions
-        backend, enforce = asked.detector_backend, uploads.flag(asked.enforce_detection)
+        backend, enforce = asked.detector_backend, uploads.flag("enforce_detection", asked.enforce_detection)
         try:
             names = [name.strip(" \"'") for name in actions]
-            deepface.check_analysis(names, anti_spoofing=uploads.flag(asked.anti_spoofing))
+            deepface.check_analysis(names, anti_spoofing=uploads.flag("anti_spoofing", asked.anti_spoofing))
         except InputError as error:
             raise HttpProblem(400, str(error)) from None
         if not (backend in ("skip", "auto", self.settings.detector) or deepface.is_backend(backend)):
             raise HttpProblem(
                 400, f"no detector {backend[:40]!r}; leave detector_backend out, or skip uses all of the image"
             )
-        facts: dict[str, Any] = {}
+        facts: list[dict[str, Any]] = [{} for _ in photos]
 
-        def find() -> FaceCrops:
+        def find(photo: UploadedPhoto, facts: dict[str, Any]) -> FaceCrops:
             recognizer = self.recognizer
             with recognizer.reading(photo.open()) as image:
                 facts["height"], facts["width"] = image.size[::-1]
@@ -220,13 +226,16 @@ class Service:
                     crops = recognizer.crop_faces(image.pixels, found, FullImage.name)._replace(scale=image.scale)
                 return crops
 
-        (found,) = await self._run(request, [find])
-        if isinstance(found, InputError):
-            raise HttpProblem(400, str(found))
-        return JSONResponse({"results": _plain(deepface.analysis(found, **facts))})
+        finds = [partial(find, *pair) for pair in zip(photos, facts, strict=True)]
+        results = []
+        for found, more in zip(await self._run(request, finds), facts, strict=True):
+            if isinstance(found, InputError):
+                raise HttpProblem(400, found.problem)
+            results.append(_plain(deepface.analysis(found, **more)))
+        return JSONResponse({"results": results if isinstance(asked.img, list) else results[0]})
 
-    async def _analyze_request(self, request: Request) -> tuple[UploadedPhoto, AnalyzeRequest]:
-        """Return the image of a DeepFace request, and what is asked."""
+    async def _analyze_request(self, request: Request) -> tuple[list[UploadedPhoto], AnalyzeRequest]:
+        """Return the images of a DeepFace request, and what is asked."""
         kind = uploads.media_type(request)
         if kind == "application/json":
             body = await request.body()
@@ -235,17 +244,23 @@ class Service:
             form = await uploads.read_form(request, most=1, field_size=self.settings.max_body * MB)
             for name, value in form:
                 if name == "img" and isinstance(value, UploadedPhoto):
-                    return value, _fields(form)
+                    return [value], _fields(form)
             asked = _fields(form)
+        elif kind == uploads.FIELDS_ONLY:
+            asked = _fields(await asyncio.to_thread(uploads.decode_fields, await request.body()))
         else:
             raise HttpProblem(
                 415, f"Content-Type is {kind or 'missing'!r}; send application/json or multipart/form-data"
             )
-        if not asked.img:
+        texts = asked.img if isinstance(asked.img, list) else [asked.img]
+        if not all(texts) or not texts:
             raise HttpProblem(400, "there is no image in the request; its field is img, a file or a data URL of base64")
-        if not asked.img.startswith("data:image/"):  # as in DeepFace, whose other texts are paths and addresses
+        if len(texts) > self.settings.max_files:
+            raise uploads.too_many(len(texts), self.settings.max_files)
+        if not all(text.startswith("data:image/") for text in texts):  # to DeepFace others are paths and addresses
             raise HttpProblem(400, "img is no data URL (data:image/jpeg;base64,...); no file or address is read here")
-        return UploadedPhoto(uploads.UNNAMED, await asyncio.to_thread(uploads.decode_base64, asked.img)), asked
+        photos = await asyncio.to_thread(lambda: [uploads.decode_base64(text) for text in texts])
+        return [UploadedPhoto(uploads.UNNAMED, data) for data in photos], asked
 
     def _page_files(self, *, token_needed: bool) -> dict[str, bytes | Path]:
         """Return the files of the page, and what it may know of the service."""
@@ -324,10 +339,10 @@ async def _gone(request: Request) -> None:
         pass
 
 
-def _photo(photo: UploadedPhoto, found: Faces | InputError) -> Photo:
+def _photo(photo: UploadedPhoto, found: Faces | InputError, notes: tuple[str, ...]) -> Photo:
     if isinstance(found, InputError):
-        return Photo(Path(photo.name), None, printable(str(found)))
-    return Photo(Path(photo.name), found)
+        return Photo(Path(photo.name), None, printable(found.problem))
+    return Photo(Path(photo.name), found, notes=notes)
 
 
 def _plain(value: Any) -> Any:

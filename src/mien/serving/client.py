@@ -6,7 +6,7 @@ import mimetypes
 import secrets
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, contextmanager, suppress
 from os import PathLike, fspath
 from pathlib import Path
 from typing import Any
@@ -15,6 +15,8 @@ from urllib.parse import urlencode, urlsplit
 from mien.core.errors import InputError
 
 Sendable = str | PathLike[str] | bytes
+CUT_OFF = "the connection ended before the answer did"
+FOREIGN = "an answer that is none of mien's; is it the address of mien serve?"
 
 
 class ServiceError(RuntimeError):
@@ -38,10 +40,11 @@ class Client:
         address: where it listens.
         token: one of its tokens, where it has any.
         timeout: seconds that it may be silent.
-        retries: how often a photo is sent again where the service has no room, after the time that it names.
+        retries: how often a request is sent again where the service has no room, after the time that it names, if that
+            is not above `timeout`.
 
     Raises:
-        InputError: not an http:// or https:// address.
+        InputError: not an http:// or https:// address, or a token that no header can hold.
 
     Example:
         >>> client = Client("http://127.0.0.1:8000")
@@ -67,6 +70,9 @@ class Client:
         if parts.scheme not in ("http", "https") or not host:
             raise InputError(f"{address}: expected an address such as http://127.0.0.1:8000")
         self._secure, self._host, self._root = parts.scheme == "https", host, parts.path.rstrip("/")
+        token = (token or "").strip()  # as read from a file
+        if not (token.isascii() and token.isprintable()):
+            raise InputError("token: expected one line of ASCII characters")
         self._headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.timeout, self.retries = timeout, retries
 
@@ -81,17 +87,11 @@ class Client:
             OSError: a photo or the service cannot be reached.
         """
         boundary, body = _form(photos)
-        kind = f"multipart/form-data; boundary={boundary}"
-        for attempt in range(self.retries + 1):
-            try:
-                with self._post("/v1/faces", body, kind) as response:
-                    images: list[dict[str, Any]] = json.loads(response.read())["images"]
-                    return images
-            except ServiceError as error:
-                if error.retry_after is None or attempt == self.retries:
-                    raise
-                time.sleep(error.retry_after)
-        raise AssertionError
+        with self._send("/v1/faces", body, f"multipart/form-data; boundary={boundary}") as response:
+            answer = _object(response.read())
+        if not isinstance(images := answer.get("images"), list):
+            raise ServiceError(0, FOREIGN)
+        return images
 
     def video(self, video: str | PathLike[str], *, every: str | None = None) -> Iterator[dict[str, Any]]:
         """Yield the rows of a video, one for each face: the columns of `mien predict --format jsonl`.
@@ -105,30 +105,48 @@ class Client:
         query = f"?{urlencode({'every': every})}" if every else ""
         with (
             Path(video).open("rb") as file,
-            self._post(f"/v1/video{query}", file, "application/octet-stream") as response,
+            self._send(f"/v1/video{query}", file, "application/octet-stream") as response,
         ):
             row: dict[str, Any] = {}
-            try:
-                for line in response:
-                    row = json.loads(line)
-                    if "frame" in row:
-                        yield row
-            except http.client.IncompleteRead:
-                row = {}
+            for line in response:
+                row = _object(line)
+                if "frame" in row:
+                    yield row
         if "end" not in row:
-            raise ServiceError(0, row.get("error") or "the connection ended before the video did")
+            raise ServiceError(0, row.get("error") or CUT_OFF)
 
-    def _post(self, path: str, body: Any, kind: str) -> http.client.HTTPResponse:
+    @contextmanager
+    def _send(self, path: str, body: Any, kind: str) -> Iterator[http.client.HTTPResponse]:
+        """Yield the response to a request, which is sent again where the service asks for it."""
         connector = http.client.HTTPSConnection if self._secure else http.client.HTTPConnection
-        connection = connector(self._host, self._port, timeout=self.timeout)
+        for left in range(max(0, self.retries), -1, -1):
+            with closing(connector(self._host, self._port, timeout=self.timeout)) as connection:
+                try:
+                    with self._post(connection, path, body, kind) as response:
+                        yield response
+                        return
+                except http.client.IncompleteRead:
+                    raise ServiceError(0, CUT_OFF) from None
+                except ServiceError as error:
+                    if error.retry_after is None or error.retry_after > self.timeout or not left:
+                        raise
+                    wait = error.retry_after
+                except http.client.HTTPException as error:
+                    if isinstance(error, OSError):  # the connection was closed
+                        raise
+                    raise ServiceError(0, FOREIGN) from None
+            time.sleep(wait)
+            if hasattr(body, "seek"):
+                body.seek(0)
+
+    def _post(
+        self, connection: http.client.HTTPConnection, path: str, body: Any, kind: str
+    ) -> http.client.HTTPResponse:
+        """Return a response whose status is 200."""
         headers = {**self._headers, "Content-Type": kind, "Connection": "close"}
-        try:
-            with suppress(BrokenPipeError, ConnectionResetError):  # it has answered before all was sent
-                connection.request("POST", self._root + path, body, headers)
-            response = connection.getresponse()
-        except BaseException:
-            connection.close()
-            raise
+        with suppress(BrokenPipeError, ConnectionResetError):  # it has answered before all was sent
+            connection.request("POST", self._root + path, body, headers)
+        response = connection.getresponse()
         if response.status == 200:
             return response
         with response:
@@ -136,9 +154,20 @@ class Client:
         try:
             detail = str(json.loads(text)["detail"])
         except (ValueError, TypeError, KeyError):
-            detail = text[:200] or response.reason
+            detail = " ".join(text[:200].split()) or response.reason
         wait = response.headers.get("Retry-After", "")
         raise ServiceError(response.status, detail, int(wait) if wait.isdecimal() else None)
+
+
+def _object(text: bytes) -> dict[str, Any]:
+    """Return the JSON object of an answer."""
+    try:
+        found = json.loads(text)
+    except ValueError:
+        found = None
+    if not isinstance(found, dict):
+        raise ServiceError(0, FOREIGN)
+    return found
 
 
 def _form(photos: tuple[Sendable, ...]) -> tuple[str, bytes]:

@@ -9,12 +9,11 @@ import hmac
 import time
 import traceback
 from collections import Counter
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from contextlib import suppress
 
 import h11
 from starlette.datastructures import Headers
-from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -24,7 +23,8 @@ from mien.serving.metrics import Metrics
 from mien.serving.problems import HttpProblem, busy
 from mien.serving.settings import MB, ServeSettings
 
-PHOTOS = ("/v1/faces", "/analyze")
+ANALYZE = "/analyze"
+PHOTOS = ("/v1/faces", ANALYZE)
 VIDEO = "/v1/video"
 WORK = frozenset({*PHOTOS, VIDEO})  # what is refused while the service ends
 OPEN = frozenset({"/", "/docs", "/openapi.json", "/serve.css", "/health/live", "/health/ready"})  # without a token
@@ -42,6 +42,7 @@ class Guard:
 
     Args:
         app: the routes.
+        methods: of each path.
         settings: the bounds.
         tokens: those that are accepted; none serves everyone.
         metrics: what is counted.
@@ -51,12 +52,13 @@ class Guard:
     def __init__(
         self,
         app: ASGIApp,
+        methods: Mapping[str, Collection[str]],
         settings: ServeSettings,
         tokens: Sequence[str],
         metrics: Metrics,
         pages: Collection[str] = (),
     ) -> None:
-        self.app, self.settings, self.metrics = app, settings, metrics
+        self.app, self.methods, self.settings, self.metrics = app, methods, settings, metrics
         self.pages, self.open = frozenset(pages), OPEN | frozenset(pages)
         self.ending = False
         self.running = 0  # requests with photos or a video
@@ -64,6 +66,7 @@ class Guard:
         self._with_token: Counter[int] = Counter()  # running requests
         self._requests, self._guesses = MinuteCounts(), MinuteCounts()  # by token, by address
         self._hosts = {settings.host.lower(), *(name.lower() for name in settings.allow_host)}
+        self._origins = {origin.lower() for origin in settings.allow_origin}
         self._held = 0  # bytes of running requests with photos
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -92,7 +95,7 @@ class Guard:
 
     def names_origin(self, origin: str) -> bool:
         """Return whether an origin is named in the settings: only then a response may be read by its pages (CORS)."""
-        return origin in self.settings.allow_origin
+        return origin.lower() in self._origins
 
     def _token(self, headers: Headers, address: str) -> int:
         kind, _, given = headers.get("authorization", "").partition(" ")
@@ -105,7 +108,7 @@ class Guard:
                 raise HttpProblem(
                     429, f"{GUESSES} wrong tokens came from this address in this minute", retry_after=left
                 )
-            raise HttpProblem(401, "a valid token is needed: Authorization: Bearer TOKEN", challenge=True)
+            raise HttpProblem(401, "a valid token is needed: Authorization: Bearer TOKEN", www_authenticate="Bearer")
         return equal[0]
 
     def enter(self, path: str, token: int | None) -> None:
@@ -165,8 +168,7 @@ class GuardedRequest:
     """One request on its way through the guard."""
 
     def __init__(self, guard: Guard, scope: Scope, receive: Receive, send: Send) -> None:
-        self.guard, self._receive, self._send = guard, receive, send
-        self.scope = {**scope, "app": guard}  # with it the routes raise where nothing fits
+        self.guard, self.scope, self._receive, self._send = guard, scope, receive, send
         self.path, self.headers = scope["path"], Headers(scope=scope)
         settings, video = guard.settings, self.path == VIDEO
         self.most = settings.max_video * MB if video else settings.max_body * MB if self.path in PHOTOS else SMALL
@@ -184,6 +186,7 @@ class GuardedRequest:
             if self.scope["method"] == "OPTIONS" and self.headers.get("origin"):
                 await self._preflight()
                 return
+            self._check_route()
             if int(self.headers.get("content-length", "0")) > self.most:
                 raise self._too_large()
             guard.enter(self.path, token)
@@ -192,12 +195,6 @@ class GuardedRequest:
                 await guard.app(self.scope, self.receive, self.send)
         except HttpProblem as problem:
             await self._respond(problem)
-        except HTTPException as error:  # of the routes
-            known = {
-                404: "there is nothing at this path; /docs lists what there is",
-                405: "this path has other methods",
-            }
-            await self._respond(HttpProblem(error.status_code, known.get(error.status_code, error.detail)))
         except TimeoutError:
             await self._respond(busy(f"the request took longer than {self.seconds:g} s"))
         except (ResponseAborted, ClientDisconnect):
@@ -210,6 +207,19 @@ class GuardedRequest:
             if entered:
                 guard.leave(self.path, token)
             self._count()
+
+    def _check_route(self) -> None:
+        """Raise HttpProblem where nothing is served so, before the body is looked at."""
+        methods = self.guard.methods.get(self.path)
+        if methods is None:
+            raise HttpProblem(404, "there is nothing at this path; /docs lists what there is")
+        if self.scope["method"] not in methods:
+            allow = ", ".join(sorted(methods))
+            raise HttpProblem(405, f"this path has other methods: {allow}", allow=allow)
+        encoding = self.headers.get("content-encoding", "identity").strip().lower()
+        if self.path in WORK and encoding not in ("", "identity"):
+            detail = f"Content-Encoding is {encoding[:40]!r}; send the body as it is, not compressed"
+            raise HttpProblem(415, detail, accept_encoding="identity")
 
     async def receive(self) -> Message:
         """Receive a part of the body within the deadline, as long as it is not too large."""
@@ -251,6 +261,8 @@ class GuardedRequest:
     async def _respond(self, problem: HttpProblem) -> None:
         if self.status:  # the response has begun: without its end the client sees that it is not whole
             return
+        if self.path == ANALYZE:
+            problem.more["error"] = problem.detail  # where clients of DeepFace's API look
         with suppress(ResponseAborted):
             await self.send({"type": "http.response.start", "status": problem.status, "headers": problem.headers})
             await self.send({"type": "http.response.body", "body": problem.body})
@@ -267,7 +279,8 @@ class GuardedRequest:
         await self.send({"type": "http.response.body", "body": b""})
 
     def _too_large(self) -> HttpProblem:
-        return HttpProblem(413, f"the body is too large; at most {self.most / MB:g} MB are read here")
+        most = f"{self.most / MB:g} MB" if self.most >= MB else f"{self.most:,} bytes"
+        return HttpProblem(413, f"the body is too large; at most {most} are read here")
 
     def _count(self) -> None:
         route = self.path if self.path in WORK | OPEN | {"/metrics"} else "other"

@@ -13,7 +13,7 @@ REASONS = {
     403: "another Host or Origin than those that are served",
     408: "the body did not come in time",
     413: "the body, a photo or the number of photos is too large",
-    415: "another type of body",
+    415: "another type of body, or a compressed one",
     422: "nothing of what was sent can be read",
     429: "too many requests of this token; Retry-After says when to come again",
     503: "no room, or the service is ending; Retry-After says when to come again",
@@ -66,8 +66,9 @@ def description(settings: ServeSettings, labels: Sequence[str]) -> dict[str, Any
     faces = {
         "summary": "Recognise the expressions of faces in photos",
         "description": "One object for each photo, in order, as mien predict --json prints them: box is x, y, width, "
-        "height in pixels of the upright photo. A photo that cannot be read has error; where none can, the answer is "
-        "422. model.prior has the shares of the classes that the answers assume (mien serve --prior). "
+        "height in pixels of the upright photo. notes says what was not read as it is in the file. A photo that cannot "
+        "be read has error; where none can, the answer is 422. model.prior has the shares of the classes that the "
+        "answers assume (mien serve --prior). "
         f"At most {settings.max_files} photos and {settings.max_body} MB.",
         "requestBody": _body(
             {
@@ -125,12 +126,17 @@ def description(settings: ServeSettings, labels: Sequence[str]) -> dict[str, Any
     }
     analyze = {
         "summary": "The request and answer of DeepFace's own API, with the action emotion",
-        "description": "img is a file of a form, or a data URL of base64. A path or an address in it is refused. "
+        "description": "img is a file of a form, a data URL of base64, or a list of such URLs, whose results are a "
+        "list for each. A path or an address in it is refused. An error has its sentence as detail and as error. "
         "detector_backend skip uses all of the image as one face; enforce_detection false does so where none is found.",
         "requestBody": _body(
             {
                 "application/json": (
-                    {"type": "object", "required": ["img"], "properties": {"img": _TEXT, **_DEEPFACE}},
+                    {
+                        "type": "object",
+                        "required": ["img"],
+                        "properties": {"img": {"oneOf": [_TEXT, {"type": "array", "items": _TEXT}]}, **_DEEPFACE},
+                    },
                     {"img": f"data:image/png;base64,{PIXEL}", "actions": ["emotion"], "enforce_detection": False},
                 ),
                 "multipart/form-data": (

@@ -4,6 +4,7 @@ import json
 from http import HTTPStatus
 
 MEDIA_TYPE = "application/problem+json"
+TITLES = {413: "Content Too Large", 422: "Unprocessable Content"}  # of RFC 9110; Python before 3.13 has older ones
 
 
 class HttpProblem(Exception):  # noqa: N818 - the name that RFC 9457 gives it
@@ -12,27 +13,25 @@ class HttpProblem(Exception):  # noqa: N818 - the name that RFC 9457 gives it
     Args:
         status: of HTTP.
         detail: one sentence for the client: what is wrong, and what to do.
-        retry_after: whole seconds after which the same request may succeed.
-        challenge: whether the response asks for a token (WWW-Authenticate).
+        fields: of the header, with _ for -: `retry_after`, whole seconds after which the same request may succeed.
     """
 
-    def __init__(self, status: int, detail: str, *, retry_after: int | None = None, challenge: bool = False) -> None:
+    def __init__(self, status: int, detail: str, **fields: object) -> None:
         super().__init__(detail)
-        self.status, self.detail, self.retry_after, self.challenge = status, detail, retry_after, challenge
+        self.status, self.detail, self.fields = status, detail, fields
+        self.more: dict[str, str] = {}
+        """Further members of the JSON object."""
 
     @property
     def body(self) -> bytes:
-        facts = {"type": "about:blank", "title": HTTPStatus(self.status).phrase, "status": self.status}
-        return json.dumps({**facts, "detail": self.detail}, ensure_ascii=False).encode("utf-8", "replace")
+        title = TITLES.get(self.status) or HTTPStatus(self.status).phrase
+        facts = {"type": "about:blank", "title": title, "status": self.status, "detail": self.detail, **self.more}
+        return json.dumps(facts, ensure_ascii=False).encode("utf-8", "replace")
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
         found = [(b"content-type", MEDIA_TYPE.encode()), (b"content-length", str(len(self.body)).encode())]
-        if self.retry_after is not None:
-            found.append((b"retry-after", str(self.retry_after).encode()))
-        if self.challenge:
-            found.append((b"www-authenticate", b"Bearer"))
-        return found
+        return found + [(name.replace("_", "-").encode(), str(one).encode()) for name, one in self.fields.items()]
 
 
 def busy(detail: str) -> HttpProblem:

@@ -148,12 +148,12 @@ def serve(settings: ServeSettings) -> None:
         InputError: a setting, the model, the address or the port cannot be used.
     """
     settings.check()
-    settings.tokens()  # before the model is loaded
+    tokens = settings.tokens()  # before the model is loaded
     allow_open_files(settings.connections)
     give_memory_back()
     warnings.filterwarnings("ignore", module=r"PIL\.")  # of odd metadata, in photos of others
     listener = listen(settings.host, settings.port)
-    with contextlib.closing(listener), contextlib.closing(Service(settings)) as service:
+    with contextlib.closing(listener), contextlib.closing(Service(settings, tokens=tokens)) as service:
         gc.collect()
         gc.freeze()  # what is there now stays: later collections need not look at it
         Server(service).run(sockets=[listener])

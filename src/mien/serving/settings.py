@@ -12,6 +12,7 @@ from mien.core.files import os_errors
 MB = 1_000_000
 SHORTEST = 16  # characters of a token
 VARIABLE = "MIEN_TOKEN"
+MOST_THREADS = 256
 
 
 @dataclass(frozen=True)
@@ -74,17 +75,33 @@ class ServeSettings:
 
     def check(self) -> None:
         """Raise InputError where a number is out of range."""
-        least = {"queue": self.max_files, "port": 0}
-        for name in ("queue", "per_token", "per_minute", "max_files", "max_body", "max_video", "max_held",
-                     "max_pixels", "videos", "connections", "threads", "port"):  # fmt: skip
-            value, lowest = getattr(self, name), least.get(name, 1)
+        least = {"queue": (self.max_files, ", as --max-files"), "max_held": (self.max_body, ", as --max-body")}
+        for name in ("port", "max_files", "max_body", "queue", "per_token", "per_minute", "max_video", "max_held",
+                     "max_pixels", "videos", "connections", "threads"):  # fmt: skip
+            value, (lowest, why) = getattr(self, name), least.get(name, (int(name != "port"), ""))
             if value is not None and value < lowest:
-                raise InputError(f"{_option(name)} {value}: expected at least {lowest}")
-        if self.port > 65535:
-            raise InputError(f"--port {self.port}: expected at most 65535")
+                raise InputError(f"{_option(name)} {value}: expected at least {lowest}{why}")
+        for name, most in (("port", 65535), ("threads", MOST_THREADS)):
+            if (value := getattr(self, name)) is not None and value > most:
+                raise InputError(f"{_option(name)} {value}: expected at most {most}")
         for name in ("header_seconds", "body_seconds", "seconds", "video_seconds", "drain_seconds"):
             if not 0 < getattr(self, name) < float("inf"):
                 raise InputError(f"{_option(name)} {getattr(self, name):g}: expected a number above 0")
+        self._check_names()
+
+    def _check_names(self) -> None:
+        """Raise InputError where no browser would ever send a name or an origin so."""
+        from mien.page.access import parse_host
+
+        for host in self.allow_host:
+            if parse_host(host) != (host.lower(), "") or not host.isascii():
+                raise InputError(f"--allow-host {host!r}: expected a name alone, such as faces.example.org")
+        for origin in self.allow_origin:
+            scheme, _, host = origin.partition("://")
+            if scheme not in ("http", "https") or not parse_host(host) or not origin.isascii() or origin.isupper():
+                raise InputError(
+                    f"--allow-origin {origin!r}: expected scheme and name alone, such as https://app.example.org"
+                )
 
     def tokens(self) -> tuple[str, ...]:
         """Return the tokens that are accepted; none means that everyone on this machine is served.
@@ -95,7 +112,7 @@ class ServeSettings:
         """
         if self.token_file:
             with os_errors(self.token_file):
-                lines = self.token_file.read_text(encoding="utf-8", errors="replace").splitlines()
+                lines = self.token_file.read_text(encoding="utf-8-sig", errors="replace").splitlines()
             source, found = str(self.token_file), [line.strip() for line in lines]
             found = [line for line in found if line and not line.startswith("#")]
             if not found:

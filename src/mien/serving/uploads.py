@@ -5,10 +5,12 @@ a file of a form, which is handed on while it arrives.
 import asyncio
 import base64
 import binascii
+import codecs
 import io
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
+from urllib.parse import parse_qsl
 
 import msgspec
 from python_multipart.exceptions import FormParserError
@@ -23,7 +25,9 @@ FIELD_SIZE = 64_000  # bytes of a field of a form that is no file
 FIELDS = 16
 UNNAMED = "image"
 FORM = "multipart/form-data"
+FIELDS_ONLY = "application/x-www-form-urlencoded"
 BYTES = "application/octet-stream"
+YES, NO = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off", ""})
 
 
 class UploadedPhoto(NamedTuple):
@@ -73,11 +77,11 @@ class JsonPhotos(msgspec.Struct, forbid_unknown_fields=True):
 class AnalyzeRequest(msgspec.Struct):
     """The request of /analyze, of which the fields of DeepFace that have no effect here are not read."""
 
-    img: str = ""
+    img: str | list[str] = ""
     actions: str | list[str] = "emotion"
     detector_backend: str = "opencv"
-    enforce_detection: bool | str = True
-    anti_spoofing: bool | str = False
+    enforce_detection: bool | int | str = True
+    anti_spoofing: bool | int | str = False
 
 
 def media_type(request: Request) -> str:
@@ -217,15 +221,27 @@ async def _value(value: UploadFile | str) -> UploadedPhoto | str:
 def _from_json(body: bytes, most: int) -> list[UploadedPhoto]:
     photos = decode_json(body, JsonPhotos).images
     if len(photos) > most:
-        raise HttpProblem(413, f"{len(photos)} photos in one request; at most {most} are read")
+        raise too_many(len(photos), most)
     named = [JsonPhoto(photo) if isinstance(photo, str) else photo for photo in photos]
     return [UploadedPhoto(base_name(photo.file), decode_base64(photo.data)) for photo in named]
+
+
+def too_many(number: int, most: int) -> HttpProblem:
+    return HttpProblem(413, f"{number} photos in one request; at most {most} are read")
+
+
+def decode_fields(body: bytes) -> list[tuple[str, str]]:
+    """Return the fields of a form without files, as `FIELDS_ONLY`. HttpProblem (400) where it is none."""
+    try:
+        return parse_qsl(body.decode(), keep_blank_values=True, max_num_fields=FIELDS)
+    except ValueError as error:
+        raise _unreadable("it is no UTF-8" if isinstance(error, UnicodeDecodeError) else "too many fields") from None
 
 
 def decode_json(body: bytes, kind: Any) -> Any:
     """Return a JSON body as `kind`. HttpProblem (400) where it is none."""
     try:
-        return msgspec.json.decode(body, type=kind)
+        return msgspec.json.decode(body.removeprefix(codecs.BOM_UTF8), type=kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
         reason = "nested too deeply" if isinstance(error, RecursionError) else str(error)[:200]
         raise HttpProblem(400, f"the JSON cannot be read: {reason}") from None
@@ -247,6 +263,9 @@ def base_name(name: str) -> str:
     return re.sub(r"[\x00-\x1f\x7f]", " ", re.split(r"[\\/]", name)[-1])[:255] or UNNAMED
 
 
-def flag(value: bool | str) -> bool:
-    """Return a yes or no of a form or of JSON, as DeepFace reads it: any text but true is no."""
-    return value if isinstance(value, bool) else value.lower() == "true"
+def flag(name: str, value: bool | int | str) -> bool:
+    """Return a yes or no of a form or of JSON, as clients in many languages write it. HttpProblem (400) if neither."""
+    text = str(value).strip().lower()
+    if text not in YES | NO:
+        raise HttpProblem(400, f"{name} {str(value)[:40]!r}: expected true or false")
+    return text in YES
