@@ -18,7 +18,10 @@ CASES = [
     (["data", "inspect", "--ki"], {"--kind"}),
     (["evaluate", "default", "--tta", ""], {"none", "flip", "both"}),
     (["train", "vg"], {"vgg-5x5"}),
+    (["evaluate", "--tta=f"], {"--tta=flip"}),
+    (["predict", "--export", "el"], {"elan", "elan-text"}),
     (["--completion", ""], set(SHELLS)),
+    (["--version", "--"], {"--verbose"}),
     (["study", "run", "--vid"], set()),
 ]
 
@@ -76,7 +79,17 @@ def test_options_are_those_of_the_help() -> None:
     assert {"--help", "--model", "--table", "--json", "--truncated"} <= set(found)
     assert (found["--json"].takes_value, found["--model"].takes_value) == (False, True)
     assert found["--truncated"].choices == ("refuse", "accept")
+    assert [one.name for one in options("data", "check")].count("--fix") == 1  # the text above them has it too
     assert all(name.startswith("--") and name[2] != "-" for name in found)
+
+
+@pytest.mark.parametrize("words", [["x"], ["="], ["=", "f"]])
+def test_bash_gives_an_option_and_its_value_as_words_of_their_own(scripts: Path, words: list[str]) -> None:
+    quoted = " ".join(["mien", "evaluate", "--tta", *words])
+    code = (
+        f". {scripts / 'bash'}; COMP_WORDS=({quoted}); COMP_CWORD={2 + len(words)}; _mien_words; echo ${{COMPREPLY[@]}}"
+    )
+    assert run("bash", code) == {("=",): {"none", "flip", "both"}, ("=", "f"): {"flip"}}.get(tuple(words), set())
 
 
 @pytest.mark.parametrize("shell", SHELLS)
@@ -92,6 +105,12 @@ def test_another_shell_is_one_line(mien: Mien, asked: list[str], said: str) -> N
     code, out, err = mien("--completion", *asked)
     assert (code, out, err.count("\n")) == (2, "", 1)
     assert err.startswith(f"mien: --completion{said}")
+
+
+@pytest.mark.parametrize("asked", [["--version", "x"], ["--help", "predict"], ["--completion", "bash", "zsh"]])
+def test_what_is_not_read_is_refused(mien: Mien, asked: list[str]) -> None:
+    code, out, err = mien(*asked)
+    assert (code, out, err) == (2, "", f"mien: {' '.join(asked)}: one argument too many (mien --help)\n")
 
 
 def test_verbose_versions(mien: Mien) -> None:

@@ -104,27 +104,34 @@ def main(arguments: list[str] | None = None) -> NoReturn:
 def _run(arguments: list[str]) -> int:
     """Run what the arguments ask for; return the exit code."""
     verb, *rest = arguments
-    if verb in ("-h", "--help"):
-        streams.show(overview())
-        return 0
-    if verb == "--version" and rest == ["--verbose"]:
-        from mien.cli.versions import versions
-
-        streams.show(versions())
-        return 0
-    if verb == "--version":
-        from mien import __version__
-
-        streams.show(__version__)
-        return 0
-    if verb == "--completion":
-        from mien.cli.completion import completion
-
-        streams.show(completion(*rest[:1] or [""]))
+    if (text := _about(*arguments)) is not None:
+        streams.show(text)
         return 0
     if verb not in VERBS:
         raise InputError(f"no verb {verb!r}{did_you_mean(verb, VERBS)} (mien --help lists them)")
     return run_verb(verb, rest)
+
+
+def _about(*arguments: str) -> str | None:
+    """Return what `mien --version` and the like print; None for a verb."""
+    match arguments:
+        case ["-h" | "--help"]:
+            return overview()
+        case ["--version"]:
+            from mien import __version__
+
+            return __version__
+        case ["--version", "--verbose"]:
+            from mien.cli.versions import versions
+
+            return versions()
+        case ["--completion"] | ["--completion", _]:
+            from mien.cli.completion import completion
+
+            return completion(*arguments[1:] or [""])
+        case ["-h" | "--help" | "--version" | "--completion", *_]:
+            raise InputError(f"{' '.join(arguments)}: one argument too many (mien --help)")
+    return None
 
 
 def _fail(reason: object, code: int) -> int:

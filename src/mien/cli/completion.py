@@ -49,12 +49,12 @@ def options(verb: str, *action: str) -> list[Option]:
     """Return the options that the help of a command shows."""
     with redirect_stdout(StringIO()) as text:
         run_verb(verb, [*action, "--help"])
-    found = []
+    found = dict[str, Option]()  # the text above the options may list some too
     for name, value in re.findall(r"^\W+(?:-h, )?(--[a-z][\w-]*)(?: (\S+))?", text.getvalue(), re.MULTILINE):
-        listed = re.fullmatch(r"\{([^{}]*)\}", value)
+        listed = re.search(r"\{([^{}]*)\}", value)
         choices = [word for word in listed[1].split(",") if word != "None"] if listed else []
-        found.append(Option(name, bool(value), tuple(choices)))
-    return found
+        found[name] = Option(name, bool(value), tuple(choices))
+    return [*found.values()]
 
 
 def first_words(verb: str) -> list[str]:
@@ -82,8 +82,13 @@ def _bash(*, zsh: bool) -> str:
     groups = "|".join(verb for verb in VERBS if actions(verb))
     text = f"""_mien_words() {{
     local word="${{COMP_WORDS[COMP_CWORD]}}" before="${{COMP_WORDS[COMP_CWORD-1]}}" verb="${{COMP_WORDS[1]}}"
-    local list="" key
+    local list="" key given=""
     COMPREPLY=()
+    case "$word" in
+        =) word="" ;;
+        --*=*) before="${{word%%=*}}"; given="$before="; word="${{word#*=}}" ;;
+    esac
+    [ "$before" = "=" ] && before="${{COMP_WORDS[COMP_CWORD-2]}}"
     key="$verb"
     case "$verb" in {groups}) key="$verb ${{COMP_WORDS[2]}}" ;; esac
     if [ "$COMP_CWORD" = 1 ]; then
@@ -91,6 +96,7 @@ def _bash(*, zsh: bool) -> str:
     else
         case "$key $before" in
             "--completion --completion") list="{" ".join(SHELLS)}" ;;
+            "--version --version") list="--verbose" ;;
             {f"{chr(10)}            ".join(values)}
         esac
         if [ -z "$list" ] && [ "$COMP_CWORD" = 2 ] && [ "${{word#-}}" = "$word" ]; then
@@ -104,7 +110,7 @@ def _bash(*, zsh: bool) -> str:
             esac
         fi
     fi
-    [ -n "$list" ] && COMPREPLY=($(compgen -W "$list" -- "$word"))
+    [ -n "$list" ] && COMPREPLY=($(compgen -P "$given" -W "$list" -- "$word"))
 }}"""
     if zsh:  # a file of fpath, which zsh runs each time it completes
         begin, end = (
@@ -117,6 +123,7 @@ def _bash(*, zsh: bool) -> str:
 
 def _fish() -> str:
     lines = ["complete -c mien -e", *(_top(name, text) for name, text in TOP.items())]
+    lines.append("complete -c mien -n '__fish_seen_argument -l version' -l verbose")
     lines += [
         f"complete -c mien -n __fish_use_subcommand -fa {verb} -d {_quoted(line)}" for verb, line in VERBS.items()
     ]
