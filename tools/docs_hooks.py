@@ -27,6 +27,7 @@ PAGES = {  # file of the repository -> page of the site
     "README.md": "index.md",
     "CHANGELOG.md": "changelog.md",
     "CONTRIBUTING.md": "contributing.md",
+    "SECURITY.md": "security.md",
     "LOG.md": "log.md",
     "src/mien/assets/default.md": "card-default.md",
     "src/mien/assets/small.md": "card-small.md",

@@ -97,8 +97,8 @@ def release(version: str, *, dry: bool) -> None:
         if subprocess.run(command, cwd=ROOT, check=False).returncode:
             fail(f"{' '.join(command)} failed; nothing was committed or tagged")
 
-    if not re.fullmatch(r"\d+\.\d+\.\d+", version):
-        fail(f"{version!r}: expected a version such as 0.2.0")
+    if not re.fullmatch(r"(0|[1-9][0-9]*)(\.(0|[1-9][0-9]*)){2}", version):
+        fail(f"{version!r}: expected a version such as 0.2.0 (make release VERSION=0.2.0)")
     if git("status", "--porcelain"):
         fail("the working tree has changes; commit them first")
     if (branch := git("rev-parse", "--abbrev-ref", "HEAD")) != "main" and not dry:
@@ -135,7 +135,7 @@ def main() -> None:
     contents = actions.add_parser("contents")
     contents.add_argument("folder", type=Path)
     made = actions.add_parser("release")
-    made.add_argument("version")
+    made.add_argument("version", nargs="?", default="")
     made.add_argument("--dry-run", action="store_true")
     given = parser.parse_args()
     if given.action == "contents":

@@ -54,12 +54,12 @@ def export(run: Path, *, out: Path | None = None, model: str | None = None) -> P
     with working(f"exporting {printable(out)}"), replacing(out) as part, held_back():
         try:
             to_onnx(network.eval(), info, part)
+            compare_with_torch(network, part)
         except Exception as error:  # torch raises a dozen kinds, and wraps them
             raise InputError(
-                f"{run}: its network, {record.recipe.model}, cannot be exported to ONNX ({_reason(error)}); the "
+                f"{run}: its network, {record.recipe.model}, cannot be exported to ONNX ({_reason(error, part)}); the "
                 f"weights are in best.safetensors, so change its forward, then: mien export {run}"
             ) from None
-        compare_with_torch(network, part)
     return out
 
 
@@ -72,15 +72,14 @@ def try_export(network: nn.Module, record: RunRecord) -> None:
                 to_onnx(network.eval(), model_info(record), path)
                 compare_with_torch(network, path)
         except Exception as error:
-            reason = _reason(error).removeprefix(f"{path}: ")
             notice(
-                f"{record.recipe.model} cannot be exported to ONNX ({reason}): this run will end without model.onnx, "
-                "which predict and evaluate read; to change its forward now, press Ctrl-C"
+                f"{record.recipe.model} cannot be exported to ONNX ({_reason(error, path)}): this run will end without "
+                "model.onnx, which predict and evaluate read; to change its forward now, press Ctrl-C"
             )
 
 
-def _reason(error: Exception) -> str:
-    return str(error.__cause__ or error).strip().partition("\n")[0]
+def _reason(error: Exception, path: Path) -> str:
+    return str(error.__cause__ or error).strip().partition("\n")[0].removeprefix(f"{path}: ")
 
 
 def model_info(record: RunRecord) -> ModelInfo:
