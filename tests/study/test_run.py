@@ -168,6 +168,15 @@ def test_parts_of_a_video(make_study: MakeStudy, tmp_path: Path, counted: list[s
     assert tables(folder) == longer  # the rest was added to what was there: the same as in one go
 
 
+def test_a_copy_of_a_video_has_its_rows_and_those_of_its_own_part(
+    make_study: MakeStudy, tmp_path: Path, counted: list[str]
+) -> None:
+    shutil.copy(video(tmp_path / "a.mp4", range(25)), tmp_path / "b.mp4")
+    done = run(make_study("P1,,,a.mp4,,0.4,", "P2,,,b.mp4,0.2,0.8,"))
+    assert [one.frames for one in done.counts] == [10, 15]
+    assert counted == ["a.mp4"]
+
+
 def test_events_and_rules_decide_what_is_usable(make_study: MakeStudy, tmp_path: Path) -> None:
     video(tmp_path / "a.mp4", range(0, 250, 10))
     (tmp_path / "events.csv").write_text("participant,start,end,label\nP1,0.2,0.4,task\nP1,0.3,0.5,break\n")

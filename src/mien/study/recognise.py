@@ -20,8 +20,8 @@ def recognise(
 ) -> dict[Path, Cached | str]:
     """Recognise what is new or changed; return the table of each file of the clips, or why there is none.
 
-    Of a file with several clips the stretch from the first one's start to the last one's end is recognised, so that
-    a person has one number in all of them.
+    Of a file, and its copies, the stretch from the start of its first clip to the end of its last one is recognised, so
+    that a person has one number in all of them.
 
     Args:
         study: whose settings decide what is done.
@@ -37,19 +37,21 @@ def recognise(
     job = study.job()
     settings = table_settings(job, video=True)
     study.cache.mkdir(parents=True, exist_ok=True)
-    parts: dict[Path, list[Clip]] = {}
+    paths = dict.fromkeys(clip.path for clip in clips)
+    hashes = read_hashes(study.cache, paths)
+    parts: dict[str | None, list[Clip]] = {}  # of the same bytes
     for clip in clips:
-        parts.setdefault(clip.path, []).append(clip)
-    hashes = read_hashes(study.cache, parts)
+        parts.setdefault(hashes.get(clip.path), []).append(clip)
     found: dict[Path, Cached | str] = {}
-    tasks: dict[Path, VideoTask] = {}
-    for path, rows in parts.items():
-        begin, until = min(clip.start for clip in rows), max(clip.end for clip in rows)
+    tables: dict[Path, Path] = {}  # of the videos that wait
+    tasks: dict[Path, VideoTask] = {}  # one for each table
+    for path in paths:
         try:
-            if path not in hashes:
+            if (sha256 := hashes.get(path)) is None:
                 reason = "a folder" if path.is_dir() else "cannot be read" if path.exists() else "no such file"
                 raise InputError(f"{path}: {reason}")
-            key = cache_key(hashes[path], settings)
+            begin, until = min(clip.start for clip in parts[sha256]), max(clip.end for clip in parts[sha256])
+            key = cache_key(sha256, settings)
             if (cached := find_cached(study.cache, key, begin, until)) is not None:
                 found[path] = cached
                 continue
@@ -63,11 +65,10 @@ def recognise(
         if table.is_file() and not is_readable(table):
             say(f"{table}: damaged; {path.name} is recognised anew")
             table.unlink()
-        task = VideoTask(path, table, hashes[path], job, settings, begin, until, study.output.pictures, length, pixels)
-        # a copy of a file that waits already has its rows
-        tasks[path] = next((other for other in tasks.values() if other.table == table), task)
+        tables[path] = table
+        task = VideoTask(path, table, sha256, job, settings, begin, until, study.output.pictures, length, pixels)
+        tasks.setdefault(table, task)
     if tasks:
-        by_table = {task.table: task for task in tasks.values()}
-        done = run_tasks(list(by_table.values()), jobs, engine)
-        found |= {path: done[task.table] for path, task in tasks.items()}
+        done = run_tasks(list(tasks.values()), jobs, engine)
+        found |= {path: done[table] for path, table in tables.items()}
     return found
