@@ -93,7 +93,8 @@ def test_means_are_weighted_by_time_and_bars_end_with_the_stretch(study: Path) -
         ({"expressions": ["hapy"]}, r"no expression 'hapy'; did you mean 'happy'\?"),
         ({"start": "soon"}, r"--start 'soon': expected seconds, or mm:ss"),
         ({"start": "9", "end": "3"}, "expected a start before the end"),
-        ({"start": "5:00"}, "nothing there; the videos last from 1:40 to 2:20"),
+        ({"start": "5:00"}, "--start 5:00: nothing there; the videos last from 1:40 to 2:20"),
+        ({"start": "-1:00", "end": "-5"}, "--start -1:00, --end -5: nothing there; the videos last from 1:40"),
         ({"width": 8.0}, "--width 8: expected 80 to 1000 mm"),
     ],
 )

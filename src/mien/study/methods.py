@@ -196,6 +196,8 @@ def _model(facts: _Facts) -> Iterator[str]:
         sources = f" of {' and '.join(map(_cited, _datasets(card)))}" if card and _datasets(card) else ""
         votes = ", with the votes of FER+'s annotators [@barsoum2016]" if training.recipe.targets in VOTES else ""
         yield f"It was trained on {images}{sources}{votes}."
+    else:
+        yield "What it was trained on is not recorded."
     if shares := _shares(facts, prior):
         yield f"Its probabilities are for these shares of the expressions: {shares}."
     scores = _scores(card, info.primary_output, prior)
@@ -204,9 +206,9 @@ def _model(facts: _Facts) -> Iterator[str]:
         yield f"Its accuracy on images that it was not trained on: {found}."
         if any(one.split == "validation" for one in scores):
             yield "The validation split also served to choose the model."
+        yield "These are still images; the accuracy on the videos of this study is another question."
     else:
         yield "Its accuracy with these settings is not recorded."
-    yield "These are still images; the accuracy on the videos of this study is another question."
 
 
 def _shares(facts: _Facts, prior: str | None) -> str:

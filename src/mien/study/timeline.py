@@ -69,7 +69,8 @@ def write_timelines(
     if not panels:
         limits = [(whole(one).start + one.offset, whole(one).end + one.offset) for one in curves]
         first, last = clock(min(a for a, _ in limits), 1), clock(max(b for _, b in limits), 1)
-        raise InputError(f"--start {start}, --end {end}: nothing there; the videos last from {first} to {last}")
+        asked = ", ".join(f"{option} {text}" for option, text in (("--start", start), ("--end", end)) if text)
+        raise InputError(f"{asked}: nothing there; the videos last from {first} to {last}")
     written = list[Path]()
     for participant, theirs in track(list(panels.items()), "drawing", len(panels)):
         title = f"{participant}: smoothed probabilities of expressions"
@@ -118,9 +119,12 @@ def _episodes(curve: TimeSeries, expression: str) -> list[tuple[float, float, fl
 
 
 def _seconds(option: str, text: str) -> float | None:
-    if text and (found := seconds(text)) is None:
+    """Return a time of the study, which an offset may have begun before 0."""
+    if not text:
+        return None
+    if (found := seconds(text.removeprefix("-"))) is None:
         raise InputError(f"{option} {text!r}: expected seconds, or mm:ss")
-    return found if text else None
+    return -found if text.startswith("-") else found
 
 
 def _of_persons(curves: Sequence[TimeSeries], names: Sequence[str]) -> list[TimeSeries]:
