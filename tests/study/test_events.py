@@ -80,6 +80,14 @@ def test_events_of_videos_are_on_the_clock_of_the_video(tmp_path: Path) -> None:
     ]
 
 
+def test_videos_of_one_name_are_told_apart_by_their_folders(tmp_path: Path) -> None:
+    calm, loud = clip("P1", "calm/a.mp4"), clip("P1", "loud/a.mp4")
+    found = events(tmp_path, "video,start,end,label\nloud\\a.mp4,1,2,x\n/old/calm/a.mov,2,3,y\na,3,4,z\n", calm, loud)
+    assert spans(found, calm) == [("y", 2.0, 3.0), ("z", 3.0, 4.0)]
+    assert spans(found, loud) == [("x", 1.0, 2.0), ("z", 3.0, 4.0)]
+    assert "1 of which are used in several videos" in found.notes[0]
+
+
 @pytest.mark.parametrize("name", ["two.csv", "P2/events.csv", "two/annotations.csv"])
 def test_a_file_is_named_after_a_video_or_a_participant(tmp_path: Path, name: str) -> None:
     found = events(tmp_path, "start,end,label\n12,13,a\n", ONE, TWO, name=name)

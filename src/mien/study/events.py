@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from difflib import get_close_matches
-from pathlib import Path, PurePath
+from itertools import takewhile
+from pathlib import Path, PurePath, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
@@ -124,7 +125,7 @@ def read_events(study: Study, clips: Sequence[Clip]) -> StudyEvents:
                 if event.participant.casefold() not in people and (event.video or named):
                     bare = replace(event, participant="")  # a speaker or a role
                 if event.video:
-                    theirs = [clip for clip in clips if _same(event.video, clip)]
+                    theirs = _nearest(event.media, [clip for clip in clips if _same(event.video, clip)])
                     theirs = theirs or [clip for clip in clips if clip.participant.casefold() == event.video.casefold()]
                     theirs = theirs or named  # whatever its video was called then
                     clock = "video"
@@ -182,6 +183,18 @@ def _same(video: str, clip: Clip) -> bool:
     return video.casefold() in (clip.path.name.casefold(), clip.path.stem.casefold()) or (
         Path(video).stem.casefold() == clip.path.stem.casefold()
     )
+
+
+def _nearest(media: str, clips: Sequence[Clip]) -> list[Clip]:
+    """Return the clips whose folders are most like those of media: videos of one name may be in several."""
+    folders = PurePosixPath(media.replace("\\", "/")).parent.parts[::-1]
+
+    def alike(clip: Clip) -> int:
+        pairs = zip(folders, clip.path.parent.parts[::-1], strict=False)
+        return len(list(takewhile(lambda pair: pair[0].casefold() == pair[1].casefold(), pairs)))
+
+    most = max(map(alike, clips), default=0)
+    return [clip for clip in clips if alike(clip) == most]
 
 
 def _named_after(path: Path, clip: Clip) -> bool:

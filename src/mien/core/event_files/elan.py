@@ -32,7 +32,8 @@ def read_eaf(path: Path) -> EventFile:
         spans = _spans(root, {name: float(value) for name, value in slots.items() if value is not None})
     except ValueError as error:
         raise InputError(f"{path}: damaged: a time is no number ({error})") from None
-    video = bare_name(unquote(urlparse(url).path) or url)
+    whole = unquote(urlparse(url).path) or url
+    video = bare_name(whole)
     events, unlabelled, untimed = list[Event](), list[Event](), 0
     for tier in root.iter("TIER"):
         for found in tier.iterfind("ANNOTATION/*"):
@@ -42,8 +43,8 @@ def read_eaf(path: Path) -> EventFile:
                 untimed += 1
                 continue
             start, end = (max(0.0, time / unit + shift) for time in (first, last))
-            who = tier.get("PARTICIPANT", "")
-            event = Event(label, start, end, participant=who, video=video, tier=tier.get("TIER_ID", ""))
+            who, name = tier.get("PARTICIPANT", ""), tier.get("TIER_ID", "")
+            event = Event(label, start, end, participant=who, video=video, media=whole, tier=name)
             (events if label else unlabelled).append(event)
     lost = not_used({"without a time of its own": untimed})
     if len(media) > 1:

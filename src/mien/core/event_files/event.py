@@ -22,6 +22,8 @@ class Event:
     condition: str = ""
     video: str = ""
     """The name of the media, without folders."""
+    media: str = ""
+    """The same as the file has it, with folders as far as it names them."""
     tier: str = ""
     modifier: str = ""
     """What BORIS adds to a behaviour."""

@@ -259,7 +259,8 @@ class _Joined:
                 return []
         moved = replace(event, start=max(0.0, event.start - before), end=max(0.0, event.end - before))
         who, session, condition = (row.get(role, "") for role in ("participant", "session", "condition"))
-        return [replace(moved, video=media or observation, participant=who, session=session, condition=condition)]
+        named = replace(moved, participant=who, session=session, condition=condition)
+        return [replace(named, video=media or observation, media=row.get("video", ""))]
 
 
 def _tiers(
