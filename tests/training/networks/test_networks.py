@@ -63,27 +63,28 @@ def test_the_network_of_a_recipe_has_its_size_and_scores_every_class(name: str) 
 @pytest.mark.parametrize("size", [16, 37, 40, 64])
 @pytest.mark.parametrize("name", MODELS)
 def test_a_network_takes_other_sizes_and_channels(name: str, size: int, channels: int) -> None:
-    model = create(name, classes=8, channels=channels, size=size).eval()
-    with torch.inference_mode():
+    with torch.device("meta"):  # shapes alone: there is nothing to fill with numbers
+        model = create(name, classes=8, channels=channels, size=size).eval()
         assert model(torch.rand(2, channels, size, size)).shape == (2, 8)
 
 
 @pytest.mark.parametrize("name", MODELS)
 def test_one_size_names_the_networks_that_accept_one_size_only(name: str) -> None:
-    model = create(name, classes=7, channels=1, size=48).eval()
+    with torch.device("meta"):
+        model = create(name, classes=7, channels=1, size=48).eval()
+        images = torch.rand(2, 1, 144, 144)
     if name in ONE_SIZE:
-        with pytest.raises(RuntimeError, match="shape"):
-            model(torch.rand(2, 1, 144, 144))
+        with pytest.raises(RuntimeError, match="reduction dim"):
+            model(images)
     else:
-        assert model(torch.rand(2, 1, 144, 144)).shape == (2, 7)
+        assert model(images).shape == (2, 7)
 
 
-@pytest.mark.parametrize("name", RECIPES)
-def test_a_network_learns(name: str) -> None:
-    recipe = RECIPES[name]
+@pytest.mark.parametrize(("name", "channels"), sorted({(recipe.model, recipe.channels) for recipe in RECIPES.values()}))
+def test_a_network_learns(name: str, channels: int) -> None:
     torch.manual_seed(0)
-    model = create(recipe.model, classes=3, channels=recipe.channels, size=24).train()
-    samples = drawn.faces(6, THREE, size=24, channels=recipe.channels)
+    model = create(name, classes=3, channels=channels, size=24).train()
+    samples = drawn.faces(6, THREE, size=24, channels=channels)
     images = torch.from_numpy(samples.images).reshape(6, 24, 24, -1).permute(0, 3, 1, 2).float() / 255
     targets = torch.from_numpy(samples.labels)
     optimizer = torch.optim.Adam(model.parameters(), 1e-3)
