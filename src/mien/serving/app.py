@@ -88,7 +88,7 @@ class Service:
         )
         self.openapi = description(settings, info.labels)
         page = {"model": name, "version": __version__, "api": self.openapi, "endpoints": endpoints(self.openapi)}
-        docs = render("mien.serving/docs.html", **page)
+        docs = render("mien.serving/docs.html", address=f"http://127.0.0.1:{settings.port or 8000}", **page)
         files = self._page_files(token_needed=bool(tokens))
         style = Path(__file__).with_name("templates").joinpath("serve.css").read_bytes()
 

@@ -108,6 +108,7 @@ def test_names_are_texts(opens: Opens, service: RunningService, astronaut_file: 
     assert [row[0] for row in visit.rows()] == ["<b>no.png", name]
     assert visit.text("#stage-title") == name
     assert visit.page.locator("main img[src=x], main b").count() == 0
+    assert visit.page.locator("#problems bdi").text_content() == "<b>no.png"  # marks of direction end with it
 
 
 def test_columns_are_sorted(opens: Opens, service: RunningService, photos: Path) -> None:

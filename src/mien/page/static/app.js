@@ -244,7 +244,7 @@ class App {
       },
       end: (item) => {
         if (item.error) this.report.problem(item.name, item.error);
-        if (this.following) this.table.choose(item);
+        if (this.following && item.rows.length) this.table.choose(item);
         if (this.shown === item) this.stage.note(item.error);
         if (this.shown === item && !this.results.items.includes(item)) this.player.close(), this.stage.close();
         else if (this.player.item === item) this.player.refresh();

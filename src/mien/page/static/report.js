@@ -17,7 +17,7 @@ export class Report {
 
   /** Name a file that could not be read, or not to its end. */
   problem(name, why) {
-    this.#unreadable.push(`${name}: ${why}`);
+    this.#unreadable.push([name, why]);
     this.#show();
   }
 
@@ -58,7 +58,7 @@ export class Report {
     ].filter(Boolean);
     part("problems").hidden = !texts.length;
     part("problems").querySelector("summary").textContent = texts.join("; ");
-    list.replaceChildren(...bad.slice(0, NAMED).map((text) => make("li", text)));
+    list.replaceChildren(...bad.slice(0, NAMED).map(([name, why]) => make("li", "", make("bdi", name), `: ${why}`)));
     if (bad.length > NAMED) list.append(make("li", `and ${quantity(bad.length - NAMED, "more", "more")}; the table has all`));
   }
 }
