@@ -67,10 +67,10 @@ def test_other_formats_name_the_option_that_lifts_the_limit(kind: str, options: 
 def test_a_jpeg_of_very_many_scans_is_refused_before_it_is_decoded() -> None:
     data = encoded("JPEG", progressive=True)
     last = data.rindex(b"\xff\xda")
-    start = time.monotonic()
+    start = time.process_time()
     with pytest.raises(InputError, match="scans; at most 100 are read"):
         images.load(data[:-2] + data[last:-2] * 2000 + data[-2:])
-    assert time.monotonic() - start < 2
+    assert time.process_time() - start < 2
 
 
 @pytest.mark.parametrize("height", [60_000, 4_000_000])
