@@ -140,6 +140,10 @@ def test_frames_become_seconds(tmp_path: Path) -> None:
     found = events(tmp_path, text.replace("10,19", "40,45"), ONE, name="one.csv")
     (last,) = found.of(ONE, np.arange(0, 50, 5), np.arange(0, 50, 5) / 25)
     assert [last.start, last.end] == pytest.approx([1.6, 1.84])  # the last frame lasts as long as others
+    found = events(tmp_path, text.replace("10,19", "46,50"), ONE, name="one.csv")
+    read = {ONE: found.of(ONE, np.arange(0, 50, 5), np.arange(0, 50, 5) / 25)}
+    assert (read[ONE], found.of(ONE, *NONE)) == ([], [])
+    assert found.outside(read)[0].endswith("at times that its videos do not have (frame 46 to 50)")
 
 
 def test_what_study_toml_names_must_be_there(tmp_path: Path) -> None:

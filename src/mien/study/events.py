@@ -55,15 +55,17 @@ class StudyEvents:
         frame is not in it.
         """
         found, until = [], clip.end
-        if len(times):
-            seconds = np.unique(times)
-            until = min(until, seconds[-1] + (np.median(np.diff(seconds)) if len(seconds) > 1 else 0.0))
+        seconds = np.unique(times)
+        if len(seconds) > 1:
+            until = min(until, seconds[-1] + float(np.median(np.diff(seconds))))
         if len(frames) and frames[-1] > frames[0]:  # the last frame lasts as long as others
             rate = (times[-1] - times[0]) / (frames[-1] - frames[0])
             frames, times = np.r_[frames, frames[-1] + 1], np.r_[times, times[-1] + rate]
         for number, event in self.of_clip[clip]:
             start, end = event.start, event.end
             if event.frames:
+                if not len(frames) or start >= frames[-1] + (len(frames) == 1):
+                    continue
                 start, end = (float(np.interp(at, frames, times)) for at in (start, end + 1))
             point = start == end and clip.start <= start < clip.end
             start, end = max(start, clip.start), min(end, clip.end)
