@@ -267,6 +267,23 @@ def test_what_cannot_be_read_is_named(mien: Mien, make_study: MakeStudy, tmp_pat
     assert mien("study", "run", str(folder), "--jobs", "1")[0] == 2
 
 
+def test_who_is_who_is_asked_where_nothing_says_it(
+    make_study: MakeStudy, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for number, name in enumerate("ab"):
+        video(tmp_path / f"{name}.mp4", [number] * 5)
+    folder = make_study("P1,,,a.mp4,,,", "P2,,,a.mp4,,,", "P3,,,b.mp4,,,")
+    run(folder)
+    asked = "a.mp4: shows several participants at once; name the persons in persons.csv as they are"
+    assert f"{asked} (P1, P2)" in capsys.readouterr().err
+    persons = folder / "persons.csv"
+    persons.write_text(persons.read_text().replace('.mp4",1,"1"', '.mp4",1,"P1"'))
+    run(folder)
+    said = capsys.readouterr().err
+    assert f"{asked} (P2)" in said
+    assert "b.mp4: a person is called P1 in persons.csv, but videos.csv has it for P3; correct one of them" in said
+
+
 def test_a_part_beyond_the_end_of_its_video_is_said(mien: Mien, make_study: MakeStudy, tmp_path: Path) -> None:
     for number, name in enumerate("ab"):
         video(tmp_path / f"{name}.mp4", [number] * 50)

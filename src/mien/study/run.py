@@ -1,6 +1,6 @@
 """`mien study run`: from the videos of a study to its tables. What has not changed is not recognised again."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping, Sequence, Set
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from difflib import get_close_matches
@@ -161,7 +161,7 @@ def _write(
             several, theirs = write_frames(paths[video], cached, rows, persons[video], events.of, study.rules)
         counts |= {one.clip: one for one in several}
         events_of |= theirs
-        _note_shared(video, several)
+        _note_shared(video, several, {clip.participant for clip in clips})
     for path in set(folder.glob("*.parquet")) - set(paths.values()):
         path.unlink()  # of a video that the study had before
     unread = {rows[0].video: str(found[rows[0].path]) for video, rows in by_video.items() if video not in read}
@@ -187,8 +187,9 @@ def _record(found: Mapping[Path, Cached | str], rows: Sequence[Clip]) -> Any:
     return cached.record
 
 
-def _note_shared(video: str, counts: Sequence[ClipCounts]) -> None:
-    """Say where participants share a video and nothing says who is who."""
+def _note_shared(video: str, counts: Sequence[ClipCounts], participants: Set[str]) -> None:
+    """Say where participants share a video and nothing says who is who, and where a person is called like somebody of
+    other videos."""
     shared = [
         one.clip.participant
         for one in counts
@@ -203,6 +204,14 @@ def _note_shared(video: str, counts: Sequence[ClipCounts]) -> None:
     if shared:
         names = first_few(list(dict.fromkeys(shared)))
         say(f"{video}: shows several participants at once; name the persons in persons.csv as they are ({names})")
+    here = {one.clip.participant for one in counts}
+    for one in counts:
+        strangers = sorted((set(one.persons) & participants) - here)
+        if strangers and one.clip.participant not in one.persons:
+            say(
+                f"{video}: a person is called {first_few(strangers)} in persons.csv, but videos.csv has it for "
+                f"{one.clip.participant}; correct one of them"
+            )
 
 
 def _write_copies(study: Study, folder: Path, classes: Sequence[str]) -> None:
