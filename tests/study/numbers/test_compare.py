@@ -228,6 +228,15 @@ def test_where_there_is_no_test_it_is_said(rows: list[Row], note: str) -> None:
     assert (found.p, found.detectable, found.mean_level is not None) == (None, None, True)
 
 
+def test_one_participant_in_both_of_two_groups_is_named() -> None:
+    rows = [row(n, "ab"[n % 2], n / 10) for n in range(9)]
+    assert compare(rows)[0][0].p is not None
+    found, notes = compare([*rows, row(4, "b", 0.1)])
+    assert found[0].p is None
+    why = "so that the others cannot be compared; correct videos.csv"
+    assert notes == [f"1 of 9 participants has more than one condition (4), {why}"]
+
+
 def test_few_participants_are_tested_and_noted() -> None:
     assert single(within(5, 0.1)).note.endswith("only 5 participants")
 
@@ -252,7 +261,7 @@ def test_a_figure_that_an_expression_lacks_is_left_out() -> None:
         ({"expressions": ["hapy"]}, "no expression 'hapy'; did you mean 'happy'?"),
         ({"reference": "quiet"}, "no condition 'quiet' (there are calm, stress)"),
         ({"event": "film"}, "no event 'film'"),
-        ({"by": "session"}, "session: only ''; a comparison needs two"),
+        ({"by": "session"}, "session: none has a name; a comparison needs two"),
         ({"by": "event"}, "event: none; a comparison needs two"),
         ({"figure": "latency"}, "latency: no expression has it"),
         ({"least_valid": 50}, "least valid 50: expected a share from 0 to 1"),

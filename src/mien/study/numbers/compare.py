@@ -132,6 +132,13 @@ def compare(rows: Sequence[Row], settings: ComparisonSettings) -> tuple[list[Com
     found = [one for one in found if one.n_reference + one.n_level]  # a figure that this expression does not have
     if not found:
         raise InputError(f"{figure}: no expression has it")
+    of: dict[str, set[str]] = defaultdict(set)
+    for row in taken:
+        of[row["participant"]].add(row[by])
+    several = sorted(name for name, theirs in of.items() if len(theirs) > 1)
+    if 0 < len(several) < LEAST and len(of) - len(several) >= 2 * LEAST:
+        few = f"{len(several)} of {len(of)} participants {'has' if len(several) == 1 else 'have'} more than one {by}"
+        notes.append(f"{few} ({first_few(several)}), so that the others cannot be compared; correct videos.csv")
     return _corrected(found, settings.correction), notes
 
 
