@@ -129,6 +129,22 @@ def test_pieces_begin_in_order_on_cores_of_their_own(ray: Any) -> None:
     assert sorted(piece for those in begun.values() for _, piece in those) == list(range(20))
 
 
+def test_a_cluster_that_is_not_reached_is_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    ray = pytest.importorskip("ray", reason="needs mien[ray]")
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setenv("RAY_ADDRESS", "abc")
+    with pytest.raises(InputError, match=r"^RAY_ADDRESS=abc: no cluster there: Invalid address format: abc$"):
+        ray_engine.connected()
+
+    def late(**options: object) -> None:
+        raise Exception("The node timed out.\nThis could happen.")
+
+    monkeypatch.setattr(ray, "init", late)
+    monkeypatch.delenv("RAY_ADDRESS")
+    with pytest.raises(InputError, match=r"^Ray does not start here: The node timed out. This could happen.$"):
+        ray_engine.connected()
+
+
 @pytest.mark.slow
 def test_the_error_of_an_actor_is_one_line(ray: Any) -> None:
     def refuse() -> Callable[[int], int]:

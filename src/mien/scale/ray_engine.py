@@ -107,12 +107,17 @@ def lost(name: object) -> str:
 
 
 def connected() -> Any:
-    """Return Ray, connected to a cluster. MissingExtra where it is not installed."""
+    """Return Ray, connected to a cluster. InputError where none is reached, MissingExtra where it is not installed."""
     with needs_extra("ray", "--engine ray"):
         import ray
     if not ray.is_initialized():
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nothing is sent anywhere
-        ray.init(include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
+        try:
+            ray.init(include_dashboard=False, logging_level=logging.ERROR, log_to_driver=False)
+        except Exception as error:  # of any type: ValueError of an address, Exception of a start that takes too long
+            address = os.environ.get("RAY_ADDRESS")
+            where = f"RAY_ADDRESS={address}: no cluster there" if address else "Ray does not start here"
+            raise InputError(f"{where}: {' '.join(str(error).split())[:200]}") from None
     return ray
 
 
