@@ -4,6 +4,7 @@ import csv
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from mien.core.errors import InputError
 from mien.datasets import DataSpec
 from mien.recipes import Recipe, read_run
 from mien.training import train
-from mien.training.search import TABLE, folder_name, parse_grid, search, search_table
+from mien.training.search import TABLE, finished, folder_name, parse_grid, search, search_table
 from tests.blocks import Mien
 from tests.blocks import mien as mien  # the fixture
 from tests.scale.test_ray import ray as ray  # the fixture
@@ -63,6 +64,17 @@ def test_names_of_folders_are_names() -> None:
     assert len({folder_name(values) for values in several}) == len(several)
     assert folder_name(several[1]) == "lr-0.01_model-a-b.py"
     assert folder_name(several[0]).startswith("lr-0.01_model-a-b.py-")
+
+
+def test_a_run_that_was_killed_before_its_export_is_not_finished(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mien.training.search.read_run", lambda _: SimpleNamespace(end="all epochs"))
+    found = [finished(tmp_path)]
+    for name in ("recipe.json", "model.onnx"):
+        (tmp_path / name).touch()
+        found.append(finished(tmp_path))
+    assert found == [False, False, True]
 
 
 @pytest.mark.slow

@@ -182,8 +182,8 @@ def folder_name(values: Values) -> str:
 
 
 def finished(folder: Path) -> bool:
-    """Return whether a folder has a run that has ended."""
-    return (folder / RECIPE).is_file() and read_run(folder).end is not None
+    """Return whether a folder has a run that has ended, and its model: a kill may come between the two."""
+    return (folder / RECIPE).is_file() and read_run(folder).end is not None and (folder / "model.onnx").is_file()
 
 
 Trained = tuple[tuple[Path, Values], str]

@@ -8,13 +8,14 @@ import pytest
 from mien.study.numbers.baseline import Baseline
 from mien.study.numbers.bootstrap import LEAST, block_edges, ratio_interval
 from mien.study.numbers.curves import TimeSeries
-from mien.study.numbers.summary import FIGURES, INTERVALS, UNIT, summarise, wide
+from mien.study.numbers.summary import FIGURES, UNIT, summarise, wide
 from mien.study.numbers.windows import Window, whole, windows_of
 from mien.study.project import StudyNumbers
 from tests.study.numbers.made import RAW, made_curve, pulses
 
 THREE = pulses((11.5, 15.5, 0.85), (31, 34, 0.65), (52, 54, 0.85))
 """9 s at 7.4 probability-seconds, 6.95 above the baseline of 0.05."""
+INTERVALS = [name.removesuffix("_low") for name in FIGURES if name.endswith("_low")]
 EVENTS = [Window("smile", 10, 20), Window("smile", 30, 40), Window("smile", 44, 50), Window("other", 14, 20)]
 
 

@@ -38,7 +38,6 @@ from mien.study.numbers.windows import Window, united, whole
 from mien.study.project import StudyNumbers
 
 UNIT = ("participant", "session", "condition", "person", "event")
-INTERVALS = ("mean", "area", "share", "per_minute", "duration", "latency")
 FIGURES = (
     *("occurrences", "seconds", "valid", "uncertain"),
     *("mean", "mean_low", "mean_high", "mean_corrected", "max", "max_corrected", "baseline"),
