@@ -7,8 +7,10 @@ from urllib.parse import urlencode
 
 import pytest
 
+from mien import Recognizer
 from mien.compat import DeepFace
-from tests.serving.running import RunningService, grey
+from tests.brightness import brightness_model
+from tests.serving.running import RunningService, grey, running
 
 
 @pytest.fixture
@@ -118,6 +120,14 @@ def test_yes_and_no_as_many_languages_write_them(default_service: RunningService
     wall = f"data:image/png;base64,{base64.b64encode(grey(90)).decode()}"
     answer = default_service.send_json("/analyze", {"img": wall, "enforce_detection": given})
     assert answer.status == (400 if enforced else 200)
+
+
+def test_a_model_of_other_classes_is_refused(tmp_path: Path, data_url: str) -> None:
+    model = brightness_model(tmp_path / "two.onnx", ("bored", "awake"))
+    with running(Recognizer(model, "none", threads=1)) as service:
+        answer = service.send_json("/analyze", {"img": data_url})
+    assert answer.status == 400
+    assert answer.detail.startswith("the model has bored, awake; expected some of angry, disgust")
 
 
 def test_other_bodies(service: RunningService) -> None:

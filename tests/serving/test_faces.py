@@ -111,6 +111,12 @@ def test_raw_json_and_form_are_the_same(service: RunningService) -> None:
         ("multipart/form-data", b"x", 400, "the form cannot be read: Missing boundary"),
         ("multipart/form-data; boundary=a", b"--b\r\n", 400, "the form cannot be read"),
         (f"multipart/form-data; boundary={BOUNDARY}; charset=undefined", PART, 400, "its charset is not UTF-8"),
+        (
+            f"multipart/form-data; boundary={BOUNDARY}",
+            form(("file", None, b"photo.jpg")),
+            400,
+            "is text, not a file; with curl: -F file=@photo.jpg",
+        ),
         ("image/png", b"", 400, "there is no photo in the request"),
         ("image/png", b"no photo", 422, "image: not an image that Pillow can read"),
         ("application/json", b'\xef\xbb\xbf{"images": []}', 400, "there is no photo in the request"),

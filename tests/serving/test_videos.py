@@ -134,7 +134,7 @@ def copied(source: Path, target: Path, movflags: str) -> Path:
 @pytest.mark.parametrize(
     ("data", "words"),
     [
-        (b"", "the video: not a video that can be read"),
+        (b"", "the video: empty"),
         (b"no video at all", "the video: not a video that can be read (it is text"),
         (b"ffconcat version 1.0\nfile /etc/passwd\n", "the video: not a video that can be read (it is text"),
         (grey(90), "the video: not a video that can be read"),

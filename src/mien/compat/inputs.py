@@ -3,12 +3,14 @@
 import base64
 import binascii
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from mien.core import images
+from mien.core.console import first_few
 from mien.core.errors import InputError
 from mien.faces.detectors import detector_name
 from mien.faces.faces import Faces
@@ -18,15 +20,21 @@ EXPRESSIONS = ("angry", "disgust", "fear", "happy", "sad", "surprise", "neutral"
 _warned = set[str]()
 
 
+def known_expressions(classes: Sequence[str]) -> list[str]:
+    """Return those of `EXPRESSIONS` that a model has. InputError where it has none."""
+    known = [name for name in EXPRESSIONS if name in classes]
+    if not known:
+        raise InputError(f"the model has {first_few(classes)}; expected some of {', '.join(EXPRESSIONS)}")
+    return known
+
+
 def seven(faces: Faces) -> NDArray[np.float64]:
     """Return float64 [n, 7], the probabilities over `EXPRESSIONS`, each row summing to 1.
 
     Raises:
         InputError: the model has none of the seven.
     """
-    known = [name for name in EXPRESSIONS if name in faces.classes]
-    if not known:
-        raise InputError(f"the model has {', '.join(faces.classes)}; expected some of {', '.join(EXPRESSIONS)}")
+    known = known_expressions(faces.classes)
     rows = np.zeros((len(faces), len(EXPRESSIONS)))
     rows[:, list(map(EXPRESSIONS.index, known))] = faces.probabilities[:, list(map(faces.classes.index, known))]
     rows += np.finfo(np.float64).tiny  # a face that is certainly contempt is equally each of the seven

@@ -38,6 +38,7 @@ class LiveServer(ThreadingHTTPServer):
     """
 
     daemon_threads = False  # one that is inside OpenCV when Python ends would abort the process
+    request_queue_size = 128  # of those that come at once; with Python's 5 the others come a second or more later
 
     def __init__(self, recognizer: Recognizer, port: int = 0) -> None:
         self.frames: LatestValue[LiveFrame] = LatestValue()

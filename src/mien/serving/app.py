@@ -18,6 +18,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from mien import __version__
 from mien.compat import deepface
+from mien.compat.inputs import known_expressions
 from mien.core.download import file_sha256
 from mien.core.errors import InputError
 from mien.core.html import render
@@ -203,6 +204,7 @@ class Service:
         actions = asked.actions.strip("[]() ").split(",") if isinstance(asked.actions, str) else asked.actions
         backend, enforce = asked.detector_backend, uploads.flag("enforce_detection", asked.enforce_detection)
         try:
+            known_expressions(self.recognizer.session.info.labels)
             names = [name.strip(" \"'") for name in actions]
             deepface.check_analysis(names, anti_spoofing=uploads.flag("anti_spoofing", asked.anti_spoofing))
         except InputError as error:

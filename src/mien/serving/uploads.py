@@ -99,6 +99,8 @@ async def read_photos(request: Request, *, most: int) -> list[UploadedPhoto]:
     if kind == FORM:
         form = await read_form(request, most=most)
         found = [value for name, value in form if name == "file" and isinstance(value, UploadedPhoto)]
+        if not found and any(name == "file" for name, _ in form):
+            raise HttpProblem(400, "the field file of the form is text, not a file; with curl: -F file=@photo.jpg")
     elif kind == "application/json":
         body = await request.body()
         found = await asyncio.to_thread(_from_json, body, most)

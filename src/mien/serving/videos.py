@@ -70,6 +70,11 @@ class ArrivingFile(RawIOBase):
     def seekable(self) -> bool:
         return True
 
+    @property
+    def size(self) -> int:
+        """Bytes that have come."""
+        return self._size
+
     def tell(self) -> int:
         return self._position
 
@@ -167,7 +172,7 @@ class VideoResponse:
                     frames += 1
         except InputError as error:
             if not upload.failure:
-                raise HttpProblem(422, str(error)) from None
+                raise HttpProblem(422, error.problem if upload.size else f"{upload.name}: empty") from None
         if isinstance(upload.failure, HttpProblem) and frames:
             yield _json({"error": upload.failure.detail})
             return
