@@ -130,7 +130,7 @@ class People:
             if box[2:].prod() > LARGER * track.box[2:].prod():
                 track.shown, track.box = time, box
                 if self.pictures:
-                    track.picture = _picture(image, box)
+                    track.picture = _face_image(image, box)
         self._decide(time - AFTER)
         if not self.whole:
             self._forget(time)
@@ -282,7 +282,7 @@ def _times(tracks: Sequence[Track]) -> NDArray[np.float64]:
     return np.array([[track.first for track in tracks], [track.last for track in tracks]])
 
 
-def _picture(image: images.Pixels, box: Floats) -> bytes:
+def _face_image(image: images.Pixels, box: Floats) -> bytes:
     """Return a face with what is around it as a small JPEG."""
     x, y, w, h = box.tolist()
     part = image[max(0, int(y - 0.5 * h)) : int(y + 1.8 * h) + 1, max(0, int(x - 0.5 * w)) : int(x + 1.5 * w) + 1]

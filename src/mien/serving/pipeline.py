@@ -130,7 +130,7 @@ class Pipeline:
                 with self._change:
                     self._ahead -= 1
 
-    def _gather(self) -> list[tuple[FindTask, FaceCrops]]:
+    def _next_batch(self) -> list[tuple[FindTask, FaceCrops]]:
         """Return the photos of the next batch; none once all are scored and no more will come."""
         batch: list[tuple[FindTask, FaceCrops]] = []
         with self._gathering:
@@ -151,7 +151,7 @@ class Pipeline:
         return batch
 
     def _score_all(self) -> None:
-        while batch := self._gather():
+        while batch := self._next_batch():
             self._metrics.batches.observe(sum(len(crops.crops) for _, crops in batch))
             try:
                 for (task, _), faces in zip(batch, self.recognizer.score([crops for _, crops in batch]), strict=True):

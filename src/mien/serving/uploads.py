@@ -165,7 +165,7 @@ class FormVideo:
                     "on_header_field": self._add_name,
                     "on_header_value": self._add_value,
                     "on_header_end": self._end_header,
-                    "on_headers_finished": self._begin,
+                    "on_headers_finished": self._start_file,
                     "on_part_data": lambda data, start, end: self._write(data[start:end]),
                     "on_end": self._end,
                 },
@@ -198,7 +198,7 @@ class FormVideo:
             self._disposition = self._value
         self._name = self._value = b""
 
-    def _begin(self) -> None:
+    def _start_file(self) -> None:
         options = parse_options_header(self._disposition)[1]
         if options.get(b"name") != b"file" or b"filename" not in options:
             raise HttpProblem(400, "the form may hold the video alone, as a file in the field file")

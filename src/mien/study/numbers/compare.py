@@ -116,7 +116,7 @@ def compare(rows: Sequence[Row], settings: ComparisonSettings) -> tuple[list[Com
     names = chosen_expressions(settings.expressions, list(dict.fromkeys(row["expression"] for row in rows)))
     if event:
         check_name(event, sorted({row["event"] for row in rows} - {""}), "event")
-    taken, notes = _taken(rows, by, event, settings.least_valid)
+    taken, notes = _main_rows(rows, by, event, settings.least_valid)
     levels = sorted({row[by] for row in taken})
     if len(levels) < 2:
         there = "none" if not levels else f"only {levels[0]!r}" if levels[0] else "none has a name"
@@ -142,7 +142,7 @@ def compare(rows: Sequence[Row], settings: ComparisonSettings) -> tuple[list[Com
     return _corrected(found, settings.correction), notes
 
 
-def _taken(rows: Sequence[Row], by: Factor, event: str, least_valid: float) -> tuple[list[Row], list[str]]:
+def _main_rows(rows: Sequence[Row], by: Factor, event: str, least_valid: float) -> tuple[list[Row], list[str]]:
     """Return the rows of each participant's main person that are valid enough, and what was left out."""
     persons, left = main_persons(rows)
     notes = []
