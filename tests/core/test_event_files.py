@@ -410,7 +410,7 @@ def test_a_project_of_boris(tmp_path: Path) -> None:
             ": its first line has 'participant, time, label'; expected a header",
         ),
         ("a.csv", "", ": its first line has 'nothing'; expected a header"),
-        ("a.csv", "start,end,label\n5,x,task\n", ":2: end 'x': expected seconds from 0, or hh:mm:ss.mmm"),
+        ("a.csv", "start,end,label\n5,x,task\n", ":2: end 'x': expected seconds, or hh:mm:ss.mmm"),
         ("a.csv", "start,end,label\n5,4,task\n", ":2: ends at 4, before its start 5"),
         ("a.csv", boris(("P1", "talk", "BEGIN", 1.0)), ":2: 'BEGIN': expected START, STOP or POINT"),
         ("a.csv", "start,end,label\n1,5,2,5,task\n", ":2: 5 cells, expected 3; put texts and numbers in quotes"),

@@ -62,6 +62,14 @@ def test_an_unknown_name_has_its_lines_and_a_similar_one(tmp_path: Path) -> None
     ]
 
 
+def test_times_before_0_are_those_of_the_study(tmp_path: Path) -> None:
+    late = clip("P1", "one.mp4", offset=-12)
+    found = events(tmp_path, "participant,start,end,label\nP1,-0:10,-5,rest\n", late)
+    assert spans(found, late) == [("rest", 2.0, 7.0)]
+    with pytest.raises(InputError, match=r"events\.csv:2: start -1: expected seconds from 0, those of a video"):
+        events(tmp_path, "video,start,end,label\none.mp4,-1,5,rest\n", late)
+
+
 def test_a_textgrid_is_of_the_video_that_it_is_named_after(tmp_path: Path) -> None:
     tiers = "".join(f'"IntervalTier"\n"{name}"\n0\n9\n2\n0\n2\n""\n2\n9\n"{name}ing"\n' for name in ("talk", "walk"))
     text = f'File type = "ooTextFile"\n"TextGrid"\n0\n9\n<exists>\n2\n{tiers}'

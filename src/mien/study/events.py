@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from mien.core.console import first_few, quantity
 from mien.core.errors import InputError
 from mien.core.event_files import Event, read_event_file
-from mien.core.event_files.event import counted
+from mien.core.event_files.event import check_begin, counted
 from mien.core.files import os_errors
 from mien.faces.faces import SEPARATOR
 from mien.study.clips import Clip
@@ -133,6 +133,8 @@ def read_events(study: Study, clips: Sequence[Clip]) -> StudyEvents:
                     clock = "video"
                 elif not event.participant and named:
                     clock, theirs = "video" if _by_video(path, named) else "study", named
+                if clock == "video":
+                    check_begin(path, event)
                 theirs = [clip for clip in theirs if _fits(bare, clip)]
                 if not theirs:
                     lost.setdefault(_missing(event, clips), []).append(event)

@@ -233,7 +233,7 @@ def test_one_participant_in_both_of_two_groups_is_named() -> None:
     assert compare(rows)[0][0].p is not None
     found, notes = compare([*rows, row(4, "b", 0.1)])
     assert found[0].p is None
-    why = "so that the others cannot be compared; correct videos.csv"
+    why = "so that the others cannot be compared; if it is a mistake, correct it"
     assert notes == [f"1 of 9 participants has more than one condition (4), {why}"]
 
 

@@ -93,11 +93,20 @@ def text_of(path: Path) -> str:
 
 
 def seconds(text: str, column: str, where: str) -> float:
-    """Return a time in seconds. InputError where it is none."""
-    found = csv_files.seconds(text)
+    """Return a time in seconds. InputError where it is none.
+
+    It may be below 0, on the clock of a study that began after its video.
+    """
+    found = csv_files.seconds(text.strip().removeprefix("-"))
     if found is None:
-        raise InputError(f"{where}: {column} {text!r}: expected seconds from 0, or hh:mm:ss.mmm")
-    return found
+        raise InputError(f"{where}: {column} {text!r}: expected seconds, or hh:mm:ss.mmm")
+    return -found if text.strip().startswith("-") else found
+
+
+def check_begin(path: Path, event: Event) -> None:
+    """Raise InputError where an event begins before its video."""
+    if event.start < 0:
+        raise InputError(f"{path}{event.position}: start {event.start:g}: expected seconds from 0, those of a video")
 
 
 def bare_name(path: str) -> str:

@@ -257,7 +257,9 @@ class _Joined:
                 why = "in the second of several media files, whose length the table does not have"
                 self.lost[why] = self.lost.get(why, 0) + 1
                 return []
-        moved = replace(event, start=max(0.0, event.start - before), end=max(0.0, event.end - before))
+        moved = event
+        if before:
+            moved = replace(event, start=max(0.0, event.start - before), end=max(0.0, event.end - before))
         who, session, condition = (row.get(role, "") for role in ("participant", "session", "condition"))
         named = replace(moved, participant=who, session=session, condition=condition)
         return [replace(named, video=media or observation, media=row.get("video", ""))]

@@ -13,7 +13,7 @@ from mien.core import csv_files, records
 from mien.core.console import first_few, quantity
 from mien.core.errors import InputError, needs_extra
 from mien.core.event_files import READERS, Event, EventFile
-from mien.core.event_files.event import not_used
+from mien.core.event_files.event import check_begin, not_used
 from mien.core.event_files.tables import LOOK, column_of, events_of_rows, roles, used_cells
 from mien.core.labels import FERPLUS, canonical, find_class
 
@@ -194,6 +194,7 @@ def _of_events(file: EventFile, no_label: set[str]) -> AnnotationTable:
     notes = [f"{file.path.stem}: {note}" for note in [*file.lost, *not_used({"without a label": empty})]]
     rows, unknown, by_tier = list[Annotation](), _Unknown(file.path), 0
     for event in events:
+        check_begin(file.path, event)
         if known and event.tier not in known:
             continue
         if (code := _code_of(event, no_label)) is None:

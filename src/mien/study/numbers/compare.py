@@ -138,7 +138,9 @@ def compare(rows: Sequence[Row], settings: ComparisonSettings) -> tuple[list[Com
     several = sorted(name for name, theirs in of.items() if len(theirs) > 1)
     if 0 < len(several) < LEAST and len(of) - len(several) >= 2 * LEAST:
         few = f"{len(several)} of {len(of)} participants {'has' if len(several) == 1 else 'have'} more than one {by}"
-        notes.append(f"{few} ({first_few(several)}), so that the others cannot be compared; correct videos.csv")
+        notes.append(
+            f"{few} ({first_few(several)}), so that the others cannot be compared; if it is a mistake, correct it"
+        )
     return _corrected(found, settings.correction), notes
 
 
