@@ -45,7 +45,6 @@ def test_it_works_offline_once_it_is_loaded(browser: Browser, recognizer: Recogn
             pytest.skip("needs onnxruntime-web in the package")
         visit.open("browser")
         service.server.should_exit = True
-        visit.page.wait_for_timeout(1500)
         visit.page.context.set_offline(True)
         visit.choose(astronaut_file)
         visit.wait()

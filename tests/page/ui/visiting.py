@@ -66,7 +66,11 @@ class Visit:
     def wait(self) -> None:
         """Wait until all is read."""
         self.until("document.getElementById('progress').hidden && document.getElementById('summary').textContent")
-        self.page.wait_for_timeout(700)  # the views follow
+        self.settle()
+
+    def settle(self) -> None:
+        """Wait until what has changed is drawn."""
+        self.run("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
 
     def text(self, selector: str) -> str:
         return self.page.locator(selector).inner_text()
