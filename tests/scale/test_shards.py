@@ -285,7 +285,11 @@ def test_tables_of_somebody_are_not_replaced(
     shard(capsys, three, options, out)
     (tmp_path / "t.csv").write_text("mine")
     code, _, err = predict(capsys, "--merge", out, "--table", tmp_path / "t.csv")
-    assert (code, err) == (2, f"mien: {tmp_path / 't.csv'}: exists already; remove it, or choose another file\n")
+    again = "exists already; remove it, or choose another file with --table\n"
+    assert (code, err) == (2, f"mien: {tmp_path / 't.csv'}: {again}")
+    (out / "faces.csv").write_text("mine")
+    assert predict(capsys, "--merge", out)[::2] == (2, f"mien: {out / 'faces.csv'}: {again}")
+    assert (out / "faces.csv").read_text() == "mine"
     assert predict(capsys, "--merge", out, "--table", tmp_path / "t.xlsx")[0] == 2
     assert (tmp_path / "t.csv").read_text() == "mine"
 

@@ -18,6 +18,7 @@ from mien.outputs.jobs import Outcome, PredictJob
 from mien.outputs.photos import photo_columns
 from mien.outputs.predict_job import available_cores
 from mien.outputs.tables import TableWriter, check_table
+from mien.outputs.tables.settings import settings_path
 from mien.scale import parts
 from mien.scale.parts import Part, PartRecord, PartsJob
 from mien.scale.worker import PartWorker, move_files
@@ -149,10 +150,10 @@ def merge(folder: Path, job: PredictJob) -> int:
 
 
 def merged_table(folder: Path, job: PredictJob) -> Path:
-    """Return the table that `merge` writes. InputError where it cannot be; only one in the folder is replaced."""
-    if job.table and os.path.lexists(job.table):
-        raise InputError(f"{job.table}: exists already; remove it, or choose another file")
+    """Return the table that `merge` writes. InputError where it cannot be; only one of an earlier merge is replaced."""
     table = job.table or folder / TABLE
+    if os.path.lexists(table) and (job.table or not settings_path(table).exists()):
+        raise InputError(f"{table}: exists already; remove it, or choose another file with --table")
     check_local(table)
     check_table(table, resume=True)
     return table
