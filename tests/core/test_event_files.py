@@ -387,8 +387,11 @@ def test_a_project_of_boris(tmp_path: Path) -> None:
     ]
     assert (file.kind, file.notes) == ("BORIS, project", ["1 event not used, that begin and do not stop"])
     assert file.events[0].modifier == "left"
+    images = project(["NA", "P1", "tap", "", "", 3], [1.0, "P1", "tap", "", ""])
+    file = read(tmp_path, "b.boris", json.dumps(images))
+    assert (spans(file), file.notes) == ([("tap", 1.0, 1.0)], ["1 event not used, of images, which have no times"])
     (tmp_path / "a.boris_gz").write_bytes(gzip.compress((tmp_path / "a.boris").read_bytes()))
-    assert spans(read_event_file(tmp_path / "a.boris_gz")) == spans(file)
+    assert spans(read_event_file(tmp_path / "a.boris_gz")) == spans(read_event_file(tmp_path / "a.boris"))
 
 
 @pytest.mark.parametrize(

@@ -1,12 +1,13 @@
 """Projects of BORIS (.boris)."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 from mien.core import records
 from mien.core.errors import InputError
-from mien.core.event_files.event import EventFile, text_of
+from mien.core.event_files.event import EventFile, not_used, text_of
 from mien.core.event_files.tables import Row, pair_events
 
 
@@ -19,10 +20,13 @@ def read_project(path: Path) -> EventFile:
     project = records.loads(text_of(path), dict[str, Any], where=str(path))
     try:
         states = {one["code"] for one in project["behaviors_conf"].values() if one["type"].lower().startswith("state")}
-        rows = list(_rows(project["observations"], states))
+        observations = project["observations"]
+        untimed = sum(not _timed(event) for one in observations.values() for event in one["events"])
+        rows = list(_rows(observations, states))
     except (KeyError, AttributeError, TypeError, IndexError, ValueError):
         raise InputError(f"{path}: not a project of BORIS, or a damaged one") from None
-    return pair_events(path, "BORIS, project", rows)
+    found = pair_events(path, "BORIS, project", rows)
+    return replace(found, lost=[*found.lost, *not_used({"of images, which have no times": untimed})])
 
 
 def _rows(observations: dict[str, Any], states: set[str]) -> Iterator[Row]:
@@ -32,7 +36,8 @@ def _rows(observations: dict[str, Any], states: set[str]) -> Iterator[Row]:
         media = list(files.get("1", ())) if isinstance(files, dict) else []  # of the first player, one after the other
         lengths = [(observation.get("media_info") or {}).get("length", {}).get(one) for one in media]
         begun = set[tuple[str, ...]]()
-        for number, (time, subject, code, modifier, *_) in enumerate(sorted(observation["events"], key=_time), start=1):
+        events = sorted(filter(_timed, observation["events"]), key=_time)
+        for number, (time, subject, code, modifier, *_) in enumerate(events, start=1):
             key, status = (subject, code, modifier), "POINT"
             if code in states:
                 status = "STOP" if key in begun else "START"
@@ -46,6 +51,10 @@ def _rows(observations: dict[str, Any], states: set[str]) -> Iterator[Row]:
                 "durations": ";".join(map(str, lengths)), "shift": str(observation.get("time offset") or 0),
             }  # fmt: skip
             yield number, cells
+
+
+def _timed(event: list[Any]) -> bool:
+    return event[0] != "NA"
 
 
 def _time(event: list[Any]) -> float:
