@@ -54,7 +54,7 @@ def _rows(observations: dict[str, Any], states: set[str]) -> Iterator[Row]:
 
 
 def _timed(event: list[Any]) -> bool:
-    return event[0] != "NA"
+    return str(event[0]) != "NA"
 
 
 def _time(event: list[Any]) -> float:
