@@ -242,6 +242,8 @@ def test_damaged_parts_are_counted_and_a_lost_job_is_written_again(
     ("arguments", "message"),
     [
         (["IN", "--shard", "1/1", "--out", "s3://bucket/out"], "mien: s3://bucket/out: an address; mien writes to"),
+        (["IN", "--shard", "1/1", "--out", "OUT", "--threads", "0"], "mien: --threads 0: expected at least 1"),
+        (["IN", "--engine", "ray", "--out", "OUT", "--threads", "-1"], "mien: --threads -1: expected at least 1"),
         (["IN", "--out", "s3://bucket/out"], "mien: s3://bucket/out: an address; mien writes to"),
         (["IN", "--shard", "0/0", "--out", "OUT"], "--shard 0/0: expected I/N"),
         (["IN", "--shard", "5/3", "--out", "OUT"], "--shard 5/3: expected I/N"),

@@ -118,6 +118,8 @@ class PredictJob:
         pages = self.gallery or self.sheet
         for path in filter(None, (self.out, self.table, self.gallery, self.sheet)):
             check_local(path)
+        if self.threads is not None and self.threads < 1:
+            raise InputError(f"--threads {self.threads}: expected at least 1")
         self.seconds()
         check_smoothing(self.smoothing)
         self.episodes.check()
