@@ -66,6 +66,17 @@ def test_names_of_folders_are_names() -> None:
     assert folder_name(several[0]).startswith("lr-0.01_model-a-b.py-")
 
 
+def test_what_no_run_could_use_is_said_before_the_first(tmp_path: Path) -> None:
+    out = tmp_path / "out"
+    with pytest.raises(InputError, match="gone: no such file or folder"):
+        search(Recipe(), {"seed": [0, 1]}, DataSpec(tmp_path / "gone"), out)
+    with pytest.raises(InputError, match="cud"):
+        search(Recipe(), {"seed": [0, 1]}, DataSpec(tmp_path), out, device="cud")
+    with pytest.raises(InputError, match="s3://bucket/out: an address"):
+        search(Recipe(), {"seed": [0, 1]}, DataSpec(tmp_path), Path("s3://bucket/out"))
+    assert not out.exists()
+
+
 def test_a_run_that_was_killed_before_its_export_is_not_finished(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

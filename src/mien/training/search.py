@@ -4,6 +4,7 @@ import functools
 import hashlib
 import itertools
 import json
+import os
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, fields
@@ -17,7 +18,7 @@ from mien.core import records
 from mien.core.console import quantity
 from mien.core.csv_files import csv_text
 from mien.core.errors import InputError, did_you_mean
-from mien.core.files import only_one, write_text
+from mien.core.files import check_folder, only_one, write_text
 from mien.core.paths import file_name
 from mien.core.streams import say
 from mien.core.tables import Table, cell
@@ -25,6 +26,7 @@ from mien.datasets import DataSpec
 from mien.recipes import Epoch, Recipe, best_epoch, read_epochs, read_run, selection_figure
 from mien.recipes.run_record import RECIPE
 from mien.scale import ray_engine
+from mien.training import setup
 from mien.training.start import resume, train
 
 SEARCH, TABLE = "search.json", "search.csv"
@@ -135,13 +137,18 @@ def search(
         threads: cores of an actor, 1 by default.
 
     Raises:
-        InputError: the folder has another search, or another process searches there.
+        InputError: no data, no such device, the folder has another search, or another process searches there.
         MissingExtra: ray is not installed.
         Interrupted: Ctrl-C; the same search goes on where it stopped.
     """
     wanted = SearchRecord(
         recipe, {name: list(values) for name, values in grid.items()}, records.to_json(data), records.to_json(options)
     )
+    if not os.path.exists(data.path):  # noqa: PTH110 - and not in each run
+        raise InputError(f"{data.path}: no such file or folder")
+    if engine == "local":
+        setup.device(options.get("device", "auto"))
+    check_folder(out)
     out.mkdir(parents=True, exist_ok=True)
     with only_one(out):
         if not (out / SEARCH).exists():
