@@ -184,6 +184,19 @@ def test_what_was_not_read_is_said(service: RunningService) -> None:
     assert "notes" not in service.photo().json["images"][0]
 
 
+def test_a_file_whose_name_is_written_in_another_way(service: RunningService) -> None:
+    for written, name in (
+        ("filename*=UTF-8''%C3%BC%22.png", "ü_.png"),
+        ("filename*=utf-8'en'a.png; x=y", "a.png"),
+        ("FileName=a.png; filename*=utf-8''b.png", "a.png"),
+    ):
+        body = form(("file", "name", grey(90))).replace(b'filename="name"', written.encode())
+        answer = service.request("POST", "/v1/faces", body, kind=f"multipart/form-data; boundary={BOUNDARY}")
+        assert answer.json["images"][0]["file"] == name
+        video = service.request("POST", "/v1/video", body, kind=f"multipart/form-data; boundary={BOUNDARY}")
+        assert video.status == 422  # it was taken for a file
+
+
 def test_several_unreadable_photos(service: RunningService) -> None:
     answer = service.form("/v1/faces", ("file", "a.jpg", b"no photo"), ("file", "../../b.jpg", b"none"))
     assert answer.status == 422

@@ -10,7 +10,7 @@ import io
 import re
 from collections.abc import Callable
 from typing import Any, NamedTuple
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote_to_bytes
 
 import msgspec
 from python_multipart.exceptions import FormParserError
@@ -24,6 +24,7 @@ from mien.serving.problems import HttpProblem
 FIELD_SIZE = 64_000  # bytes of a field of a form that is no file
 FIELDS = 16
 UNNAMED = "image"
+_EXTENDED = re.compile(rb";\s*filename\*\s*=\s*[\w-]+'[^']*'([^\s;]*)", re.IGNORECASE)
 FORM = "multipart/form-data"
 FIELDS_ONLY = "application/x-www-form-urlencoded"
 BYTES = "application/octet-stream"
@@ -51,6 +52,11 @@ class _NamedBytes(io.BytesIO):
 class _MemoryParser(MultiPartParser):
     spool_max_size = 0  # never to a file
     ended = False
+
+    def on_headers_finished(self) -> None:
+        part = self._current_part
+        part.content_disposition = with_filename(part.content_disposition or b"")
+        super().on_headers_finished()
 
     def on_end(self) -> None:
         self.ended = True
@@ -199,7 +205,7 @@ class FormVideo:
         self._name = self._value = b""
 
     def _start_file(self) -> None:
-        options = parse_options_header(self._disposition)[1]
+        options = parse_options_header(with_filename(self._disposition))[1]
         if options.get(b"name") != b"file" or b"filename" not in options:
             raise HttpProblem(400, "the form may hold the video alone, as a file in the field file")
         if self._begun:
@@ -208,6 +214,20 @@ class FormVideo:
 
     def _end(self) -> None:
         self._ended = True
+
+
+def with_filename(disposition: bytes) -> bytes:
+    """Return a Content-Disposition with `filename` where it has `filename*` alone, as some libraries name files.
+
+    Example:
+        >>> with_filename(b"form-data; name=a; filename*=UTF-8''%C3%BC.jpg").decode()
+        'form-data; name=a; filename="ü.jpg"'
+    """
+    extended = _EXTENDED.search(disposition)
+    if not extended or b"filename" in parse_options_header(disposition)[1]:
+        return disposition
+    name = unquote_to_bytes(extended[1]).replace(b'"', b"_").replace(b"\\", b"_")
+    return disposition[: extended.start()] + b'; filename="' + name + b'"' + disposition[extended.end() :]
 
 
 def _unreadable(why: str, status: int = 400) -> HttpProblem:
