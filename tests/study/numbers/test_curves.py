@@ -99,12 +99,14 @@ def test_integrals_do_not_depend_on_the_sampling() -> None:
         assert above == pytest.approx([0.75 * 1.75, 0.75 * 1.75, 0.55 * 0.5], abs=tolerance)
 
 
-def test_a_frame_counts_to_the_middle_between_it_and_the_next_but_for_half_a_second() -> None:
+def test_a_frame_counts_to_the_middle_between_it_and_the_next_but_not_over_a_gap() -> None:
     curve = made_curve(pulses(), times=[0, 0.5, 1, 1.1, 9, 9.5])
     lengths = curve.integrate(np.ones(6), np.array([-9, 0.25, 0.75, 1.05, 5, 9.25, 99]))
-    assert lengths == pytest.approx([0.5, 0.5, 0.3, 0.55, 0.75, 0.5])
+    assert lengths == pytest.approx([0.5, 0.5, 0.3, 0.3, 0.5, 0.5])
     slow = made_curve(pulses(), times=[0, 4, 8, 12])
     assert slow.integrate(np.ones(4), np.array([-9, 99.0])) == pytest.approx(16)
+    trials = made_curve(pulses(), times=[start + at / 10 for start in (3, 20, 40) for at in range(50)])
+    assert trials.integrate(np.ones(150), np.array([-9, 99.0])) == pytest.approx(15)  # three parts of 5 s
 
 
 def test_smoothing_uses_usable_frames_only_and_real_times() -> None:

@@ -1,8 +1,9 @@
 """The curves of a person in a video: raw, smoothed, and corrected by the person's baseline.
 
 Every frame counts for the time from the middle between it and the frame before to the middle between it and the frame
-after, at most 0.5 s on each side (or half of the usual step, where that is longer): its cell. Sums over time are sums
-over cells, so that figures do not depend on how many frames a second were looked at.
+after, at most 0.5 s on each side (or half of the usual step, where that is longer): its cell. At the ends of a video,
+and where no frame was looked at for more than a second (or two steps), a cell ends after half of the usual step. Sums
+over time are sums over cells, so that figures do not depend on how many frames a second were looked at.
 """
 
 from dataclasses import dataclass
@@ -74,9 +75,9 @@ class TimeSeries:
     @cached_property
     def cells(self) -> tuple[Numbers, Numbers]:
         """When each frame's cell begins and ends, in seconds of the video, [n] each."""
-        most = max(LONGEST, self.step) / 2
-        half = np.minimum(np.diff(self.times) / 2, most)
-        edge = min(self.step / 2, most)
+        apart, edge = np.diff(self.times), self.step / 2
+        # time that was not looked at, as between two parts of a video, is nobody's
+        half = np.where(apart > max(LONGEST, 2 * self.step), edge, np.minimum(apart, max(LONGEST, self.step)) / 2)
         return self.times - np.r_[edge, half], self.times + np.r_[half, edge]
 
     @cached_property
