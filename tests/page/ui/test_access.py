@@ -172,6 +172,14 @@ def test_on_a_phone(opens: Opens, service: RunningService, photos: Path) -> None
     assert visit.run(wide) == 360
 
 
+def test_the_field_of_a_number_shows_what_is_used(opens: Opens, service: RunningService) -> None:
+    field = opens(service, "server").page.locator("#every")
+    for given, used in (("0", "0.2"), ("-3", "0.04"), ("1000", "60"), ("", "0.2"), ("1", "1")):
+        field.fill(given)
+        field.blur()
+        assert field.input_value() == used
+
+
 def test_model_card_and_limits_are_one_click_away(opens: Opens, service: RunningService) -> None:
     visit = opens(service)
     visit.page.get_by_role("button", name="Limits").click()

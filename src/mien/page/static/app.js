@@ -28,6 +28,13 @@ function say(error) {
   part("alert").hidden = !error;
 }
 
+/** The seconds from one frame of a video to the next; the field then shows what is used. */
+function seconds() {
+  const field = part("every");
+  field.value = Math.min(60, Math.max(0.04, Number(field.value) || 0.2));
+  return Number(field.value);
+}
+
 /** Take files that are dropped: else the browser would leave the page for them. */
 function onDrop(take) {
   const files = (event) => event.dataTransfer?.types.includes("Files");
@@ -78,7 +85,7 @@ class App {
       results: this.results,
       computer: () => this.computers[this.where],
       pixels: facts.limits.pixels,
-      every: () => Math.min(60, Math.max(0.04, Number(part("every").value) || 0.2)),
+      every: seconds,
       tell: this.#tell(),
     });
     this.shown = null; // the item on the stage
@@ -152,6 +159,7 @@ class App {
       if (event.clipboardData?.files.length) this.#take(() => this.sorter.chosen(event.clipboardData.files));
     });
     on("token", "input", () => say(null));
+    on("every", "change", seconds);
   }
 
   #take(find, input) {
