@@ -68,6 +68,7 @@ def test_every_verb_has_examples_in_its_help(capsys: pytest.CaptureFixture[str],
     [
         (["trian"], "did you mean 'train'"),
         (["train", "mein", "--data", "x"], "did you mean 'mien'"),
+        (["--Version"], "no verb '--Version'; did you mean '--version'?"),
         (["train"], "expected a recipe first"),
         (["train", "mien", "--data", "x", "--epochs", "0"], "recipe mien: epochs 0"),
         (["evaluate", "no-such-model", "--data", "x"], "no-such-model"),
@@ -210,7 +211,7 @@ def test_models_times_one(capsys: pytest.CaptureFixture[str]) -> None:
 @pytest.mark.parametrize(
     ("arguments", "words"),
     [
-        (["models", "lsit"], "no action 'lsit'"),
+        (["models", "lsit"], "mien models time [MODEL]; did you mean 'list'?"),
         (["models", "time", "absent"], "no such model; expected default, "),
         (["models", "time", "--batch", "0"], "at least 1"),
     ],

@@ -108,7 +108,8 @@ def _run(arguments: list[str]) -> int:
         streams.show(text)
         return 0
     if verb not in VERBS:
-        raise InputError(f"no verb {verb!r}{did_you_mean(verb, VERBS)} (mien --help lists them)")
+        near = did_you_mean(verb, [*VERBS, "--help", "--version", "--completion"])
+        raise InputError(f"no verb {verb!r}{near} (mien --help lists them)")
     return run_verb(verb, rest)
 
 

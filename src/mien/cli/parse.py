@@ -130,7 +130,8 @@ def run_action(about: Verb, verb: str, actions: dict[str, Verb], arguments: list
     for usage, function in actions.items():
         if usage.split()[0] == action:
             return run(function, f"mien {verb} {action}", rest)
-    raise InputError(f"no action {action!r}; expected {' or '.join(usages)}")
+    near = did_you_mean(action, [usage.split()[0] for usage in actions])
+    raise InputError(f"no action {action!r}; expected {' or '.join(usages)}{near}")
 
 
 def load_training(threads: int | None = None, purpose: str = "training") -> ModuleType:
