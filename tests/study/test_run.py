@@ -264,7 +264,9 @@ def test_what_cannot_be_read_is_named(mien: Mien, make_study: MakeStudy, tmp_pat
     assert sorted(facts["not read"]) == ["hals.mkv", "text.mp4"]
     assert facts["videos"]["half.mkv"]["damage"]
     make_study("P3,,,gone.mp4,,,")
+    assert (folder / "out" / "frames.csv").exists()
     assert mien("study", "run", str(folder), "--jobs", "1")[0] == 2
+    assert not list((folder / "out").glob("*.csv"))
 
 
 def test_who_is_who_is_asked_where_nothing_says_it(

@@ -177,6 +177,10 @@ def _write(
         _write_copies(study, folder, next(iter(classes)))
         write_table(study.out, "videos", _videos_table(run, found), study.output)
         write_table(study.out, "events", _events_table(run, events_of), study.output)
+    else:  # those of the run before are of other frames
+        tables = (f"{name}.{suffix}" for name in ("frames", "videos", "events") for suffix in ("csv", "sav"))
+        for path in (*map(study.out.joinpath, tables), *(study.out / "frames_sav").glob("*.sav")):
+            path.unlink(missing_ok=True)
     _write_settings(run, replace(events, notes=[*events.notes, *outside]), found)
     return run
 
