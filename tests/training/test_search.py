@@ -89,6 +89,7 @@ def test_a_run_that_was_killed_before_its_export_is_not_finished(
 
 
 @pytest.mark.slow
+@pytest.mark.usefixtures("quick")
 def test_a_search_trains_what_is_not_finished_and_compares_all(
     fer2013: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -124,7 +125,7 @@ def test_a_search_trains_what_is_not_finished_and_compares_all(
         search(recipe, {"lr": [0.1]}, data, out, device="cpu")
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("quick")
 def test_a_run_that_fails_is_in_the_table_and_the_others_follow(
     fer2013: Path, tiny: Tiny, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
