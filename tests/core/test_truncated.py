@@ -46,7 +46,9 @@ def test_a_png_without_its_last_chunk_is_whole(cut: int) -> None:
 def test_the_share_of_rows_is_said_and_accepted(kind: str, options: dict[str, Any]) -> None:
     data = encoded(kind, **options)
     half = data[: len(data) // 2]
-    with pytest.raises(InputError, match=r"cut off: ([34]\d|50) % of the rows are there; --truncated accept reads it"):
+    with pytest.raises(
+        InputError, match=r"cut off: ([34]\d|50) % of the rows are there\); --truncated accept reads it"
+    ):
         images.load(half)
     with images.reading(half, truncated="accept") as image:
         assert image.pixels.shape == NOISE.shape
