@@ -5,10 +5,11 @@
 Photos of the test persons of muxspace/facial_expressions, from the photo to the answer: of several faces the largest
 counts, a photo without a found face is wrong. FER2013's PublicTest: the crops, without a detector. fer's network was
 trained on FER2013; whether on PublicTest too its authors do not say. benchmarks/recognise.py says how the environment
-of fer is made. DeepFace, HSEmotion, RMN and Py-Feat fetch their weights when they are first used, which this machine
+of fer is made. DeepFace, EmotiEffLib, RMN and Py-Feat fetch their weights when they are first used, which this machine
 cannot; they have no row.
 
-Last result (2026-11-27, Python 3.11, TensorFlow 2.21; accuracy with 95 % interval, mean recall, photos without a face):
+Last result (2026-11-27, Python 3.11, TensorFlow 2.21, OpenCV 4.14; accuracy with 95 % interval, mean recall, photos
+without a face; with OpenCV 5.1 fer answers the same in 250 photos of the set and the 16 of benchmarks/recognise.py):
 
     photos, n = 1,289
         fer 25.10.3                 0.4569 [0.4299, 0.4842]  balanced 0.366  no face 295

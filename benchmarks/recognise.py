@@ -8,21 +8,23 @@ imports pkg_resources, which new setuptools lack; so these are held back here. (
 has it again.) FER(mtcnn=True) is left out: with TensorFlow 2.21 and torch 2.15 it aborts (LLVM registered twice). A
 short run: `--repeats 1`.
 
-Last result (2026-11-21, Python 3.11, one core of an AMD EPYC, Zen 4, a network training on the other; 3 repeats, 16
-photos, 115 frames of 596 x 336):
+Times are processor times, as everything runs on one core; other work on the machine disturbs them less.
 
-    mean +- standard deviation         mien, yunet          mien, haar           fer, haar
-    import and open, s              0.481 +- 0.044      0.410 +- 0.025          9.2 +- 0.5
-    ms per face, batch 1                1.1 +- 0.1      0.998 +- 0.040      0.511 +- 0.025
-    ms per face, batch 32           0.981 +- 0.056      0.942 +- 0.027      0.489 +- 0.065
-    photos/s                           34.0 +- 1.8          4.9 +- 0.0          6.2 +- 0.2
-    faces in the photos                       73.0                70.0                57.0
-    frames/s of the clip               67.3 +- 0.7          8.5 +- 0.2         16.9 +- 0.2
-    peak memory, MB                          227.2               263.5               800.1
-    install size, MB                         433.2               433.2               8,056
+Last result (2026-11-27, Python 3.11, one core of an AMD EPYC, Zen 3, AVX2, not free: load 5; 5 repeats, 16 photos,
+115 frames of 596 x 336; OpenCV 5.1, TensorFlow 2.21):
 
-The networks differ in size: fer's, at 64 x 64 and quantised, takes half as long for a face. fer leaves out faces below
-50 pixels, which is why its Haar is the faster one.
+    mean +- standard deviation         mien, yunet           fer, haar
+    import and open, s                  1.3 +- 0.0         17.5 +- 1.2
+    ms per face, batch 1                3.2 +- 0.6      0.871 +- 0.115
+    ms per face, batch 32               2.8 +- 0.2      0.767 +- 0.056
+    photos/s                           20.7 +- 1.0          4.6 +- 0.1
+    faces in the photos                       73.0                57.0
+    frames/s of the clip               57.9 +- 6.0         12.7 +- 0.4
+    peak memory, MB                          222.0               753.5
+    install size, MB                         455.1               8,162
+
+The networks differ in size: fer's, at 64 x 64 and quantised, takes a quarter of the time of a face. fer leaves out
+faces below 50 pixels.
 """
 
 import argparse
@@ -72,23 +74,24 @@ def megabytes(python: Path) -> float:
 
 
 def opening(python: Path, side: str, repeats: int) -> list[float]:
-    """Return the seconds of fresh interpreters that import and open."""
+    """Return the processor seconds of fresh interpreters that import and open."""
     took = []
     for _ in range(repeats):
-        began = time.perf_counter()
+        before = os.times()
         subprocess.run([python, "-c", OPEN[side]], check=True, capture_output=True, env=ALONE)
-        took.append(time.perf_counter() - began)
+        after = os.times()
+        took.append(sum(after[2:4]) - sum(before[2:4]))
     return took
 
 
 def timed(work: Callable[[], object], repeats: int, amount: float = 1.0) -> list[float]:
-    """Return the seconds per `amount` of work, after one turn that does not count."""
+    """Return the processor seconds per `amount` of work, after one turn that does not count."""
     work()
     took = []
     for _ in range(repeats):
-        began = time.perf_counter()
+        began = time.process_time()
         work()
-        took.append((time.perf_counter() - began) / amount)
+        took.append((time.process_time() - began) / amount)
     return took
 
 
