@@ -10,21 +10,22 @@ short run: `--repeats 1`.
 
 Times are processor times, as everything runs on one core; other work on the machine disturbs them less.
 
-Last result (2026-11-27, Python 3.11, one core of an AMD EPYC, Zen 3, AVX2, not free: load 5; 5 repeats, 16 photos,
+Last result (2026-11-27, Python 3.11, one core of an AMD EPYC, Zen 3, AVX2, nothing else running; 5 repeats, 16 photos,
 115 frames of 596 x 336; OpenCV 5.1, TensorFlow 2.21):
 
     mean +- standard deviation         mien, yunet           fer, haar
-    import and open, s                  1.3 +- 0.0         17.5 +- 1.2
-    ms per face, batch 1                3.2 +- 0.6      0.871 +- 0.115
-    ms per face, batch 32               2.8 +- 0.2      0.767 +- 0.056
-    photos/s                           20.7 +- 1.0          4.6 +- 0.1
+    import and open, s                  1.1 +- 0.1         17.4 +- 0.3
+    ms per face, batch 1                3.1 +- 0.3      0.577 +- 0.101
+    ms per face, batch 32               2.6 +- 0.1      0.617 +- 0.091
+    photos/s                           22.7 +- 0.8          4.4 +- 0.1
     faces in the photos                       73.0                57.0
-    frames/s of the clip               57.9 +- 6.0         12.7 +- 0.4
-    peak memory, MB                          222.0               753.5
+    frames/s of the clip               55.0 +- 2.2         12.9 +- 0.2
+    peak memory, MB                          221.3               754.4
     install size, MB                         455.1               8,162
 
-The networks differ in size: fer's, at 64 x 64 and quantised, takes a quarter of the time of a face. fer leaves out
-faces below 50 pixels.
+With both cores busy (load 5), minutes before: 3.2 +- 0.6 and 0.871 +- 0.115 ms at batch 1, 20.7 +- 1.0 and 4.6 +- 0.1
+photos/s. The networks differ in size: fer's, at 64 x 64 and quantised, takes a fifth to a quarter of the time of a
+face. fer leaves out faces below 50 pixels.
 """
 
 import argparse
