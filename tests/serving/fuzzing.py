@@ -62,6 +62,7 @@ HEADERS: dict[str, tuple[str, ...]] = {
     "X\u00e9": ("y",),
     "X-Long": ("x" * 17_000,),
 }
+# what no answer may show: traces, addresses, and the folders that programs and users have on any machine
 LEAKS = re.compile(rb'Traceback|File "|site-packages|/mien/|/tmp/|/usr/|/home/|/root/|\.py\b|0x[0-9a-f]{8}')
 STATUSES = {100, 200, 204, 400, 401, 403, 404, 405, 408, 413, 415, 422, 429, 503}
 
